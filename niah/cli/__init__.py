@@ -1,0 +1,64 @@
+"""The command line: parse, call, print. Commands are imported when they are called, so that help is fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+from niah import __version__
+from niah.errors import NiahError
+
+# name -> module:attribute, and the line that help shows (kept here so that help imports no command)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
+    "plan": ("niah.cli.plan:plan", "Count cells, trials and tokens of a run. Sends nothing."),
+    "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
+    "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
+    "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
+    "haystack": ("niah.cli.haystack:haystack", "Import, list and check transcripts."),
+    "tasks": ("niah.cli.registries:tasks", "List the tasks."),
+    "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands by name and loads them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="niah")
+def cli() -> None:
+    """Measure how well a language model reads a long context.
+
+    niah hides a sentence in long podcast transcripts, at every length and depth, asks for it, and draws where it was found.
+    """
+
+
+def main() -> None:
+    """Run the command line. A NiahError is one line on stderr; anything else is a bug and shows its traceback."""
+    try:
+        cli()
+    except NiahError as error:
+        click.echo(f"niah: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

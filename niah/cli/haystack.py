@@ -1,0 +1,79 @@
+"""niah haystack: import, list and check transcripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from niah.generator.haystack import Haystack
+from niah.generator.store import add_haystack, haystack_folders, imported_root, load_haystack, read_episodes, read_manifest
+from niah.generator.tokenizers import tokenizer_of
+from niah.records import Transcript
+
+TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
+
+
+@click.group()
+def haystack() -> None:
+    """Import, list and check transcripts."""
+
+
+@haystack.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--name", required=True, help="Name of the new haystack.")
+@click.option("--into", type=click.Path(path_type=Path), help="Folder of haystacks; by default the data folder of your account.")
+@click.option("--licence", default="not stated", show_default=True, help="Licence of the transcripts.")
+@click.option("--source", default="imported", show_default=True, help="Where they come from.")
+@TOKENIZER
+def add(paths: tuple[Path, ...], name: str, into: Path | None, licence: str, source: str, tokenizer: str) -> None:
+    """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed."""
+    manifest = add_haystack(paths, name, into or imported_root(), licence=licence, source=source)
+    _print_check(str(manifest.folder), tokenizer)
+    usage = name if into is None else manifest.folder
+    click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
+
+
+@haystack.command(name="list")
+@TOKENIZER
+def list_haystacks(tokenizer: str) -> None:
+    """List all haystacks with their language, episodes and tokens."""
+    counter = tokenizer_of(tokenizer)
+    for name, folder in haystack_folders().items():
+        manifest = read_manifest(str(folder))
+        tokens = load_haystack(str(folder), counter).tokens
+        click.echo(f"{name:<16} {manifest.language:<8} {len(manifest.episodes):>3} episodes  {tokens:>10,} tokens  {manifest.licence}")
+
+
+@haystack.command()
+@click.argument("name")
+@TOKENIZER
+def check(name: str, tokenizer: str) -> None:
+    """Check a haystack by name or folder: digests, tokens, segments, languages, unique share, problems."""
+    _print_check(name, tokenizer)
+
+
+def _print_check(name: str, tokenizer: str) -> None:
+    counter = tokenizer_of(tokenizer)
+    manifest = read_manifest(name)
+    episodes = read_episodes(manifest)
+    whole = Haystack(manifest.name, manifest.language, episodes, counter)
+    for episode, (start, stop) in zip(episodes, whole.episodes, strict=True):
+        tokens = int(whole.token_offsets[stop] - whole.token_offsets[start])
+        click.echo(_episode_line(episode, tokens))
+        for problem in episode.problems:
+            click.echo(f"    {problem.file}:{problem.line}: {problem.what}")
+    click.echo(
+        f"{manifest.name}: {manifest.language}, {len(episodes)} episodes, {len(whole.segments):,} segments, "
+        f"{whole.tokens:,} tokens of {counter.name}, {100 * whole.unique_share():.1f} % unique"
+    )
+
+
+def _episode_line(episode: Transcript, tokens: int) -> str:
+    end = episode.segments[-1].end_s
+    minutes = "no times" if end is None else f"{end / 60:.0f} min"
+    problems = f"{len(episode.problems)} problems" if episode.problems else "no problems"
+    return (
+        f"{episode.name:<28} {episode.form:<14} {episode.language:<8} {len(episode.segments):>6,} segments "
+        f"{tokens:>8,} tokens  {minutes:>8}  {problems}"
+    )

@@ -1,0 +1,20 @@
+"""The files beside a run log: grid.json, grid.csv, heatmap.png."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from niah.errors import RunError
+from niah.plotter.heatmap import save_heatmaps
+from niah.plotter.tables import grid_csv, grid_json
+from niah.records import Grid
+
+
+def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
+    """Write all three; returns warnings about the picture."""
+    try:
+        (folder / "grid.json").write_text(grid_json(grid), encoding="utf-8")
+        (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
+    return save_heatmaps([grid], folder / "heatmap.png", palette)

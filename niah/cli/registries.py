@@ -1,0 +1,30 @@
+"""niah tasks and niah providers: what there is."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def tasks() -> None:
+    """List the tasks, a line each."""
+    from niah.tasks import task_names, task_of
+
+    for name in task_names():
+        task = task_of(name)
+        click.echo(f"{name:<12} {task.SUMMARY} (version {task.VERSION})")
+
+
+@click.command()
+def providers() -> None:
+    """List the providers, and the models that run inside niah with their licences."""
+    from niah.providers import PROVIDERS
+    from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
+
+    for name, line in PROVIDERS.items():
+        click.echo(f"{name:<12} {line}")
+    click.echo("\nmodels of provider local:")
+    for name, model in LOCAL_MODELS.items():
+        default = ", the default" if name == DEFAULT_MODEL else ""
+        click.echo(f"  {name:<14} {model.licence}, window {model.window:,}{default}: {model.install}")
+    click.echo("  PATH.gguf      any GGUF file of yours")

@@ -1,0 +1,194 @@
+"""niah run: sweep, watch the heatmap fill, keep everything; the same command resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from niah.cli.options import DEFAULT_RESULTS, config_from, config_options
+from niah.config import RunConfig
+from niah.errors import ConfigError
+from niah.plotter.labels import recall_label
+from niah.plotter.terminal import live_view, terminal_heatmap
+from niah.records import Grid, Outcome, Result
+from niah.runner.log import RunLog, open_log
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import completed, open_session
+from niah.runner.sweep import Sweep
+from niah.verdict.grid import grid_of, model_of
+
+INCOMPLETE = 3
+
+
+@click.command()
+@config_options
+@click.option("--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs.")
+@click.option("--name", help="Name of this run's folder; made from the config by default.")
+@click.option("--palette", default="red-green", show_default=True, help="Colours of the picture: red-green, viridis, cividis.")
+def run(config: str | None, results: Path, name: str | None, palette: str, **flags: Any) -> None:
+    """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
+
+    CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same command again
+    to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once. Exits 3 where trials are missing.
+    """
+    resolved = completed(config_from(config, flags))
+    console = Console(stderr=True)
+    recipe = recipe_of(resolved)
+    recipe.check_lengths()
+    folder = results / _folder_name(name, resolved)
+    log = open_log(folder, recipe.header())
+    stopped = _sweep(recipe, log, console)
+    grid = grid_of(log.header, log.results.values())
+    for line in _write_outputs(folder, grid, palette):
+        console.print(f"[yellow]{line}")
+    _report(console, folder, grid, log, stopped)
+    missing = [t for t in recipe.trials if t.id not in log.finished]
+    sys.exit(INCOMPLETE if missing else 0)
+
+
+def _folder_name(name: str | None, config: RunConfig) -> str:
+    """The given name, or one of the config's own, so that the same command finds the same folder."""
+    if name is not None:
+        if not name or Path(name).name != name or name.startswith("."):
+            raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+        return name
+    identity = json.dumps(config.identity(), sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
+    words = f"{model_of(config.model_dump())}-{config.task}-{Path(config.haystack).name}-{digest}"
+    return re.sub(r"[^\w.-]+", "-", words)
+
+
+def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
+    """Run what is missing; the reason where it stopped early."""
+    if all(t.id in log.finished for t in recipe.trials):
+        console.print("Nothing to do: every trial of this run is finished.")
+        return None
+    with open_session(recipe, lambda text: console.print(f"[dim]{text}")) as session:
+        watch = _Watch(recipe, log, console)
+        sweep = Sweep(
+            recipe,
+            session.provider,
+            log,
+            concurrency=session.concurrency,
+            transport=session.transport,
+            on_result=watch.landed,
+        )
+        with watch:
+            asyncio.run(_until_done(sweep))
+    return sweep.stopped_because
+
+
+async def _until_done(sweep: Sweep) -> None:
+    with _draining_on_interrupt(sweep):
+        await sweep.run()
+
+
+@contextmanager
+def _draining_on_interrupt(sweep: Sweep) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) drains, the second one stops at once."""
+    loop, main = asyncio.get_running_loop(), asyncio.current_task()
+    pressed = 0
+
+    def interrupted() -> None:
+        nonlocal pressed
+        pressed += 1
+        if pressed == 1:
+            click.echo("\nFinishing what is in flight; press Ctrl-C again to stop at once.", err=True)
+            sweep.stop("interrupted")
+        elif main is not None:
+            main.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    except asyncio.CancelledError:
+        pass  # stopped at once, as asked: what was in flight has no result and runs again
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+class _Watch:
+    """The live picture on a terminal; a line per trial anywhere else."""
+
+    def __init__(self, recipe: Recipe, log: RunLog, console: Console) -> None:
+        self._log = log
+        self._console = console
+        self._total = len(recipe.trials)
+        self._tokens = {t.id: t.context_length for t in recipe.trials}
+        self._started = time.monotonic()
+        self._before = sum(self._tokens[i] for i in log.finished)
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
+
+    def __enter__(self) -> None:
+        if self._console.is_terminal:
+            self._live.__enter__()
+            self._refresh()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._console.is_terminal:
+            self._live.__exit__(None, None, None)
+
+    def landed(self, result: Result) -> None:
+        """Called for every result."""
+        if self._console.is_terminal:
+            self._refresh()
+            return
+        t = result.trial
+        verdict = result.answer_class or f"{result.outcome.value}: {result.error}"
+        done = len(self._log.finished)
+        click.echo(f"{done:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}", err=True)
+
+    def _refresh(self) -> None:
+        grid = grid_of(self._log.header, self._log.results.values())
+        done = len(self._log.finished)
+        view = live_view(grid, self._console.width, done, self._total, self._status())
+        self._live.update(view, refresh=True)
+
+    def _status(self) -> str:
+        """Tokens so far, and the time left at the speed so far (time goes with tokens, not with trials)."""
+        done = sum(self._tokens[i] for i in self._log.finished)
+        elapsed = time.monotonic() - self._started
+        fresh = done - self._before
+        left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None
+        minutes = "" if left is None else f" · about {left / 60:.0f} min left" if left >= 90 else f" · about {left:.0f} s left"
+        return f"{done:,} tokens{minutes}"
+
+
+def _write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
+    """grid.json, grid.csv and heatmap.png; returns warnings."""
+    from niah.cli.outputs import write_outputs
+
+    return write_outputs(folder, grid, palette)
+
+
+def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
+    console.print(terminal_heatmap(grid, console.width))
+    others: dict[str, int] = {}
+    for cell in grid.cells:
+        for outcome, n in cell.outcomes.items():
+            others[outcome] = others.get(outcome, 0) + n
+    unscored = {k: n for k, n in others.items() if k != Outcome.SCORED.value}
+    if unscored:
+        console.print(f"[yellow]without a score: {', '.join(f'{n} {k}' for k, n in unscored.items())}")
+    errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
+    if errors:
+        console.print(f"[yellow]last error: {errors[-1]}", markup=True)
+    if stopped:
+        console.print(f"[yellow]stopped early ({stopped}); type the same command to go on")
+    click.echo(folder / "heatmap.png")
+    click.echo(recall_label(grid))

@@ -1,0 +1,97 @@
+"""A TOML file and command-line overrides in, a RunConfig out. This class is the only place where defaults are written."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from niah.errors import ConfigError, UnknownName
+from niah.generator.language import LANGUAGES
+from niah.generator.plan import depths_of, length_of, lengths_of
+
+
+class RunConfig(BaseModel):
+    """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: str = Field("local", description="API that serves the model (see: niah providers).")
+    model: str | None = Field(None, description="Model name, or for 'local' a path to a GGUF file.")
+    base_url: str | None = Field(None, description="Address of the server, ending in /v1.")
+    api_key_env: str | None = Field(None, description="Environment variable that holds the key.")
+    extra: dict[str, Any] = Field(
+        default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
+    )
+    haystack: str = Field("en", description="Haystack by name or folder (see: niah haystack list).")
+    task: str = Field("single", description="What to plant and ask (see: niah tasks).")
+    language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
+    distractors: int = Field(2, ge=0, le=64, description="Further needles for other keys, in task multikey.")
+    tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
+    lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
+    depths: tuple[float, ...] = Field((0, 25, 50, 75, 100), description="Depths in percent: 0,50,100 or 0:100:25.")
+    epochs: int = Field(1, ge=1, le=1_000, description="Trials per cell.")
+    seed: int = Field(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
+    haystack_per: Literal["epoch", "trial"] = Field(
+        "epoch", description="Draw the stretch of haystack per epoch (cache-friendly) or per trial (independent)."
+    )
+    reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
+    concurrency: int | None = Field(None, ge=1, le=1_024, description="Requests in flight; default: the provider's.")
+    attempts: int = Field(5, ge=1, le=20, description="HTTP tries for one trial.")
+    timeout_s: float = Field(600.0, gt=0, description="Longest silence of the server, in seconds.")
+
+    @field_validator("lengths", mode="before")
+    @classmethod
+    def _lengths(cls, value: Any) -> tuple[int, ...]:
+        return lengths_of(value)
+
+    @field_validator("depths", mode="before")
+    @classmethod
+    def _depths(cls, value: Any) -> tuple[float, ...]:
+        return depths_of(value)
+
+    @field_validator("reply_tokens", mode="before")
+    @classmethod
+    def _reply_tokens(cls, value: Any) -> Any:
+        return length_of(value, least=1) if isinstance(value, str) else value
+
+    @field_validator("language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        if value not in ("auto", *LANGUAGES):
+            raise UnknownName("language", value, ["auto", *LANGUAGES])
+        return value
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for two commands to be the same run; how fast and how patiently is left out."""
+        return self.model_dump(mode="json", exclude={"concurrency", "attempts", "timeout_s"})
+
+
+def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
+    """The config of a TOML file (or of nothing) with overrides, of which None means "not given".
+
+    Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
+    """
+    table = _table(path) if path else {}
+    given = {k: v for k, v in overrides.items() if v is not None}
+    for key in [*table, *given]:
+        if key not in RunConfig.model_fields:
+            raise UnknownName(f"config key{f' in {path}' if path else ''}", key, RunConfig.model_fields)
+    try:
+        return RunConfig(**{**table, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{key} = {first['input']!r}: {first['msg'].lower()}") from error
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error

@@ -1,0 +1,200 @@
+"""Build one prompt of an exact length with every needle at an exact depth.
+
+The prompt is: opening, whole segments of a tour with needles between them, a tail, closing. All parts before the tail
+end in a newline, so their counts add up; the tail (the last segments, the cut one, the closing) is counted as one
+piece and cut where the total comes out to the token. Where a tokenizer gives no such promise, the whole prompt is
+counted and the tail cut again until it fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from niah.errors import PromptError
+from niah.generator.haystack import Boundary, Haystack, Tour
+from niah.generator.tokenizers import Tokenizer
+from niah.records import Needle, Placement, Planting, Prompt, Trial
+
+TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
+LEAST_HAYSTACK_TOKENS = 32  # a shorter rest is refused: it would be no haystack
+_PADS = ("", ".", ",", " a", "…", "。", " I", " -", "啊", " .", " 1", "?")
+_RECOUNTS = 8
+_JOINERS = "\u200d\ufe0e\ufe0f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planted:
+    """A needle with its asked place in haystack tokens."""
+
+    needle: Needle
+    depth_percent: float
+    tokens: float
+    count: int  # its own tokens, newline included
+
+
+class Builder:
+    """Builds the prompts of one run: one haystack, one tokenizer, one reply budget."""
+
+    def __init__(self, haystack: Haystack, tokenizer: Tokenizer, *, seed: int, reply_tokens: int, haystack_per: str) -> None:
+        self._haystack = haystack
+        self._tokenizer = tokenizer
+        self._seed = seed
+        self._reply_tokens = reply_tokens
+        self._haystack_per = haystack_per
+
+    def build(self, trial: Trial, planting: Planting) -> Prompt:
+        """The prompt of a trial.
+
+        Raises PromptError where the length leaves no room for a haystack.
+        """
+        room = self.haystack_tokens(trial.context_length, planting)
+        tour = self._tour(trial)
+        planted = self._planted(trial, planting, room)
+        correction = 0
+        for _ in range(_RECOUNTS):
+            parts, placements = self._assemble(tour, planting, planted, room, correction)
+            utf8 = b"".join(parts)
+            excess = self._excess(trial, utf8)
+            if excess == 0:
+                return Prompt(
+                    utf8=utf8,
+                    tokens=trial.context_length - self._reply_tokens,
+                    reply_tokens=self._reply_tokens,
+                    haystack_tokens=room,
+                    unique_share=tour.unique_share(room),
+                    placements=placements,
+                    planting=planting,
+                    digest=hashlib.sha256(utf8).hexdigest(),
+                )
+            correction -= excess
+        raise PromptError(f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth {trial.depth_percent:g}")
+
+    def haystack_tokens(self, context_length: int, planting: Planting) -> int:
+        """Tokens left for the haystack once everything else is counted."""
+        count = self._tokenizer.count
+        overhead = count(planting.opening) + count(planting.closing) + sum(count(n.text + "\n") for n in planting.needles)
+        room = context_length - self._reply_tokens - overhead
+        if room < LEAST_HAYSTACK_TOKENS:
+            least = overhead + self._reply_tokens + LEAST_HAYSTACK_TOKENS
+            raise PromptError(
+                f"context length {context_length} leaves {max(0, room)} tokens for the haystack: question, needles and "
+                f"reply budget take {overhead + self._reply_tokens}; ask for at least {least}"
+            )
+        return room
+
+    def _tour(self, trial: Trial) -> Tour:
+        if self._haystack_per == "epoch":
+            return Tour(self._haystack, self._seed, trial.epoch)
+        return Tour(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+
+    def _planted(self, trial: Trial, planting: Planting, room: int) -> list[_Planted]:
+        planted = []
+        for needle in planting.needles:
+            depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
+            count = self._tokenizer.count(needle.text + "\n")
+            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=room * depth / 100, count=count))
+        return sorted(planted, key=lambda p: p.tokens)
+
+    def _assemble(
+        self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, correction: int
+    ) -> tuple[list[bytes | memoryview], tuple[Placement, ...]]:
+        """The parts of the prompt in order, and where the needles went (the asked one first)."""
+        tail_start = tour.floor(max(0, room - TAIL_TOKENS))
+        early = [p for p in planted if p.tokens <= tail_start.tokens]
+        late = [p for p in planted if p.tokens > tail_start.tokens]
+        parts: list[bytes | memoryview] = [planting.opening.encode()]
+        placements: dict[str, Placement] = {}
+        here = tour.floor(0)
+        for p in early:
+            place = tour.nearest(p.tokens)
+            parts += tour.pieces(here, place)
+            parts.append((p.needle.text + "\n").encode())
+            placements[p.needle.key] = _placement(p, place.tokens, room)
+            here = place
+        parts += tour.pieces(here, tail_start)
+        tail = _Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
+        text, late_placements = tail.cut(room - tail_start.tokens + tail.fixed_tokens + correction)
+        parts.append(text.encode())
+        placements |= late_placements
+        return parts, tuple(placements[n.key] for n in planting.needles)
+
+    def _excess(self, trial: Trial, utf8: bytes) -> int:
+        """Tokens too many. Known to be none where counts add up; counted otherwise."""
+        if self._tokenizer.joins_at_newlines:
+            return 0
+        return self._tokenizer.count(utf8.decode()) + self._reply_tokens - trial.context_length
+
+
+class _Tail:
+    """The end of a prompt, cut to an exact number of tokens."""
+
+    def __init__(self, tokenizer: Tokenizer, tour: Tour, start: Boundary, room: int, late: Sequence[_Planted], closing: str) -> None:
+        self._count = tokenizer.count
+        self._room = room
+        self._late = late
+        self._closing = closing
+        self._lines: list[str] = []
+        self._ends = [start.tokens]  # haystack tokens at the start of each line, and behind the last
+        here = start
+        while self._ends[-1] < room + TAIL_TOKENS:
+            text, tokens = tour.segment_at(here)
+            self._lines.append(text)
+            self._ends.append(self._ends[-1] + tokens)
+            here = tour.after(here)
+        self._source = "\n".join(self._lines)
+        self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
+
+    def cut(self, tokens: int) -> tuple[str, dict[str, Placement]]:
+        """The longest cut that counts exactly ``tokens``; never inside a word where another cut will do."""
+        near = bisect_left(range(1, len(self._source)), tokens, key=lambda k: self._count(self._compose(k, "")[0])) + 1
+        for k, pad in self._candidates(near):
+            text, placements = self._compose(k, pad)
+            if self._count(text) == tokens:
+                return text, placements
+        raise PromptError(f"no cut of the haystack brings the prompt to the asked length (wanted {tokens} tokens in its tail)")
+
+    def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
+        """Places to cut around the likely one: between words first, then anywhere, then with one sign more."""
+        window = [k for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1) if not self._source[k - 1].isspace()]
+        between = [k for k in window if not _inside_word(self._source, k)]
+        inside = [k for k in window if _inside_word(self._source, k)]
+        yield from ((k, "") for k in between)
+        yield from ((k, "") for k in inside)
+        yield from ((k, pad) for pad in _PADS[1:] for k in [*between, *inside])
+
+    def _compose(self, k: int, pad: str) -> tuple[str, dict[str, Placement]]:
+        """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
+        lines = (self._source[:k] + pad).rstrip("\n").split("\n")
+        whole = self._source[:k].count("\n")
+        ends = [*self._ends[: whole + 1], self._room]
+        inserts: dict[int, list[str]] = {}
+        placements = {}
+        for p in self._late:
+            at = min(range(len(ends)), key=lambda i: abs(ends[i] - p.tokens))
+            inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
+            placements[p.needle.key] = _placement(p, ends[at], self._room)
+        out = [text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None]
+        return "\n".join(out) + self._closing, placements
+
+
+def _inside_word(text: str, k: int) -> bool:
+    """Whether a cut before character k would split an alphabetic word, a number, or a character from its marks."""
+    if k >= len(text):
+        return False
+    left, right = text[k - 1], text[k]
+    if unicodedata.combining(right) or right in _JOINERS:
+        return True
+    return left.isalnum() and right.isalnum() and unicodedata.category(left) != "Lo" != unicodedata.category(right)
+
+
+def _placement(planted: _Planted, tokens_before: int, room: int) -> Placement:
+    return Placement(
+        key=planted.needle.key,
+        depth_percent=planted.depth_percent,
+        actual_depth_percent=100 * tokens_before / room,
+        tokens_before=tokens_before,
+    )

@@ -1,0 +1,171 @@
+"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped ones, imported ones, or any folder by path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from niah.errors import HaystackError, TranscriptError, UnknownName
+from niah.generator.haystack import Haystack
+from niah.generator.tokenizers import Tokenizer
+from niah.generator.transcripts import SUFFIXES, read_transcript
+from niah.records import Transcript
+
+MANIFEST = "haystack.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One entry of a manifest."""
+
+    file: str
+    language: str
+    sha256: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What haystack.toml says."""
+
+    folder: Path
+    language: str
+    licence: str
+    source: str
+    episodes: tuple[Episode, ...]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def imported_root() -> Path:
+    """Where ``niah haystack add`` puts haystacks by default."""
+    return Path(platformdirs.user_data_dir("niah")) / "haystacks"
+
+
+def shared_root(kind: str) -> Path:
+    """``haystacks`` or ``configs``: inside an installed wheel, else at the top of the clone."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "shipped" / kind
+    return installed if installed.is_dir() else package.parent / kind
+
+
+def haystack_folders() -> dict[str, Path]:
+    """Every haystack by name. An imported one never hides a shipped one: names are checked on import."""
+    found = {}
+    for root in (imported_root(), shared_root("haystacks")):
+        if root.is_dir():
+            found |= {p.name: p for p in sorted(root.iterdir()) if (p / MANIFEST).is_file()}
+    return found
+
+
+def read_manifest(name: str) -> Manifest:
+    """The manifest of a haystack by name or folder. Raises HaystackError or UnknownName."""
+    folder = Path(name).expanduser()
+    if not (folder / MANIFEST).is_file():
+        folders = haystack_folders()
+        if name not in folders:
+            raise UnknownName("haystack", name, folders)
+        folder = folders[name]
+    path = folder / MANIFEST
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        episodes = tuple(Episode(**entry) for entry in table["episodes"])
+        return Manifest(
+            folder=folder.resolve(),
+            language=table["language"],
+            licence=table["licence"],
+            source=table["source"],
+            episodes=episodes,
+        )
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
+
+
+def read_episodes(manifest: Manifest) -> list[Transcript]:
+    """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
+    if not manifest.episodes:
+        raise HaystackError(f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add")
+    transcripts = []
+    for episode in manifest.episodes:
+        path = manifest.folder / episode.file
+        if not path.is_file():
+            raise HaystackError(f"{path}: missing; import haystack {manifest.name!r} again")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != episode.sha256:
+            raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
+        transcripts.append(read_transcript(path))
+    return transcripts
+
+
+def load_haystack(name: str, tokenizer: Tokenizer) -> Haystack:
+    """A haystack by name or folder, counted in a tokenizer."""
+    manifest = read_manifest(name)
+    return Haystack(manifest.name, manifest.language, read_episodes(manifest), tokenizer)
+
+
+def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str) -> Manifest:
+    """Copy transcripts into a new haystack. Nothing is written unless every file parses."""
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
+    folder = into / name
+    if folder.exists() or name in haystack_folders():
+        raise HaystackError(f"there is a haystack {name!r} already; choose another --name or remove {folder}")
+    files = list(_files(paths))
+    twice = sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1})
+    if twice:
+        raise HaystackError(f"two files are called {twice[0]!r}; rename one, a haystack is one folder")
+    transcripts = [read_transcript(f) for f in files]
+    languages = {t.language for t in transcripts}
+    language = languages.pop() if len(languages) == 1 else "mixed"
+    episodes = [_entry(f, t) for f, t in zip(files, transcripts, strict=True)]
+    head = "".join(f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source)))
+    _write_folder(folder, files, head + "".join(episodes))
+    return read_manifest(str(folder))
+
+
+def _files(paths: Iterable[Path]) -> Iterable[Path]:
+    """The files of the paths, folders taken apart in sorted order."""
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise TranscriptError(f"{path}: no transcript in this folder (looked for {', '.join(sorted(SUFFIXES))})")
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise TranscriptError(f"{path}: no such file or folder")
+
+
+def _entry(file: Path, transcript: Transcript) -> str:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    fields = {"file": file.name, "language": transcript.language, "sha256": digest}
+    return "\n[[episodes]]\n" + "".join(f"{k} = {_quoted(v)}\n" for k, v in fields.items())
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
+    """Fill a temporary folder, then rename it: a half-written haystack is never seen."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        temporary.mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, temporary / file.name)
+        (temporary / MANIFEST).write_text(manifest, encoding="utf-8")
+        temporary.rename(folder)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise HaystackError(f"cannot write {folder} ({error.strerror}); choose a writable folder with --into") from error

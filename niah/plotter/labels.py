@@ -1,0 +1,39 @@
+"""Words on pictures: the same in the terminal, in the PNG and in the table."""
+
+from __future__ import annotations
+
+from niah.records import Cell, Grid
+
+
+def value_label(mean: float) -> str:
+    """1, 0, .67: short enough for a cell."""
+    if mean in (0.0, 1.0):
+        return f"{mean:.0f}"
+    return f"{min(max(mean, 0.01), 0.99):.2f}".removeprefix("0")
+
+
+def recall_label(grid: Grid) -> str:
+    """"83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
+    r = grid.recall
+    if r.mean is None or r.low is None or r.high is None:
+        return "nothing scored"
+    return f"{_percent(r.mean)} found (n = {r.n:,}, 95 % interval {100 * r.low:.0f} to {_percent(r.high)})"
+
+
+def _percent(share: float) -> str:
+    """Never rounds up to 100 or down to 0."""
+    percent = 100 * share
+    if 99.95 <= percent < 100:
+        percent = 99.9
+    return f"{percent:.3g} %"
+
+
+def model_label(grid: Grid) -> str:
+    """The model, named for what it is."""
+    return f"simulated reader {grid.model}" if grid.simulated else grid.model
+
+
+def unscored_label(cell: Cell) -> str:
+    """The most frequent outcome other than scored."""
+    others = {k: v for k, v in cell.outcomes.items() if k != "scored"}
+    return max(others, key=lambda k: others[k]) if others else ""

