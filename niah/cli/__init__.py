@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -51,10 +51,10 @@ def cli() -> None:
     """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. A NiahError is one line on stderr; anything else is a bug and shows its traceback."""
     try:
-        cli()
+        cli.main(args=arguments, prog_name="niah")
     except NiahError as error:
         click.echo(f"niah: {error}", err=True)
         sys.exit(error.exit_code)

@@ -130,6 +130,7 @@ class _Watch:
         self._console = console
         self._total = len(recipe.trials)
         self._tokens = {t.id: t.context_length for t in recipe.trials}
+        self._landed = len(log.finished)
         self._started = time.monotonic()
         self._before = sum(self._tokens[i] for i in log.finished)
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
@@ -150,8 +151,8 @@ class _Watch:
             return
         t = result.trial
         verdict = result.answer_class or f"{result.outcome.value}: {result.error}"
-        done = len(self._log.finished)
-        click.echo(f"{done:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}", err=True)
+        self._landed += 1
+        click.echo(f"{self._landed:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}", err=True)
 
     def _refresh(self) -> None:
         grid = grid_of(self._log.header, self._log.results.values())

@@ -13,6 +13,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 from niah.errors import PromptError
 from niah.generator.haystack import Boundary, Haystack, Tour
@@ -21,8 +22,10 @@ from niah.records import Needle, Placement, Planting, Prompt, Trial
 
 TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
 LEAST_HAYSTACK_TOKENS = 32  # a shorter rest is refused: it would be no haystack
-_PADS = ("", ".", ",", " a", "…", "。", " I", " -", "啊", " .", " 1", "?")
-_RECOUNTS = 8
+_PADS = (".", ",", "…", "。", "?", *(" a" * n for n in range(1, 9)))  # for cuts that only rare characters surround
+# a tokenizer that merges across lines may need many; two recounts of one cut are usual
+_RECOUNTS = 12
+_CUTS = 8
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
@@ -34,6 +37,9 @@ class _Planted:
     depth_percent: float
     tokens: float
     count: int  # its own tokens, newline included
+
+
+_Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...]]
 
 
 class Builder:
@@ -53,30 +59,27 @@ class Builder:
         """
         room = self.haystack_tokens(trial.context_length, planting)
         tour = self._tour(trial)
-        planted = self._planted(trial, planting, room)
-        correction = 0
-        for _ in range(_RECOUNTS):
-            parts, placements = self._assemble(tour, planting, planted, room, correction)
+        for parts, placements in self._attempts(tour, trial, planting, room):
             utf8 = b"".join(parts)
-            excess = self._excess(trial, utf8)
-            if excess == 0:
-                return Prompt(
-                    utf8=utf8,
-                    tokens=trial.context_length - self._reply_tokens,
-                    reply_tokens=self._reply_tokens,
-                    haystack_tokens=room,
-                    unique_share=tour.unique_share(room),
-                    placements=placements,
-                    planting=planting,
-                    digest=hashlib.sha256(utf8).hexdigest(),
-                )
-            correction -= excess
-        raise PromptError(f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth {trial.depth_percent:g}")
+            return Prompt(
+                utf8=utf8,
+                tokens=trial.context_length - self._reply_tokens,
+                reply_tokens=self._reply_tokens,
+                haystack_tokens=room,
+                unique_share=tour.unique_share(room),
+                placements=placements,
+                planting=planting,
+                digest=hashlib.sha256(utf8).hexdigest(),
+            )
+        raise PromptError(
+            f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth "
+            f"{trial.depth_percent:g}; ask for another length"
+        )
 
     def haystack_tokens(self, context_length: int, planting: Planting) -> int:
         """Tokens left for the haystack once everything else is counted."""
-        count = self._tokenizer.count
-        overhead = count(planting.opening) + count(planting.closing) + sum(count(n.text + "\n") for n in planting.needles)
+        lines = [n.text + "\n" for n in planting.needles]
+        overhead = sum(self._tokenizer.count(text) for text in (planting.opening, planting.closing, *lines))
         room = context_length - self._reply_tokens - overhead
         if room < LEAST_HAYSTACK_TOKENS:
             least = overhead + self._reply_tokens + LEAST_HAYSTACK_TOKENS
@@ -85,6 +88,23 @@ class Builder:
                 f"reply budget take {overhead + self._reply_tokens}; ask for at least {least}"
             )
         return room
+
+    def _attempts(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
+        """Assemblies of exactly the right length. The first will do; where counts add up, it is the first tried."""
+        summed, trim = room, 0  # where counts do not add up, first the segments and then the tail make up for it
+        tried = {0}
+        for _ in range(_RECOUNTS):
+            excess = 0
+            planted = self._planted(trial, planting, summed)
+            for parts, placements in islice(self._assemblies(tour, planting, planted, summed, trim), _CUTS):
+                excess = self._excess(trial, parts)
+                if excess == 0:
+                    yield parts, placements
+            if abs(excess) > TAIL_TOKENS // 2:
+                summed, trim, tried = summed - excess, 0, {0}
+            else:
+                trim = next(n for n in _around(trim - excess) if n not in tried)
+                tried.add(trim)
 
     def _tour(self, trial: Trial) -> Tour:
         if self._haystack_per == "epoch":
@@ -95,21 +115,18 @@ class Builder:
         planted = []
         for needle in planting.needles:
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
-            count = self._tokenizer.count(needle.text + "\n")
-            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=room * depth / 100, count=count))
+            tokens = self._tokenizer.count(needle.text + "\n")
+            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=room * depth / 100, count=tokens))
         return sorted(planted, key=lambda p: p.tokens)
 
-    def _assemble(
-        self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, correction: int
-    ) -> tuple[list[bytes | memoryview], tuple[Placement, ...]]:
-        """The parts of the prompt in order, and where the needles went (the asked one first)."""
+    def _assemblies(self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, trim: int) -> Iterator[_Assembled]:
+        """The parts of the prompt in order and the placements (the asked needle first), for every cut that counts right."""
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
-        early = [p for p in planted if p.tokens <= tail_start.tokens]
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
         placements: dict[str, Placement] = {}
         here = tour.floor(0)
-        for p in early:
+        for p in planted[: len(planted) - len(late)]:
             place = tour.nearest(p.tokens)
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
@@ -117,16 +134,15 @@ class Builder:
             here = place
         parts += tour.pieces(here, tail_start)
         tail = _Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
-        text, late_placements = tail.cut(room - tail_start.tokens + tail.fixed_tokens + correction)
-        parts.append(text.encode())
-        placements |= late_placements
-        return parts, tuple(placements[n.key] for n in planting.needles)
+        for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
+            found = placements | late_placements
+            yield [*parts, text.encode()], tuple(found[n.key] for n in planting.needles)
 
-    def _excess(self, trial: Trial, utf8: bytes) -> int:
+    def _excess(self, trial: Trial, parts: Sequence[bytes | memoryview]) -> int:
         """Tokens too many. Known to be none where counts add up; counted otherwise."""
         if self._tokenizer.joins_at_newlines:
             return 0
-        return self._tokenizer.count(utf8.decode()) + self._reply_tokens - trial.context_length
+        return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
 
 
 class _Tail:
@@ -148,14 +164,13 @@ class _Tail:
         self._source = "\n".join(self._lines)
         self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
 
-    def cut(self, tokens: int) -> tuple[str, dict[str, Placement]]:
-        """The longest cut that counts exactly ``tokens``; never inside a word where another cut will do."""
+    def cuts(self, tokens: int) -> Iterator[tuple[str, dict[str, Placement]]]:
+        """Tails that count exactly ``tokens``: cut between words where that is possible, the longest first."""
         near = bisect_left(range(1, len(self._source)), tokens, key=lambda k: self._count(self._compose(k, "")[0])) + 1
         for k, pad in self._candidates(near):
             text, placements = self._compose(k, pad)
             if self._count(text) == tokens:
-                return text, placements
-        raise PromptError(f"no cut of the haystack brings the prompt to the asked length (wanted {tokens} tokens in its tail)")
+                yield text, placements
 
     def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
         """Places to cut around the likely one: between words first, then anywhere, then with one sign more."""
@@ -164,7 +179,7 @@ class _Tail:
         inside = [k for k in window if _inside_word(self._source, k)]
         yield from ((k, "") for k in between)
         yield from ((k, "") for k in inside)
-        yield from ((k, pad) for pad in _PADS[1:] for k in [*between, *inside])
+        yield from ((k, pad) for pad in _PADS for k in [*between, *inside])
 
     def _compose(self, k: int, pad: str) -> tuple[str, dict[str, Placement]]:
         """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
@@ -179,6 +194,13 @@ class _Tail:
             placements[p.needle.key] = _placement(p, ends[at], self._room)
         out = [text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None]
         return "\n".join(out) + self._closing, placements
+
+
+def _around(number: int) -> Iterator[int]:
+    """number, number + 1, number - 1, number + 2 ..."""
+    yield number
+    for distance in count(1):
+        yield from (number + distance, number - distance)
 
 
 def _inside_word(text: str, k: int) -> bool:

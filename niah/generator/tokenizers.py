@@ -30,7 +30,9 @@ class Tokenizer(Protocol):
 
     def count(self, text: str) -> int: ...
 
-    def counts(self, texts: Sequence[str]) -> list[int]: ...
+    def counts(self, lines: Sequence[str]) -> list[int]:
+        """What each line adds behind another line."""
+        ...
 
     def last(self, text: str, tokens: int) -> str:
         """The end of a text, as many tokens long."""
@@ -61,8 +63,8 @@ class _Encoding:
     def count(self, text: str) -> int:
         return len(self._encoding.encode_ordinary(text))
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self._encoding.encode_ordinary_batch(list(texts), num_threads=2)]
+    def counts(self, lines: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self._encoding.encode_ordinary_batch(list(lines), num_threads=2)]
 
     def last(self, text: str, tokens: int) -> str:
         ids = self._encoding.encode_ordinary(text)[-tokens:]
@@ -96,8 +98,11 @@ class _FileTokenizer:
     def count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
-        return [len(e.ids) for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+    def counts(self, lines: Sequence[str]) -> list[int]:
+        behind = "a\n"  # a line may cost more at the start of a text than behind another
+        encoded = self._tokenizer.encode_batch_fast([behind + line for line in lines], add_special_tokens=False)
+        extra = self.count(behind)
+        return [len(e.ids) - extra for e in encoded]
 
     def last(self, text: str, tokens: int) -> str:
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets[-tokens:]

@@ -1,0 +1,72 @@
+"""Fixtures: small haystacks in every language, real transcripts where they are, a command line that returns its exit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from niah.cli import main
+from niah.generator.store import shared_root
+from niah.generator.transcripts import read_transcript
+from niah.records import Transcript
+
+settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("niah")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REAL_TRANSCRIPTS = REPOSITORY.parent / "shared" / "transcripts"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+Niah = Callable[..., Ended]
+
+
+@pytest.fixture
+def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Niah:
+    """The command line in an empty folder with an empty data folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+    def run(*arguments: object) -> Ended:
+        capsys.readouterr()
+        try:
+            main([str(a) for a in arguments])
+            code = 0
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_transcripts() -> Path:
+    """A folder of real podcast transcripts that cannot be part of the project."""
+    if not REAL_TRANSCRIPTS.is_dir():
+        pytest.skip(f"real transcripts are not on this machine ({REAL_TRANSCRIPTS.name} beside the clone)")
+    return REAL_TRANSCRIPTS
+
+
+@pytest.fixture(scope="session")
+def shipped() -> dict[str, list[Transcript]]:
+    """The shipped episodes by haystack."""
+
+    def episodes(folder: Path) -> Iterator[Transcript]:
+        for path in sorted(folder.iterdir()):
+            if path.suffix != ".toml":
+                yield read_transcript(path)
+
+    return {f.name: list(episodes(f)) for f in sorted(shared_root("haystacks").iterdir()) if f.is_dir()}

@@ -1,0 +1,69 @@
+"""Imports point one way, and what must not exist does not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "niah"
+
+# a room may import from itself and from the rooms named here
+MAY_IMPORT = {
+    "records": set(),
+    "errors": set(),
+    "scorers": {"records", "errors"},
+    "generator": {"records", "errors"},
+    "tasks": {"records", "errors", "generator", "scorers"},
+    "providers": {"records", "errors", "generator", "tasks"},
+    "config": {"records", "errors", "generator"},
+    "verdict": {"records", "errors"},
+    "plotter": {"records", "errors", "generator"},  # generator: the label of a length
+    "runner": {"records", "errors", "generator", "scorers", "tasks", "providers", "config"},
+    "cli": {"records", "errors", "generator", "tasks", "providers", "config", "runner", "verdict", "plotter"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def rooms_imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{a.name}" if node.module == "niah" else node.module for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        for name in names:
+            if name.startswith("niah."):
+                yield name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    allowed = MAY_IMPORT[room] | {room, "__version__"}
+    assert set(rooms_imported(ast.parse(path.read_text(encoding="utf-8")))) <= allowed
+
+
+def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
+    importing = {p.relative_to(PACKAGE).as_posix() for p in MODULES if "import httpx" in p.read_text(encoding="utf-8")}
+    assert importing <= {"runner/client.py", "runner/session.py", "runner/sweep.py", "providers/simulated.py"}
+
+
+def test_no_pyplot_and_no_python_randomness_in_the_generator() -> None:
+    text = {p: p.read_text(encoding="utf-8") for p in MODULES}
+    assert not [p for p, t in text.items() if "import matplotlib.pyplot" in t or "from matplotlib import pyplot" in t]
+    assert not [p for p, t in text.items() if "import random" in t and p.parent.name in ("generator", "tasks")]
+
+
+def test_modules_and_functions_stay_short() -> None:
+    long = [str(p) for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 300]
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+                if node.end_lineno - node.lineno >= 40:
+                    long.append(f"{path}:{node.lineno} {node.name}")
+    assert not long
