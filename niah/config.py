@@ -1,4 +1,4 @@
-"""A TOML file and command-line overrides in, a RunConfig out. This class is the only place where defaults are written."""
+"""A TOML file and command-line overrides in, a RunConfig out. Defaults are written here only."""
 
 from __future__ import annotations
 

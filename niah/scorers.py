@@ -43,7 +43,9 @@ def number(text: str, target: str, others: Collection[str] = ()) -> Score:
         return Score(value=0.0, answer_class="distractor", explanation=f"answered {listed}, planted for another key")
     near = values or {n for n in numbers if 2 * len(n) > len(target)}  # digits dropped or added
     if near:
-        return Score(value=0.0, answer_class="wrong", explanation=f"answered {', '.join(sorted(near))} instead of {target}")
+        return Score(
+            value=0.0, answer_class="wrong", explanation=f"answered {', '.join(sorted(near))} instead of {target}"
+        )
     if _ABSENT.search(text):
         return Score(value=0.0, answer_class="absent", explanation="said that it is not there")
     return Score(value=0.0, answer_class="off-format", explanation=f"no number like {len(target)} digits in the answer")

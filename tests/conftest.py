@@ -1,4 +1,4 @@
-"""Fixtures: small haystacks in every language, real transcripts where they are, a command line that returns its exit."""
+"""Fixtures: small haystacks in every language, real transcripts where they are, a command line that returns."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_modules_and_functions_stay_short() -> None:
     long = [str(p) for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 300]
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
-                if node.end_lineno - node.lineno >= 40:
+            match node:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 40:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long

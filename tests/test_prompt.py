@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REAL_TRANSCRIPTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFace
@@ -23,8 +24,6 @@ from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
-
-from conftest import REAL_TRANSCRIPTS
 
 SEED = 5
 REPLY_TOKENS = 32
@@ -57,7 +56,9 @@ def trained(folder: Path, kind: str) -> str:
         tokenizer = HuggingFace(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         tokenizer.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(vocab_size=4_000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=4_000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        )
     else:  # as Gemma's: spaces become marks, merges may cross line ends
         tokenizer = HuggingFace(models.BPE(byte_fallback=True, unk_token="<unk>"))
         tokenizer.normalizer = normalizers.Replace(" ", "▁")
@@ -161,7 +162,9 @@ def test_length_and_depth_are_exact_on_shipped_haystacks(name: str, tokenizer: s
 
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
 @settings(max_examples=80)
-@given(lines=st.lists(st.one_of(st.text(max_size=80), st.sampled_from(AWKWARD)), min_size=1, max_size=30), data=st.data())
+@given(
+    lines=st.lists(st.one_of(st.text(max_size=80), st.sampled_from(AWKWARD)), min_size=1, max_size=30), data=st.data()
+)
 def test_length_is_exact_on_any_text_at_all(tokenizer: str, lines: list[str], data: st.DataObject) -> None:
     haystack = haystack_of([*lines, "a plain line to begin with"], encoding(tokenizer))
     trial = trial_at("single", data.draw(st.integers(200, 1_500)), data.draw(DEPTHS))
@@ -234,7 +237,9 @@ def test_an_epoch_shares_its_start_and_another_epoch_does_not() -> None:
     first = [built(haystack, tokenizer, trial_at("single", n, 100)).text[150:1_500] for n in (2_000, 8_000)]
     assert first[0] == first[1]
     assert built(haystack, tokenizer, trial_at("single", 2_000, 100, epoch=1)).text[150:1_500] != first[0]
-    per_trial = [built(haystack, tokenizer, trial_at("single", n, 100), per="trial").text[150:900] for n in (2_000, 8_000)]
+    per_trial = [
+        built(haystack, tokenizer, trial_at("single", n, 100), per="trial").text[150:900] for n in (2_000, 8_000)
+    ]
     assert per_trial[0] != per_trial[1]
 
 
@@ -254,9 +259,7 @@ def test_a_length_without_room_for_a_haystack_is_refused_with_the_least_that_wor
     with pytest.raises(PromptError) as caught:
         built(haystack, tokenizer, trial_at("single", 100, 50))
     least = int(str(caught.value).rsplit(" ", 1)[1])
-    check(
-        built(haystack, tokenizer, trial_at("single", least, 50)), trial_at("single", least, 50), haystack, tokenizer
-    )
+    check(built(haystack, tokenizer, trial_at("single", least, 50)), trial_at("single", least, 50), haystack, tokenizer)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

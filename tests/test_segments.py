@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -11,7 +12,22 @@ from hypothesis import strategies as st
 from niah.generator.segments import MAX_WEIGHT, segments_of, weight
 
 WORDS = st.sampled_from(
-    ["hello", "GPT-4", "3.5", "12,345", "don't", "世界", "那我們", "就是說", "128k", "。", "對。", "so,", "Right.", "(well)"]
+    [
+        "hello",
+        "GPT-4",
+        "3.5",
+        "12,345",
+        "don't",
+        "世界",
+        "那我們",
+        "就是說",
+        "128k",
+        "。",
+        "對。",
+        "so,",
+        "Right.",
+        "(well)",
+    ]
 )
 SPEECH = st.lists(WORDS, min_size=1, max_size=60).flatmap(
     lambda words: st.lists(st.sampled_from([" ", ""]), min_size=len(words), max_size=len(words)).map(
@@ -59,5 +75,5 @@ def test_times_are_shared_out_and_meet() -> None:
     segments = segments_of("第一句話講得比較長一點點沒有關係 " * 6, 10.0, 70.0)
     assert segments[0].start_s == 10.0
     assert segments[-1].end_s == pytest.approx(70.0)
-    for left, right in zip(segments, segments[1:], strict=False):
+    for left, right in itertools.pairwise(segments):
         assert left.end_s == right.start_s

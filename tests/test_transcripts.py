@@ -36,7 +36,9 @@ def test_long_windows_are_cut_at_the_breaks_of_speech_recognition(tmp_path: Path
     assert found.segments[0].end_s == found.segments[1].start_s
 
 
-SRT = "1\n00:00:01,000 --> 00:00:03,000\nHello and welcome.\n\n2\n00:00:03,500 --> 00:00:06,000\nTwo lines\nof one cue.\n"
+SRT = (
+    "1\n00:00:01,000 --> 00:00:03,000\nHello and welcome.\n\n2\n00:00:03,500 --> 00:00:06,000\nTwo lines\nof one cue.\n"
+)
 
 
 @pytest.mark.parametrize("text", [SRT, SRT.replace("\n", "\r\n"), "\ufeff" + SRT, SRT.rstrip("\n")])
@@ -68,7 +70,8 @@ def test_srt_with_a_number_missing_names_the_line(tmp_path: Path) -> None:
 
 def test_webvtt_loses_tags_notes_and_settings(tmp_path: Path) -> None:
     text = (
-        "WEBVTT\n\nNOTE written by a machine\n\nintro\n00:01.000 --> 00:03.000 align:start\n<v Ann>Good <i>morning</i>\n\n"
+        "WEBVTT\n\nNOTE written by a machine\n\nintro\n00:01.000 --> 00:03.000 align:start\n"
+        "<v Ann>Good <i>morning</i>\n\n"
         "01:00:03.000 --> 01:00:04.000\nand goodbye\n"
     )
     found = parsed(tmp_path, text, "episode.vtt")

@@ -47,7 +47,8 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Measure how well a language model reads a long context.
 
-    niah hides a sentence in long podcast transcripts, at every length and depth, asks for it, and draws where it was found.
+    niah hides a sentence in long podcast transcripts, at every length and depth,
+    asks for it, and draws where it was found.
     """
 
 

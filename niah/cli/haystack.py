@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from niah.generator.haystack import Haystack
-from niah.generator.store import add_haystack, haystack_folders, imported_root, load_haystack, read_episodes, read_manifest
+from niah.generator.store import (
+    add_haystack,
+    haystack_folders,
+    imported_root,
+    load_haystack,
+    read_episodes,
+    read_manifest,
+)
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Transcript
 
@@ -22,7 +29,9 @@ def haystack() -> None:
 @haystack.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--name", required=True, help="Name of the new haystack.")
-@click.option("--into", type=click.Path(path_type=Path), help="Folder of haystacks; by default the data folder of your account.")
+@click.option(
+    "--into", type=click.Path(path_type=Path), help="Folder of haystacks; by default the data folder of your account."
+)
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the transcripts.")
 @click.option("--source", default="imported", show_default=True, help="Where they come from.")
 @TOKENIZER
@@ -42,7 +51,8 @@ def list_haystacks(tokenizer: str) -> None:
     for name, folder in haystack_folders().items():
         manifest = read_manifest(str(folder))
         tokens = load_haystack(str(folder), counter).tokens
-        click.echo(f"{name:<16} {manifest.language:<8} {len(manifest.episodes):>3} episodes  {tokens:>10,} tokens  {manifest.licence}")
+        size = f"{len(manifest.episodes):>3} episodes  {tokens:>10,} tokens"
+        click.echo(f"{name:<16} {manifest.language:<8} {size}  {manifest.licence}")
 
 
 @haystack.command()

@@ -22,7 +22,9 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
         flag = f"--{name.replace('_', '-')}"
         default = field.default
         shown = "" if default is None or name == "extra" else f"  [default: {_shown(default)}]"
-        option = click.option(flag, name, multiple=name == "extra", metavar=_metavar(name), help=f"{field.description}{shown}")
+        option = click.option(
+            flag, name, multiple=name == "extra", metavar=_metavar(name), help=f"{field.description}{shown}"
+        )
         command = option(command)
     return click.argument("config", required=False)(command)
 

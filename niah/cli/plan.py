@@ -23,12 +23,17 @@ def plan(config: str | None, **flags: Any) -> None:
     tokens = sum(t.context_length for t in recipe.trials)
     click.echo(f"model       {resolved.model} ({resolved.provider})")
     click.echo(f"task        {resolved.task}, needle in {recipe.language}, reply budget {recipe.reply_tokens} tokens")
-    click.echo(f"haystack    {recipe.haystack.name}: {recipe.haystack.tokens:,} tokens, drawn per {resolved.haystack_per}")
+    click.echo(
+        f"haystack    {recipe.haystack.name}: {recipe.haystack.tokens:,} tokens, drawn per {resolved.haystack_per}"
+    )
     click.echo(f"tokenizer   {recipe.tokenizer.name}")
-    click.echo(f"cells       {len(lengths)} lengths x {len(resolved.depths)} depths = {len(lengths) * len(resolved.depths)}")
+    click.echo(
+        f"cells       {len(lengths)} lengths x {len(resolved.depths)} depths = {len(lengths) * len(resolved.depths)}"
+    )
     click.echo(f"trials      {len(recipe.trials)} ({resolved.epochs} per cell)")
     click.echo(f"tokens      {tokens:,} in all, {max(lengths):,} in the largest")
     for length in lengths:
         trials = sum(t.context_length == length for t in recipe.trials)
-        unique = min(1.0, recipe.haystack.tokens / length)
-        click.echo(f"  {label_of(length):>7}   {trials:>5} trials  {trials * length:>13,} tokens   {100 * unique:.0f} % unique text")
+        unique = 100 * min(1.0, recipe.haystack.tokens / length)
+        counts = f"{trials:>5} trials  {trials * length:>13,} tokens"
+        click.echo(f"  {label_of(length):>7}   {counts}   {unique:.0f} % unique text")

@@ -14,9 +14,13 @@ from niah.verdict.grid import grid_of
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default heatmap.png in the first run's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default heatmap.png in the first run's folder."
+)
 @click.option("--palette", default="red-green", show_default=True, help="red-green, viridis or cividis.")
-@click.option("--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
 def plot(runs: tuple[str, ...], out: Path | None, palette: str, results: Path) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     folders = [run_folder(r, results) for r in runs]

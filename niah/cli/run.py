@@ -9,8 +9,8 @@ import re
 import signal
 import sys
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,19 @@ INCOMPLETE = 3
 
 @click.command()
 @config_options
-@click.option("--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
 @click.option("--name", help="Name of this run's folder; made from the config by default.")
-@click.option("--palette", default="red-green", show_default=True, help="Colours of the picture: red-green, viridis, cividis.")
+@click.option(
+    "--palette", default="red-green", show_default=True, help="Colours of the picture: red-green, viridis, cividis."
+)
 def run(config: str | None, results: Path, name: str | None, palette: str, **flags: Any) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
-    CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same command again
-    to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once. Exits 3 where trials are missing.
+    CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same
+    command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once.
+    Exits 3 where trials are missing.
     """
     resolved = completed(config_from(config, flags))
     console = Console(stderr=True)
@@ -150,9 +155,13 @@ class _Watch:
             self._refresh()
             return
         t = result.trial
-        verdict = result.answer_class or f"{result.outcome.value}: {result.error}"
+        verdict = result.answer_class or result.outcome.value
+        verdict += f": {result.error}" if result.error else ""
         self._landed += 1
-        click.echo(f"{self._landed:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}", err=True)
+        click.echo(
+            f"{self._landed:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}",
+            err=True,
+        )
 
     def _refresh(self) -> None:
         grid = grid_of(self._log.header, self._log.results.values())
@@ -166,7 +175,13 @@ class _Watch:
         elapsed = time.monotonic() - self._started
         fresh = done - self._before
         left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None
-        minutes = "" if left is None else f" · about {left / 60:.0f} min left" if left >= 90 else f" · about {left:.0f} s left"
+        minutes = (
+            ""
+            if left is None
+            else f" · about {left / 60:.0f} min left"
+            if left >= 90
+            else f" · about {left:.0f} s left"
+        )
         return f"{done:,} tokens{minutes}"
 
 
@@ -185,7 +200,7 @@ def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: st
             others[outcome] = others.get(outcome, 0) + n
     unscored = {k: n for k, n in others.items() if k != Outcome.SCORED.value}
     if unscored:
-        console.print(f"[yellow]without a score: {', '.join(f'{n} {k}' for k, n in unscored.items())}")
+        console.print(f"[yellow]without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
     if errors:
         console.print(f"[yellow]last error: {errors[-1]}", markup=True)

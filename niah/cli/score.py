@@ -18,10 +18,12 @@ from niah.verdict.grid import grid_of
 
 @click.command()
 @click.argument("run_name", metavar="RUN")
-@click.option("--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
 @click.option("--palette", default="red-green", show_default=True, help="Colours of the picture.")
 def score(run_name: str, results: Path, palette: str) -> None:
-    """Score the stored answers of RUN again. Changed scores are appended to its log; the grid and picture are drawn anew."""
+    """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
     folder = run_folder(run_name, results)
     header, stored = read_log(folder)
     recipe = recipe_of(RunConfig(**header.config))

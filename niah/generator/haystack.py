@@ -75,7 +75,8 @@ class Tour:
 
     def __init__(self, haystack: Haystack, seed: int, *coordinates: object) -> None:
         self._haystack = haystack
-        self._draw = (seed, *coordinates)
+        self._seed = seed
+        self._coordinates = coordinates
         self._spans: list[tuple[int, int]] = []
         self._starts = [0]  # tokens before each span, and at the end
         self._rounds = 0
@@ -123,7 +124,7 @@ class Tour:
         return min(1.0, self._haystack.tokens / tokens) if tokens else 1.0
 
     def _walk_another_round(self) -> None:
-        draw = Draw(self._draw[0], "tour", *self._draw[1:], self._rounds)
+        draw = Draw(self._seed, "tour", *self._coordinates, self._rounds)
         order = draw.shuffled(self._haystack.episodes)
         if self._rounds == 0:  # start inside the first episode; what stands before comes last, so nothing repeats yet
             start, stop = order[0]

@@ -6,8 +6,12 @@ import re
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 
-_TRADITIONAL = "們這說會個來對時為開過後還沒點現發動經學長見麼樣間問話實體電書車東兩當從進種讓頭給應業關機無氣錢裡節號聽讀寫練"
-_SIMPLIFIED = "们这说会个来对时为开过后还没点现发动经学长见么样间问话实体电书车东两当从进种让头给应业关机无气钱里节号听读写练"
+_TRADITIONAL = (
+    "們這說會個來對時為開過後還沒點現發動經學長見麼樣間問話實體電書車東兩當從進種讓頭給應業關機無氣錢裡節號聽讀寫練"
+)
+_SIMPLIFIED = (
+    "们这说会个来对时为开过后还没点现发动经学长见么样间问话实体电书车东两当从进种让头给应业关机无气钱里节号听读写练"
+)
 _HANT = frozenset(_TRADITIONAL) - frozenset(_SIMPLIFIED)
 _HANS = frozenset(_SIMPLIFIED) - frozenset(_TRADITIONAL) - {"里", "后"}
 

@@ -16,19 +16,18 @@ _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "千": 1_000, "万": 10_000, "萬":
 _LENGTH = re.compile(r"^(\d+(?:\.\d+)?)([kKmM千万萬]?)$")
 
 
-def length_of(text: str | int, least: int = LEAST_LENGTH) -> int:
+def length_of(text: str | float, least: int = LEAST_LENGTH) -> int:
     """Tokens of "512", "8k", "32K", "1.2M", "10萬" or "100万"; k is 1,000."""
     match = _LENGTH.match(str(text).strip().replace("_", ""))
     tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
     if tokens != int(tokens) or not least <= tokens <= GREATEST_LENGTH:
         raise ConfigError(
-            f"length {text!r}: use whole tokens from {least} to {GREATEST_LENGTH:,}, "
-            "like 512, 8k, 1.2M, 10萬"
+            f"length {text!r}: use whole tokens from {least} to {GREATEST_LENGTH:,}, like 512, 8k, 1.2M, 10萬"
         )
     return int(tokens)
 
 
-def lengths_of(value: str | int | Sequence[str | int]) -> tuple[int, ...]:
+def lengths_of(value: str | float | Sequence[str | float]) -> tuple[int, ...]:
     """Context lengths from "1k,2k,4k" or a list, rising and without repeats."""
     items = _items(value)
     if not items:

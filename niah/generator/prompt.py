@@ -45,7 +45,9 @@ _Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...]]
 class Builder:
     """Builds the prompts of one run: one haystack, one tokenizer, one reply budget."""
 
-    def __init__(self, haystack: Haystack, tokenizer: Tokenizer, *, seed: int, reply_tokens: int, haystack_per: str) -> None:
+    def __init__(
+        self, haystack: Haystack, tokenizer: Tokenizer, *, seed: int, reply_tokens: int, haystack_per: str
+    ) -> None:
         self._haystack = haystack
         self._tokenizer = tokenizer
         self._seed = seed
@@ -119,8 +121,10 @@ class Builder:
             planted.append(_Planted(needle=needle, depth_percent=depth, tokens=room * depth / 100, count=tokens))
         return sorted(planted, key=lambda p: p.tokens)
 
-    def _assemblies(self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, trim: int) -> Iterator[_Assembled]:
-        """The parts of the prompt in order and the placements (the asked needle first), for every cut that counts right."""
+    def _assemblies(
+        self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, trim: int
+    ) -> Iterator[_Assembled]:
+        """The parts of the prompt in order and the placements (asked needle first), for every cut that counts right."""
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
@@ -148,7 +152,9 @@ class Builder:
 class _Tail:
     """The end of a prompt, cut to an exact number of tokens."""
 
-    def __init__(self, tokenizer: Tokenizer, tour: Tour, start: Boundary, room: int, late: Sequence[_Planted], closing: str) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, tour: Tour, start: Boundary, room: int, late: Sequence[_Planted], closing: str
+    ) -> None:
         self._count = tokenizer.count
         self._room = room
         self._late = late
@@ -174,7 +180,11 @@ class _Tail:
 
     def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
         """Places to cut around the likely one: between words first, then anywhere, then with one sign more."""
-        window = [k for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1) if not self._source[k - 1].isspace()]
+        window = [
+            k
+            for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1)
+            if not self._source[k - 1].isspace()
+        ]
         between = [k for k in window if not _inside_word(self._source, k)]
         inside = [k for k in window if _inside_word(self._source, k)]
         yield from ((k, "") for k in between)
@@ -185,14 +195,16 @@ class _Tail:
         """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
         lines = (self._source[:k] + pad).rstrip("\n").split("\n")
         whole = self._source[:k].count("\n")
-        ends = [*self._ends[: whole + 1], self._room]
+        ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
         inserts: dict[int, list[str]] = {}
         placements = {}
         for p in self._late:
-            at = min(range(len(ends)), key=lambda i: abs(ends[i] - p.tokens))
+            at = min(range(len(ends)), key=lambda i: (abs(ends[i] - p.tokens), -i))
             inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
             placements[p.needle.key] = _placement(p, ends[at], self._room)
-        out = [text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None]
+        out = [
+            text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None
+        ]
         return "\n".join(out) + self._closing, placements
 
 

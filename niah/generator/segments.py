@@ -1,12 +1,13 @@
 """Cut speech into segments: at line ends first, then sentence ends, then the breaks of speech recognition.
 
 A segment weighs at most 24, where a wide character counts 1 and any other 0.3: about 18 tokens of o200k_base and
-27 of cl100k_base, rarely over 40. It never ends inside a word or a number, and never starts with white space or a slash, so that
-"\\n" between two segments is always a token boundary for tiktoken's encodings.
+27 of cl100k_base, rarely over 40. It never ends inside a word or a number, and never starts with white space or a
+slash, so that "\\n" between two segments is always a token boundary for tiktoken's encodings.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -75,7 +76,7 @@ def _at_commas(text: str) -> list[str]:
 
 def _cut_at(text: str, ends: list[int]) -> list[str]:
     edges = [0, *[e for e in ends if 0 < e < len(text)], len(text)]
-    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False) if text[a:b]]
+    return [text[a:b] for a, b in itertools.pairwise(edges) if text[a:b]]
 
 
 def _hard_cut(text: str) -> Iterator[str]:

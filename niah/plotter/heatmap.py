@@ -5,12 +5,11 @@ Uses matplotlib's object interface: no pyplot, no global state. The scale is fix
 
 from __future__ import annotations
 
-import unicodedata
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
@@ -20,6 +19,7 @@ from matplotlib.patches import Patch, Rectangle
 from niah.errors import ConfigError
 from niah.generator.plan import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
+from niah.plotter.fonts import fonts_for
 from niah.plotter.labels import model_label, recall_label, unscored_label, value_label
 from niah.records import Cell, Grid
 
@@ -35,14 +35,18 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(palette)
-    warnings = _use_font_for("".join(t for g in grids for t in (*_title(g), g.haystack)))
-    figure = figure_of(grids, palette)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=160, facecolor="white")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
-    return warnings
+    families, said = fonts_for("".join(t for g in grids for t in _title(g)))
+    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
+        figure = figure_of(grids, palette)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=160, facecolor="white")
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be written ({error.strerror}); choose another place with --out"
+            ) from error
+    return said
 
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
@@ -59,7 +63,7 @@ def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
     bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
     bar.set_label("share of trials in which the needle was found", fontsize=9)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # a Spine, typed as a callable container
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -83,7 +87,9 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     ax.set_title(head, fontsize=14, fontweight="bold", loc="left", pad=42)
     ax.text(0, 1.0, f"{detail}\n{recall}", transform=ax.transAxes, fontsize=9.5, va="bottom", linespacing=1.5)
     if any(c.mean is None or _unscored(c) for c in grid.cells):
-        hatch = Patch(facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason")
+        hatch = Patch(
+            facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
+        )
         ax.legend(handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.13), frameon=False, fontsize=9)
     return ax
 
@@ -97,7 +103,11 @@ def colour_map(palette: str) -> Colormap:
 def _title(grid: Grid) -> tuple[str, str, str]:
     trials = f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
     shared = grid.unique_share
-    repeated = f" · {100 * shared:.0f} % of the longest haystack is unique" if shared is not None and shared < REPEATED_BELOW else ""
+    repeated = (
+        f" · {100 * shared:.0f} % of the longest haystack is unique"
+        if shared is not None and shared < REPEATED_BELOW
+        else ""
+    )
     return (
         model_label(grid),
         f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}",
@@ -106,45 +116,22 @@ def _title(grid: Grid) -> tuple[str, str, str]:
 
 
 def _draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
-    edge = {"edgecolor": "white", "linewidth": 1.5}
     if cell.mean is None:
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, **edge))
+        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, edgecolor="white", linewidth=1.5))
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor="0.75", hatch="////", linewidth=0))
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
         ax.text(x, y, unscored_label(cell), ha="center", va="center", fontsize=size * 0.68, color="0.25", bbox=box)
         return
     red, green, blue, _ = colours(cell.mean)
     colour: RGB = (red, green, blue)
-    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, **edge))
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
     ink = "white" if luminance(colour) < 0.3 else "0.1"
     ax.text(x, y, value_label(cell.mean), ha="center", va="center", fontsize=size, color=ink)
     if _unscored(cell):  # a corner says that some trials of the cell have no score
-        ax.add_patch(Rectangle((x + 0.18, y - 0.48), 0.3, 0.3, facecolor=MISSING, edgecolor="0.5", hatch="////", linewidth=0))
+        ax.add_patch(
+            Rectangle((x + 0.18, y - 0.48), 0.3, 0.3, facecolor=MISSING, edgecolor="0.5", hatch="////", linewidth=0)
+        )
 
 
 def _unscored(cell: Cell) -> int:
     return sum(n for outcome, n in cell.outcomes.items() if outcome != "scored")
-
-
-def _use_font_for(text: str) -> list[str]:
-    """Have matplotlib find the glyphs of Chinese in an installed font; say so where there is none."""
-    wide = {c for c in text if unicodedata.east_asian_width(c) in "WF"}
-    if not wide:
-        return []
-    for entry in sorted(font_manager.fontManager.ttflist, key=lambda e: (e.weight != 400, e.name, e.fname)):
-        if any(word in entry.name for word in _CJK_FONTS) and _has(entry.fname, wide):
-            matplotlib.rcParams["font.sans-serif"] = ["DejaVu Sans", entry.name]
-            matplotlib.rcParams["font.family"] = ["DejaVu Sans", entry.name]
-            return []
-    return ["no installed font has Chinese characters, so they are drawn as boxes; install one (Debian: apt-get install fonts-noto-cjk)"]
-
-
-_CJK_FONTS = ("CJK", "WenQuanYi", "Source Han", "PingFang", "Heiti", "Songti", "JhengHei", "YaHei", "SimHei", "Droid Sans Fallback", "AR PL", "Noto Sans TC", "Noto Sans SC")
-
-
-def _has(path: str, characters: set[str]) -> bool:
-    try:
-        glyphs = font_manager.get_font(path).get_charmap()
-    except (OSError, RuntimeError):
-        return False
-    return all(ord(c) in glyphs for c in characters)

@@ -13,7 +13,7 @@ def value_label(mean: float) -> str:
 
 
 def recall_label(grid: Grid) -> str:
-    """"83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
+    """ "83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
     r = grid.recall
     if r.mean is None or r.low is None or r.high is None:
         return "nothing scored"

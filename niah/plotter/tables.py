@@ -25,7 +25,9 @@ def grid_csv(grid: Grid) -> str:
     writer.writerow(["context_length", "depth_percent", "n", "mean", "low", "high", *outcomes])
     for c in grid.cells:
         counts = [c.outcomes.get(o, 0) for o in outcomes]
-        writer.writerow([c.context_length, f"{c.depth_percent:g}", c.n, _plain(c.mean), _plain(c.low), _plain(c.high), *counts])
+        writer.writerow(
+            [c.context_length, f"{c.depth_percent:g}", c.n, _plain(c.mean), _plain(c.low), _plain(c.high), *counts]
+        )
     return text.getvalue()
 
 

@@ -14,7 +14,14 @@ from niah.plotter.labels import model_label, recall_label, value_label
 from niah.records import Cell, Grid
 
 WIDEST = 7
-_SHORT = {"overflow": "over", "truncated": "cut", "refused": "refus", "empty": "empty", "mismatch": "mism", "error": "error"}
+_SHORT = {
+    "overflow": "over",
+    "truncated": "cut",
+    "refused": "refus",
+    "empty": "empty",
+    "mismatch": "mism",
+    "error": "error",
+}
 
 
 def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:

@@ -51,7 +51,7 @@ LOCAL_MODELS: Mapping[str, LocalModel] = {
 
 
 def check_local_model(model: str) -> None:
-    """Raises UnknownName for what is neither a known model nor a GGUF file, ConfigError for a path that is not there."""
+    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing file."""
     if model in LOCAL_MODELS:
         return
     if not model.endswith(".gguf"):

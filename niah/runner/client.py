@@ -67,7 +67,9 @@ class Client:
         """One try: its answer, and how long to wait before the next one (None: do not try again)."""
         started = self._clock()
         try:
-            async with self._http.stream("POST", request.url, headers=dict(request.headers), content=request.body) as reply:
+            async with self._http.stream(
+                "POST", request.url, headers=dict(request.headers), content=request.body
+            ) as reply:
                 if reply.status_code != 200:
                     body = (await reply.aread()).decode(errors="replace")[:_MOST_BODY]
                     return self._failed(self._provider.failure(reply.status_code, body), attempt, reply.headers)

@@ -70,11 +70,11 @@ def read_log(folder: Path) -> tuple[Header, dict[str, Result]]:
     """Header and the last result of every trial. A torn last line is left out. Raises RunError."""
     path = folder / LOG_NAME
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline is torn
+        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
     except FileNotFoundError:
         raise RunError(f"{folder}: no run here ({LOG_NAME} is missing)") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: cannot be read ({error})") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
     if not lines:
         raise RunError(f"{path}: no header; the run never began, so remove the folder")
     header = _header(path, lines[0])
@@ -85,7 +85,7 @@ def read_log(folder: Path) -> tuple[Header, dict[str, Result]]:
     return header, results
 
 
-def _header(path: Path, line: str) -> Header:
+def _header(path: Path, line: bytes) -> Header:
     try:
         table = json.loads(line)
         if table.pop("kind") != "header":
@@ -94,11 +94,13 @@ def _header(path: Path, line: str) -> Header:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}:1: not a run header ({error}); this is no run log of niah") from error
     if header.schema != SCHEMA:
-        raise RunError(f"{path}: schema {header.schema}, but this niah reads {SCHEMA}; use the version {header.version}")
+        raise RunError(
+            f"{path}: schema {header.schema}, but this niah reads {SCHEMA}; use the version {header.version}"
+        )
     return header
 
 
-def _result(path: Path, number: int, line: str) -> Result:
+def _result(path: Path, number: int, line: bytes) -> Result:
     try:
         table = json.loads(line)
         if table.pop("kind") != "result":

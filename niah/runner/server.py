@@ -1,4 +1,4 @@
-"""Start an embedded model as a server on loopback, inside this process, and stop it again (xllamacpp, llama.cpp's server)."""
+"""Start an embedded model as a server on loopback, inside this process, and stop it again (by xllamacpp)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _engine() -> Any:
     except ModuleNotFoundError:
         raise ConfigError("provider 'local' needs the embedded engine: pip install 'niah[local]'") from None
     except ImportError as error:  # the wheel does not bundle the OpenMP runtime
-        raise ConfigError(f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install libgomp1") from error
+        raise ConfigError(
+            f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install libgomp1"
+        ) from error
     return xllamacpp
 
 
@@ -68,7 +70,9 @@ def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalMode
     try:
         return engine.Server(params)
     except Exception as error:  # the engine raises whatever its C++ raised
-        raise ConfigError(f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model?") from error
+        raise ConfigError(
+            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model?"
+        ) from error
 
 
 def _weights(model: str, known: LocalModel, say: Say) -> Path:
@@ -80,7 +84,9 @@ def _weights(model: str, known: LocalModel, say: Say) -> Path:
     if not beside.is_file():
         beside = _assembled(known, say)
     if _sha256(beside) != known.sha256:
-        raise ConfigError(f"{beside}: these are not the weights of {model} (SHA-256 differs); install them again: {known.install}")
+        raise ConfigError(
+            f"{beside}: these are not the weights of {model} (SHA-256 differs); install them again: {known.install}"
+        )
     return beside
 
 
@@ -94,7 +100,7 @@ def _assembled(known: LocalModel, say: Say) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         importlib.import_module(known.package).assemble(temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except (OSError, ValueError) as error:
         temporary.unlink(missing_ok=True)
         raise ConfigError(f"cannot join the weights in {target.parent} ({error}); 260 MB are needed there") from error

@@ -1,4 +1,4 @@
-"""Open what a config names: key, server, provider, transport. The only place that knows how each provider is reached."""
+"""Open what a config names: key, server, provider, transport. Only this knows how each provider is reached."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import httpx
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.providers import Provider, check_provider
+from niah.providers import Provider, check_provider, openai, simulated
 from niah.providers import local as local_models
-from niah.providers import openai, simulated
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
 
@@ -53,7 +52,9 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
     model = str(config.model)
     if config.provider == "simulated":
         transport = simulated.transport(model, recipe.task.solve, recipe.tokenizer)
-        yield Session(provider=simulated.simulated(model, config.extra), transport=transport, concurrency=config.concurrency or 4)
+        yield Session(
+            provider=simulated.simulated(model, config.extra), transport=transport, concurrency=config.concurrency or 4
+        )
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say) as base_url:
             provider = local_models.local(model, base_url, config.extra)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
 
@@ -36,7 +36,7 @@ class Sweep:
         concurrency: int,
         transport: httpx.AsyncBaseTransport | None = None,
         on_result: Callable[[Result], None] = lambda result: None,
-        sleep: Callable[[float], object] = asyncio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._recipe = recipe
         self._provider = provider
@@ -89,7 +89,9 @@ class Sweep:
         return result
 
     def _client(self, http: httpx.AsyncClient) -> Client:
-        return Client(http, self._provider, attempts=self._recipe.config.attempts, clock=time.monotonic, sleep=self._sleep)
+        return Client(
+            http, self._provider, attempts=self._recipe.config.attempts, clock=time.monotonic, sleep=self._sleep
+        )
 
     def _http(self) -> httpx.AsyncClient:
         limits = httpx.Limits(

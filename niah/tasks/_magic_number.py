@@ -36,7 +36,8 @@ WORDING: Mapping[str, _Wording] = {
     "en": _Wording(
         opening=(
             "What follows is a transcript of podcast conversations. "
-            "Somewhere in it a magic number is given for a place. Read all of it, then answer the question at the end.\n\n"
+            "Somewhere in it a magic number is given for a place. "
+            "Read all of it, then answer the question at the end.\n\n"
         ),
         needle="The magic number for {key} is {value}.",
         question="What is the magic number for {key}? Answer with the number only.",
@@ -100,7 +101,9 @@ def _unused(draw: Draw, haystack: Haystack, places: Sequence[str], taken: Sequen
         place = draw.choice(places)
         if place not in taken and "".join(place.split()).casefold() not in haystack.folded:
             return place
-    raise HaystackError(f"haystack {haystack.name!r} names nearly every place that a needle could use; leave out an episode")
+    raise HaystackError(
+        f"haystack {haystack.name!r} names nearly every place that a needle could use; leave out an episode"
+    )
 
 
 def _unused_number(draw: Draw, haystack: Haystack, taken: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The plain needle among further needles of the same form for other places, which are wrong answers (RULER's niah_multikey_1)."""
+"""The plain needle among needles of the same form for other places: wrong answers (RULER's niah_multikey_1)."""
 
 from __future__ import annotations
 

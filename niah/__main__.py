@@ -1,0 +1,5 @@
+"""``python -m niah``."""
+
+from niah.cli import main
+
+main()

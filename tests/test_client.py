@@ -1,0 +1,207 @@
+"""Every way a server can answer, through the real client and a real socket: each ends in its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from server import (
+    Say,
+    Server,
+    answers,
+    answers_without_streaming,
+    chunk,
+    cuts_the_stream,
+    ends_without_a_stop,
+    fails,
+    fails_inside_the_stream,
+    refuses,
+    resets,
+    serving,
+)
+
+from niah.providers.openai import OpenAI
+from niah.records import Outcome, Planting, Prompt
+from niah.runner.client import Answer, Client, retry_after_s
+
+PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))
+TEXT = "long text, 長文, naïve\u2028line"
+PROMPT = Prompt(
+    utf8=TEXT.encode(),
+    tokens=10,
+    reply_tokens=32,
+    haystack_tokens=5,
+    unique_share=1.0,
+    placements=(),
+    planting=PLANTING,
+    digest="d",
+)
+
+
+def asked(
+    *script: Say, otherwise: Say | None = None, attempts: int = 3, timeout: float = 5.0
+) -> tuple[Answer, list[float], Server]:
+    """Ask once; the answer, the waits between attempts, and the server with what it received."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def ask(base_url: str) -> Answer:
+        async with httpx.AsyncClient(timeout=timeout) as http:
+            provider = OpenAI(model="m", base_url=base_url, api_key="sk-test")
+            ticks = itertools.count()
+            client = Client(
+                http, provider, attempts=attempts, clock=lambda: next(ticks), sleep=sleep, jitter=lambda: 1.0
+            )
+            return await client.ask(PROMPT)
+
+    with serving(*script, otherwise=otherwise or answers("never asked")) as server:
+        return asyncio.run(ask(server.base_url)), waits, server
+
+
+TOO_LONG = {
+    "error": {"message": "This model's maximum context length is 8192 tokens.", "code": "context_length_exceeded"}
+}
+LLAMA_TOO_LONG = {
+    "error": {"code": 400, "type": "exceed_context_size_error", "message": "request (12006 tokens) exceeds"}
+}
+NO_MONEY = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
+
+
+@pytest.mark.parametrize(
+    ("act", "outcome", "attempts"),
+    [
+        (answers("It is 7421830."), Outcome.SCORED, 1),
+        (answers("cut off in the mid", finish="length"), Outcome.TRUNCATED, 1),
+        (answers("", finish="stop"), Outcome.EMPTY, 1),
+        (answers(" \n", finish="stop"), Outcome.EMPTY, 1),
+        (answers("", finish="length"), Outcome.TRUNCATED, 1),
+        (answers("", finish="content_filter"), Outcome.REFUSED, 1),
+        (refuses, Outcome.REFUSED, 1),
+        (answers_without_streaming("It is 7421830."), Outcome.SCORED, 1),
+        (fails(400, TOO_LONG), Outcome.OVERFLOW, 1),
+        (fails(400, LLAMA_TOO_LONG), Outcome.OVERFLOW, 1),
+        (fails(413, b"<html>too large</html>"), Outcome.OVERFLOW, 1),
+        (fails(400, FILTERED), Outcome.REFUSED, 1),
+        (fails(400, {"error": {"message": "Unsupported parameter: 'max_tokens'"}}), Outcome.ERROR, 1),
+        (fails(401, {"error": {"message": "Incorrect API key"}}), Outcome.ERROR, 1),
+        (fails(429, NO_MONEY), Outcome.ERROR, 1),
+        (fails(408, {}), Outcome.ERROR, 3),
+        (fails(409, {}), Outcome.ERROR, 3),
+        (fails(429, {"error": {"message": "slow down"}}), Outcome.ERROR, 3),
+        (fails(500, b"oops"), Outcome.ERROR, 3),
+        (fails(503, {"error": "overloaded"}), Outcome.ERROR, 3),
+        (cuts_the_stream, Outcome.ERROR, 3),
+        (ends_without_a_stop, Outcome.ERROR, 3),
+        (fails_inside_the_stream, Outcome.ERROR, 3),
+        (resets, Outcome.ERROR, 3),
+        (fails(200, b"not json"), Outcome.ERROR, 3),
+        (fails(302, b"", Location="http://127.0.0.1:9/elsewhere"), Outcome.ERROR, 1),
+    ],
+)
+def test_every_ending_is_its_own_outcome(act: Say, outcome: Outcome, attempts: int) -> None:
+    answer, waits, server = asked(otherwise=act)
+    assert (answer.outcome, answer.attempts, len(server.requests), len(waits)) == (
+        outcome,
+        attempts,
+        attempts,
+        attempts - 1,
+    )
+    assert (answer.error is None) == (answer.response is not None)
+    assert "\n" not in (answer.error or "")
+
+
+def test_text_usage_and_model_come_from_the_stream() -> None:
+    answer, _, server = asked(answers("It is 7421830."))
+    assert answer.response is not None
+    assert answer.response.text == "It is 7421830."
+    usage = answer.response.usage
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (900, 512, 7)
+    assert (answer.response.model, answer.response.stop_reason) == ("m-2026", "stop")
+    assert answer.first_token_s is not None
+    assert answer.total_s is not None
+    assert answer.first_token_s <= answer.total_s
+    body = server.requests[0]
+    assert body["messages"] == [{"role": "user", "content": TEXT}]
+    assert (body["max_tokens"], body["stream"]) == (32, True)
+    assert not {"temperature", "top_p", "seed"} & set(body)
+
+
+@pytest.mark.parametrize("fault", [cuts_the_stream, ends_without_a_stop, resets, fails(500, {}), fails(429, {})])
+def test_a_passing_fault_is_tried_again_and_the_answer_is_whole(fault: Say) -> None:
+    answer, waits, _ = asked(fault, fault, answers("It is 7421830."))
+    assert answer.outcome is Outcome.SCORED
+    assert answer.attempts == 3
+    assert answer.response is not None
+    assert answer.response.text == "It is 7421830."
+    assert waits == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry_After": "7"}, 7.0),
+        ({"retry_after_ms": "250"}, 0.25),
+        ({"Retry_After": "0"}, 0.0),
+        ({"Retry_After": "soon"}, 1.0),
+    ],
+)
+def test_the_wait_a_server_asks_for_is_honoured(headers: dict[str, str], wait: float) -> None:
+    answer, waits, _ = asked(fails(429, {}, **headers), answers("7421830"))
+    assert (answer.outcome, waits) == (Outcome.SCORED, [wait])
+
+
+def test_a_wait_of_hours_ends_the_trial_as_an_error_instead() -> None:
+    answer, waits, _ = asked(fails(429, {}, Retry_After="36000"), answers("7421830"))
+    assert (answer.outcome, waits) == (Outcome.ERROR, [])
+
+
+def test_retry_after_may_be_a_date() -> None:
+    now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+    assert retry_after_s(httpx.Headers({"retry-after": "Thu, 01 Jan 2026 12:00:09 GMT"}), now) == 9
+    assert retry_after_s(httpx.Headers({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}), now) == 0
+
+
+def waits_for(event: threading.Event) -> Say:
+    def act(handler: object, body: object) -> None:
+        event.wait(2.0)
+
+    return act
+
+
+def test_a_silent_server_times_out_as_an_error() -> None:
+    done = threading.Event()
+    answer, _, _ = asked(otherwise=waits_for(done), attempts=1, timeout=0.2)
+    done.set()
+    assert answer.outcome is Outcome.ERROR
+    assert "ReadTimeout" in str(answer.error)
+
+
+def test_line_separators_inside_the_text_do_not_break_the_stream() -> None:
+    odd = "It\u2028is\x85 7421830"
+    answer, _, _ = asked(lambda h, _: h.send_events(chunk(odd), chunk(finish="stop")))
+    assert answer.response is not None
+    assert answer.response.text == odd
+
+
+def test_the_key_is_sent_and_never_shown() -> None:
+    provider = OpenAI(model="m", base_url="http://x/v1", api_key="sk-canary")
+    assert "sk-canary" not in repr(provider)
+    assert "sk-canary" not in repr(provider.request(PROMPT))
+    answer, _, server = asked(fails(401, {"error": {"message": "bad key"}}))
+    assert server.keys == ["Bearer sk-test"]
+    assert "sk-test" not in repr(answer)
+    assert answer.fatal
+
+
+def test_openai_itself_gets_the_field_its_models_accept() -> None:
+    body = json.loads(OpenAI(model="m").request(PROMPT).body)
+    assert body["max_completion_tokens"] == 32
+    assert "max_tokens" not in body

@@ -1,0 +1,119 @@
+"""Haystacks on disk: the shipped ones are sound, imports are whole or not at all, changes are noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import Niah
+
+from niah.errors import HaystackError
+from niah.generator.store import load_haystack, read_episodes, read_manifest, shared_root
+from niah.generator.tokenizers import tokenizer_of
+from niah.records import Transcript
+
+NAMES = ("en", "zh-hant", "zh-hans", "mixed")
+
+
+def test_shipped_haystacks_are_long_enough_and_in_their_language(shipped: dict[str, list[Transcript]]) -> None:
+    tokenizer = tokenizer_of("o200k_base")
+    tokens = {name: load_haystack(name, tokenizer).tokens for name in NAMES[:3]}
+    assert sum(tokens.values()) >= 40_000
+    assert sum(len(e) for e in shipped.values()) >= 6
+    for name in NAMES:
+        manifest = read_manifest(name)
+        assert manifest.licence == "Apache-2.0"
+        assert [e.language for e in manifest.episodes] == [t.language for t in read_episodes(manifest)]
+    assert {e.form for episodes in shipped.values() for e in episodes} == {"srt", "webvtt", "minute-window"}
+
+
+def test_no_line_of_the_shipped_text_is_said_twice(shipped: dict[str, list[Transcript]]) -> None:
+    for episodes in shipped.values():
+        lines = Counter(s.text for e in episodes for s in e.segments if len(s.text) > 20)
+        assert not [line for line, n in lines.items() if n > 1]
+        assert not [p for e in episodes for p in e.problems if "dropped" in p.what and "NOTE" not in p.what]
+
+
+def test_no_run_of_words_is_a_template(shipped: dict[str, list[Transcript]]) -> None:
+    for name in ("en", "zh-hant", "zh-hans"):
+        for episode in shipped[name]:
+            text = " ".join(s.text for s in episode.segments).lower()
+            units = re.findall(r"[a-z0-9']+", text) if name == "en" else list("".join(text.split()))
+            size = 8 if name == "en" else 12
+            runs = Counter(tuple(units[i : i + size]) for i in range(len(units) - size))
+            assert not [run for run, n in runs.items() if n > 1]
+
+
+def test_chinese_haystacks_have_speech_breaks_instead_of_full_stops(shipped: dict[str, list[Transcript]]) -> None:
+    for name in ("zh-hant", "zh-hans"):
+        assert not [s for e in shipped[name] for s in e.segments if re.search("[。！？；：]", s.text)]
+
+
+def test_shipped_files_carry_their_digests() -> None:
+    for name in NAMES:
+        folder = shared_root("haystacks") / name
+        for episode in tomllib.loads((folder / "haystack.toml").read_text(encoding="utf-8"))["episodes"]:
+            assert hashlib.sha256((folder / episode["file"]).read_bytes()).hexdigest() == episode["sha256"]
+
+
+def test_a_changed_or_missing_file_is_noticed(niah: Niah) -> None:
+    Path("talk.txt").write_text("(00:00~01:00) We met at noon.\n(01:00~02:00) And left at three.\n")
+    assert niah("haystack", "add", "talk.txt", "--name", "mine", "--into", "here").exit_code == 0
+    copy = Path("here/mine/talk.txt")
+    copy.write_text("(00:00~01:00) Something else.\n")
+    assert "changed since it was imported" in niah("haystack", "check", "here/mine").err
+    copy.unlink()
+    with pytest.raises(HaystackError, match="missing"):
+        read_episodes(read_manifest("here/mine"))
+
+
+def test_add_list_check_and_run_an_imported_haystack(niah: Niah) -> None:
+    Path("in").mkdir()
+    for i in range(3):
+        lines = [f"({m:02}:00~{m + 1:02}:00) Guest {i} told story {m} about a boat." for m in range(60)]
+        Path(f"in/talk{i}.txt").write_text("\n".join(lines))
+    Path("in/notes.json").write_text("{}")
+    added = niah("haystack", "add", "in", "--name", "boats", "--licence", "CC0")
+    assert added.exit_code == 0
+    assert "boats: en, 3 episodes, 180 segments" in added.out
+    assert "100.0 % unique" in added.out
+    listed = niah("haystack", "list").out.splitlines()
+    assert [line.split()[0] for line in listed] == ["boats", *sorted(NAMES)]
+    ended = niah("run", "--provider", "simulated", "--model", "perfect", "--haystack", "boats", "--lengths", "1k,8k")
+    assert "100 % found (n = 10" in ended.out
+    assert "already" in niah("haystack", "add", "in", "--name", "boats").err
+    assert "already" in niah("haystack", "add", "in", "--name", "en").err
+
+
+def test_an_import_is_whole_or_not_at_all(niah: Niah) -> None:
+    Path("in").mkdir()
+    Path("in/a.txt").write_text("fine words")
+    Path("in/b.txt").write_bytes(b"\xff\xfe broken")
+    ended = niah("haystack", "add", "in", "--name", "n", "--into", "here")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "b.txt:1: not UTF-8" in ended.err
+    assert not Path("here").exists() or not list(Path("here").iterdir())
+
+
+def test_an_empty_haystack_is_one_clear_line(niah: Niah) -> None:
+    Path("h").mkdir()
+    Path("h/haystack.toml").write_text('language = "en"\nlicence = "x"\nsource = "x"\nepisodes = []\n')
+    ended = niah("run", "--provider", "simulated", "--model", "perfect", "--haystack", "h")
+    assert (ended.exit_code, ended.err) == (2, "niah: haystack 'h' is empty; add transcripts with niah haystack add\n")
+    Path("empty").mkdir()
+    assert "no transcript in this folder" in niah("haystack", "add", "empty", "--name", "n").err
+
+
+def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_transcripts: Path) -> None:
+    added = niah("haystack", "add", real_transcripts, "--name", "real")
+    assert added.exit_code == 0
+    assert "too short for its text, dropped" in added.out
+    ended = niah(
+        "run", "--provider", "simulated", "--model", "perfect", "--haystack", "real", "--language", "zh-Hant",
+        "--lengths", "1k,4k,16k,64k",
+    )  # fmt: skip
+    assert "100 % found (n = 20" in ended.out

