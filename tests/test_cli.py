@@ -91,5 +91,5 @@ def test_a_config_file_with_flags_on_top(niah: Niah) -> None:
     Path("mine.toml").write_text(
         'provider = "simulated"\nmodel = "blind"\nlengths = ["500"]\ndepths = [0, 100]\n[extra]\ntemperature = 0\n'
     )
-    assert "0 % found (n = 2" in niah("run", "mine.toml").out
-    assert "100 % found (n = 1" in niah("run", "mine.toml", "--model", "perfect", "--depths", "50").out
+    assert "0 % found (n = 2" in niah("run", "mine.toml").err
+    assert "100 % found (n = 1" in niah("run", "mine.toml", "--model", "perfect", "--depths", "50").err

@@ -84,7 +84,7 @@ def test_add_list_check_and_run_an_imported_haystack(niah: Niah) -> None:
     listed = niah("haystack", "list").out.splitlines()
     assert [line.split()[0] for line in listed] == ["boats", *sorted(NAMES)]
     ended = niah("run", "--provider", "simulated", "--model", "perfect", "--haystack", "boats", "--lengths", "1k,8k")
-    assert "100 % found (n = 10" in ended.out
+    assert "100 % found (n = 10" in ended.err
     assert "already" in niah("haystack", "add", "in", "--name", "boats").err
     assert "already" in niah("haystack", "add", "in", "--name", "en").err
 
@@ -116,4 +116,4 @@ def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_trans
         "run", "--provider", "simulated", "--model", "perfect", "--haystack", "real", "--language", "zh-Hant",
         "--lengths", "1k,4k,16k,64k",
     )  # fmt: skip
-    assert "100 % found (n = 20" in ended.out
+    assert "100 % found (n = 20" in ended.err

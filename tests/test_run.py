@@ -52,7 +52,7 @@ def test_an_english_needle_in_chinese_speech(niah: Niah) -> None:
         "run", "--provider", "simulated", "--model", "perfect", "--haystack", "zh-hant", "--language", "en", *GRID
     )
     assert ended.exit_code == 0
-    assert "100 % found (n = 15" in ended.out
+    assert "100 % found (n = 15" in ended.err
 
 
 def test_a_reader_of_the_ends_is_green_at_the_ends_only(niah: Niah) -> None:

@@ -21,7 +21,6 @@ from rich.live import Live
 from niah.cli.options import DEFAULT_RESULTS, config_from, config_options
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.plotter.labels import recall_label
 from niah.plotter.terminal import live_view, terminal_heatmap
 from niah.records import Grid, Outcome, Result
 from niah.runner.log import RunLog, open_log
@@ -92,17 +91,17 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
             on_result=watch.landed,
         )
         with watch:
-            asyncio.run(_until_done(sweep))
+            asyncio.run(_until_done(sweep, console))
     return sweep.stopped_because
 
 
-async def _until_done(sweep: Sweep) -> None:
-    with _draining_on_interrupt(sweep):
+async def _until_done(sweep: Sweep, console: Console) -> None:
+    with _draining_on_interrupt(sweep, console):
         await sweep.run()
 
 
 @contextmanager
-def _draining_on_interrupt(sweep: Sweep) -> Iterator[None]:
+def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) drains, the second one stops at once."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     pressed = 0
@@ -111,7 +110,7 @@ def _draining_on_interrupt(sweep: Sweep) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            click.echo("\nFinishing what is in flight; press Ctrl-C again to stop at once.", err=True)
+            console.print("[yellow]Finishing what is in flight; press Ctrl-C again to stop at once.")
             sweep.stop("interrupted")
         elif main is not None:
             main.cancel()
@@ -207,4 +206,3 @@ def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: st
     if stopped:
         console.print(f"[yellow]stopped early ({stopped}); type the same command to go on")
     click.echo(folder / "heatmap.png")
-    click.echo(recall_label(grid))
