@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 
 from matplotlib import font_manager
 
@@ -21,11 +24,32 @@ def fonts_for(text: str) -> tuple[list[str], list[str]]:
     wide = {c for c in text if unicodedata.east_asian_width(c) in "WF"}
     if not wide:
         return [BASE], []
+    for name, path in chain(_known(), _newly_installed()):
+        if _draws(path, wide):
+            return [BASE, name], []
+    return [BASE], [NO_FONT]
+
+
+def _known() -> Iterator[tuple[str, str]]:
+    """Name and path of the fonts in matplotlib's own list, regular weights first."""
     entries = [e for e in font_manager.fontManager.ttflist if any(name in e.name for name in _NAMES)]
     for entry in sorted(entries, key=lambda e: (e.weight not in (400, "normal", "regular"), e.name, e.fname)):
-        if _draws(entry.fname, wide):
-            return [BASE, entry.name], []
-    return [BASE], [NO_FONT]
+        yield entry.name, entry.fname
+
+
+def _newly_installed() -> Iterator[tuple[str, str]]:
+    """Fonts that were installed after matplotlib made its list; found by file name, and added to the list."""
+    known = {e.fname for e in font_manager.fontManager.ttflist}
+    patterns = [name.replace(" ", "").casefold() for name in _NAMES]
+    found = [p for p in font_manager.findSystemFonts() if any(n in _file(p) for n in patterns) and p not in known]
+    for path in found:  # all weights first, so that none is missed when a title is bold
+        font_manager.fontManager.addfont(path)
+    for path in sorted(found, key=lambda p: ("regular" not in _file(p), p)):
+        yield font_manager.get_font(path).family_name, path
+
+
+def _file(path: str) -> str:
+    return Path(path).name.replace("-", "").casefold()
 
 
 def _draws(path: str, characters: set[str]) -> bool:

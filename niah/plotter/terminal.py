@@ -14,43 +14,52 @@ from niah.plotter.labels import model_label, recall_label, value_label
 from niah.records import Cell, Grid
 
 WIDEST = 7
-_SHORT = {
-    "overflow": "over",
-    "truncated": "cut",
-    "refused": "refus",
-    "empty": "empty",
-    "mismatch": "mism",
-    "error": "error",
-}
+LEAST_WITH_TEXT = 3  # a narrower cell is a block of colour
+_MARGIN = 8  # for the depths
+_SHORT = {"overflow": "over", "truncated": "cut", "refused": "refus", "mismatch": "mism"}
 
 
 def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
-    """A table of coloured cells that fits the width, with the total below."""
-    width = max(3, min(WIDEST, (columns - 8) // max(1, len(grid.context_lengths)) - 1))
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(justify="right")
-    for _ in grid.context_lengths:
-        table.add_column(justify="center", min_width=width)
+    """Lines of coloured cells that fit the width, with the total below; many lengths become blocks of colour."""
+    lengths = grid.context_lengths
+    step = min(WIDEST + 1, max(1, (columns - _MARGIN) // len(lengths)))
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
+    lines = [Text(f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}", style="bold")]
     for depth in grid.depths:
-        table.add_row(f"{depth:g} %", *(_square(cells[(n, depth)], width) for n in grid.context_lengths))
-    table.add_row("", *(label_of(n)[:width] for n in grid.context_lengths))
-    head = Text(f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}", style="bold")
-    return Group(head, table, Text(recall_label(grid)))
+        line = Text(f"{depth:.3g} % ".rjust(_MARGIN), no_wrap=True, overflow="crop")
+        for length in lengths:
+            line.append_text(_square(cells[length, depth], step))
+        lines.append(line)
+    return Group(*lines, _axis(lengths, step), Text(recall_label(grid)))
 
 
 def live_view(grid: Grid, columns: int, done: int, total: int, status: str) -> RenderableType:
     """The heatmap with a progress bar and a status line under it."""
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(ProgressBar(total=total, completed=done, width=min(40, columns - 30)), f"{done}/{total} trials", status)
+    width = max(10, min(40, columns - 60))
+    bar.add_row(ProgressBar(total=total, completed=done, width=width), f"{done}/{total} trials", status)
     return Group(terminal_heatmap(grid, columns), bar)
 
 
-def _square(cell: Cell, width: int) -> Text:
+def _square(cell: Cell, step: int) -> Text:
+    """One cell of ``step`` columns; the last column is a gap where there is room for text."""
+    gap = " " if step > LEAST_WITH_TEXT else ""
+    width = step - len(gap)
     if cell.mean is None:
         seen = [k for k in cell.outcomes if k != "missing"]
-        label = _SHORT.get(seen[0], seen[0])[:width] if seen else "·"
-        return Text(label.center(width), style=Style(color="bright_black"))
-    r, g, b = (round(255 * c) for c in red_green(cell.mean))
-    ink = "white" if luminance(red_green(cell.mean)) < 0.3 else "black"
-    return Text(value_label(cell.mean).center(width), style=Style(color=ink, bgcolor=f"rgb({r},{g},{b})"))
+        label = _SHORT.get(seen[0], seen[0]) if seen else "·"
+        return Text(label[:width].center(width) + gap, style=Style(color="bright_black"))
+    colour = red_green(cell.mean)
+    red, green, blue = (round(255 * c) for c in colour)
+    ink = "white" if luminance(colour) < 0.3 else "black"
+    label = value_label(cell.mean) if width >= LEAST_WITH_TEXT else ""
+    square = Text(label.center(width), style=Style(color=ink, bgcolor=f"rgb({red},{green},{blue})"))
+    return square.append(gap, style=Style.null())
+
+
+def _axis(lengths: tuple[int, ...], step: int) -> Text:
+    """Labels under the columns, as many as there is room for."""
+    every = -(-WIDEST // step)
+    labels = [label_of(n) for n in lengths[::every]]
+    line = "".join(label.center(step * every) if every == 1 else label.ljust(step * every) for label in labels)
+    return Text(" " * _MARGIN + line, no_wrap=True, overflow="crop")

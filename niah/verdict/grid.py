@@ -24,7 +24,7 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
     return Grid(
         model=model_of(config),
         task=task_label(config),
-        haystack=config["haystack"],
+        haystack=str(config["haystack"]).rstrip("/").rsplit("/", 1)[-1],
         tokenizer=config["tokenizer"],
         epochs=config["epochs"],
         simulated=config["provider"] == "simulated",
