@@ -31,7 +31,7 @@ check: test lint types
 
 .venv/.dev: .venv/bin/python pyproject.toml
 	@echo "Installing niah for development (about 350 MB to download) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[local,hf,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[local,hf,prices,dev]'
 	@touch $@
 
 clean:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.language import LANGUAGES
-from niah.generator.plan import depths_of, length_of, lengths_of
+from niah.generator.lengths import depths_of, length_of, lengths_of
+from niah.generator.plan import check_order
 
 
 class RunConfig(BaseModel):
@@ -26,19 +29,28 @@ class RunConfig(BaseModel):
     extra: dict[str, Any] = Field(
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
     )
-    haystack: str = Field("en", description="Haystack by name or folder (see: niah haystack list).")
+    haystack: tuple[str, ...] = Field(
+        ("en",), description="Haystack by name or folder, several joined as a,b, or synthetic:LANGUAGE."
+    )
     task: str = Field("single", description="What to plant and ask (see: niah tasks).")
     language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
     distractors: int = Field(2, ge=0, le=64, description="Further needles for other keys, in task multikey.")
     tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
     lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
     depths: tuple[float, ...] = Field((0, 25, 50, 75, 100), description="Depths in percent: 0,50,100 or 0:100:25.")
+    layout: Literal["free", "aligned"] = Field(
+        "free", description="Lengths as asked (free), or moved to a lattice where prompts share more (aligned)."
+    )
     epochs: int = Field(1, ge=1, le=1_000, description="Trials per cell.")
     seed: int = Field(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
     haystack_per: Literal["epoch", "trial"] = Field(
         "epoch", description="Draw the stretch of haystack per epoch (cache-friendly) or per trial (independent)."
     )
     reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
+    order: str = Field("cache", description="Order of requests: cache, length or shuffled.")
+    price: dict[str, float] | None = Field(
+        None, description="US dollars per million tokens, as input=2,cached=0.2,output=10; else looked up."
+    )
     concurrency: int | None = Field(None, ge=1, le=1_024, description="Requests in flight; default: the provider's.")
     attempts: int = Field(5, ge=1, le=20, description="HTTP tries for one trial.")
     timeout_s: float = Field(600.0, gt=0, description="Longest silence of the server, in seconds.")
@@ -53,10 +65,43 @@ class RunConfig(BaseModel):
     def _depths(cls, value: Any) -> tuple[float, ...]:
         return depths_of(value)
 
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_address(value)
+        return value
+
+    @field_validator("haystack", mode="before")
+    @classmethod
+    def _haystack(cls, value: Any) -> Any:
+        names = [n.strip() for n in value.split(",")] if isinstance(value, str) else value
+        if not names or not all(isinstance(n, str) and n for n in names):
+            raise ConfigError(
+                f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah haystack list)"
+            )
+        return tuple(names)
+
     @field_validator("reply_tokens", mode="before")
     @classmethod
     def _reply_tokens(cls, value: Any) -> Any:
         return length_of(value, least=1) if isinstance(value, str) else value
+
+    @field_validator("order")
+    @classmethod
+    def _order(cls, value: str) -> str:
+        check_order(value)
+        return value
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _price(cls, value: Any) -> Any:
+        table = dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
+        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "output"}:
+            raise ConfigError(
+                f"price = {value!r}: give input and output, perhaps cached, like input=2,cached=0.2,output=10"
+            )
+        return table
 
     @field_validator("language")
     @classmethod
@@ -67,7 +112,7 @@ class RunConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for two commands to be the same run; how fast and how patiently is left out."""
-        return self.model_dump(mode="json", exclude={"concurrency", "attempts", "timeout_s"})
+        return self.model_dump(mode="json", exclude={"order", "price", "concurrency", "attempts", "timeout_s"})
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
@@ -77,6 +122,8 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     """
     table = _table(path) if path else {}
     given = {k: v for k, v in overrides.items() if v is not None}
+    if isinstance(table.get("extra"), dict) and "extra" in given:
+        given["extra"] = {**table["extra"], **given["extra"]}
     for key in [*table, *given]:
         if key not in RunConfig.model_fields:
             raise UnknownName(f"config key{f' in {path}' if path else ''}", key, RunConfig.model_fields)
@@ -88,9 +135,26 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(f"{key} = {first['input']!r}: {first['msg'].lower()}") from error
 
 
+def _check_address(url: str) -> None:
+    """Raises ConfigError for what is no address of a server; keys do not belong there."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"base_url {url!r}: write an address like http://127.0.0.1:8000/v1")
+    if parts.username or parts.password:
+        raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
+
+
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        json.dumps(table)  # a date is valid TOML, and nothing here is one
+        return table
+    except TypeError as error:
+        raise ConfigError(f"{path}: dates and times have no meaning here; quote them") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -43,4 +43,10 @@ class RunError(NiahError):
 
 
 class ProviderError(NiahError):
-    """A server that refuses every request in the same way: a wrong key, model or field."""
+    """A server that refuses requests whatever they ask: a wrong key, model or field."""
+
+
+class OutageError(NiahError):
+    """A server that does not answer the first request: nothing more was sent."""
+
+    exit_code = 3

@@ -56,6 +56,7 @@ class Needle:
     value: str
     text: str  # one line without its newline
     depth_percent: float | None = None
+    tokens_before: int | None = None  # in haystack tokens; stands in for a depth that would round to the same place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,4 +215,6 @@ class Header:
     created: str
     config: Mapping[str, Any]
     haystack_digest: str
+    tokenizer: str  # with the digest of its file, where it is one
     task_version: int
+    unique_share: float  # of the longest haystack

@@ -49,15 +49,16 @@ def asked(
     """Ask once; the answer, the waits between attempts, and the server with what it received."""
     waits: list[float] = []
 
-    async def sleep(seconds: float) -> None:
+    async def pause(seconds: float) -> bool:
         waits.append(seconds)
+        return True
 
     async def ask(base_url: str) -> Answer:
         async with httpx.AsyncClient(timeout=timeout) as http:
             provider = OpenAI(model="m", base_url=base_url, api_key="sk-test")
             ticks = itertools.count()
             client = Client(
-                http, provider, attempts=attempts, clock=lambda: next(ticks), sleep=sleep, jitter=lambda: 1.0
+                http, provider, attempts=attempts, clock=lambda: next(ticks), pause=pause, jitter=lambda: 1.0
             )
             return await client.ask(PROMPT)
 
@@ -102,6 +103,26 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
         (ends_without_a_stop, Outcome.ERROR, 3),
         (fails_inside_the_stream, Outcome.ERROR, 3),
         (resets, Outcome.ERROR, 3),
+        (fails(200, b"null"), Outcome.ERROR, 3),
+        (fails(200, b"[1, 2]"), Outcome.ERROR, 3),
+        (lambda h, _: h.send_events("[]"), Outcome.ERROR, 3),
+        (lambda h, _: h.send_events({"choices": [None]}), Outcome.ERROR, 3),
+        (lambda h, _: h.send_events({"choices": [{"delta": {"content": 7}}]}), Outcome.ERROR, 3),
+        (lambda h, _: h.send_events(chunk("The magic"), "[DONE]"), Outcome.ERROR, 3),
+        (answers("The magic num", finish="insufficient_system_resource"), Outcome.ERROR, 3),
+        (answers("The magic num", finish="tool_calls"), Outcome.ERROR, 3),
+        (answers("The magic num", finish="max_tokens"), Outcome.TRUNCATED, 1),
+        (answers("I will not", finish="refusal"), Outcome.REFUSED, 1),
+        (answers("7421830", finish="eos"), Outcome.SCORED, 1),
+        (lambda h, _: h.send_events({"error": {"message": "greater than the context length"}}), Outcome.OVERFLOW, 1),
+        (
+            lambda h, _: h.send_events({"error": {"message": "m", "code": "context_length_exceeded"}}),
+            Outcome.OVERFLOW,
+            1,
+        ),
+        (fails(400, {"error": {"message": "input length and max_tokens exceed context limit"}}), Outcome.OVERFLOW, 1),
+        (fails(413, {"error": {"message": "Request too large on tokens per minute (TPM)"}}), Outcome.ERROR, 3),
+        (fails(403, {"error": {"message": "Your input was flagged"}}), Outcome.REFUSED, 1),
         (fails(200, b"not json"), Outcome.ERROR, 3),
         (fails(302, b"", Location="http://127.0.0.1:9/elsewhere"), Outcome.ERROR, 1),
     ],
@@ -205,3 +226,21 @@ def test_openai_itself_gets_the_field_its_models_accept() -> None:
     body = json.loads(OpenAI(model="m").request(PROMPT).body)
     assert body["max_completion_tokens"] == 32
     assert "max_tokens" not in body
+
+
+def test_text_in_parts_is_joined_and_reasoning_left_out() -> None:
+    parts = [
+        {"type": "thinking", "thinking": []},
+        {"type": "text", "text": "It is "},
+        {"type": "text", "text": "7421830"},
+    ]
+    answer, _, _ = asked(
+        lambda h, _: h.send_events({"choices": [{"delta": {"content": parts}, "finish_reason": "stop"}]})
+    )
+    assert answer.response is not None
+    assert answer.response.text == "It is 7421830"
+
+
+def test_a_server_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
+    answer, _, _ = asked(fails(401, {"error": {"message": "Received API Key = Bearer sk-test"}}))
+    assert answer.error == "401: Received API Key = Bearer [key]"

@@ -25,14 +25,16 @@ HEADER = Header(
         "provider": "openai",
         "task": "single",
         "distractors": 2,
-        "haystack": "en",
+        "haystack": ["en"],
         "tokenizer": "o200k_base",
         "epochs": 2,
         "lengths": [1_000, 2_000],
         "depths": [0, 100],
     },
     haystack_digest="h",
+    tokenizer="o200k_base",
     task_version=1,
+    unique_share=0.5,
 )
 
 

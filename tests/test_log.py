@@ -10,8 +10,8 @@ import pytest
 from test_grid import HEADER, result
 
 from niah.errors import RunError
-from niah.records import Outcome, Placement, Response, Usage
-from niah.runner.log import LOG_NAME, open_log, read_log
+from niah.records import Outcome, Placement, Response, Result, Usage
+from niah.runner.log import LOG_NAME, RunLog, open_log, read_log
 
 FULL = replace(
     result(1_000, 50, 0, 1.0),
@@ -21,44 +21,60 @@ FULL = replace(
 )
 
 
+def written(folder: Path, *results: Result) -> RunLog:
+    with open_log(folder, HEADER) as log:
+        for one in results:
+            log.append(one)
+    return log
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    with (
+        open_log(tmp_path, HEADER),
+        pytest.raises(RunError, match="another niah is running"),
+        open_log(tmp_path, HEADER),
+    ):
+        raise AssertionError("refused")
+    written(tmp_path, FULL)
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    log = open_log(tmp_path / "run", HEADER)
-    log.append(FULL)
-    log.append(result(2_000, 0, 0, None, Outcome.OVERFLOW))
+    with open_log(tmp_path / "run", HEADER) as log:
+        log.append(FULL)
+        log.append(result(2_000, 0, 0, None, Outcome.OVERFLOW))
     header, results = read_log(tmp_path / "run")
     assert header == HEADER
     assert results == log.results
-    assert open_log(tmp_path / "run", HEADER).finished == log.finished
+    with open_log(tmp_path / "run", HEADER) as again:
+        assert again.finished == log.finished
 
 
 def test_errors_are_sent_again_and_the_last_line_of_a_trial_counts(tmp_path: Path) -> None:
-    log = open_log(tmp_path, HEADER)
     failed = result(1_000, 0, 0, None, Outcome.ERROR)
-    log.append(failed)
-    assert failed.trial.id not in log.finished
-    log.append(result(1_000, 0, 0, 1.0))
+    with open_log(tmp_path, HEADER) as log:
+        log.append(failed)
+        assert failed.trial.id not in log.finished
+        log.append(result(1_000, 0, 0, 1.0))
     assert read_log(tmp_path)[1][failed.trial.id].score == 1.0
 
 
 def test_a_line_torn_at_any_byte_costs_that_line_only(tmp_path: Path) -> None:
-    log = open_log(tmp_path, HEADER)
-    log.append(result(1_000, 0, 0, 1.0))
+    written(tmp_path, result(1_000, 0, 0, 1.0))
     whole = (tmp_path / LOG_NAME).read_bytes()
-    log.append(FULL)
+    written(tmp_path, FULL)
     torn = (tmp_path / LOG_NAME).read_bytes()
     for size in range(len(whole), len(torn)):
         (tmp_path / LOG_NAME).write_bytes(torn[:size])
         assert len(read_log(tmp_path)[1]) == 1
-        again = open_log(tmp_path, HEADER)
-        again.append(FULL)
+        written(tmp_path, FULL)
         assert (tmp_path / LOG_NAME).read_bytes() == torn
 
 
 def test_a_header_torn_by_a_crash_begins_again(tmp_path: Path) -> None:
-    open_log(tmp_path, HEADER)
+    written(tmp_path)
     header = (tmp_path / LOG_NAME).read_bytes()
     (tmp_path / LOG_NAME).write_bytes(header[:20])
-    assert open_log(tmp_path, HEADER).results == {}
+    assert written(tmp_path).results == {}
     assert (tmp_path / LOG_NAME).read_bytes() == header
 
 
@@ -67,13 +83,15 @@ def test_a_header_torn_by_a_crash_begins_again(tmp_path: Path) -> None:
     [
         ({"config": {**HEADER.config, "epochs": 3}}, "epochs was 2, is 3"),
         ({"haystack_digest": "other"}, "haystack has changed"),
+        ({"tokenizer": "cl100k_base"}, "tokenizer was o200k_base"),
         ({"task_version": 2}, "task's version was 1, is 2"),
     ],
 )
 def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    open_log(tmp_path, HEADER)
-    with pytest.raises(RunError, match=message):
-        open_log(tmp_path, replace(HEADER, **change))  # type: ignore[arg-type]  # fields by name
+    written(tmp_path)
+    other = replace(HEADER, **change)  # type: ignore[arg-type]  # fields by name
+    with pytest.raises(RunError, match=message), open_log(tmp_path, other):
+        raise AssertionError("refused")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +99,7 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
     [("nonsense", "run.jsonl:2: damaged line"), ('{"kind": "other"}', "run.jsonl:2: damaged line")],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
-    open_log(tmp_path, HEADER)
+    written(tmp_path)
     with (tmp_path / LOG_NAME).open("a") as file:
         file.write(line + "\n")
     with pytest.raises(RunError, match=message):
@@ -95,13 +113,12 @@ def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run log of niah"):
         read_log(tmp_path)
     (tmp_path / LOG_NAME).unlink()
-    open_log(tmp_path, replace(HEADER, schema=99))
-    with pytest.raises(RunError, match="schema 99"):
-        read_log(tmp_path)
+    with pytest.raises(RunError, match="schema 99"), open_log(tmp_path, replace(HEADER, schema=99)):
+        raise AssertionError("refused")
 
 
 def test_the_fields_that_others_read_are_there(tmp_path: Path) -> None:
-    open_log(tmp_path, HEADER).append(FULL)
+    written(tmp_path, FULL)
     header, line = (json.loads(text) for text in (tmp_path / LOG_NAME).read_text().split("\n")[:2])
     assert header["kind"] == "header"
     assert line["kind"] == "result"

@@ -16,7 +16,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from niah.errors import PromptError
 from niah.generator.draw import Draw
-from niah.generator.haystack import Haystack
+from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
 from niah.generator.store import read_episodes, read_manifest
@@ -82,12 +82,12 @@ def encoding(name: str) -> Tokenizer:
 
 
 @cache
-def shipped_haystack(name: str, tokenizer: str) -> Haystack:
+def shipped_haystack(name: str, tokenizer: str) -> Corpus:
     manifest = read_manifest(name)
-    return Haystack(name, manifest.language, read_episodes(manifest), encoding(tokenizer))
+    return corpus_of(name, manifest.language, read_episodes(manifest), encoding(tokenizer))
 
 
-def haystack_of(lines: list[str], tokenizer: Tokenizer) -> Haystack:
+def haystack_of(lines: list[str], tokenizer: Tokenizer) -> Corpus:
     segments = tuple(s for line in lines for s in segments_of(line)) or (Segment(text="so"),)
     half = len(segments) // 2
     episodes = [
@@ -95,24 +95,24 @@ def haystack_of(lines: list[str], tokenizer: Tokenizer) -> Haystack:
         for i, part in enumerate((segments[:half], segments[half:]))
         if part
     ]
-    return Haystack("test", "en", episodes, tokenizer)
+    return corpus_of("test", "en", episodes, tokenizer)
 
 
 def trial_at(task: str, length: int, depth: float, epoch: int = 0) -> Trial:
     return Trial(id="t", task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
-def planting_of(trial: Trial, haystack: Haystack, language: str = "en") -> Planting:
+def planting_of(trial: Trial, haystack: Corpus, language: str = "en") -> Planting:
     draw = Draw(SEED, "needle", trial.task, trial.context_length, trial.depth_percent, trial.epoch)
     return task_of(trial.task).plant(draw, trial, haystack, language, 2)
 
 
-def built(haystack: Haystack, tokenizer: Tokenizer, trial: Trial, language: str = "en", per: str = "epoch") -> Prompt:
+def built(haystack: Corpus, tokenizer: Tokenizer, trial: Trial, language: str = "en", per: str = "epoch") -> Prompt:
     builder = Builder(haystack, tokenizer, seed=SEED, reply_tokens=REPLY_TOKENS, haystack_per=per)
     return builder.build(trial, planting_of(trial, haystack, language))
 
 
-def check(prompt: Prompt, trial: Trial, haystack: Haystack, tokenizer: Tokenizer) -> None:
+def check(prompt: Prompt, trial: Trial, haystack: Corpus, tokenizer: Tokenizer) -> None:
     """Every promise about a prompt, proved on its final text alone."""
     text = prompt.text
     assert tokenizer.count(text) + REPLY_TOKENS == trial.context_length
@@ -125,7 +125,7 @@ def check(prompt: Prompt, trial: Trial, haystack: Haystack, tokenizer: Tokenizer
         assert before == "" or before.endswith("\n")
         assert after.startswith("\n")
     place = prompt.placements[0]
-    largest = int(np.diff(haystack.token_offsets).max())
+    largest = int(np.diff(haystack.blocks[0].token_offsets).max())
     error_tokens = abs(place.actual_depth_percent - trial.depth_percent) / 100 * prompt.haystack_tokens
     assert error_tokens <= largest / 2 + 1e-6
     others = [n.text for n in prompt.planting.needles[1:]]
@@ -181,15 +181,15 @@ def test_length_and_depth_are_exact_for_tokenizer_files(
 ) -> None:
     tokenizer = file_tokenizers[kind]
     manifest = read_manifest(name)
-    haystack = Haystack(name, manifest.language, read_episodes(manifest)[:1], tokenizer)
+    haystack = corpus_of(name, manifest.language, read_episodes(manifest)[:1], tokenizer)
     trial = trial_at(data.draw(st.sampled_from(task_names())), data.draw(st.integers(500, 6_000)), data.draw(DEPTHS))
     language = data.draw(st.sampled_from(["en", "zh-Hant"]))
     check(built(haystack, tokenizer, trial, language), trial, haystack, tokenizer)
 
 
-def real_haystack(tokenizer: str) -> Haystack:
+def real_haystack(tokenizer: str) -> Corpus:
     episodes = [read_transcript(p) for p in sorted(REAL_TRANSCRIPTS.glob("*.txt"))]
-    return Haystack("real", "zh-Hant", episodes, encoding(tokenizer))
+    return corpus_of("real", "zh-Hant", episodes, encoding(tokenizer))
 
 
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
@@ -204,14 +204,14 @@ def test_length_and_depth_are_exact_on_real_transcripts(
 
 
 @cache
-def cached_real(tokenizer: str) -> Haystack:
+def cached_real(tokenizer: str) -> Corpus:
     return real_haystack(tokenizer)
 
 
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
 def test_segments_of_every_language_stay_near_forty_tokens(tokenizer: str) -> None:
     for name in SHIPPED:
-        assert np.diff(shipped_haystack(name, tokenizer).token_offsets).max() <= 44
+        assert np.diff(shipped_haystack(name, tokenizer).blocks[0].token_offsets).max() <= 44
 
 
 def test_depths_snap_to_the_nearest_boundary_in_both_directions() -> None:
@@ -249,7 +249,7 @@ def test_a_short_corpus_is_repeated_in_another_order_and_the_share_is_known() ->
     assert tokenizer.count(prompt.text) + REPLY_TOKENS == 120_000
     assert prompt.unique_share == pytest.approx(haystack.tokens / prompt.haystack_tokens)
     lines = prompt.text.split("\n")[2:-5]
-    first_lap, second_lap = lines[: len(haystack.segments)], lines[len(haystack.segments) :]
+    first_lap, second_lap = lines[: haystack.segments], lines[haystack.segments :]
     assert len(set(first_lap)) >= 0.999 * len(set(lines))
     assert first_lap[: len(second_lap)] != second_lap
 
@@ -265,11 +265,12 @@ def test_a_length_without_room_for_a_haystack_is_refused_with_the_least_that_wor
 @pytest.mark.parametrize("name", SHIPPED)
 def test_neither_key_nor_value_stands_anywhere_else_in_the_haystack(name: str) -> None:
     haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")
+    text = bytes(haystack.blocks[0].utf8).decode().casefold()
     for epoch in range(12):
         prompt = built(haystack, tokenizer, trial_at("multikey", 8_000, 50, epoch))
         for needle in prompt.planting.needles:
-            assert needle.key.casefold() not in haystack.folded
-            assert needle.value not in haystack.folded
+            assert needle.key.casefold() not in text
+            assert needle.value not in text
 
 
 def test_prompts_are_equal_on_every_machine() -> None:

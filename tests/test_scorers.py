@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niah.scorers import number, whole_numbers
+from niah.numerals import whole_numbers
+from niah.scorers import number
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,20 @@ from niah.scorers import number, whole_numbers
         ("7421830b", []),
         ("no number", []),
         ("千萬不要", []),
+        ("答案是……7421830", [7421830]),
+        ("The answer is…7421830", [7421830]),
+        ("No.7421830", [7421830]),
+        ("7.421.830", [7421830]),
+        ("$7{,}421{,}830$", [7421830]),
+        ("7\\,421\\,830", [7421830]),
+        ("7421830.0", [7421830]),
+        ("7,421,830.00", [7421830]),
+        ("7 4 2 1 8 3 0", [7421830]),
+        ("七四二一八三○", [7421830]),
+        ("百十二 千億二 三一亿十兩", []),
+        ("9" * 5000, []),
+        ("7" * 400 + "萬", []),
+        ("二" * 500, []),
     ],
 )
 def test_whole_numbers(text: str, numbers: list[int]) -> None:
@@ -67,6 +82,17 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("What is the magic number for Oslo?", 0, "off-format"),
         ("", 0, "off-format"),
         ("Oslo", 0, "off-format"),
+        ("7421830，約742萬", 1, "right"),
+        ("7421830, so about 7.42 million", 1, "right"),
+        ("<thinking>1234567</thinking> 7421830", 1, "right"),
+        ("◁think▷1234567◁/think▷7421830", 1, "right"),
+        ("<|channel|>analysis<|message|>1234567<|channel|>final<|message|>7421830", 1, "right"),
+        ("It is not 7421830", 0, "wrong"),
+        ("-7421830", 0, "wrong"),
+        ("7421830 million", 0, "wrong"),
+        ("I couldn't find it", 0, "absent"),
+        ("I don't know", 0, "absent"),
+        ("There is no magic number for Oslo", 0, "absent"),
     ],
 )
 def test_number_answers(text: str, value: float, answer_class: str) -> None:

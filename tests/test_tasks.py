@@ -6,7 +6,7 @@ import pytest
 
 from niah.errors import UnknownName
 from niah.generator.draw import Draw
-from niah.generator.haystack import Haystack
+from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Planting, Transcript, Trial
@@ -17,12 +17,12 @@ SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 
 
 @pytest.fixture(scope="module")
-def haystack() -> Haystack:
+def haystack() -> Corpus:
     episode = Transcript(name="a", form="text", language="en", segments=tuple(segments_of(SPEECH)))
-    return Haystack("a", "en", [episode], tokenizer_of("o200k_base"))
+    return corpus_of("a", "en", [episode], tokenizer_of("o200k_base"))
 
 
-def planted(task: str, language: str, haystack: Haystack, seed: int = 0, distractors: int = 3) -> Planting:
+def planted(task: str, language: str, haystack: Corpus, seed: int = 0, distractors: int = 3) -> Planting:
     trial = Trial(id="t", task=task, context_length=1_000, depth_percent=50, epoch=0)
     return task_of(task).plant(Draw(seed, "needle"), trial, haystack, language, distractors)
 
@@ -36,7 +36,7 @@ def test_tasks_are_the_modules_of_their_folder() -> None:
 @pytest.mark.parametrize("language", ["en", "zh-Hant", "zh-Hans"])
 @pytest.mark.parametrize("task", task_names())
 def test_needles_have_different_keys_and_values_that_the_haystack_does_not_hold(
-    task: str, language: str, haystack: Haystack
+    task: str, language: str, haystack: Corpus
 ) -> None:
     for seed in range(200):
         planting = planted(task, language, haystack, seed)
@@ -52,7 +52,7 @@ def test_needles_have_different_keys_and_values_that_the_haystack_does_not_hold(
 @pytest.mark.parametrize("language", ["en", "zh-Hant", "zh-Hans"])
 @pytest.mark.parametrize("task", task_names())
 def test_a_reader_of_the_text_is_right_and_a_reader_of_the_question_is_not(
-    task: str, language: str, haystack: Haystack
+    task: str, language: str, haystack: Corpus
 ) -> None:
     module, planting = task_of(task), planted(task, language, haystack)
     lines = [n.text for n in reversed(planting.needles)]
@@ -63,12 +63,12 @@ def test_a_reader_of_the_text_is_right_and_a_reader_of_the_question_is_not(
     assert module.score(" ".join(n.value for n in planting.needles), planting).value == (task == "single")
 
 
-def test_a_distractor_is_named_as_one(haystack: Haystack) -> None:
+def test_a_distractor_is_named_as_one(haystack: Corpus) -> None:
     planting = planted("multikey", "en", haystack)
     assert task_of("multikey").score(planting.needles[2].value, planting).answer_class == "distractor"
 
 
-def test_distractors_keep_away_from_the_needle(haystack: Haystack) -> None:
+def test_distractors_keep_away_from_the_needle(haystack: Corpus) -> None:
     depths = [n.depth_percent for s in range(50) for n in planted("multikey", "en", haystack, s).needles[1:]]
     assert all(d is not None and abs(d - 50) >= 5 for d in depths)
     assert min(d for d in depths if d is not None) < 10

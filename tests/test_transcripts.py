@@ -63,9 +63,59 @@ def test_flattened_srt_knows_cue_numbers_from_the_digits_of_the_speech(tmp_path:
     assert [p.line for p in found.problems] == [1, 3]
 
 
-def test_srt_with_a_number_missing_names_the_line(tmp_path: Path) -> None:
-    with pytest.raises(TranscriptError, match=r"episode.srt:5: cue 7 where 2 was expected"):
-        parsed(tmp_path, SRT.replace("\n2\n", "\n7\n"), "episode.srt")
+@pytest.mark.parametrize(
+    "text",
+    [
+        SRT.replace("\n2\n", "\n7\n"),  # a gap in the numbers
+        SRT.replace("\n2\n", "\n1\n"),  # a number twice
+        SRT.replace("1\n00", "00").replace("2\n00", "00"),  # no numbers at all
+        SRT.replace("\n\n", "\n"),  # no blank lines
+        SRT.replace(",000", ",00").replace(",500", ",50"),  # hundredths
+        SRT.replace(",000\n", ",000  X1:40 X2:600 Y1:20 Y2:50\n"),  # places on the screen
+        SRT.replace("Hello", "{\\an8}<i>Hello</i>"),
+    ],
+)
+def test_srt_as_people_edit_it_keeps_its_words(tmp_path: Path, text: str) -> None:
+    found = parsed(tmp_path, text, "episode.srt")
+    assert texts(found) == ["Hello and welcome.", "Two lines of one cue."]
+    assert not found.problems
+
+
+def test_numbers_at_the_end_of_speech_are_no_cue_numbers(tmp_path: Path) -> None:
+    text = "00:00:01,000 --> 00:00:02,000\nwe have 5\n00:00:02,000 --> 00:00:03,000\nof them if x < 5 and y > 3\n"
+    assert texts(parsed(tmp_path, text, "e.srt")) == ["we have 5", "of them if x < 5 and y > 3"]
+
+
+def test_a_flattened_srt_with_a_number_missing_names_the_line(tmp_path: Path) -> None:
+    flat = (
+        "1 00:00:00,000 --> 00:00:02,000 one 2 00:00:02,000 --> 00:00:04,000 two 9 00:00:04,000 --> 00:00:06,000 nine"
+    )
+    with pytest.raises(TranscriptError, match=r"episode.txt:1: cue 9 where 3 was expected"):
+        parsed(tmp_path, flat)
+
+
+def test_windows_go_on_over_lines_and_may_be_full_width_or_indented(tmp_path: Path) -> None:
+    text = "（00:00～01:00） 第一句\n還有下一行\n  (01:00~02:00)\nthird line\n(02:00~03:00) four\n"
+    found = parsed(tmp_path, text)
+    assert (found.form, texts(found)) == ("minute-window", ["第一句 還有下一行", "third line", "four"])
+
+
+def test_entities_utf_16_and_odd_webvtt_are_read(tmp_path: Path) -> None:
+    (tmp_path / "wide.srt").write_bytes(SRT.replace("Hello", "Q&amp;A &gt;&gt; Hello").encode("utf-16"))
+    assert texts(read_transcript(tmp_path / "wide.srt"))[0] == "Q&A >> Hello and welcome."
+    text = "\nWEBVTT\n\nNOTE\nthis --> that\n\n00:01.000 --> 00:03.000\nHello\n00:03.000 --> 00:05.000\nworld\n"
+    assert texts(parsed(tmp_path, text, "odd.vtt")) == ["Hello", "world"]
+
+
+def test_rolling_captions_are_said_once(tmp_path: Path) -> None:
+    lines = ["so today we talk", "about bread and", "butter and salt"]
+    cues = [
+        f"00:0{i}.000 --> 00:0{i + 1}.000 align:start position:0%\n{lines[i - 1] if i else ' '}\n{line}\n\n"
+        for i, line in enumerate(lines)
+    ]
+    found = parsed(tmp_path, "WEBVTT\n\n" + "".join(cues), "rolling.vtt")
+    assert texts(found) == lines
+    assert "2 lines that repeat" in found.problems[0].what
 
 
 def test_webvtt_loses_tags_notes_and_settings(tmp_path: Path) -> None:
@@ -106,7 +156,7 @@ def test_repeated_recognition_is_reported_and_kept(tmp_path: Path) -> None:
         (b"caf\xe9 talk", "latin.txt", "latin.txt:1: not UTF-8"),
         (b"line one\nline \x00 two", "binary.txt", "binary.txt:2: binary"),
         (b"<!DOCTYPE html><html></html>", "page.txt", "page.txt:1: HTML"),
-        (b'{"text": "hello"}', "data.txt", "data.txt:1: HTML or JSON"),
+        (b'{"text": "hello"}', "data.txt", "data.txt:1: HTML, XML, RTF or JSON"),
         (b"(00:00~01:00) fine\n(01:75~02:00) bad\n(02:00~03:00) fine\n", "time.txt", "time.txt:2: 01:75"),
         (b"(00:00~01:00) fine\n(01:00-02:00) bad\n(02:00~03:00) fine\n", "dash.txt", "dash.txt:2: cannot read"),
         (b"(02:00~01:00) backwards\n(02:00~03:00) fine\n", "back.txt", "back.txt:1: ends at 60 s before"),

@@ -14,7 +14,8 @@ from niah.errors import NiahError
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
-    "plan": ("niah.cli.plan:plan", "Count cells, trials and tokens of a run. Sends nothing."),
+    "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
+    "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "score": ("niah.cli.score:score", "Score the stored answers of a run again."),

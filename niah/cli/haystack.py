@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-from niah.generator.haystack import Haystack
+from niah.generator.haystack import corpus_of
 from niah.generator.store import (
     add_haystack,
     haystack_folders,
     imported_root,
-    load_haystack,
     read_episodes,
     read_manifest,
 )
@@ -50,9 +49,12 @@ def list_haystacks(tokenizer: str) -> None:
     counter = tokenizer_of(tokenizer)
     for name, folder in haystack_folders().items():
         manifest = read_manifest(str(folder))
-        tokens = load_haystack(str(folder), counter).tokens
-        size = f"{len(manifest.episodes):>3} episodes  {tokens:>10,} tokens"
-        click.echo(f"{name:<16} {manifest.language:<8} {size}  {manifest.licence}")
+        episodes = read_episodes(manifest)
+        whole = corpus_of(name, manifest.language, episodes, counter)
+        size = f"{len(episodes):>3} episodes {whole.segments:>8,} segments {whole.tokens:>10,} tokens"
+        problems = sum(len(e.problems) for e in episodes)
+        unique = f"{100 * whole.unique_share():.1f} % unique"
+        click.echo(f"{name:<16} {manifest.language:<8} {size}  {unique}  {problems} problems  {manifest.licence}")
 
 
 @haystack.command()
@@ -67,14 +69,14 @@ def _print_check(name: str, tokenizer: str) -> None:
     counter = tokenizer_of(tokenizer)
     manifest = read_manifest(name)
     episodes = read_episodes(manifest)
-    whole = Haystack(manifest.name, manifest.language, episodes, counter)
-    for episode, (start, stop) in zip(episodes, whole.episodes, strict=True):
-        tokens = int(whole.token_offsets[stop] - whole.token_offsets[start])
+    whole = corpus_of(manifest.name, manifest.language, episodes, counter)
+    for episode, (block, start, stop) in zip(episodes, whole.episodes, strict=True):
+        tokens = int(block.token_offsets[stop] - block.token_offsets[start])
         click.echo(_episode_line(episode, tokens))
         for problem in episode.problems:
             click.echo(f"    {problem.file}:{problem.line}: {problem.what}")
     click.echo(
-        f"{manifest.name}: {manifest.language}, {len(episodes)} episodes, {len(whole.segments):,} segments, "
+        f"{manifest.name}: {manifest.language}, {len(episodes)} episodes, {whole.segments:,} segments, "
         f"{whole.tokens:,} tokens of {counter.name}, {100 * whole.unique_share():.1f} % unique"
     )
 

@@ -12,8 +12,12 @@ import click
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, UnknownName
 from niah.generator.store import shared_root
+from niah.plotter.colours import PALETTES
 
 DEFAULT_RESULTS = Path("results")
+PALETTE = click.option(
+    "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
+)
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,10 +47,9 @@ def _config_path(config: str | None) -> Path | None:
     if path.is_file():
         return path
     shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
-    name = path.stem if path.suffix == ".toml" else config
-    if name not in shipped:
+    if config not in shipped:
         raise UnknownName("config file", config, shipped)
-    return shipped[name]
+    return shipped[config]
 
 
 def _extra(items: tuple[str, ...]) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def run_folder(run: str, results: Path) -> Path:
 
 
 def _shown(default: Any) -> str:
-    return ",".join(f"{d:g}" for d in default) if isinstance(default, tuple) else str(default)
+    return ",".join(str(d) for d in default) if isinstance(default, tuple) else str(default)
 
 
 def _metavar(name: str) -> str:

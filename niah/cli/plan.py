@@ -1,39 +1,118 @@
-"""niah plan: what a run would send."""
+"""niah plan: what a run would send, cost and take."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from niah.cli.options import config_from, config_options
-from niah.generator.plan import label_of
-from niah.runner.recipe import recipe_of
-from niah.runner.session import completed
+from niah.cli.options import DEFAULT_RESULTS, config_from, config_options, run_folder
+from niah.errors import ConfigError
+from niah.generator.lengths import label_of
+from niah.generator.plan import Shape, cacheable_tokens
+from niah.records import Trial
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import completed, concurrency_of
 
 
 @click.command()
 @config_options
-def plan(config: str | None, **flags: Any) -> None:
-    """Count the cells, trials and tokens of CONFIG and flags. Sends nothing."""
-    resolved = completed(config_from(config, flags))
-    recipe = recipe_of(resolved)
+@click.option("--speed", metavar="TOKENS|RUN", help="Prompt tokens per second, or a finished run to take it from.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
+def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> None:
+    """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
+    recipe = recipe_of(completed(config_from(config, flags), key_needed=False))
     recipe.check_lengths()
-    lengths = resolved.lengths
-    tokens = sum(t.context_length for t in recipe.trials)
-    click.echo(f"model       {resolved.model} ({resolved.provider})")
-    click.echo(f"task        {resolved.task}, needle in {recipe.language}, reply budget {recipe.reply_tokens} tokens")
-    click.echo(
-        f"haystack    {recipe.haystack.name}: {recipe.haystack.tokens:,} tokens, drawn per {resolved.haystack_per}"
-    )
-    click.echo(f"tokenizer   {recipe.tokenizer.name}")
-    click.echo(
-        f"cells       {len(lengths)} lengths x {len(resolved.depths)} depths = {len(lengths) * len(resolved.depths)}"
-    )
-    click.echo(f"trials      {len(recipe.trials)} ({resolved.epochs} per cell)")
-    click.echo(f"tokens      {tokens:,} in all, {max(lengths):,} in the largest")
-    for length in lengths:
+    c, tokens = recipe.config, sum(t.context_length - recipe.reply_tokens for t in recipe.trials)
+    served = cacheable_tokens(recipe.waves((), concurrency_of(c)), _shapes(recipe))
+    size = "endless" if recipe.haystack.tokens is None else f"{recipe.haystack.tokens:,} tokens"
+    cells = f"{len(c.lengths)} lengths x {len(c.depths)} depths = {len(c.lengths) * len(c.depths)}"
+    rows = {
+        "model": f"{c.model} ({c.provider})",
+        "task": f"{c.task}, needle in {recipe.language}, reply budget {recipe.reply_tokens} tokens",
+        "haystack": f"{recipe.haystack.name}: {size}, drawn per {c.haystack_per}",
+        "tokenizer": recipe.tokenizer.name,
+        "cells": cells,
+        "trials": f"{len(recipe.trials)} ({c.epochs} per cell)",
+        "tokens": f"{tokens:,} in prompts, {max(c.lengths) - recipe.reply_tokens:,} in the largest",
+        "cacheable": f"{100 * served / tokens:.0f} % by a prefix cache, in order {c.order!r}, layout {c.layout}",
+        "price": _price(recipe, tokens, served),
+        "time": _time(tokens, served, speed, results),
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:<11} {value}")
+    for length in c.lengths:
         trials = sum(t.context_length == length for t in recipe.trials)
-        unique = 100 * min(1.0, recipe.haystack.tokens / length)
-        counts = f"{trials:>5} trials  {trials * length:>13,} tokens"
-        click.echo(f"  {label_of(length):>7}   {counts}   {unique:.0f} % unique text")
+        counts = f"{trials:>5} trials  {trials * (length - recipe.reply_tokens):>13,} tokens"
+        click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+
+
+def _shapes(recipe: Recipe) -> Callable[[Trial], Shape]:
+    """What a prefix cache sees of every prompt, to within a segment; nothing is built."""
+
+    def shape(trial: Trial) -> Shape:
+        planting = recipe.plant(trial)
+        tokens = trial.context_length - recipe.reply_tokens
+        depth, text = min(
+            (trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in planting.needles
+        )
+        stretch = trial.epoch if recipe.config.haystack_per == "epoch" else trial.id
+        place = planting.needles[0].tokens_before
+        before = round(tokens * depth / 100) if place is None else place
+        return Shape(stretch=stretch, needle=text, before=before, tokens=tokens)
+
+    return shape
+
+
+def _price(recipe: Recipe, tokens: int, served: int) -> str:
+    """Dollars without and with a cache that serves its share of every request."""
+    from niah.providers.prices import pricing_of
+
+    c = recipe.config
+    if c.provider in ("local", "simulated"):
+        return "nothing: it runs on this machine"
+    pricing = pricing_of(str(c.model), c.base_url, c.price)
+    if pricing is None:
+        return "unknown (set price in the config, or pip install 'niah[prices]')"
+    share = served / tokens
+    sizes = [t.context_length - recipe.reply_tokens for t in recipe.trials]
+    plain = sum(pricing.dollars(n, 0, recipe.reply_tokens) for n in sizes)
+    cached = sum(pricing.dollars(n, round(n * share), recipe.reply_tokens) for n in sizes)
+    return f"${plain:,.2f}, or ${cached:,.2f} with the cacheable share read from a cache (by {pricing.source})"
+
+
+def _time(tokens: int, served: int, speed: str | None, results: Path) -> str:
+    if speed is None:
+        return "unknown (give --speed TOKENS per second, or a finished run)"
+    rate = _number(speed) or _measured(run_folder(speed, results))
+    with_cache = _duration((tokens - served) / rate)
+    return f"{_duration(tokens / rate)} one after the other at {rate:,.0f} tokens/s, {with_cache} with the cache"
+
+
+def _number(text: str) -> float | None:
+    try:
+        rate = float(text.replace(",", ""))
+    except ValueError:
+        return None
+    if rate <= 0:
+        raise ConfigError(f"--speed {text!r}: give prompt tokens per second above 0, or the name of a run")
+    return rate
+
+
+def _measured(folder: Path) -> float:
+    """Prompt tokens per second to the first token, over the scored trials of a run."""
+    from niah.runner.log import read_log
+
+    timed = [r for r in read_log(folder)[1].values() if r.first_token_s]
+    if not timed:
+        raise ConfigError(f"{folder}: no trial of this run has a time to first token; give --speed as a number")
+    return sum(r.prompt_tokens for r in timed) / sum(r.first_token_s or 0 for r in timed)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
 from niah.plotter.heatmap import save_heatmaps
 from niah.runner.log import read_log
 from niah.verdict.grid import grid_of
@@ -17,7 +17,7 @@ from niah.verdict.grid import grid_of
 @click.option(
     "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default heatmap.png in the first run's folder."
 )
-@click.option("--palette", default="red-green", show_default=True, help="red-green, viridis or cividis.")
+@PALETTE
 @click.option(
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
-from niah.cli.options import DEFAULT_RESULTS, config_from, config_options
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options
+from niah.cli.outputs import write_outputs
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.plotter.terminal import live_view, terminal_heatmap
@@ -27,9 +30,10 @@ from niah.runner.log import RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import completed, open_session
 from niah.runner.sweep import Sweep
-from niah.verdict.grid import grid_of, model_of
+from niah.verdict.grid import grid_of, haystack_label, model_of
 
 INCOMPLETE = 3
+REFRESH_S = 0.5
 
 
 @click.command()
@@ -38,9 +42,7 @@ INCOMPLETE = 3
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
 @click.option("--name", help="Name of this run's folder; made from the config by default.")
-@click.option(
-    "--palette", default="red-green", show_default=True, help="Colours of the picture: red-green, viridis, cividis."
-)
+@PALETTE
 def run(config: str | None, results: Path, name: str | None, palette: str, **flags: Any) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
@@ -48,19 +50,23 @@ def run(config: str | None, results: Path, name: str | None, palette: str, **fla
     command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once.
     Exits 3 where trials are missing.
     """
-    resolved = completed(config_from(config, flags))
-    console = Console(stderr=True)
-    recipe = recipe_of(resolved)
+    recipe = recipe_of(completed(config_from(config, flags)))
     recipe.check_lengths()
-    folder = results / _folder_name(name, resolved)
-    log = open_log(folder, recipe.header())
-    stopped = _sweep(recipe, log, console)
+    console = Console(stderr=True)
+    folder = results / _folder_name(name, recipe.config)
+    with open_log(folder, recipe.header()) as log:
+        stopped = _sweep(recipe, log, console)
     grid = grid_of(log.header, log.results.values())
-    for line in _write_outputs(folder, grid, palette):
-        console.print(f"[yellow]{line}")
+    for line in write_outputs(folder, grid, palette):
+        _say(console, line)
     _report(console, folder, grid, log, stopped)
     missing = [t for t in recipe.trials if t.id not in log.finished]
     sys.exit(INCOMPLETE if missing else 0)
+
+
+def _say(console: Console, text: str, style: str = "yellow") -> None:
+    """Words for people. Never read as markup: they may be a server's."""
+    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _folder_name(name: str | None, config: RunConfig) -> str:
@@ -71,16 +77,18 @@ def _folder_name(name: str | None, config: RunConfig) -> str:
         return name
     identity = json.dumps(config.identity(), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    words = f"{model_of(config.model_dump())}-{config.task}-{Path(config.haystack).name}-{digest}"
+    words = f"{model_of(config.model_dump())}-{config.task}-{haystack_label(config.haystack)}-{digest}"
     return re.sub(r"[^\w.-]+", "-", words)
 
 
 def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
-        console.print("Nothing to do: every trial of this run is finished.")
+        _say(console, "Nothing to do: every trial of this run is finished.")
         return None
-    with open_session(recipe, lambda text: console.print(f"[dim]{text}")) as session:
+    for warning in recipe.warnings():
+        _say(console, warning)
+    with open_session(recipe, lambda text: _say(console, text, "dim")) as session:
         watch = _Watch(recipe, log, console)
         sweep = Sweep(
             recipe,
@@ -88,16 +96,21 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
             log,
             concurrency=session.concurrency,
             transport=session.transport,
+            proxies=session.proxies,
             on_result=watch.landed,
         )
         with watch:
-            asyncio.run(_until_done(sweep, console))
+            asyncio.run(_until_done(sweep, watch, console))
     return sweep.stopped_because
 
 
-async def _until_done(sweep: Sweep, console: Console) -> None:
-    with _draining_on_interrupt(sweep, console):
-        await sweep.run()
+async def _until_done(sweep: Sweep, watch: _Watch, console: Console) -> None:
+    ticking = asyncio.create_task(watch.tick())
+    try:
+        with _draining_on_interrupt(sweep, console):
+            await sweep.run()
+    finally:
+        ticking.cancel()
 
 
 @contextmanager
@@ -110,7 +123,7 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            console.print("[yellow]Finishing what is in flight; press Ctrl-C again to stop at once.")
+            _say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
             sweep.stop("interrupted")
         elif main is not None:
             main.cancel()
@@ -127,7 +140,7 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
 
 
 class _Watch:
-    """The live picture on a terminal; a line per trial anywhere else."""
+    """The live picture on a terminal, drawn twice a second; a line per trial anywhere else."""
 
     def __init__(self, recipe: Recipe, log: RunLog, console: Console) -> None:
         self._log = log
@@ -142,31 +155,30 @@ class _Watch:
     def __enter__(self) -> None:
         if self._console.is_terminal:
             self._live.__enter__()
-            self._refresh()
 
     def __exit__(self, *exception: object) -> None:
         if self._console.is_terminal:
             self._live.__exit__(None, None, None)
 
+    async def tick(self) -> None:
+        """Draw for ever; runs beside the sweep, in the same thread."""
+        while self._console.is_terminal:
+            grid = grid_of(self._log.header, self._log.results.values())
+            done, size = len(self._log.finished), self._console.size
+            view = live_view(grid, size.width, size.height, done, self._total, self._status())
+            self._live.update(view, refresh=True)
+            await asyncio.sleep(REFRESH_S)
+
     def landed(self, result: Result) -> None:
         """Called for every result."""
+        self._landed += 1
         if self._console.is_terminal:
-            self._refresh()
             return
         t = result.trial
         verdict = result.answer_class or result.outcome.value
         verdict += f": {result.error}" if result.error else ""
-        self._landed += 1
-        click.echo(
-            f"{self._landed:>5}/{self._total}  {t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %  {verdict}",
-            err=True,
-        )
-
-    def _refresh(self) -> None:
-        grid = grid_of(self._log.header, self._log.results.values())
-        done = len(self._log.finished)
-        view = live_view(grid, self._console.width, done, self._total, self._status())
-        self._live.update(view, refresh=True)
+        place = f"{t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %"
+        click.echo(f"{self._landed:>5}/{self._total}  {place}  {verdict}", err=True)
 
     def _status(self) -> str:
         """Tokens so far, and the time left at the speed so far (time goes with tokens, not with trials)."""
@@ -175,34 +187,21 @@ class _Watch:
         fresh = done - self._before
         left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None
         minutes = (
-            ""
-            if left is None
-            else f" · about {left / 60:.0f} min left"
-            if left >= 90
-            else f" · about {left:.0f} s left"
+            "" if left is None else f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
         )
-        return f"{done:,} tokens{minutes}"
-
-
-def _write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
-    """grid.json, grid.csv and heatmap.png; returns warnings."""
-    from niah.cli.outputs import write_outputs
-
-    return write_outputs(folder, grid, palette)
+        return f"{done:,} tokens in {elapsed:.0f} s{minutes}"
 
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
-    others: dict[str, int] = {}
+    unscored: Counter[str] = Counter()
     for cell in grid.cells:
-        for outcome, n in cell.outcomes.items():
-            others[outcome] = others.get(outcome, 0) + n
-    unscored = {k: n for k, n in others.items() if k != Outcome.SCORED.value}
+        unscored.update({k: n for k, n in cell.outcomes.items() if k != Outcome.SCORED.value})
     if unscored:
-        console.print(f"[yellow]without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
+        _say(console, f"without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
     if errors:
-        console.print(f"[yellow]last error: {errors[-1]}", markup=True)
+        _say(console, f"last error: {errors[-1]}")
     if stopped:
-        console.print(f"[yellow]stopped early ({stopped}); type the same command to go on")
+        _say(console, f"stopped early ({stopped}); type the same command to go on")
     click.echo(folder / "heatmap.png")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
 from niah.cli.outputs import write_outputs
 from niah.config import RunConfig
+from niah.errors import RunError
 from niah.plotter.labels import recall_label
-from niah.runner.log import read_log, reopen_log
-from niah.runner.recipe import recipe_of
+from niah.records import Result
+from niah.runner.log import reopen_log
+from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.score import scored
 from niah.verdict.grid import grid_of
 
@@ -21,20 +23,28 @@ from niah.verdict.grid import grid_of
 @click.option(
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
-@click.option("--palette", default="red-green", show_default=True, help="Colours of the picture.")
+@PALETTE
 def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
     folder = run_folder(run_name, results)
-    header, stored = read_log(folder)
-    recipe = recipe_of(RunConfig(**header.config))
-    log = reopen_log(folder)
-    changed = 0
-    for result in stored.values():
-        again = scored(result, recipe.plant(result.trial), recipe.task)
-        if again != result:
-            log.append(again)
-            changed += 1
-    grid = grid_of(header, log.results.values())
+    with reopen_log(folder) as log:
+        recipe = recipe_of(RunConfig(**log.header.config))
+        again = [_again(r, recipe) for r in log.results.values()]  # all of them, before the first is written
+        changed = [new for new in again if new != log.results[new.trial.id]]
+        for result in changed:
+            log.append(result)
+    grid = grid_of(log.header, log.results.values())
     for warning in write_outputs(folder, grid, palette):
         click.echo(f"niah: {warning}", err=True)
-    click.echo(f"{changed} of {len(stored)} scores changed; {recall_label(grid)}")
+    click.echo(f"{len(changed)} of {len(again)} scores changed; {recall_label(grid)}")
+
+
+def _again(result: Result, recipe: Recipe) -> Result:
+    """The result as judged today. Raises RunError where today's needles are not the ones that were asked about."""
+    planting = recipe.plant(result.trial)
+    if planting.targets != result.targets:
+        raise RunError(
+            f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or task have "
+            "changed since; scores are left as they are"
+        )
+    return scored(result, planting, recipe.task)

@@ -1,4 +1,4 @@
-"""A haystack in memory: every segment's bytes and tokens counted once, and tours through them of any length.
+"""A haystack: speech whose segments are counted once, and tours through it of any length.
 
 Each segment is one line ending in "\\n". A tour goes round all episodes in a seeded order, from a seeded segment,
 and round again in another order as often as needed, so a short corpus fills any length and the repeated share is known.
@@ -7,58 +7,112 @@ and round again in another order as often as needed, so a short corpus fills any
 from __future__ import annotations
 
 import hashlib
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from niah.errors import HaystackError
+from niah.generator.block import Block, block_of
 from niah.generator.draw import Draw
+from niah.generator.leaks import Leaks
 from niah.generator.tokenizers import Tokenizer
-from niah.records import Segment, Transcript
+from niah.records import Transcript
+
+Span = tuple[Block, int, int]  # segments start .. stop - 1 of a block
 
 
-class Haystack:
-    """The segments of some episodes with their token counts in one tokenizer."""
+class Haystack(Protocol):
+    """What prompts are built from."""
 
-    def __init__(self, name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> None:
-        segments = [s for e in episodes for s in e.segments]
-        if not segments:
-            raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
-        lines = [s.text + "\n" for s in segments]
-        encoded = [line.encode() for line in lines]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def language(self) -> str: ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, or of what makes it."""
+        ...
+
+    @property
+    def tokens(self) -> int | None:
+        """All tokens there are; None where there is no end."""
+        ...
+
+    @property
+    def leaks(self) -> Leaks:
+        """What the text already says."""
+        ...
+
+    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
+        """An endless walk through the text. Equal arguments give equal walks."""
+        ...
+
+
+class Corpus:
+    """Episodes of transcripts, in one block or several."""
+
+    def __init__(self, name: str, language: str, blocks: Sequence[Block]) -> None:
         self.name = name
         self.language = language
-        self.segments: tuple[Segment, ...] = tuple(segments)
-        self.utf8 = b"".join(encoded)
-        self.digest = hashlib.sha256(self.utf8).hexdigest()
-        self.byte_offsets = _offsets([len(b) for b in encoded])
-        self.token_offsets = _offsets(tokenizer.counts(lines))
-        sizes = [len(e.segments) for e in episodes]
-        self.episodes = [(sum(sizes[:i]), sum(sizes[: i + 1])) for i in range(len(sizes))]
+        self.blocks = tuple(blocks)
+        self.episodes: list[Span] = [(b, start, stop) for b in blocks for start, stop in b.episodes]
+        if not self.episodes:
+            raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
 
     @property
     def tokens(self) -> int:
-        return int(self.token_offsets[-1])
+        return sum(b.tokens for b in self.blocks)
+
+    @property
+    def segments(self) -> int:
+        return sum(len(b) for b in self.blocks)
 
     @cached_property
-    def folded(self) -> str:
-        """The text without case and white space, to search for leaks."""
-        return "".join(self.utf8.decode().split()).casefold()
+    def digest(self) -> str:
+        digests = [hashlib.sha256(b.utf8.data).digest() for b in self.blocks]
+        return hashlib.sha256(b"".join(digests)).hexdigest()
+
+    @cached_property
+    def leaks(self) -> Leaks:
+        return Leaks(self.digest, lambda: "".join(bytes(b.utf8).decode() for b in self.blocks))
+
+    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
+        """Round after round over all episodes; the first one starts inside an episode and repeats nothing."""
+        laps = 0
+        while True:
+            draw = Draw(seed, "tour", *coordinates, laps)
+            order = draw.shuffled(self.episodes)
+            if laps == 0:
+                block, start, stop = order[0]
+                first = start + draw.below(stop - start)
+                order = [(block, first, stop), *order[1:], (block, start, first)]
+            yield from (span for span in order if span[2] > span[1])
+            laps += 1
 
     def unique_share(self) -> float:
         """Share of tokens in segments that do not repeat an earlier segment word for word."""
-        first = {s.text: i for i, s in reversed(list(enumerate(self.segments)))}
-        counts = np.diff(self.token_offsets)
-        return float(sum(counts[i] for i in first.values()) / self.tokens)
+        seen: set[bytes] = set()
+        unique = 0
+        for block in self.blocks:
+            sizes = np.diff(block.token_offsets)
+            for i, line in enumerate(bytes(block.utf8).split(b"\n")[:-1]):
+                unique += 0 if line in seen else int(sizes[i])
+                seen.add(line)
+        return unique / self.tokens
 
 
-def _offsets(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Cumulative sizes, starting with 0: shape (n + 1,)."""
-    return np.concatenate([[0], np.cumsum(np.asarray(sizes, dtype=np.int64))]).astype(np.int64)
+def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
+    """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no speech."""
+    if not any(e.segments for e in episodes):
+        raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
+    return Corpus(name, language, [block_of(episodes, tokenizer)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +121,25 @@ class Boundary:
 
     tokens: int  # before it, from the start of the tour
     span: int
-    segment: int  # the segment that follows, in the haystack's numbering
+    segment: int  # the segment that follows, in its block's numbering
 
 
 class Tour:
-    """One endless walk over the episodes of a haystack. Equal draws give equal walks."""
+    """One walk through a haystack, remembered as far as it was needed. Safe to use from several threads."""
 
     def __init__(self, haystack: Haystack, seed: int, *coordinates: object) -> None:
-        self._haystack = haystack
-        self._seed = seed
-        self._coordinates = coordinates
-        self._spans: list[tuple[int, int]] = []
+        self._walk = haystack.walk(seed, *coordinates)
+        self._all_tokens = haystack.tokens
+        self._spans: list[Span] = []
         self._starts = [0]  # tokens before each span, and at the end
-        self._rounds = 0
+        self._lock = threading.Lock()
 
     def floor(self, tokens: int) -> Boundary:
         """The last boundary with at most that many tokens before it."""
-        while self._starts[-1] <= tokens:
-            self._walk_another_round()
+        self._walk_past(tokens)
         span = bisect_right(self._starts, tokens) - 1
-        start, stop = self._spans[span]
-        offsets = self._haystack.token_offsets
+        block, start, stop = self._spans[span]
+        offsets = block.token_offsets
         inside = tokens - self._starts[span] + int(offsets[start])
         segment = start + int(np.searchsorted(offsets[start : stop + 1], inside, side="right")) - 1
         return Boundary(tokens=self._starts[span] + int(offsets[segment] - offsets[start]), span=span, segment=segment)
@@ -105,34 +157,26 @@ class Tour:
 
     def segment_at(self, boundary: Boundary) -> tuple[str, int]:
         """Text and tokens (newline included) of the segment behind a boundary."""
-        offsets = self._haystack.token_offsets
-        size = int(offsets[boundary.segment + 1] - offsets[boundary.segment])
-        return self._haystack.segments[boundary.segment].text, size
+        block = self._spans[boundary.span][0]
+        return block.text(boundary.segment), block.size(boundary.segment)
 
     def pieces(self, start: Boundary, stop: Boundary) -> Iterator[memoryview]:
         """The bytes between two boundaries, without copying them."""
-        view = memoryview(self._haystack.utf8)
-        offsets = self._haystack.byte_offsets
-        for span in range(start.span, stop.span + 1):
-            first, last = self._spans[span]
-            first = start.segment if span == start.span else first
-            last = stop.segment if span == stop.span else last
-            yield view[int(offsets[first]) : int(offsets[last])]
+        for number in range(start.span, stop.span + 1):
+            block, first, last = self._spans[number]
+            first = start.segment if number == start.span else first
+            last = stop.segment if number == stop.span else last
+            yield block.bytes_between(first, last)
 
     def unique_share(self, tokens: int) -> float:
         """Share of the first tokens that the tour meets for the first time."""
-        return min(1.0, self._haystack.tokens / tokens) if tokens else 1.0
+        return 1.0 if self._all_tokens is None or not tokens else min(1.0, self._all_tokens / tokens)
 
-    def _walk_another_round(self) -> None:
-        draw = Draw(self._seed, "tour", *self._coordinates, self._rounds)
-        order = draw.shuffled(self._haystack.episodes)
-        if self._rounds == 0:  # start inside the first episode; what stands before comes last, so nothing repeats yet
-            start, stop = order[0]
-            first = start + draw.below(stop - start)
-            order = [(first, stop), *order[1:], (start, first)]
-        for start, stop in order:
-            if stop > start:
-                offsets = self._haystack.token_offsets
-                self._spans.append((start, stop))
-                self._starts.append(self._starts[-1] + int(offsets[stop] - offsets[start]))
-        self._rounds += 1
+    def _walk_past(self, tokens: int) -> None:
+        if self._starts[-1] > tokens:
+            return
+        with self._lock:
+            while self._starts[-1] <= tokens:
+                block, start, stop = span = next(self._walk)
+                self._spans.append(span)
+                self._starts.append(self._starts[-1] + int(block.token_offsets[stop] - block.token_offsets[start]))

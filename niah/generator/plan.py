@@ -1,79 +1,24 @@
-"""Lengths, depths and epochs in; the trials of a sweep out, each with an id that leaves the model out."""
+"""The trials of a sweep, each with an id that leaves the model out, and the order in which they are sent.
+
+Trials go in waves: a wave is sent together, the next one when it is answered. For servers that keep the beginning of
+earlier prompts, an epoch first sends its longest prompt alone (all others begin as it does) and then all the rest by
+rising place of the needle: caches that read only what an earlier request wrote want rising places, and requests in
+flight together cannot see each other, which makes deepest-first without a warm-up the worst order of all.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from niah.errors import ConfigError
+from niah.errors import UnknownName
+from niah.generator.draw import Draw
 from niah.records import Trial
 
-LEAST_LENGTH = 64
-GREATEST_LENGTH = 10_000_000
-_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "千": 1_000, "万": 10_000, "萬": 10_000}
-_LENGTH = re.compile(r"^(\d+(?:\.\d+)?)([kKmM千万萬]?)$")
-
-
-def length_of(text: str | float, least: int = LEAST_LENGTH) -> int:
-    """Tokens of "512", "8k", "32K", "1.2M", "10萬" or "100万"; k is 1,000."""
-    match = _LENGTH.match(str(text).strip().replace("_", ""))
-    tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
-    if tokens != int(tokens) or not least <= tokens <= GREATEST_LENGTH:
-        raise ConfigError(
-            f"length {text!r}: use whole tokens from {least} to {GREATEST_LENGTH:,}, like 512, 8k, 1.2M, 10萬"
-        )
-    return int(tokens)
-
-
-def lengths_of(value: str | float | Sequence[str | float]) -> tuple[int, ...]:
-    """Context lengths from "1k,2k,4k" or a list, rising and without repeats."""
-    items = _items(value)
-    if not items:
-        raise ConfigError("lengths is empty; give at least one, like 1k,2k,4k")
-    return tuple(sorted({length_of(item) for item in items}))
-
-
-def depths_of(value: str | float | Sequence[str | float]) -> tuple[float, ...]:
-    """Depths in percent from "0,25,50", a range "0:100:25" (start:stop:step, stop included) or a list."""
-    depths: set[float] = set()
-    for item in _items(value):
-        parts = [_percent(item, part) for part in str(item).split(":")]
-        if len(parts) == 1:
-            depths.add(parts[0])
-        elif len(parts) == 3 and parts[2] > 0 and parts[0] <= parts[1]:
-            steps = int((parts[1] - parts[0]) / parts[2] + 1e-9)
-            depths |= {round(parts[0] + i * parts[2], 6) for i in range(steps + 1)}
-        else:
-            raise ConfigError(f"depths {item!r}: a range is start:stop:step in percent, like 0:100:25")
-    if not depths:
-        raise ConfigError("depths is empty; give at least one, like 0,50,100")
-    return tuple(sorted(depths))
-
-
-def _items(value: str | float | Sequence[str | float]) -> list[str | float]:
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    return [value] if isinstance(value, int | float) else list(value)
-
-
-def _percent(item: object, text: str) -> float:
-    try:
-        depth = float(text)
-    except ValueError:
-        depth = -1.0
-    if not 0 <= depth <= 100:
-        raise ConfigError(f"depth {item!r}: depths are percent from 0 (before everything) to 100 (after everything)")
-    return depth
-
-
-def label_of(context_length: int) -> str:
-    """1000 is 1k, 1200000 is 1.2M, 8192 stays 8192."""
-    for unit, size in (("M", 1_000_000), ("k", 1_000)):
-        if context_length >= size and context_length * 10 % size == 0:
-            return f"{context_length / size:g}{unit}"
-    return str(context_length)
+ORDERS = ("cache", "length", "shuffled")
+Waves = tuple[tuple[Trial, ...], ...]
 
 
 def recipe_digest(recipe: Mapping[str, object]) -> str:
@@ -85,17 +30,73 @@ def recipe_digest(recipe: Mapping[str, object]) -> str:
 def trials_of(
     task: str, recipe: str, lengths: Sequence[int], depths: Sequence[float], epochs: int
 ) -> tuple[Trial, ...]:
-    """All trials in the order they are sent: the cheapest first, then per epoch by rising place of the needle.
-
-    Rising places let every request find the longest possible prefix of itself in a server's cache.
-    """
-    cells = [(epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths]
-    cheapest = min(cells, key=lambda c: (c[1], c[0], c[2]))
-    cells.sort(key=lambda c: (c != cheapest, c[0], c[1] * c[2], c[1]))
+    """All trials, by epoch, length and depth."""
+    cells = ((epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths)
     return tuple(_trial(task, recipe, *cell) for cell in cells)
 
 
 def _trial(task: str, recipe: str, epoch: int, length: int, depth: float) -> Trial:
-    coordinates = f"{recipe}/{length}/{depth:g}/{epoch}"
+    coordinates = f"{recipe}/{length}/{depth!r}/{epoch}"
     trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
+
+
+def check_order(order: str) -> None:
+    """Raises UnknownName for an order that is not there."""
+    if order not in ORDERS:
+        raise UnknownName("order", order, ORDERS)
+
+
+def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int) -> Waves:
+    """The waves of some trials: the cheapest one first and alone, so that a wrong key costs one short request.
+
+    ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent together),
+    ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
+    """
+    check_order(order)
+    rest = sorted(trials, key=lambda t: (t.context_length, t.epoch, t.depth_percent))
+    if not rest:
+        return ()
+    waves: list[tuple[Trial, ...]] = [(rest.pop(0),)]
+    if order == "shuffled":
+        return (*waves, tuple(Draw(seed, "order").shuffled(rest)))
+    if order == "length" or not haystack_shared:
+        return (*waves, tuple(rest))
+    for epoch in sorted({t.epoch for t in rest}):
+        rising = sorted((t for t in rest if t.epoch == epoch), key=_place)
+        if together > 1 and len(rising) > 2:
+            waves.append((rising.pop(),))  # the longest prompt with the deepest needle
+        waves.append(tuple(rising))
+    return tuple(waves)
+
+
+def _place(trial: Trial) -> tuple[float, int]:
+    return trial.context_length * trial.depth_percent, trial.context_length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a prefix cache sees of a prompt, in tokens."""
+
+    stretch: object  # equal where two prompts begin with the same haystack
+    needle: str  # the first one in the text
+    before: int  # tokens before it
+    tokens: int  # of the whole prompt
+
+
+def cacheable_tokens(waves: Waves, shape: Callable[[Trial], Shape]) -> int:
+    """Prompt tokens that an endless token-prefix cache serves in this order, one request after the other.
+
+    Two prompts share what stands before the first needle of either; where they hold the same needle at the same
+    place, the shorter one without its question.
+    """
+    deepest: dict[object, int] = {}
+    longest: dict[tuple[object, str, int], int] = {}
+    served = 0
+    for trial in (t for wave in waves for t in wave):
+        s = shape(trial)
+        same = (s.stretch, s.needle, s.before)
+        served += max(min(s.before, deepest.get(s.stretch, 0)), min(s.tokens, longest.get(same, 0)))
+        deepest[s.stretch] = max(deepest.get(s.stretch, 0), s.before)
+        longest[same] = max(longest.get(same, 0), s.tokens)
+    return served

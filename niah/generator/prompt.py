@@ -53,6 +53,7 @@ class Builder:
         self._seed = seed
         self._reply_tokens = reply_tokens
         self._haystack_per = haystack_per
+        self._tours: dict[int, Tour] = {}  # by epoch: walked once, sliced by every trial
 
     def build(self, trial: Trial, planting: Planting) -> Prompt:
         """The prompt of a trial.
@@ -80,16 +81,19 @@ class Builder:
 
     def haystack_tokens(self, context_length: int, planting: Planting) -> int:
         """Tokens left for the haystack once everything else is counted."""
-        lines = [n.text + "\n" for n in planting.needles]
-        overhead = sum(self._tokenizer.count(text) for text in (planting.opening, planting.closing, *lines))
-        room = context_length - self._reply_tokens - overhead
+        overhead = self.overhead(planting)
+        room = context_length - overhead
         if room < LEAST_HAYSTACK_TOKENS:
-            least = overhead + self._reply_tokens + LEAST_HAYSTACK_TOKENS
             raise PromptError(
                 f"context length {context_length} leaves {max(0, room)} tokens for the haystack: question, needles and "
-                f"reply budget take {overhead + self._reply_tokens}; ask for at least {least}"
+                f"reply budget take {overhead}; ask for at least {overhead + LEAST_HAYSTACK_TOKENS}"
             )
         return room
+
+    def overhead(self, planting: Planting) -> int:
+        """Tokens of a context that are no haystack: opening, needles, closing and reply budget."""
+        lines = [n.text + "\n" for n in planting.needles]
+        return self._reply_tokens + sum(self._tokenizer.count(t) for t in (planting.opening, planting.closing, *lines))
 
     def _attempts(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
         """Assemblies of exactly the right length. The first will do; where counts add up, it is the first tried."""
@@ -109,16 +113,19 @@ class Builder:
                 tried.add(trim)
 
     def _tour(self, trial: Trial) -> Tour:
-        if self._haystack_per == "epoch":
-            return Tour(self._haystack, self._seed, trial.epoch)
-        return Tour(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+        if self._haystack_per == "trial":
+            return Tour(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+        return self._tours.setdefault(trial.epoch, Tour(self._haystack, self._seed, trial.epoch))
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[_Planted]:
         planted = []
         for needle in planting.needles:
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
             tokens = self._tokenizer.count(needle.text + "\n")
-            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=room * depth / 100, count=tokens))
+            place = room * depth / 100
+            if needle.tokens_before is not None and depth < 100:
+                place = min(room, needle.tokens_before)
+            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=place, count=tokens))
         return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(

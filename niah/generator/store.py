@@ -14,12 +14,15 @@ from pathlib import Path
 import platformdirs
 
 from niah.errors import HaystackError, TranscriptError, UnknownName
-from niah.generator.haystack import Haystack
+from niah.generator.block import Block, cached_block
+from niah.generator.haystack import Corpus, Haystack
+from niah.generator.language import LANGUAGES
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript
 from niah.records import Transcript
 
 MANIFEST = "haystack.toml"
+SYNTHETIC = "synthetic:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def haystack_folders() -> dict[str, Path]:
 
 def read_manifest(name: str) -> Manifest:
     """The manifest of a haystack by name or folder. Raises HaystackError or UnknownName."""
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if not (folder / MANIFEST).is_file():
         folders = haystack_folders()
         if name not in folders:
@@ -80,6 +83,8 @@ def read_manifest(name: str) -> Manifest:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         episodes = tuple(Episode(**entry) for entry in table["episodes"])
+        if table["language"] not in (*LANGUAGES, "mixed"):
+            raise KeyError(f"language {table['language']!r} is none of {', '.join(LANGUAGES)}, mixed")
         return Manifest(
             folder=folder.resolve(),
             language=table["language"],
@@ -87,29 +92,48 @@ def read_manifest(name: str) -> Manifest:
             source=table["source"],
             episodes=episodes,
         )
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
 
 
 def read_episodes(manifest: Manifest) -> list[Transcript]:
     """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
+    return [read_transcript(path) for path in _checked_files(manifest)]
+
+
+def load_haystack(names: Sequence[str], tokenizer: Tokenizer) -> Haystack:
+    """A haystack by name or folder, several joined, or ``synthetic:LANGUAGE``; counted in a tokenizer."""
+    invented = [n for n in names if n.startswith(SYNTHETIC)]
+    if invented and len(names) > 1:
+        raise HaystackError(f"{invented[0]} has no end and cannot be joined with {len(names) - 1} more; name it alone")
+    if invented:
+        from niah.generator.invented import Synthetic
+
+        return Synthetic(invented[0].removeprefix(SYNTHETIC), tokenizer)
+    manifests = [read_manifest(name) for name in names]
+    languages = {m.language for m in manifests}
+    blocks = [_block(m, tokenizer) for m in manifests]
+    return Corpus("+".join(m.name for m in manifests), languages.pop() if len(languages) == 1 else "mixed", blocks)
+
+
+def _block(manifest: Manifest, tokenizer: Tokenizer) -> Block:
+    """All episodes of a manifest; parsed only where the cache does not hold them."""
+    _checked_files(manifest)
+    parts = [[e.sha256, Path(e.file).suffix] for e in manifest.episodes]
+    return cached_block("transcripts", parts, lambda: (t.segments for t in read_episodes(manifest)), tokenizer)
+
+
+def _checked_files(manifest: Manifest) -> list[Path]:
+    """The files of a manifest, each known to be the one that was imported."""
     if not manifest.episodes:
         raise HaystackError(f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add")
-    transcripts = []
-    for episode in manifest.episodes:
-        path = manifest.folder / episode.file
+    paths = [manifest.folder / e.file for e in manifest.episodes]
+    for path, episode in zip(paths, manifest.episodes, strict=True):
         if not path.is_file():
             raise HaystackError(f"{path}: missing; import haystack {manifest.name!r} again")
         if hashlib.sha256(path.read_bytes()).hexdigest() != episode.sha256:
             raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
-        transcripts.append(read_transcript(path))
-    return transcripts
-
-
-def load_haystack(name: str, tokenizer: Tokenizer) -> Haystack:
-    """A haystack by name or folder, counted in a tokenizer."""
-    manifest = read_manifest(name)
-    return Haystack(manifest.name, manifest.language, read_episodes(manifest), tokenizer)
+    return paths
 
 
 def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str) -> Manifest:

@@ -10,13 +10,16 @@ import gzip
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
-
-import platformdirs
+from typing import TYPE_CHECKING, Protocol
 
 from niah.errors import ConfigError, UnknownName
+from niah.generator.cache import writable_cache
+
+if TYPE_CHECKING:
+    import tiktoken
 
 ENCODINGS = ("o200k_base", "cl100k_base")
 _ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
@@ -55,10 +58,14 @@ class _Encoding:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        _seed_cache(name)
-        import tiktoken  # 0.2 s: only where tokens are counted
 
-        self._encoding = tiktoken.get_encoding(name)
+    @cached_property
+    def _encoding(self) -> tiktoken.Encoding:
+        """Loaded when the first token is counted: it takes 0.4 s, and a cached haystack needs none."""
+        import tiktoken
+
+        _seed_cache(self.name)
+        return tiktoken.get_encoding(self.name)
 
     def count(self, text: str) -> int:
         return len(self._encoding.encode_ordinary(text))
@@ -111,7 +118,7 @@ class _FileTokenizer:
 
 def _seed_cache(name: str) -> None:
     """Put the packaged data where tiktoken looks first. A folder the user has chosen is respected."""
-    default = Path(platformdirs.user_cache_dir("niah")) / "tiktoken"
+    default = writable_cache() / "tiktoken"
     folder = Path(os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(default)))
     address = _ADDRESS.format(name).encode()
     target = folder / hashlib.sha1(address, usedforsecurity=False).hexdigest()

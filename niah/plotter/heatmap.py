@@ -5,6 +5,7 @@ Uses matplotlib's object interface: no pyplot, no global state. The scale is fix
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from niah.errors import ConfigError
-from niah.generator.plan import label_of
+from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
 from niah.plotter.fonts import fonts_for
 from niah.plotter.labels import model_label, recall_label, unscored_label, value_label
@@ -51,13 +52,12 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     """A figure with one heatmap per grid and a common colour bar."""
-    columns = [max(len(g.context_lengths), 4) for g in grids]
-    rows = max(max(len(g.depths) for g in grids), 4)
-    cell_in = 0.85 if max(*columns, rows) <= 12 else 0.5
-    width = max(sum(columns) * cell_in + 2.0 * len(grids) + 0.8, 8.0 * len(grids))
-    figure = Figure(figsize=(width, rows * cell_in * 0.75 + 2.6), layout="constrained")
+    widths = [_width_in(g) for g in grids]
+    height = max(_height_in(g) for g in grids)
+    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height + 2.2))
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - 1.05 / (height + 2.2)))  # the title stands above
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=columns)[0]
+    axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=widths)[0]
     for grid, ax in zip(grids, axes, strict=True):
         heatmap(grid, ax, palette)
     scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
@@ -78,20 +78,52 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     ax.set_xlim(-0.5, len(lengths) - 0.5)
     ax.set_ylim(len(depths) - 0.5, -0.5)  # depth 0 on top
     ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
-    ax.set_yticks(range(len(depths)), [f"{d:g} %" for d in depths])
+    ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
     ax.tick_params(length=0, labelsize=10)
     ax.set_xlabel(f"context length (tokens of {grid.tokenizer}, reply included)")
     ax.set_ylabel("depth of the needle (0 % is the start)")
     ax.spines[:].set_visible(False)
-    head, detail, recall = _title(grid)
-    ax.set_title(head, fontsize=14, fontweight="bold", loc="left", pad=42)
-    ax.text(0, 1.0, f"{detail}\n{recall}", transform=ax.transAxes, fontsize=9.5, va="bottom", linespacing=1.5)
+    _write_title(ax, grid)
     if any(c.mean is None or _unscored(c) for c in grid.cells):
         hatch = Patch(
             facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
         )
-        ax.legend(handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.13), frameon=False, fontsize=9)
+        ax.legend(
+            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / _height_in(grid)), frameon=False, fontsize=9
+        )
     return ax
+
+
+def _write_title(ax: Axes, grid: Grid) -> None:
+    """The model large, the rest small below it, cut to the width: a title never squeezes the picture."""
+    head, detail, recall = _title(grid)
+    characters = int(_width_in(grid) * 13)
+    small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
+    lines = small.count("\n") + 1
+    space = 0.2 * lines / _height_in(grid)
+    title = (
+        textwrap.shorten(head, max(20, characters // 2), placeholder=" …") if " " in head else head[: characters // 2]
+    )
+    texts = [
+        ax.text(0, 1.0 + 0.05 / _height_in(grid), small, fontsize=9.5, linespacing=1.45, transform=ax.transAxes),
+        ax.text(0, 1.03 + space, title, fontsize=14, fontweight="bold", transform=ax.transAxes),
+    ]
+    for text in texts:
+        text.set(verticalalignment="bottom", parse_math=False)
+        text.set_in_layout(False)
+
+
+def _cell_in(grid: Grid) -> float:
+    return 0.85 if max(len(grid.context_lengths), len(grid.depths)) <= 12 else 0.5
+
+
+def _width_in(grid: Grid) -> float:
+    """Inches of one heatmap."""
+    return max(max(len(grid.context_lengths), 4) * _cell_in(grid), 6.2)
+
+
+def _height_in(grid: Grid) -> float:
+    return max(len(grid.depths), 4) * _cell_in(grid) * 0.75
 
 
 def colour_map(palette: str) -> Colormap:

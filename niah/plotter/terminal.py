@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from niah.generator.plan import label_of
+from niah.generator.lengths import label_of
 from niah.plotter.colours import luminance, red_green
 from niah.plotter.labels import model_label, recall_label, value_label
 from niah.records import Cell, Grid
@@ -33,12 +35,15 @@ def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
     return Group(*lines, _axis(lengths, step), Text(recall_label(grid)))
 
 
-def live_view(grid: Grid, columns: int, done: int, total: int, status: str) -> RenderableType:
-    """The heatmap with a progress bar and a status line under it."""
+def live_view(grid: Grid, columns: int, rows: int, done: int, total: int, status: str) -> RenderableType:
+    """A progress bar and a status line over the heatmap; where the screen is low, not every depth is shown."""
     bar = Table.grid(padding=(0, 1))
     width = max(10, min(40, columns - 60))
     bar.add_row(ProgressBar(total=total, completed=done, width=width), f"{done}/{total} trials", status)
-    return Group(terminal_heatmap(grid, columns), bar)
+    every = -(-len(grid.depths) // max(1, rows - 8))
+    shown = set(grid.depths[::every])
+    thinned = replace(grid, cells=tuple(c for c in grid.cells if c.depth_percent in shown))
+    return Group(bar, terminal_heatmap(thinned, columns))
 
 
 def _square(cell: Cell, step: int) -> Text:

@@ -16,14 +16,25 @@ BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 _TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|exceeds? the context window|maximum context length"
-    r"|exceeds the available context size|longer than the model's context length|maximum prompt length is"
-    r"|token count exceeds the model's|greater than the context length|exceeded model token limit"
-    r"|prompt is too long|too large for model with|reduce the length of the messages|string_above_max_length",
+    r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"
+    r"|maximum (?:context|model|prompt) length|longer than the model's context length|model's context length is"
+    r"|token count exceeds the model's|greater than the context length|exceeded model token limit|prompt is too long"
+    r"|input is too long|too large for model with|reduce the length of the messages|string_above_max_length"
+    r"|exceeds the maximum number of tokens|exceed context limit|context window exceeds limit"
+    r"|tokens in request more than max tokens|max_tokens must be at least 1|max_new_tokens` must be <=",
     re.IGNORECASE,
 )
-_FILTERED = re.compile(r"content_policy_violation|content_filter|invalid_prompt|\w+_policy\"", re.IGNORECASE)
+_TOO_FAST = re.compile(r"per (?:minute|day)|\btp[md]\b|rate.?limit", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content_policy_violation|content_filter|invalid_prompt|\w+_policy\"|moderation|\bflagged\b|data_inspection_failed",
+    re.IGNORECASE,
+)
 _NO_MONEY = re.compile(r"insufficient_quota|credit_balance|billing|exceeded your current quota", re.IGNORECASE)
+
+# stop reasons by what they mean; one that stands nowhere is a fault, not an answer
+_WHOLE = frozenset({"stop", "eos", "end_turn", "stop_sequence", "eos_token", "complete"})
+_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+_DECLINED = frozenset({"content_filter", "refusal", "safety", "sensitive", "recitation"})
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 
@@ -64,13 +75,15 @@ class OpenAI:
     def failure(self, status: int, body: str) -> Failure:
         """Too long, filtered, out of money, worth another try, or plainly wrong."""
         message = f"{status}: {_message(body)}"
-        if status == 413 or (status < 500 and _TOO_LONG.search(body)):
+        if self.api_key:
+            message = message.replace(self.api_key, "[key]")  # some servers repeat it
+        if (status == 413 or _TOO_LONG.search(body)) and not _TOO_FAST.search(body):
             return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
-        if status == 400 and _FILTERED.search(body):
+        if status in (400, 403, 422) and _FILTERED.search(body):
             return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
         if status == 429 and _NO_MONEY.search(body):
             return Failure(outcome=Outcome.ERROR, message=message, retry=False, fatal=True)
-        retry = status in _AGAIN or status >= 500
+        retry = status in _AGAIN or status >= 500 or (status == 413 and bool(_TOO_FAST.search(body)))
         return Failure(outcome=Outcome.ERROR, message=message, retry=retry, fatal=status in _FATAL)
 
 
@@ -83,17 +96,17 @@ class OpenAIReply:
         self._stop_reason: str | None = None
         self._usage = Usage()
         self._model: str | None = None
-        self._done = False
 
     @property
     def complete(self) -> bool:
-        return self._done or self._stop_reason is not None
+        return self._stop_reason is not None
 
     def feed(self, event: str) -> bool:
         if event.strip() == "[DONE]":
-            self._done = True
             return False
         chunk = json.loads(event)
+        if not isinstance(chunk, dict):
+            raise ValueError(f"an event that is no object: {event[:60]}")
         if chunk.get("error"):
             raise ReplyError(event)
         self._model = chunk.get("model") or self._model
@@ -101,9 +114,9 @@ class OpenAIReply:
         text = ""
         for choice in (chunk.get("choices") or [])[:1]:
             part = choice.get("delta") or choice.get("message") or {}
-            text = part.get("content") or ""
+            text = _text_in(part.get("content"))
             self._text.append(text)
-            self._refusal.append(part.get("refusal") or "")
+            self._refusal.append(_text_in(part.get("refusal")))
             self._stop_reason = choice.get("finish_reason") or self._stop_reason
         return bool(text)
 
@@ -120,11 +133,23 @@ class OpenAIReply:
         return Response(text=text, stop_reason=self._stop_reason, usage=self._usage, model=self._model)
 
     def outcome(self) -> Outcome:
-        if self._stop_reason == "content_filter" or any(self._refusal):
+        reason = str(self._stop_reason).casefold()
+        if reason in _DECLINED or any(self._refusal):
             return Outcome.REFUSED
-        if self._stop_reason == "length":
+        if reason in _CUT_OFF:
             return Outcome.TRUNCATED
+        if self._stop_reason is not None and reason not in _WHOLE:
+            raise ValueError(f"the reply stopped because of {self._stop_reason!r}")
         return Outcome.SCORED if "".join(self._text).strip() else Outcome.EMPTY
+
+
+def _text_in(content: object) -> str:
+    """Text as a string, or as a list of parts of which some are text (others are reasoning)."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise ValueError(f"content of an unexpected kind: {type(content).__name__}")
 
 
 def _message(body: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 import httpx
 
 from niah.errors import UnknownName
-from niah.generator.plan import length_of
+from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers.openai import OpenAI
 

@@ -30,11 +30,12 @@ class Answer:
     first_token_s: float | None = None
     total_s: float | None = None
     error: str | None = None
+    retried: bool = True  # whether another attempt could have helped
     fatal: bool = False
 
 
 class Client:
-    """One HTTP client for one provider. Clock, sleep and jitter are arguments."""
+    """One HTTP client for one provider. Clock, pause (False: go no further) and jitter are arguments."""
 
     def __init__(
         self,
@@ -43,14 +44,14 @@ class Client:
         *,
         attempts: int,
         clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        pause: Callable[[float], Awaitable[bool]],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._http = http
         self._provider = provider
         self._attempts = attempts
         self._clock = clock
-        self._sleep = sleep
+        self._pause = pause
         self._jitter = jitter
 
     async def ask(self, prompt: Prompt) -> Answer:
@@ -58,9 +59,8 @@ class Client:
         request = self._provider.request(prompt)
         for attempt in range(1, self._attempts + 1):
             answer, wait_s = await self._attempt(request, attempt)
-            if wait_s is None or attempt == self._attempts:
+            if wait_s is None or attempt == self._attempts or not await self._pause(wait_s):
                 return answer
-            await self._sleep(wait_s)
         raise AssertionError("attempts is at least 1")
 
     async def _attempt(self, request: HttpRequest, attempt: int) -> tuple[Answer, float | None]:
@@ -77,7 +77,7 @@ class Client:
         except ReplyError as error:
             # an error inside a stream has no status of its own; 500 lets the body decide
             return self._failed(self._provider.failure(_status_in(error.body), error.body), attempt, httpx.Headers())
-        except (httpx.TransportError, httpx.StreamError, _Cut, ValueError) as error:
+        except (httpx.TransportError, httpx.StreamError, _Cut, *_MALFORMED) as error:
             message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             failure = Failure(outcome=Outcome.ERROR, message=message[:300], retry=True)
             return self._failed(failure, attempt, httpx.Headers())
@@ -111,7 +111,9 @@ class Client:
         return first_token_s
 
     def _failed(self, failure: Failure, attempt: int, headers: httpx.Headers) -> tuple[Answer, float | None]:
-        answer = Answer(outcome=failure.outcome, attempts=attempt, error=failure.message, fatal=failure.fatal)
+        answer = Answer(
+            outcome=failure.outcome, attempts=attempt, error=failure.message, retried=failure.retry, fatal=failure.fatal
+        )
         if not failure.retry:
             return answer, None
         asked = retry_after_s(headers)
@@ -119,6 +121,10 @@ class Client:
             return answer, asked if asked <= LONGEST_WAIT_S else None
         longest = min(60.0, _FIRST_WAIT_S * 2 ** (attempt - 1))
         return answer, longest * (0.5 + self._jitter() / 2)
+
+
+# what reading a reply of an unexpected shape raises
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 class _Cut(Exception):

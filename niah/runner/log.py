@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,41 +31,50 @@ class RunLog:
         """Ids of the trials that need not be sent again: everything but errors."""
         return {i for i, r in self.results.items() if r.outcome is not Outcome.ERROR}
 
-    def append(self, result: Result) -> None:
+    def write(self, result: Result) -> None:
         """Write one result; it is on disk when this returns. Raises RunError where it cannot be."""
         _write(self.path, _line("result", asdict(result)))
+
+    def append(self, result: Result) -> None:
+        """Write one result and take it in."""
+        self.write(result)
         self.results[result.trial.id] = result
 
 
-def open_log(folder: Path, header: Header) -> RunLog:
-    """The log in a folder: a new one, or the old one of the same config.
+@contextmanager
+def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
+    """The log in a folder, for as long as the block runs: a new one, or the old one of the same config.
 
-    Raises RunError where the folder belongs to another config, haystack or task version.
+    Raises RunError where the folder belongs to another config, haystack, tokenizer or task version, or to a process.
     """
     path = folder / LOG_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _drop_torn_line(path)
+        path.touch()
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
-    if not path.exists() or path.stat().st_size == 0:
-        _write(path, _line("header", asdict(header)))
-        return RunLog(path, header, {})
-    old, results = read_log(folder)
-    differing = _differences(old, header)
-    if differing:
-        raise RunError(
-            f"{folder} holds a run of another config ({'; '.join(differing)}); "
-            "choose another --name, or repeat the old command to resume it"
-        )
-    return RunLog(path, old, results)
+    with _locked(path):
+        _drop_torn_line(path)
+        if path.stat().st_size == 0:
+            _write(path, _line("header", asdict(header)))
+        old, results = read_log(folder)
+        differing = _differences(old, header)
+        if differing:
+            raise RunError(
+                f"{folder} holds a run of another config ({'; '.join(differing)}); "
+                "choose another --name, or repeat the old command to resume it"
+            )
+        yield RunLog(path, old, results)
 
 
-def reopen_log(folder: Path) -> RunLog:
-    """The log of a run that is there, to append to. Raises RunError."""
-    header, results = read_log(folder)
-    _drop_torn_line(folder / LOG_NAME)
-    return RunLog(folder / LOG_NAME, header, results)
+@contextmanager
+def reopen_log(folder: Path) -> Iterator[RunLog]:
+    """The log of a run that is there, to append to, for as long as the block runs. Raises RunError."""
+    read_log(folder)
+    path = folder / LOG_NAME
+    with _locked(path):
+        _drop_torn_line(path)
+        yield RunLog(path, *read_log(folder))
 
 
 def read_log(folder: Path) -> tuple[Header, dict[str, Result]]:
@@ -142,10 +153,21 @@ def _write(path: Path, line: bytes) -> None:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes out; the system lets go when this process ends, however it ends."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{path.parent}: another niah is running here; wait for it, or choose another --name"
+            ) from None
+        yield
+
+
 def _drop_torn_line(path: Path) -> None:
     """Cut what follows the last newline: a line that a crash left half-written. Its trial runs again."""
-    if not path.exists():
-        return
     raw = path.read_bytes()
     whole = raw.rfind(b"\n") + 1
     if whole != len(raw):
@@ -159,6 +181,8 @@ def _differences(old: Header, new: Header) -> list[str]:
     found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in keys if was.get(k) != now.get(k)]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack has changed")
+    if old.tokenizer != new.tokenizer:
+        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
     if old.task_version != new.task_version:
         found.append(f"the task's version was {old.task_version}, is {new.task_version}")
     return found

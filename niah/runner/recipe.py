@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from niah import __version__
 from niah.config import RunConfig
+from niah.errors import ConfigError
 from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
-from niah.generator.plan import recipe_digest, trials_of
-from niah.generator.prompt import Builder
+from niah.generator.lattice import aligned_lengths, place_of
+from niah.generator.plan import Waves, recipe_digest, trials_of, waves_of
+from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.store import load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import Header, Planting, Prompt, Trial
@@ -25,25 +28,52 @@ class Recipe:
     config: RunConfig
     tokenizer: Tokenizer
     haystack: Haystack
+    builder: Builder
     task: Task
     language: str
     reply_tokens: int
     trials: tuple[Trial, ...]
+    lattice_overhead: int | None  # tokens that are no haystack, where the layout is aligned
 
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
         c = self.config
-        draw = Draw(c.seed, "needle", c.task, trial.context_length, trial.depth_percent, trial.epoch)
-        return self.task.plant(draw, trial, self.haystack, self.language, c.distractors)
+        if self.lattice_overhead is None:
+            draw = Draw(c.seed, "needle", c.task, trial.context_length, trial.depth_percent, trial.epoch)
+            return self.task.plant(draw, trial, self.haystack, self.language, c.distractors)
+        place = place_of(trial.context_length, trial.depth_percent, self.lattice_overhead)
+        draw = Draw(c.seed, "needle at", c.task, place, trial.epoch)
+        planting = self.task.plant(draw, trial, self.haystack, self.language, c.distractors)
+        return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
 
     def prompt(self, trial: Trial) -> Prompt:
         """Build a trial's prompt. Raises PromptError where the length leaves no room."""
-        return self._builder().build(trial, self.plant(trial))
+        return self.builder.build(trial, self.plant(trial))
 
     def check_lengths(self) -> None:
         """Raises PromptError where the shortest length cannot hold its own question."""
-        shortest = min(self.trials, key=lambda t: t.context_length)
-        self._builder().haystack_tokens(shortest.context_length, self.plant(shortest))
+        shortest = min(t.context_length for t in self.trials)
+        plantings = [self.plant(t) for t in self.trials if t.context_length == shortest]
+        if all(_surely_fits(p, shortest - self.reply_tokens) for p in plantings):
+            return  # no need to load the tokenizer
+        self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
+
+    def unique_share(self, context_length: int) -> float:
+        """Share of that many tokens of haystack that do not repeat."""
+        return 1.0 if self.haystack.tokens is None else min(1.0, self.haystack.tokens / context_length)
+
+    def warnings(self) -> list[str]:
+        """What a user should know about the haystack before reading the picture."""
+        said = sorted(self.haystack.leaks.held(self.task.WORDING))
+        if not said:
+            return []
+        return [f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be confused with it"]
+
+    def waves(self, finished: Container[str], together: int) -> Waves:
+        """The trials still to be sent, in waves."""
+        c = self.config
+        missing = [t for t in self.trials if t.id not in finished]
+        return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
 
     def header(self) -> Header:
         """The first line of the run log."""
@@ -51,18 +81,11 @@ class Recipe:
             schema=SCHEMA,
             version=__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            config={**self.config.identity(), "tokenizer": self.tokenizer.name},
+            config=self.config.identity(),
             haystack_digest=self.haystack.digest,
+            tokenizer=self.tokenizer.name,
             task_version=self.task.VERSION,
-        )
-
-    def _builder(self) -> Builder:
-        return Builder(
-            self.haystack,
-            self.tokenizer,
-            seed=self.config.seed,
-            reply_tokens=self.reply_tokens,
-            haystack_per=self.config.haystack_per,
+            unique_share=self.unique_share(max(self.config.lengths)),
         )
 
 
@@ -73,6 +96,9 @@ def recipe_of(config: RunConfig) -> Recipe:
     haystack = load_haystack(config.haystack, tokenizer)
     language = _language(config.language, haystack.language)
     reply_tokens = config.reply_tokens or task.REPLY_TOKENS
+    builder = Builder(
+        haystack, tokenizer, seed=config.seed, reply_tokens=reply_tokens, haystack_per=config.haystack_per
+    )
     digest = recipe_digest(
         {
             "task": config.task,
@@ -81,21 +107,41 @@ def recipe_of(config: RunConfig) -> Recipe:
             "haystack_per": config.haystack_per,
             "tokenizer": tokenizer.name,
             "language": language,
-            "distractors": config.distractors,
+            **{option: getattr(config, option) for option in task.OPTIONS},
+            "layout": config.layout,
             "seed": config.seed,
             "reply_tokens": reply_tokens,
         }
     )
-    trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
-    return Recipe(
+    recipe = Recipe(
         config=config,
         tokenizer=tokenizer,
         haystack=haystack,
+        builder=builder,
         task=task,
         language=language,
         reply_tokens=reply_tokens,
-        trials=trials,
+        trials=trials_of(config.task, digest, config.lengths, config.depths, config.epochs),
+        lattice_overhead=None,
     )
+    return _aligned(recipe, digest) if config.layout == "aligned" else recipe
+
+
+def _surely_fits(planting: Planting, tokens: int) -> bool:
+    """Whether a prompt leaves room for its haystack even if every byte of it is a token: it never is more."""
+    texts = [planting.opening, planting.closing, *(n.text for n in planting.needles)]
+    return tokens - LEAST_HAYSTACK_TOKENS > sum(len(text.encode()) + 2 for text in texts)
+
+
+def _aligned(recipe: Recipe, digest: str) -> Recipe:
+    """The recipe with its lengths moved to the lattice."""
+    if recipe.config.task != "single":
+        raise ConfigError('layout "aligned" needs one needle: use task single, or layout free')
+    overhead = recipe.builder.overhead(recipe.plant(recipe.trials[0]))
+    lengths = aligned_lengths(recipe.config.lengths, recipe.config.depths, overhead)
+    config = recipe.config.model_copy(update={"lengths": lengths})
+    trials = trials_of(config.task, digest, lengths, config.depths, config.epochs)
+    return replace(recipe, config=config, trials=trials, lattice_overhead=overhead)
 
 
 def _language(asked: str, of_haystack: str) -> str:

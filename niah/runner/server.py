@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from niah.errors import ConfigError
+from niah.generator.cache import writable_cache
 from niah.providers.local import LOCAL_MODELS, LocalModel
 
 Say = Callable[[str], None]
@@ -92,7 +91,7 @@ def _weights(model: str, known: LocalModel, say: Say) -> Path:
 
 def _assembled(known: LocalModel, say: Say) -> Path:
     """Weights that come in parts, joined once in the cache folder."""
-    target = Path(platformdirs.user_cache_dir("niah")) / "models" / known.file
+    target = writable_cache() / "models" / known.file
     if target.is_file() and _sha256(target) == known.sha256:
         return target
     say(f"joining the parts of {known.file} in {target.parent}")

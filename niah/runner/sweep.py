@@ -6,12 +6,13 @@ Prompts are built in a thread, results are logged as they land, and a stop lets 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 
-from niah.errors import NiahError, ProviderError
+from niah.errors import ConfigError, NiahError, OutageError, ProviderError
 from niah.providers import Provider
 from niah.records import Outcome, Result, Trial
 from niah.runner.client import Client
@@ -35,62 +36,72 @@ class Sweep:
         *,
         concurrency: int,
         transport: httpx.AsyncBaseTransport | None = None,
+        proxies: bool = True,
         on_result: Callable[[Result], None] = lambda result: None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._recipe = recipe
         self._provider = provider
         self._log = log
         self._concurrency = concurrency
         self._transport = transport
+        self._proxies = proxies
         self._on_result = on_result
-        self._sleep = sleep
-        self._stopping = False
-        self._trials: Iterator[Trial] = iter(())
+        self._stopping = asyncio.Event()
+        self._failed_first: NiahError | None = None
         self.stopped_because: str | None = None
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight finishes and is logged."""
-        self._stopping = True
+        self._stopping.set()
         self.stopped_because = self.stopped_because or reason
 
     async def run(self) -> None:
-        """Send every trial that has no result yet.
+        """Send every trial that has no result yet, wave after wave.
 
-        Raises ProviderError where the first request shows that no request can succeed.
+        Raises ProviderError or OutageError where the first request fails and nothing was ever answered.
         """
-        finished = self._log.finished
-        missing = [t for t in self._recipe.trials if t.id not in finished]
-        if not missing:
-            return
+        waves = self._recipe.waves(self._log.finished, self._concurrency)
         async with self._http() as http:
             client = self._client(http)
-            self._trials = iter(missing[1:])
-            first = await self._one(client, missing[0])
-            if first.outcome is Outcome.ERROR and self._stopping and not finished:
-                raise ProviderError(f"the server refused the first request: {first.error}")
-            workers = [asyncio.create_task(self._worker(client)) for _ in range(self._concurrency)]
-            await _all_of(workers)
+            for wave in waves:
+                trials = iter(wave)  # one iterator for all workers
+                workers = [asyncio.create_task(self._worker(client, trials)) for _ in range(self._concurrency)]
+                await _all_of(workers)
+                if self._failed_first is not None and not self._log.finished:
+                    raise self._failed_first
 
-    async def _worker(self, client: Client) -> None:
-        for trial in self._trials:  # one iterator for all workers
-            if self._stopping:
-                return
-            await self._one(client, trial)
+    async def _worker(self, client: Client, trials: Iterator[Trial]) -> None:
+        try:
+            for trial in trials:
+                if self._stopping.is_set():
+                    return
+                await self._one(client, trial)
+        except BaseException:
+            self.stop("of a failure")  # the others finish what they have sent, and log it
+            raise
 
-    async def _one(self, client: Client, trial: Trial) -> Result:
+    async def _pause(self, seconds: float) -> bool:
+        """Wait between two attempts; False where a stop came in between."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return not self._stopping.is_set()
+
+    async def _one(self, client: Client, trial: Trial) -> None:
         prompt = await asyncio.to_thread(self._recipe.prompt, trial)
         answer = await client.ask(prompt)
         result = result_of(trial, prompt, answer, self._recipe.task)
-        await asyncio.to_thread(self._log.append, result)
+        await asyncio.to_thread(self._log.write, result)
+        self._log.results[trial.id] = result  # here and not in the thread: the live view reads it
         self._on_result(result)
+        if answer.outcome is Outcome.ERROR and self._failed_first is None:
+            kind = OutageError if answer.retried else ProviderError
+            self._failed_first = kind(f"the first request failed, and nothing more was sent: {answer.error}")
         if answer.fatal:
             self.stop(f"the server refuses requests: {answer.error}")
-        return result
 
     def _client(self, http: httpx.AsyncClient) -> Client:
         return Client(
-            http, self._provider, attempts=self._recipe.config.attempts, clock=time.monotonic, sleep=self._sleep
+            http, self._provider, attempts=self._recipe.config.attempts, clock=time.monotonic, pause=self._pause
         )
 
     def _http(self) -> httpx.AsyncClient:
@@ -100,15 +111,27 @@ class Sweep:
             keepalive_expiry=KEEP_ALIVE_S,
         )
         timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._recipe.config.timeout_s, pool=None)
-        return httpx.AsyncClient(limits=limits, timeout=timeout, transport=self._transport, follow_redirects=False)
+        try:
+            return httpx.AsyncClient(
+                limits=limits,
+                timeout=timeout,
+                transport=self._transport,
+                trust_env=self._proxies,
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError) as error:  # a proxy of the environment that httpx cannot use
+            raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
 
 
 async def _all_of(workers: list[asyncio.Task[None]]) -> None:
-    """Wait for all; where one fails, the others are cancelled and the failure is raised as itself."""
+    """Wait for all of them, also where one fails; its failure is raised when the others are done."""
     try:
-        await asyncio.gather(*workers)
-    except (NiahError, asyncio.CancelledError):
+        ended = await asyncio.gather(*workers, return_exceptions=True)
+    except asyncio.CancelledError:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
         raise
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end

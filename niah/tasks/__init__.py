@@ -20,6 +20,8 @@ class Task(Protocol):
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
     REPLY_TOKENS: int
+    WORDING: tuple[str, ...]  # words that a haystack should not hold by itself
+    OPTIONS: tuple[str, ...]  # config keys that this task reads
 
     def plant(self, draw: Draw, trial: Trial, haystack: Haystack, language: str, distractors: int) -> Planting: ...
 

@@ -20,6 +20,7 @@ from niah.tasks.places import PLACES
 
 VERSION = 1
 REPLY_TOKENS = 32
+SAID = ("magic number", "神奇數字")  # folded: any case, width or script
 _DRAWS = 400
 
 
@@ -97,9 +98,10 @@ def solve(text: str) -> str:
 
 
 def _unused(draw: Draw, haystack: Haystack, places: Sequence[str], taken: Sequence[str]) -> str:
+    held = haystack.leaks.held(places)
     for _ in range(_DRAWS):
         place = draw.choice(places)
-        if place not in taken and "".join(place.split()).casefold() not in haystack.folded:
+        if place not in taken and place not in held:
             return place
     raise HaystackError(
         f"haystack {haystack.name!r} names nearly every place that a needle could use; leave out an episode"
@@ -108,7 +110,7 @@ def _unused(draw: Draw, haystack: Haystack, places: Sequence[str], taken: Sequen
 
 def _unused_number(draw: Draw, haystack: Haystack, taken: Sequence[str]) -> str:
     for _ in range(_DRAWS):
-        value = str(draw.between(1_000_000, 9_999_999))
-        if value not in taken and value not in haystack.folded:
-            return value
+        value = draw.between(1_000_000, 9_999_999)
+        if str(value) not in taken and value not in haystack.leaks.numbers:
+            return str(value)
     raise HaystackError(f"haystack {haystack.name!r} holds nearly every number of seven digits; leave out an episode")

@@ -10,6 +10,8 @@ from niah.tasks import _magic_number
 SUMMARY = "find one planted number among others of the same form (--distractors)"
 VERSION = _magic_number.VERSION
 REPLY_TOKENS = _magic_number.REPLY_TOKENS
+WORDING = _magic_number.SAID
+OPTIONS = ("distractors",)
 APART_PERCENT = 5.0  # distractors keep so far from the needle, in depth
 score = _magic_number.score
 solve = _magic_number.solve

@@ -10,6 +10,8 @@ from niah.tasks import _magic_number
 SUMMARY = "find one planted number (the magic number of a place)"
 VERSION = _magic_number.VERSION
 REPLY_TOKENS = _magic_number.REPLY_TOKENS
+WORDING = _magic_number.SAID
+OPTIONS = ()
 score = _magic_number.score
 solve = _magic_number.solve
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from niah.records import Cell, Grid, Header, Outcome, Result
@@ -24,8 +24,8 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
     return Grid(
         model=model_of(config),
         task=task_label(config),
-        haystack=str(config["haystack"]).rstrip("/").rsplit("/", 1)[-1],
-        tokenizer=config["tokenizer"],
+        haystack=haystack_label(config["haystack"]),
+        tokenizer=header.tokenizer,
         epochs=config["epochs"],
         simulated=config["provider"] == "simulated",
         unique_share=min((r.unique_share for r in everything), default=None),
@@ -37,6 +37,11 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
 def model_of(config: Mapping[str, Any]) -> str:
     """The model's name for people; a path is cut to its file name."""
     return str(config["model"]).rsplit("/", 1)[-1] if config["provider"] == "local" else str(config["model"])
+
+
+def haystack_label(names: Sequence[str]) -> str:
+    """Names joined; of a folder its last part."""
+    return "+".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
 
 
 def task_label(config: Mapping[str, Any]) -> str:

@@ -1,0 +1,59 @@
+"""niah build: the prompts themselves, without a model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from niah.cli.options import config_from, config_options
+from niah.errors import ConfigError, PromptError
+from niah.generator.export import FORMATS, as_line, batch_line, prompt_line
+from niah.records import Prompt, Trial
+from niah.runner.recipe import Recipe, recipe_of
+
+
+@click.command()
+@config_options
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; by default standard output."
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="Form of a line."
+)
+@click.option("--verify", is_flag=True, help="Count every prompt again as one piece.")
+def build(config: str | None, out: Path | None, form: str, verify: bool, **flags: Any) -> None:
+    """Write the prompts of CONFIG and flags, one JSON object a line, as they are built. Needs no model and no key."""
+    resolved = config_from(config, flags)
+    if form == "openai-batch" and resolved.model is None:
+        raise ConfigError("--format openai-batch needs a model: --model NAME")
+    recipe = recipe_of(resolved)
+    recipe.check_lengths()
+    try:
+        with out.open("w", encoding="utf-8", newline="\n") if out else _standard_output() as file:
+            for trial in recipe.trials:
+                prompt = recipe.prompt(trial)
+                if verify:
+                    _count_again(recipe, trial, prompt)
+                file.write(as_line(_table(recipe, trial, prompt, form)))
+    except OSError as error:
+        raise ConfigError(f"{out or 'standard output'}: cannot be written ({error.strerror})") from error
+    click.echo(f"{len(recipe.trials)} prompts{' verified' if verify else ''}", err=True)
+
+
+def _standard_output() -> IO[str]:
+    return open(sys.stdout.fileno(), "w", encoding="utf-8", newline="\n", closefd=False)
+
+
+def _table(recipe: Recipe, trial: Trial, prompt: Prompt, form: str) -> dict[str, object]:
+    if form == "openai-batch":
+        return batch_line(trial, prompt, str(recipe.config.model), recipe.config.extra)
+    return prompt_line(trial, prompt, recipe.haystack.name)
+
+
+def _count_again(recipe: Recipe, trial: Trial, prompt: Prompt) -> None:
+    counted = recipe.tokenizer.count(prompt.text)
+    if counted != prompt.tokens:
+        raise PromptError(f"trial {trial.id} holds {counted} tokens instead of {prompt.tokens}; please report this")

@@ -1,0 +1,53 @@
+"""What a haystack already says: a needle's key or value that stands there anyway would answer the question.
+
+The text is folded once (case, width, script, spaces between Han characters) and searched once for all keys a task may
+draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in the cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from niah.folding import fold
+from niah.generator.cache import code_digest, key_of, read_json, write_json
+from niah.numerals import whole_numbers
+
+LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
+_LONG_NUMBER = re.compile(
+    r"\d[\d,_'’ \u00a0\u202f]{3,}\d|\d[\d.]*[百千万亿][\d.百千万亿]*|[零〇一二两三四五六七八九十百千万亿]{3,}"
+)
+
+
+class Leaks:
+    """The keys and numbers of one text."""
+
+    def __init__(self, digest: str, read: Callable[[], str]) -> None:
+        self._digest = digest
+        self._read = read
+
+    def held(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of the words that stand in the text in any case, width or script, also inside other words."""
+        wanted = sorted(set(words))
+        key = key_of(self._digest, wanted, code_digest("leaks", "../folding"))
+        stored = read_json("leaks", key)
+        if not isinstance(stored, list):
+            stored = [w for w in wanted if fold(w) in self._folded]
+            write_json("leaks", key, stored)
+        return frozenset(stored)
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """Every whole number from LEAST_NUMBER on, however it is written."""
+        key = key_of(self._digest, "numbers", code_digest("leaks", "../folding", "../numerals"))
+        stored = read_json("leaks", key)
+        if not isinstance(stored, list):
+            written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
+            stored = sorted({n for numbers in written for n in numbers if n >= LEAST_NUMBER})
+            write_json("leaks", key, stored)
+        return frozenset(stored)
+
+    @cached_property
+    def _folded(self) -> str:
+        return fold(self._read())

@@ -1,0 +1,124 @@
+"""Read context lengths and depths as people write them, and write lengths as pictures show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import floor, log10
+from typing import TypeVar
+
+from niah.errors import ConfigError
+
+LEAST_LENGTH = 64
+GREATEST_LENGTH = 10_000_000
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "千": 1_000, "万": 10_000, "萬": 10_000}
+_LENGTH = re.compile(r"^(\d+(?:\.\d+)?)([kKmM千万萬]?)$")
+_GEOMETRIC = re.compile(r"^([^.:]+(?:\.\d+\w?)?)\.\.([^:]+?)(?::(\d+))?$")
+
+MOST = 1_000
+_Number = TypeVar("_Number", int, float)
+Given = str | float | Sequence[str | float]
+
+
+def length_of(text: str | float, least: int = LEAST_LENGTH) -> int:
+    """Tokens of "512", "8k", "32K", "1.2M", "10萬" or "100万"; k is 1,000."""
+    match = _LENGTH.match(str(text).strip().replace("_", ""))
+    tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
+    if abs(tokens - round(tokens)) > 1e-6 or not least <= round(tokens) <= GREATEST_LENGTH:
+        raise ConfigError(
+            f"length {text!r}: use whole tokens from {least} to {GREATEST_LENGTH:,}, like 512, 8k, 1.2M, 10萬"
+        )
+    return round(tokens)
+
+
+def lengths_of(value: Given) -> tuple[int, ...]:
+    """Context lengths, rising and without repeats.
+
+    "1k,2k,4k" is a list, "10k:50k:10k" a range (start:stop:step), "1k..1M" doubles up to 1M, "1k..1M:7" are 7 lengths
+    in equal ratios (rounded to two digits).
+    """
+    items = _items(value)
+    if not items:
+        raise ConfigError("lengths is empty; give at least one, like 1k,2k,4k")
+    return _bounded("lengths", sorted({length for item in items for length in _lengths_in(str(item))}))
+
+
+def _lengths_in(item: str) -> list[int]:
+    geometric = _GEOMETRIC.match(item)
+    if geometric:
+        start, stop = length_of(geometric[1]), length_of(geometric[2])
+        if start >= stop or geometric[3] in ("0", "1"):
+            raise ConfigError(f"lengths {item!r}: write START..STOP or START..STOP:COUNT, rising, like 1k..1M:7")
+        return _in_ratio(start, stop, int(geometric[3])) if geometric[3] else _doubling(start, stop)
+    parts = item.split(":")
+    if len(parts) == 1:
+        return [length_of(item)]
+    if len(parts) != 3:
+        raise ConfigError(f"lengths {item!r}: a range is start:stop:step, like 10k:50k:10k")
+    start, stop, step = length_of(parts[0]), length_of(parts[1]), length_of(parts[2], least=1)
+    return list(range(start, stop + 1, step))[:MOST]
+
+
+def _doubling(start: int, stop: int) -> list[int]:
+    lengths = []
+    while start < stop:
+        lengths.append(start)
+        start *= 2
+    return [*lengths, stop]
+
+
+def _in_ratio(start: int, stop: int, count: int) -> list[int]:
+    inner = [start * (stop / start) ** (i / (count - 1)) for i in range(1, count - 1)]
+    return [start, *(_two_digits(n) for n in inner), stop]
+
+
+def _two_digits(number: float) -> int:
+    unit: int = 10 ** (floor(log10(number)) - 1)
+    return round(number / unit) * unit
+
+
+def depths_of(value: Given) -> tuple[float, ...]:
+    """Depths in percent from "0,25,50", a range "0:100:25" (start:stop:step, stop included) or a list."""
+    depths: set[float] = set()
+    for item in _items(value):
+        parts = [_percent(item, part) for part in str(item).split(":")]
+        if len(parts) == 1:
+            depths.add(parts[0])
+        elif len(parts) == 3 and parts[2] > 0 and parts[0] <= parts[1]:
+            steps = min(MOST, int((parts[1] - parts[0]) / parts[2] + 1e-9))
+            depths |= {round(parts[0] + i * parts[2], 6) for i in range(steps + 1)}
+        else:
+            raise ConfigError(f"depths {item!r}: a range is start:stop:step in percent, like 0:100:25")
+    if not depths:
+        raise ConfigError("depths is empty; give at least one, like 0,50,100")
+    return _bounded("depths", sorted(depths))
+
+
+def _bounded(what: str, values: list[_Number]) -> tuple[_Number, ...]:
+    if len(values) >= MOST:
+        raise ConfigError(f"{what}: {len(values)} or more values; at most {MOST - 1} make sense in one run")
+    return tuple(values)
+
+
+def _items(value: Given) -> list[str | float]:
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return [value] if isinstance(value, int | float) else list(value)
+
+
+def _percent(item: object, text: str) -> float:
+    try:
+        depth = float(text)
+    except ValueError:
+        depth = -1.0
+    if not 0 <= depth <= 100:
+        raise ConfigError(f"depth {item!r}: depths are percent from 0 (before everything) to 100 (after everything)")
+    return depth
+
+
+def label_of(context_length: int) -> str:
+    """1000 is 1k, 1200000 is 1.2M, 8192 stays 8192."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if context_length >= size and context_length * 10 % size == 0:
+            return f"{context_length / size:g}{unit}"
+    return str(context_length)

@@ -1,0 +1,55 @@
+"""Whole numbers as people write and say them: digits of any width, with separators, scaled, or in Chinese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_NUMBER = re.compile(
+    r"""
+    (?<![A-Za-z0-9]) (?<!\d\.) (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
+  | (?<![A-Za-z0-9]) (?<!\d\.)
+    (?P<grouped>\d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*) (?:\.0+)? (?![A-Za-z0-9]|\.\d)
+  | (?<![A-Za-z0-9]) (?<!\d\.) (?P<scaled>\d+(?:\.\d+)?[百千万萬亿億](?:\d+(?:\.\d+)?[百千万萬]?)*)
+  | (?<![A-Za-z0-9]) (?<!\d\.) (?P<plain>\d+) (?:\.0+)? (?![A-Za-z0-9]|\.\d)
+  | (?P<chinese>[零〇○一二三四五六七八九十百千万萬亿億兩两]+)
+    """,
+    re.VERBOSE,
+)
+_SCALES = {"": 1, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
+_MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
+
+
+def whole_numbers(text: str) -> list[int]:
+    """The whole numbers of a text, in order.
+
+    "7,421,830", "7.421.830", "7 421 830", "７４２１８３０", "742萬1830", "七百四十二萬一千八百三十" are one.
+    "1.000" may be either one or a thousand, and is a thousand here.
+    """
+    spelt = text.replace("…", " ")  # its compatibility form is three full stops, which look like a decimal point
+    matches = _NUMBER.finditer(unicodedata.normalize("NFKC", spelt))
+    values = (_value(match) for match in matches if len(match[0]) <= _MOST_SIGNS)
+    return [v for v in values if v is not None]
+
+
+def _value(match: re.Match[str]) -> int | None:
+    if match["scaled"]:
+        return _scaled(match["scaled"])
+    if match["chinese"]:
+        return _chinese(match["chinese"])
+    return int(re.sub(r"\D", "", match["spaced"] or match["grouped"] or match["plain"]))
+
+
+def _scaled(text: str) -> int:
+    """3萬2千 is 32000, 742萬1830 is 7421830, 1.2万 is 12000."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([百千万萬亿億]?)", text)
+    return round(sum(float(n) * _SCALES[scale] for n, scale in parts))
+
+
+def _chinese(text: str) -> int | None:
+    from cn2an import cn2an  # 0.2 s: only where a text holds Chinese numerals
+
+    try:
+        return int(cn2an(text.replace("兩", "两").replace("〇", "零").replace("○", "零"), "smart"))
+    except (ValueError, KeyError, IndexError):
+        return None  # a stray numeral, such as the 千萬 of "by all means"
