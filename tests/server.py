@@ -90,9 +90,10 @@ USAGE = {
 }
 
 
-def answers(text: str, finish: str = "stop") -> Say:
+def answers(text: str, finish: str = "stop", usage: dict[str, Any] | None = None) -> Say:
     half = len(text) // 2
-    return lambda h, _: h.send_events(chunk(text[:half]), chunk(text[half:]), chunk(finish=finish), USAGE, "[DONE]")
+    counted = [usage] if usage else []
+    return lambda h, _: h.send_events(chunk(text[:half]), chunk(text[half:]), chunk(finish=finish), *counted, "[DONE]")
 
 
 def answers_with(solve: Callable[[str], str]) -> Say:

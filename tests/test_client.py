@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from server import (
+    USAGE,
     Say,
     Server,
     answers,
@@ -140,7 +141,7 @@ def test_every_ending_is_its_own_outcome(act: Say, outcome: Outcome, attempts: i
 
 
 def test_text_usage_and_model_come_from_the_stream() -> None:
-    answer, _, server = asked(answers("It is 7421830."))
+    answer, _, server = asked(answers("It is 7421830.", usage=USAGE))
     assert answer.response is not None
     assert answer.response.text == "It is 7421830."
     usage = answer.response.usage

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Niah
-from server import Say, answers, answers_with, fails, serving
+from server import Handler, Say, answers, answers_with, chunk, fails, serving
+from tokenizers import Tokenizer as HuggingFace
+from tokenizers import models, trainers
 
 from niah.tasks import task_of
+from niah.tasks.places import PLACES
 
 GRID = ("--lengths", "1k,4k,16k", "--depths", "0,25,50,75,100")
 
@@ -234,6 +240,19 @@ SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
         ((*SIMULATED, "--epochs", "many"), "epochs = 'many'"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
+        ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
+        ((*SIMULATED, "--distractors", "3"), "distractors has no meaning for task 'single'"),
+        ((*SIMULATED, "--order", "deepest"), "unknown order 'deepest'"),
+        ((*SIMULATED, "--price", "input=2"), "give input and output"),
+        ((*SIMULATED, "--layout", "aligned", "--depths", "0,30,100"), "depths that run evenly"),
+        ((*SIMULATED, "--depths", "0:100:0.00001"), "at most 999"),
+        ((*SIMULATED, "--haystack", "en,synthetic:en"), "cannot be joined"),
+        ((*SIMULATED, "--haystack", "synthetic:fr"), "unknown synthetic language 'fr'"),
+        ((*SIMULATED, "--haystack", "~nouser"), "unknown haystack"),
+        (("run", "nosuchdir/quick.toml"), "unknown config file"),
+        (("run", "--provider", "openai", "--model", "m", "--base-url", "localhost:8000/v1"), "write an address like"),
+        (("run", "--provider", "openai", "--model", "m", "--base-url", "http://localhost:port/v1"), "write an address"),
+        (("run", "--provider", "openai", "--model", "m", "--base-url", "http://u:pw@h/v1"), "user name or password"),
         (("run", "--provider", "simulated", "--model", "perfekt"), "did you mean 'perfect'"),
         (("run", "--provider", "simulated"), "needs a model"),
         (("run", "--provider", "openia", "--model", "m"), "did you mean 'openai'"),
@@ -300,3 +319,81 @@ def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: N
     assert ended.exit_code == 0
     assert "1 empty, 1 refused, 1 truncated" in ended.err
     assert list(cells(Path("results/r")).values()).count(None) == 3
+
+
+def test_a_server_that_drops_the_front_is_a_mismatch_and_not_red(niah: Niah) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        kept = body["messages"][0]["content"][-4_000:]
+        usage = {"choices": [], "usage": {"prompt_tokens": len(kept) // 4}}
+        handler.send_events(chunk(task_of("single").solve(kept)), chunk(finish="stop"), usage, "[DONE]")
+
+    lengths = ("--lengths", "500,1k,4k", "--depths", "0,100", "--model", "m", "--name", "r")
+    with serving(otherwise=act) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *lengths)
+    assert "2 mismatch" in ended.err
+    assert {k: v for k, v in cells(Path("results/r")).items() if k[0] == 4_000} == {
+        (4_000, 0): None,
+        (4_000, 100): None,
+    }
+
+
+def test_a_first_request_that_fails_stops_the_run_with_one_line(niah: Niah) -> None:
+    with serving(otherwise=fails(400, {"error": {"message": "Unsupported parameter: [/INST]"}})) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+        assert (ended.exit_code, len(server.requests)) == (2, 1)
+        assert "Unsupported parameter: [/INST]" in ended.err
+    nobody = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--attempts", "1")
+    assert nobody.exit_code == 3
+    assert "the first request failed, and nothing more was sent" in nobody.err
+
+
+def test_an_odd_error_later_is_printed_as_it_is(niah: Niah) -> None:
+    with serving(READS, otherwise=fails(400, {"error": {"message": "bad [/INST] here [model]"}})) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+    assert ended.exit_code == 3
+    assert "last error: 400: bad [/INST] here [model]" in ended.err
+
+
+def test_proxies_of_the_environment_are_not_asked_about_this_machine(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with serving(otherwise=READS) as server:
+        assert niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code == 0
+
+
+def test_scores_are_not_touched_when_the_haystack_has_changed(niah: Niah) -> None:
+    Path("talk.txt").write_text("(00:00~01:00) A boat came in at noon.\n(01:00~02:00) It left again at three.\n")
+    niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
+    niah(*SIMULATED, "--haystack", "h/boats", "--lengths", "500", "--depths", "0:100:10", "--name", "r")
+    manifest = Path("h/boats/haystack.toml")
+    places = " ".join(PLACES["en"][:60])
+    Path("h/boats/talk.txt").write_text(f"(00:00~01:00) A boat to {places}.\n(01:00~02:00) It left.\n")
+    digest = hashlib.sha256(Path("h/boats/talk.txt").read_bytes()).hexdigest()
+    manifest.write_text(re.sub(r'sha256 = "\w+"', f'sha256 = "{digest}"', manifest.read_text()))
+    before = Path("results/r/run.jsonl").read_bytes()
+    ended = niah("score", "r")
+    assert ended.exit_code == 2
+    assert "scores are left as they are" in ended.err
+    assert Path("results/r/run.jsonl").read_bytes() == before
+
+
+def test_runs_with_a_tokenizer_file_can_be_shown_and_scored(niah: Niah) -> None:
+    tokenizer = HuggingFace(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    special = ["<unk>", *[f"<0x{b:02X}>" for b in range(256)]]
+    tokenizer.train_from_iterator(
+        ["some words of the boats"], trainers.BpeTrainer(vocab_size=300, special_tokens=special)
+    )
+    tokenizer.save("tokenizer.json")
+    ended = niah(*SIMULATED, "--tokenizer", "file:tokenizer.json", "--lengths", "2k", "--depths", "50", "--name", "r")
+    assert ended.exit_code == 0, ended.err
+    trial = niah("show", "r").out.split()[0]
+    assert "digest checked" in niah("show", "r", trial).out
+    assert "0 of 1 scores changed" in niah("score", "r").out
+
+
+def test_a_haystack_that_talks_about_the_needle_is_reported(niah: Niah) -> None:
+    Path("talk.txt").write_text("(00:00~01:00) The Magic  Number is 42, said the host.\n(01:00~02:00) It is.\n")
+    niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
+    ended = niah(*SIMULATED, "--haystack", "h/boats", "--lengths", "500", "--depths", "50")
+    assert "the haystack itself says 'magic number'" in ended.err

@@ -144,10 +144,10 @@ def _step(draw: Draw, radices: Sequence[int]) -> int:
 
 
 def _rhythm(shares: Sequence[int]) -> tuple[int, ...]:
-    """Each pattern as often as its share and never twice in a row: its turns lie evenly, each moved by up to a third."""
+    """Each pattern as often as its share, never twice in a row: its turns lie evenly, each moved by up to a third."""
     draw = Draw(0, "synthetic rhythm", *shares)
     beats = [
-        ((3 * turn + draw.below(1_000) / 1_000) / (3 * share), pattern)
+        ((3_000 * turn + draw.below(1_000)) / share, pattern)
         for pattern, share in enumerate(shares)
         for turn in range(share)
     ]

@@ -9,9 +9,12 @@ from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.runner.client import Answer
 from niah.tasks import Task
 
+# below this share of the first trial's ratio a part of the prompt was dropped: no script shifts a tokenizer so far
+LEAST_OF_RATIO = 0.6
 
-def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task) -> Result:
-    """One line for the run log."""
+
+def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, ratio: float | None) -> Result:
+    """One line for the run log. ``ratio`` is the server's tokens per token of ours, as the run's first trial had it."""
     result = Result(
         trial=trial,
         outcome=answer.outcome,
@@ -27,7 +30,18 @@ def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task) -> Resul
         error=answer.error,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    counted = ratio_of(result)
+    if ratio is not None and counted is not None and counted < LEAST_OF_RATIO * ratio:
+        about = round(ratio * prompt.tokens)
+        error = f"the server counted {round(counted * prompt.tokens):,} prompt tokens where about {about:,} were sent"
+        return replace(result, outcome=Outcome.MISMATCH, error=error)
     return scored(result, prompt.planting, task)
+
+
+def ratio_of(result: Result) -> float | None:
+    """The server's count of a prompt by ours, where it counts."""
+    counted = None if result.response is None else result.response.usage.input_tokens
+    return counted / result.prompt_tokens if counted else None
 
 
 def scored(result: Result, planting: Planting, task: Task) -> Result:

@@ -18,7 +18,7 @@ from niah.records import Outcome, Result, Trial
 from niah.runner.client import Client
 from niah.runner.log import RunLog
 from niah.runner.recipe import Recipe
-from niah.runner.score import result_of
+from niah.runner.score import ratio_of, result_of
 
 CONNECT_S = 10.0
 WRITE_S = 120.0
@@ -47,6 +47,7 @@ class Sweep:
         self._proxies = proxies
         self._on_result = on_result
         self._stopping = asyncio.Event()
+        self._ratio = next((r for r in map(ratio_of, log.results.values()) if r), None)
         self._failed_first: NiahError | None = None
         self.stopped_because: str | None = None
 
@@ -89,7 +90,8 @@ class Sweep:
     async def _one(self, client: Client, trial: Trial) -> None:
         prompt = await asyncio.to_thread(self._recipe.prompt, trial)
         answer = await client.ask(prompt)
-        result = result_of(trial, prompt, answer, self._recipe.task)
+        result = result_of(trial, prompt, answer, self._recipe.task, self._ratio)
+        self._ratio = self._ratio or ratio_of(result)
         await asyncio.to_thread(self._log.write, result)
         self._log.results[trial.id] = result  # here and not in the thread: the live view reads it
         self._on_result(result)
