@@ -11,11 +11,15 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from measure import Measured, machine, measured
+
 from niah.generator.store import add_haystack, read_episodes, read_manifest
+from niah.generator.synthetic import chapter
 from niah.generator.tokenizers import ENCODINGS, tokenizer_of
+from niah.records import Segment
 
 SIDES = str(Path(__file__).with_name("build_sides.py"))
 LENGTHS = (4_000, 128_000, 1_000_000, 10_000_000)
@@ -27,42 +31,45 @@ SWEEPS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", help="an interpreter that has needlehaystack 2")
     peer = parser.parse_args().peer_python
     with tempfile.TemporaryDirectory() as temporary:
-        folder = transcripts(Path(temporary))
+        root = Path(temporary)
         for encoding in ENCODINGS:  # the vocabularies lie ready for every side
             tokenizer_of(encoding).count("x")
-        cache = {"XDG_CACHE_HOME": str(Path(temporary) / "cache"), "TIKTOKEN_CACHE_DIR": os.environ["TIKTOKEN_CACHE_DIR"]}
-        sides: dict[str, dict[str, Measured]] = {
-            "niah, cold": cells("niah", folder, LENGTHS, cache),
-            "niah, warm": cells("niah", folder, LENGTHS, cache),
-            "straightforward": cells("straightforward", folder, SLOW_LENGTHS, cache),
+        cache = {"XDG_CACHE_HOME": str(root / "cache"), "TIKTOKEN_CACHE_DIR": os.environ["TIKTOKEN_CACHE_DIR"]}
+        short = haystack(root, "shipped", (e.segments for e in read_episodes(read_manifest("en"))))
+        long = haystack(root, "long", (chapter("en", n) for n in range(13)))
+        sides = {
+            "niah, cold": cells("niah", short, LENGTHS, cache),
+            "niah, warm": cells("niah", short, LENGTHS, cache),
+            "straightforward": cells("straightforward", short, SLOW_LENGTHS, cache),
         }
         if peer:
-            sides["needlehaystack 2"] = cells("needlehaystack", folder, SLOW_LENGTHS, cache, peer)
+            sides["needlehaystack 2"] = cells("needlehaystack", short, SLOW_LENGTHS, cache, peer)
         print_cells(sides)
-        print_sweeps(folder, cache, peer)
+        print_starts(long, cache)
+        print_sweeps(short, cache, peer)
 
 
-def transcripts(folder: Path) -> Path:
-    """The shipped English episodes, as the same plain text for every side."""
-    source = folder / "source"
+def haystack(root: Path, name: str, episodes: Iterable[Sequence[Segment]]) -> Path:
+    """Speech as the same plain text for every side."""
+    source = root / f"{name}-source"
     source.mkdir()
-    for episode in read_episodes(read_manifest("en")):
-        text = "\n".join(s.text for s in episode.segments) + "\n"
-        (source / f"{episode.name}.txt").write_text(text, encoding="utf-8")
-    add_haystack([source], "bench", folder, licence="Apache-2.0", source="benchmark")
-    return folder / "bench"
+    for number, segments in enumerate(episodes):
+        text = "\n".join(s.text for s in segments) + "\n"
+        (source / f"{number:03}.txt").write_text(text, encoding="utf-8")
+    return add_haystack([source], name, root, licence="Apache-2.0", source="benchmark").folder
 
 
-def cells(side: str, folder: Path, lengths: tuple[int, ...], cache: dict[str, str], python: str | None = None) -> dict[str, Measured]:
+def cells(
+    side: str, folder: Path, lengths: tuple[int, ...], cache: dict[str, str], python: str | None = None
+) -> dict[str, Measured]:
     """One process per length, so that peak memory belongs to it."""
     interpreter = {"python": python} if python else {}
-    return {
-        str(n): measured(SIDES, side, str(folder), str(n), "33,67", "", "", environment=cache, **interpreter) for n in lengths
-    }
+    arguments = {str(n): (SIDES, side, str(folder), str(n), "33,67", "", "") for n in lengths}
+    return {n: measured(*a, environment=cache, **interpreter) for n, a in arguments.items()}
 
 
 def print_cells(sides: dict[str, dict[str, Measured]]) -> None:
@@ -73,12 +80,30 @@ def print_cells(sides: dict[str, dict[str, Measured]]) -> None:
             start = sum(s for what, s in m.cpu_s.items() if what.startswith("load"))
             first, further = m.cpu_s[f"first {length}"], m.cpu_s[f"further {length}"]
             print(f"| {name} | {int(length):,} | {start:.3f} | {first:.4f} | {further:.4f} | {m.peak_mb:.0f} |")
-    once = next(iter(sides["straightforward"].values())).cpu_s["encode the haystack once"]
-    print(f"\nEncoding the haystack once (31,559 tokens, plain tiktoken): {once:.3f} s")
+    print()
     for other in [name for name in sides if not name.startswith("niah")]:
         for length, m in sides[other].items():
             ratio = m.cpu_s[f"further {length}"] / sides["niah, warm"][length].cpu_s[f"further {length}"]
             print(f"{other} / niah, further cell of {int(length):,} tokens: {ratio:,.0f}x")
+
+
+def print_starts(folder: Path, cache: dict[str, str]) -> None:
+    """The first prompt of 1M tokens from 1M tokens of unique text, beside encoding that text once."""
+    length = ("1000000", "33,67", "", "")
+    once = measured(SIDES, "straightforward", str(folder), "", *length[1:], environment=cache)
+    encoding = once.cpu_s["encode the haystack once"]
+    print(f"\n| first prompt of 1M tokens, 1M unique | CPU s | beside encoding the text once ({encoding:.2f} s) |")
+    print("|---|---|---|")
+    places = {
+        "imported, nothing cached": str(folder),
+        "imported, text cached, new tokenizer": f"{folder}@cl100k_base",
+        "imported, all cached": str(folder),
+        "synthetic, nothing cached": "synthetic:en",
+    }
+    for name, place in places.items():
+        m = measured(SIDES, "niah", place, *length, environment=cache)
+        total = m.cpu_s["load haystack"] + m.cpu_s["first 1000000"]
+        print(f"| {name} | {total:.3f} | {total / encoding:.2f}x |")
 
 
 def print_sweeps(folder: Path, cache: dict[str, str], peer: str | None) -> None:

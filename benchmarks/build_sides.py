@@ -23,6 +23,7 @@ def straightforward(folder: Path, watch: Watch) -> Build:
     import tiktoken
 
     encoding = tiktoken.get_encoding("o200k_base")
+    encoding.encode_ordinary("x")
     texts = [p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.txt"))]
     watch.time("encode the haystack once", lambda: encoding.encode_ordinary("".join(texts)))
 
@@ -60,12 +61,16 @@ def niah(folder: Path, watch: Watch) -> Build:
     """Ours: the same files as an imported haystack; the config's lengths do not matter to a single prompt."""
     from niah.config import RunConfig
     from niah.generator.plan import trials_of
-    from niah.runner.recipe import recipe_of
+    from niah.generator.tokenizers import tokenizer_of
+    from niah.runner.recipe import Recipe, recipe_of
 
-    config = RunConfig(provider="simulated", model="perfect", haystack=(str(folder),))
-    recipes = []
-    watch.time("load haystack and tokenizer", lambda: recipes.append(recipe_of(config)))
-    watch.time("load tokenizer", lambda: recipes[0].tokenizer.count("x"))
+    name, _, tokenizer = str(folder).partition("@")
+    name = folder.name if name.startswith("synthetic") else name
+    tokenizer = tokenizer or "o200k_base"
+    config = RunConfig(provider="simulated", model="perfect", haystack=(name,), tokenizer=tokenizer)
+    recipes: list[Recipe] = []
+    watch.time("load tokenizer", lambda: tokenizer_of(tokenizer).count("x"))
+    watch.time("load haystack", lambda: recipes.append(recipe_of(config)))
 
     def build(length: int, depth: float) -> int:
         [trial] = trials_of("single", "benchmark", [length], [depth], 1)
@@ -77,7 +82,9 @@ def niah(folder: Path, watch: Watch) -> Build:
 def main() -> None:
     side, folder, lengths, depths, sweep_lengths, sweep_depths = sys.argv[1:]
     watch = Watch()
-    build = {"straightforward": straightforward, "needlehaystack": needlehaystack, "niah": niah}[side](Path(folder), watch)
+    build = {"straightforward": straightforward, "needlehaystack": needlehaystack, "niah": niah}[side](
+        Path(folder), watch
+    )
     first, further = (float(d) for d in depths.split(","))
     for length in (int(n) for n in lengths.split(",") if n):
         watch.time(f"first {length}", lambda n=length: build(n, first))  # type: ignore[misc]  # bound at once

@@ -14,7 +14,7 @@ from niah.generator.lengths import label_of
 from niah.generator.plan import Shape, cacheable_tokens
 from niah.records import Trial
 from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.session import completed, concurrency_of
+from niah.runner.settings import completed, concurrency_of
 
 
 @click.command()

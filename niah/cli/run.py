@@ -28,7 +28,8 @@ from niah.plotter.terminal import live_view, terminal_heatmap
 from niah.records import Grid, Outcome, Result
 from niah.runner.log import RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.session import completed, open_session
+from niah.runner.session import open_session
+from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.verdict.grid import grid_of, haystack_label, model_of
 

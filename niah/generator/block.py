@@ -14,7 +14,6 @@ from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment, Transcript
 
 _Offsets = npt.NDArray[np.int64]
-_BATCH = 20_000  # segments tokenised at once: bounds the memory of a first start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,11 +85,7 @@ def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
 
 
 def _counted(speech: Arrays, tokenizer: Tokenizer) -> _Offsets:
-    lines = bytes(speech["utf8"]).decode().split("\n")[:-1]
-    counts: list[int] = []
-    for start in range(0, len(lines), _BATCH):
-        counts += tokenizer.counts([line + "\n" for line in lines[start : start + _BATCH]])
-    return _cumulated(counts)
+    return _cumulated(tokenizer.line_counts(bytes(speech["utf8"]).decode()))
 
 
 def _block(speech: Arrays, token_offsets: _Offsets) -> Block:
@@ -105,7 +100,7 @@ def _block(speech: Arrays, token_offsets: _Offsets) -> Block:
     )
 
 
-def _cumulated(sizes: Sequence[int]) -> _Offsets:
+def _cumulated(sizes: Sequence[int] | _Offsets) -> _Offsets:
     """Cumulative sizes, starting with 0: shape (n + 1,)."""
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=offsets[1:])

@@ -26,7 +26,7 @@ class Cue:
     end_s: float | None = None
 
     def saying(self, text: str) -> Cue:
-        return replace(self, text=text)
+        return self if text == self.text else replace(self, text=text)
 
     def longer(self, line: str) -> Cue:
         return replace(self, text=f"{self.text}\n{line}")

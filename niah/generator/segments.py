@@ -22,13 +22,16 @@ _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 def weight(text: str) -> float:
     """Length of a text in wide characters: a tokenizer-free stand-in for its tokens."""
-    wide = len(_WIDE.findall(text))
+    wide = 0 if text.isascii() else len(_WIDE.findall(text))
     return wide + 0.3 * (len(text) - wide)
 
 
 def segments_of(text: str, start_s: float | None = None, end_s: float | None = None) -> list[Segment]:
     """Cut one cue or line into segments; times are shared out by the length of the text."""
-    pieces = [p for p in _packed(_pieces(_clean(text))) if p]
+    clean = _clean(text)
+    if clean and weight(clean) <= MAX_WEIGHT:
+        return [Segment(text=clean, start_s=start_s, end_s=end_s)]
+    pieces = [p for p in _packed(_pieces(clean)) if p]
     if start_s is None or end_s is None:
         return [Segment(text=p) for p in pieces]
     total = sum(len(p) for p in pieces)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.cache import writable_cache
@@ -21,6 +23,9 @@ from niah.generator.cache import writable_cache
 if TYPE_CHECKING:
     import tiktoken
 
+Counts = npt.NDArray[np.int64]
+_AT_ONCE = 4_000_000  # characters: bounds the memory of a first start
+_LINES_AT_ONCE = 20_000
 ENCODINGS = ("o200k_base", "cl100k_base")
 _ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 
@@ -33,8 +38,8 @@ class Tokenizer(Protocol):
 
     def count(self, text: str) -> int: ...
 
-    def counts(self, lines: Sequence[str]) -> list[int]:
-        """What each line adds behind another line."""
+    def line_counts(self, text: str) -> Counts:
+        """What each line of a text adds behind another one, newline included; no line is empty. Shape (lines,)."""
         ...
 
     def last(self, text: str, tokens: int) -> str:
@@ -70,8 +75,24 @@ class _Encoding:
     def count(self, text: str) -> int:
         return len(self._encoding.encode_ordinary(text))
 
-    def counts(self, lines: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self._encoding.encode_ordinary_batch(list(lines), num_threads=2)]
+    @cached_property
+    def _ends_a_line(self) -> npt.NDArray[np.bool_]:
+        """For every token, whether it ends in a newline."""
+        table = np.zeros(self._encoding.n_vocab, dtype=np.bool_)
+        endings = [t for t in self._encoding.token_byte_values() if t.endswith(b"\n")]
+        table[[self._encoding.encode_single_token(t) for t in endings]] = True
+        return table
+
+    def line_counts(self, text: str) -> Counts:
+        """All at once: a line ends with the one token of it that ends in a newline."""
+        pieces = []
+        for start in range(0, len(text), _AT_ONCE):
+            # cut at a line end, which is a token boundary
+            first = text.rfind("\n", 0, start) + 1 if start else 0
+            last = text.rfind("\n", 0, start + _AT_ONCE) + 1
+            ids = self._encoding.encode_to_numpy(text[first:last], disallowed_special=())
+            pieces.append(np.diff(np.flatnonzero(self._ends_a_line[ids]), prepend=-1))
+        return np.concatenate(pieces).astype(np.int64)
 
     def last(self, text: str, tokens: int) -> str:
         ids = self._encoding.encode_ordinary(text)[-tokens:]
@@ -105,11 +126,15 @@ class _FileTokenizer:
     def count(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def counts(self, lines: Sequence[str]) -> list[int]:
+    def line_counts(self, text: str) -> Counts:
         behind = "a\n"  # a line may cost more at the start of a text than behind another
-        encoded = self._tokenizer.encode_batch_fast([behind + line for line in lines], add_special_tokens=False)
+        lines = [behind + line + "\n" for line in text.split("\n")[:-1]]
         extra = self.count(behind)
-        return [len(e.ids) - extra for e in encoded]
+        counts: list[int] = []
+        for start in range(0, len(lines), _LINES_AT_ONCE):
+            encoded = self._tokenizer.encode_batch_fast(lines[start : start + _LINES_AT_ONCE], add_special_tokens=False)
+            counts += [len(e.ids) - extra for e in encoded]
+        return np.array(counts, dtype=np.int64)
 
     def last(self, text: str, tokens: int) -> str:
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets[-tokens:]

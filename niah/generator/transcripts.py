@@ -29,6 +29,7 @@ _TAG = re.compile(r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[
 _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
 )
+_MARKED = re.compile(r"[<{&]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -122,6 +123,8 @@ def _plain(path: Path, text: str) -> list[Cue]:
 
 def _clean(cue: Cue) -> Cue:
     """Speech without tags and with its entities spelt out."""
+    if not _MARKED.search(cue.text):
+        return cue
     return cue.saying(html.unescape(_TAG.sub("", cue.text)))
 
 
@@ -143,7 +146,11 @@ def _without_rolling(path: Path, cues: list[Cue], problems: list[Problem]) -> li
     kept: list[Cue] = []
     rolling, last = 0, ""
     for cue in cues:
-        lines = [line.strip() for line in cue.text.strip().split("\n") if line.strip()]
+        if "\n" not in cue.text:
+            last = cue.text.strip()
+            kept.append(cue)
+            continue
+        lines = [line.strip() for line in cue.text.split("\n") if line.strip()]
         if lines and cue.start_s is not None and lines[0] == last and len(last) >= 6 and len(lines) > 1:
             rolling += 1
             lines = lines[1:]

@@ -7,16 +7,17 @@ model that knows the ends only, or a system that cuts the front, looks in a heat
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-
-import httpx
+from typing import TYPE_CHECKING
 
 from niah.errors import UnknownName
 from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers.openai import OpenAI
+
+if TYPE_CHECKING:
+    import httpx
 
 READERS = ("perfect", "blind", "head-tail", "window:TOKENS")
 BASE_URL = "http://simulated.invalid/v1"
@@ -34,6 +35,10 @@ def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
 
 def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:
     """An in-process server of one reader. Raises UnknownName for a reader that is not there."""
+    import asyncio  # these two take 0.15 s: only where a reader is asked
+
+    import httpx
+
     sees = _reader(model, tokenizer)
 
     def answer(body: bytes) -> tuple[str, int]:

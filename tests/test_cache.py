@@ -1,0 +1,118 @@
+"""The cache makes starts fast and is never trusted: damaged or stale files are made again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from niah.generator import cache
+from niah.generator.cache import cached
+from niah.generator.haystack import Corpus, Haystack
+from niah.generator.store import load_haystack
+from niah.generator.tokenizers import tokenizer_of
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tokenizer_of("o200k_base").count("x")  # its vocabulary lies in the folder that the environment names by now
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "niah"
+
+
+def made(log: list[int]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    log.append(1)
+    return {"a": np.arange(1_000, dtype=np.int64), "b": np.frombuffer("文字".encode(), dtype=np.uint8).astype(np.int64)}
+
+
+def test_arrays_are_made_once_and_mapped_afterwards() -> None:
+    log: list[int] = []
+    first, second = (cached("kind", "key", lambda: made(log)) for _ in range(2))
+    assert log == [1]
+    for name in ("a", "b"):
+        assert np.array_equal(first[name], second[name])
+        assert isinstance(second[name], np.memmap)
+
+
+@pytest.mark.parametrize("place", [0, 3, 70, 200, 4_000, -1])
+def test_a_changed_byte_anywhere_is_noticed(own_cache: Path, place: int) -> None:
+    log: list[int] = []
+    cached("kind", "key", lambda: made(log))
+    [path] = (own_cache / "kind").iterdir()
+    raw = bytearray(path.read_bytes())
+    raw[place] ^= 1
+    path.write_bytes(raw)
+    assert np.array_equal(cached("kind", "key", lambda: made(log))["a"], np.arange(1_000))
+    assert log == [1, 1]
+
+
+@pytest.mark.parametrize("size", [0, 10, 64, 100, 5_000])
+def test_a_cut_file_is_made_again(own_cache: Path, size: int) -> None:
+    log: list[int] = []
+    cached("kind", "key", lambda: made(log))
+    [path] = (own_cache / "kind").iterdir()
+    os.truncate(path, size)
+    assert np.array_equal(cached("kind", "key", lambda: made(log))["a"], np.arange(1_000))
+    assert log == [1, 1]
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(own_cache: Path) -> None:
+    own_cache.write_text("a file in the way")
+    log: list[int] = []
+    for _ in range(2):
+        assert cached("kind", "key", lambda: made(log))["a"].size == 1_000
+    assert log == [1, 1]
+
+
+def haystack() -> Corpus:
+    found: Haystack = load_haystack(["en", "zh-hant"], tokenizer_of("o200k_base"))
+    assert isinstance(found, Corpus)
+    return found
+
+
+def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = haystack()
+    numbers, held = first.leaks.numbers, first.leaks.held(["Lisbon", "harbour", "石頭"])
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("parsed or counted again")
+
+    monkeypatch.setattr("niah.generator.store.read_transcript", refuse)
+    monkeypatch.setattr("niah.generator.block._counted", refuse)
+    monkeypatch.setattr("niah.generator.leaks.fold", refuse)
+    again = haystack()
+    assert again.digest == first.digest
+    assert again.name == "en+zh-hant"
+    for a, b in zip(first.blocks, again.blocks, strict=True):
+        assert a.episodes == b.episodes
+        for field in ("utf8", "byte_offsets", "token_offsets", "start_s", "end_s"):
+            assert np.array_equal(getattr(a, field), getattr(b, field), equal_nan=True)
+    assert (again.leaks.numbers, again.leaks.held(["Lisbon", "harbour", "石頭"])) == (numbers, held)
+
+
+def test_another_tokenizer_or_another_code_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    o200k = haystack().tokens
+    other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
+    assert other.tokens is not None
+    assert other.tokens > o200k
+    monkeypatch.setattr(cache, "code_digest", lambda *modules: "an older version")
+    assert haystack().tokens == o200k
+
+
+def test_two_processes_may_build_it_at_once(own_cache: Path) -> None:
+    code = (
+        "from niah.generator.store import load_haystack\nfrom niah.generator.tokenizers import tokenizer_of\n"
+        "h = load_haystack(['en', 'zh-hans'], tokenizer_of('o200k_base'))\nprint(h.tokens, h.digest)"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(own_cache.parent)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) for _ in range(3)
+    ]
+    printed = {p.communicate()[0] for p in processes}
+    assert len(printed) == 1
+    assert [p.returncode for p in processes] == [0, 0, 0]
+    assert not [f for f in own_cache.rglob("*") if f.is_file() and f.suffix not in (".arrays", ".json")]
