@@ -6,10 +6,13 @@ import asyncio
 import itertools
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from server import (
     USAGE,
     Say,
@@ -26,7 +29,7 @@ from server import (
     serving,
 )
 
-from niah.providers.openai import OpenAI
+from niah.providers.openai import OpenAI, json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Answer, Client, retry_after_s
 
@@ -61,7 +64,7 @@ def asked(
             client = Client(
                 http, provider, attempts=attempts, clock=lambda: next(ticks), pause=pause, jitter=lambda: 1.0
             )
-            return await client.ask(PROMPT)
+            return await client.ask(provider.request(PROMPT))
 
     with serving(*script, otherwise=otherwise or answers("never asked")) as server:
         return asyncio.run(ask(server.base_url)), waits, server
@@ -224,7 +227,7 @@ def test_the_key_is_sent_and_never_shown() -> None:
 
 
 def test_openai_itself_gets_the_field_its_models_accept() -> None:
-    body = json.loads(OpenAI(model="m").request(PROMPT).body)
+    body = json.loads(b"".join(OpenAI(model="m").request(PROMPT).body))
     assert body["max_completion_tokens"] == 32
     assert "max_tokens" not in body
 
@@ -245,3 +248,12 @@ def test_text_in_parts_is_joined_and_reasoning_left_out() -> None:
 def test_a_server_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
     answer, _, _ = asked(fails(401, {"error": {"message": "Received API Key = Bearer sk-test"}}))
     assert answer.error == "401: Received API Key = Bearer [key]"
+
+
+@given(st.text())
+def test_any_prompt_is_written_as_the_json_it_is(text: str) -> None:
+    assert json.loads(json_string(text.encode())) == text
+    prompt = replace(PROMPT, utf8=text.encode())
+    body = json.loads(b"".join(OpenAI(model="m", extra={"stop": ["\n"]}).request(prompt).body))
+    assert body["messages"] == [{"role": "user", "content": text}]
+    assert body["stop"] == ["\n"]

@@ -35,7 +35,8 @@ def test_a_real_model_finds_the_plain_needle_and_overflows_its_window(niah: Niah
 def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
     with local_server("gemma3-270m", 300, lambda text: None) as base_url:
         command = ("run", "--provider", "openai", "--model", "gemma3-270m", "--base-url", base_url)
-        ended = niah(*command, "--lengths", "500,4k", "--depths", "50", "--extra", 'stop=["\\n"]', "--name", "r")
+        greedy = ("--extra", 'stop=["\\n"]', "--extra", "temperature=0")
+        ended = niah(*command, "--lengths", "500,4k", "--depths", "50", *greedy, "--name", "r")
     assert ended.exit_code == 0, ended.err
     cells = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))["cells"]
     assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 
@@ -26,6 +27,15 @@ def language_of(text: str) -> str:
     if share < 0.75:
         return "mixed"
     return chinese_script(text)
+
+
+def language_of_all(languages: Sequence[str]) -> str:
+    """The language of several texts together: of Chinese in both scripts the more frequent one, else ``mixed``."""
+    if len(set(languages)) == 1:
+        return languages[0]
+    if set(languages) <= {"zh-Hant", "zh-Hans"}:
+        return max(("zh-Hant", "zh-Hans"), key=languages.count)
+    return "mixed"
 
 
 def chinese_script(text: str) -> str:

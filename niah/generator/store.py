@@ -16,7 +16,7 @@ import platformdirs
 from niah.errors import HaystackError, TranscriptError, UnknownName
 from niah.generator.block import Block, cached_block
 from niah.generator.haystack import Corpus, Haystack
-from niah.generator.language import LANGUAGES
+from niah.generator.language import LANGUAGES, language_of_all
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript
 from niah.records import Transcript
@@ -111,9 +111,9 @@ def load_haystack(names: Sequence[str], tokenizer: Tokenizer) -> Haystack:
 
         return Synthetic(invented[0].removeprefix(SYNTHETIC), tokenizer)
     manifests = [read_manifest(name) for name in names]
-    languages = {m.language for m in manifests}
     blocks = [_block(m, tokenizer) for m in manifests]
-    return Corpus("+".join(m.name for m in manifests), languages.pop() if len(languages) == 1 else "mixed", blocks)
+    language = language_of_all([m.language for m in manifests])
+    return Corpus("+".join(m.name for m in manifests), language, blocks)
 
 
 def _block(manifest: Manifest, tokenizer: Tokenizer) -> Block:
@@ -148,8 +148,7 @@ def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, 
     if twice:
         raise HaystackError(f"two files are called {twice[0]!r}; rename one, a haystack is one folder")
     transcripts = [read_transcript(f) for f in files]
-    languages = {t.language for t in transcripts}
-    language = languages.pop() if len(languages) == 1 else "mixed"
+    language = language_of_all([t.language for t in transcripts])
     episodes = [_entry(f, t) for f, t in zip(files, transcripts, strict=True)]
     head = "".join(
         f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source))

@@ -25,7 +25,7 @@ class HttpRequest:
 
     url: str
     headers: Mapping[str, str] = field(repr=False)  # may hold a key
-    body: bytes = field(repr=False)
+    body: tuple[bytes, ...] = field(repr=False)  # parts, sent one after the other: a long prompt is not copied again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

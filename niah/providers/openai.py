@@ -35,6 +35,8 @@ _NO_MONEY = re.compile(r"insufficient_quota|credit_balance|billing|exceeded your
 _WHOLE = frozenset({"stop", "eos", "end_turn", "stop_sequence", "eos_token", "complete"})
 _CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
 _DECLINED = frozenset({"content_filter", "refusal", "safety", "sensitive", "recitation"})
+_PLACE = "\ue000"  # stands for the prompt while the rest of the body is written
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 
@@ -54,19 +56,22 @@ class OpenAI:
         limit = "max_completion_tokens" if urlsplit(self.base_url).hostname == "api.openai.com" else "max_tokens"
         body = {
             "model": self.model,
-            "messages": [{"role": "user", "content": prompt.text}],
+            "messages": [{"role": "user", "content": _PLACE}],
             limit: prompt.reply_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
             **self.extra,
         }
+        before, _, behind = json.dumps(body, ensure_ascii=False, separators=(",", ":")).partition(
+            json.dumps(_PLACE, ensure_ascii=False)
+        )
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
         return HttpRequest(
             url=f"{self.base_url.rstrip('/')}/chat/completions",
             headers=headers,
-            body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            body=(before.encode(), json_string(prompt.utf8), behind.encode()),
         )
 
     def reply(self) -> OpenAIReply:
@@ -141,6 +146,14 @@ class OpenAIReply:
         if self._stop_reason is not None and reason not in _WHOLE:
             raise ValueError(f"the reply stopped because of {self._stop_reason!r}")
         return Outcome.SCORED if "".join(self._text).strip() else Outcome.EMPTY
+
+
+def json_string(utf8: bytes) -> bytes:
+    """A text as a JSON string, from bytes to bytes: the text is never held as anything else."""
+    escaped = utf8.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    if _CONTROL.search(escaped):
+        escaped = _CONTROL.sub(lambda m: b"\\u%04x" % ord(m[0]), escaped)
+    return b'"' + escaped + b'"'
 
 
 def _text_in(content: object) -> str:

@@ -46,7 +46,7 @@ def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTrans
         return solve(sees(prompt)), tokenizer.count(prompt)
 
     async def handle(request: httpx.Request) -> httpx.Response:
-        text, tokens = await asyncio.to_thread(answer, request.content)
+        text, tokens = await asyncio.to_thread(answer, await request.aread())
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=_stream(model, text, tokens))
 
     return httpx.MockTransport(handle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,11 +12,12 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError
-from niah.records import Outcome, Prompt, Response
+from niah.records import Outcome, Response
 from niah.runner.events import EventStream
 
 LONGEST_WAIT_S = 120.0
 _FIRST_WAIT_S = 1.0
+_PIECE = 262_144
 _MOST_BODY = 20_000  # characters of an error body worth reading
 
 
@@ -54,9 +55,8 @@ class Client:
         self._pause = pause
         self._jitter = jitter
 
-    async def ask(self, prompt: Prompt) -> Answer:
-        """The answer to a prompt, after as many attempts as the limit allows."""
-        request = self._provider.request(prompt)
+    async def ask(self, request: HttpRequest) -> Answer:
+        """The answer to a request, after as many attempts as the limit allows."""
         for attempt in range(1, self._attempts + 1):
             answer, wait_s = await self._attempt(request, attempt)
             if wait_s is None or attempt == self._attempts or not await self._pause(wait_s):
@@ -67,8 +67,9 @@ class Client:
         """One try: its answer, and how long to wait before the next one (None: do not try again)."""
         started = self._clock()
         try:
+            size = {"Content-Length": str(sum(map(len, request.body)))}
             async with self._http.stream(
-                "POST", request.url, headers=dict(request.headers), content=request.body
+                "POST", request.url, headers={**request.headers, **size}, content=_pieces(request.body)
             ) as reply:
                 if reply.status_code != 200:
                     body = (await reply.aread()).decode(errors="replace")[:_MOST_BODY]
@@ -125,6 +126,13 @@ class Client:
 
 # what reading a reply of an unexpected shape raises
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
+
+
+async def _pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """The body, a piece at a time: a long one must not keep the other requests waiting."""
+    for part in body:
+        for start in range(0, len(part), _PIECE):
+            yield part[start : start + _PIECE]
 
 
 class _Cut(Exception):

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 
 from niah.errors import ConfigError, NiahError, OutageError, ProviderError
-from niah.providers import Provider
-from niah.records import Outcome, Result, Trial
+from niah.providers import HttpRequest, Provider
+from niah.records import Outcome, Prompt, Result, Trial
 from niah.runner.client import Client
 from niah.runner.log import RunLog
 from niah.runner.recipe import Recipe
@@ -88,8 +89,8 @@ class Sweep:
         return not self._stopping.is_set()
 
     async def _one(self, client: Client, trial: Trial) -> None:
-        prompt = await asyncio.to_thread(self._recipe.prompt, trial)
-        answer = await client.ask(prompt)
+        prompt, request = await asyncio.to_thread(self._prepared, trial)
+        answer = await client.ask(request)
         result = result_of(trial, prompt, answer, self._recipe.task, self._ratio)
         self._ratio = self._ratio or ratio_of(result)
         await asyncio.to_thread(self._log.write, result)
@@ -100,6 +101,11 @@ class Sweep:
             self._failed_first = kind(f"the first request failed, and nothing more was sent: {answer.error}")
         if answer.fatal:
             self.stop(f"the server refuses requests: {answer.error}")
+
+    def _prepared(self, trial: Trial) -> tuple[Prompt, HttpRequest]:
+        """The request of a trial, and its prompt without the text: one copy of it waits for the answer."""
+        prompt = self._recipe.prompt(trial)
+        return replace(prompt, utf8=b""), self._provider.request(prompt)
 
     def _client(self, http: httpx.AsyncClient) -> Client:
         return Client(
