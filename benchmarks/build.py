@@ -44,6 +44,8 @@ def main() -> None:
         sides = {
             "niah, cold": cells("niah", short, LENGTHS, cache),
             "niah, warm": cells("niah", short, LENGTHS, cache),
+            "niah, synthetic, cold": cells("niah", Path("synthetic:en"), LENGTHS[3:], cache),
+            "niah, synthetic, warm": cells("niah", Path("synthetic:en"), LENGTHS[3:], cache),
             "straightforward": cells("straightforward", short, SLOW_LENGTHS, cache),
         }
         if peer:
@@ -84,26 +86,26 @@ def print_cells(sides: dict[str, dict[str, Measured]]) -> None:
     for other in [name for name in sides if not name.startswith("niah")]:
         for length, m in sides[other].items():
             ratio = m.cpu_s[f"further {length}"] / sides["niah, warm"][length].cpu_s[f"further {length}"]
-            print(f"{other} / niah, further cell of {int(length):,} tokens: {ratio:,.0f}x")
+            print(f"{other} / niah, further cell of {int(length):,} tokens: {ratio:,.1f}x")
 
 
 def print_starts(folder: Path, cache: dict[str, str]) -> None:
     """The first prompt of 1M tokens from 1M tokens of unique text, beside encoding that text once."""
     length = ("1000000", "33,67", "", "")
-    once = measured(SIDES, "straightforward", str(folder), "", *length[1:], environment=cache)
-    encoding = once.cpu_s["encode the haystack once"]
-    print(f"\n| first prompt of 1M tokens, 1M unique | CPU s | beside encoding the text once ({encoding:.2f} s) |")
-    print("|---|---|---|")
     places = {
-        "imported, nothing cached": str(folder),
-        "imported, text cached, new tokenizer": f"{folder}@cl100k_base",
-        "imported, all cached": str(folder),
-        "synthetic, nothing cached": "synthetic:en",
+        "imported, nothing cached": (str(folder), "o200k_base"),
+        "imported, text cached, new tokenizer": (str(folder), "cl100k_base"),
+        "imported, all cached": (str(folder), "o200k_base"),
+        "synthetic, nothing cached": ("synthetic:en", "o200k_base"),
     }
-    for name, place in places.items():
-        m = measured(SIDES, "niah", place, *length, environment=cache)
+    print("\n| first prompt of 1M tokens, 1M unique | CPU s | encoding the text once | ratio |\n|---|---|---|---|")
+    for name, (place, tokenizer) in places.items():
+        plain = measured(SIDES, "straightforward", f"{folder}@{tokenizer}", "", *length[1:], environment=cache)
+        once = plain.cpu_s["encode the haystack once"]
+        fresh = {"XDG_CACHE_HOME": cache["XDG_CACHE_HOME"] + "-fresh"} if place.startswith("synthetic") else {}
+        m = measured(SIDES, "niah", f"{place}@{tokenizer}", *length, environment={**cache, **fresh})
         total = m.cpu_s["load haystack"] + m.cpu_s["first 1000000"]
-        print(f"| {name} | {total:.3f} | {total / encoding:.2f}x |")
+        print(f"| {name} | {total:.3f} | {once:.3f} | {total / once:.2f}x |")
 
 
 def print_sweeps(folder: Path, cache: dict[str, str], peer: str | None) -> None:

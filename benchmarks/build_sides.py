@@ -22,9 +22,10 @@ def straightforward(folder: Path, watch: Watch) -> Build:
     """Encode everything for every cell: repeat, encode, cut, decode, insert, encode again to know the count."""
     import tiktoken
 
-    encoding = tiktoken.get_encoding("o200k_base")
+    place, _, tokenizer = str(folder).partition("@")
+    encoding = tiktoken.get_encoding(tokenizer or "o200k_base")
     encoding.encode_ordinary("x")
-    texts = [p.read_text(encoding="utf-8") for p in sorted(folder.glob("*.txt"))]
+    texts = [p.read_text(encoding="utf-8") for p in sorted(Path(place).glob("*.txt"))]
     watch.time("encode the haystack once", lambda: encoding.encode_ordinary("".join(texts)))
 
     def build(length: int, depth: float) -> int:
@@ -65,7 +66,6 @@ def niah(folder: Path, watch: Watch) -> Build:
     from niah.runner.recipe import Recipe, recipe_of
 
     name, _, tokenizer = str(folder).partition("@")
-    name = folder.name if name.startswith("synthetic") else name
     tokenizer = tokenizer or "o200k_base"
     config = RunConfig(provider="simulated", model="perfect", haystack=(name,), tokenizer=tokenizer)
     recipes: list[Recipe] = []

@@ -11,6 +11,7 @@ from niah.generator.store import (
     add_haystack,
     haystack_folders,
     imported_root,
+    load_haystack,
     read_episodes,
     read_manifest,
 )
@@ -38,6 +39,7 @@ def add(paths: tuple[Path, ...], name: str, into: Path | None, licence: str, sou
     """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed."""
     manifest = add_haystack(paths, name, into or imported_root(), licence=licence, source=source)
     _print_check(str(manifest.folder), tokenizer)
+    load_haystack([str(manifest.folder)], tokenizer_of(tokenizer))  # parsed and counted now, so that runs start at once
     usage = name if into is None else manifest.folder
     click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
 
