@@ -77,3 +77,15 @@ def test_times_are_shared_out_and_meet() -> None:
     assert segments[-1].end_s == pytest.approx(70.0)
     for left, right in itertools.pairwise(segments):
         assert left.end_s == right.start_s
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Transformer", "3.5", "12,345", "GPT", "我們", "就是說這個", "2024"]), min_size=12, max_size=60
+    )
+)
+def test_running_text_without_any_break_is_cut_between_words(words: list[str]) -> None:
+    latin_apart = [w for i, w in enumerate(words) if w[0] > "一" or i == 0 or words[i - 1][0] > "一"]
+    for segment in segments_of("".join(latin_apart)):
+        for found in re.findall(r"[A-Za-z]+|\d[\d.,]*", segment.text):
+            assert found.rstrip(".,") in latin_apart
