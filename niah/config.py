@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ class RunConfig(BaseModel):
     @classmethod
     def _haystack(cls, value: Any) -> Any:
         names = [n.strip() for n in value.split(",")] if isinstance(value, str) else value
-        if not names or not all(isinstance(n, str) and n for n in names):
+        if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
             raise ConfigError(
                 f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah haystack list)"
             )
@@ -102,6 +103,21 @@ class RunConfig(BaseModel):
                 f"price = {value!r}: give input and output, perhaps cached, like input=2,cached=0.2,output=10"
             )
         return table
+
+    @field_validator("price")
+    @classmethod
+    def _price_is_one(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value and not all(0 <= dollars < math.inf for dollars in value.values()):
+            raise ConfigError(f"price = {value}: dollars per million tokens are 0 or more")
+        return value
+
+    @field_validator("extra")
+    @classmethod
+    def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for field in ("messages", "model", "stream", "stream_options"):
+            if field in value:
+                raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
+        return value
 
     @field_validator("language")
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +139,19 @@ def test_plan_takes_the_speed_of_a_finished_run(niah: Niah) -> None:
     assert "tokens/s" in niah("plan", *SIMULATED, *run, "--speed", "r").out
     assert "no run here" in niah("plan", *SIMULATED, *run, "--speed", "none").err
     assert "above 0" in niah("plan", *SIMULATED, *run, "--speed", "-3").err
+
+
+def test_a_reader_that_has_enough_ends_the_writing_quietly(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m niah build --lengths 4k --depths 0:100:1 | head -c 100"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.startswith('{"id":')
+    assert "Traceback" not in done.stderr
+    full = subprocess.run(["bash", "-c", command.split("|")[0] + "> /dev/full"], capture_output=True, text=True)
+    assert full.returncode == 2
+    assert full.stderr == "niah: standard output cannot be written (No space left on device)\n"
+
+
+def test_joined_haystacks_that_overlap_are_not_called_unique(niah: Niah) -> None:
+    niah("build", "--haystack", "mixed,en", "--lengths", "100k", "--depths", "50", "--out", "p.jsonl")
+    [line] = lines_of(Path("p.jsonl"))
+    assert 0.65 < line["unique_share"] < 0.75  # en shares an episode with mixed

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from niah.generator import cache
 from niah.generator.cache import cached
 from niah.generator.haystack import Corpus, Haystack
 from niah.generator.store import load_haystack
 from niah.generator.tokenizers import tokenizer_of
+from niah.generator.transcripts import read_transcript
+from niah.records import Transcript
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +100,16 @@ def test_another_tokenizer_or_another_code_is_another_entry(monkeypatch: pytest.
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
     assert other.tokens is not None
     assert other.tokens > o200k
-    monkeypatch.setattr(cache, "code_digest", lambda *modules: "an older version")
+    monkeypatch.setattr("niah.generator.block.code_digest", lambda *modules: "an older version")
+    read: list[Path] = []
+
+    def watched(path: Path) -> Transcript:
+        read.append(path)
+        return read_transcript(path)
+
+    monkeypatch.setattr("niah.generator.store.read_transcript", watched)
     assert haystack().tokens == o200k
+    assert len(read) == 5
 
 
 def test_two_processes_may_build_it_at_once(own_cache: Path) -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from niah.folding import fold
 from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus, corpus_of
+from niah.generator.leaks import Leaks
 from niah.generator.segments import segments_of
 from niah.generator.tokenizers import tokenizer_of
+from niah.numerals import whole_numbers
 from niah.records import Transcript, Trial
 from niah.tasks import task_of
 from niah.tasks.places import PLACES
@@ -51,10 +53,20 @@ def test_a_word_is_found_in_any_case_width_script_and_spacing(line: str, word: s
         "六四九七二七一",
         "649萬7271",
         "649万7271",
+        "6.497.271 people",
+        "6{,}497{,}271",
+        "六四九七二七一 說了○遍",
     ],
 )
 def test_a_number_is_found_however_it_is_written(line: str) -> None:
     assert 6497271 in corpus("Hello there.", line).leaks.numbers
+
+
+@given(st.integers(1_000_000, 9_999_999), st.sampled_from(["{:,}", "{}", "{:_}", "-{}-", "{}.0", "({:,}),"]))
+def test_whatever_an_answer_may_look_like_is_a_leak(number: int, form: str) -> None:
+    line = f"so it was {form.format(number)} then"
+    assert number in whole_numbers(line)
+    assert number in Leaks("", lambda: line)._long_numbers()
 
 
 def test_small_numbers_are_no_leaks() -> None:

@@ -247,7 +247,7 @@ def test_a_short_corpus_is_repeated_in_another_order_and_the_share_is_known() ->
     haystack, tokenizer = shipped_haystack("mixed", "o200k_base"), encoding("o200k_base")
     prompt = built(haystack, tokenizer, trial_at("single", 120_000, 50))
     assert tokenizer.count(prompt.text) + REPLY_TOKENS == 120_000
-    assert prompt.unique_share == pytest.approx(haystack.tokens / prompt.haystack_tokens)
+    assert prompt.unique_share == pytest.approx(haystack.unique_tokens() / prompt.haystack_tokens)
     lines = prompt.text.split("\n")[2:-5]
     first_lap, second_lap = lines[: haystack.segments], lines[haystack.segments :]
     assert len(set(first_lap)) >= 0.999 * len(set(lines))

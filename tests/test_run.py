@@ -249,6 +249,13 @@ SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
         ((*SIMULATED, "--haystack", "en,synthetic:en"), "cannot be joined"),
         ((*SIMULATED, "--haystack", "synthetic:fr"), "unknown synthetic language 'fr'"),
         ((*SIMULATED, "--haystack", "~nouser"), "unknown haystack"),
+        ((*SIMULATED, "--haystack", "en,en"), "named twice"),
+        ((*SIMULATED, "--price", "input=nan,output=1"), "are 0 or more"),
+        ((*SIMULATED, "--extra", "messages=[]"), "niah's own"),
+        ((*SIMULATED, "--layout", "aligned", "--haystack-per", "trial"), "layout free"),
+        (("plan", *SIMULATED[1:], "--speed", "nan"), "above 0"),
+        (("build", "--provider", "nonsense"), "unknown provider"),
+        (("build", "--distractors", "7"), "distractors has no meaning"),
         (("run", "nosuchdir/quick.toml"), "unknown config file"),
         (("run", "--provider", "openai", "--model", "m", "--base-url", "localhost:8000/v1"), "write an address like"),
         (("run", "--provider", "openai", "--model", "m", "--base-url", "http://localhost:port/v1"), "write an address"),
@@ -285,6 +292,7 @@ def test_wrong_input_is_one_clear_line_and_exit_2(
         ("epochs = 'x'", "epochs = 'x'"),
         ("depths = [0, 120]", "depth 120"),
         ("haystack_per = 'cell'", "haystack_per = 'cell'"),
+        ("haystack = 5", "haystack = 5"),
     ],
 )
 def test_wrong_configs_are_one_clear_line(niah: Niah, toml: str, message: str) -> None:
@@ -397,3 +405,56 @@ def test_a_haystack_that_talks_about_the_needle_is_reported(niah: Niah) -> None:
     niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
     ended = niah(*SIMULATED, "--haystack", "h/boats", "--lengths", "500", "--depths", "50")
     assert "the haystack itself says 'magic number'" in ended.err
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_aligned_runs_can_be_resumed_shown_and_scored(niah: Niah, seed: int) -> None:
+    run = (
+        *SIMULATED,
+        "--lengths",
+        "1k,2k,4k",
+        "--depths",
+        "0:100:10",
+        "--layout",
+        "aligned",
+        "--seed",
+        seed,
+        "--name",
+        "r",
+    )
+    assert niah(*run).exit_code == 0
+    assert "Nothing to do" in niah(*run).err
+    assert "0 of 33 scores changed; 100 % found" in niah("score", "r").out
+    for line in niah("show", "r").out.splitlines()[::8]:
+        assert "digest checked" in niah("show", "r", line.split()[0]).out
+
+
+def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        text = body["messages"][0]["content"]
+        usage = {"choices": [], "usage": {"prompt_tokens": 700 + len(text) // 4}}
+        handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
+
+    with serving(otherwise=act) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:1], "500,8k", *SMALL[2:])
+    assert "100 % found (n = 6" in ended.err
+
+
+def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
+    with serving(otherwise=fails(429, {}, Retry_After="60")) as server:
+        process = niah_process("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path)
+        deadline = time.monotonic() + 30
+        while not server.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert b"stopped early (interrupted)" in err
+
+
+def test_a_synthetic_haystack_per_trial_keeps_no_files_open(niah: Niah) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    grid = ("--lengths", "100k", "--depths", "0:100:10", "--haystack-per", "trial", "--haystack", "synthetic:en")
+    assert niah("build", *grid, "--out", "p.jsonl").exit_code == 0
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1

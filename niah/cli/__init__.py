@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -60,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NiahError as error:
         click.echo(f"niah: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        click.echo(f"niah: standard output cannot be written ({error.strerror})", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

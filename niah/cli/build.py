@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +13,7 @@ from niah.errors import ConfigError, PromptError
 from niah.generator.export import FORMATS, as_line, batch_line, prompt_line
 from niah.records import Prompt, Trial
 from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.settings import check_used
 
 
 @click.command()
@@ -27,27 +28,43 @@ from niah.runner.recipe import Recipe, recipe_of
 def build(config: str | None, out: Path | None, form: str, verify: bool, **flags: Any) -> None:
     """Write the prompts of CONFIG and flags, one JSON object a line, as they are built. Needs no model and no key."""
     resolved = config_from(config, flags)
+    check_used(resolved)
     if form == "openai-batch" and resolved.model is None:
         raise ConfigError("--format openai-batch needs a model: --model NAME")
     recipe = recipe_of(resolved)
     recipe.check_lengths()
-    try:
-        with out.open("w", encoding="utf-8", newline="\n") if out else _standard_output() as file:
-            for trial in recipe.trials:
-                prompt = recipe.prompt(trial)
-                if verify:
-                    _count_again(recipe, trial, prompt)
-                file.write(as_line(_table(recipe, trial, prompt, form)))
-    except OSError as error:
-        raise ConfigError(f"{out or 'standard output'}: cannot be written ({error.strerror})") from error
+    lines = (as_line(_line(recipe, trial, form, verify)) for trial in recipe.trials)
+    if out is None:
+        for line in lines:
+            click.echo(line, nl=False)
+    else:
+        _write(out, lines)
     click.echo(f"{len(recipe.trials)} prompts{' verified' if verify else ''}", err=True)
 
 
-def _standard_output() -> IO[str]:
-    return open(sys.stdout.fileno(), "w", encoding="utf-8", newline="\n", closefd=False)
+def _write(out: Path, lines: Iterator[str]) -> None:
+    """Write under another name, then rename: a file of that name is always whole."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for line in lines:
+                _put(file, line, part)
+        part.replace(out)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{out}: cannot be written ({error.strerror}); is there such a folder?") from error
 
 
-def _table(recipe: Recipe, trial: Trial, prompt: Prompt, form: str) -> dict[str, object]:
+def _put(file: IO[str], line: str, part: Path) -> None:
+    try:
+        file.write(line)
+    except OSError as error:
+        raise ConfigError(f"{part}: cannot be written ({error.strerror})") from error
+
+
+def _line(recipe: Recipe, trial: Trial, form: str, verify: bool) -> dict[str, object]:
+    prompt = recipe.prompt(trial)
+    if verify:
+        _count_again(recipe, trial, prompt)
     if form == "openai-batch":
         return batch_line(trial, prompt, str(recipe.config.model), recipe.config.extra)
     return prompt_line(trial, prompt, recipe.haystack.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> 
         "cells": cells,
         "trials": f"{len(recipe.trials)} ({c.epochs} per cell)",
         "tokens": f"{tokens:,} in prompts, {max(c.lengths) - recipe.reply_tokens:,} in the largest",
-        "cacheable": f"{100 * served / tokens:.0f} % by a prefix cache, in order {c.order!r}, layout {c.layout}",
+        "cacheable": f"{100 * served / tokens:.0f} % by a prefix cache, one by one, order {c.order}, layout {c.layout}",
         "price": _price(recipe, tokens, served),
         "time": _time(tokens, served, speed, results),
     }
@@ -98,7 +99,7 @@ def _number(text: str) -> float | None:
         rate = float(text.replace(",", ""))
     except ValueError:
         return None
-    if rate <= 0:
+    if not 0 < rate < math.inf:
         raise ConfigError(f"--speed {text!r}: give prompt tokens per second above 0, or the name of a run")
     return rate
 

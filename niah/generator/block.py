@@ -16,7 +16,7 @@ from niah.records import Segment, Transcript
 _Offsets = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Block:
     """n segments, each a line with its newline."""
 
@@ -54,15 +54,21 @@ def block_of(episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Block:
 
 
 def cached_block(
-    kind: str, parts: Sequence[object], read: Callable[[], Iterable[Sequence[Segment]]], tokenizer: Tokenizer
+    kind: str,
+    parts: Sequence[object],
+    read: Callable[[], Iterable[Sequence[Segment]]],
+    tokenizer: Tokenizer,
+    *,
+    mapped: bool = True,
 ) -> Block:
     """The block of some episodes, from the cache where it is there. ``parts`` names all that decides their text.
 
     Text and counts are kept apart: a second tokenizer does not parse again.
     """
     key = key_of(kind, *parts, code_digest("segments", "transcripts", "cues", "block"))
-    speech = cached("speech", key, lambda: _speech(read()))
-    counts = cached("tokens", key_of(key, tokenizer.name), lambda: {"token_offsets": _counted(speech, tokenizer)})
+    speech = cached("speech", key, lambda: _speech(read()), mapped=mapped)
+    count_key = key_of(key, tokenizer.name)
+    counts = cached("tokens", count_key, lambda: {"token_offsets": _counted(speech, tokenizer)}, mapped=mapped)
     return _block(speech, counts["token_offsets"].astype(np.int64, copy=False))
 
 

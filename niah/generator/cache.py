@@ -6,6 +6,7 @@ The folder may be deleted at any time. Where it cannot be written, nothing is ca
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -43,15 +44,18 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
-def cached(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays of a key, from disk where they are whole, made and stored otherwise."""
+def cached(kind: str, key: str, make: Callable[[], Arrays], *, mapped: bool = True) -> Arrays:
+    """The arrays of a key, from disk where they are whole, made and stored otherwise.
+
+    Mapped ones take no memory that cannot be given back, but an open file each: small ones are better read.
+    """
     path = cache_root() / kind / f"{key}.arrays"
-    found = _read(path)
+    found = _read(path, mapped)
     if found is not None:
         return found
     arrays = make()
     _write(path, arrays)
-    return _read(path) or arrays  # the mapped ones: memory that can be given back
+    return (_read(path, mapped) if mapped else None) or arrays
 
 
 def _write(path: Path, arrays: Arrays) -> None:
@@ -81,10 +85,10 @@ def _write(path: Path, arrays: Arrays) -> None:
                 Path(file.name).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Arrays | None:
+def _read(path: Path, mapped: bool) -> Arrays | None:
     """The arrays of a file, or None where it is missing, cut, edited or of another format."""
     try:
-        whole = np.memmap(path, dtype=np.uint8, mode="r")
+        whole = np.memmap(path, dtype=np.uint8, mode="r") if mapped else np.fromfile(path, dtype=np.uint8)
         size, checksum = (int(word) for word in bytes(whole[:_ALIGNMENT]).split())
         start = _ALIGNMENT + size
         head = bytes(whole[_ALIGNMENT:start])
@@ -99,6 +103,7 @@ def _read(path: Path) -> Arrays | None:
         return None
 
 
+@functools.cache
 def code_digest(*modules: str) -> str:
     """A digest of the source of our own modules: an older niah's cache is never mistaken for this one's."""
     folder = Path(__file__).parent
@@ -112,7 +117,8 @@ def read_json(kind: str, key: str) -> object | None:
     """A small table of the cache, or None."""
     path = cache_root() / kind / f"{key}.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]  # the caller checks
+        checksum, _, text = path.read_text(encoding="utf-8").partition("\n")
+        return json.loads(text) if int(checksum) == zlib.crc32(text.encode()) else None
     except (OSError, ValueError):
         return None
 
@@ -122,5 +128,6 @@ def write_json(kind: str, key: str, table: object) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(table, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(table, ensure_ascii=False)
+        temporary.write_text(f"{zlib.crc32(text.encode())}\n{text}", encoding="utf-8")
         temporary.replace(path)

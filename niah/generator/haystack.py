@@ -18,6 +18,7 @@ import numpy as np
 
 from niah.errors import HaystackError
 from niah.generator.block import Block, block_of
+from niah.generator.cache import key_of, read_json, write_json
 from niah.generator.draw import Draw
 from niah.generator.leaks import Leaks
 from niah.generator.tokenizers import Tokenizer
@@ -48,6 +49,10 @@ class Haystack(Protocol):
     @property
     def leaks(self) -> Leaks:
         """What the text already says."""
+        ...
+
+    def unique_tokens(self) -> int | None:
+        """Tokens in segments that repeat no earlier one word for word; None where there is no end."""
         ...
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
@@ -98,6 +103,19 @@ class Corpus:
 
     def unique_share(self) -> float:
         """Share of tokens in segments that do not repeat an earlier segment word for word."""
+        return self.unique_tokens() / self.tokens
+
+    def unique_tokens(self) -> int:
+        """Tokens in segments that repeat no earlier one; counted once and kept in the cache."""
+        key = key_of(self.digest, self.tokens)
+        stored = read_json("unique", key)
+        if isinstance(stored, int):
+            return stored
+        unique = self._count_unique()
+        write_json("unique", key, unique)
+        return unique
+
+    def _count_unique(self) -> int:
         seen: set[bytes] = set()
         unique = 0
         for block in self.blocks:
@@ -105,7 +123,7 @@ class Corpus:
             for i, line in enumerate(bytes(block.utf8).split(b"\n")[:-1]):
                 unique += 0 if line in seen else int(sizes[i])
                 seen.add(line)
-        return unique / self.tokens
+        return unique
 
 
 def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
@@ -129,7 +147,7 @@ class Tour:
 
     def __init__(self, haystack: Haystack, seed: int, *coordinates: object) -> None:
         self._walk = haystack.walk(seed, *coordinates)
-        self._all_tokens = haystack.tokens
+        self._unique_tokens = haystack.unique_tokens()
         self._spans: list[Span] = []
         self._starts = [0]  # tokens before each span, and at the end
         self._lock = threading.Lock()
@@ -170,7 +188,7 @@ class Tour:
 
     def unique_share(self, tokens: int) -> float:
         """Share of the first tokens that the tour meets for the first time."""
-        return 1.0 if self._all_tokens is None or not tokens else min(1.0, self._all_tokens / tokens)
+        return 1.0 if self._unique_tokens is None or not tokens else min(1.0, self._unique_tokens / tokens)
 
     def _walk_past(self, tokens: int) -> None:
         if self._starts[-1] > tokens:

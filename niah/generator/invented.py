@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from niah.errors import UnknownName
 from niah.generator import synthetic
-from niah.generator.block import Block, cached_block
-from niah.generator.cache import code_digest, key_of
+from niah.generator.block import Block, block_of, cached_block
+from niah.generator.cache import key_of
 from niah.generator.draw import Draw
 from niah.generator.haystack import Span
 from niah.generator.leaks import Leaks
 from niah.generator.tokenizers import Tokenizer
+from niah.records import Segment, Transcript
 
 
 class Synthetic:
@@ -20,16 +22,21 @@ class Synthetic:
 
     tokens = None
 
-    def __init__(self, language: str, tokenizer: Tokenizer) -> None:
+    def __init__(self, language: str, tokenizer: Tokenizer, *, keep: bool) -> None:
+        """``keep``: store chapters in the cache, for walks that are taken again."""
         if language not in synthetic.LANGUAGES:
             raise UnknownName("synthetic language", language, synthetic.LANGUAGES)
         self.name = f"synthetic:{language}"
         self.language = language
         vocabulary = Path(synthetic.__file__).parent / "vocabulary" / f"{language}.toml"
-        self.digest = key_of(language, vocabulary.read_text(encoding="utf-8"), code_digest("synthetic"))
+        self.digest = key_of(language, vocabulary.read_text(encoding="utf-8"), synthetic.VERSION)
         self.leaks = Leaks(self.digest, lambda: "")  # its vocabulary holds no key and no long number: a test proves it
         self._tokenizer = tokenizer
-        self._blocks: dict[int, Block] = {}
+        self._keep = keep
+        self._blocks: WeakValueDictionary[int, Block] = WeakValueDictionary()  # for as long as a tour holds them
+
+    def unique_tokens(self) -> None:
+        """Without an end."""
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
         """Chapter after chapter from a drawn one; another seed or epoch starts elsewhere."""
@@ -40,9 +47,18 @@ class Synthetic:
             number = (number + 1) % synthetic.CHAPTERS
 
     def _block(self, number: int) -> Block:
-        if number not in self._blocks:
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._made(number)
+            self._blocks[number] = block
+        return block
+
+    def _made(self, number: int) -> Block:
+        if self._keep:
             parts = [self.digest, number]
-            self._blocks[number] = cached_block(
-                "synthetic", parts, lambda: [synthetic.chapter(self.language, number)], self._tokenizer
-            )
-        return self._blocks[number]
+            return cached_block("synthetic", parts, lambda: [self._segments(number)], self._tokenizer, mapped=False)
+        episode = Transcript(name=str(number), form="text", language=self.language, segments=self._segments(number))
+        return block_of([episode], self._tokenizer)
+
+    def _segments(self, number: int) -> tuple[Segment, ...]:
+        return synthetic.chapter(self.language, number)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from niah.errors import ConfigError
+from niah.generator.lengths import GREATEST_LENGTH
 
 
 def aligned_lengths(lengths: Sequence[int], depths: Sequence[float], overhead: int) -> tuple[int, ...]:
@@ -22,7 +23,9 @@ def aligned_lengths(lengths: Sequence[int], depths: Sequence[float], overhead: i
     if steps < 1 or any(abs(d - 100 * j / steps) > 1e-6 for j, d in enumerate(depths)):
         raise ConfigError('layout "aligned" needs depths that run evenly from 0 to 100, like 0:100:10')
     row = max(1, (min(lengths) - overhead) // steps) * steps
-    return tuple(sorted({overhead + row * max(1, round((length - overhead) / row)) for length in lengths}))
+    most = (GREATEST_LENGTH - overhead) // row
+    rows = {min(most, max(1, round((length - overhead) / row))) for length in lengths}
+    return tuple(overhead + row * n for n in sorted(rows))
 
 
 def place_of(context_length: int, depth_percent: float, overhead: int) -> int:

@@ -16,7 +16,7 @@ from niah.numerals import whole_numbers
 
 LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
 _LONG_NUMBER = re.compile(
-    r"\d[\d,_'’ \u00a0\u202f]{3,}\d|\d[\d.]*[百千万亿][\d.百千万亿]*|[零〇一二两三四五六七八九十百千万亿]{3,}"
+    r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\ \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"
 )
 
 
@@ -26,10 +26,16 @@ class Leaks:
     def __init__(self, digest: str, read: Callable[[], str]) -> None:
         self._digest = digest
         self._read = read
+        self._held: dict[tuple[str, ...], frozenset[str]] = {}
 
     def held(self, words: Iterable[str]) -> frozenset[str]:
         """Those of the words that stand in the text in any case, width or script, also inside other words."""
-        wanted = sorted(set(words))
+        wanted = tuple(sorted(set(words)))
+        if wanted not in self._held:
+            self._held[wanted] = self._searched(wanted)
+        return self._held[wanted]
+
+    def _searched(self, wanted: tuple[str, ...]) -> frozenset[str]:
         key = key_of(self._digest, wanted, code_digest("leaks", "../folding"))
         stored = read_json("leaks", key)
         if not isinstance(stored, list):
@@ -43,10 +49,13 @@ class Leaks:
         key = key_of(self._digest, "numbers", code_digest("leaks", "../folding", "../numerals"))
         stored = read_json("leaks", key)
         if not isinstance(stored, list):
-            written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
-            stored = sorted({n for numbers in written for n in numbers if n >= LEAST_NUMBER})
+            stored = self._long_numbers()
             write_json("leaks", key, stored)
         return frozenset(stored)
+
+    def _long_numbers(self) -> list[int]:
+        written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
+        return sorted({n for numbers in written for n in numbers if n >= LEAST_NUMBER})
 
     @cached_property
     def _folded(self) -> str:

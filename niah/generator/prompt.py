@@ -115,7 +115,12 @@ class Builder:
     def _tour(self, trial: Trial) -> Tour:
         if self._haystack_per == "trial":
             return Tour(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
-        return self._tours.setdefault(trial.epoch, Tour(self._haystack, self._seed, trial.epoch))
+        tour = self._tours.get(trial.epoch)
+        if tour is None:
+            for epoch in list(self._tours)[:-1]:  # epochs are sent one after the other: two at a time are in use
+                self._tours.pop(epoch, None)
+            tour = self._tours.setdefault(trial.epoch, Tour(self._haystack, self._seed, trial.epoch))
+        return tour
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[_Planted]:
         planted = []

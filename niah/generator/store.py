@@ -101,15 +101,21 @@ def read_episodes(manifest: Manifest) -> list[Transcript]:
     return [read_transcript(path) for path in _checked_files(manifest)]
 
 
-def load_haystack(names: Sequence[str], tokenizer: Tokenizer) -> Haystack:
-    """A haystack by name or folder, several joined, or ``synthetic:LANGUAGE``; counted in a tokenizer."""
+def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = True) -> Haystack:
+    """A haystack by name or folder, several joined, or ``synthetic:LANGUAGE``; counted in a tokenizer.
+
+    ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a stretch of its own.
+    """
+    twice = [n for i, n in enumerate(names) if n in names[:i]]
+    if twice:
+        raise HaystackError(f"haystack {twice[0]!r} is named twice; a haystack goes round by itself")
     invented = [n for n in names if n.startswith(SYNTHETIC)]
     if invented and len(names) > 1:
         raise HaystackError(f"{invented[0]} has no end and cannot be joined with {len(names) - 1} more; name it alone")
     if invented:
         from niah.generator.invented import Synthetic
 
-        return Synthetic(invented[0].removeprefix(SYNTHETIC), tokenizer)
+        return Synthetic(invented[0].removeprefix(SYNTHETIC), tokenizer, keep=keep)
     manifests = [read_manifest(name) for name in names]
     blocks = [_block(m, tokenizer) for m in manifests]
     language = language_of_all([m.language for m in manifests])
@@ -138,7 +144,7 @@ def _checked_files(manifest: Manifest) -> list[Path]:
 
 def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str) -> Manifest:
     """Copy transcripts into a new haystack. Nothing is written unless every file parses."""
-    if not name or name.startswith(".") or Path(name).name != name:
+    if not name or name.startswith(".") or Path(name).name != name or "," in name or ":" in name:
         raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
     folder = into / name
     if folder.exists() or name in haystack_folders():

@@ -23,6 +23,7 @@ from niah.generator.draw import Draw
 from niah.records import Segment
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+VERSION = 1  # raised by anything that changes a sentence
 CHAPTER_SENTENCES = 5_000
 CHAPTERS = 1 << 14  # chapters 0 .. CHAPTERS - 1
 _FOLDER = Path(__file__).parent / "vocabulary"

@@ -144,7 +144,8 @@ class _FileTokenizer:
 def _seed_cache(name: str) -> None:
     """Put the packaged data where tiktoken looks first. A folder the user has chosen is respected."""
     default = writable_cache() / "tiktoken"
-    folder = Path(os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(default)))
+    folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or default)
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
     address = _ADDRESS.format(name).encode()
     target = folder / hashlib.sha1(address, usedforsecurity=False).hexdigest()
     if target.exists():

@@ -97,7 +97,7 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
 def _write_title(ax: Axes, grid: Grid) -> None:
     """The model large, the rest small below it, cut to the width: a title never squeezes the picture."""
     head, detail, recall = _title(grid)
-    characters = int(_width_in(grid) * 13)
+    characters = int(_width_in(grid) * 14.5)
     small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
     lines = small.count("\n") + 1
     space = 0.2 * lines / _height_in(grid)

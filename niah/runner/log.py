@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from niah.config import RunConfig
 from niah.errors import RunError
 from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage
 
@@ -176,7 +177,8 @@ def _drop_torn_line(path: Path) -> None:
 
 def _differences(old: Header, new: Header) -> list[str]:
     """What differs between two headers, for people. The order of the grid does not matter, its content does."""
-    was, now = dict(old.config), dict(new.config)
+    defaults = RunConfig().identity()  # a key that an older niah did not know had this value
+    was, now = {**defaults, **old.config}, {**defaults, **new.config}
     keys = sorted({*was, *now})
     found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in keys if was.get(k) != now.get(k)]
     if old.haystack_digest != new.haystack_digest:

@@ -60,7 +60,8 @@ class Recipe:
 
     def unique_share(self, context_length: int) -> float:
         """Share of that many tokens of haystack that do not repeat."""
-        return 1.0 if self.haystack.tokens is None else min(1.0, self.haystack.tokens / context_length)
+        unique = self.haystack.unique_tokens()
+        return 1.0 if unique is None else min(1.0, unique / context_length)
 
     def warnings(self) -> list[str]:
         """What a user should know about the haystack before reading the picture."""
@@ -93,7 +94,7 @@ def recipe_of(config: RunConfig) -> Recipe:
     """Load what a config names. Raises the NiahError of whatever is wrong with it."""
     task = task_of(config.task)
     tokenizer = tokenizer_of(config.tokenizer)
-    haystack = load_haystack(config.haystack, tokenizer)
+    haystack = load_haystack(config.haystack, tokenizer, keep=config.haystack_per == "epoch")
     language = _language(config.language, haystack.language)
     reply_tokens = config.reply_tokens or task.REPLY_TOKENS
     builder = Builder(
@@ -135,9 +136,12 @@ def _surely_fits(planting: Planting, tokens: int) -> bool:
 
 def _aligned(recipe: Recipe, digest: str) -> Recipe:
     """The recipe with its lengths moved to the lattice."""
-    if recipe.config.task != "single":
-        raise ConfigError('layout "aligned" needs one needle: use task single, or layout free')
-    overhead = recipe.builder.overhead(recipe.plant(recipe.trials[0]))
+    if recipe.config.task != "single" or recipe.config.haystack_per == "trial":
+        raise ConfigError('layout "aligned" needs task single and haystack_per "epoch"; else use layout free')
+    # a needle of the lattice's own: the same for every grid, also when the run is looked at again
+    anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
+    needle = Draw(recipe.config.seed, "lattice")
+    overhead = recipe.builder.overhead(recipe.task.plant(needle, anywhere, recipe.haystack, recipe.language, 0))
     lengths = aligned_lengths(recipe.config.lengths, recipe.config.depths, overhead)
     config = recipe.config.model_copy(update={"lengths": lengths})
     trials = trials_of(config.task, digest, lengths, config.depths, config.epochs)

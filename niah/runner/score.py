@@ -9,12 +9,13 @@ from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.runner.client import Answer
 from niah.tasks import Task
 
-# below this share of the first trial's ratio a part of the prompt was dropped: no script shifts a tokenizer so far
+# below this share of the smallest ratio so far a part of the prompt was dropped: no script shifts a tokenizer so far
 LEAST_OF_RATIO = 0.6
+GREATEST_RATIO = 1.2  # short prompts are counted with the server's own wrapping, which does not grow with them
 
 
 def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, ratio: float | None) -> Result:
-    """One line for the run log. ``ratio`` is the server's tokens per token of ours, as the run's first trial had it."""
+    """One line for the run log. ``ratio`` is the server's tokens per token of ours so far."""
     result = Result(
         trial=trial,
         outcome=answer.outcome,

@@ -20,8 +20,7 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
 
     Raises UnknownName or ConfigError.
     """
-    check_provider(config.provider)
-    _check_used(config)
+    check_used(config)
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
         local.check_local_model(str(config.model))
@@ -35,8 +34,9 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
     return config
 
 
-def _check_used(config: RunConfig) -> None:
-    """Raises ConfigError for a setting that this provider or task would ignore."""
+def check_used(config: RunConfig) -> None:
+    """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
+    check_provider(config.provider)
     given = config.model_fields_set
     for key in ("base_url", "api_key_env"):
         if key in given and getattr(config, key) is not None and config.provider in ("local", "simulated"):

@@ -19,7 +19,7 @@ from niah.records import Outcome, Prompt, Result, Trial
 from niah.runner.client import Client
 from niah.runner.log import RunLog
 from niah.runner.recipe import Recipe
-from niah.runner.score import ratio_of, result_of
+from niah.runner.score import GREATEST_RATIO, ratio_of, result_of
 
 CONNECT_S = 10.0
 WRITE_S = 120.0
@@ -48,7 +48,10 @@ class Sweep:
         self._proxies = proxies
         self._on_result = on_result
         self._stopping = asyncio.Event()
-        self._ratio = next((r for r in map(ratio_of, log.results.values()) if r), None)
+        self._ratio: float | None = None  # the server's tokens per token of ours, the smallest so far
+        for result in log.results.values():
+            if result.outcome is not Outcome.MISMATCH:
+                self._take_ratio(result)
         self._failed_first: NiahError | None = None
         self.stopped_because: str | None = None
 
@@ -92,15 +95,21 @@ class Sweep:
         prompt, request = await asyncio.to_thread(self._prepared, trial)
         answer = await client.ask(request)
         result = result_of(trial, prompt, answer, self._recipe.task, self._ratio)
-        self._ratio = self._ratio or ratio_of(result)
+        if result.outcome is not Outcome.MISMATCH:
+            self._take_ratio(result)
         await asyncio.to_thread(self._log.write, result)
         self._log.results[trial.id] = result  # here and not in the thread: the live view reads it
         self._on_result(result)
-        if answer.outcome is Outcome.ERROR and self._failed_first is None:
+        if answer.outcome is Outcome.ERROR and self._failed_first is None and not self._stopping.is_set():
             kind = OutageError if answer.retried else ProviderError
             self._failed_first = kind(f"the first request failed, and nothing more was sent: {answer.error}")
         if answer.fatal:
             self.stop(f"the server refuses requests: {answer.error}")
+
+    def _take_ratio(self, result: Result) -> None:
+        ratio = ratio_of(result)
+        if ratio is not None:
+            self._ratio = min(ratio, self._ratio or GREATEST_RATIO, GREATEST_RATIO)
 
     def _prepared(self, trial: Trial) -> tuple[Prompt, HttpRequest]:
         """The request of a trial, and its prompt without the text: one copy of it waits for the answer."""
