@@ -90,8 +90,11 @@ def test_batch_files_are_what_the_endpoint_takes(niah: Niah) -> None:
 
 
 def test_an_unwritable_file_is_one_line(niah: Niah) -> None:
-    ended = niah("build", "--lengths", "512", "--depths", "0", "--out", "none/p.jsonl")
-    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    Path("a-file").write_text("in the way")
+    for out in ("none/p.jsonl", "a-file/p.jsonl"):
+        ended = niah("build", "--lengths", "512", "--depths", "0", "--out", out)
+        assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+        assert f"{out}: cannot be written" in ended.err
 
 
 def alike(text: str, other: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -45,20 +46,25 @@ def build(config: str | None, out: Path | None, form: str, verify: bool, **flags
 def _write(out: Path, lines: Iterator[str]) -> None:
     """Write under another name, then rename: a file of that name is always whole."""
     part = out.with_name(f"{out.name}.part")
+    with _named_in_errors(out):
+        file = part.open("w", encoding="utf-8", newline="\n")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                _put(file, line, part)
+        for line in lines:  # building stays outside: its errors are not the file's
+            with _named_in_errors(out):
+                file.write(line)
+    finally:
+        with _named_in_errors(out):
+            file.close()
+    with _named_in_errors(out):
         part.replace(out)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror}); is there such a folder?") from error
 
 
-def _put(file: IO[str], line: str, part: Path) -> None:
+@contextmanager
+def _named_in_errors(out: Path) -> Iterator[None]:
     try:
-        file.write(line)
+        yield
     except OSError as error:
-        raise ConfigError(f"{part}: cannot be written ({error.strerror})") from error
+        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
 
 
 def _line(recipe: Recipe, trial: Trial, form: str, verify: bool) -> dict[str, object]:
