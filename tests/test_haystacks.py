@@ -117,3 +117,15 @@ def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_trans
         "--lengths", "1k,4k,16k,64k",
     )  # fmt: skip
     assert "100 % found (n = 20" in ended.err
+
+
+def test_a_damaged_haystack_does_not_hide_the_others_in_the_list(niah: Niah) -> None:
+    Path("talk.txt").write_text("We met at noon.\nAnd left at three.\n")
+    niah("haystack", "add", "talk.txt", "--name", "mine")
+    [manifest] = Path("data").rglob("haystack.toml")
+    manifest.write_text("language = ")
+    listed = niah("haystack", "list")
+    assert listed.exit_code == 0
+    lines = listed.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["mine", *sorted(NAMES)]
+    assert "cannot be used" in lines[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from niah.errors import NiahError
 from niah.generator.haystack import corpus_of
 from niah.generator.store import (
     add_haystack,
@@ -15,7 +16,7 @@ from niah.generator.store import (
     read_episodes,
     read_manifest,
 )
-from niah.generator.tokenizers import tokenizer_of
+from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import Transcript
 
 TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
@@ -50,13 +51,20 @@ def list_haystacks(tokenizer: str) -> None:
     """List all haystacks with their language, episodes and tokens."""
     counter = tokenizer_of(tokenizer)
     for name, folder in haystack_folders().items():
-        manifest = read_manifest(str(folder))
-        episodes = read_episodes(manifest)
-        whole = corpus_of(name, manifest.language, episodes, counter)
-        size = f"{len(episodes):>3} episodes {whole.segments:>8,} segments {whole.tokens:>10,} tokens"
-        problems = sum(len(e.problems) for e in episodes)
-        unique = f"{100 * whole.unique_share():.1f} % unique"
-        click.echo(f"{name:<16} {manifest.language:<8} {size}  {unique}  {problems} problems  {manifest.licence}")
+        try:
+            click.echo(_haystack_line(name, folder, counter))
+        except NiahError as error:  # a damaged one does not hide the others
+            click.echo(f"{name:<16} cannot be used: {error}")
+
+
+def _haystack_line(name: str, folder: Path, counter: Tokenizer) -> str:
+    manifest = read_manifest(str(folder))
+    episodes = read_episodes(manifest)
+    whole = corpus_of(name, manifest.language, episodes, counter)
+    size = f"{len(episodes):>3} episodes {whole.segments:>8,} segments {whole.tokens:>10,} tokens"
+    problems = sum(len(e.problems) for e in episodes)
+    unique = f"{100 * whole.unique_share():.1f} % unique"
+    return f"{name:<16} {manifest.language:<8} {size}  {unique}  {problems} problems  {manifest.licence}"
 
 
 @haystack.command()
