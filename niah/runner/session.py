@@ -13,7 +13,7 @@ from niah.providers import Provider, openai, simulated
 from niah.providers import local as local_models
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
-from niah.runner.settings import concurrency_of, key_of
+from niah.runner.settings import api_key_of, concurrency_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,6 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             yield Session(provider=provider, concurrency=concurrency, proxies=False)
     else:
         base_url = config.base_url or openai.BASE_URL
-        provider = openai.OpenAI(model=model, base_url=base_url, api_key=key_of(config), extra=config.extra)
+        provider = openai.OpenAI(model=model, base_url=base_url, api_key=api_key_of(config), extra=config.extra)
         proxies = urlsplit(base_url).hostname not in ("127.0.0.1", "::1", "localhost")
         yield Session(provider=provider, concurrency=concurrency, proxies=proxies)

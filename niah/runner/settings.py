@@ -30,7 +30,7 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
     elif config.provider == "simulated":
         simulated.check_reader(config.model)
     elif key_needed:
-        key_of(config)
+        api_key_of(config)
     return config
 
 
@@ -45,7 +45,7 @@ def check_used(config: RunConfig) -> None:
         raise ConfigError(f"distractors has no meaning for task {config.task!r}; leave it out, or use multikey")
 
 
-def key_of(config: RunConfig) -> str | None:
+def api_key_of(config: RunConfig) -> str | None:
     """The key from the environment. OpenAI's own variable is read for OpenAI's own address only."""
     variable = config.api_key_env or (openai.KEY_VARIABLE if config.base_url is None else None)
     if variable is None:
