@@ -17,6 +17,26 @@ from niah.generator.language import LANGUAGES
 from niah.generator.lengths import depths_of, length_of, lengths_of
 from niah.generator.plan import check_order
 
+MOST_TOKENS = 10**15
+_OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
+_REPLY_FIELDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"})
+_NOT_IDENTITY = {
+    "api_key_env",
+    "api_key_file",
+    "order",
+    "price",
+    "concurrency",
+    "in_flight_tokens",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "attempts",
+    "timeout_s",
+    "longest_wait_s",
+    "max_cost",
+    "max_tokens",
+    "max_minutes",
+}
+
 
 class RunConfig(BaseModel):
     """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
@@ -27,6 +47,7 @@ class RunConfig(BaseModel):
     model: str | None = Field(None, description="Model name, or for 'local' a path to a GGUF file.")
     base_url: str | None = Field(None, description="Address of the server, ending in /v1.")
     api_key_env: str | None = Field(None, description="Environment variable that holds the key.")
+    api_key_file: str | None = Field(None, description="File that holds the key, and nothing else.")
     extra: dict[str, Any] = Field(
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
     )
@@ -48,13 +69,33 @@ class RunConfig(BaseModel):
         "epoch", description="Draw the stretch of haystack per epoch (cache-friendly) or per trial (independent)."
     )
     reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
+    reply_field: str | None = Field(None, description="Request field of the reply budget; default: the provider's.")
     order: str = Field("cache", description="Order of requests: cache, length or shuffled.")
     price: dict[str, float] | None = Field(
-        None, description="US dollars per million tokens, as input=2,cached=0.2,output=10; else looked up."
+        None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
-    concurrency: int | None = Field(None, ge=1, le=1_024, description="Requests in flight; default: the provider's.")
-    attempts: int = Field(5, ge=1, le=20, description="HTTP tries for one trial.")
-    timeout_s: float = Field(600.0, gt=0, description="Longest silence of the server, in seconds.")
+    concurrency: int | None = Field(
+        None, ge=1, le=1_024, description="Most requests in flight; fewer while the server is overloaded."
+    )
+    in_flight_tokens: int = Field(
+        16_000_000, ge=1, description="Most prompt tokens in flight; a longer prompt goes alone."
+    )
+    requests_per_minute: float | None = Field(None, gt=0, description="Most requests sent in a minute.")
+    tokens_per_minute: float | None = Field(None, gt=0, description="Most prompt tokens sent in a minute.")
+    attempts: int = Field(8, ge=1, le=20, description="HTTP tries for one trial.")
+    timeout_s: float | None = Field(
+        None, gt=0, description="Longest silence of the server, in seconds; default: learnt from its answers."
+    )
+    longest_wait_s: float = Field(
+        600.0,
+        ge=0,
+        description="Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
+    )
+    max_cost: float | None = Field(None, gt=0, description="Stop before the whole run has cost more US dollars.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
+    )
+    max_minutes: float | None = Field(None, gt=0, description="Send nothing more after so many minutes.")
 
     @field_validator("lengths", mode="before")
     @classmethod
@@ -83,10 +124,10 @@ class RunConfig(BaseModel):
             )
         return tuple(names)
 
-    @field_validator("reply_tokens", mode="before")
+    @field_validator("reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before")
     @classmethod
-    def _reply_tokens(cls, value: Any) -> Any:
-        return length_of(value, least=1) if isinstance(value, str) else value
+    def _tokens(cls, value: Any) -> Any:
+        return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
 
     @field_validator("order")
     @classmethod
@@ -98,9 +139,9 @@ class RunConfig(BaseModel):
     @classmethod
     def _price(cls, value: Any) -> Any:
         table = dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
-        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "output"}:
+        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "write", "output"}:
             raise ConfigError(
-                f"price = {value!r}: give input and output, perhaps cached, like input=2,cached=0.2,output=10"
+                f"price = {value!r}: give input and output, perhaps cached and write, like input=2,cached=0.2,output=10"
             )
         return table
 
@@ -114,9 +155,10 @@ class RunConfig(BaseModel):
     @field_validator("extra")
     @classmethod
     def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for field in ("messages", "model", "stream", "stream_options"):
-            if field in value:
-                raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
+        for field in _OWN_FIELDS & set(value):
+            raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
+        for field in _REPLY_FIELDS & set(value):
+            raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
         return value
 
     @field_validator("language")
@@ -127,8 +169,8 @@ class RunConfig(BaseModel):
         return value
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for two commands to be the same run; how fast and how patiently is left out."""
-        return self.model_dump(mode="json", exclude={"order", "price", "concurrency", "attempts", "timeout_s"})
+        """What must be equal for two commands to be the same run; how fast, how patiently and who pays is left out."""
+        return self.model_dump(mode="json", exclude=_NOT_IDENTITY)
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

@@ -114,9 +114,12 @@ class Outcome(StrEnum):
 class Usage:
     """Tokens as the server reports them; None where it does not."""
 
-    input_tokens: int | None = None
-    cached_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: int | None = None  # of the whole prompt, read from a cache or not
+    cached_tokens: int | None = None  # of these, read from a cache
+    cache_write_tokens: int | None = None  # of these, written to a cache at a price of its own
+    output_tokens: int | None = None  # reasoning included
+    reasoning_tokens: int | None = None
+    dollars: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +156,12 @@ class Result:
     score: float | None = None
     answer_class: str | None = None
     explanation: str | None = None
-    first_token_s: float | None = None
+    first_token_s: float | None = None  # of the attempt that was answered, as is total_s
     total_s: float | None = None
-    attempts: int = 0
+    output_tokens_per_s: float | None = None  # after the first one
+    expected_input_tokens: int | None = None  # what the server should have counted
+    attempts: int = 0  # requests sent for this trial; 0 where it was not sent
+    request_id: str | None = None
     error: str | None = None
     finished: str = ""  # ISO 8601, UTC
 

@@ -8,13 +8,14 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from protocols import PROVIDER_PATHS, Counts
 from server import (
-    USAGE,
     Say,
     Server,
     answers,
@@ -29,9 +30,12 @@ from server import (
     serving,
 )
 
-from niah.providers.openai import OpenAI, json_string
+from niah.providers import Provider, Service, provider_of
+from niah.providers.wire import json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Answer, Client, retry_after_s
+from niah.runner.limits import Limits
+from niah.runner.patience import Patience
 
 PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))
 TEXT = "long text, 長文, naïve\u2028line"
@@ -47,8 +51,16 @@ PROMPT = Prompt(
 )
 
 
+def provider_at(base_url: str, name: str = "openai", **settings: Any) -> Provider:
+    return provider_of(Service(provider=name, model="m", base_url=base_url, **settings))
+
+
+def ends(text: str, reason: str) -> Say:
+    return lambda h, _: h.send_events(chunk(text), chunk(finish=reason))
+
+
 def asked(
-    *script: Say, otherwise: Say | None = None, attempts: int = 3, timeout: float = 5.0
+    *script: Say, otherwise: Say | None = None, attempts: int = 3, timeout: float = 5.0, name: str = "openai"
 ) -> tuple[Answer, list[float], Server]:
     """Ask once; the answer, the waits between attempts, and the server with what it received."""
     waits: list[float] = []
@@ -59,15 +71,25 @@ def asked(
 
     async def ask(base_url: str) -> Answer:
         async with httpx.AsyncClient(timeout=timeout) as http:
-            provider = OpenAI(model="m", base_url=base_url, api_key="sk-test")
+            provider = provider_at(base_url, name, api_key="sk-test")
             ticks = itertools.count()
+            limits = Limits(cap=4, in_flight_tokens=10**6, longest_prompt=10, clock=lambda: sum(waits), sleep=pause)
             client = Client(
-                http, provider, attempts=attempts, clock=lambda: next(ticks), pause=pause, jitter=lambda: 1.0
+                http,
+                provider,
+                limits,
+                attempts=attempts,
+                clock=lambda: next(ticks),
+                patience=Patience(timeout),
+                longest_wait_s=600,
+                jitter=lambda: 1.0,
             )
-            return await client.ask(provider.request(PROMPT))
+            answer = await client.ask(provider.request(PROMPT))
+            assert answer is not None
+            return answer
 
     with serving(*script, otherwise=otherwise or answers("never asked")) as server:
-        return asyncio.run(ask(server.base_url)), waits, server
+        return asyncio.run(ask(server.root + PROVIDER_PATHS[name])), waits, server
 
 
 TOO_LONG = {
@@ -84,11 +106,11 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
     ("act", "outcome", "attempts"),
     [
         (answers("It is 7421830."), Outcome.SCORED, 1),
-        (answers("cut off in the mid", finish="length"), Outcome.TRUNCATED, 1),
-        (answers("", finish="stop"), Outcome.EMPTY, 1),
-        (answers(" \n", finish="stop"), Outcome.EMPTY, 1),
-        (answers("", finish="length"), Outcome.TRUNCATED, 1),
-        (answers("", finish="content_filter"), Outcome.REFUSED, 1),
+        (answers("cut off in the mid", "length"), Outcome.TRUNCATED, 1),
+        (answers(""), Outcome.EMPTY, 1),
+        (answers(" \n"), Outcome.EMPTY, 1),
+        (answers("", "length"), Outcome.TRUNCATED, 1),
+        (answers("", "filter"), Outcome.REFUSED, 1),
         (refuses, Outcome.REFUSED, 1),
         (answers_without_streaming("It is 7421830."), Outcome.SCORED, 1),
         (fails(400, TOO_LONG), Outcome.OVERFLOW, 1),
@@ -113,11 +135,15 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
         (lambda h, _: h.send_events({"choices": [None]}), Outcome.ERROR, 3),
         (lambda h, _: h.send_events({"choices": [{"delta": {"content": 7}}]}), Outcome.ERROR, 3),
         (lambda h, _: h.send_events(chunk("The magic"), "[DONE]"), Outcome.ERROR, 3),
-        (answers("The magic num", finish="insufficient_system_resource"), Outcome.ERROR, 3),
-        (answers("The magic num", finish="tool_calls"), Outcome.ERROR, 3),
-        (answers("The magic num", finish="max_tokens"), Outcome.TRUNCATED, 1),
-        (answers("I will not", finish="refusal"), Outcome.REFUSED, 1),
-        (answers("7421830", finish="eos"), Outcome.SCORED, 1),
+        (
+            lambda h, _: h.send_events(chunk("The magic num"), chunk(finish="insufficient_system_resource")),
+            Outcome.ERROR,
+            3,
+        ),
+        (ends("The magic num", "tool_calls"), Outcome.ERROR, 3),
+        (ends("The magic num", "max_tokens"), Outcome.TRUNCATED, 1),
+        (ends("I will not", "refusal"), Outcome.REFUSED, 1),
+        (ends("7421830", "eos"), Outcome.SCORED, 1),
         (lambda h, _: h.send_events({"error": {"message": "greater than the context length"}}), Outcome.OVERFLOW, 1),
         (
             lambda h, _: h.send_events({"error": {"message": "m", "code": "context_length_exceeded"}}),
@@ -144,7 +170,7 @@ def test_every_ending_is_its_own_outcome(act: Say, outcome: Outcome, attempts: i
 
 
 def test_text_usage_and_model_come_from_the_stream() -> None:
-    answer, _, server = asked(answers("It is 7421830.", usage=USAGE))
+    answer, _, server = asked(answers("It is 7421830.", counts=Counts(input=900, cached=512)))
     assert answer.response is not None
     assert answer.response.text == "It is 7421830."
     usage = answer.response.usage
@@ -217,7 +243,7 @@ def test_line_separators_inside_the_text_do_not_break_the_stream() -> None:
 
 
 def test_the_key_is_sent_and_never_shown() -> None:
-    provider = OpenAI(model="m", base_url="http://x/v1", api_key="sk-canary")
+    provider = provider_at("http://x/v1", api_key="sk-canary")
     assert "sk-canary" not in repr(provider)
     assert "sk-canary" not in repr(provider.request(PROMPT))
     answer, _, server = asked(fails(401, {"error": {"message": "bad key"}}))
@@ -227,7 +253,7 @@ def test_the_key_is_sent_and_never_shown() -> None:
 
 
 def test_openai_itself_gets_the_field_its_models_accept() -> None:
-    body = json.loads(b"".join(OpenAI(model="m").request(PROMPT).body))
+    body = json.loads(b"".join(provider_at("https://api.openai.com/v1").request(PROMPT).body))
     assert body["max_completion_tokens"] == 32
     assert "max_tokens" not in body
 
@@ -254,6 +280,6 @@ def test_a_server_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
 def test_any_prompt_is_written_as_the_json_it_is(text: str) -> None:
     assert json.loads(json_string(text.encode())) == text
     prompt = replace(PROMPT, utf8=text.encode())
-    body = json.loads(b"".join(OpenAI(model="m", extra={"stop": ["\n"]}).request(prompt).body))
+    body = json.loads(b"".join(provider_at("http://x/v1", extra={"stop": ["\n"]}).request(prompt).body))
     assert body["messages"] == [{"role": "user", "content": text}]
     assert body["stop"] == ["\n"]

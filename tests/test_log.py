@@ -96,7 +96,7 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("nonsense", "run.jsonl:2: damaged line"), ('{"kind": "other"}', "run.jsonl:2: damaged line")],
+    [("nonsense", "run.jsonl:2: damaged line"), ('{"kind": "result"}', "run.jsonl:2: damaged line")],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     written(tmp_path)
@@ -104,6 +104,29 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> Non
         file.write(line + "\n")
     with pytest.raises(RunError, match=message):
         read_log(tmp_path)
+
+
+def test_what_a_newer_version_adds_is_passed_over(tmp_path: Path) -> None:
+    written(tmp_path, FULL)
+    path = tmp_path / LOG_NAME
+    header, line, _ = path.read_text().split("\n")
+    newer = [{**json.loads(text), "mood": "calm"} for text in (header, line)]
+    newer[1]["response"]["usage"]["joules"] = 3
+    path.write_text("".join(json.dumps(t) + "\n" for t in [newer[0], {"kind": "weather"}, newer[1]]))
+    assert read_log(tmp_path) == (HEADER, {FULL.trial.id: FULL})
+
+
+def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None:
+    written(tmp_path, FULL)
+    path = tmp_path / LOG_NAME
+    header, line, _ = path.read_text().split("\n")
+    older = json.loads(line)
+    for name in ("output_tokens_per_s", "expected_input_tokens", "request_id"):
+        del older[name]
+    for name in ("cache_write_tokens", "reasoning_tokens", "dollars"):
+        del older["response"]["usage"][name]
+    path.write_text(header + "\n" + json.dumps(older) + "\n")
+    assert read_log(tmp_path)[1] == {FULL.trial.id: FULL}
 
 
 def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:

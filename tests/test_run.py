@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Niah
-from server import Handler, Say, answers, answers_with, chunk, fails, serving
+from protocols import Counts
+from server import Handler, Say, answers, answers_with, drops_the_front, fails
+from server import serving as serving_all
 from tokenizers import Tokenizer as HuggingFace
 from tokenizers import models, trainers
 
@@ -93,6 +96,7 @@ TOO_LONG = fails(
     400, {"error": {"message": "maximum context length is 1500 tokens", "code": "context_length_exceeded"}}
 )
 READS: Say = answers_with(task_of("single").solve)
+serving = partial(serving_all, preflight=READS)
 
 
 def test_over_long_prompts_are_hatched_and_not_red(niah: Niah) -> None:
@@ -109,26 +113,28 @@ def test_over_long_prompts_are_hatched_and_not_red(niah: Niah) -> None:
 
 
 def test_errors_are_not_scored_and_the_same_command_sends_them_again(niah: Niah) -> None:
-    command = ("run", "--provider", "openai", "--attempts", "1", *SMALL)
-    with serving(READS, fails(500, {}), fails(503, {}), otherwise=READS) as server:
+    command = ("run", "--provider", "openai", "--attempts", "1", "--concurrency", "1", *SMALL)
+    faults = [fails(500, {}), fails(503, {})]
+    with serving(READS, *faults, *[READS] * 6, *faults, otherwise=READS) as server:
         first = niah(*command, "--base-url", server.base_url)
         assert first.exit_code == 3
         assert "2 error" in first.err
         assert list(cells(Path("results/r")).values()).count(None) == 2
         second = niah(*command, "--base-url", server.base_url)
         assert second.exit_code == 0
-        assert len(server.requests) == 11
+        assert len(server.requests) == 13
         assert set(cells(Path("results/r")).values()) == {1.0}
         third = niah(*command, "--base-url", server.base_url)
         assert third.exit_code == 0
-        assert len(server.requests) == 11
+        assert len(server.requests) == 13
 
 
 def test_a_bad_key_costs_one_request_and_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-canary-1234")
-    with serving(otherwise=fails(401, {"error": {"message": "Incorrect API key provided"}})) as server:
+    wrong = fails(401, {"error": {"message": "Incorrect API key provided, Bearer sk-canary-1234"}})
+    with serving(otherwise=wrong, preflight=wrong) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, "--api-key-env", "SOME_KEY", *SMALL)
-    assert (ended.exit_code, len(server.requests)) == (2, 1)
+    assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
     assert "Incorrect API key" in ended.err
     assert server.keys == ["Bearer sk-canary-1234"]
     written = [p.read_bytes() for p in Path("results").rglob("*") if p.is_file()]
@@ -320,9 +326,7 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(niah: Niah) -> None
 
 
 def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: Niah) -> None:
-    with serving(
-        READS, answers(""), answers("cut", finish="length"), answers("", finish="content_filter"), otherwise=READS
-    ) as server:
+    with serving(READS, answers(""), answers("cut", "length"), answers("", "filter"), otherwise=READS) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "1")
     assert ended.exit_code == 0
     assert "1 empty, 1 refused, 1 truncated" in ended.err
@@ -330,15 +334,12 @@ def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: N
 
 
 def test_a_server_that_drops_the_front_is_a_mismatch_and_not_red(niah: Niah) -> None:
-    def act(handler: Handler, body: dict[str, Any]) -> None:
-        kept = body["messages"][0]["content"][-4_000:]
-        usage = {"choices": [], "usage": {"prompt_tokens": len(kept) // 4}}
-        handler.send_events(chunk(task_of("single").solve(kept)), chunk(finish="stop"), usage, "[DONE]")
-
     lengths = ("--lengths", "500,1k,4k", "--depths", "0,100", "--model", "m", "--name", "r")
-    with serving(otherwise=act) as server:
+    cut = drops_the_front(task_of("single").solve, 4_000)
+    with serving(otherwise=cut, preflight=cut) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *lengths)
     assert "2 mismatch" in ended.err
+    assert "THE SERVER DROPPED A PART OF 2 OF 6 PROMPTS, from 4k on" in ended.err
     assert {k: v for k, v in cells(Path("results/r")).items() if k[0] == 4_000} == {
         (4_000, 0): None,
         (4_000, 100): None,
@@ -346,9 +347,10 @@ def test_a_server_that_drops_the_front_is_a_mismatch_and_not_red(niah: Niah) -> 
 
 
 def test_a_first_request_that_fails_stops_the_run_with_one_line(niah: Niah) -> None:
-    with serving(otherwise=fails(400, {"error": {"message": "Unsupported parameter: [/INST]"}})) as server:
+    odd = fails(400, {"error": {"message": "Unsupported parameter: [/INST]"}})
+    with serving(otherwise=odd, preflight=odd) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
-        assert (ended.exit_code, len(server.requests)) == (2, 1)
+        assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
         assert "Unsupported parameter: [/INST]" in ended.err
     nobody = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--attempts", "1")
     assert nobody.exit_code == 3
@@ -431,17 +433,17 @@ def test_aligned_runs_can_be_resumed_shown_and_scored(niah: Niah, seed: int) -> 
 
 def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
     def act(handler: Handler, body: dict[str, Any]) -> None:
-        text = body["messages"][0]["content"]
-        usage = {"choices": [], "usage": {"prompt_tokens": 700 + len(text) // 4}}
-        handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
+        text = handler.protocol.prompt(body)
+        counts = Counts(input=700 + len(text) // 4)
+        handler.send_stream(handler.protocol.events(task_of("single").solve(text), "stop", counts, "m"))
 
-    with serving(otherwise=act) as server:
+    with serving(otherwise=act, preflight=act) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:1], "500,8k", *SMALL[2:])
     assert "100 % found (n = 6" in ended.err
 
 
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
-    with serving(otherwise=fails(429, {}, Retry_After="60")) as server:
+    with serving(otherwise=fails(429, {}, Retry_After="60"), preflight=None) as server:
         process = niah_process("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path)
         deadline = time.monotonic() + 30
         while not server.requests and time.monotonic() < deadline:

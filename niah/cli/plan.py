@@ -13,7 +13,8 @@ from niah.cli.options import DEFAULT_RESULTS, config_from, config_options, run_f
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.generator.plan import Shape, cacheable_tokens
-from niah.records import Trial
+from niah.providers import known_provider
+from niah.records import Trial, Usage
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed, concurrency_of
 
@@ -74,16 +75,24 @@ def _price(recipe: Recipe, tokens: int, served: int) -> str:
     from niah.providers.prices import pricing_of
 
     c = recipe.config
-    if c.provider in ("local", "simulated"):
+    known = known_provider(c.provider)
+    if known.on_this_machine and c.base_url is None and c.price is None:
         return "nothing: it runs on this machine"
-    pricing = pricing_of(str(c.model), c.base_url, c.price)
+    pricing = pricing_of(str(c.model), c.base_url or known.base_url, c.price)
     if pricing is None:
         return "unknown (set price in the config, or pip install 'niah[prices]')"
     share = served / tokens
     sizes = [t.context_length - recipe.reply_tokens for t in recipe.trials]
-    plain = sum(pricing.dollars(n, 0, recipe.reply_tokens) for n in sizes)
-    cached = sum(pricing.dollars(n, round(n * share), recipe.reply_tokens) for n in sizes)
-    return f"${plain:,.2f}, or ${cached:,.2f} with the cacheable share read from a cache (by {pricing.source})"
+
+    def dollars(cached_share: float) -> float:
+        usages = (
+            Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=recipe.reply_tokens)
+            for n in sizes
+        )
+        return sum(map(pricing.dollars, usages))
+
+    least = f"${dollars(share):,.2f} with the cacheable share read from a cache"
+    return f"${dollars(0):,.2f}, or {least} (by {pricing.source})"
 
 
 def _time(tokens: int, served: int, speed: str | None, results: Path) -> str:

@@ -21,8 +21,10 @@ def providers() -> None:
     from niah.providers import PROVIDERS
     from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
 
-    for name, line in PROVIDERS.items():
-        click.echo(f"{name:<12} {line}")
+    for name, known in PROVIDERS.items():
+        key = f"; key in {known.key_variable}" if known.key_variable else ""
+        place = f" ({known.base_url}{key})" if known.base_url else ""
+        click.echo(f"{name:<17} {known.line}{place}")
     click.echo("\nmodels of provider local:")
     for name, model in LOCAL_MODELS.items():
         default = ", the default" if name == DEFAULT_MODEL else ""

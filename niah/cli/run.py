@@ -8,33 +8,33 @@ import json
 import re
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options
 from niah.cli.outputs import write_outputs
+from niah.cli.watch import Watch, say
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.plotter.terminal import live_view, terminal_heatmap
-from niah.records import Grid, Outcome, Result
+from niah.plotter.terminal import terminal_heatmap
+from niah.records import Grid, Outcome
 from niah.runner.log import RunLog, open_log
+from niah.runner.preflight import Preflight
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import open_session
 from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
+from niah.runner.warnings import preflight_warnings, run_warnings
 from niah.verdict.grid import grid_of, haystack_label, model_of
 
 INCOMPLETE = 3
-REFRESH_S = 0.5
 
 
 @click.command()
@@ -59,15 +59,10 @@ def run(config: str | None, results: Path, name: str | None, palette: str, **fla
         stopped = _sweep(recipe, log, console)
     grid = grid_of(log.header, log.results.values())
     for line in write_outputs(folder, grid, palette):
-        _say(console, line)
+        say(console, line)
     _report(console, folder, grid, log, stopped)
     missing = [t for t in recipe.trials if t.id not in log.finished]
     sys.exit(INCOMPLETE if missing else 0)
-
-
-def _say(console: Console, text: str, style: str = "yellow") -> None:
-    """Words for people. Never read as markup: they may be a server's."""
-    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _folder_name(name: str | None, config: RunConfig) -> str:
@@ -85,27 +80,29 @@ def _folder_name(name: str | None, config: RunConfig) -> str:
 def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
-        _say(console, "Nothing to do: every trial of this run is finished.")
+        say(console, "Nothing to do: every trial of this run is finished.")
         return None
     for warning in recipe.warnings():
-        _say(console, warning)
-    with open_session(recipe, lambda text: _say(console, text, "dim")) as session:
-        watch = _Watch(recipe, log, console)
-        sweep = Sweep(
-            recipe,
-            session.provider,
-            log,
-            concurrency=session.concurrency,
-            transport=session.transport,
-            proxies=session.proxies,
-            on_result=watch.landed,
-        )
+        say(console, warning)
+    with open_session(recipe, lambda text: say(console, text, "dim")) as session:
+        watch = Watch(recipe, log, console)
+        sweep = Sweep(recipe, session, log, on_preflight=partial(_tell, recipe, console), on_result=watch.landed)
         with watch:
             asyncio.run(_until_done(sweep, watch, console))
+    if sweep.spent.dollars:
+        say(console, f"{sweep.spent.tokens:,} tokens and ${sweep.spent.dollars:,.2f} for the whole run", "dim")
     return sweep.stopped_because
 
 
-async def _until_done(sweep: Sweep, watch: _Watch, console: Console) -> None:
+def _tell(recipe: Recipe, console: Console, found: Preflight) -> None:
+    """What the small requests before the sweep found out, where it matters."""
+    if recipe.config.provider == "simulated":
+        return
+    for warning in preflight_warnings(found, recipe):
+        say(console, warning)
+
+
+async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
     ticking = asyncio.create_task(watch.tick())
     try:
         with _draining_on_interrupt(sweep, console):
@@ -124,7 +121,7 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            _say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
+            say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
             sweep.stop("interrupted")
         elif main is not None:
             main.cancel()
@@ -140,69 +137,18 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-class _Watch:
-    """The live picture on a terminal, drawn twice a second; a line per trial anywhere else."""
-
-    def __init__(self, recipe: Recipe, log: RunLog, console: Console) -> None:
-        self._log = log
-        self._console = console
-        self._total = len(recipe.trials)
-        self._tokens = {t.id: t.context_length for t in recipe.trials}
-        self._landed = len(log.finished)
-        self._started = time.monotonic()
-        self._before = sum(self._tokens[i] for i in log.finished)
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
-
-    def __enter__(self) -> None:
-        if self._console.is_terminal:
-            self._live.__enter__()
-
-    def __exit__(self, *exception: object) -> None:
-        if self._console.is_terminal:
-            self._live.__exit__(None, None, None)
-
-    async def tick(self) -> None:
-        """Draw for ever; runs beside the sweep, in the same thread."""
-        while self._console.is_terminal:
-            grid = grid_of(self._log.header, self._log.results.values())
-            done, size = len(self._log.finished), self._console.size
-            view = live_view(grid, size.width, size.height, done, self._total, self._status())
-            self._live.update(view, refresh=True)
-            await asyncio.sleep(REFRESH_S)
-
-    def landed(self, result: Result) -> None:
-        """Called for every result."""
-        self._landed += 1
-        if self._console.is_terminal:
-            return
-        t = result.trial
-        verdict = result.answer_class or result.outcome.value
-        verdict += f": {result.error}" if result.error else ""
-        place = f"{t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %"
-        click.echo(f"{self._landed:>5}/{self._total}  {place}  {verdict}", err=True)
-
-    def _status(self) -> str:
-        """Tokens so far, and the time left at the speed so far (time goes with tokens, not with trials)."""
-        done = sum(self._tokens[i] for i in self._log.finished)
-        elapsed = time.monotonic() - self._started
-        fresh = done - self._before
-        left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None
-        minutes = (
-            "" if left is None else f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
-        )
-        return f"{done:,} tokens in {elapsed:.0f} s{minutes}"
-
-
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
     unscored: Counter[str] = Counter()
     for cell in grid.cells:
         unscored.update({k: n for k, n in cell.outcomes.items() if k != Outcome.SCORED.value})
     if unscored:
-        _say(console, f"without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
+        say(console, f"without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
+    for warning in run_warnings(log.header, log.results.values()):
+        say(console, warning, "bold red")
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
     if errors:
-        _say(console, f"last error: {errors[-1]}")
+        say(console, f"last error: {errors[-1]}")
     if stopped:
-        _say(console, f"stopped early ({stopped}); type the same command to go on")
+        say(console, f"stopped early ({stopped}); type the same command to go on")
     click.echo(folder / "heatmap.png")

@@ -20,14 +20,12 @@ _Number = TypeVar("_Number", int, float)
 Given = str | float | Sequence[str | float]
 
 
-def length_of(text: str | float, least: int = LEAST_LENGTH) -> int:
+def length_of(text: str | float, least: int = LEAST_LENGTH, most: int = GREATEST_LENGTH) -> int:
     """Tokens of "512", "8k", "32K", "1.2M", "10萬" or "100万"; k is 1,000."""
     match = _LENGTH.match(str(text).strip().replace("_", ""))
     tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
-    if abs(tokens - round(tokens)) > 1e-6 or not least <= round(tokens) <= GREATEST_LENGTH:
-        raise ConfigError(
-            f"length {text!r}: use whole tokens from {least} to {GREATEST_LENGTH:,}, like 512, 8k, 1.2M, 10萬"
-        )
+    if abs(tokens - round(tokens)) > 1e-6 or not least <= round(tokens) <= most:
+        raise ConfigError(f"length {text!r}: use whole tokens from {least} to {most:,}, like 512, 8k, 1.2M, 10萬")
     return round(tokens)
 
 

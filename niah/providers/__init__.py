@@ -5,18 +5,107 @@ The client sends what ``request`` returns, feeds the stream to a ``Reply`` and a
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 from niah.errors import UnknownName
 from niah.records import Outcome, Prompt, Response
 
-PROVIDERS: Mapping[str, str] = {
-    "local": "a small model inside this process, on your CPU: no key, no account (extra 'local')",
-    "openai": "OpenAI Chat Completions, or any server that speaks it (--base-url)",
-    "simulated": "readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One line of the registry."""
+
+    line: str  # what `niah providers` shows
+    made_by: str | None = None  # module:attribute, called with a Service; None: made by the session itself
+    base_url: str | None = None
+    key_variable: str | None = None  # read for the address above only; None: no key unless one is named
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether nothing leaves this machine by default."""
+        return self.base_url is None or is_loopback(self.base_url)
+
+
+_CHAT = "niah.providers.presets:chat"
+
+PROVIDERS: Mapping[str, Known] = {
+    "local": Known(line="a small model inside this process, on your CPU: no key, no account (extra 'local')"),
+    "simulated": Known(
+        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS"
+    ),
+    "openai": Known(
+        line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
+        made_by=_CHAT,
+        base_url="https://api.openai.com/v1",
+        key_variable="OPENAI_API_KEY",
+    ),
+    "openai-responses": Known(
+        line="OpenAI Responses",
+        made_by="niah.providers.responses:Responses",
+        base_url="https://api.openai.com/v1",
+        key_variable="OPENAI_API_KEY",
+    ),
+    "anthropic": Known(
+        line="Anthropic Messages, or any server that speaks it",
+        made_by="niah.providers.anthropic:Anthropic",
+        base_url="https://api.anthropic.com/v1",
+        key_variable="ANTHROPIC_API_KEY",
+    ),
+    "gemini": Known(
+        line="Google Gemini, generateContent",
+        made_by="niah.providers.gemini:Gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        key_variable="GEMINI_API_KEY",
+    ),
+    "ollama": Known(
+        line="Ollama by its own route, which sets the window and refuses what does not fit",
+        made_by="niah.providers.ollama:Ollama",
+        base_url="http://127.0.0.1:11434",
+    ),
+    "llama.cpp": Known(line="llama.cpp's llama-server", made_by=_CHAT, base_url="http://127.0.0.1:8080/v1"),
+    "vllm": Known(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1"),
+    "sglang": Known(line="SGLang", made_by=_CHAT, base_url="http://127.0.0.1:30000/v1"),
+    "lmstudio": Known(line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1"),
+    "openrouter": Known(
+        line="OpenRouter, its context compression switched off",
+        made_by=_CHAT,
+        base_url="https://openrouter.ai/api/v1",
+        key_variable="OPENROUTER_API_KEY",
+    ),
+    "deepseek": Known(
+        line="DeepSeek", made_by=_CHAT, base_url="https://api.deepseek.com/v1", key_variable="DEEPSEEK_API_KEY"
+    ),
+    "qwen": Known(
+        line="Qwen on Alibaba's DashScope",
+        made_by=_CHAT,
+        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        key_variable="DASHSCOPE_API_KEY",
+    ),
+    "moonshot": Known(
+        line="Moonshot (Kimi)", made_by=_CHAT, base_url="https://api.moonshot.ai/v1", key_variable="MOONSHOT_API_KEY"
+    ),
+    "zai": Known(line="Z.ai (GLM)", made_by=_CHAT, base_url="https://api.z.ai/api/paas/v4", key_variable="ZAI_API_KEY"),
+    "mistral": Known(
+        line="Mistral", made_by=_CHAT, base_url="https://api.mistral.ai/v1", key_variable="MISTRAL_API_KEY"
+    ),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One model behind one address: what a provider is made from."""
+
+    provider: str
+    model: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    reply_field: str | None = None  # name of the reply budget's field, where the provider's own does not fit
+    longest_context: int = 0  # tokens: for servers that are told their window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +114,9 @@ class HttpRequest:
 
     url: str
     headers: Mapping[str, str] = field(repr=False)  # may hold a key
-    body: tuple[bytes, ...] = field(repr=False)  # parts, sent one after the other: a long prompt is not copied again
+    body: tuple[bytes, ...] = field(default=(), repr=False)  # parts, sent in turn: a long prompt is not copied again
+    method: str = "POST"
+    tokens: int = 0  # of the prompt, in the run's tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +127,17 @@ class Failure:
     message: str
     retry: bool
     fatal: bool = False  # every further request would fail in the same way
+    throttled: bool = False  # too much at once: all requests should slow down
+    wait_s: float | None = None  # as the body asks
 
 
 class Reply(Protocol):
     """Collects one streamed reply."""
 
+    request_id: str | None  # as the reply names itself
+
     def feed(self, event: str) -> bool:
-        """Take one event; True when it holds text of the answer. Raises ReplyError for an error event."""
+        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError for an error."""
         ...
 
     @property
@@ -53,7 +148,7 @@ class Reply(Protocol):
     def response(self) -> Response: ...
 
     def outcome(self) -> Outcome:
-        """``scored`` where the answer is whole and can be scored."""
+        """``scored`` where the answer is whole and can be scored. Raises ValueError for an unknown stop reason."""
         ...
 
 
@@ -66,6 +161,14 @@ class Provider(Protocol):
 
     def failure(self, status: int, body: str) -> Failure: ...
 
+    def window_request(self) -> HttpRequest | None:
+        """Asks the server for its window; None where no route tells it."""
+        ...
+
+    def window_in(self, body: str) -> int | None:
+        """The window in the answer to that, in the server's tokens. Raises whatever an odd shape raises."""
+        ...
+
 
 class ReplyError(Exception):
     """An error object inside a stream that began well. Carries its body for Provider.failure."""
@@ -75,7 +178,18 @@ class ReplyError(Exception):
         self.body = body
 
 
-def check_provider(name: str) -> None:
+def provider_of(service: Service) -> Provider:
+    """The provider of a service, by the registry."""
+    module, _, attribute = str(known_provider(service.provider).made_by).partition(":")
+    return cast(Provider, getattr(importlib.import_module(module), attribute)(service))
+
+
+def known_provider(name: str) -> Known:
     """Raises UnknownName for a provider that is not there."""
     if name not in PROVIDERS:
         raise UnknownName("provider", name, PROVIDERS)
+    return PROVIDERS[name]
+
+
+def is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")

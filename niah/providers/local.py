@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from niah.errors import ConfigError, UnknownName
+from niah.providers import Service
 from niah.providers.openai import OpenAI
+from niah.providers.presets import chat
 
 DEFAULT_MODEL = "gemma3-270m"
 
@@ -62,4 +64,5 @@ def check_local_model(model: str) -> None:
 
 def local(model: str, base_url: str, extra: Mapping[str, Any]) -> OpenAI:
     """The provider of an embedded model: greedy, and its answer is one line."""
-    return OpenAI(model=model, base_url=base_url, extra={"temperature": 0, "stop": ["\n"], **extra})
+    greedy = {"temperature": 0, "stop": ["\n"], **extra}
+    return chat(Service(provider="llama.cpp", model=model, base_url=base_url, extra=greedy))

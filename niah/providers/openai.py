@@ -3,173 +3,119 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from niah.providers import Failure, HttpRequest, ReplyError
-from niah.records import Outcome, Prompt, Response, Usage
-
-BASE_URL = "https://api.openai.com/v1"
-KEY_VARIABLE = "OPENAI_API_KEY"
-
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"
-    r"|maximum (?:context|model|prompt) length|longer than the model's context length|model's context length is"
-    r"|token count exceeds the model's|greater than the context length|exceeded model token limit|prompt is too long"
-    r"|input is too long|too large for model with|reduce the length of the messages|string_above_max_length"
-    r"|exceeds the maximum number of tokens|exceed context limit|context window exceeds limit"
-    r"|tokens in request more than max tokens|max_tokens must be at least 1|max_new_tokens` must be <=",
-    re.IGNORECASE,
-)
-_TOO_FAST = re.compile(r"per (?:minute|day)|\btp[md]\b|rate.?limit", re.IGNORECASE)
-_FILTERED = re.compile(
-    r"content_policy_violation|content_filter|invalid_prompt|\w+_policy\"|moderation|\bflagged\b|data_inspection_failed",
-    re.IGNORECASE,
-)
-_NO_MONEY = re.compile(r"insufficient_quota|credit_balance|billing|exceeded your current quota", re.IGNORECASE)
-
-# stop reasons by what they mean; one that stands nowhere is a fault, not an answer
-_WHOLE = frozenset({"stop", "eos", "end_turn", "stop_sequence", "eos_token", "complete"})
-_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
-_DECLINED = frozenset({"content_filter", "refusal", "safety", "sensitive", "recitation"})
-_PLACE = "\ue000"  # stands for the prompt while the rest of the body is written
-_CONTROL = re.compile(rb"[\x00-\x1f]")
-_AGAIN = frozenset({408, 409, 425, 429})
-_FATAL = frozenset({401, 402, 403, 404})
+from niah.providers import Failure, HttpRequest, Service
+from niah.providers.failures import failure_of
+from niah.providers.replies import TextReply, text_in
+from niah.providers.wire import PLACE, body_with, merged
+from niah.records import Prompt, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAI:
-    """One model behind one address."""
+    """One service, and how its dialect differs."""
 
-    model: str
-    base_url: str = BASE_URL
-    api_key: str | None = field(default=None, repr=False)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    service: Service
+    reply_field: str = "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
+    fields: Mapping[str, Any] = field(default_factory=dict)  # what the dialect adds to every request
+    window_path: str | None = "/models"  # from the address; "//" means from the root of the host
 
     def request(self, prompt: Prompt) -> HttpRequest:
         """The whole prompt as one user message."""
-        # OpenAI's own models refuse max_tokens; most other servers know nothing else
-        limit = "max_completion_tokens" if urlsplit(self.base_url).hostname == "api.openai.com" else "max_tokens"
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": _PLACE}],
-            limit: prompt.reply_tokens,
+        table = {
+            "model": self.service.model,
+            "messages": [{"role": "user", "content": PLACE}],
+            self.service.reply_field or self.reply_field: prompt.reply_tokens,
             "stream": True,
-            "stream_options": {"include_usage": True},
-            **self.extra,
+            **self.fields,
         }
-        before, _, behind = json.dumps(body, ensure_ascii=False, separators=(",", ":")).partition(
-            json.dumps(_PLACE, ensure_ascii=False)
-        )
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
         return HttpRequest(
-            url=f"{self.base_url.rstrip('/')}/chat/completions",
-            headers=headers,
-            body=(before.encode(), json_string(prompt.utf8), behind.encode()),
+            url=f"{self.service.base_url.rstrip('/')}/chat/completions",
+            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
+            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            tokens=prompt.tokens,
         )
 
-    def reply(self) -> OpenAIReply:
-        return OpenAIReply()
+    def reply(self) -> ChatReply:
+        return ChatReply()
 
     def failure(self, status: int, body: str) -> Failure:
-        """Too long, filtered, out of money, worth another try, or plainly wrong."""
-        message = f"{status}: {_message(body)}"
-        if self.api_key:
-            message = message.replace(self.api_key, "[key]")  # some servers repeat it
-        if (status == 413 or _TOO_LONG.search(body)) and not _TOO_FAST.search(body):
-            return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
-        if status in (400, 403, 422) and _FILTERED.search(body):
-            return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
-        if status == 429 and _NO_MONEY.search(body):
-            return Failure(outcome=Outcome.ERROR, message=message, retry=False, fatal=True)
-        retry = status in _AGAIN or status >= 500 or (status == 413 and bool(_TOO_FAST.search(body)))
-        return Failure(outcome=Outcome.ERROR, message=message, retry=retry, fatal=status in _FATAL)
+        return failure_of(status, body, key=self.service.api_key)
+
+    def window_request(self) -> HttpRequest | None:
+        if self.window_path is None:
+            return None
+        base = self.service.base_url.rstrip("/")
+        if self.window_path.startswith("//"):
+            base, path = base.removesuffix("/v1"), self.window_path[1:]
+        else:
+            path = self.window_path
+        return HttpRequest(url=base + path, headers=self._key(), method="GET")
+
+    def window_in(self, body: str) -> int | None:
+        return window_among(json.loads(body), self.service.model)
+
+    def _key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.service.api_key}"} if self.service.api_key else {}
 
 
-class OpenAIReply:
-    """Text, stop reason and usage of one stream (or of one plain JSON reply)."""
+class ChatReply(TextReply):
+    """One stream of Chat Completions."""
 
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._refusal: list[str] = []
-        self._stop_reason: str | None = None
-        self._usage = Usage()
-        self._model: str | None = None
-
-    @property
-    def complete(self) -> bool:
-        return self._stop_reason is not None
-
-    def feed(self, event: str) -> bool:
-        if event.strip() == "[DONE]":
-            return False
-        chunk = json.loads(event)
-        if not isinstance(chunk, dict):
-            raise ValueError(f"an event that is no object: {event[:60]}")
-        if chunk.get("error"):
-            raise ReplyError(event)
+    def take(self, chunk: dict[str, Any]) -> bool:
         self._model = chunk.get("model") or self._model
-        self._read_usage(chunk.get("usage"))
-        text = ""
+        self.request_id = chunk.get("id") or self.request_id
+        if chunk.get("usage") or chunk.get("timings"):
+            self._usage = _usage(chunk.get("usage") or {}, chunk.get("timings") or {})
+        generated = False
         for choice in (chunk.get("choices") or [])[:1]:
             part = choice.get("delta") or choice.get("message") or {}
-            text = _text_in(part.get("content"))
-            self._text.append(text)
-            self._refusal.append(_text_in(part.get("refusal")))
+            self._text.append(text_in(part.get("content")))
+            self._refusal.append(text_in(part.get("refusal")))
             self._stop_reason = choice.get("finish_reason") or self._stop_reason
-        return bool(text)
-
-    def _read_usage(self, usage: Mapping[str, Any] | None) -> None:
-        if usage:
-            self._usage = Usage(
-                input_tokens=usage.get("prompt_tokens"),
-                cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
-                output_tokens=usage.get("completion_tokens"),
-            )
-
-    def response(self) -> Response:
-        text = "".join(self._text) or "".join(self._refusal)
-        return Response(text=text, stop_reason=self._stop_reason, usage=self._usage, model=self._model)
-
-    def outcome(self) -> Outcome:
-        reason = str(self._stop_reason).casefold()
-        if reason in _DECLINED or any(self._refusal):
-            return Outcome.REFUSED
-        if reason in _CUT_OFF:
-            return Outcome.TRUNCATED
-        if self._stop_reason is not None and reason not in _WHOLE:
-            raise ValueError(f"the reply stopped because of {self._stop_reason!r}")
-        return Outcome.SCORED if "".join(self._text).strip() else Outcome.EMPTY
+            generated = any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
+        return generated
 
 
-def json_string(utf8: bytes) -> bytes:
-    """A text as a JSON string, from bytes to bytes: the text is never held as anything else."""
-    escaped = utf8.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    if _CONTROL.search(escaped):
-        escaped = _CONTROL.sub(lambda m: b"\\u%04x" % ord(m[0]), escaped)
-    return b'"' + escaped + b'"'
+def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
+    """The input count includes what was read from a cache. DeepSeek and llama.cpp have names of their own."""
+    details = usage.get("prompt_tokens_details") or {}
+    cached = details.get("cached_tokens", usage.get("prompt_cache_hit_tokens", timings.get("cache_n")))
+    written = details.get("cache_write_tokens", details.get("cache_creation_input_tokens"))
+    return Usage(
+        input_tokens=usage.get("prompt_tokens"),
+        cached_tokens=cached,
+        cache_write_tokens=details.get("created_cache_tokens", written),
+        output_tokens=usage.get("completion_tokens"),
+        reasoning_tokens=(usage.get("completion_tokens_details") or {}).get(
+            "reasoning_tokens", usage.get("reasoning_tokens")
+        ),
+        dollars=usage.get("cost"),
+    )
 
 
-def _text_in(content: object) -> str:
-    """Text as a string, or as a list of parts of which some are text (others are reasoning)."""
-    if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
-    if content is None or isinstance(content, str):
-        return content or ""
-    raise ValueError(f"content of an unexpected kind: {type(content).__name__}")
+# where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio, llama.cpp
+_WINDOW_KEYS = (
+    "loaded_context_length",
+    "max_model_len",
+    "context_length",
+    "max_context_length",
+    "context_window",
+    "n_ctx",
+)
 
 
-def _message(body: str) -> str:
-    """The message of an error body, on one line and short."""
-    try:
-        error = json.loads(body)["error"]
-        text = error.get("message") or str(error) if isinstance(error, dict) else str(error)
-    except (ValueError, KeyError, TypeError):
-        text = body
-    return " ".join(text.split())[:300] or "no message"
+def window_among(table: Any, model: str) -> int | None:
+    """The window in a list of models, in one model's entry, or in llama.cpp's properties; None where none is told."""
+    entries = table.get("data") if isinstance(table.get("data"), list) else [table]
+    named = [e for e in entries if e.get("id") == model]
+    for entry in named or (entries if len(entries) == 1 else []):
+        places = (entry, entry.get("default_generation_settings") or {}, entry.get("meta") or {})
+        for key in _WINDOW_KEYS:
+            for place in places:
+                if isinstance(place.get(key), int):
+                    return int(place[key])
+    return None

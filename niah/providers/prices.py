@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from niah.records import Usage
+
 _MILLION = 1_000_000
 
 
@@ -14,18 +16,25 @@ class Pricing:
     """How one model's requests are priced."""
 
     source: str
-    per_million: Mapping[str, float] | None = None  # input, output, perhaps cached; None: ask the table
+    per_million: Mapping[str, float] | None = None  # input, output, perhaps cached and write; None: ask the table
     model: str = ""
     base_url: str | None = None
 
-    def dollars(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> float:
-        """One request; cached tokens are part of the input tokens. Prices may step with the length of a request."""
+    def dollars(self, usage: Usage) -> float:
+        """One request, as the server priced it itself, or by its tokens. Prices may step with a request's length."""
+        if usage.dollars is not None:
+            return usage.dollars
         if self.per_million is None:
-            return _from_table(self.model, self.base_url, input_tokens, cached_tokens, output_tokens)
+            return _from_table(self.model, self.base_url, usage)
         price = self.per_million
-        cached_price = price.get("cached", price["input"])
-        plain = (input_tokens - cached_tokens) * price["input"]
-        return (plain + cached_tokens * cached_price + output_tokens * price["output"]) / _MILLION
+        read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+        plain = max(0, (usage.input_tokens or 0) - read - written)
+        return (
+            plain * price["input"]
+            + read * price.get("cached", price["input"])
+            + written * price.get("write", price["input"])
+            + (usage.output_tokens or 0) * price["output"]
+        ) / _MILLION
 
 
 def pricing_of(model: str, base_url: str | None, price: Mapping[str, float] | None) -> Pricing | None:
@@ -37,15 +46,21 @@ def pricing_of(model: str, base_url: str | None, price: Mapping[str, float] | No
     except ImportError:
         return None
     try:
-        _from_table(model, base_url, 1, 0, 1)
+        _from_table(model, base_url, Usage(input_tokens=1, output_tokens=1))
     except LookupError:
         return None
     version = getattr(genai_prices, "__version__", "installed version")
     return Pricing(source=f"genai-prices, {version}", model=model, base_url=base_url)
 
 
-def _from_table(model: str, base_url: str | None, input_tokens: int, cached_tokens: int, output_tokens: int) -> float:
-    from genai_prices import Usage, calc_price
+def _from_table(model: str, base_url: str | None, usage: Usage) -> float:
+    from genai_prices import Usage as Counts
+    from genai_prices import calc_price
 
-    usage: Any = Usage(input_tokens=input_tokens, cache_read_tokens=cached_tokens, output_tokens=output_tokens)
-    return float(calc_price(usage, model_ref=model, provider_api_url=base_url).total_price)
+    counts: Any = Counts(
+        input_tokens=usage.input_tokens or 0,
+        cache_read_tokens=usage.cached_tokens or 0,
+        cache_write_tokens=usage.cache_write_tokens or 0,
+        output_tokens=usage.output_tokens or 0,
+    )
+    return float(calc_price(counts, model_ref=model, provider_api_url=base_url).total_price)

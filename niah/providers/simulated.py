@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from niah.errors import UnknownName
 from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
+from niah.providers import Service
 from niah.providers.openai import OpenAI
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ Solve = Callable[[str], str]
 
 def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
     """The provider of a simulated reader."""
-    return OpenAI(model=model, base_url=BASE_URL, extra=extra)
+    service = Service(provider="simulated", model=model, base_url=BASE_URL, extra=extra)
+    return OpenAI(service=service, window_path=None)
 
 
 def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,13 +12,20 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError
+from niah.providers.failures import status_in
 from niah.records import Outcome, Response
-from niah.runner.events import EventStream
+from niah.runner.events import reader_of
+from niah.runner.limits import Limits
+from niah.runner.patience import Patience
 
-LONGEST_WAIT_S = 120.0
+CONNECT_S = 10.0
+WRITE_S = 120.0
 _FIRST_WAIT_S = 1.0
+_LONGEST_BACKOFF_S = 60.0
 _PIECE = 262_144
-_MOST_BODY = 20_000  # characters of an error body worth reading
+_MOST_ERROR = 65_536  # bytes of an error body that are read
+_MOST_REPLY = 64_000_000  # bytes of a reply: more is no answer
+_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,98 +37,150 @@ class Answer:
     response: Response | None = None
     first_token_s: float | None = None
     total_s: float | None = None
+    request_id: str | None = None
     error: str | None = None
     retried: bool = True  # whether another attempt could have helped
     fatal: bool = False
 
 
 class Client:
-    """One HTTP client for one provider. Clock, pause (False: go no further) and jitter are arguments."""
+    """One HTTP client for one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
 
     def __init__(
         self,
         http: httpx.AsyncClient,
         provider: Provider,
+        limits: Limits,
         *,
         attempts: int,
         clock: Callable[[], float],
-        pause: Callable[[float], Awaitable[bool]],
+        patience: Patience,
+        longest_wait_s: float,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._http = http
         self._provider = provider
+        self._limits = limits
         self._attempts = attempts
         self._clock = clock
-        self._pause = pause
+        self._patience = patience
+        self._longest_wait_s = longest_wait_s
         self._jitter = jitter
 
-    async def ask(self, request: HttpRequest) -> Answer:
-        """The answer to a request, after as many attempts as the limit allows."""
+    async def ask(self, request: HttpRequest) -> Answer | None:
+        """The answer to a request, after as many attempts as the limit allows; None where a stop came before any."""
+        answer = None
         for attempt in range(1, self._attempts + 1):
-            answer, wait_s = await self._attempt(request, attempt)
-            if wait_s is None or attempt == self._attempts or not await self._pause(wait_s):
+            if not await self._limits.enter(request.tokens):
+                return answer
+            try:
+                answer, wait_s = await self._attempt(request, attempt)
+            finally:
+                self._limits.leave()
+            if wait_s is None or attempt == self._attempts or not await self._limits.pause(wait_s):
                 return answer
         raise AssertionError("attempts is at least 1")
+
+    async def fetch(self, request: HttpRequest) -> str | None:
+        """The body of a small request beside the sweep, or None where the server does not answer it."""
+        try:
+            reply = await self._http.request(
+                request.method, request.url, headers=request.headers, content=b"".join(request.body), timeout=CONNECT_S
+            )
+        except httpx.HTTPError:
+            return None
+        return reply.text if reply.status_code == 200 else None
 
     async def _attempt(self, request: HttpRequest, attempt: int) -> tuple[Answer, float | None]:
         """One try: its answer, and how long to wait before the next one (None: do not try again)."""
         started = self._clock()
+        silence_s = self._patience.silence_s(request.tokens, attempt)
         try:
-            size = {"Content-Length": str(sum(map(len, request.body)))}
-            async with self._http.stream(
-                "POST", request.url, headers={**request.headers, **size}, content=_pieces(request.body)
-            ) as reply:
+            async with (
+                asyncio.timeout(self._patience.answer_s(request.tokens, attempt)),
+                self._http.stream(
+                    "POST",
+                    request.url,
+                    headers={**request.headers, "Content-Length": str(sum(map(len, request.body)))},
+                    content=_pieces(request.body),
+                    timeout=httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=silence_s, pool=None),
+                ) as reply,
+            ):
                 if reply.status_code != 200:
-                    body = (await reply.aread()).decode(errors="replace")[:_MOST_BODY]
-                    return self._failed(self._provider.failure(reply.status_code, body), attempt, reply.headers)
-                return await self._read(reply, started, attempt), None
-        except ReplyError as error:
-            # an error inside a stream has no status of its own; 500 lets the body decide
-            return self._failed(self._provider.failure(_status_in(error.body), error.body), attempt, httpx.Headers())
+                    failure = self._provider.failure(reply.status_code, await _error_body(reply))
+                    return self._failed(failure, attempt, started, reply.headers)
+                answer = await self._read(reply, started, attempt)
+                self._limits.answered()
+                self._patience.learn(request.tokens, answer.first_token_s)
+                return answer, None
+        except ReplyError as error:  # its status stands in the body, if anywhere
+            failure = self._provider.failure(status_in(error.body), error.body)
+            return self._failed(failure, attempt, started, httpx.Headers())
+        except TimeoutError:
+            message = f"no whole answer after {self._clock() - started:.0f} s"
         except (httpx.TransportError, httpx.StreamError, _Cut, *_MALFORMED) as error:
             message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            failure = Failure(outcome=Outcome.ERROR, message=message[:300], retry=True)
-            return self._failed(failure, attempt, httpx.Headers())
+            if isinstance(error, httpx.ReadTimeout):
+                message = f"ReadTimeout: silent for {silence_s:.0f} s"
+        failure = Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)
+        return self._failed(failure, attempt, started, httpx.Headers())
 
     async def _read(self, reply: httpx.Response, started: float, attempt: int) -> Answer:
         parsed = self._provider.reply()
         first_token_s = await self._feed(reply, parsed, started)
         if not parsed.complete:
-            raise _Cut("the stream ended without a stop marker")
+            raise _Cut(f"the stream ({reply.headers.get('content-type', 'untyped')}) ended without a stop marker")
         return Answer(
             outcome=parsed.outcome(),
             attempts=attempt,
             response=parsed.response(),
             first_token_s=first_token_s,
             total_s=self._clock() - started,
+            request_id=_request_id(reply.headers) or parsed.request_id,
         )
 
     async def _feed(self, reply: httpx.Response, parsed: Reply, started: float) -> float | None:
-        """Read the reply to its end; the time of the first text is returned."""
+        """Read the reply to its end; the time of the first text is returned (None for a reply in one piece)."""
         first_token_s: float | None = None
-        if reply.headers.get("content-type", "").startswith("application/json"):  # a server that does not stream
-            parsed.feed((await reply.aread()).decode())
-            return None
-        stream = EventStream()
+        events = reader_of(reply.headers.get("content-type", ""))
+        size = 0
         async for chunk in reply.aiter_bytes():
-            for event in stream.feed(chunk):
+            size += len(chunk)
+            if size > _MOST_REPLY:
+                raise ValueError(f"a reply of more than {_MOST_REPLY // 1_000_000} MB")
+            for event in events.feed(chunk):
                 if parsed.feed(event) and first_token_s is None:
                     first_token_s = self._clock() - started
-        for event in stream.finish():
+        for event in events.finish():
             parsed.feed(event)
         return first_token_s
 
-    def _failed(self, failure: Failure, attempt: int, headers: httpx.Headers) -> tuple[Answer, float | None]:
+    def _failed(
+        self, failure: Failure, attempt: int, sent_at: float, headers: httpx.Headers
+    ) -> tuple[Answer, float | None]:
+        """The answer for a failure and the wait before another try; a throttled one slows everyone down."""
+        wait_s = retry_after_s(headers)
+        wait_s = failure.wait_s if wait_s is None else wait_s
+        too_long = failure.retry and wait_s is not None and wait_s > self._longest_wait_s
+        error = failure.message
+        if too_long:
+            error = f"the server asks to wait {wait_s:,.0f} s, longest_wait_s is {self._longest_wait_s:g}: {error}"
         answer = Answer(
-            outcome=failure.outcome, attempts=attempt, error=failure.message, retried=failure.retry, fatal=failure.fatal
+            outcome=failure.outcome,
+            attempts=attempt,
+            request_id=_request_id(headers),
+            error=error,
+            retried=failure.retry,
+            fatal=failure.fatal or too_long,
         )
-        if not failure.retry:
+        if not failure.retry or too_long:
             return answer, None
-        asked = retry_after_s(headers)
-        if asked is not None:
-            return answer, asked if asked <= LONGEST_WAIT_S else None
-        longest = min(60.0, _FIRST_WAIT_S * 2 ** (attempt - 1))
-        return answer, longest * (0.5 + self._jitter() / 2)
+        if wait_s is None:
+            longest = min(_LONGEST_BACKOFF_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
+            wait_s = longest * (0.5 + self._jitter() / 2)
+        if failure.throttled:
+            self._limits.throttled(sent_at, wait_s)
+        return answer, wait_s
 
 
 # what reading a reply of an unexpected shape raises
@@ -135,12 +194,29 @@ async def _pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
             yield part[start : start + _PIECE]
 
 
+async def _error_body(reply: httpx.Response) -> str:
+    """The beginning of an error body."""
+    body = b""
+    async for chunk in reply.aiter_bytes():
+        body += chunk
+        if len(body) >= _MOST_ERROR:
+            break
+    return body[:_MOST_ERROR].decode(errors="replace")
+
+
 class _Cut(Exception):
     """A stream that ended in the middle."""
 
 
+def _request_id(headers: httpx.Headers) -> str | None:
+    return next((headers[name] for name in _ID_HEADERS if headers.get(name)), None)
+
+
 def retry_after_s(headers: httpx.Headers, now: datetime | None = None) -> float | None:
-    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a date."""
+    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a date.
+
+    A date is compared with the server's own clock where it sends one: ours may be wrong.
+    """
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -149,15 +225,7 @@ def retry_after_s(headers: httpx.Headers, now: datetime | None = None) -> float 
             return None
         if value.strip().replace(".", "", 1).isdigit():
             return float(value)
-        return max(0.0, (parsedate_to_datetime(value) - (now or datetime.now(UTC))).total_seconds())
+        clock = parsedate_to_datetime(headers["date"]) if "date" in headers else now or datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(value) - clock).total_seconds())
     except (ValueError, TypeError):
         return None
-
-
-def _status_in(body: str) -> int:
-    """The status that an error object names, or 500."""
-    try:
-        code = json.loads(body)["error"]["code"]
-    except (ValueError, KeyError, TypeError):
-        return 500
-    return code if isinstance(code, int) and 400 <= code < 600 else 500

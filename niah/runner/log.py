@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from niah.config import RunConfig
 from niah.errors import RunError
@@ -17,6 +18,10 @@ from niah.records import Header, Outcome, Placement, Response, Result, Trial, Us
 
 LOG_NAME = "run.jsonl"
 SCHEMA = 1
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 1_000_000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_R = TypeVar("_R", Header, Result, Response, Usage, Trial, Placement)
 
 
 class RunLog:
@@ -32,9 +37,9 @@ class RunLog:
         """Ids of the trials that need not be sent again: everything but errors."""
         return {i for i, r in self.results.items() if r.outcome is not Outcome.ERROR}
 
-    def write(self, result: Result) -> None:
-        """Write one result; it is on disk when this returns. Raises RunError where it cannot be."""
-        _write(self.path, _line("result", asdict(result)))
+    def write(self, *results: Result) -> None:
+        """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
+        _write(self.path, b"".join(_line("result", asdict(r)) for r in results))
 
     def append(self, result: Result) -> None:
         """Write one result and take it in."""
@@ -65,7 +70,8 @@ def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
                 f"{folder} holds a run of another config ({'; '.join(differing)}); "
                 "choose another --name, or repeat the old command to resume it"
             )
-        yield RunLog(path, old, results)
+        with _reserve(path):
+            yield RunLog(path, old, results)
 
 
 @contextmanager
@@ -92,8 +98,8 @@ def read_log(folder: Path) -> tuple[Header, dict[str, Result]]:
     header = _header(path, lines[0])
     results: dict[str, Result] = {}
     for number, line in enumerate(lines[1:], 2):
-        result = _result(path, number, line)
-        results[result.trial.id] = result
+        if (result := _result(path, number, line)) is not None:
+            results[result.trial.id] = result
     return header, results
 
 
@@ -102,7 +108,7 @@ def _header(path: Path, line: bytes) -> Header:
         table = json.loads(line)
         if table.pop("kind") != "header":
             raise KeyError("kind")
-        header = Header(**table)
+        header = _record(Header, table)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}:1: not a run header ({error}); this is no run log of niah") from error
     if header.schema != SCHEMA:
@@ -112,12 +118,11 @@ def _header(path: Path, line: bytes) -> Header:
     return header
 
 
-def _result(path: Path, number: int, line: bytes) -> Result:
+def _result(path: Path, number: int, line: bytes) -> Result | None:
+    """The result in a line, or None for a line of another kind, which a newer niah may write."""
     try:
         table = json.loads(line)
-        if table.pop("kind") != "result":
-            raise KeyError("kind")
-        return _result_of(table)
+        return _result_of(table) if table.pop("kind") == "result" else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{path}:{number}: damaged line ({error}); remove that line and run again: only its trial is repeated"
@@ -127,31 +132,74 @@ def _result(path: Path, number: int, line: bytes) -> Result:
 def _result_of(table: dict[str, Any]) -> Result:
     response = table["response"]
     if response is not None:
-        response = Response(**{**response, "usage": Usage(**response["usage"])})
-    return Result(
-        **{
+        response = _record(Response, {**response, "usage": _record(Usage, response["usage"])})
+    return _record(
+        Result,
+        {
             **table,
-            "trial": Trial(**table["trial"]),
+            "trial": _record(Trial, table["trial"]),
             "outcome": Outcome(table["outcome"]),
-            "placements": tuple(Placement(**p) for p in table["placements"]),
+            "placements": tuple(_record(Placement, p) for p in table["placements"]),
             "targets": tuple(table["targets"]),
             "response": response,
-        }
+        },
     )
+
+
+def _record(kind: type[_R], table: Mapping[str, Any]) -> _R:
+    """A record from a table; fields that a newer niah wrote are passed over."""
+    return kind(**{f.name: table[f.name] for f in fields(kind) if f.name in table})
 
 
 def _line(kind: str, table: Mapping[str, Any]) -> bytes:
     return (json.dumps({"kind": kind, **table}, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _write(path: Path, line: bytes) -> None:
+def _write(path: Path, lines: bytes) -> None:
+    """Append whole lines or nothing: what a full disk took of them is cut off again."""
     try:
         with path.open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+            whole = file.seek(0, os.SEEK_END)
+            try:
+                _flush(file, lines)
+            except OSError as error:
+                os.ftruncate(file.fileno(), whole)
+                if error.errno not in _FULL or not _free_reserve(path):
+                    raise
+                _flush(file, lines)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
+
+
+def _flush(file: BinaryIO, lines: bytes) -> None:
+    file.write(lines)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _reserve(path: Path) -> Iterator[None]:
+    """Disk space kept free for answers in flight: when the disk is full, they are still logged."""
+    reserve = path.with_name(_RESERVE)
+    try:
+        with reserve.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+    except OSError as error:
+        reserve.unlink(missing_ok=True)
+        raise RunError(f"{path.parent}: no room for a run ({error.strerror}); free some disk space") from error
+    try:
+        yield
+    finally:
+        reserve.unlink(missing_ok=True)
+
+
+def _free_reserve(path: Path) -> bool:
+    """Give the reserve back to the disk; False where it is already gone."""
+    try:
+        path.with_name(_RESERVE).unlink()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From an answer to a Result: only a whole answer is scored."""
+"""From an answer to a Result: only a whole answer to the whole prompt is scored."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from niah.records import Outcome, Planting, Prompt, Result, Trial
+from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.tasks import Task
 
-# below this share of the smallest ratio so far a part of the prompt was dropped: no script shifts a tokenizer so far
-LEAST_OF_RATIO = 0.6
-GREATEST_RATIO = 1.2  # short prompts are counted with the server's own wrapping, which does not grow with them
 
-
-def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, ratio: float | None) -> Result:
-    """One line for the run log. ``ratio`` is the server's tokens per token of ours so far."""
+def result_of(
+    trial: Trial, prompt: Prompt, answer: Answer, task: Task, calibration: Calibration | None, expected: int | None
+) -> Result:
+    """One line for the run log. ``expected`` is what the server should have counted, where it is calibrated."""
     result = Result(
         trial=trial,
         outcome=answer.outcome,
@@ -27,22 +26,38 @@ def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, ratio: f
         response=answer.response,
         first_token_s=_rounded(answer.first_token_s),
         total_s=_rounded(answer.total_s),
+        output_tokens_per_s=_speed(answer),
+        expected_input_tokens=expected,
         attempts=answer.attempts,
+        request_id=answer.request_id,
         error=answer.error,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    counted = ratio_of(result)
-    if ratio is not None and counted is not None and counted < LEAST_OF_RATIO * ratio:
-        about = round(ratio * prompt.tokens)
-        error = f"the server counted {round(counted * prompt.tokens):,} prompt tokens where about {about:,} were sent"
+    counted = counted_tokens(result)
+    if calibration and expected and counted and calibration.is_short(counted, expected):
+        error = f"the server counted {counted:,} prompt tokens where about {expected:,} were sent"
         return replace(result, outcome=Outcome.MISMATCH, error=error)
     return scored(result, prompt.planting, task)
 
 
-def ratio_of(result: Result) -> float | None:
-    """The server's count of a prompt by ours, where it counts."""
-    counted = None if result.response is None else result.response.usage.input_tokens
-    return counted / result.prompt_tokens if counted else None
+def not_sent(trial: Trial, prompt: Prompt, refused: Result) -> Result:
+    """The overflow of a trial that is longer than one that the server refused as too long."""
+    return Result(
+        trial=trial,
+        outcome=Outcome.OVERFLOW,
+        placements=prompt.placements,
+        targets=prompt.planting.targets,
+        prompt_tokens=prompt.tokens,
+        prompt_digest=prompt.digest,
+        unique_share=prompt.unique_share,
+        error=f"not sent: {refused.trial.context_length:,} tokens were already too long ({refused.error})",
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def counted_tokens(result: Result) -> int | None:
+    """The server's count of the whole prompt, where it counts."""
+    return None if result.response is None else result.response.usage.input_tokens
 
 
 def scored(result: Result, planting: Planting, task: Task) -> Result:
@@ -51,6 +66,15 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
         return result
     score = task.score(result.response.text, planting)
     return replace(result, score=score.value, answer_class=score.answer_class, explanation=score.explanation)
+
+
+def _speed(answer: Answer) -> float | None:
+    """Output tokens per second after the first one; None where they came in one piece or are not counted."""
+    tokens = None if answer.response is None else answer.response.usage.output_tokens
+    if not tokens or tokens < 2 or answer.first_token_s is None or answer.total_s is None:
+        return None
+    seconds = answer.total_s - answer.first_token_s
+    return round((tokens - 1) / seconds, 2) if seconds > 0 else None
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -1,27 +1,35 @@
-"""Open what a config names: key, server, provider, transport. Only this knows how each provider is reached."""
+"""Open what a config names: key, server, provider, transport, client. Only this knows how each provider is reached."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 
-from niah.providers import Provider, openai, simulated
+from niah.errors import ConfigError
+from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
+from niah.providers.prices import Pricing, pricing_of
+from niah.runner.client import Client
+from niah.runner.limits import Limits
+from niah.runner.patience import Patience
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
 
+KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A provider ready to be asked, and how many requests it takes at once."""
+    """A provider ready to be asked."""
 
     provider: Provider
-    concurrency: int
+    concurrency: int  # most requests at once
+    pricing: Pricing | None = None
     transport: httpx.AsyncBaseTransport | None = None
     proxies: bool = True  # whether the environment's proxies are used
 
@@ -39,7 +47,61 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             provider = local_models.local(model, base_url, config.extra)
             yield Session(provider=provider, concurrency=concurrency, proxies=False)
     else:
-        base_url = config.base_url or openai.BASE_URL
-        provider = openai.OpenAI(model=model, base_url=base_url, api_key=api_key_of(config), extra=config.extra)
-        proxies = urlsplit(base_url).hostname not in ("127.0.0.1", "::1", "localhost")
-        yield Session(provider=provider, concurrency=concurrency, proxies=proxies)
+        base_url = config.base_url or str(known_provider(config.provider).base_url)
+        service = Service(
+            provider=config.provider,
+            model=model,
+            base_url=base_url,
+            api_key=api_key_of(config),
+            extra=config.extra,
+            reply_field=config.reply_field,
+            longest_context=max(config.lengths),
+        )
+        yield Session(
+            provider=provider_of(service),
+            concurrency=concurrency,
+            pricing=pricing_of(model, base_url, config.price),
+            proxies=not is_loopback(base_url),
+        )
+
+
+def limits_of(recipe: Recipe, session: Session) -> Limits:
+    """The limits that a config sets."""
+    config = recipe.config
+    return Limits(
+        cap=session.concurrency,
+        in_flight_tokens=config.in_flight_tokens,
+        longest_prompt=max(config.lengths),
+        requests_per_minute=config.requests_per_minute,
+        tokens_per_minute=config.tokens_per_minute,
+        clock=time.monotonic,
+    )
+
+
+@asynccontextmanager
+async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIterator[Client]:
+    """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
+    config = recipe.config
+    try:
+        http = httpx.AsyncClient(
+            limits=httpx.Limits(
+                max_connections=session.concurrency,
+                max_keepalive_connections=session.concurrency,
+                keepalive_expiry=KEEP_ALIVE_S,
+            ),
+            transport=session.transport,
+            trust_env=session.proxies,
+            follow_redirects=False,
+        )
+    except (ImportError, ValueError) as error:  # a proxy of the environment that httpx cannot use
+        raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
+    async with http:
+        yield Client(
+            http,
+            session.provider,
+            limits,
+            attempts=config.attempts,
+            clock=time.monotonic,
+            patience=Patience(config.timeout_s),
+            longest_wait_s=config.longest_wait_s,
+        )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.providers import check_provider, local, openai, simulated
+from niah.providers import known_provider, local, simulated
 from niah.tasks import task_of
+
+_EMBEDDED = ("local", "simulated")
+_MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field")  # for a provider inside this process
 
 
 def concurrency_of(config: RunConfig) -> int:
-    """Requests in flight: as asked, else one for an embedded model (a CPU gains nothing from more), four for others."""
-    return config.concurrency or (1 if config.provider == "local" else 4)
+    """Most requests in flight: as asked, else 8, but 1 for an embedded model (a CPU gains nothing from more)."""
+    return config.concurrency or (1 if config.provider == "local" else 8)
 
 
 def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
@@ -36,25 +40,45 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
 
 def check_used(config: RunConfig) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
-    check_provider(config.provider)
+    known_provider(config.provider)
     given = config.model_fields_set
-    for key in ("base_url", "api_key_env"):
-        if key in given and getattr(config, key) is not None and config.provider in ("local", "simulated"):
+    for key in _MEANINGLESS:
+        if key in given and getattr(config, key) is not None and config.provider in _EMBEDDED:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+    if config.api_key_env and config.api_key_file:
+        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
     if "distractors" in given and "distractors" not in task_of(config.task).OPTIONS:
         raise ConfigError(f"distractors has no meaning for task {config.task!r}; leave it out, or use multikey")
 
 
 def api_key_of(config: RunConfig) -> str | None:
-    """The key from the environment. OpenAI's own variable is read for OpenAI's own address only."""
-    variable = config.api_key_env or (openai.KEY_VARIABLE if config.base_url is None else None)
+    """The key, from the environment or the file that the config names.
+
+    A provider's own variable is read for its own address only. Raises ConfigError where there is none.
+    """
+    if config.api_key_file:
+        return _checked(_from_file(Path(config.api_key_file).expanduser()), config.api_key_file)
+    own = known_provider(config.provider).key_variable if config.base_url is None else None
+    variable = config.api_key_env or own
     if variable is None:
         return None
     key = os.environ.get(variable, "").strip()
     if not key:
         raise ConfigError(f"no key: set the environment variable {variable}, or name another with --api-key-env")
+    return _checked(key, variable)
+
+
+def _from_file(path: Path) -> str:
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"api_key_file {str(path)!r} cannot be read ({error.__class__.__name__})") from None
+    if not key:
+        raise ConfigError(f"api_key_file {str(path)!r} is empty; write the key into it, and nothing else")
+    return key
+
+
+def _checked(key: str, place: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(
-            f"the key in {variable} holds a space, a line end or another sign that no key has; set it again"
-        )
+        raise ConfigError(f"the key in {place} holds a space, a line end or another sign that no key has; set it again")
     return key

@@ -1,4 +1,4 @@
-"""Run the missing trials of a recipe: the cheapest alone, then the rest with bounded concurrency.
+"""Run the missing trials of a recipe, with bounded concurrency, within limits and budget.
 
 Prompts are built in a thread, results are logged as they land, and a stop lets what is in flight finish.
 """
@@ -6,24 +6,32 @@ Prompts are built in a thread, results are logged as they land, and a stop lets 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import httpx
-
-from niah.errors import ConfigError, NiahError, OutageError, ProviderError
-from niah.providers import HttpRequest, Provider
-from niah.records import Outcome, Prompt, Result, Trial
-from niah.runner.client import Client
+from niah.errors import NiahError
+from niah.providers import HttpRequest
+from niah.records import Outcome, Prompt, Result, Trial, Usage
+from niah.runner.budget import Budget, Spent
+from niah.runner.calibration import Calibration
+from niah.runner.client import Answer, Client
+from niah.runner.journal import Journal
 from niah.runner.log import RunLog
+from niah.runner.preflight import Preflight, preflight
 from niah.runner.recipe import Recipe
-from niah.runner.score import GREATEST_RATIO, ratio_of, result_of
+from niah.runner.score import counted_tokens, not_sent, result_of
+from niah.runner.session import Session, connected, limits_of
 
-CONNECT_S = 10.0
-WRITE_S = 120.0
-KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
+MOST_ERRORS_IN_A_ROW = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A request, and its prompt without the text: one copy of it waits for the answer."""
+
+    prompt: Prompt
+    request: HttpRequest
+    expected: int | None  # tokens that the server should count
 
 
 class Sweep:
@@ -32,112 +40,141 @@ class Sweep:
     def __init__(
         self,
         recipe: Recipe,
-        provider: Provider,
+        session: Session,
         log: RunLog,
         *,
-        concurrency: int,
-        transport: httpx.AsyncBaseTransport | None = None,
-        proxies: bool = True,
+        on_preflight: Callable[[Preflight], None] = lambda found: None,
         on_result: Callable[[Result], None] = lambda result: None,
     ) -> None:
+        """Raises ConfigError for a budget that cannot be kept."""
         self._recipe = recipe
-        self._provider = provider
+        self._session = session
         self._log = log
-        self._concurrency = concurrency
-        self._transport = transport
-        self._proxies = proxies
+        self._journal = Journal(log)
+        self._limits = limits_of(recipe, session)
+        self._budget = Budget(recipe.config, session.pricing, log.results.values())
+        self._calibration: Calibration | None = None
+        self._on_preflight = on_preflight
         self._on_result = on_result
-        self._stopping = asyncio.Event()
-        self._ratio: float | None = None  # the server's tokens per token of ours, the smallest so far
+        self._hopeless: set[str] = set()  # refused for good in this session
+        self._errors_in_a_row = 0
+        self._too_long: Result | None = None  # the shortest that was refused
         for result in log.results.values():
-            if result.outcome is not Outcome.MISMATCH:
-                self._take_ratio(result)
-        self._failed_first: NiahError | None = None
+            self._learn_overflow(result)
         self.stopped_because: str | None = None
+
+    @property
+    def spent(self) -> Spent:
+        """Tokens and dollars of the whole run so far."""
+        return self._budget.spent
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight finishes and is logged."""
-        self._stopping.set()
         self.stopped_because = self.stopped_because or reason
+        self._limits.stop()
 
     async def run(self) -> None:
-        """Send every trial that has no result yet, wave after wave.
+        """Send every trial that has no result yet, wave after wave; what ended as an error once more at the end.
 
-        Raises ProviderError or OutageError where the first request fails and nothing was ever answered.
+        Raises ProviderError or OutageError where the small requests before it fail.
         """
-        waves = self._recipe.waves(self._log.finished, self._concurrency)
-        async with self._http() as http:
-            client = self._client(http)
-            for wave in waves:
-                trials = iter(wave)  # one iterator for all workers
-                workers = [asyncio.create_task(self._worker(client, trials)) for _ in range(self._concurrency)]
-                await _all_of(workers)
-                if self._failed_first is not None and not self._log.finished:
-                    raise self._failed_first
+        if self._recipe.config.max_minutes is not None:
+            minutes = self._recipe.config.max_minutes
+            asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
+        async with connected(self._session, self._recipe, self._limits) as client:
+            try:
+                found = await preflight(client, self._session.provider, self._recipe)
+            except NiahError:
+                if self._limits.stopping:  # interrupted in the middle of it
+                    return
+                raise
+            self._calibration = found.calibration
+            self._on_preflight(found)
+            await self._pass(client)
+            await self._pass(client)
+
+    async def _pass(self, client: Client) -> None:
+        """Every trial that is missing, unless it was refused for good."""
+        for wave in self._recipe.waves(self._log.finished | self._hopeless, self._session.concurrency):
+            trials = iter(wave)  # one iterator for all workers
+            workers = min(self._session.concurrency, len(wave))
+            await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
 
     async def _worker(self, client: Client, trials: Iterator[Trial]) -> None:
         try:
             for trial in trials:
-                if self._stopping.is_set():
+                if self._limits.stopping or not await self._admitted(client, trial):
                     return
-                await self._one(client, trial)
         except BaseException:
             self.stop("of a failure")  # the others finish what they have sent, and log it
             raise
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait between two attempts; False where a stop came in between."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        return not self._stopping.is_set()
+    async def _admitted(self, client: Client, trial: Trial) -> bool:
+        """Run one trial once limits and budget allow; False where the sweep stops before."""
+        tokens = trial.context_length - self._recipe.reply_tokens
+        cost = self._budget.cost_of(Usage(input_tokens=tokens, output_tokens=self._recipe.reply_tokens))
+        if not await self._limits.hold(tokens):
+            return False
+        try:
+            await self._limits.until(lambda: not self._budget.refuses(cost) or self._budget.idle)
+            refused = self._budget.refuses(cost)
+            if refused:
+                self.stop(refused)
+            if self._limits.stopping:
+                return False
+            self._budget.hold(cost)
+            result = None
+            try:
+                result = await self._one(client, trial)
+            finally:
+                self._budget.settle(cost, result)
+        finally:
+            self._limits.release(tokens)
+        return True
 
-    async def _one(self, client: Client, trial: Trial) -> None:
-        prompt, request = await asyncio.to_thread(self._prepared, trial)
-        answer = await client.ask(request)
-        result = result_of(trial, prompt, answer, self._recipe.task, self._ratio)
-        if result.outcome is not Outcome.MISMATCH:
-            self._take_ratio(result)
-        await asyncio.to_thread(self._log.write, result)
-        self._log.results[trial.id] = result  # here and not in the thread: the live view reads it
+    async def _one(self, client: Client, trial: Trial) -> Result | None:
+        """Ask, judge and log one trial; None where a stop came before it was sent."""
+        if self._too_long is not None and trial.context_length > self._too_long.trial.context_length:
+            result = not_sent(trial, await asyncio.to_thread(self._recipe.prompt, trial), self._too_long)
+        else:
+            prepared = await asyncio.to_thread(self._prepare, trial)
+            answer = await client.ask(prepared.request)
+            if answer is None:
+                return None
+            result = self._judged(trial, prepared, answer)
+        await self._journal.write(result)
         self._on_result(result)
-        if answer.outcome is Outcome.ERROR and self._failed_first is None and not self._stopping.is_set():
-            kind = OutageError if answer.retried else ProviderError
-            self._failed_first = kind(f"the first request failed, and nothing more was sent: {answer.error}")
+        return result
+
+    def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
+        """The result of an answer, and what it teaches about the server."""
+        result = result_of(trial, prepared.prompt, answer, self._recipe.task, self._calibration, prepared.expected)
+        self._learn_overflow(result)
+        counted = counted_tokens(result)
+        if self._calibration and prepared.expected and counted and result.outcome is not Outcome.MISMATCH:
+            self._calibration = self._calibration.refined(prepared.prompt.tokens, counted, prepared.expected)
+        self._errors_in_a_row = self._errors_in_a_row + 1 if result.outcome is Outcome.ERROR else 0
+        if result.outcome is Outcome.ERROR and not answer.retried:
+            self._hopeless.add(trial.id)
         if answer.fatal:
             self.stop(f"the server refuses requests: {answer.error}")
+        elif self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW:
+            self.stop(f"{self._errors_in_a_row} trials in a row failed: {answer.error}")
+        return result
 
-    def _take_ratio(self, result: Result) -> None:
-        ratio = ratio_of(result)
-        if ratio is not None:
-            self._ratio = min(ratio, self._ratio or GREATEST_RATIO, GREATEST_RATIO)
+    def _learn_overflow(self, result: Result) -> None:
+        """Longer prompts than one that the server itself refused need not be sent."""
+        if result.outcome is not Outcome.OVERFLOW or not result.attempts:
+            return
+        if self._too_long is None or result.trial.context_length < self._too_long.trial.context_length:
+            self._too_long = result
 
-    def _prepared(self, trial: Trial) -> tuple[Prompt, HttpRequest]:
-        """The request of a trial, and its prompt without the text: one copy of it waits for the answer."""
+    def _prepare(self, trial: Trial) -> _Prepared:
         prompt = self._recipe.prompt(trial)
-        return replace(prompt, utf8=b""), self._provider.request(prompt)
-
-    def _client(self, http: httpx.AsyncClient) -> Client:
-        return Client(
-            http, self._provider, attempts=self._recipe.config.attempts, clock=time.monotonic, pause=self._pause
+        expected = self._calibration.expected(prompt.utf8, prompt.tokens) if self._calibration else None
+        return _Prepared(
+            prompt=replace(prompt, utf8=b""), request=self._session.provider.request(prompt), expected=expected
         )
-
-    def _http(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(
-            max_connections=self._concurrency,
-            max_keepalive_connections=self._concurrency,
-            keepalive_expiry=KEEP_ALIVE_S,
-        )
-        timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._recipe.config.timeout_s, pool=None)
-        try:
-            return httpx.AsyncClient(
-                limits=limits,
-                timeout=timeout,
-                transport=self._transport,
-                trust_env=self._proxies,
-                follow_redirects=False,
-            )
-        except (ImportError, ValueError) as error:  # a proxy of the environment that httpx cannot use
-            raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
 
 
 async def _all_of(workers: list[asyncio.Task[None]]) -> None:

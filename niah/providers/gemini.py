@@ -1,0 +1,83 @@
+"""Gemini generateContent, streamed. Its cache works by itself and costs nothing to write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from niah.providers import Failure, HttpRequest, Service
+from niah.providers.failures import failure_of
+from niah.providers.replies import TextReply
+from niah.providers.wire import PLACE, body_with, merged
+from niah.records import Prompt, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Gemini:
+    """One model of Gemini's."""
+
+    service: Service
+
+    def request(self, prompt: Prompt) -> HttpRequest:
+        """The whole prompt as one part of one content."""
+        table = {
+            "contents": [{"role": "user", "parts": [{"text": PLACE}]}],
+            "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
+        }
+        return HttpRequest(
+            url=f"{self._model_url()}:streamGenerateContent?alt=sse",
+            headers={"Content-Type": "application/json", **self._headers()},
+            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            tokens=prompt.tokens,
+        )
+
+    def reply(self) -> ContentReply:
+        return ContentReply()
+
+    def failure(self, status: int, body: str) -> Failure:
+        return failure_of(status, body, key=self.service.api_key)
+
+    def window_request(self) -> HttpRequest:
+        return HttpRequest(url=self._model_url(), headers=self._headers(), method="GET")
+
+    def window_in(self, body: str) -> int | None:
+        window: int | None = json.loads(body).get("inputTokenLimit")
+        return window
+
+    def _model_url(self) -> str:
+        return f"{self.service.base_url.rstrip('/')}/models/{self.service.model.removeprefix('models/')}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"x-goog-api-key": self.service.api_key} if self.service.api_key else {}
+
+
+class ContentReply(TextReply):
+    """A stream of partial replies. A blocked prompt has no candidate, only a reason."""
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        self._model = chunk.get("modelVersion") or self._model
+        self.request_id = chunk.get("responseId") or self.request_id
+        if counts := chunk.get("usageMetadata"):
+            self._usage = _usage(counts)
+        if (chunk.get("promptFeedback") or {}).get("blockReason"):
+            self._refusal.append(f"blocked: {chunk['promptFeedback']['blockReason']}")
+            self._stop_reason = "SAFETY"
+        generated = False
+        for candidate in (chunk.get("candidates") or [])[:1]:
+            parts = (candidate.get("content") or {}).get("parts") or []
+            self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
+            self._stop_reason = candidate.get("finishReason") or self._stop_reason
+            generated = any(part.get("text") for part in parts)
+        return generated
+
+
+def _usage(counts: dict[str, Any]) -> Usage:
+    """The prompt's count includes what was cached; the candidates' leaves out thoughts, which are paid for as well."""
+    answer, thoughts = counts.get("candidatesTokenCount"), counts.get("thoughtsTokenCount")
+    return Usage(
+        input_tokens=counts.get("promptTokenCount"),
+        cached_tokens=counts.get("cachedContentTokenCount"),
+        output_tokens=None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0),
+        reasoning_tokens=thoughts,
+    )

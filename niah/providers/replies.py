@@ -1,0 +1,91 @@
+"""What all replies have in common: text, stop reason, usage and names, collected over a stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from niah.providers import ReplyError
+from niah.records import Outcome, Response, Usage
+
+# stop reasons by what they mean, over all APIs; one that stands nowhere is a fault, not an answer
+_WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
+_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation"})
+_TOO_LONG = frozenset({"model_context_window_exceeded"})
+_DECLINED = frozenset(
+    {
+        "content_filter",
+        "refusal",
+        "safety",
+        "sensitive",
+        "recitation",
+        "blocklist",
+        "prohibited_content",
+        "spii",
+        "language",
+        "other",
+        "escalation",
+    }
+)
+
+
+class TextReply:
+    """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events in ``take``."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._stop_reason: str | None = None
+        self._usage = Usage()
+        self._model: str | None = None
+        self.request_id: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._stop_reason is not None
+
+    def feed(self, event: str) -> bool:
+        if event.strip() == "[DONE]":
+            return False
+        chunk = json.loads(event)
+        if not isinstance(chunk, dict):
+            raise ValueError(f"an event that is no object: {event[:60]}")
+        if chunk.get("error"):
+            raise ReplyError(event)
+        return self.take(chunk)
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        """Read one event; True when it holds generated text, reasoning included."""
+        raise NotImplementedError
+
+    def response(self) -> Response:
+        text = without_reasoning("".join(self._text)) or "".join(self._refusal)
+        return Response(text=text, stop_reason=self._stop_reason, usage=self._usage, model=self._model)
+
+    def outcome(self) -> Outcome:
+        reason = str(self._stop_reason).casefold()
+        if reason in _DECLINED or any(self._refusal):
+            return Outcome.REFUSED
+        if reason in _CUT_OFF:
+            return Outcome.TRUNCATED
+        if reason in _TOO_LONG:
+            return Outcome.OVERFLOW
+        if self._stop_reason is not None and reason not in _WHOLE:
+            raise ValueError(f"the reply stopped because of {self._stop_reason!r}")
+        return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
+
+
+def without_reasoning(text: str) -> str:
+    """The answer behind a block of reasoning that a server left in the text (``<think>…</think>``)."""
+    if "</think>" in text:  # some templates open the block in the prompt, so that only its end is in the reply
+        return text.rpartition("</think>")[2].lstrip()
+    return "" if text.lstrip().startswith("<think>") else text
+
+
+def text_in(content: object) -> str:
+    """Text as a string, or as a list of parts of which some are text (others are reasoning)."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+    if content is None or isinstance(content, str):
+        return content or ""
+    raise ValueError(f"content of an unexpected kind: {type(content).__name__}")

@@ -1,0 +1,48 @@
+"""Write results as they land, without holding up the sweep: what lands together is synced to disk once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from niah.records import Result
+from niah.runner.log import RunLog
+
+
+class Journal:
+    """Feeds one run log from one event loop."""
+
+    def __init__(self, log: RunLog) -> None:
+        self._log = log
+        self._landed: list[tuple[Result, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, result: Result) -> None:
+        """Return when the result is on disk and in the log's results. Raises RunError where it cannot be."""
+        written = asyncio.get_running_loop().create_future()
+        self._landed.append((result, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await asyncio.shield(written)
+
+    async def close(self) -> None:
+        """Wait until everything that landed is on disk."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        while self._landed:
+            batch, self._landed = self._landed, []
+            error: Exception | None = None
+            try:
+                await asyncio.to_thread(self._log.write, *(result for result, _ in batch))
+            except Exception as raised:  # noqa: BLE001  # handed to those who wait for it
+                error = raised
+            for result, written in batch:
+                if error is None:
+                    self._log.results[result.trial.id] = result  # here: the live view reads it in this thread
+                if written.cancelled():
+                    continue
+                if error is None:
+                    written.set_result(None)
+                else:
+                    written.set_exception(error)
