@@ -34,6 +34,7 @@ from niah.providers import Provider, Service, provider_of
 from niah.providers.wire import json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Answer, Client, retry_after_s
+from niah.runner.connections import Connections
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
 
@@ -70,12 +71,12 @@ def asked(
         return True
 
     async def ask(base_url: str) -> Answer:
-        async with httpx.AsyncClient(timeout=timeout) as http:
+        async with Connections(httpx.AsyncClient) as connections:
             provider = provider_at(base_url, name, api_key="sk-test")
             ticks = itertools.count()
             limits = Limits(cap=4, in_flight_tokens=10**6, longest_prompt=10, clock=lambda: sum(waits), sleep=pause)
             client = Client(
-                http,
+                connections,
                 provider,
                 limits,
                 attempts=attempts,

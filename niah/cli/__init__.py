@@ -15,6 +15,7 @@ from niah.errors import NiahError
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
+    "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
     "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),

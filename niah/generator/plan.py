@@ -48,7 +48,7 @@ def check_order(order: str) -> None:
 
 
 def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int) -> Waves:
-    """The waves of some trials: the cheapest one first and alone, so that a wrong key costs one short request.
+    """The waves of some trials.
 
     ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent together),
     ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
@@ -57,11 +57,11 @@ def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared:
     rest = sorted(trials, key=lambda t: (t.context_length, t.epoch, t.depth_percent))
     if not rest:
         return ()
-    waves: list[tuple[Trial, ...]] = [(rest.pop(0),)]
     if order == "shuffled":
-        return (*waves, tuple(Draw(seed, "order").shuffled(rest)))
+        return (tuple(Draw(seed, "order").shuffled(rest)),)
     if order == "length" or not haystack_shared:
-        return (*waves, tuple(rest))
+        return (tuple(rest),)
+    waves: list[tuple[Trial, ...]] = []
     for epoch in sorted({t.epoch for t in rest}):
         rising = sorted((t for t in rest if t.epoch == epoch), key=_place)
         if together > 1 and len(rising) > 2:

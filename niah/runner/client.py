@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,7 @@ import httpx
 from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError
 from niah.providers.failures import status_in
 from niah.records import Outcome, Response
+from niah.runner.connections import Connections
 from niah.runner.events import reader_of
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
@@ -44,11 +46,11 @@ class Answer:
 
 
 class Client:
-    """One HTTP client for one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
+    """Asks one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        connections: Connections,
         provider: Provider,
         limits: Limits,
         *,
@@ -58,7 +60,7 @@ class Client:
         longest_wait_s: float,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._http = http
+        self._connections = connections
         self._provider = provider
         self._limits = limits
         self._attempts = attempts
@@ -84,9 +86,11 @@ class Client:
     async def fetch(self, request: HttpRequest) -> str | None:
         """The body of a small request beside the sweep, or None where the server does not answer it."""
         try:
-            reply = await self._http.request(
-                request.method, request.url, headers=request.headers, content=b"".join(request.body), timeout=CONNECT_S
-            )
+            with self._connections.one() as http:
+                content = b"".join(request.body)
+                reply = await http.request(
+                    request.method, request.url, headers=request.headers, content=content, timeout=CONNECT_S
+                )
         except httpx.HTTPError:
             return None
         return reply.text if reply.status_code == 200 else None
@@ -98,13 +102,7 @@ class Client:
         try:
             async with (
                 asyncio.timeout(self._patience.answer_s(request.tokens, attempt)),
-                self._http.stream(
-                    "POST",
-                    request.url,
-                    headers={**request.headers, "Content-Length": str(sum(map(len, request.body)))},
-                    content=_pieces(request.body),
-                    timeout=httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=silence_s, pool=None),
-                ) as reply,
+                self._sent(request, silence_s) as reply,
             ):
                 if reply.status_code != 200:
                     failure = self._provider.failure(reply.status_code, await _error_body(reply))
@@ -124,6 +122,19 @@ class Client:
                 message = f"ReadTimeout: silent for {silence_s:.0f} s"
         failure = Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)
         return self._failed(failure, attempt, started, httpx.Headers())
+
+    @asynccontextmanager
+    async def _sent(self, request: HttpRequest, silence_s: float) -> AsyncIterator[httpx.Response]:
+        """The reply to a request, its body unread."""
+        with self._connections.one() as http:
+            async with http.stream(
+                "POST",
+                request.url,
+                headers={**request.headers, "Content-Length": str(sum(map(len, request.body)))},
+                content=_pieces(request.body),
+                timeout=httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=silence_s, pool=None),
+            ) as reply:
+                yield reply
 
     async def _read(self, reply: httpx.Response, started: float, attempt: int) -> Answer:
         parsed = self._provider.reply()
@@ -188,10 +199,16 @@ _MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 async def _pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """The body, a piece at a time: a long one must not keep the other requests waiting."""
+    """The body, a piece at a time: a long one must not keep the other requests waiting, a short one goes at once."""
+    small = b""
     for part in body:
         for start in range(0, len(part), _PIECE):
-            yield part[start : start + _PIECE]
+            small += part[start : start + _PIECE]
+            if len(small) >= _PIECE:
+                yield small
+                small = b""
+    if small:
+        yield small
 
 
 async def _error_body(reply: httpx.Response) -> str:

@@ -14,6 +14,7 @@ from niah.providers import Provider, Service, is_loopback, known_provider, provi
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
 from niah.runner.client import Client
+from niah.runner.connections import Connections
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
 from niah.runner.recipe import Recipe
@@ -82,22 +83,24 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
-    try:
-        http = httpx.AsyncClient(
-            limits=httpx.Limits(
-                max_connections=session.concurrency,
-                max_keepalive_connections=session.concurrency,
-                keepalive_expiry=KEEP_ALIVE_S,
-            ),
+    trust = httpx.create_ssl_context(trust_env=session.proxies)
+
+    def one() -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S),
+            verify=trust,
             transport=session.transport,
             trust_env=session.proxies,
             follow_redirects=False,
         )
+
+    try:
+        await one().aclose()
     except (ImportError, ValueError) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
-    async with http:
+    async with Connections(one) as connections:
         yield Client(
-            http,
+            connections,
             session.provider,
             limits,
             attempts=config.attempts,

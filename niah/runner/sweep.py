@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from niah.errors import NiahError
 from niah.providers import HttpRequest
@@ -23,6 +25,7 @@ from niah.runner.score import counted_tokens, not_sent, result_of
 from niah.runner.session import Session, connected, limits_of
 
 MOST_ERRORS_IN_A_ROW = 50
+_Built = TypeVar("_Built")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Sweep:
         self._journal = Journal(log)
         self._limits = limits_of(recipe, session)
         self._budget = Budget(recipe.config, session.pricing, log.results.values())
+        self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
         self._calibration: Calibration | None = None
         self._on_preflight = on_preflight
         self._on_result = on_result
@@ -81,17 +85,22 @@ class Sweep:
         if self._recipe.config.max_minutes is not None:
             minutes = self._recipe.config.max_minutes
             asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
-        async with connected(self._session, self._recipe, self._limits) as client:
-            try:
-                found = await preflight(client, self._session.provider, self._recipe)
-            except NiahError:
-                if self._limits.stopping:  # interrupted in the middle of it
-                    return
-                raise
-            self._calibration = found.calibration
-            self._on_preflight(found)
-            await self._pass(client)
-            await self._pass(client)
+        with self._builder:
+            async with connected(self._session, self._recipe, self._limits) as client:
+                await self._fly(client)
+
+    async def _fly(self, client: Client) -> None:
+        """The small requests, then the trials."""
+        try:
+            found = await preflight(client, self._session.provider, self._recipe)
+        except NiahError:
+            if self._limits.stopping:  # interrupted in the middle of it
+                return
+            raise
+        self._calibration = found.calibration
+        self._on_preflight(found)
+        await self._pass(client)
+        await self._pass(client)
 
     async def _pass(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""
@@ -135,9 +144,9 @@ class Sweep:
     async def _one(self, client: Client, trial: Trial) -> Result | None:
         """Ask, judge and log one trial; None where a stop came before it was sent."""
         if self._too_long is not None and trial.context_length > self._too_long.trial.context_length:
-            result = not_sent(trial, await asyncio.to_thread(self._recipe.prompt, trial), self._too_long)
+            result = not_sent(trial, await self._built(self._recipe.prompt, trial), self._too_long)
         else:
-            prepared = await asyncio.to_thread(self._prepare, trial)
+            prepared = await self._built(self._prepare, trial)
             answer = await client.ask(prepared.request)
             if answer is None:
                 return None
@@ -168,6 +177,10 @@ class Sweep:
             return
         if self._too_long is None or result.trial.context_length < self._too_long.trial.context_length:
             self._too_long = result
+
+    async def _built(self, build: Callable[[Trial], _Built], trial: Trial) -> _Built:
+        """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._builder, build, trial)
 
     def _prepare(self, trial: Trial) -> _Prepared:
         prompt = self._recipe.prompt(trial)

@@ -1,0 +1,191 @@
+"""What the runner itself costs: sweeps against a loopback server that answers after a fixed latency.
+
+python benchmarks/runner.py [--quick]
+
+The ideal time of a sweep is cells x latency / concurrency. The server is a process of its own; it shares the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from measure import machine
+
+LATENCY_S = 0.2
+CELLS = {225: (15, 15), 1_225: (35, 35)}
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One connection: whole requests in, a fixed latency, one streamed answer each."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"GET"):
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                continue
+            size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            await asyncio.sleep(LATENCY_S)
+            writer.write(_stream(size))
+            await writer.drain()
+
+
+def _stream(size: int) -> bytes:
+    events: list[dict[str, Any]] = [
+        {"id": "c-1", "model": "m", "choices": [{"index": 0, "delta": {"content": "7421830"}}]},
+        {"id": "c-1", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"id": "c-1", "model": "m", "choices": [], "usage": {"prompt_tokens": size // 4, "completion_tokens": 5}},
+    ]
+    body = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-request-id: r-1\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def _serve(pipe: Connection) -> None:
+    async def main() -> None:
+        server = await asyncio.start_server(_answer, "127.0.0.1", 0, limit=4_000_000, backlog=512)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) -> None:
+    """Run one sweep in this process; prints its figures."""
+    from niah.config import read_config
+    from niah.runner.log import open_log
+    from niah.runner.recipe import recipe_of
+    from niah.runner.session import open_session
+    from niah.runner.settings import completed
+    from niah.runner.sweep import Sweep
+
+    across, down = CELLS[cells]
+    longest = int(length)
+    config = read_config(
+        None,
+        {
+            "provider": "openai",
+            "model": "m",
+            "base_url": f"http://127.0.0.1:{port}/v1",
+            "lengths": [longest - 2 * k for k in range(across)],  # all of about one length
+            "depths": [100 * k / (down - 1) for k in range(down)],
+            "order": "length",
+            "concurrency": concurrency,
+        },
+    )
+    recipe = recipe_of(completed(config))
+    recipe.prompt(recipe.trials[0])  # the haystack is read and counted before the clock starts
+    lag = _Lag()
+    with open_log(Path(folder), recipe.header()) as log, open_session(recipe, lambda text: None) as session:
+        sweep = Sweep(recipe, session, log, on_preflight=lambda found: lag.start())
+        cpu, started = time.process_time(), time.perf_counter()
+        asyncio.run(lag.beside(sweep.run))
+        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+        scored = sum(r.score is not None for r in log.results.values())
+    size = (Path(folder) / "run.jsonl").stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    after_preflight = time.perf_counter() - lag.started
+    figures = {
+        "scored": scored, "wall_s": wall, "sweep_s": after_preflight, "cpu_s": cpu, "peak_mb": peak,
+        "log_bytes": size, "lag_ms": 1000 * lag.longest_s,
+    }  # fmt: skip
+    print(json.dumps(figures))
+
+
+class _Lag:
+    """How long the event loop was kept from a timer, at most."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.started = time.perf_counter()
+
+    def start(self) -> None:
+        self.started = time.perf_counter()
+        self.longest_s = 0.0
+
+    async def beside(self, work: Callable[[], Any]) -> None:
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await work()
+        finally:
+            ticking.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.005)
+            self.longest_s = max(self.longest_s, time.perf_counter() - before - 0.005)
+
+
+def _measured(port: int, cells: int, concurrency: int, length: int, folder: Path) -> dict[str, float]:
+    arguments = [str(port), str(cells), str(concurrency), str(length), str(folder)]
+    done = subprocess.run([sys.executable, __file__, "--one", *arguments], capture_output=True, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _row(port: int, cells: int, concurrency: int, length: int, folder: Path) -> None:
+    found = _measured(port, cells, concurrency, length, folder)
+    ideal = cells * LATENCY_S / concurrency
+    print(
+        f"| {cells:,} | {length:,} | {concurrency} | {ideal:.2f} | {found['sweep_s']:.2f} | "
+        f"{100 * ideal / found['sweep_s']:.0f} % | {1000 * found['cpu_s'] / cells:.1f} | {found['peak_mb']:.0f} | "
+        f"{found['lag_ms']:.0f} | {found['log_bytes'] / cells:,.0f} |",
+        flush=True,
+    )
+
+
+def _resume(folder: Path, port: int) -> None:
+    """A run of 1,225 finished cells, asked for again by command line: all of it, without the picture's drawing."""
+    best = {}
+    for name, code in {
+        "read the log": "from niah.runner.log import read_log; from pathlib import Path; import sys; "
+        "read_log(Path(sys.argv[1]))",
+    }.items():
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+            times.append(time.perf_counter() - started)
+        best[name] = min(times)
+    print(f"\nreading 1,225 finished cells, process start included: {best['read the log']:.2f} s")
+
+
+def main() -> None:
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server.start()
+    port = here.recv()
+    quick = "--quick" in sys.argv
+    print(f"latency {LATENCY_S * 1000:.0f} ms, on {machine()}\n")
+    print(
+        "| cells | tokens | in flight | ideal s | took s | of ideal | CPU ms a trial | peak MB | loop held ms | log B |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as temporary:
+        for cells in (225,) if quick else (225, 1_225):
+            for concurrency in (64,) if quick else (1, 16, 64, 256):
+                _row(port, cells, concurrency, 32_000, Path(temporary) / f"{cells}-{concurrency}")
+        _row(port, 225, 64, 128_000, Path(temporary) / "long")
+        if not quick:
+            _resume(Path(temporary) / "1225-64", port)
+    server.terminate()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        _sweep(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], sys.argv[6])
+    else:
+        main()

@@ -1,0 +1,91 @@
+"""niah probe: what a server is like, in a few small requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from niah.cli.options import config_from, config_options
+from niah.errors import ConfigError
+from niah.generator.lengths import length_of
+from niah.runner.client import Answer
+from niah.runner.preflight import Preflight
+from niah.runner.probe import Probe, Step, Window
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import connected, limits_of, open_session
+from niah.runner.settings import completed
+
+DEFAULT_MOST = "128k"
+
+
+@click.command()
+@config_options
+@click.option("--window", is_flag=True, help="Find the true window by longer and longer prompts. Costs their tokens.")
+@click.option("--up-to", default=DEFAULT_MOST, show_default=True, metavar="LENGTH", help="Longest prompt of --window.")
+def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
+    """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count, does it cache.
+
+    With --window, find by bisection how long a prompt may really be.
+    """
+    recipe = recipe_of(completed(config_from(config, flags)))
+    if recipe.config.provider == "simulated":
+        raise ConfigError("provider 'simulated' has no server to probe; name another --provider")
+    most = length_of(up_to, least=max(recipe.config.lengths) if window else 64)
+    asyncio.run(_probe(recipe, most if window else None))
+
+
+async def _probe(recipe: Recipe, most: int | None) -> None:
+    with open_session(recipe, lambda text: click.echo(text, err=True)) as session:
+        async with connected(session, recipe, limits_of(recipe, session)) as client:
+            asking = Probe(client, session.provider, recipe)
+            found, again = await asking.look()
+            for name, value in _rows(recipe, found, again).items():
+                click.echo(f"{name:<12} {value}")
+            if most is not None:
+                click.echo(f"{'true window':<12} {_window(await asking.window(most, _show))}")
+
+
+def _rows(recipe: Recipe, found: Preflight, again: Answer | None) -> dict[str, str]:
+    first = found.answers[-1]
+    usage = first.response.usage if first.response else None
+    named = f", as {found.model}" if found.model and found.model != recipe.config.model else ""
+    reported = [k for k in ("input", "cached", "output") if usage and getattr(usage, f"{k}_tokens") is not None]
+    rows = {
+        "model": f"{recipe.config.model} answers{named}",
+        "first token": "not streamed" if first.first_token_s is None else f"after {first.first_token_s:.2f} s",
+        "tells tokens": ", ".join(reported) or "none",
+        "tokens": "unknown: the server does not count",
+        "cache": _cache(again),
+        "told window": "none" if found.window is None else f"{found.window:,} of the server's tokens",
+    }
+    if found.calibration is not None:
+        known = found.calibration
+        ratios = sorted({f"{known.narrow:.2f}", f"{known.wide:.2f}"})
+        rows["tokens"] = (
+            f"{' to '.join(ratios)} of the server's for one of {recipe.tokenizer.name}, "
+            f"{known.overhead:.0f} more around every prompt"
+        )
+    return rows
+
+
+def _cache(again: Answer | None) -> str:
+    usage = again.response.usage if again and again.response else None
+    if usage is None or usage.cached_tokens is None:
+        return "the server does not say"
+    return f"{usage.cached_tokens:,} of {usage.input_tokens or 0:,} tokens of a repeated prompt were read from it"
+
+
+def _show(step: Step) -> None:
+    counted = "" if step.server_tokens is None else f", {step.server_tokens:,} of the server's"
+    click.echo(f"  {step.context_length:>10,} tokens{counted}: {step.why}")
+
+
+def _window(found: Window) -> str:
+    if found.fits is None:
+        return "none: not even the shortest prompt was accepted whole"
+    counted = "" if found.fits.server_tokens is None else f" ({found.fits.server_tokens:,} of the server's)"
+    if found.too_long is None:
+        return f"at least {found.fits.context_length:,} tokens{counted}; try longer ones with --up-to"
+    return f"{found.fits.context_length:,} tokens fit{counted}, {found.too_long.context_length:,} do not"
