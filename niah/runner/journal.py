@@ -7,13 +7,15 @@ import asyncio
 from niah.records import Result
 from niah.runner.log import RunLog
 
+_Landed = tuple[Result, asyncio.Future[None]]
+
 
 class Journal:
     """Feeds one run log from one event loop."""
 
     def __init__(self, log: RunLog) -> None:
         self._log = log
-        self._landed: list[tuple[Result, asyncio.Future[None]]] = []
+        self._landed: list[_Landed] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, result: Result) -> None:
@@ -32,17 +34,20 @@ class Journal:
     async def _write(self) -> None:
         while self._landed:
             batch, self._landed = self._landed, []
-            error: Exception | None = None
-            try:
-                await asyncio.to_thread(self._log.write, *(result for result, _ in batch))
-            except Exception as raised:  # noqa: BLE001  # handed to those who wait for it
-                error = raised
-            for result, written in batch:
-                if error is None:
-                    self._log.results[result.trial.id] = result  # here: the live view reads it in this thread
-                if written.cancelled():
-                    continue
-                if error is None:
-                    written.set_result(None)
-                else:
-                    written.set_exception(error)
+            if not await self._written(batch) and len(batch) > 1:
+                for one in batch:  # on a disk that is nearly full, some may fit
+                    await self._written([one])
+
+    async def _written(self, batch: list[_Landed]) -> bool:
+        """Write some results and tell those who wait; of a batch that fails nobody is told yet."""
+        try:
+            await asyncio.to_thread(self._log.write, *(result for result, _ in batch))
+        except Exception as error:  # noqa: BLE001  # handed to the one who waits for it
+            if len(batch) == 1 and not batch[0][1].cancelled():
+                batch[0][1].set_exception(error)
+            return False
+        for result, written in batch:
+            self._log.results[result.trial.id] = result  # here: the live view reads it in this thread
+            if not written.cancelled():
+                written.set_result(None)
+        return True

@@ -1,0 +1,171 @@
+"""What may be sent: more while the server keeps up, half when it is overloaded, one pause for all, rates, patience."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from niah.runner.limits import Limits
+from niah.runner.patience import LEAST_S, Patience
+
+
+class Time:
+    """A clock that sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> bool:
+        self.slept.append(seconds)
+        self.now += seconds
+        return True
+
+    def limits(self, cap: int = 8, **settings: Any) -> Limits:
+        given_ = {"in_flight_tokens": 1_000, "longest_prompt": 100, **settings}
+        return Limits(cap=cap, clock=lambda: self.now, sleep=self.sleep, **given_)
+
+
+def test_overload_halves_and_answers_add_one_a_round() -> None:
+    time = Time()
+    limits = time.limits(cap=16)
+    limits.throttled(sent_at=time.now, wait_s=0)
+    assert limits.allowed == 8
+    for _ in range(9):
+        limits.answered()
+    assert limits.allowed == 9
+    time.now += 1
+    for _ in range(20):
+        limits.throttled(sent_at=time.now, wait_s=0)
+        time.now += 1
+    assert limits.allowed == 1
+    for _ in range(1_000):
+        limits.answered()
+    assert limits.allowed == 16
+
+
+def test_requests_of_one_round_halve_once() -> None:
+    time = Time()
+    limits = time.limits(cap=64)
+    sent_at = time.now
+    time.now += 5
+    for _ in range(64):
+        limits.throttled(sent_at=sent_at, wait_s=1)
+    assert limits.allowed == 32
+
+
+def test_a_pause_holds_for_everyone() -> None:
+    time = Time()
+
+    async def enter_two() -> None:
+        limits = time.limits()
+        limits.throttled(sent_at=time.now, wait_s=7)
+        assert await limits.enter(1)
+        assert await limits.enter(1)
+
+    asyncio.run(enter_two())
+    assert time.slept == [7]
+
+
+@given(st.lists(st.integers(1, 2_500), min_size=1, max_size=30), st.integers(1, 6))
+def test_tokens_in_flight_stay_below_the_cap_and_everyone_has_a_turn(sizes: list[int], workers: int) -> None:
+    held: list[int] = []
+    done: list[int] = []
+
+    async def main() -> None:
+        limits = Time().limits(in_flight_tokens=1_000)
+        queue = iter(sizes)
+
+        async def worker() -> None:
+            for size in queue:
+                assert await limits.hold(size)
+                held.append(size)
+                assert len(held) == 1 or sum(held) <= 1_000
+                await asyncio.sleep(0)
+                held.remove(size)
+                limits.release(size)
+                done.append(size)
+
+        await asyncio.wait_for(asyncio.gather(*(worker() for _ in range(workers))), 10)
+
+    asyncio.run(main())
+    assert sorted(done) == sorted(sizes)
+
+
+def test_no_more_requests_are_in_flight_than_allowed() -> None:
+    most = 0
+
+    async def main() -> None:
+        nonlocal most
+        time = Time()
+        limits = time.limits(cap=10)
+        limits.throttled(sent_at=time.now, wait_s=0)
+        busy = 0
+
+        async def one() -> None:
+            nonlocal busy, most
+            assert await limits.enter(1)
+            busy += 1
+            most = max(most, busy)
+            await asyncio.sleep(0)
+            busy -= 1
+            limits.leave()
+
+        await asyncio.gather(*(one() for _ in range(40)))
+
+    asyncio.run(main())
+    assert most == 5
+
+
+@pytest.mark.parametrize("waiting", ["slot", "tokens", "rate"])
+def test_a_stop_wakes_everyone_who_waits(waiting: str) -> None:
+    async def main() -> None:
+        limits = Time().limits(cap=1, in_flight_tokens=10, requests_per_minute=0.1, longest_prompt=10)
+        waits: Callable[[int], Awaitable[bool]] = limits.hold if waiting == "tokens" else limits.enter
+        assert await waits(10)
+        if waiting == "rate":
+            limits.leave()
+        second = asyncio.ensure_future(waits(10))
+        await asyncio.sleep(0.01)
+        assert not second.done()
+        limits.stop()
+        assert await second is False
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("settings", "tokens", "at_least_s"),
+    [
+        ({"requests_per_minute": 6_000}, 1, 0.05),  # 100 a second
+        ({"tokens_per_minute": 60_000, "longest_prompt": 10}, 10, 0.04),
+    ],
+)
+def test_rates_are_kept(settings: dict[str, float], tokens: int, at_least_s: float) -> None:
+    async def main() -> float:
+        limits = Time().limits(cap=1_000, **settings)
+        loop = asyncio.get_running_loop()
+        burst = 600  # what a bucket holds from the start: six seconds' worth
+        started = loop.time()
+        for _ in range(burst + 5):
+            assert await limits.enter(tokens)
+        return loop.time() - started
+
+    assert asyncio.run(main()) >= at_least_s - 0.011
+
+
+@given(st.integers(100, 10_000_000), st.floats(0.01, 3_000))
+def test_patience_grows_with_length_and_learns(tokens: int, first_s: float) -> None:
+    patience = Patience(None)
+    assert patience.silence_s(tokens, 1) < patience.silence_s(2 * tokens, 1)
+    assert patience.silence_s(tokens, 2) == 2 * patience.silence_s(tokens, 1)
+    patience.learn(tokens, first_s)
+    assert patience.silence_s(tokens, 1) == max(LEAST_S, 6 * first_s)
+    assert patience.silence_s(2 * tokens, 1) >= patience.silence_s(tokens, 1)  # attention grows with the square
+    assert patience.silence_s(2 * tokens, 1) == max(LEAST_S, 24 * first_s)
+    assert Patience(5).silence_s(tokens, 3) == 5

@@ -1,0 +1,406 @@
+"""A sweep to trust with a night: every protocol, a fifth of faults, kills, a full disk, budgets, overflow, secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Niah
+from protocols import PROVIDER_PATHS
+from server import (
+    Handler,
+    Say,
+    Server,
+    answers_with,
+    cuts_the_stream,
+    drops_the_front,
+    ends_without_a_stop,
+    fails,
+    fails_inside_the_stream,
+    resets,
+    resets_after_the_first_byte,
+    sends_a_web_page,
+    serving,
+    stalls,
+    throttles_until_a_date,
+    trickles,
+)
+
+from niah.tasks import task_of
+
+SOLVE = task_of("single").solve
+READS = answers_with(SOLVE)
+SMALL = ("--lengths", "500,1k,2k", "--depths", "0,50,100", "--model", "m", "--name", "r")
+loopback = partial(serving, preflight=READS)
+
+
+def sweep_at(server: Server, provider: str = "openai") -> tuple[str, ...]:
+    return ("run", "--provider", provider, "--base-url", server.root + PROVIDER_PATHS[provider])
+
+
+def logged(folder: Path = Path("results/r")) -> list[dict[str, Any]]:
+    lines = (folder / "run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("provider", PROVIDER_PATHS)
+def test_a_sweep_over_every_protocol_is_green_timed_and_counted(niah: Niah, provider: str) -> None:
+    with loopback(otherwise=READS) as server:
+        ended = niah(*sweep_at(server, provider), *SMALL)
+    assert ended.exit_code == 0, ended.err
+    results = logged()
+    assert [r["score"] for r in results] == [1.0] * 9
+    for result in results:
+        usage, sent = result["response"]["usage"], result["prompt_tokens"]
+        assert usage["output_tokens"] == 7
+        assert 0.9 < usage["input_tokens"] / result["expected_input_tokens"] < 1.1
+        assert usage["input_tokens"] != sent
+        assert provider == "ollama" or usage["cached_tokens"] == usage["input_tokens"] // 2
+        assert 0 < result["first_token_s"] <= result["total_s"]
+        assert result["request_id"] == "req-1"
+        assert result["response"]["model"] == "m"
+        assert len(json.dumps(result)) < 2_000
+
+
+@pytest.mark.parametrize("provider", PROVIDER_PATHS)
+def test_a_front_that_is_dropped_in_silence_is_never_red(niah: Niah, provider: str) -> None:
+    cut = drops_the_front(SOLVE, 4_000)
+    with serving(otherwise=cut, preflight=cut) as server:
+        ended = niah(*sweep_at(server, provider), "--lengths", "500,4k", *SMALL[2:])
+    assert ended.exit_code == 0
+    assert {(r["trial"]["context_length"], r["outcome"], r["score"]) for r in logged()} == {
+        (500, "scored", 1.0),
+        (4_000, "mismatch", None),
+    }
+    assert "THE SERVER DROPPED A PART OF 3 OF 6 PROMPTS, from 4k on" in ended.err
+
+
+@pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "mixed", "synthetic:zh-Hant"])
+def test_a_server_that_reads_everything_is_no_mismatch_in_any_language(niah: Niah, haystack: str) -> None:
+    grid = ("--lengths", "500,1k,2k,8k,32k", "--depths", "0,30,100", "--model", "m", "--name", "r")
+    with loopback(otherwise=READS) as server:
+        assert niah(*sweep_at(server), *grid, "--haystack", haystack).exit_code == 0
+    assert {r["outcome"] for r in logged()} == {"scored"}
+
+
+FAULTS: dict[str, Say] = {
+    "429, seconds": fails(429, {"error": {"message": "slow down"}}, Retry_After="0"),
+    "429, milliseconds": fails(429, {}, retry_after_ms="1"),
+    "429, date": throttles_until_a_date,
+    "500": fails(500, b"oops", Retry_After="0"),
+    "503": fails(503, {"error": "overloaded"}, Retry_After="0"),
+    "529": fails(529, {"type": "error", "error": {"type": "overloaded_error", "message": "x"}}, Retry_After="0"),
+    "reset before the first byte": resets,
+    "reset after the first byte": resets_after_the_first_byte,
+    "stall": stalls(0.6),
+    "cut": cuts_the_stream,
+    "end without a stop": ends_without_a_stop,
+    "error event": fails_inside_the_stream,
+    "trickle": trickles(0.05, 10),
+    "web page": sends_a_web_page,
+}
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_soak_a_fifth_of_faults_loses_nothing_and_repeats_nothing(
+    niah: Niah, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.01)
+    chance = random.Random(7)  # noqa: S311  # faults, no secrets
+    injected: Counter[str] = Counter()
+    answered: Counter[str] = Counter()
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        with handler.server.lock:
+            fault = chance.choice(sorted(FAULTS)) if chance.random() < 0.2 else None
+            injected[fault or "none"] += 1
+        if fault:
+            FAULTS[fault](handler, body)
+            return
+        READS(handler, body)
+        with handler.server.lock:
+            answered[handler.protocol.prompt(body)] += 1
+
+    grid = ("--lengths", "500:1900:100", "--depths", "0:98:7", "--model", "m", "--name", "r")
+    with loopback(otherwise=act) as server:
+        ended = niah(*sweep_at(server, provider), *grid, "--concurrency", "32", "--timeout-s", "10")
+        sent = len(server.requests)
+    assert ended.exit_code == 0, ended.err
+    results = logged()
+    assert len(results) == len({r["trial"]["id"] for r in results}) == 225
+    assert {(r["outcome"], r["score"]) for r in results} == {("scored", 1.0)}
+    assert sum(r["attempts"] for r in results) == sent == sum(injected.values()) < 225 * 2
+    assert len(answered) == 225
+    assert injected["none"] == sum(answered.values()) == 225  # nothing that was answered was asked again
+    assert len(injected) == len(FAULTS) + 1
+
+
+def niah_process(*arguments: str, cwd: Path, **settings: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "niah", *arguments],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        **settings,
+    )
+
+
+KILLS = int(os.environ.get("NIAH_KILLS", "6"))
+
+
+def test_kills_at_random_instants_lose_nothing_and_repeat_nothing_that_was_logged(niah: Niah, tmp_path: Path) -> None:
+    chance = random.Random(3)  # noqa: S311  # instants, no secrets
+    grid = ("--lengths", "500,600,700", "--depths", f"0:100:{1_200 / KILLS / 18:g}", "--model", "m", "--name", "r")
+    log = tmp_path / "results/r/run.jsonl"
+    after_logging = []
+
+    def slowly(handler: Handler, body: dict[str, Any]) -> None:
+        time.sleep(0.05)
+        READS(handler, body)
+
+    with loopback(otherwise=slowly) as server:
+        command = (*sweep_at(server), *grid, "--concurrency", "3")
+        for _ in range(KILLS):
+            process = niah_process(*command, cwd=tmp_path)
+            deadline = time.monotonic() + chance.uniform(0.3, 1.6)
+            while time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            time.sleep(0.1)  # what was in flight reaches the server
+            whole = log.read_bytes().rpartition(b"\n")[0].split(b"\n")[1:] if log.exists() else []
+            after_logging.append(([json.loads(line) for line in whole], len(server.requests)))
+        assert niah(*command).exit_code == 0
+        prompts = [json.dumps(body) for body in server.requests]
+    results = logged()
+    for lines, _ in after_logging:  # every line that was there is there still
+        assert results[: len(lines)] == lines
+    assert len(results) == len({r["trial"]["id"] for r in results})
+    asked = Counter(prompts)
+    # a trial is asked again only where a kill came between the request and its line: at most those in flight
+    assert sum(n - 1 for n in asked.values()) <= 3 * KILLS
+    for lines, sent in after_logging:
+        digests = {r["prompt_digest"] for r in lines}
+        again = [p for p in prompts[sent:] if _digest(p) in digests]
+        assert not again
+    assert any(lines for lines, _ in after_logging)
+
+
+def _digest(request: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.loads(request)["messages"][0]["content"].encode()).hexdigest()
+
+
+def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, tmp_path: Path) -> None:
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+
+    def wordy(handler: Handler, body: dict[str, Any]) -> None:
+        text = SOLVE(handler.protocol.prompt(body)) + " " * 400_000
+        handler.send_stream(handler.protocol.events(text, "stop", None, "m"))
+
+    with loopback(otherwise=wordy) as server:
+        command = (*sweep_at(server), *SMALL)
+        process = niah_process(*command, cwd=tmp_path, preexec_fn=little_room)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert b"cannot be written (File too large); what is in it is kept" in err
+        assert b"Traceback" not in err
+        raw = (tmp_path / "results/r/run.jsonl").read_bytes()
+        assert raw.endswith(b"\n")
+        kept = len(logged(tmp_path / "results/r"))
+        assert kept == 3
+        sent = len(server.requests)
+        assert niah(*command).exit_code == 0
+        assert len(server.requests) - sent == 9 - kept
+
+
+def test_a_results_folder_that_cannot_be_written_costs_no_request(niah: Niah) -> None:
+    with loopback(otherwise=READS) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--results", "/proc/read-only")
+    assert (ended.exit_code, ended.err.count("\n"), server.requests, server.preflights) == (2, 1, [], [])
+    assert "choose another --results or --name" in ended.err
+
+
+def test_clocks_that_jump_change_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = iter(range(0, 10**9, 10**5))
+    monkeypatch.setattr(time, "time", lambda: 1e9 - next(jumps))
+    throttled = fails(429, {}, Retry_After="Thu, 01 Jan 2026 12:00:00 GMT", Date="Thu, 01 Jan 2026 12:00:00 GMT")
+    with loopback(throttled, otherwise=READS) as server:
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
+    assert all(r["total_s"] < 60 for r in logged())
+
+
+def test_once_a_length_is_refused_longer_ones_are_not_sent(niah: Niah) -> None:
+    long = fails(
+        400, {"error": {"message": "maximum context length is 1500 tokens", "code": "context_length_exceeded"}}
+    )
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        (long if len(handler.protocol.prompt(body)) > 6_000 else READS)(handler, body)
+
+    grid = ("--lengths", "500,1k,2k,4k,8k", "--depths", "0,50,100", "--model", "m", "--name", "r", "--order", "length")
+    with loopback(otherwise=act) as server:
+        ended = niah(*sweep_at(server), *grid, "--concurrency", "1")
+        assert ended.exit_code == 0
+        assert len(server.requests) == 9
+        assert niah(*sweep_at(server), *grid).exit_code == 0
+        assert len(server.requests) == 9
+    over = [r for r in logged() if r["outcome"] == "overflow"]
+    assert {r["attempts"] for r in over if r["trial"]["context_length"] > 2_000} == {0}
+    assert len(over) == 9
+    assert "not sent: 2,000 tokens were already too long" in over[-1]["error"]
+    assert niah("show", "r", over[-1]["trial"]["id"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason", "most"),
+    [
+        (("--max-tokens", "4k"), "max_tokens 4,000 is reached", 4_000),
+        (("--max-cost", "0.5", "--price", "input=100,output=100,cached=0"), "max_cost $0.50 is reached", None),
+        (("--max-minutes", "0.000001"), "max_minutes 1e-06 are over", 0),
+    ],
+)
+def test_a_budget_stops_cleanly_and_exits_3(niah: Niah, budget: tuple[str, ...], reason: str, most: int | None) -> None:
+    with loopback(otherwise=READS) as server:
+        ended = niah(*sweep_at(server), *SMALL, *budget)
+        assert ended.exit_code == 3
+        assert f"stopped early ({reason}" in ended.err
+        kept = logged()
+        assert len(kept) == len(server.requests) < 9
+        usages = [r["response"]["usage"] for r in kept]
+        if most is not None:
+            assert sum(u["input_tokens"] + u["output_tokens"] for u in usages) <= most
+        else:
+            paid = sum(u["input_tokens"] - u["cached_tokens"] + u["output_tokens"] for u in usages) * 100 / 1e6
+            assert 0.2 < paid <= 0.5
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
+        assert len(server.requests) == 9
+
+
+def test_a_budget_in_dollars_needs_a_price(niah: Niah) -> None:
+    with loopback(otherwise=READS) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--max-cost", "5")
+    assert (ended.exit_code, server.preflights) == (2, [])
+    assert "give --price input=DOLLARS,output=DOLLARS" in ended.err
+
+
+def test_an_outage_of_every_trial_stops_the_run(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("niah.runner.sweep.MOST_ERRORS_IN_A_ROW", 4)
+    with loopback(otherwise=fails(500, {})) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--attempts", "1", "--concurrency", "1")
+    assert (ended.exit_code, len(server.requests)) == (3, 4)
+    assert "stopped early (4 trials in a row failed: 500: {})" in ended.err
+
+
+def test_a_wait_of_hours_or_an_empty_account_stops_the_run_at_once(niah: Niah) -> None:
+    no_money = fails(429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}})
+    for stop in (fails(429, {}, Retry_After="36000"), no_money):
+        with loopback(READS, otherwise=stop) as server:
+            ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
+        assert (ended.exit_code, len(server.requests)) == (3, 2)
+        assert "the server refuses requests" in ended.err
+        Path("results/r/run.jsonl").unlink()
+
+
+def test_aliases_and_changing_models_are_reported(niah: Niah) -> None:
+    with loopback(otherwise=answers_with(SOLVE, model="m-2026-11-01")) as server:
+        assert "m answered as m-2026-11-01" in niah(*sweep_at(server), *SMALL).err
+    Path("results/r/run.jsonl").unlink()
+    with loopback(answers_with(SOLVE, model="m-quantised"), otherwise=READS) as server:
+        assert "under several names during this run: m, m-quantised" in niah(*sweep_at(server), *SMALL).err
+
+
+CANARY = "sk-canary-0f9e8d7c6b5a"
+
+
+@pytest.mark.parametrize("source", ["environment", "file"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_a_key_is_sent_and_written_nowhere(
+    niah: Niah, tmp_path: Path, provider: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path.parent / f"{tmp_path.name}-secrets"
+    secrets.mkdir()
+    (secrets / "key").write_text(CANARY + "\n")
+    monkeypatch.setenv("SOME_KEY", CANARY)
+    key = ("--api-key-env", "SOME_KEY") if source == "environment" else ("--api-key-file", str(secrets / "key"))
+    telltale = fails(400, {"error": {"message": f"bad request with key {CANARY}"}})
+    with loopback(READS, telltale, fails(302, b"", Location="http://127.0.0.1:9/"), otherwise=READS) as server:
+        command = (*sweep_at(server, provider), *SMALL, *key)
+        said = [niah(*command), niah("probe", *command[1:-4], *key), niah("show", "r"), niah("plan", *command[1:])]
+        process = niah_process(*command[:-4], "--name", "other", *key, cwd=tmp_path)
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        said_by_process = process.communicate()[1]
+    assert any(CANARY in value for headers in server.headers for value in headers.values())
+    written = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert len(written) > 5
+    assert not [p for p, content in written.items() if CANARY.encode() in content]
+    assert CANARY.encode() not in arguments + said_by_process
+    assert not [ended for ended in said if CANARY in ended.out + ended.err]
+    assert any("bad request with key [key]" in ended.err for ended in said)
+
+
+def test_a_key_file_that_is_missing_empty_or_no_key_is_one_line(niah: Niah) -> None:
+    Path("empty").write_text("\n")
+    Path("odd").write_text("two words")
+    for name, message in (("none", "cannot be read"), ("empty", "is empty"), ("odd", "no key has")):
+        ended = niah("run", "--provider", "openai", "--model", "m", "--api-key-file", name)
+        assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+        assert message in ended.err
+
+
+@pytest.mark.parametrize("provider", PROVIDER_PATHS)
+def test_probe_tells_counts_cache_and_window(niah: Niah, provider: str) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        long = len(handler.protocol.prompt(body)) > 20_000
+        refuses = fails(400, {"error": {"message": "prompt is too long: 5000 tokens > 4000 maximum"}})
+        (refuses if long else READS)(handler, body)
+
+    with serving(otherwise=act, preflight=act) as server:
+        server.facts = {
+            "/v1/models": {"data": [{"id": "m", "max_model_len": 5_005}]},
+            "/v1/models/m": {"id": "m", "max_input_tokens": 5_005},
+            "/v1beta/models/m": {"inputTokenLimit": 5_005},
+            "/api/show": {"model_info": {"llama.context_length": 5_005}},
+        }
+        at = ("--base-url", server.root + PROVIDER_PATHS[provider], "--model", "m", "--lengths", "500")
+        ended = niah("probe", "--provider", provider, *at, "--window")
+    assert ended.exit_code == 0, ended.err
+    assert "told window  none" in ended.out if provider == "openai-responses" else "told window  5,005" in ended.out
+    assert "of the server's for one of o200k_base" in ended.out
+    last = ended.out.splitlines()[-1]
+    fits, too_long = (int(word.replace(",", "")) for word in last.split() if word.replace(",", "").isdigit())
+    assert too_long - fits <= 0.011 * too_long
+    assert fits < too_long
+
+
+def test_probe_finds_a_window_that_cuts_in_silence(niah: Niah) -> None:
+    cut = drops_the_front(SOLVE, 20_000)
+    with serving(otherwise=cut, preflight=cut) as server:
+        at = ("--base-url", server.base_url, "--model", "m", "--lengths", "500")
+        ended = niah("probe", "--provider", "openai", *at, "--window", "--up-to", "16k")
+    assert "cut in silence" in ended.out
+    assert "tokens fit" in ended.out
+
+
+def test_probe_of_a_server_that_refuses_or_is_not_there_is_one_line(niah: Niah) -> None:
+    wrong = fails(400, {"error": {"message": "Unsupported parameter: 'seed'"}})
+    with serving(otherwise=wrong) as server:
+        at = ("--base-url", server.base_url, "--model", "m", "--attempts", "1")
+        ended = niah("probe", "--provider", "openai", *at, "--extra", "seed=1")
+        assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+        assert "Unsupported parameter: 'seed'" in ended.err
+    assert niah("probe", "--provider", "openai", *at).exit_code == 3
+    assert niah("probe", "--provider", "simulated", "--model", "perfect").exit_code == 2
