@@ -70,6 +70,10 @@ class RunConfig(BaseModel):
     )
     reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = Field(None, description="Request field of the reply budget; default: the provider's.")
+    cache: Literal["auto", "marks"] = Field(
+        "auto",
+        description="auto leaves caching to the server; marks splits prompts and marks what a cache should keep.",
+    )
     order: str = Field("cache", description="Order of requests: cache, length or shuffled.")
     price: dict[str, float] | None = Field(
         None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."

@@ -92,6 +92,8 @@ class Prompt:
     placements: tuple[Placement, ...]
     planting: Planting
     digest: str  # SHA-256 of utf8, hex
+    shared_bytes: int = 0  # before the first needle: what other prompts of the epoch begin with, too
+    splits: tuple[int, ...] = ()  # bytes before each anchor, where a provider that marks its cache splits the prompt
 
     @property
     def text(self) -> str:

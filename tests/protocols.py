@@ -31,6 +31,11 @@ class Protocol:
     content_type: str = "text/event-stream"
 
 
+def _text(content: str | list[dict[str, Any]]) -> str:
+    """A message's content, in one piece or in blocks."""
+    return content if isinstance(content, str) else "".join(str(block["text"]) for block in content)
+
+
 def _half(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
@@ -141,17 +146,17 @@ def _ollama(text: str, stop: str, counts: Counts | None, model: str) -> list[Eve
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "/chat/completions": Protocol(
-        prompt=lambda body: str(body["messages"][0]["content"]),
+        prompt=lambda body: _text(body["messages"][0]["content"]),
         events=_chat,
         error=lambda message: (None, {"error": {"message": message, "code": 500}}),
     ),
     "/messages": Protocol(
-        prompt=lambda body: str(body["messages"][0]["content"]),
+        prompt=lambda body: _text(body["messages"][0]["content"]),
         events=_messages,
         error=lambda m: ("error", {"type": "error", "error": {"type": "overloaded_error", "message": m}}),
     ),
     "/responses": Protocol(
-        prompt=lambda body: str(body["input"][0]["content"][0]["text"]),
+        prompt=lambda body: _text(body["input"][0]["content"]),
         events=_responses,
         error=lambda m: ("error", {"type": "error", "code": "server_error", "message": m}),
     ),
@@ -161,7 +166,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         error=lambda m: (None, {"error": {"code": 503, "message": m, "status": "UNAVAILABLE"}}),
     ),
     "/api/chat": Protocol(
-        prompt=lambda body: str(body["messages"][0]["content"]),
+        prompt=lambda body: _text(body["messages"][0]["content"]),
         events=_ollama,
         error=lambda m: (None, {"error": m}),
         content_type="application/x-ndjson",

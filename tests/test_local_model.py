@@ -42,6 +42,26 @@ def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
     assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})
 
 
+@needs_model
+def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(niah: Niah) -> None:
+    grid = ("--lengths", "500", "--depths", "0,50,100", "--concurrency", "1")
+    fields = {"llama.cpp": ("stop", "temperature"), "anthropic": ("stop_sequences", "temperature")}
+    with local_server("gemma3-270m", 1_000, lambda text: None) as base_url:
+        for provider, (stop, temperature) in fields.items():
+            greedy = ("--extra", f'{stop}=["\\n"]', "--extra", f"{temperature}=0")
+            at = ("--provider", provider, "--model", "gemma3-270m", "--base-url", base_url)
+            ended = niah("run", *at, *greedy, *grid, "--name", provider)
+            assert ended.exit_code == 0, ended.err
+            lines = Path(f"results/{provider}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+            results = [json.loads(line) for line in lines]
+            assert [r["score"] for r in results] == [1.0] * 3
+            assert sum(r["response"]["usage"]["cached_tokens"] for r in results) > 200
+            assert all(r["response"]["usage"]["input_tokens"] > 400 for r in results)
+        probed = niah("probe", *at[:1], "llama.cpp", *at[2:], "--lengths", "500")
+        assert "told window" in probed.out
+        assert "tokens of a repeated prompt were read from it" in probed.out
+
+
 def test_weights_that_are_not_installed_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
     real = importlib.util.find_spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -17,12 +18,13 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from protocols import PROVIDER_PATHS
+from protocols import PROVIDER_PATHS, Counts
 from server import (
     Handler,
     Say,
     Server,
     answers_with,
+    counted,
     cuts_the_stream,
     drops_the_front,
     ends_without_a_stop,
@@ -161,9 +163,9 @@ KILLS = int(os.environ.get("NIAH_KILLS", "6"))
 
 def test_kills_at_random_instants_lose_nothing_and_repeat_nothing_that_was_logged(niah: Niah, tmp_path: Path) -> None:
     chance = random.Random(3)  # noqa: S311  # instants, no secrets
-    grid = ("--lengths", "500,600,700", "--depths", f"0:100:{1_200 / KILLS / 18:g}", "--model", "m", "--name", "r")
+    grid = ("--lengths", "500,600,700", "--depths", f"0:100:{100 / 8 / KILLS:g}", "--model", "m", "--name", "r")
     log = tmp_path / "results/r/run.jsonl"
-    after_logging = []
+    killed = []  # after each kill: the log's lines, and the requests that had been sent
 
     def slowly(handler: Handler, body: dict[str, Any]) -> None:
         time.sleep(0.05)
@@ -172,35 +174,29 @@ def test_kills_at_random_instants_lose_nothing_and_repeat_nothing_that_was_logge
     with loopback(otherwise=slowly) as server:
         command = (*sweep_at(server), *grid, "--concurrency", "3")
         for _ in range(KILLS):
-            process = niah_process(*command, cwd=tmp_path)
-            deadline = time.monotonic() + chance.uniform(0.3, 1.6)
-            while time.monotonic() < deadline and process.poll() is None:
-                time.sleep(0.005)
+            process, before = niah_process(*command, cwd=tmp_path), len(server.preflights)
+            while len(server.preflights) == before and process.poll() is None:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0, 0.8))
             process.send_signal(signal.SIGKILL)
             process.communicate()
             time.sleep(0.1)  # what was in flight reaches the server
-            whole = log.read_bytes().rpartition(b"\n")[0].split(b"\n")[1:] if log.exists() else []
-            after_logging.append(([json.loads(line) for line in whole], len(server.requests)))
+            whole = log.read_bytes().rpartition(b"\n")[0].split(b"\n")[1:]
+            killed.append(([json.loads(line) for line in whole], len(server.requests)))
         assert niah(*command).exit_code == 0
-        prompts = [json.dumps(body) for body in server.requests]
+        prompts = [_digest(body) for body in server.requests]
     results = logged()
-    for lines, _ in after_logging:  # every line that was there is there still
-        assert results[: len(lines)] == lines
-    assert len(results) == len({r["trial"]["id"] for r in results})
-    asked = Counter(prompts)
-    # a trial is asked again only where a kill came between the request and its line: at most those in flight
-    assert sum(n - 1 for n in asked.values()) <= 3 * KILLS
-    for lines, sent in after_logging:
-        digests = {r["prompt_digest"] for r in lines}
-        again = [p for p in prompts[sent:] if _digest(p) in digests]
-        assert not again
-    assert any(lines for lines, _ in after_logging)
+    for lines, sent in killed:
+        assert results[: len(lines)] == lines  # every line that was there is there still
+        assert not {r["prompt_digest"] for r in lines} & set(prompts[sent:])  # and is not asked again
+    assert len(results) == len({r["trial"]["id"] for r in results}) == len(set(prompts)) == 3 * (8 * KILLS + 1)
+    # a trial is asked again only where a kill came between its request and its line
+    assert len(prompts) - len(set(prompts)) <= 3 * KILLS
+    assert len({len(lines) for lines, _ in killed}) > KILLS / 2
 
 
-def _digest(request: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(json.loads(request)["messages"][0]["content"].encode()).hexdigest()
+def _digest(request: dict[str, Any]) -> str:
+    return hashlib.sha256(request["messages"][0]["content"].encode()).hexdigest()
 
 
 def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, tmp_path: Path) -> None:
@@ -384,6 +380,45 @@ def test_probe_tells_counts_cache_and_window(niah: Niah, provider: str) -> None:
     fits, too_long = (int(word.replace(",", "")) for word in last.split() if word.replace(",", "").isdigit())
     assert too_long - fits <= 0.011 * too_long
     assert fits < too_long
+
+
+class MarkedCache:
+    """A cache that writes where a request marks and reads the longest prefix that an earlier request wrote."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.written: set[str] = set()
+
+    def __call__(self, handler: Handler, body: dict[str, Any]) -> None:
+        message = body["messages"][0] if "messages" in body else body["input"][0]
+        text, marks = "", []
+        for block in message["content"]:
+            text += block["text"]
+            marks += [text] if self.mark in block else []
+        assert len(marks) <= 4
+        with handler.server.lock:
+            read = max((len(m.encode()) // 4 for m in marks if m in self.written), default=0)
+            self.written.update(marks)
+        counts = Counts(input=counted(text), cached=read)
+        handler.send_stream(handler.protocol.events(SOLVE(text), "stop", counts, "m"))
+
+
+@pytest.mark.parametrize(
+    ("provider", "mark"),
+    [("anthropic", "cache_control"), ("qwen", "cache_control"), ("openai-responses", "prompt_cache_breakpoint")],
+)
+@pytest.mark.parametrize("haystack", ["en", "zh-hant"])
+def test_marks_let_a_cache_serve_almost_half_of_a_sweep(niah: Niah, provider: str, mark: str, haystack: str) -> None:
+    cache = MarkedCache(mark)
+    grid = ("--lengths", "8k:40k:8k", "--depths", "0:100:12.5", "--model", "m", "--name", "r", "--haystack", haystack)
+    with serving(otherwise=cache, preflight=cache) as server:
+        at = ("run", "--provider", provider, "--base-url", server.base_url, "--cache", "marks", "--concurrency", "1")
+        ended = niah(*at, *grid)
+    assert ended.exit_code == 0, ended.err
+    usages = [r["response"]["usage"] for r in logged()]
+    assert {r["score"] for r in logged()} == {1.0}
+    share = sum(u["cached_tokens"] for u in usages) / sum(u["input_tokens"] for u in usages)
+    assert 0.4 < share < 0.5
 
 
 def test_probe_finds_a_window_that_cuts_in_silence(niah: Niah) -> None:

@@ -46,13 +46,22 @@ class Builder:
     """Builds the prompts of one run: one haystack, one tokenizer, one reply budget."""
 
     def __init__(
-        self, haystack: Haystack, tokenizer: Tokenizer, *, seed: int, reply_tokens: int, haystack_per: str
+        self,
+        haystack: Haystack,
+        tokenizer: Tokenizer,
+        *,
+        seed: int,
+        reply_tokens: int,
+        haystack_per: str,
+        anchor_tokens: int | None = None,
     ) -> None:
+        """``anchor_tokens``: split prompts after every so many tokens of haystack, at equal places in every prompt."""
         self._haystack = haystack
         self._tokenizer = tokenizer
         self._seed = seed
         self._reply_tokens = reply_tokens
         self._haystack_per = haystack_per
+        self._anchor_tokens = anchor_tokens
         self._tours: dict[int, Tour] = {}  # by epoch: walked once, sliced by every trial
 
     def build(self, trial: Trial, planting: Planting) -> Prompt:
@@ -73,6 +82,8 @@ class Builder:
                 placements=placements,
                 planting=planting,
                 digest=hashlib.sha256(utf8).hexdigest(),
+                shared_bytes=self._splits(tour, planting, placements, [min(p.tokens_before for p in placements)])[0],
+                splits=self._splits(tour, planting, placements, self._anchors(tour, room)),
             )
         raise PromptError(
             f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth "
@@ -111,6 +122,27 @@ class Builder:
             else:
                 trim = next(n for n in _around(trim - excess) if n not in tried)
                 tried.add(trim)
+
+    def _anchors(self, tour: Tour, room: int) -> list[int]:
+        """Tokens before every anchor that lies before the tail of a prompt."""
+        if self._anchor_tokens is None:
+            return []
+        wanted = range(self._anchor_tokens, max(0, room - TAIL_TOKENS), self._anchor_tokens)
+        return [tour.floor(tokens).tokens for tokens in wanted]
+
+    def _splits(
+        self, tour: Tour, planting: Planting, placements: Sequence[Placement], places: Sequence[int]
+    ) -> tuple[int, ...]:
+        """Bytes of the prompt before some places in the haystack, given as tokens; a needle there stands behind."""
+        opening = len(planting.opening.encode())
+        sizes = [(p.tokens_before, len(n.text.encode()) + 1) for p, n in zip(placements, planting.needles, strict=True)]
+        start = tour.floor(0)
+        return tuple(
+            opening
+            + sum(map(len, tour.pieces(start, tour.floor(place))))
+            + sum(size for before, size in sizes if before < place)
+            for place in places
+        )
 
     def _tour(self, trial: Trial) -> Tour:
         if self._haystack_per == "trial":

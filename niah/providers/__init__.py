@@ -22,6 +22,7 @@ class Known:
     line: str  # what `niah providers` shows
     made_by: str | None = None  # module:attribute, called with a Service; None: made by the session itself
     base_url: str | None = None
+    marks: bool = False  # whether its cache takes marks
     key_variable: str | None = None  # read for the address above only; None: no key unless one is named
 
     @property
@@ -41,18 +42,21 @@ PROVIDERS: Mapping[str, Known] = {
         line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
         made_by=_CHAT,
         base_url="https://api.openai.com/v1",
+        marks=True,
         key_variable="OPENAI_API_KEY",
     ),
     "openai-responses": Known(
         line="OpenAI Responses",
         made_by="niah.providers.responses:Responses",
         base_url="https://api.openai.com/v1",
+        marks=True,
         key_variable="OPENAI_API_KEY",
     ),
     "anthropic": Known(
         line="Anthropic Messages, or any server that speaks it",
         made_by="niah.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com/v1",
+        marks=True,
         key_variable="ANTHROPIC_API_KEY",
     ),
     "gemini": Known(
@@ -83,6 +87,7 @@ PROVIDERS: Mapping[str, Known] = {
         line="Qwen on Alibaba's DashScope",
         made_by=_CHAT,
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        marks=True,
         key_variable="DASHSCOPE_API_KEY",
     ),
     "moonshot": Known(

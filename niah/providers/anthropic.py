@@ -1,4 +1,4 @@
-"""Anthropic Messages. Nothing is cached unless a request marks it, so an unmarked sweep pays for no writing."""
+"""Anthropic Messages. Nothing is cached unless a request marks it: an unmarked sweep pays for no writing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply
-from niah.providers.wire import PLACE, body_with, merged
+from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
 VERSION = "2023-06-01"
@@ -23,17 +23,22 @@ class Anthropic:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message."""
+        """The whole prompt as one user message, in blocks with cache marks where it has splits."""
+        blocks = blocks_of(prompt)
+        content: Any = PLACE
+        if prompt.splits:
+            mark = {"cache_control": {"type": "ephemeral"}}
+            content = [{"type": "text", "text": PLACE, **(mark if marked else {})} for _, marked in blocks]
         table = {
             "model": self.service.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,
-            "messages": [{"role": "user", "content": PLACE}],
+            "messages": [{"role": "user", "content": content}],
             "stream": True,
         }
         return HttpRequest(
             url=f"{self.service.base_url.rstrip('/')}/messages",
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._headers()},
-            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
         )
 

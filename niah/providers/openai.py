@@ -10,7 +10,7 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, text_in
-from niah.providers.wire import PLACE, body_with, merged
+from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
 
@@ -21,13 +21,18 @@ class OpenAI:
     service: Service
     reply_field: str = "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
     fields: Mapping[str, Any] = field(default_factory=dict)  # what the dialect adds to every request
+    mark: Mapping[str, Any] = field(default_factory=dict)  # what marks the end of a cached part
     window_path: str | None = "/models"  # from the address; "//" means from the root of the host
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message."""
+        """The whole prompt as one user message, in parts with cache marks where it has splits."""
+        blocks = blocks_of(prompt)
+        content: Any = PLACE
+        if prompt.splits:
+            content = [{"type": "text", "text": PLACE, **(self.mark if marked else {})} for _, marked in blocks]
         table = {
             "model": self.service.model,
-            "messages": [{"role": "user", "content": PLACE}],
+            "messages": [{"role": "user", "content": content}],
             self.service.reply_field or self.reply_field: prompt.reply_tokens,
             "stream": True,
             **self.fields,
@@ -35,7 +40,7 @@ class OpenAI:
         return HttpRequest(
             url=f"{self.service.base_url.rstrip('/')}/chat/completions",
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
-            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
         )
 

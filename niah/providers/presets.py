@@ -14,6 +14,7 @@ from typing import Any
 from niah.providers import PROVIDERS, Service
 from niah.providers.openai import OpenAI
 
+OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 _USAGE: Mapping[str, Any] = {"stream_options": {"include_usage": True}}
 
 
@@ -23,7 +24,7 @@ def chat(service: Service) -> OpenAI:
 
 
 def _plain(service: Service) -> OpenAI:
-    return OpenAI(service=service, fields=_USAGE)
+    return OpenAI(service=service, fields=_USAGE, mark=OPENAI_MARK)
 
 
 def _openai(service: Service) -> OpenAI:
@@ -36,6 +37,7 @@ def _openai(service: Service) -> OpenAI:
             "stream_options": {"include_usage": True, "include_obfuscation": False},
             **cache_off(service.model),
         },
+        mark=OPENAI_MARK,
         window_path=None,  # its list of models tells none
     )
 
@@ -68,6 +70,11 @@ def _mistral(service: Service) -> OpenAI:
     )  # knows no stream_options, sends usage anyway
 
 
+def _qwen(service: Service) -> OpenAI:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    return OpenAI(service=service, fields=_USAGE, mark=mark, window_path=None)
+
+
 def _untold(service: Service) -> OpenAI:
     return OpenAI(service=service, fields=_USAGE, window_path=None)
 
@@ -79,6 +86,6 @@ _PRESETS: Mapping[str, Callable[[Service], OpenAI]] = {
     "openrouter": _openrouter,
     "mistral": _mistral,
     "deepseek": _untold,
-    "qwen": _untold,
+    "qwen": _qwen,
     "zai": _untold,
 }

@@ -9,9 +9,9 @@ from typing import Any
 
 from niah.providers import Failure, HttpRequest, ReplyError, Service
 from niah.providers.failures import failure_of
-from niah.providers.presets import cache_off
+from niah.providers.presets import OPENAI_MARK, cache_off
 from niah.providers.replies import TextReply
-from niah.providers.wire import PLACE, body_with, merged
+from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
 
@@ -22,10 +22,12 @@ class Responses:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message."""
+        """The whole prompt as one user message, in parts with cache marks where it has splits."""
+        blocks = blocks_of(prompt)
+        content = [{"type": "input_text", "text": PLACE, **(OPENAI_MARK if marked else {})} for _, marked in blocks]
         table = {
             "model": self.service.model,
-            "input": [{"role": "user", "content": [{"type": "input_text", "text": PLACE}]}],
+            "input": [{"role": "user", "content": content}],
             self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
             "stream": True,
             "store": False,
@@ -36,7 +38,7 @@ class Responses:
         return HttpRequest(
             url=f"{self.service.base_url.rstrip('/')}/responses",
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **key},
-            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
         )
 

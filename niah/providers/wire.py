@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from niah.records import Prompt
+
 PLACE = "\ue000"  # stands for the prompt while the rest of the body is written
+MARKS = 4  # as many as Anthropic, OpenAI and DashScope take in one request
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
@@ -19,6 +22,17 @@ def body_with(table: Mapping[str, Any], *texts: bytes) -> tuple[bytes, ...]:
     for text, behind in zip(texts, frame[1:], strict=True):
         parts += [json_string(text), behind.encode()]
     return tuple(parts)
+
+
+def blocks_of(prompt: Prompt) -> list[tuple[bytes, bool]]:
+    """The prompt cut at its splits, and whether a cache mark belongs at the end of each block.
+
+    Marked are the last ends before the first needle: with needles rising from trial to trial, an earlier trial wrote
+    at one of them, and this one writes the rest.
+    """
+    ends = [*prompt.splits, len(prompt.utf8)]
+    marked = [end for end in prompt.splits if end <= prompt.shared_bytes][-MARKS:]
+    return [(prompt.utf8[start:end], end in marked) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def json_string(utf8: bytes) -> bytes:

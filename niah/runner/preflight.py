@@ -83,6 +83,9 @@ def small_prompts(recipe: Recipe) -> list[Prompt]:
         planting=replace(planting, needles=()),
         digest="",
     )
+    if recipe.config.cache == "marks":  # proves that the server takes them
+        opening = len(planting.opening.encode())
+        model = replace(model, splits=(opening,), shared_bytes=opening)
     return [
         replace(model, utf8=t.encode(), tokens=recipe.tokenizer.count(t), digest=hashlib.sha256(t.encode()).hexdigest())
         for t in texts

@@ -20,6 +20,9 @@ from niah.records import Header, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
 from niah.tasks import Task, task_of
 
+ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
+LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -74,6 +77,8 @@ class Recipe:
         """The trials still to be sent, in waves."""
         c = self.config
         missing = [t for t in self.trials if t.id not in finished]
+        if c.cache == "marks":
+            together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
         return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
 
     def header(self) -> Header:
@@ -98,9 +103,33 @@ def recipe_of(config: RunConfig) -> Recipe:
     language = _language(config.language, haystack.language)
     reply_tokens = config.reply_tokens or task.REPLY_TOKENS
     builder = Builder(
-        haystack, tokenizer, seed=config.seed, reply_tokens=reply_tokens, haystack_per=config.haystack_per
+        haystack,
+        tokenizer,
+        seed=config.seed,
+        reply_tokens=reply_tokens,
+        haystack_per=config.haystack_per,
+        anchor_tokens=max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache == "marks" else None,
     )
-    digest = recipe_digest(
+    digest = _digest(config, task, haystack, tokenizer, language, reply_tokens)
+    recipe = Recipe(
+        config=config,
+        tokenizer=tokenizer,
+        haystack=haystack,
+        builder=builder,
+        task=task,
+        language=language,
+        reply_tokens=reply_tokens,
+        trials=trials_of(config.task, digest, config.lengths, config.depths, config.epochs),
+        lattice_overhead=None,
+    )
+    return _aligned(recipe, digest) if config.layout == "aligned" else recipe
+
+
+def _digest(
+    config: RunConfig, task: Task, haystack: Haystack, tokenizer: Tokenizer, language: str, reply_tokens: int
+) -> str:
+    """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by trial."""
+    return recipe_digest(
         {
             "task": config.task,
             "task_version": task.VERSION,
@@ -114,18 +143,6 @@ def recipe_of(config: RunConfig) -> Recipe:
             "reply_tokens": reply_tokens,
         }
     )
-    recipe = Recipe(
-        config=config,
-        tokenizer=tokenizer,
-        haystack=haystack,
-        builder=builder,
-        task=task,
-        language=language,
-        reply_tokens=reply_tokens,
-        trials=trials_of(config.task, digest, config.lengths, config.depths, config.epochs),
-        lattice_overhead=None,
-    )
-    return _aligned(recipe, digest) if config.layout == "aligned" else recipe
 
 
 def _surely_fits(planting: Planting, tokens: int) -> bool:

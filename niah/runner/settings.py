@@ -7,7 +7,7 @@ from pathlib import Path
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.providers import known_provider, local, simulated
+from niah.providers import PROVIDERS, known_provider, local, simulated
 from niah.tasks import task_of
 
 _EMBEDDED = ("local", "simulated")
@@ -45,6 +45,9 @@ def check_used(config: RunConfig) -> None:
     for key in _MEANINGLESS:
         if key in given and getattr(config, key) is not None and config.provider in _EMBEDDED:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+    marking = ", ".join(name for name, known in PROVIDERS.items() if known.marks)
+    if config.cache == "marks" and not known_provider(config.provider).marks:
+        raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
     if "distractors" in given and "distractors" not in task_of(config.task).OPTIONS:
