@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -208,6 +209,8 @@ def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, 
         handler.send_stream(handler.protocol.events(text, "stop", None, "m"))
 
     with loopback(otherwise=wordy) as server:
+        assert niah(*sweep_at(server), *SMALL[:-1], "caches-are-filled").exit_code == 0
+        server.requests.clear()
         command = (*sweep_at(server), *SMALL)
         process = niah_process(*command, cwd=tmp_path, preexec_fn=little_room)
         _, err = process.communicate(timeout=60)
@@ -221,6 +224,27 @@ def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, 
         sent = len(server.requests)
         assert niah(*command).exit_code == 0
         assert len(server.requests) - sent == 9 - kept
+
+
+def test_a_full_disk_takes_the_reserve_for_what_is_in_flight_and_stops(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def full(file: int) -> None:
+        if Path("results/r/.reserve").exists() and len(server.requests) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    with loopback(otherwise=READS) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            ended = niah(*sweep_at(server), *SMALL, "--concurrency", "2")
+        assert ended.exit_code == 3
+        assert "stopped early (the disk is full" in ended.err
+        assert 3 < len(logged()) == len(server.requests) < 9
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
+        assert len(server.requests) == len(logged()) == 9
 
 
 def test_a_results_folder_that_cannot_be_written_costs_no_request(niah: Niah) -> None:

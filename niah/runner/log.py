@@ -31,6 +31,7 @@ class RunLog:
         self.path = path
         self.header = header
         self.results = dict(results)
+        self.is_full = False  # the disk is, and the reserve is in use: nothing more should be sent
 
     @property
     def finished(self) -> set[str]:
@@ -39,7 +40,8 @@ class RunLog:
 
     def write(self, *results: Result) -> None:
         """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
-        _write(self.path, b"".join(_line("result", asdict(r)) for r in results))
+        if not _write(self.path, b"".join(_line("result", asdict(r)) for r in results)):
+            self.is_full = True
 
     def append(self, result: Result) -> None:
         """Write one result and take it in."""
@@ -155,18 +157,23 @@ def _line(kind: str, table: Mapping[str, Any]) -> bytes:
     return (json.dumps({"kind": kind, **table}, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _write(path: Path, lines: bytes) -> None:
-    """Append whole lines or nothing: what a full disk took of them is cut off again."""
+def _write(path: Path, lines: bytes) -> bool:
+    """Append whole lines or nothing: what a full disk took of them is cut off again.
+
+    False where they only fitted because the reserve was given up.
+    """
     try:
         with path.open("ab") as file:
             whole = file.seek(0, os.SEEK_END)
             try:
                 _flush(file, lines)
+                return True
             except OSError as error:
                 os.ftruncate(file.fileno(), whole)
                 if error.errno not in _FULL or not _free_reserve(path):
                     raise
                 _flush(file, lines)
+                return False
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
 

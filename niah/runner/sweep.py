@@ -152,6 +152,8 @@ class Sweep:
                 return None
             result = self._judged(trial, prepared, answer)
         await self._journal.write(result)
+        if self._log.is_full:
+            self.stop("the disk is full; free some space")
         self._on_result(result)
         return result
 
