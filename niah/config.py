@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.language import LANGUAGES
@@ -20,6 +21,12 @@ from niah.generator.plan import check_order
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
 _REPLY_FIELDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"})
+_KEY_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"},
+)
+_OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _NOT_IDENTITY = {
     "api_key_env",
     "api_key_file",
@@ -50,6 +57,9 @@ class RunConfig(BaseModel):
     api_key_file: str | None = Field(None, description="File that holds the key, and nothing else.")
     extra: dict[str, Any] = Field(
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="Further request header, as NAME=VALUE; may be repeated. Never a key."
     )
     haystack: tuple[str, ...] = Field(
         ("en",), description="Haystack by name or folder, several joined as a,b, or synthetic:LANGUAGE."
@@ -130,8 +140,11 @@ class RunConfig(BaseModel):
 
     @field_validator("reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before")
     @classmethod
-    def _tokens(cls, value: Any) -> Any:
-        return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
+    def _tokens(cls, value: Any, info: ValidationInfo) -> Any:
+        try:
+            return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
+        except ConfigError:
+            raise ConfigError(f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬") from None
 
     @field_validator("order")
     @classmethod
@@ -165,6 +178,16 @@ class RunConfig(BaseModel):
             raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if name.casefold() in _KEY_HEADERS:
+                raise ConfigError(f"header {name!r} holds a key, which would be logged; use --api-key-env")
+            if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+                raise ConfigError(f"header {name!r} = {text!r} cannot be sent; write NAME=VALUE in plain signs")
+        return value
+
     @field_validator("language")
     @classmethod
     def _language(cls, value: str) -> str:
@@ -184,8 +207,9 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     """
     table = _table(path) if path else {}
     given = {k: v for k, v in overrides.items() if v is not None}
-    if isinstance(table.get("extra"), dict) and "extra" in given:
-        given["extra"] = {**table["extra"], **given["extra"]}
+    for key in ("extra", "headers"):
+        if isinstance(table.get(key), dict) and key in given:
+            given[key] = {**table[key], **given[key]}
     for key in [*table, *given]:
         if key not in RunConfig.model_fields:
             raise UnknownName(f"config key{f' in {path}' if path else ''}", key, RunConfig.model_fields)

@@ -162,8 +162,11 @@ def test_only_what_the_config_says_is_added_to_requests(niah: Niah) -> None:
             "temperature=0",
             "--extra",
             "seed=7",
+            "--headers",
+            "x-beta=long-context",
         )
     assert {(b["temperature"], b["seed"]) for b in server.requests} == {(0, 7)}
+    assert {h.get("x-beta") for h in server.headers} == {"long-context"}
 
 
 def niah_process(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
@@ -246,6 +249,15 @@ SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
         ((*SIMULATED, "--epochs", "many"), "epochs = 'many'"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
+        ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key, which would be logged"),
+        ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
+        ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),
+        ((*SIMULATED, "--headers", "beta=1"), "headers has no meaning for provider 'simulated'"),
+        ((*SIMULATED, "--cache", "marks"), "only for openai, openai-responses, anthropic, qwen"),
+        ((*SIMULATED, "--cache", "yes"), "cache = 'yes'"),
+        ((*SIMULATED, "--max-cost", "-1"), "max_cost = '-1'"),
+        ((*SIMULATED, "--tokens-per-minute", "0"), "tokens_per_minute"),
+        ((*SIMULATED, "--extra", "max_tokens=5"), "use --reply-tokens"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
         ((*SIMULATED, "--distractors", "3"), "distractors has no meaning for task 'single'"),
         ((*SIMULATED, "--order", "deepest"), "unknown order 'deepest'"),

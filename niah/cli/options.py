@@ -15,6 +15,7 @@ from niah.generator.store import shared_root
 from niah.plotter.colours import PALETTES
 
 DEFAULT_RESULTS = Path("results")
+_REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
 PALETTE = click.option(
     "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
 )
@@ -25,9 +26,9 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, field in reversed(RunConfig.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
         default = field.default
-        shown = "" if default is None or name == "extra" else f"  [default: {_shown(default)}]"
+        shown = "" if default is None or name in _REPEATED else f"  [default: {_shown(default)}]"
         option = click.option(
-            flag, name, multiple=name == "extra", metavar=_metavar(name), help=f"{field.description}{shown}"
+            flag, name, multiple=name in _REPEATED, metavar=_metavar(name), help=f"{field.description}{shown}"
         )
         command = option(command)
     return click.argument("config", required=False)(command)
@@ -35,8 +36,8 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def config_from(config: str | None, flags: dict[str, Any]) -> RunConfig:
     """The config of a file (by path, or by the name of a shipped one) with the flags on top."""
-    extra = _extra(flags.pop("extra"))
-    overrides = {**flags, "extra": extra or None}
+    extra = {key: _json(text) for key, text in _pairs("extra", flags.pop("extra")).items()}
+    overrides = {**flags, "extra": extra or None, "headers": _pairs("headers", flags.pop("headers")) or None}
     return read_config(_config_path(config), overrides)
 
 
@@ -52,18 +53,23 @@ def _config_path(config: str | None) -> Path | None:
     return shipped[config]
 
 
-def _extra(items: tuple[str, ...]) -> dict[str, Any]:
-    """Request fields from KEY=JSON; what is no JSON is taken as text."""
-    table: dict[str, Any] = {}
+def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:
+    """A table from KEY=VALUE, KEY=VALUE ..."""
+    table: dict[str, str] = {}
     for item in items:
         key, equals, value = item.partition("=")
         if not key or not equals:
-            raise ConfigError(f"--extra {item!r}: write KEY=VALUE, like temperature=0")
-        try:
-            table[key] = json.loads(value)
-        except ValueError:
-            table[key] = value
+            raise ConfigError(f"--{flag} {item!r}: write KEY=VALUE, like {_REPEATED[flag]}")
+        table[key] = value
     return table
+
+
+def _json(text: str) -> Any:
+    """A value of JSON; what is none is taken as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def run_folder(run: str, results: Path) -> Path:
@@ -77,4 +83,4 @@ def _shown(default: Any) -> str:
 
 
 def _metavar(name: str) -> str:
-    return {"extra": "KEY=VALUE", "lengths": "LIST", "depths": "LIST"}.get(name, "VALUE")
+    return {"extra": "KEY=VALUE", "headers": "NAME=VALUE", "lengths": "LIST", "depths": "LIST"}.get(name, "VALUE")

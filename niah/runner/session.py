@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from urllib.request import getproxies
 
 import httpx
 
@@ -22,6 +24,13 @@ from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
+# routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
+_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 5),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +93,17 @@ async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIt
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
     trust = httpx.create_ssl_context(trust_env=session.proxies)
+    limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
     def one() -> httpx.AsyncClient:
+        transport = session.transport
+        if transport is None and not (session.proxies and getproxies()):
+            transport = httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE)
         return httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S),
+            headers=config.headers,
+            limits=limit,
             verify=trust,
-            transport=session.transport,
+            transport=transport,
             trust_env=session.proxies,
             follow_redirects=False,
         )

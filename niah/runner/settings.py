@@ -11,7 +11,13 @@ from niah.providers import PROVIDERS, known_provider, local, simulated
 from niah.tasks import task_of
 
 _EMBEDDED = ("local", "simulated")
-_MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field")  # for a provider inside this process
+_MEANINGLESS = (
+    "base_url",
+    "api_key_env",
+    "api_key_file",
+    "reply_field",
+    "headers",
+)  # for a provider inside this process
 
 
 def concurrency_of(config: RunConfig) -> int:
@@ -43,7 +49,7 @@ def check_used(config: RunConfig) -> None:
     known_provider(config.provider)
     given = config.model_fields_set
     for key in _MEANINGLESS:
-        if key in given and getattr(config, key) is not None and config.provider in _EMBEDDED:
+        if key in given and getattr(config, key) and config.provider in _EMBEDDED:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
     marking = ", ".join(name for name, known in PROVIDERS.items() if known.marks)
     if config.cache == "marks" and not known_provider(config.provider).marks:
