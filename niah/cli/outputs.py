@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from niah.errors import RunError
+from niah.plotter.colours import PALETTES
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Grid
 
 
 def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
-    """Write all three; returns warnings about the picture."""
+    """Write all three, where they are not there already; returns warnings about the picture."""
+    table = folder / "grid.json"
     try:
-        (folder / "grid.json").write_text(grid_json(grid), encoding="utf-8")
+        drawn = palette == PALETTES[0] and (folder / "heatmap.png").exists() and table.exists()
+        if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
+            return []
+        table.write_text(grid_json(grid), encoding="utf-8")
         (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -26,13 +26,14 @@ from niah.errors import ConfigError
 from niah.plotter.terminal import terminal_heatmap
 from niah.records import Grid, Outcome
 from niah.runner.log import RunLog, open_log
-from niah.runner.preflight import Preflight
 from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.session import open_session
 from niah.runner.settings import completed
-from niah.runner.sweep import Sweep
 from niah.runner.warnings import preflight_warnings, run_warnings
 from niah.verdict.grid import grid_of, haystack_label, model_of
+
+if TYPE_CHECKING:
+    from niah.runner.preflight import Preflight
+    from niah.runner.sweep import Sweep
 
 INCOMPLETE = 3
 
@@ -82,6 +83,9 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     if all(t.id in log.finished for t in recipe.trials):
         say(console, "Nothing to do: every trial of this run is finished.")
         return None
+    from niah.runner.session import open_session  # these bring the network, which takes 0.1 s to import
+    from niah.runner.sweep import Sweep
+
     for warning in recipe.warnings():
         say(console, warning)
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:

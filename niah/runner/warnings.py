@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from niah.generator.lengths import label_of
 from niah.records import Header, Outcome, Result
-from niah.runner.preflight import Preflight
 from niah.runner.recipe import Recipe
+
+if TYPE_CHECKING:
+    from niah.runner.preflight import Preflight  # a finished run is read without the network's imports
 
 
 def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
