@@ -9,7 +9,7 @@ from typing import Any
 
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
-from niah.providers.replies import TextReply
+from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
@@ -53,8 +53,7 @@ class Anthropic:
         return HttpRequest(url=url, headers=self._headers(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        window: int | None = json.loads(body).get("max_input_tokens")
-        return window
+        return count_of(json.loads(body).get("max_input_tokens")) or None
 
     def _headers(self) -> dict[str, str]:
         key = {"x-api-key": self.service.api_key} if self.service.api_key else {}
@@ -94,17 +93,19 @@ class MessageReply(TextReply):
     def _block(self, block: Mapping[str, Any]) -> bool:
         if block.get("type") in ("text", "text_delta"):
             self._text.append(block.get("text") or "")
-        return bool(block.get("text") or block.get("thinking"))
+        # of thinking that is not shown only the signature or the encrypted data arrives
+        return any(block.get(k) for k in ("text", "thinking", "signature", "data"))
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
         """Counts are cumulative; the input count leaves out what was read from or written to the cache."""
         self._counts.update({k: v for k, v in (usage or {}).items() if v is not None})
-        plain, read = self._counts.get("input_tokens"), self._counts.get("cache_read_input_tokens")
-        written = self._counts.get("cache_creation_input_tokens")
+        plain = count_of(self._counts.get("input_tokens"))
+        read = count_of(self._counts.get("cache_read_input_tokens"))
+        written = count_of(self._counts.get("cache_creation_input_tokens"))
         self._usage = Usage(
             input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
             cached_tokens=read,
             cache_write_tokens=written,
-            output_tokens=self._counts.get("output_tokens"),
-            reasoning_tokens=(self._counts.get("output_tokens_details") or {}).get("thinking_tokens"),
+            output_tokens=count_of(self._counts.get("output_tokens")),
+            reasoning_tokens=count_of((self._counts.get("output_tokens_details") or {}).get("thinking_tokens")),
         )

@@ -1,40 +1,47 @@
 """What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or plainly wrong.
 
-Codes and types decide where there are any; texts only where an API has no code. Message fragments were collected from
-the servers' sources and documentation (OpenAI, Anthropic, Gemini, vLLM, SGLang, llama.cpp, LM Studio, Ollama,
-DeepSeek, Moonshot, Z.ai, OpenRouter, Mistral, xAI, Groq, MiniMax).
+Codes and types decide where there are any; texts only where an API has no code. Only what the error says of itself is
+read, never a prompt that it repeats: a haystack may speak of billing. Message fragments were collected from the
+servers' sources and documentation (OpenAI, Anthropic, Gemini, vLLM, SGLang, llama.cpp, LM Studio, Ollama, DeepSeek,
+Qwen, Moonshot, Z.ai, OpenRouter, Mistral, xAI, Groq, MiniMax).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from niah.providers import Failure
+from niah.providers.bodies import error_in, message_of, said_by
 from niah.records import Outcome
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"
     r"|maximum (?:context|model|prompt) length|longer than the model's context length|model's context length is"
-    r"|token count exceeds the model's|greater than the context length|exceeded model token limit|prompt is too long"
-    r"|input is too long|too large for model with|reduce the length of the messages|string_above_max_length"
-    r"|exceeds the maximum number of tokens|exceed context limit|context window exceeds limit"
-    r"|tokens in request more than max tokens|max_tokens must be at least 1|max_new_tokens` must be <="
-    r"|input length exceeds|range of input length should be|request_too_large|model_context_window_exceeded",
+    r"|token count exceeds the model's|greater than the context length|context size has been exceeded"
+    r"|loaded with context length of only|n_keep \(\d+\) >= n_ctx|exceeded model token limit"
+    r"|prompt (?:is )?too long|prompt exceeds max length|input is too long|too large for model with"
+    r"|reduce the length of the messages|string_above_max_length|exceeds the maximum number of tokens"
+    r"|exceed context limit|context window exceeds limit|tokens in request more than max tokens"
+    r"|max_tokens must be at least 1|max_new_tokens` must be <=|input length exceeds"
+    r"|range of input length should be|request_too_large|model_context_window_exceeded",
     re.IGNORECASE,
 )
-_TOO_FAST = re.compile(r"per (?:minute|day)|\btp[md]\b|rate.?limit", re.IGNORECASE)
+_TOO_FAST = re.compile(r"per (?:second|min|minute|hour|day)\b|\b[rt]p[md]\b|rate.?limit", re.IGNORECASE)
 _FILTERED = re.compile(
-    r"content_policy_violation|content_filter|invalid_prompt|\w+_policy\"|moderation|\bflagged\b|data_inspection_failed",
-    re.IGNORECASE,
+    r"content_filter|content filtering|invalid_prompt|\b\w+_policy(?:_violation)?$|\bcontent_policy"
+    r"|moderation|\bflagged\b|data_?inspection_?failed|unsafe or sensitive content|violates usage guidelines",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NO_MONEY = re.compile(
-    r"insufficient_quota|credit_balance|credit balance|billing|exceeded your current quota\b(?!.*per_?(?:minute|day))"
-    r"|spend_limit_reached|insufficient (?:account )?balance|insufficient credits|payment required|arrearage"
-    r"|\"?quotaId\"?: ?\"[^\"]*PerDay|limit: 0\b",
-    re.IGNORECASE | re.DOTALL,
+    r"credit_balance|credit balance|billing_(?:error|hard_limit|not_active)|enable billing|exceeded_current_quota"
+    r"|spend_limit_reached|insufficient (?:account )?(?:balance|credits|funds)|payment required|arrearage"
+    r"|usage limit reached for|weekly/monthly limit|PerDay|limit: 0(?![\d.])",
+    re.IGNORECASE,
 )
+# means money at OpenAI; at Gemini, where a hint says when it is back, and at Qwen always, tokens a minute
+_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota", re.IGNORECASE)
+_NO_KEY = re.compile(r"api_key_invalid|invalid_api_key", re.IGNORECASE)
+_SOON = re.compile(r"\b(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(m?s))?")
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})
@@ -50,39 +57,48 @@ _STATUS_OF = {
     "request_too_large": 413,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
+    "rate_limit_reached_error": 429,
+    "rate_limited": 429,
+    "engine_overloaded_error": 429,
+    "exceeded_current_quota_error": 429,
     "insufficient_quota": 429,
     "slow_down": 429,
     "server_is_overloaded": 503,
+    "timeout_error": 504,
     "overloaded_error": 529,
-    "invalid_prompt": 400,
 }
 
 
-def failure_of(status: int, body: str, *, key: str | None = None) -> Failure:
-    """Too long, filtered, out of money, worth another try, or plainly wrong. The key never shows in the message."""
-    message = f"{status}: {_message(body)}"
+def failure_of(status: int, body: str, *, key: str | None = None, quota_refills: bool = False) -> Failure:
+    """Too long, filtered, out of money, worth another try, or plainly wrong. The key never shows in the message.
+
+    ``quota_refills``: the server calls it an exhausted quota when there were too many tokens in a minute.
+    """
+    said = said_by(body)
+    message = f"{status}: {message_of(body)}"
     if key:
-        message = message.replace(key, "[key]")  # some servers repeat it
-    message = message[:_MOST_MESSAGE]
-    if (status == 413 or _TOO_LONG.search(body)) and not _TOO_FAST.search(body):
+        message = message.replace(key, "[key]")  # some servers repeat it; before the cut, which could halve it
+    message = " ".join(message.split())[:_MOST_MESSAGE]
+    wait_s = _wait_s(said, body)
+    too_fast = status in (413, 429) and bool(_TOO_FAST.search(said))
+    if (status == 413 or _TOO_LONG.search(said)) and not too_fast:
         return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
-    if status in (400, 403, 422) and _FILTERED.search(body):
+    if status in (400, 403, 422) and _FILTERED.search(said):
         return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
-    if status in (400, 402, 429) and _NO_MONEY.search(body):
-        return Failure(outcome=Outcome.ERROR, message=message, retry=False, fatal=True)
+    for_good = _is_for_good(status, said, quota_refills=quota_refills or wait_s is not None)
     return Failure(
         outcome=Outcome.ERROR,
         message=message,
-        retry=status in _AGAIN or status >= 500 or (status == 413 and bool(_TOO_FAST.search(body))),
-        fatal=status in _FATAL,
-        throttled=status in _THROTTLED or (status == 413 and bool(_TOO_FAST.search(body))),
-        wait_s=_retry_delay_s(body),
+        retry=not for_good and (status in _AGAIN or status >= 500 or too_fast),
+        fatal=for_good,
+        throttled=not for_good and (status in _THROTTLED or too_fast),
+        wait_s=None if for_good else wait_s,
     )
 
 
 def status_in(body: str) -> int:
     """The status that an error object inside a stream names, by number or by type; else 500."""
-    error = _error_in(body)
+    error = error_in(body)
     if not isinstance(error, dict):
         return 500
     for name in ("code", "type", "status", "http_code"):
@@ -93,45 +109,31 @@ def status_in(body: str) -> int:
             return value
         if isinstance(value, str) and value in _STATUS_OF:
             return _STATUS_OF[value]
+        if isinstance(value, str) and _FILTERED.search(value):
+            return 400
     return 500
 
 
-def _error_in(body: str) -> Any:
-    """The error of a body: an object, a text, or None. Gemini wraps it in a list, Responses in a response."""
-    try:
-        table = json.loads(body)
-    except ValueError:
-        return None
-    if isinstance(table, list) and table:
-        table = table[0]
-    if not isinstance(table, dict):
-        return None
-    response = table.get("response")
-    for holder in (table, response if isinstance(response, dict) else {}):
-        if holder.get("error"):
-            return holder["error"]
-    return table if "message" in table or "code" in table else table.get("detail")
+def _is_for_good(status: int, said: str, *, quota_refills: bool) -> bool:
+    """Whether every further request would fail in the same way: no key, no right, no money."""
+    if status in _FATAL or (status == 400 and _NO_KEY.search(said)):
+        return True
+    if status not in (400, 429):
+        return False
+    return bool(_NO_MONEY.search(said)) or (not quota_refills and bool(_QUOTA.search(said)))
 
 
-def _message(body: str) -> str:
-    """The message of an error body, on one line."""
-    error = _error_in(body)
-    if isinstance(error, dict):
-        text = str(error.get("message") or error)
-        code = error.get("code") or error.get("type")
-        if isinstance(code, str) and code not in text:
-            text = f"{text} ({code})"
-    else:
-        text = body if error is None else str(error)
-    return " ".join(text.split())[:_MOST_MESSAGE] or "no message"
-
-
-def _retry_delay_s(body: str) -> float | None:
-    """Gemini's RetryInfo: {"retryDelay": "34.07s"} among the details."""
-    error = _error_in(body)
+def _wait_s(said: str, body: str) -> float | None:
+    """The wait that the body asks for: Gemini's RetryInfo ({"retryDelay": "34.07s"}), or in words."""
+    error = error_in(body)
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
             return float(delay[:-1])
-    return None
+    words = _SOON.search(said)
+    if words is None or not any(words.groups()):
+        return None
+    hours, minutes, rest, unit = words.groups()
+    seconds = float(rest or 0) / (1000 if unit == "ms" else 1)
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds

@@ -8,7 +8,7 @@ from typing import Any
 
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
-from niah.providers.replies import TextReply
+from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
 from niah.records import Prompt, Usage
 
@@ -42,8 +42,7 @@ class Gemini:
         return HttpRequest(url=self._model_url(), headers=self._headers(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        window: int | None = json.loads(body).get("inputTokenLimit")
-        return window
+        return count_of(json.loads(body).get("inputTokenLimit")) or None
 
     def _model_url(self) -> str:
         return f"{self.service.base_url.rstrip('/')}/models/{self.service.model.removeprefix('models/')}"
@@ -60,9 +59,9 @@ class ContentReply(TextReply):
         self.request_id = chunk.get("responseId") or self.request_id
         if counts := chunk.get("usageMetadata"):
             self._usage = _usage(counts)
-        if (chunk.get("promptFeedback") or {}).get("blockReason"):
-            self._refusal.append(f"blocked: {chunk['promptFeedback']['blockReason']}")
-            self._stop_reason = "SAFETY"
+        if blocked := (chunk.get("promptFeedback") or {}).get("blockReason"):
+            self._refusal.append(f"blocked: {blocked}")
+            self._stop_reason = blocked
         generated = False
         for candidate in (chunk.get("candidates") or [])[:1]:
             parts = (candidate.get("content") or {}).get("parts") or []
@@ -74,10 +73,10 @@ class ContentReply(TextReply):
 
 def _usage(counts: dict[str, Any]) -> Usage:
     """The prompt's count includes what was cached; the candidates' leaves out thoughts, which are paid for as well."""
-    answer, thoughts = counts.get("candidatesTokenCount"), counts.get("thoughtsTokenCount")
+    answer, thoughts = count_of(counts.get("candidatesTokenCount")), count_of(counts.get("thoughtsTokenCount"))
     return Usage(
-        input_tokens=counts.get("promptTokenCount"),
-        cached_tokens=counts.get("cachedContentTokenCount"),
+        input_tokens=count_of(counts.get("promptTokenCount")),
+        cached_tokens=count_of(counts.get("cachedContentTokenCount")),
         output_tokens=None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0),
         reasoning_tokens=thoughts,
     )

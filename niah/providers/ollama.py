@@ -11,7 +11,7 @@ from typing import Any
 
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
-from niah.providers.replies import TextReply
+from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
 from niah.records import Prompt, Usage
 
@@ -34,6 +34,7 @@ class Ollama:
             "messages": [{"role": "user", "content": PLACE}],
             "stream": True,
             "truncate": False,
+            "shift": False,  # nor drop the front of it while the reply grows
             "options": {
                 "num_ctx": max(1, steps) * WINDOW_STEP,
                 self.service.reply_field or "num_predict": prompt.reply_tokens,
@@ -58,9 +59,8 @@ class Ollama:
         return HttpRequest(url=f"{self._root()}/api/show", headers=headers, body=(body,))
 
     def window_in(self, body: str) -> int | None:
-        facts = json.loads(body).get("model_info") or {}
-        windows = [v for k, v in facts.items() if k.endswith(".context_length") and isinstance(v, int)]
-        return windows[0] if windows else None
+        facts = json.loads(body)["model_info"]
+        return count_of(facts.get(f"{facts['general.architecture']}.context_length")) or None
 
     def _root(self) -> str:
         return self.service.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")
@@ -78,5 +78,7 @@ class LineReply(TextReply):
         self._text.append(message.get("content") or "")
         if chunk.get("done"):
             self._stop_reason = chunk.get("done_reason") or "stop"
-            self._usage = Usage(input_tokens=chunk.get("prompt_eval_count"), output_tokens=chunk.get("eval_count"))
+            self._usage = Usage(
+                input_tokens=count_of(chunk.get("prompt_eval_count")), output_tokens=count_of(chunk.get("eval_count"))
+            )
         return bool(message.get("content") or message.get("thinking"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from niah.providers import Failure, HttpRequest, Service
 from niah.providers.failures import failure_of
-from niah.providers.replies import TextReply, text_in
+from niah.providers.replies import TextReply, count_of, text_in
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
@@ -23,6 +23,7 @@ class OpenAI:
     fields: Mapping[str, Any] = field(default_factory=dict)  # what the dialect adds to every request
     mark: Mapping[str, Any] = field(default_factory=dict)  # what marks the end of a cached part
     window_path: str | None = "/models"  # from the address; "//" means from the root of the host
+    quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
 
     def request(self, prompt: Prompt) -> HttpRequest:
         """The whole prompt as one user message, in parts with cache marks where it has splits."""
@@ -48,7 +49,7 @@ class OpenAI:
         return ChatReply()
 
     def failure(self, status: int, body: str) -> Failure:
-        return failure_of(status, body, key=self.service.api_key)
+        return failure_of(status, body, key=self.service.api_key, quota_refills=self.quota_refills)
 
     def window_request(self) -> HttpRequest | None:
         if self.window_path is None:
@@ -73,10 +74,12 @@ class ChatReply(TextReply):
     def take(self, chunk: dict[str, Any]) -> bool:
         self._model = chunk.get("model") or self._model
         self.request_id = chunk.get("id") or self.request_id
-        if chunk.get("usage") or chunk.get("timings"):
-            self._usage = _usage(chunk.get("usage") or {}, chunk.get("timings") or {})
+        choices = (chunk.get("choices") or [])[:1]
+        usage: dict[str, Any] = chunk.get("usage") or next((c["usage"] for c in choices if c.get("usage")), {})  # Moonshot's choice
+        if usage or chunk.get("timings"):
+            self._usage = _usage(usage, chunk.get("timings") or {})
         generated = False
-        for choice in (chunk.get("choices") or [])[:1]:
+        for choice in choices:
             part = choice.get("delta") or choice.get("message") or {}
             self._text.append(text_in(part.get("content")))
             self._refusal.append(text_in(part.get("refusal")))
@@ -86,19 +89,26 @@ class ChatReply(TextReply):
 
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
-    """The input count includes what was read from a cache. DeepSeek and llama.cpp have names of their own."""
+    """The input count includes what was read from a cache. DeepSeek, Moonshot and llama.cpp have names of their own."""
     details = usage.get("prompt_tokens_details") or {}
-    cached = details.get("cached_tokens", usage.get("prompt_cache_hit_tokens", timings.get("cache_n")))
-    written = details.get("cache_write_tokens", details.get("cache_creation_input_tokens"))
+    read = count_of(timings.get("cache_n"))
+    computed = count_of(timings.get("prompt_n"))  # leaves out what was read
+    cost = usage.get("cost")
     return Usage(
-        input_tokens=usage.get("prompt_tokens"),
-        cached_tokens=cached,
-        cache_write_tokens=details.get("created_cache_tokens", written),
-        output_tokens=usage.get("completion_tokens"),
-        reasoning_tokens=(usage.get("completion_tokens_details") or {}).get(
-            "reasoning_tokens", usage.get("reasoning_tokens")
+        input_tokens=count_of(usage.get("prompt_tokens"), None if computed is None else computed + (read or 0)),
+        cached_tokens=count_of(
+            details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens"), read
         ),
-        dollars=usage.get("cost"),
+        cache_write_tokens=count_of(
+            details.get("cache_write_tokens"),
+            details.get("cache_creation_input_tokens"),
+            details.get("created_cache_tokens"),
+        ),
+        output_tokens=count_of(usage.get("completion_tokens"), timings.get("predicted_n")),
+        reasoning_tokens=count_of(
+            (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"), usage.get("reasoning_tokens")
+        ),
+        dollars=cost if isinstance(cost, int | float) else None,
     )
 
 
@@ -119,8 +129,7 @@ def window_among(table: Any, model: str) -> int | None:
     named = [e for e in entries if e.get("id") == model]
     for entry in named or (entries if len(entries) == 1 else []):
         places = (entry, entry.get("default_generation_settings") or {}, entry.get("meta") or {})
-        for key in _WINDOW_KEYS:
-            for place in places:
-                if isinstance(place.get(key), int):
-                    return int(place[key])
+        told = count_of(*(place.get(key) for key in _WINDOW_KEYS for place in places))
+        if told:
+            return told
     return None

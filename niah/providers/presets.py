@@ -44,7 +44,7 @@ def _openai(service: Service) -> OpenAI:
 
 def cache_off(model: str) -> dict[str, Any]:
     """The field that stops a model of OpenAI's from writing to its cache, for those where writing costs."""
-    version = re.match(r"gpt-(\d+)(?:\.(\d+))?\b", model)
+    version = re.match(r"(?:ft:)?gpt-(\d+)(?:\.(\d+))?\b", model)
     if version is None or (int(version[1]), int(version[2] or 0)) < (5, 6):
         return {}
     return {"prompt_cache_options": {"mode": "explicit"}}
@@ -60,19 +60,18 @@ def _lmstudio(service: Service) -> OpenAI:
 
 def _openrouter(service: Service) -> OpenAI:
     # else the middle of a prompt that is too long for the model is dropped in silence
-    whole = {"plugins": [{"id": "context-compression", "enabled": False}], "transforms": []}
+    whole = {"plugins": [{"id": "context-compression", "enabled": False}]}
     return OpenAI(service=service, fields=whole)  # usage comes unasked
 
 
 def _mistral(service: Service) -> OpenAI:
-    return OpenAI(
-        service=service, window_path=f"/models/{service.model}"
-    )  # knows no stream_options, sends usage anyway
+    # refuses stream_options and sends usage without them
+    return OpenAI(service=service, window_path=f"/models/{service.model}")
 
 
 def _qwen(service: Service) -> OpenAI:
     mark = {"cache_control": {"type": "ephemeral"}}
-    return OpenAI(service=service, fields=_USAGE, mark=mark, window_path=None)
+    return OpenAI(service=service, fields=_USAGE, mark=mark, window_path=None, quota_refills=True)
 
 
 def _untold(service: Service) -> OpenAI:

@@ -25,8 +25,12 @@ _DECLINED = frozenset(
         "language",
         "other",
         "escalation",
+        "model_armor",
+        "jailbreak",
     }
 )
+# reasoning that a server leaves in the text, by the marks of the model's template
+_REASONING = (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"))
 
 
 class TextReply:
@@ -77,9 +81,12 @@ class TextReply:
 
 def without_reasoning(text: str) -> str:
     """The answer behind a block of reasoning that a server left in the text (``<think>…</think>``)."""
-    if "</think>" in text:  # some templates open the block in the prompt, so that only its end is in the reply
-        return text.rpartition("</think>")[2].lstrip()
-    return "" if text.lstrip().startswith("<think>") else text
+    for begin, end in _REASONING:
+        if end in text:  # some templates open the block in the prompt, so that only its end is in the reply
+            return text.rpartition(end)[2].lstrip()
+        if text.lstrip().startswith(begin):
+            return ""
+    return text
 
 
 def text_in(content: object) -> str:
@@ -89,3 +96,8 @@ def text_in(content: object) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     raise ValueError(f"content of an unexpected kind: {type(content).__name__}")
+
+
+def count_of(*values: object) -> int | None:
+    """The first of the values that counts something; None where none does."""
+    return next((v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None)

@@ -10,7 +10,7 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, ReplyError, Service
 from niah.providers.failures import failure_of
 from niah.providers.presets import OPENAI_MARK, cache_off
-from niah.providers.replies import TextReply
+from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
 
@@ -78,11 +78,12 @@ class ResponsesReply(TextReply):
     def _end(self, response: Mapping[str, Any]) -> None:
         self._model, self.request_id = response.get("model"), response.get("id")
         self._stop_reason = (response.get("incomplete_details") or {}).get("reason") or response.get("status")
-        if not self._text and not self._refusal:
-            for item in response.get("output") or ():
-                for part in item.get("content") or () if item.get("type") == "message" else ():
-                    self._text += [part.get("text") or ""] if part.get("type") == "output_text" else []
-                    self._refusal += [part.get("refusal") or ""] if part.get("type") == "refusal" else []
+        # the whole text; without it the deltas count. A model may comment on its work before the answer proper
+        messages = [item for item in response.get("output") or () if item.get("type") == "message"]
+        parts = [p for item in messages if item.get("phase") != "commentary" for p in item.get("content") or ()]
+        if parts:
+            self._text = [p.get("text") or "" for p in parts if p.get("type") == "output_text"]
+            self._refusal = [p.get("refusal") or "" for p in parts if p.get("type") == "refusal"]
         if counts := response.get("usage"):
             self._usage = _usage(counts)
 
@@ -91,11 +92,11 @@ def _usage(counts: Mapping[str, Any]) -> Usage:
     """The input count includes what was read from and written to the cache."""
     details = counts.get("input_tokens_details") or {}
     return Usage(
-        input_tokens=counts.get("input_tokens"),
-        cached_tokens=details.get("cached_tokens"),
-        cache_write_tokens=details.get("cache_write_tokens"),
-        output_tokens=counts.get("output_tokens"),
-        reasoning_tokens=(counts.get("output_tokens_details") or {}).get("reasoning_tokens"),
+        input_tokens=count_of(counts.get("input_tokens")),
+        cached_tokens=count_of(details.get("cached_tokens")),
+        cache_write_tokens=count_of(details.get("cache_write_tokens")),
+        output_tokens=count_of(counts.get("output_tokens")),
+        reasoning_tokens=count_of((counts.get("output_tokens_details") or {}).get("reasoning_tokens")),
     )
 
 
