@@ -75,7 +75,8 @@ class ChatReply(TextReply):
         self._model = chunk.get("model") or self._model
         self.request_id = chunk.get("id") or self.request_id
         choices = (chunk.get("choices") or [])[:1]
-        usage: dict[str, Any] = chunk.get("usage") or next((c["usage"] for c in choices if c.get("usage")), {})  # Moonshot's choice
+        counts = [chunk.get("usage"), *(choice.get("usage") for choice in choices)]  # Moonshot's are in the choice
+        usage: dict[str, Any] = next(filter(None, counts), {})
         if usage or chunk.get("timings"):
             self._usage = _usage(usage, chunk.get("timings") or {})
         generated = False
