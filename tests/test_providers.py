@@ -22,6 +22,7 @@ from niah.runner.client import Answer, Client
 from niah.runner.events import reader_of
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
+from niah.runner.preflight import told_window
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "sk-canary-0123456789abcdef"
@@ -504,3 +505,362 @@ def test_any_error_body_is_some_failure(body: str, status: int) -> None:
         failure = provider("openai").failure(status, text)
         assert failure.message.startswith(str(status))
         assert not (failure.retry and failure.fatal)
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+BEARER = {"authorization": f"Bearer {KEY}"}
+STREAMED = {"accept": "text/event-stream"}
+MESSAGES = [{"role": "user", "content": TEXT}]
+COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
+CHAT = {"model": "m", "messages": MESSAGES, "max_tokens": 64, **COUNTED}
+OPENAI = {
+    "model": "m",
+    "messages": MESSAGES,
+    "max_completion_tokens": 64,
+    "stream": True,
+    "stream_options": {"include_usage": True, "include_obfuscation": False},
+}
+RESPONSES = {
+    "model": "m",
+    "input": [{"role": "user", "content": [{"type": "input_text", "text": TEXT}]}],
+    "max_output_tokens": 64,
+    "stream": True,
+    "store": False,
+    "truncation": "disabled",
+}
+
+# provider: address, headers beside the content type, body
+REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
+    "openai": ("https://api.openai.com/v1/chat/completions", BEARER | STREAMED, OPENAI),
+    "openai-responses": ("https://api.openai.com/v1/responses", BEARER | STREAMED, RESPONSES),
+    "anthropic": (
+        "https://api.anthropic.com/v1/messages",
+        {"x-api-key": KEY, "anthropic-version": "2023-06-01"} | STREAMED,
+        {"model": "m", "max_tokens": 64, "messages": MESSAGES, "stream": True},
+    ),
+    "gemini": (
+        "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse",
+        {"x-goog-api-key": KEY},
+        {"contents": [{"role": "user", "parts": [{"text": TEXT}]}], "generationConfig": {"maxOutputTokens": 64}},
+    ),
+    "ollama": (
+        "http://127.0.0.1:11434/api/chat",
+        BEARER,
+        {
+            "model": "m",
+            "messages": MESSAGES,
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+            "options": {"num_ctx": 10_240, "num_predict": 64},
+        },
+    ),
+    "llama.cpp": ("http://127.0.0.1:8080/v1/chat/completions", BEARER | STREAMED, CHAT | {"cache_prompt": True}),
+    "vllm": ("http://127.0.0.1:8000/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "sglang": ("http://127.0.0.1:30000/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "lmstudio": ("http://127.0.0.1:1234/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "openrouter": (
+        "https://openrouter.ai/api/v1/chat/completions",
+        BEARER | STREAMED,
+        {
+            "model": "m",
+            "messages": MESSAGES,
+            "max_tokens": 64,
+            "stream": True,
+            "plugins": [{"id": "context-compression", "enabled": False}],
+        },
+    ),
+    "deepseek": ("https://api.deepseek.com/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "qwen": ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "moonshot": ("https://api.moonshot.ai/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "zai": ("https://api.z.ai/api/paas/v4/chat/completions", BEARER | STREAMED, CHAT),
+    "mistral": (
+        "https://api.mistral.ai/v1/chat/completions",
+        BEARER | STREAMED,
+        {"model": "m", "messages": MESSAGES, "max_tokens": 64, "stream": True},
+    ),
+}
+SAMPLING = {
+    "temperature",
+    "top_p",
+    "top_k",
+    "topP",
+    "topK",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "stop",
+    "n",
+}
+
+
+def body_sent(name: str, **settings: Any) -> dict[str, Any]:
+    request = provider(name, **{"longest_context": 8_000, **settings}).request(PROMPT)
+    body: dict[str, Any] = json.loads(b"".join(request.body))
+    return body
+
+
+def keys_in(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_in, value.values()))
+    return set().union(*map(keys_in, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_a_request_is_what_the_api_documents_and_nothing_else(name: str) -> None:
+    url, headers, body = REQUESTS[name]
+    request = provider(name, longest_context=8_000).request(PROMPT)
+    assert (request.method, request.url, request.tokens) == ("POST", url, 4_200)
+    assert {k.casefold(): v for k, v in request.headers.items()} == {"content-type": "application/json", **headers}
+    assert json.loads(b"".join(request.body)) == body
+    assert not keys_in(body) & SAMPLING
+    assert KEY not in repr(request)
+    assert KEY not in request.url
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_without_a_key_no_header_speaks_of_one(name: str) -> None:
+    api = provider(name, api_key=None)
+    window = api.window_request()
+    for request in (api.request(PROMPT), *([window] if window else [])):
+        assert not {"authorization", "x-api-key", "x-goog-api-key"} & {k.casefold() for k in request.headers}
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_extra_fields_are_merged_into_the_tables_that_are_there(name: str) -> None:
+    extra = {
+        "temperature": 0,
+        "stream_options": {"include_usage": False},
+        "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}},
+        "options": {"num_ctx": 2048},
+    }
+    body, plain = body_sent(name, extra=extra), body_sent(name)
+    assert body["temperature"] == 0
+    for table in ("stream_options", "generationConfig", "options"):
+        assert body[table] == {**plain.get(table, {}), **extra[table]}  # type: ignore[dict-item]
+    assert {k: v for k, v in body.items() if k not in extra} == {k: v for k, v in plain.items() if k not in extra}
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_the_reply_budget_goes_into_the_field_that_is_named(name: str) -> None:
+    body = body_sent(name, reply_field="budget")
+    holder = body.get("generationConfig") or body.get("options") or body
+    assert holder["budget"] == 64
+    assert not keys_in(body) & {
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "maxOutputTokens",
+        "num_predict",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "off"),
+    [
+        ("gpt-4o", False),
+        ("gpt-4.1-mini", False),
+        ("gpt-5", False),
+        ("gpt-5-2025-08-07", False),
+        ("gpt-5.5", False),
+        ("gpt-5.6", True),
+        ("gpt-5.6-2026-03-01", True),
+        ("gpt-6-luna", True),
+        ("gpt-6.1-sol-2026-10-02", True),
+        ("gpt-10", True),
+        ("ft:gpt-6-luna:acme::x1", True),
+        ("o4-mini", False),
+        ("gpt-oss-120b", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["openai", "openai-responses"])
+def test_the_cache_is_off_where_writing_to_it_costs(name: str, model: str, off: bool) -> None:
+    assert body_sent(name, model=model).get("prompt_cache_options") == ({"mode": "explicit"} if off else None)
+    assert "prompt_cache_options" not in body_sent("openrouter", model=f"openai/{model}")
+
+
+def test_openai_at_another_address_is_any_server_that_speaks_chat_completions() -> None:
+    assert body_sent("openai", base_url="http://127.0.0.1:9999/v1", model="gpt-6-luna") == CHAT | {
+        "model": "gpt-6-luna"
+    }
+
+
+@pytest.mark.parametrize(
+    ("longest", "window"), [(0, 1_024), (800, 1_024), (820, 2_048), (8_192, 10_240), (128_000, 160_768)]
+)
+def test_ollama_is_told_one_window_for_the_whole_run(longest: int, window: int) -> None:
+    assert body_sent("ollama", longest_context=longest)["options"]["num_ctx"] == window
+    for address in ("http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/api"):
+        assert provider("ollama", base_url=address).request(PROMPT).url == "http://h:1/api/chat"
+
+
+def test_every_provider_has_its_request_in_the_table() -> None:
+    assert set(REQUESTS) == set(HTTP)
+    variables = {name: known.key_variable for name, known in PROVIDERS.items() if known.key_variable}
+    assert variables == {
+        "openai": "OPENAI_API_KEY",
+        "openai-responses": "OPENAI_API_KEY",
+        "anthropic": "ANTHROPIC_API_KEY",
+        "gemini": "GEMINI_API_KEY",
+        "openrouter": "OPENROUTER_API_KEY",
+        "deepseek": "DEEPSEEK_API_KEY",
+        "qwen": "DASHSCOPE_API_KEY",
+        "moonshot": "MOONSHOT_API_KEY",
+        "zai": "ZAI_API_KEY",
+        "mistral": "MISTRAL_API_KEY",
+    }
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+
+def listed(*entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {"object": "list", "data": list(entries)}
+
+
+OTHER = {"id": "other", "object": "model", "max_model_len": 1, "context_length": 1, "max_context_length": 1}
+SLOT = {"id": 0, "id_task": -1, "n_ctx": 8_192, "is_processing": False, "params": {"n_predict": -1}}
+
+# provider, the address asked, what it answers, the window in that
+WINDOWS: list[tuple[str, str, Any, int | None]] = [
+    (
+        "vllm",
+        "GET /v1/models",
+        listed(OTHER, {"id": "m", "root": "m", "max_model_len": 40_960, "permission": []}),
+        40_960,
+    ),
+    ("vllm", "GET /v1/models", listed({"id": "m-as-served", "max_model_len": 40_960}), 40_960),
+    ("vllm", "GET /v1/models", listed(OTHER, {"id": "another", "max_model_len": 40_960}), None),
+    (
+        "sglang",
+        "GET /v1/models",
+        listed({"id": "m", "object": "model", "root": "m", "max_model_len": 131_072}),
+        131_072,
+    ),
+    ("sglang", "GET /v1/models", listed({"id": "m", "object": "model", "max_model_len": None}), None),
+    ("openai", "GET /v1/models", listed({"id": "m", "object": "model", "created": 1, "owned_by": "x"}), None),
+    (
+        "openrouter",
+        "GET /api/v1/models",
+        {"data": [OTHER, {"id": "m", "context_length": 1_048_576, "top_provider": {"context_length": 262_144}}]},
+        1_048_576,
+    ),
+    ("moonshot", "GET /v1/models", listed(OTHER, {"id": "m", "object": "model", "context_length": 262_144}), 262_144),
+    (
+        "mistral",
+        "GET /v1/models/m",
+        {"id": "m", "object": "model", "max_context_length": 131_072, "aliases": [], "type": "base"},
+        131_072,
+    ),
+    (
+        "llama.cpp",
+        "GET /props",
+        {"default_generation_settings": SLOT, "total_slots": 4, "model_path": "m.gguf", "build_info": "b7120"},
+        8_192,
+    ),
+    (
+        "lmstudio",
+        "GET /api/v0/models",
+        listed(
+            {**OTHER, "state": "loaded", "loaded_context_length": 1},
+            {
+                "id": "m",
+                "type": "llm",
+                "state": "loaded",
+                "max_context_length": 131_072,
+                "loaded_context_length": 4_096,
+            },
+        ),
+        4_096,
+    ),
+    (
+        "lmstudio",
+        "GET /api/v0/models",
+        listed({"id": "m", "state": "not-loaded", "max_context_length": 131_072}),
+        131_072,
+    ),
+    (
+        "anthropic",
+        "GET /v1/models/m",
+        {"type": "model", "id": "m", "display_name": "M", "max_input_tokens": 1_000_000, "max_tokens": 128_000},
+        1_000_000,
+    ),
+    (
+        "anthropic",
+        "GET /v1/models/m",
+        {"type": "model", "id": "m", "display_name": "M", "max_input_tokens": None},
+        None,
+    ),
+    (
+        "gemini",
+        "GET /v1beta/models/m",
+        {"name": "models/m", "version": "001", "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536},
+        1_048_576,
+    ),
+    (
+        "ollama",
+        "POST /api/show",
+        {
+            "details": {"family": "gemma4"},
+            "model_info": {
+                "general.architecture": "gemma4",
+                "gemma4.vision.context_length": 2_048,
+                "gemma4.rope.scaling.original_context_length": 8_192,
+                "gemma4.context_length": 131_072,
+            },
+        },
+        131_072,
+    ),
+    ("ollama", "POST /api/show", {"model_info": {"general.architecture": "gemma4"}}, None),
+]
+ODD: list[Any] = [
+    *("", "null", "not json", "7", '"8192"', "[]", "[1]", "{}", '{"data": null}', '{"data": []}', '{"data": [null]}'),
+    *(
+        json.dumps(listed({"id": "m", key: odd}))
+        for key in ("max_model_len", "n_ctx")
+        for odd in ("8192", True, -1, 0, 1.5)
+    ),
+    *('{"max_input_tokens": "200000"}', '{"max_input_tokens": true}', '{"inputTokenLimit": [1]}', '{"model_info": []}'),
+    '{"model_info": {"general.architecture": "g", "g.context_length": "8192"}}',
+]
+
+
+def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, list[httpx.Request]]:
+    """The window as the preflight reads it, and what was asked."""
+    asked: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status, text=body)
+
+    async def ask() -> int | None:
+        base_url = "http://127.0.0.1:9/v1" if name == "openai" else PROVIDERS[name].base_url
+        api = provider(name, base_url=base_url)
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+            return await told_window(client_of(api, http, [], attempts=1), api)
+
+    return asyncio.run(ask()), asked
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "answer", "window"), WINDOWS, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_the_window_is_read_where_the_server_tells_it(name: str, address: str, answer: Any, window: int | None) -> None:
+    told, [request] = window_told(name, json.dumps(answer))
+    assert told == window
+    assert f"{request.method} {request.url.raw_path.decode()}" == address
+    assert KEY in str(request.headers.raw)
+    assert window_told(name, json.dumps(answer), status=404)[0] is None
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_odd_answer_tells_no_window(name: str) -> None:
+    for body in ODD:
+        assert window_told(name, body)[0] is None
+
+
+@pytest.mark.parametrize("name", ["openai-responses", "deepseek", "qwen", "zai"])
+def test_where_no_route_tells_the_window_none_is_asked(name: str) -> None:
+    assert provider(name).window_request() is None
+    assert provider("openai").window_request() is None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
-_REPEATS = frozenset({"input", "user_id"})  # fields that hold what was sent, not what is wrong
+_REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was sent, not what is wrong
 
 
 def error_in(body: str) -> Any:
