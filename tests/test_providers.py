@@ -19,6 +19,7 @@ from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
 from niah.runner.client import Answer, Client
+from niah.runner.connections import Connections
 from niah.runner.events import reader_of
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
@@ -45,14 +46,14 @@ def provider(name: str, **settings: Any) -> Provider:
     return provider_of(Service(**{"provider": name, "model": "m", "base_url": base_url, "api_key": KEY, **settings}))
 
 
-def client_of(api: Provider, http: httpx.AsyncClient, waits: list[float], *, attempts: int) -> Client:
+def client_of(api: Provider, connections: Connections, waits: list[float], *, attempts: int) -> Client:
     async def pause(seconds: float) -> bool:
         waits.append(seconds)
         return True
 
     ticks = itertools.count()
     return Client(
-        http,
+        connections,
         api,
         Limits(cap=4, in_flight_tokens=10**6, longest_prompt=10_000, clock=lambda: sum(waits), sleep=pause),
         attempts=attempts,
@@ -75,9 +76,9 @@ def answered(
 
     async def ask() -> Answer | None:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, content=pieces()))
-        async with httpx.AsyncClient(transport=transport) as http:
+        async with Connections(lambda: httpx.AsyncClient(transport=transport)) as connections:
             api = provider(name)
-            return await client_of(api, http, waits, attempts=attempts).ask(api.request(PROMPT))
+            return await client_of(api, connections, waits, attempts=attempts).ask(api.request(PROMPT))
 
     answer = asyncio.run(ask())
     assert answer is not None
@@ -837,8 +838,8 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
     async def ask() -> int | None:
         base_url = "http://127.0.0.1:9/v1" if name == "openai" else PROVIDERS[name].base_url
         api = provider(name, base_url=base_url)
-        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
-            return await told_window(client_of(api, http, [], attempts=1), api)
+        async with Connections(lambda: httpx.AsyncClient(transport=httpx.MockTransport(handle))) as connections:
+            return await told_window(client_of(api, connections, [], attempts=1), api)
 
     return asyncio.run(ask()), asked
 
