@@ -310,6 +310,7 @@ BROKEN = [
     ("openai-responses/failed_policy", Outcome.REFUSED, 1, "bio_policy"),
     ("openai-responses/failed_server", Outcome.ERROR, 2, "server_error"),
     ("openai-responses/error", Outcome.ERROR, 2, "429: Rate limit reached"),
+    ("openai-responses/error_quota", Outcome.ERROR, 1, "429: You exceeded your current quota"),
     ("openai-responses/cut", Outcome.ERROR, 2, "ended without a stop marker"),
     ("anthropic/error", Outcome.ERROR, 2, "529: Overloaded (overloaded_error)"),
     ("anthropic/cut", Outcome.ERROR, 2, "ended without a stop marker"),
@@ -484,6 +485,18 @@ def test_an_error_reply_is_taken_for_what_it_is(refusal: Refusal) -> None:
     assert str(answer.error) == failure.message
 
 
+ECHO = "The billing was 9 a day, said the mate; maximum context length exceeded, flagged, rate limit per minute. " * 40
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda r: f"{r.by} {r.status} {r.kind}")
+@pytest.mark.parametrize("echo", [{"input": ECHO}, {"param": " " * 1_000 + ECHO}], ids=["input", "long"])
+def test_a_prompt_that_an_error_repeats_changes_nothing(refusal: Refusal, echo: Mapping[str, str]) -> None:
+    if isinstance(refusal.body, dict) and isinstance(refusal.body.get("error"), dict):
+        judge = provider(refusal.by).failure
+        plain = judge(refusal.status, json.dumps(refusal.body))
+        assert judge(refusal.status, json.dumps({"error": {**refusal.body["error"], **echo}})) == plain
+
+
 @pytest.mark.parametrize("name", HTTP)
 @pytest.mark.parametrize("before", [0, 275, 290])
 def test_a_key_that_an_error_repeats_is_not_shown_even_where_the_message_is_cut(name: str, before: int) -> None:
@@ -579,7 +592,7 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
     "mistral": (
         "https://api.mistral.ai/v1/chat/completions",
         BEARER | STREAMED,
-        {"model": "m", "messages": MESSAGES, "max_tokens": 64, "stream": True},
+        {"model": "m", "messages": MESSAGES, "max_tokens": 64, "stream": True, "prompt_cache_key": "niah"},
     ),
 }
 SAMPLING = {

@@ -41,7 +41,9 @@ _NO_MONEY = re.compile(
 # means money at OpenAI; at Gemini, where a hint says when it is back, and at Qwen always, tokens a minute
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota", re.IGNORECASE)
 _NO_KEY = re.compile(r"api_key_invalid|invalid_api_key", re.IGNORECASE)
-_SOON = re.compile(r"\b(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(m?s))?")
+_SOON = re.compile(
+    r"\b(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(m?s))?", re.IGNORECASE
+)
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})

@@ -65,8 +65,8 @@ def _openrouter(service: Service) -> OpenAI:
 
 
 def _mistral(service: Service) -> OpenAI:
-    # refuses stream_options and sends usage without them
-    return OpenAI(service=service, window_path=f"/models/{service.model}")
+    # refuses stream_options and sends usage without them; requests with the same cache key read what another wrote
+    return OpenAI(service=service, fields={"prompt_cache_key": "niah"}, window_path=f"/models/{service.model}")
 
 
 def _qwen(service: Service) -> OpenAI:
