@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
@@ -274,6 +274,12 @@ REPLIES = [
         model="z-ai/glm-5.3",
         id="gen-1795312000-UD7bR0I1JNCsPvVzlXat",
     ),
+    Recording(
+        path="openrouter/own_key",
+        usage=Usage(input_tokens=4213, output_tokens=23, dollars=0.0021),
+        model="z-ai/glm-5.3",
+        id="gen-1795312000-UD7bR0I1JNCsPvVzlXat",
+    ),
     Recording(path="deepseek/answer", usage=counted(3072, None, 47, 24), **DEEPSEEK),
     Recording(path="deepseek/whole", usage=counted(3072, None, 47), **DEEPSEEK),
     Recording(
@@ -419,6 +425,79 @@ def test_the_header_names_the_request_before_the_body_does() -> None:
         assert answer.request_id == "req_011CSHoEeqs5C35K2UUqR7Fy"
 
 
+# every stop reason that an API documents, by what it means; what is in no other line is a fault and tried again
+STOPS: Mapping[str, Mapping[Outcome, str]] = {
+    "openai": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.REFUSED: "content_filter"},
+    "openai-responses": {
+        Outcome.SCORED: "completed",
+        Outcome.TRUNCATED: "max_output_tokens",
+        Outcome.REFUSED: "content_filter",
+        Outcome.ERROR: "max_messages steered cancelled queued in_progress",
+    },
+    "anthropic": {
+        Outcome.SCORED: "end_turn stop_sequence",
+        Outcome.TRUNCATED: "max_tokens",
+        Outcome.REFUSED: "refusal",
+        Outcome.OVERFLOW: "model_context_window_exceeded",
+        Outcome.ERROR: "tool_use pause_turn",
+    },
+    "gemini": {
+        Outcome.SCORED: "STOP",
+        Outcome.TRUNCATED: "MAX_TOKENS CONTINUATION",
+        Outcome.REFUSED: "SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII ESCALATION MODEL_ARMOR",
+        Outcome.ERROR: "FINISH_REASON_UNSPECIFIED MALFORMED_FUNCTION_CALL MALFORMED_RESPONSE UNEXPECTED_TOOL_CALL "
+        "TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE PUP_LIMITED_DISABLED NO_IMAGE IMAGE_SAFETY IMAGE_OTHER "
+        "IMAGE_PROHIBITED_CONTENT IMAGE_RECITATION",
+    },
+    "ollama": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.ERROR: "load unload"},
+    "vllm": {
+        Outcome.SCORED: "stop",
+        Outcome.TRUNCATED: "length repetition",
+        Outcome.ERROR: "abort error tool_calls function_call",
+    },
+    "deepseek": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.ERROR: "insufficient_system_resource"},
+    "mistral": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length model_length", Outcome.ERROR: "error tool_calls"},
+    "openrouter": {Outcome.SCORED: "stop", Outcome.REFUSED: "content_filter", Outcome.ERROR: "error tool_calls"},
+    "zai": {
+        Outcome.SCORED: "stop",
+        Outcome.REFUSED: "sensitive",
+        Outcome.OVERFLOW: "model_context_window_exceeded",
+        Outcome.ERROR: "network_error tool_calls",
+    },
+}
+
+
+def stopped(name: str, reason: str) -> dict[str, Any]:
+    """A whole reply that ends for a reason."""
+    whole: dict[str, dict[str, Any]] = {
+        "openai-responses": {
+            "object": "response",
+            "status": "incomplete",
+            "incomplete_details": {"reason": reason},
+            "output": [{"type": "message", "content": [{"type": "output_text", "text": "7421830"}]}],
+        },
+        "anthropic": {"type": "message", "content": [{"type": "text", "text": "7421830"}], "stop_reason": reason},
+        "gemini": {"candidates": [{"content": {"parts": [{"text": "7421830"}]}, "finishReason": reason}]},
+        "ollama": {"message": {"content": "7421830"}, "done": True, "done_reason": reason},
+    }
+    return whole.get(name, {"choices": [{"message": {"content": "7421830"}, "finish_reason": reason}]})
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "outcome"),
+    [(name, reason, o) for name, line in STOPS.items() for o, reasons in line.items() for reason in reasons.split()],
+)
+def test_every_documented_stop_reason_has_its_outcome(name: str, reason: str, outcome: Outcome) -> None:
+    reply = provider(name).reply()
+    reply.feed(json.dumps(stopped(name, reason)))
+    if outcome is Outcome.ERROR:
+        with pytest.raises(ValueError, match=reason):
+            reply.outcome()
+    else:
+        assert reply.outcome() is outcome
+    assert (reply.response().text, reply.response().stop_reason) == ("7421830", reason)
+
+
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
@@ -508,6 +587,7 @@ def test_a_key_that_an_error_repeats_is_not_shown_even_where_the_message_is_cut(
 
 
 @given(st.text(max_size=60), st.integers(400, 599))
+@example("[" * 60_000, 500)
 def test_any_error_body_is_some_failure(body: str, status: int) -> None:
     for text in (
         body,

@@ -14,7 +14,7 @@ def error_in(body: str) -> Any:
     """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses in a response."""
     try:
         table = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(table, list) and table:
         table = table[0]

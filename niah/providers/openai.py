@@ -94,7 +94,6 @@ def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
     details = usage.get("prompt_tokens_details") or {}
     read = count_of(timings.get("cache_n"))
     computed = count_of(timings.get("prompt_n"))  # leaves out what was read
-    cost = usage.get("cost")
     return Usage(
         input_tokens=count_of(usage.get("prompt_tokens"), None if computed is None else computed + (read or 0)),
         cached_tokens=count_of(
@@ -109,8 +108,17 @@ def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
         reasoning_tokens=count_of(
             (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"), usage.get("reasoning_tokens")
         ),
-        dollars=cost if isinstance(cost, int | float) else None,
+        dollars=_dollars(usage),
     )
+
+
+def _dollars(usage: Mapping[str, Any]) -> float | None:
+    """What OpenRouter asks, and what the provider behind it asks beside that where the user has a key of its own."""
+    cost = usage.get("cost")
+    if not isinstance(cost, int | float):
+        return None
+    beside = (usage.get("cost_details") or {}).get("upstream_inference_cost") if usage.get("is_byok") else None
+    return cost + (beside or 0)
 
 
 # where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio, llama.cpp
@@ -130,7 +138,6 @@ def window_among(table: Any, model: str) -> int | None:
     named = [e for e in entries if e.get("id") == model]
     for entry in named or (entries if len(entries) == 1 else []):
         places = (entry, entry.get("default_generation_settings") or {}, entry.get("meta") or {})
-        told = count_of(*(place.get(key) for key in _WINDOW_KEYS for place in places))
-        if told:
+        if told := count_of(*(place.get(key) or None for key in _WINDOW_KEYS for place in places)):
             return told
     return None

@@ -10,7 +10,7 @@ from niah.records import Outcome, Response, Usage
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is a fault, not an answer
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
-_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation"})
+_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation", "repetition"})
 _TOO_LONG = frozenset({"model_context_window_exceeded"})
 _DECLINED = frozenset(
     {
