@@ -60,7 +60,9 @@ class Ollama:
 
     def window_in(self, body: str) -> int | None:
         facts = json.loads(body)["model_info"]
-        return count_of(facts.get(f"{facts['general.architecture']}.context_length")) or None
+        # of the architecture itself; a part of it, as what sees pictures, has one of its own behind another dot
+        names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
+        return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
 
     def _root(self) -> str:
         return self.service.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")
