@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -772,6 +772,35 @@ def test_the_reply_budget_goes_into_the_field_that_is_named(name: str) -> None:
 def test_the_cache_is_off_where_writing_to_it_costs(name: str, model: str, off: bool) -> None:
     assert body_sent(name, model=model).get("prompt_cache_options") == ({"mode": "explicit"} if off else None)
     assert "prompt_cache_options" not in body_sent("openrouter", model=f"openai/{model}")
+
+
+BREAKPOINT = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+CONTROL = {"cache_control": {"type": "ephemeral"}}
+MARKS: Mapping[str, Mapping[str, Any]] = {
+    "openai": {"type": "text", **BREAKPOINT},
+    "openai-responses": {"type": "input_text", **BREAKPOINT},
+    "anthropic": {"type": "text", **CONTROL},
+    "qwen": {"type": "text", **CONTROL},
+}
+
+
+def test_marks_are_known_for_every_provider_whose_cache_takes_them() -> None:
+    assert set(MARKS) == {name for name, known in PROVIDERS.items() if known.marks}
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_the_last_four_blocks_before_the_first_needle_are_marked_for_the_cache(name: str) -> None:
+    lines = [f"{number}. 船 {number}\n".encode() for number in range(9)]
+    ends = tuple(itertools.accumulate(map(len, lines[:-1])))
+    prompt = replace(PROMPT, utf8=b"".join(lines), splits=ends, shared_bytes=ends[6] - 1)
+    body = json.loads(b"".join(provider(name, model="gpt-6-luna").request(prompt).body))
+    [message] = body["input"] if name == "openai-responses" else body["messages"]
+    marked = dict(MARKS[name])
+    bare = {"type": marked["type"]}
+    expected = [{**(marked if 2 <= n <= 5 else bare), "text": line.decode()} for n, line in enumerate(lines)]
+    assert message["content"] == expected
+    if name.startswith("openai"):
+        assert body["prompt_cache_options"] == {"mode": "explicit"}
 
 
 def test_openai_at_another_address_is_any_server_that_speaks_chat_completions() -> None:
