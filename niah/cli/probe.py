@@ -29,11 +29,13 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
 
     With --window, find by bisection how long a prompt may really be.
     """
-    recipe = recipe_of(completed(config_from(config, flags)))
-    if recipe.config.provider == "simulated":
+    asked = completed(config_from(config, flags))
+    if asked.provider == "simulated":
         raise ConfigError("provider 'simulated' has no server to probe; name another --provider")
-    most = length_of(up_to, least=max(recipe.config.lengths) if window else 64)
-    asyncio.run(_probe(recipe, most if window else None))
+    most = length_of(up_to, least=min(asked.lengths))
+    if window:  # servers that are told their window must have room for the longest prompt
+        asked = asked.model_copy(update={"lengths": tuple(sorted({min(asked.lengths), most}))})
+    asyncio.run(_probe(recipe_of(asked), most if window else None))
 
 
 async def _probe(recipe: Recipe, most: int | None) -> None:

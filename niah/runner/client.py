@@ -97,23 +97,24 @@ class Client:
 
     async def _attempt(self, request: HttpRequest, attempt: int) -> tuple[Answer, float | None]:
         """One try: its answer, and how long to wait before the next one (None: do not try again)."""
-        started = self._clock()
+        started, headers = self._clock(), httpx.Headers()
         silence_s = self._patience.silence_s(request.tokens, attempt)
         try:
             async with (
                 asyncio.timeout(self._patience.answer_s(request.tokens, attempt)),
                 self._sent(request, silence_s) as reply,
             ):
+                headers = reply.headers
                 if reply.status_code != 200:
                     failure = self._provider.failure(reply.status_code, await _error_body(reply))
-                    return self._failed(failure, attempt, started, reply.headers)
+                    return self._failed(failure, attempt, started, headers)
                 answer = await self._read(reply, started, attempt)
                 self._limits.answered()
                 self._patience.learn(request.tokens, answer.first_token_s)
                 return answer, None
         except ReplyError as error:  # its status stands in the body, if anywhere
             failure = self._provider.failure(status_in(error.body), error.body)
-            return self._failed(failure, attempt, started, httpx.Headers())
+            return self._failed(failure, attempt, started, headers)
         except TimeoutError:
             message = f"no whole answer after {self._clock() - started:.0f} s"
         except (httpx.TransportError, httpx.StreamError, _Cut, *_MALFORMED) as error:
@@ -121,7 +122,7 @@ class Client:
             if isinstance(error, httpx.ReadTimeout):
                 message = f"ReadTimeout: silent for {silence_s:.0f} s"
         failure = Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)
-        return self._failed(failure, attempt, started, httpx.Headers())
+        return self._failed(failure, attempt, started, headers)
 
     @asynccontextmanager
     async def _sent(self, request: HttpRequest, silence_s: float) -> AsyncIterator[httpx.Response]:
@@ -195,7 +196,7 @@ class Client:
 
 
 # what reading a reply of an unexpected shape raises
-_MALFORMED = (ValueError, TypeError, AttributeError, LookupError)
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 async def _pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
