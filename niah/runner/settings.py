@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers import check_provider, local, openai, simulated
-from niah.tasks import task_of
+from niah.tasks import Options, task_names, task_of
 
 
 def concurrency_of(config: RunConfig) -> int:
@@ -41,8 +42,13 @@ def check_used(config: RunConfig) -> None:
     for key in ("base_url", "api_key_env"):
         if key in given and getattr(config, key) is not None and config.provider in ("local", "simulated"):
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
-    if "distractors" in given and "distractors" not in task_of(config.task).OPTIONS:
-        raise ConfigError(f"distractors has no meaning for task {config.task!r}; leave it out, or use multikey")
+    for option in fields(Options):
+        task = task_of(config.task)
+        if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
+            users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
+            raise ConfigError(
+                f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
+            )
 
 
 def api_key_of(config: RunConfig) -> str | None:
