@@ -7,12 +7,14 @@ import click
 
 @click.command()
 def tasks() -> None:
-    """List the tasks, a line each."""
+    """List the tasks: what each of them tests, and the config keys that it reads."""
     from niah.tasks import task_names, task_of
 
     for name in task_names():
         task = task_of(name)
-        click.echo(f"{name:<12} {task.SUMMARY} (version {task.VERSION})")
+        keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
+        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
+    click.echo("\nniah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them.")
 
 
 @click.command()

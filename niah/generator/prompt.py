@@ -70,7 +70,7 @@ class Builder:
 
     def bare(self, planting: Planting, lines: Sequence[str]) -> Prompt:
         """The prompt without a haystack: only these lines, or nothing but the question. Its length is its own."""
-        text = planting.opening + "\n".join(lines) + planting.closing if lines else planting.closing.lstrip("\n")
+        text = planting.opening + "\n".join(lines) + planting.closing if lines else planting.closing.lstrip("\n}")
         utf8 = text.encode()
         return Prompt(
             utf8=utf8,

@@ -33,6 +33,39 @@ def model_label(grid: Grid) -> str:
     return f"simulated reader {grid.model}" if grid.simulated else grid.model
 
 
+_NAMES = {"absent": "no needle", "oracle": "needle alone", "closed-book": "question alone"}
+
+
+def control_name(control: str) -> str:
+    """What a control's row is called."""
+    return _NAMES[control]
+
+
+def control_labels(grid: Grid) -> list[str]:
+    """A line for each kind of control that was run, and one for the score between them."""
+    lines = []
+    absent = [c for c in grid.controls if c.control == "absent" and c.mean is not None]
+    n = sum(c.n for c in absent)
+    if n:
+        right = sum((c.mean or 0.0) * c.n for c in absent) / n
+        lines.append(f"no needle: {_percent(right)} say so, {_percent(1 - right)} invent an answer (n = {n})")
+    for control in grid.controls:
+        if control.control != "absent" and control.mean is not None:
+            right_of = "right" if control.control == "oracle" else "guessed"
+            lines.append(f"{control_name(control.control)}: {_percent(control.mean)} {right_of} (n = {control.n})")
+    if grid.normalised is not None:
+        lines.append(f"normalised by guess rate and oracle: {_percent(grid.normalised)}")
+    return lines
+
+
+def detail_labels(grid: Grid) -> list[str]:
+    """What was scored apart, and the answers by class."""
+    parts = [f"{name} {_percent(r.mean)} (n = {r.n})" for name, r in grid.parts.items() if r.mean is not None]
+    classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
+    lines = [f"apart: {', '.join(parts)}"] if parts else []
+    return [*lines, f"answers: {', '.join(f'{n} {name}' for name, n in classes)}"] if classes else lines
+
+
 def unscored_label(cell: Cell) -> str:
     """The most frequent outcome other than scored."""
     others = {k: v for k, v in cell.outcomes.items() if k != "scored"}

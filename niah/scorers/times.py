@@ -43,15 +43,15 @@ def seconds_in(text: str) -> list[int]:
 
 
 def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
-    """Whether the one time in the answer is the target's (seconds, as text), exactly and within a tolerance.
+    """Whether the one time in the answer is the target (as ``clock`` writes it), exactly and within a tolerance.
 
     The score is exact; ``parts`` holds both. A time within the tolerance is a near miss.
     """
     answer = without_reasoning(text)
-    found = {str(s) for s in seconds_in(answer)}
-    score = one_value(answer, found, expected)
-    within = len(found) == 1 and abs(int(*found) - int(expected.target)) <= tolerance_s
-    parts = {"exact": score.value, "within tolerance": float(within and score.answer_class != "several")}
+    seconds, target = set(seconds_in(answer)), seconds_in(expected.target)[0]
+    score = one_value(answer, {clock(s) for s in seconds}, expected)
+    within = len(seconds) == 1 and abs(min(seconds) - target) <= tolerance_s
+    parts = {"exact": score.value, "within tolerance": float(within)}
     if within and score.answer_class == "wrong":
         detail = f"within {tolerance_s:g} s"
         return Score(value=0.0, answer_class="near-miss", explanation=score.explanation, detail=detail, parts=parts)

@@ -15,6 +15,7 @@ from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
 
+CONTROLS = ("absent", "closed-book", "oracle")
 _NO_TASKS = frozenset({"places"})
 
 

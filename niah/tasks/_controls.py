@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from niah.records import Planting, Score
 from niah.scorers import repeats
-from niah.tasks import Task
+from niah.tasks import CONTROLS, Task
 from niah.tasks._frame import MAY_BE_ABSENT, closing_of
 
-ABSENT, CLOSED_BOOK, ORACLE = CONTROLS = ("absent", "closed-book", "oracle")
+ABSENT, CLOSED_BOOK, ORACLE = CONTROLS
 _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing that is asked
 
 
@@ -28,7 +28,7 @@ def controlled(planting: Planting, control: str, language: str) -> Planting:
     return replace(
         planting,
         question=question,
-        closing=closing_of(language, question),
+        closing=planting.closing.replace(closing_of(language, planting.question), closing_of(language, question)),
         needles=planting.needles if passage else tuple(kept),
         passage=passage,
     )

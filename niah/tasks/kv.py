@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
@@ -35,7 +36,8 @@ def plant(draw: Draw, site: Site) -> Planting:
     language, supply = site.language, Supply(draw, site.haystack, site.language)
     key, value = supply.uuid(), supply.uuid()
     needle = Needle(key=key, value=value, text=pair_line(key, value))
-    return planting_of(language, _OPENING[language], _QUESTION[language].format(key=key), [needle], [value])
+    planting = planting_of(language, _OPENING[language], _QUESTION[language].format(key=key), [needle], [value])
+    return replace(planting, closing=f"\n}}{planting.closing}")
 
 
 def score(text: str, planting: Planting) -> Score:

@@ -36,9 +36,10 @@ def plant(draw: Draw, site: Site) -> Planting:
         _magic_number.needle(supply, language, "number", anywhere(draw), distractor=True)
         for _ in range(options.distractors)
     ]
-    question = _QUESTION[language].format(keys=listed(language, [n.key for n in asked]))
+    order = draw.shuffled(asked)  # the question does not follow the order of the text
+    question = _QUESTION[language].format(keys=listed(language, [n.key for n in order]))
     opening = _magic_number.opening(language, "number", several=True)
-    return planting_of(language, opening, question, [*asked, *others], [n.value for n in asked])
+    return planting_of(language, opening, question, [*asked, *others], [n.value for n in order])
 
 
 def score(text: str, planting: Planting) -> Score:

@@ -9,7 +9,7 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
-from niah.tasks._placing import depths_of
+from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
 
 SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
@@ -43,13 +43,13 @@ _QUESTION = {
 
 
 def plant(draw: Draw, site: Site) -> Planting:
-    """The asked chain as ``needles`` says, in order; other chains along the same places, a little later each."""
+    """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
     supply, options = Supply(draw, site.haystack, site.language), site.options
     count, depth = options.needle_count or COUNT, site.trial.depth_percent
-    needles: list[Needle] = []
-    for chain in range(1 + options.distractors):
-        depths = depths_of(options.needles, count, depth, draw, ordered=True)
-        needles += _chain(supply, site.language, depths, "distractor" if chain else "right")
+    needles = _chain(supply, site.language, depths_of(options.needles, count, depth, draw, ordered=True), "right")
+    for _ in range(options.distractors):
+        depths = sorted(anywhere(draw) for _ in range(count))
+        needles += _chain(supply, site.language, depths, "distractor")
     value = needles[0].key
     targets = [n.value for n in needles[:count]]
     question = _QUESTION[site.language].format(value=value)

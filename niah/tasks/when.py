@@ -26,7 +26,7 @@ _QUESTION = {
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time; the times of other facts are distractors."""
     facts = _clock.said_facts(draw, site)
-    needles = [replace(fact.needle, value=str(fact.second)) for fact in facts]
+    needles = [replace(fact.needle, value=scorers.clock(fact.second)) for fact in facts]
     question = _QUESTION[site.language].format(key=needles[0].key)
     marks = _clock.marks_of(draw, site.trial, facts)
     return planting_of(

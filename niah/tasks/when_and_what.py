@@ -24,7 +24,7 @@ _QUESTION = {
 
 
 def plant(draw: Draw, site: Site) -> Planting:
-    """The fact at the trial's depth, under its time. Targets are the number and the second."""
+    """The fact at the trial's depth, under its time. Targets are the number and the time."""
     facts = _clock.said_facts(draw, site)
     needles = [fact.needle for fact in facts]
     question = _QUESTION[site.language].format(key=needles[0].key)
@@ -33,7 +33,7 @@ def plant(draw: Draw, site: Site) -> Planting:
         _clock.opening(site.language),
         question,
         needles,
-        [needles[0].value, str(facts[0].second)],
+        [needles[0].value, scorers.clock(facts[0].second)],
         marks=_clock.marks_of(draw, site.trial, facts),
         tolerance_s=site.options.tolerance_s,
     )
@@ -41,12 +41,12 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """Half for the number, half for the exact time; the answer class is the number's unless only the time is wrong."""
-    number, second = planting.targets
+    number, time = planting.targets
     expected = scorers.expected_of(planting)
     what = scorers.number(text, Expected(targets=(number,), wrong=expected.wrong, question=planting.question))
-    times = {str(s): Known() for n in planting.needles[1:] for s in scorers.seconds_in(n.text.split("\n")[0])}
+    times = {n.text.split("\n")[0].strip("()"): Known() for n in planting.needles[1:]}
     when = scorers.time_of_day(
-        text, Expected(targets=(second,), wrong=times, question=planting.question), planting.tolerance_s
+        text, Expected(targets=(time,), wrong=times, question=planting.question), planting.tolerance_s
     )
     worse = what if what.value < 1 else when
     parts = {"what": what.value, "when": when.value, "when, within tolerance": when.parts["within tolerance"]}
