@@ -35,7 +35,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def config_from(config: str | None, flags: dict[str, Any]) -> RunConfig:
     """The config of a file (by path, or by the name of a shipped one) with the flags on top."""
-    extra = _extra(flags.pop("extra"))
+    extra = request_fields(flags.pop("extra"))
     overrides = {**flags, "extra": extra or None}
     return read_config(_config_path(config), overrides)
 
@@ -52,7 +52,7 @@ def _config_path(config: str | None) -> Path | None:
     return shipped[config]
 
 
-def _extra(items: tuple[str, ...]) -> dict[str, Any]:
+def request_fields(items: tuple[str, ...]) -> dict[str, Any]:
     """Request fields from KEY=JSON; what is no JSON is taken as text."""
     table: dict[str, Any] = {}
     for item in items:

@@ -97,6 +97,13 @@ def read_manifest(name: str) -> Manifest:
         raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
 
 
+def language_of_haystack(names: str | Sequence[str]) -> str:
+    """The language that needles speak in a haystack, told by the first of its names; English where it is mixed."""
+    first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
+    language = first.partition(":")[2] if ":" in first else read_manifest(first).language
+    return "en" if language == "mixed" else language
+
+
 def read_episodes(manifest: Manifest) -> list[Transcript]:
     """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
     return [read_transcript(path) for path in _checked_files(manifest)]

@@ -75,7 +75,7 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     size = 11.0 if len(lengths) <= 12 else 7.0
     for cell in grid.cells:
         x, y = lengths.index(cell.context_length), depths.index(cell.depth_percent)
-        _draw_cell(ax, cell, x, y, colours, size)
+        draw_cell(ax, cell, x, y, colours, size)
     ax.set_xlim(-0.5, len(lengths) - 0.5)
     rows = draw_controls(ax, grid, colours, size)
     ax.set_ylim(len(depths) - 0.5 + rows_height(grid), -0.5)  # depth 0 on top
@@ -152,7 +152,8 @@ def _title(grid: Grid) -> tuple[str, str, str]:
     )
 
 
-def _draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
+def draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
+    """One cell at column x and row y, with its value in type of that size."""
     if cell.mean is None:
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, edgecolor="white", linewidth=1.5))
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor="0.75", hatch="////", linewidth=0))

@@ -20,6 +20,21 @@ def recall_label(grid: Grid) -> str:
     return f"{_percent(r.mean)} found (n = {r.n:,}, 95 % interval {100 * r.low:.0f} to {_percent(r.high)})"
 
 
+def percent(share: float | None) -> str:
+    """A share for a table; a dash where nothing was measured."""
+    return "-" if share is None else _percent(share)
+
+
+def share_by_control(grid: Grid) -> dict[str, float]:
+    """The mean of each kind of control over all its trials."""
+    shares: dict[str, float] = {}
+    for kind in {c.control for c in grid.controls}:
+        found = [c for c in grid.controls if c.control == kind and c.mean is not None]
+        if found:
+            shares[kind] = sum((c.mean or 0.0) * c.n for c in found) / sum(c.n for c in found)
+    return shares
+
+
 def _percent(share: float) -> str:
     """Never rounds up to 100 or down to 0."""
     percent = 100 * share
@@ -33,7 +48,7 @@ def model_label(grid: Grid) -> str:
     return f"simulated reader {grid.model}" if grid.simulated else grid.model
 
 
-_NAMES = {"absent": "no needle", "oracle": "needle alone", "closed-book": "question alone"}
+_NAMES = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
 
 
 def control_name(control: str) -> str:
@@ -44,10 +59,9 @@ def control_name(control: str) -> str:
 def control_labels(grid: Grid) -> list[str]:
     """A line for each kind of control that was run, and one for the score between them."""
     lines = []
-    absent = [c for c in grid.controls if c.control == "absent" and c.mean is not None]
-    n = sum(c.n for c in absent)
+    n = sum(c.n for c in grid.controls if c.control == "absent")
     if n:
-        right = sum((c.mean or 0.0) * c.n for c in absent) / n
+        right = share_by_control(grid)["absent"]
         lines.append(f"no needle: {_percent(right)} say so, {_percent(1 - right)} invent an answer (n = {n})")
     for control in grid.controls:
         if control.control != "absent" and control.mean is not None:

@@ -15,7 +15,7 @@ from niah.generator.haystack import Haystack
 from niah.generator.lattice import aligned_lengths, place_of
 from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
-from niah.generator.store import load_haystack, read_manifest
+from niah.generator.store import language_of_haystack, load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import Header, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
@@ -161,10 +161,7 @@ def _in_filler(config: RunConfig, task: Task) -> RunConfig:
     first = config.haystack[0]
     if task.FILLER is None or first.startswith(f"{task.FILLER}:"):
         return config
-    language = config.language
-    if language == "auto":
-        named = first.partition(":")[2] if ":" in first else read_manifest(first).language
-        language = _language("auto", named)
+    language = language_of_haystack(config.haystack) if config.language == "auto" else config.language
     return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
 
 
