@@ -95,11 +95,10 @@ def _run_suite(
     if config is not None:
         raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
     suite = read_suite(name, {**flags, "extra": request_fields(flags["extra"]) or None})
+    _check_name(folder_name)
     recipes = {run: _recipe(c, console) for run, c in suite.configs.items()}  # all are checked before one is sent
     first = next(iter(recipes.values())).config
-    folder = results / (
-        _folder_name(folder_name, first) if folder_name else f"{suite.name}-{_folder_name(None, first)}"
-    )
+    folder = results / (folder_name or f"{suite.name}-{_folder_name(None, first)}")
     grids: dict[str, Grid] = {}
     complete = True
     for number, (run_name, recipe) in enumerate(recipes.items(), 1):
@@ -118,11 +117,15 @@ def _say(console: Console, text: str, style: str = "yellow") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
+def _check_name(name: str | None) -> None:
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
+        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+
+
 def _folder_name(name: str | None, config: RunConfig) -> str:
     """The given name, or one of the config's own, so that the same command finds the same folder."""
+    _check_name(name)
     if name is not None:
-        if not name or Path(name).name != name or name.startswith("."):
-            raise ConfigError(f"--name {name!r}: use a plain name without slashes")
         return name
     identity = json.dumps(config.identity(), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]

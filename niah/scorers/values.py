@@ -63,19 +63,21 @@ def name(text: str, expected: Expected, others: Iterable[str] = ()) -> Score:
 
 
 def names_in(answer: str, names: Iterable[str]) -> set[str]:
-    """Those of the names that stand in the answer, and not only inside a longer one of them."""
+    """Those of the names that stand in the answer, and not only inside a longer one of them.
+
+    Of names that fold to the same, the first one is given back.
+    """
     folded = _spaced(answer)
+    by_form: dict[str, str] = {}
+    for candidate in names:
+        by_form.setdefault(_spaced(candidate), candidate)
     found: set[str] = set()
-    for candidate in sorted(set(names), key=lambda n: (-len(n), n)):
-        pattern = _pattern(candidate)
-        if pattern.search(folded):
-            found.add(candidate)
-            folded = pattern.sub("\0", folded)
+    for form in sorted((f for f in by_form if f and f in folded), key=lambda f: (-len(f), f)):
+        bounded = rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])"
+        if re.search(bounded, folded):
+            found.add(by_form[form])
+            folded = re.sub(bounded, "\0", folded)
     return found
-
-
-def _pattern(candidate: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z0-9]){re.escape(_spaced(candidate))}(?![a-z0-9])")
 
 
 def _spaced(text: str) -> str:

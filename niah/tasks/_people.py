@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _EN = """
-Aoife Bartek Branimir Callum Chidi Dagny Desta Edda Eluned Emeka Farouk Fenella Florin Gintaras Giulio Gudrun Halvard
-Hamish Ilse Imogen Ingvild Jadwiga Jolanta Kalinda Katarzyna Kwame Leocadia Liesel Lorcan Magnus Malin Marit Mircea
+Aoife Bartek Branimir Chidi Dagny Desta Edda Eluned Emeka Farouk Fenella Florin Gintaras Giulio Gudrun Halvard
+Hamish Ilse Imogen Ingvild Jadwiga Jolanta Kalinda Katarzyna Kwame Leocadia Liesel Lorcan Malin Marit Mircea
 Niamh Nkechi Odalys Olwen Padraig Perpetua Piotr Quentin Radmila Rasmus Rhiannon Sanna Saoirse Siobhan Sunniva
 Svetlana Tamsin Thandiwe Torvald Ulrika Vasile Wenceslas Xanthe Yevgenia Zbigniew Zuzana
 """

@@ -87,7 +87,7 @@ def _depths(draw: Draw, options: Options, depth: float) -> list[float]:
     """Rising depths, the asked one last (or first)."""
     others = (options.needle_count or COUNT) - 1
     low, high = (0.0, depth) if options.asked == "latest" else (depth, 100.0)
-    if options.needles == "together":
+    if options.needles == "together" or not others:
         return [depth] * (others + 1)
     if options.needles == "random":
         return sorted([depth, *(anywhere(draw, low, high) for _ in range(others))])
