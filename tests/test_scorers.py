@@ -94,6 +94,8 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("無法從逐字稿得知", 0, "absent"),
         ("None", 0, "absent"),
         ("Unknown.", 0, "absent"),
+        ("I'm not sure.", 0, "absent"),
+        ("我不確定", 0, "absent"),
         ("", 0, "off-format"),
         ("Oslo", 0, "off-format"),
         ("7421830，約742萬", 1, "right"),

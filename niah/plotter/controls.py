@@ -46,7 +46,8 @@ def _draw(ax: Axes, control: Control, x: float, width: float, y: float, colours:
         red, green, blue, _ = colours(control.mean)
         face = (red, green, blue)
     ax.add_patch(Rectangle((x, y - 0.5), width, 1, facecolor=face, edgecolor="white", linewidth=1.5))
-    label = value_label(control.mean) if control.mean is not None else "none scored"
+    unscored = max(control.outcomes, key=lambda o: control.outcomes[o], default="")
+    label = value_label(control.mean) if control.mean is not None else unscored
     if width > 1 and control.mean is not None:
         label = f"{label} (n = {control.n})"
     ink = "white" if luminance(face) < 0.3 else "0.1"

@@ -62,7 +62,7 @@ def control_labels(grid: Grid) -> list[str]:
     n = sum(c.n for c in grid.controls if c.control == "absent")
     if n:
         right = share_by_control(grid)["absent"]
-        lines.append(f"no needle: {_percent(right)} say so, {_percent(1 - right)} invent an answer (n = {n})")
+        lines.append(f"no needle: {_percent(right)} say so, hallucination rate {_percent(1 - right)} (n = {n})")
     for control in grid.controls:
         if control.control != "absent" and control.mean is not None:
             right_of = "right" if control.control == "oracle" else "guessed"

@@ -19,9 +19,9 @@ _REASONING = re.compile(
 )
 _ABSENT = re.compile(
     r"(?:\b(?:not|never|no|cannot)\b|n['’]t\b).{0,40}\b(?:mention|state|say|said|given|found|find|know|specif|provid"
-    r"|appear|contain|magic number|information|answer|clear|possible|determin|there)"
+    r"|appear|contain|magic number|information|answer|clear|possible|determin|there|sure)"
     r"|\bunknown\b|\bunable to\b|^\W*(?:none|nothing|n/a|null)\W*$"
-    r"|没有?(?:人)?(?:提|说|给|找|出现|相关|答案|记载|讲)|未(?:提|说|给|找|出现|知)|找不到|不知道|不清楚|不存在|无法|无从|不详",
+    r"|没有?(?:人)?(?:提|说|给|找|出现|相关|答案|记载|讲)|未(?:提|说|给|找|出现|知)|找不到|不知道|不清楚|不确定|不存在|无法|无从|不详",
     re.IGNORECASE,
 )
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
