@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import site_of
@@ -39,7 +40,7 @@ LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 PLANTING = [name for name in task_names() if name != "natural"]
 ONE_VALUE = ["associative", "distractors", "hops", "multikey", "said-at", "when"]  # with wrong answers planted
 SETS = ["multiquery", "multivalue", "tracking"]
-OPTIONS = {
+OPTIONS: dict[str, list[dict[str, object]]] = {
     "single": [{"values": "word"}, {"values": "uuid"}],
     "multikey": [{"values": "uuid"}, {"distractors": 0}, {"haystack": "needles:zh-Hant"}],
     "update": [
@@ -116,7 +117,7 @@ def test_the_question_names_the_asked_key_and_no_other(task: str, language: str,
         assert not [n.key for n in planting.needles if n.key not in asked and n.key in planting.question]
 
 
-def run(config: dict[str, object], folder: Path, answer: Callable[[Recipe], Callable[[str], str]]) -> Grid:
+def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Recipe], Callable[[str], str]]) -> Grid:
     """A whole sweep through client, log and scorer, with a reader of the test's own."""
     from niah.verdict.grid import grid_of
 
@@ -145,7 +146,7 @@ def saying(answer: Callable[[Planting], str]) -> Callable[[Recipe], Callable[[st
     return reader
 
 
-SMALL = {"lengths": "1k,3k", "depths": "0,50,100"}
+SMALL: dict[str, object] = {"lengths": "1k,3k", "depths": "0,50,100"}
 HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 
 

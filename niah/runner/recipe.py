@@ -70,6 +70,12 @@ class Recipe:
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
 
+    def prompt_tokens(self, trial: Trial) -> int:
+        """Tokens of a trial's prompt, known without building it wherever there is a haystack."""
+        if trial.control in (CLOSED_BOOK, ORACLE):
+            return self.prompt(trial).tokens
+        return trial.context_length - self.reply_tokens
+
     def check_lengths(self) -> None:
         """Raises PromptError where the shortest length cannot hold its own question."""
         shortest = min(t.context_length for t in self.trials)

@@ -22,7 +22,11 @@ REPLY_TOKENS = 64
 WORDING = ()
 OPTIONS = ("questions",)
 FILLER = None
-_HINT = {"en": "Listen to what is said.", "zh-Hant": "請留意說話的內容", "zh-Hans": "请留意说话的内容"}
+_HINT = {
+    "en": "The question is about something that is said in it.",
+    "zh-Hant": "問題問的是其中說到的一件事",
+    "zh-Hans": "问题问的是其中说到的一件事",
+}
 _SHORT = {"en": " Answer in a few words.", "zh-Hant": "請簡短回答。", "zh-Hans": "请简短回答。"}
 
 
