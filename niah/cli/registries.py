@@ -14,7 +14,8 @@ def tasks() -> None:
         task = task_of(name)
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
         click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
-    click.echo("\nniah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them.")
+    hint = "niah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them."
+    click.echo(hint, err=True)
 
 
 @click.command()
