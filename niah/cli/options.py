@@ -25,7 +25,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, field in reversed(RunConfig.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
         default = field.default
-        shown = "" if default is None or name == "extra" else f"  [default: {_shown(default)}]"
+        shown = "" if default in (None, ()) or name == "extra" else f"  [default: {_shown(default)}]"
         option = click.option(
             flag, name, multiple=name == "extra", metavar=_metavar(name), help=f"{field.description}{shown}"
         )
