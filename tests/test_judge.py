@@ -9,25 +9,13 @@ import pytest
 from conftest import Niah
 from server import answers, serving
 
-SWEEP = (
-    "run",
-    "--provider",
-    "simulated",
-    "--lengths",
-    "500",
-    "--depths",
-    "0,50,100",
-    "--controls",
-    "true",
-    "--name",
-    "r",
-)
+SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
 LOG = Path("results/r/run.jsonl")
 
 
 @pytest.mark.parametrize("reader", ["perfect", "blind"])
 def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, reader: str) -> None:
-    niah(*SWEEP, "--model", reader)
+    niah(*SWEEP, "--model", reader, "--controls", "true")
     before = LOG.read_bytes()
     ended = niah("judge", "r", "--provider", "simulated", "--model", "perfect")
     assert ended.exit_code == 0
@@ -45,14 +33,14 @@ def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
         command = ("judge", "r", "--provider", "openai", "--model", "org/judge", "--base-url", server.base_url)
         ended = niah(*command)
         assert ended.exit_code == 0
-        assert "4 agree, 1 differ, 1 no verdict" in ended.err
+        assert "1 agree, 1 differ, 1 no verdict" in ended.err
         assert "score 1, judge 0" in ended.err
         asked = server.requests[0]["messages"][0]["content"]
         assert "Question asked: What is the magic number for" in asked
         assert "Expected answer: " in asked
         assert len(asked) < 1_000
         assert niah(*command).exit_code == 0
-        assert len(server.requests) == 6
+        assert len(server.requests) == 3
     assert Path("results/r/judge-org-judge/run.jsonl").is_file()
 
 
