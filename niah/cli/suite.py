@@ -67,9 +67,11 @@ def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette
 
 def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
     """One line per run: score with interval, normalised score, controls, the commonest answer that was not right."""
-    table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None)
-    for column in ("run", "score", "95 %", "n", "norm.", "absent", "oracle", "guess", "other answers"):
-        table.add_column(column, justify="left" if column in ("run", "other answers") else "right", no_wrap=True)
+    table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column("run", no_wrap=True, min_width=max(map(len, grids)))
+    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+        table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
+    table.add_column("other answers", no_wrap=True)
     for name, grid in grids.items():
         r, controls = grid.recall, share_by_control(grid)
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
