@@ -31,7 +31,8 @@ class RunConfig(BaseModel):
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
     )
     haystack: tuple[str, ...] = Field(
-        ("en",), description="Haystack by name or folder, several joined as a,b, or synthetic:LANGUAGE."
+        ("en",),
+        description="Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
     )
     task: str = Field("single", description="What to plant and ask (see: niah tasks).")
     language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer as HuggingFace
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from niah.errors import PromptError
+from niah.folding import fold
 from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.prompt import Builder
@@ -280,6 +281,20 @@ def test_neither_key_nor_value_stands_anywhere_else_in_the_haystack(name: str) -
         for needle in prompt.planting.needles:
             assert needle.key.casefold() not in text
             assert needle.value not in text
+
+
+@pytest.mark.parametrize("task", [name for name in PLANTING if name != "passkey"])  # it brings a haystack of its own
+@settings(max_examples=30)
+@given(name=st.sampled_from(["en", "zh-hant", "zh-hans"]), seed=st.integers(0, 10**9), depth=st.floats(0, 100))
+def test_nothing_that_any_task_plants_is_said_by_the_haystack(task: str, name: str, seed: int, depth: float) -> None:
+    haystack = shipped_haystack(name, "o200k_base")
+    text = fold(bytes(haystack.blocks[0].utf8).decode())
+    language = {"en": "en", "zh-hant": "zh-Hant", "zh-hans": "zh-Hans"}[name]
+    planting = task_of(task).plant(Draw(seed, "n"), site_of(trial_at(task, 8_000, depth), haystack, language))
+    for needle in planting.needles:
+        assert fold(needle.text) not in text
+        if task != "when":  # its values are times, which stand in marks and not in speech
+            assert fold(needle.value) not in text
 
 
 def test_prompts_are_equal_on_every_machine() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from niah.folding import fold
 from niah.numerals import whole_numbers
@@ -53,15 +54,8 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
     within = len(seconds) == 1 and abs(min(seconds) - target) <= tolerance_s
     parts = {"exact": score.value, "within tolerance": float(within)}
     if within and score.answer_class == "wrong":
-        detail = f"within {tolerance_s:g} s"
-        return Score(value=0.0, answer_class="near-miss", explanation=score.explanation, detail=detail, parts=parts)
-    return Score(
-        value=score.value,
-        answer_class=score.answer_class,
-        explanation=score.explanation,
-        detail=score.detail,
-        parts=parts,
-    )
+        return replace(score, answer_class="near-miss", detail=f"within {tolerance_s:g} s", parts=parts)
+    return replace(score, parts=parts)
 
 
 def _colons(match: re.Match[str]) -> int:

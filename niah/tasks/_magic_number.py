@@ -144,10 +144,6 @@ def opening(language: str, kind: str, *, several: bool = False) -> str:
     return speech_opening(language, wording.hints if several else wording.hint)
 
 
-def only(language: str, kind: str) -> str:
-    return WORDING[language][kind].only
-
-
 def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
     """One needle for each depth; the first is asked about, the others are for other keys."""
     supply, language, kind = Supply(draw, site.haystack, site.language), site.language, site.options.values

@@ -86,7 +86,8 @@ class Supply:
             if word not in self._taken and word not in held:
                 return self._take(word)
         raise HaystackError(
-            f"haystack {self._haystack.name!r} names nearly all {what} that a needle could use; leave out an episode"
+            f"haystack {self._haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
+            f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"
         )
 
     def _take(self, value: str) -> str:

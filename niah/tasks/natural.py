@@ -7,6 +7,8 @@ scores, so a public and a hidden half can be kept and reported apart.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from niah import scorers
 from niah.errors import ConfigError
 from niah.generator.draw import Draw
@@ -42,14 +44,7 @@ def plant(draw: Draw, site: Site) -> Planting:
     needle = Needle(key=question.part, value=question.answer, text=question.text)
     opening = speech_opening(site.language, _HINT[site.language])
     planting = planting_of(site.language, opening, asked, [needle], [question.answer, *question.aliases])
-    return Planting(
-        opening=planting.opening,
-        closing=planting.closing,
-        question=planting.question,
-        needles=planting.needles,
-        targets=planting.targets,
-        passage=question.passage,
-    )
+    return replace(planting, passage=question.passage)
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -57,13 +52,7 @@ def score(text: str, planting: Planting) -> Score:
     answer, *aliases = planting.targets
     expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=planting.question)
     score = scorers.name(text, expected)
-    return Score(
-        value=score.value,
-        answer_class=score.answer_class,
-        explanation=score.explanation,
-        detail=score.detail,
-        parts={planting.needles[0].key: score.value} if planting.needles else {},
-    )
+    return replace(score, parts={planting.needles[0].key: score.value})
 
 
 def solve(text: str, options: Options | None = None) -> str:
