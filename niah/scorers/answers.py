@@ -100,9 +100,9 @@ def one_value(answer: str, found: Collection[str], expected: Expected, near: Col
         return wrong_score("several", f"listed {listed} where one was asked")
     for value in found:
         if known := expected.wrong.get(value):
-            detail = f" ({known.detail})" if known.detail else ""
-            why = f"answered {value}, planted as another answer{detail}"
-            return wrong_score(known.answer_class, why, known.detail)
+            other = known.detail or known.answer_class
+            planted = "for another key" if other == "distractor" else f"as another answer ({other})"
+            return wrong_score(known.answer_class, f"answered {value}, planted {planted}", known.detail)
     given = found or near
     if given:
         return wrong_score("wrong", f"answered {', '.join(sorted(given))} instead of {target}")
