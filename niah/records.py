@@ -236,6 +236,7 @@ class Grid:
     parts: Mapping[str, Recall] = field(default_factory=dict)  # what is scored apart
     normalised: float | None = None
     controls: tuple[Control, ...] = ()
+    depth_of: str = "the needle"  # what the depth axis is the depth of
 
     @property
     def context_lengths(self) -> tuple[int, ...]:

@@ -32,8 +32,10 @@ from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.tasks import _magic_number, task_names, task_of
 from niah.tasks._people import PEOPLE
+from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
 from niah.tasks.places import PLACES
+from niah.verdict.grid import depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
@@ -119,8 +121,6 @@ def test_the_question_names_the_asked_key_and_no_other(task: str, language: str,
 
 def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Recipe], Callable[[str], str]]) -> Grid:
     """A whole sweep through client, log and scorer, with a reader of the test's own."""
-    from niah.verdict.grid import grid_of
-
     recipe = recipe_of(completed(RunConfig(provider="simulated", model="perfect", **config)))
     with open_log(folder, recipe.header()) as log:
         reader = transport("perfect", answer(recipe), recipe.tokenizer)
@@ -212,6 +212,21 @@ def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class
     grid = run(config, tmp_path, saying(lambda planting: planting.needles[which].value))
     assert {c.mean for c in grid.cells} == {0.0}
     assert grid.answer_classes == {answer_class: 6}
+
+
+@pytest.mark.parametrize(
+    ("config", "what"),
+    [
+        ({"task": "single"}, "the needle"),
+        ({"task": "hops"}, "the needles' centre, 20 points to each side"),
+        ({"task": "hops", "needles": "random"}, "one needle, the others anywhere"),
+        ({"task": "update"}, "the statement asked for"),
+        ({"task": "natural"}, "the passage"),
+    ],
+)
+def test_the_depth_axis_says_what_it_is_the_depth_of(config: dict[str, str], what: str) -> None:
+    assert depth_of(config) == what
+    assert SPAN_PERCENT == 40  # as the label says
 
 
 def test_near_misses_are_counted_by_the_condition_they_break(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     )
     ax.tick_params(length=0, labelsize=10)
     ax.set_xlabel(f"context length (tokens of {grid.tokenizer}, reply included)")
-    ax.set_ylabel("depth of the needle (0 % is the start)")
+    ax.set_ylabel(f"depth of {grid.depth_of} (0 % is the start)")
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
     if any(c.mean is None or _unscored(c) for c in grid.cells):

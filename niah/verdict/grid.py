@@ -12,6 +12,12 @@ from niah.verdict.intervals import recall_of
 
 # tasks whose distractors are planted needles that their difficulty hangs on
 WITH_DISTRACTORS = ("multikey", "distractors", "associative")
+SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
+SPREAD_AS = {
+    "together": "all needles",
+    "spread": "the needles' centre, 20 points to each side",
+    "random": "one needle, the others anywhere",
+}
 MISSING = "missing"  # a planned trial that has not been run
 
 
@@ -41,6 +47,7 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
         parts=parts_of(everything),
         normalised=normalised(recall.mean, controls),
         controls=controls,
+        depth_of=depth_of(config),
     )
 
 
@@ -65,6 +72,14 @@ def task_label(config: Mapping[str, Any]) -> str:
     if _unusual(config, "asked"):
         said.append(f"{config['asked']} asked")
     return ", ".join(said)
+
+
+def depth_of(config: Mapping[str, Any]) -> str:
+    """What stands at a trial's depth: the needle, or a stated place of several."""
+    task, needles = config["task"], config.get("needles", "spread")
+    if task in SPREAD:
+        return SPREAD_AS[needles]
+    return {"update": "the statement asked for", "natural": "the passage"}.get(task, "the needle")
 
 
 def _unusual(config: Mapping[str, Any], key: str) -> bool:
