@@ -35,6 +35,11 @@ def suite_names() -> dict[str, Path]:
     return {p.stem: p for p in sorted((shared_root("configs") / "suites").glob("*.toml"))}
 
 
+def suite_summaries() -> dict[str, str]:
+    """One line on each of them."""
+    return {name: _table(path).get("summary", "") for name, path in suite_names().items()}
+
+
 def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
     """A suite by name or path, with flags on top of everything in it. Raises ConfigError or UnknownName."""
     path = Path(name)
