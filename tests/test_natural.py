@@ -32,7 +32,7 @@ def corpus(name: str) -> Corpus:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_a_passage_stands_at_its_depth_and_once_in_a_prompt_of_exact_length(name: str, data: st.DataObject) -> None:
     haystack = corpus(name)
