@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Niah
+from server import Handler, chunk, serving
 
 from niah.cli.suite import read_suite, suite_names
 from niah.plotter.controls import control_rows, rows_height
@@ -14,6 +16,7 @@ from niah.plotter.heatmap import figure_of
 from niah.plotter.labels import control_labels
 from niah.records import Cell, Control, Grid, Recall
 from niah.runner.recipe import recipe_of
+from niah.tasks import task_of
 
 READER = ("--provider", "simulated", "--model")
 
@@ -132,6 +135,20 @@ def test_control_trials_are_logged_listed_shown_and_scored_again(niah: Niah) -> 
     assert "expected  that it is not there" in niah("show", "r", listed["absent"]).out
     assert "0 of 6 scores changed" in niah("score", "r").out
     assert "Nothing to do" in niah("run", *READER, "perfect", *run).err
+
+
+def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: Niah) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        text = body["messages"][0]["content"]
+        counted = 200 if len(text) < 400 else round(0.6 * len(text) / 4)  # wrapped, and with a frugal tokenizer
+        usage = {"choices": [], "usage": {"prompt_tokens": counted}}
+        handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
+
+    grid = ("--lengths", "500,2k", "--depths", "100", "--controls", "true", "--model", "m", "--name", "r")
+    with serving(otherwise=act) as server:
+        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
+    assert ended.exit_code == 0
+    assert "mismatch" not in ended.err
 
 
 def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.runner.client import Answer
 from niah.tasks import Task
-from niah.tasks._controls import control_score
+from niah.tasks._controls import CLOSED_BOOK, ORACLE, control_score
 
 # below this share of the smallest ratio so far a part of the prompt was dropped: no script shifts a tokenizer so far
 LEAST_OF_RATIO = 0.6
@@ -41,8 +41,10 @@ def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, ratio: f
 
 
 def ratio_of(result: Result) -> float | None:
-    """The server's count of a prompt by ours, where it counts."""
-    counted = None if result.response is None else result.response.usage.input_tokens
+    """The server's count of a prompt by ours, where it counts. A few lines without a haystack tell nothing."""
+    if result.response is None or result.trial.control in (CLOSED_BOOK, ORACLE):
+        return None
+    counted = result.response.usage.input_tokens
     return counted / result.prompt_tokens if counted else None
 
 
