@@ -62,11 +62,23 @@ class RunConfig(BaseModel):
         default_factory=dict, description="Further request header, as NAME=VALUE; may be repeated. Never a key."
     )
     haystack: tuple[str, ...] = Field(
-        ("en",), description="Haystack by name or folder, several joined as a,b, or synthetic:LANGUAGE."
+        ("en",),
+        description="Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
     )
     task: str = Field("single", description="What to plant and ask (see: niah tasks).")
     language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
-    distractors: int = Field(2, ge=0, le=64, description="Further needles for other keys, in task multikey.")
+    distractors: int = Field(2, ge=0, le=64, description="Further needles that are wrong answers.")
+    values: Literal["number", "word", "uuid"] = Field(
+        "number", description="What a needle's value is: number, word, uuid."
+    )
+    needles: Literal["together", "spread", "random"] = Field(
+        "spread", description="Where several needles of one question go: together, spread around the depth, random."
+    )
+    needle_count: int | None = Field(None, ge=1, le=64, description="Needles of one question; default: the task's.")
+    asked: Literal["latest", "first"] = Field("latest", description="Which statement task update asks for.")
+    tolerance_s: float = Field(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
+    questions: tuple[str, ...] = Field((), description="Question files of task natural, several joined as a,b.")
+    controls: bool = Field(False, description="Also run absent, closed-book and oracle once per epoch.")
     tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
     lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
     depths: tuple[float, ...] = Field((0, 25, 50, 75, 100), description="Depths in percent: 0,50,100 or 0:100:25.")
@@ -137,6 +149,11 @@ class RunConfig(BaseModel):
                 f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah haystack list)"
             )
         return tuple(names)
+
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _questions(cls, value: Any) -> Any:
+        return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
 
     @field_validator("reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before")
     @classmethod

@@ -46,6 +46,7 @@ class Trial:
     context_length: int  # tokens of the whole prompt plus the reply budget
     depth_percent: float
     epoch: int
+    control: str | None = None  # absent, closed-book or oracle; None: an ordinary trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,21 @@ class Needle:
 
     key: str
     value: str
-    text: str  # one line without its newline
+    text: str  # one line without its newline, or two where a time stands above what is said
     depth_percent: float | None = None
     tokens_before: int | None = None  # in haystack tokens; stands in for a depth that would round to the same place
+    answer_class: str = "right"  # what an answer with this value is
+    detail: str | None = None  # which wrong answer: the condition that a near miss breaks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A stretch of a haystack that is asked about where it stands, instead of a planted needle."""
+
+    episode: int  # counted over all of the haystack
+    first: int  # segment of its block
+    stop: int  # the segment behind its last
+    present: bool = True  # False: the prompt holds the haystack without it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +81,9 @@ class Planting:
     question: str
     needles: tuple[Needle, ...]  # the first one is asked about
     targets: tuple[str, ...]
+    marks: tuple[Needle, ...] = ()  # lines between segments that state no fact, such as times; not logged
+    passage: Passage | None = None
+    tolerance_s: float = 0.0  # for answers that are times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +157,8 @@ class Score:
     value: float
     answer_class: str
     explanation: str
+    detail: str | None = None  # which wrong answer it is, where that is known
+    parts: Mapping[str, float] = field(default_factory=dict)  # shares scored apart: recall, precision, what, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +184,8 @@ class Result:
     request_id: str | None = None
     error: str | None = None
     finished: str = ""  # ISO 8601, UTC
+    answer_detail: str | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +199,8 @@ class Cell:
     low: float | None  # Wilson 95 % interval
     high: float | None
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    normalised: float | None = None  # the mean between guess rate (0) and oracle (1), where both were run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +211,20 @@ class Recall:
     n: int
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Control trials of one kind: what is right without the needle, without the haystack, without anything."""
+
+    control: str  # absent, closed-book or oracle
+    context_length: int | None  # of absent only
+    n: int  # scored trials
+    mean: float | None  # of absent: the share that says "it is not there"; the rest is the hallucination rate
+    low: float | None
+    high: float | None
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +240,11 @@ class Grid:
     unique_share: float | None  # the smallest of any trial
     recall: Recall
     cells: tuple[Cell, ...]  # by length, then depth
+    answer_classes: Mapping[str, int] = field(default_factory=dict)  # of all cells; "near-miss: other time" with detail
+    parts: Mapping[str, Recall] = field(default_factory=dict)  # what is scored apart
+    normalised: float | None = None
+    controls: tuple[Control, ...] = ()
+    depth_of: str = "the needle"  # what the depth axis is the depth of
 
     @property
     def context_lengths(self) -> tuple[int, ...]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from niah.cli import main
+from niah.config import RunConfig
+from niah.generator.haystack import Haystack
 from niah.generator.store import shared_root
 from niah.generator.transcripts import read_transcript
-from niah.records import Transcript
+from niah.records import Transcript, Trial
+from niah.runner.recipe import options_of
+from niah.tasks import Site
 
 settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("niah")
@@ -31,6 +36,11 @@ class Ended:
 
 
 Niah = Callable[..., Ended]
+
+
+def site_of(trial: Trial, haystack: Haystack, language: str = "en", **keys: Any) -> Site:
+    """Where a task plants, with the config's options and some of them set."""
+    return Site(trial=trial, haystack=haystack, language=language, options=options_of(RunConfig(**keys)))
 
 
 @pytest.fixture(scope="session", autouse=True)

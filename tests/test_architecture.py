@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "folding": set(),
     "scorers": {"records", "errors", "numerals", "folding"},
     "generator": {"records", "errors", "numerals", "folding"},
-    "tasks": {"records", "errors", "generator", "scorers"},
+    "tasks": {"records", "errors", "folding", "generator", "scorers"},
     "providers": {"records", "errors", "generator", "tasks"},
     "config": {"records", "errors", "generator"},
     "verdict": {"records", "errors"},

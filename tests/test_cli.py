@@ -11,6 +11,7 @@ import pytest
 from conftest import Niah
 
 from niah.cli import COMMANDS
+from niah.tasks import task_names, task_of
 
 RUN = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500,1k", "--depths", "0,50", "--name", "r")
 
@@ -85,7 +86,9 @@ def test_plot_draws_runs_side_by_side(niah: Niah) -> None:
 
 
 def test_tasks_and_providers_are_listed(niah: Niah) -> None:
-    assert [line.split()[0] for line in niah("tasks").out.splitlines()] == ["multikey", "single"]
+    lines = niah("tasks").out.splitlines()
+    assert [line.split()[0] for line in lines] == task_names()
+    assert all(task_of(line.split()[0]).SUMMARY in line for line in lines)
     assert "Gemma Terms of Use" in niah("providers").out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import site_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,7 +81,7 @@ def test_needles_avoid_what_the_haystack_says(language: str) -> None:
     haystack = corpus(" ".join(said), " ".join(other))
     trial = Trial(id="t", task="single", context_length=1_000, depth_percent=50, epoch=0)
     for seed in range(100):
-        planting = task_of("single").plant(Draw(seed, "needle"), trial, haystack, language, 0)
+        planting = task_of("single").plant(Draw(seed, "needle"), site_of(trial, haystack, language))
         key = fold(planting.needles[0].key)
         assert not [p for p in (*said, *other) if fold(p) in key or key in fold(p)]
 

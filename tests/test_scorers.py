@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.numerals import whole_numbers
-from niah.scorers import number
+from niah.scorers import Expected, Known, clock, name, name_set, number, number_set, seconds_in, time_of_day, uuid
+from niah.scorers.values import names_in
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,22 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("The transcript does not mention it.", 0, "absent"),
         ("文中沒有提到", 0, "absent"),
         ("It isn't stated anywhere", 0, "absent"),
-        ("What is the magic number for Oslo?", 0, "off-format"),
+        ("What is the magic number for Oslo?", 0, "echo"),
+        ("The magic number for Oslo", 0, "echo"),
+        ("Question: What is the magic number for Oslo? Answer with the number only.", 0, "echo"),
+        ("What is the magic number for Oslo? 7421830", 1, "right"),
+        ("2222222 or 3333333", 0, "several"),
+        ("2222222, 3333333, 7421830", 0, "several"),
+        ("3333333", 0, "stale"),
+        ("七百四十二萬一千八百三十或2222222", 0, "several"),
+        ("不是7421830", 0, "wrong"),
+        ("文中没有说", 0, "absent"),
+        ("我不清楚", 0, "absent"),
+        ("無法從逐字稿得知", 0, "absent"),
+        ("None", 0, "absent"),
+        ("Unknown.", 0, "absent"),
+        ("I'm not sure.", 0, "absent"),
+        ("我不確定", 0, "absent"),
         ("", 0, "off-format"),
         ("Oslo", 0, "off-format"),
         ("7421830，約742萬", 1, "right"),
@@ -96,16 +112,221 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
     ],
 )
 def test_number_answers(text: str, value: float, answer_class: str) -> None:
-    score = number(text, "7421830", others=["2222222"])
+    question = "What is the magic number for Oslo? Answer with the number only."
+    wrong = {"2222222": Known(), "3333333": Known(answer_class="stale")}
+    score = number(text, Expected(targets=("7421830",), wrong=wrong, question=question))
     assert (score.value, score.answer_class) == (value, answer_class)
     assert score.explanation
 
 
 @given(st.integers(1_000_000, 9_999_999), st.integers(1_000_000, 9_999_999))
 def test_only_the_target_is_the_target(target: int, answer: int) -> None:
-    assert number(f"It is {answer:,}.", str(target)).value == (target == answer)
+    assert number(f"It is {answer:,}.", Expected(targets=(str(target),))).value == (target == answer)
 
 
 @given(st.text())
 def test_any_answer_has_a_score_from_nought_to_one(text: str) -> None:
-    assert number(text, "7421830").value in (0.0, 1.0)
+    assert number(text, Expected(targets=("7421830",))).value in (0.0, 1.0)
+    for score in (
+        uuid(text, Expected(targets=(UUID,))),
+        name(text, NAMES),
+        number_set(text, SET),
+        name_set(text, Expected(targets=("KIMBV",)), r"[A-Z]{5}"),
+        time_of_day(text, Expected(targets=("12:01",)), 30),
+    ):
+        assert 0 <= score.value <= 1
+        assert score.explanation
+
+
+UUID = "0f11ca40-e98b-45d4-a3e1-ae6ae4cba8a7"
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "answer_class"),
+    [
+        (UUID, 1, "right"),
+        (UUID.upper(), 1, "right"),
+        (f'"{UUID}"', 1, "right"),
+        (f'{{"85adba17-d35e-4e94-98c2-43e15faceeb7": "{UUID}"}}', 1, "right"),  # the key is in the question
+        (f"{UUID}-extra", 0, "wrong"),
+        (f"x{UUID}", 0, "wrong"),
+        (UUID[:-1], 0, "wrong"),
+        (UUID.replace("-", ""), 0, "wrong"),
+        (f"{UUID} or 1a6b624f-e503-4ec3-a417-49c1a80a9af7", 0, "several"),
+        ("1a6b624f-e503-4ec3-a417-49c1a80a9af7", 0, "distractor"),
+        ("2b6b624f-e503-4ec3-a417-49c1a80a9af7", 0, "wrong"),
+        ("85adba17-d35e-4e94-98c2-43e15faceeb7", 0, "echo"),
+        ("not in the object", 0, "off-format"),
+        ("The key is not found", 0, "absent"),
+    ],
+)
+def test_uuid_answers(text: str, value: float, answer_class: str) -> None:
+    question = 'What is the value of the key "85adba17-d35e-4e94-98c2-43e15faceeb7"?'
+    wrong = {"1a6b624f-e503-4ec3-a417-49c1a80a9af7": Known()}
+    score = uuid(text, Expected(targets=(UUID,), wrong=wrong, question=question))
+    assert (score.value, score.answer_class) == (value, answer_class)
+
+
+NAMES = Expected(
+    targets=("Ann",),
+    wrong={"Rasmus": Known(), "Edda": Known(answer_class="near-miss", detail="other season")},
+    question="Who lives in London? Answer with the name only.",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "answer_class"),
+    [
+        ("Ann", 1, "right"),
+        ("ANN.", 1, "right"),
+        ("It was Ann's flat", 1, "right"),
+        ("Ａｎｎ", 1, "right"),
+        ("Anna", 0, "wrong"),
+        ("Hannah", 0, "wrong"),
+        ("Rasmus", 0, "distractor"),
+        ("Edda", 0, "near-miss"),
+        ("Ann or Rasmus", 0, "several"),
+        ("Ann or Bob", 0, "several"),
+        ("Bob or Ann", 0, "several"),
+        ("Ann, Rasmus, Edda", 0, "several"),
+        ("not Ann", 0, "wrong"),
+        ("Bob", 0, "wrong"),
+        ("Who lives in London?", 0, "echo"),
+        ("Nobody is mentioned, I cannot say", 0, "absent"),
+        ("I don't know", 0, "absent"),
+        ("Well there was this long talk about boats and trees and all", 0, "off-format"),
+        ("<think>Rasmus?</think>Ann", 1, "right"),
+    ],
+)
+def test_name_answers(text: str, value: float, answer_class: str) -> None:
+    score = name(text, NAMES)
+    assert (score.value, score.answer_class) == (value, answer_class)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "right"),
+    [
+        ("蘇黎世", "蘇黎世", True),
+        ("苏黎世", "蘇黎世", True),
+        ("蘇 黎 世", "蘇黎世", True),
+        ("答案是蘇黎世。", "苏黎世", True),
+        ("蘇黎世或大阪", "蘇黎世", False),
+        ("蘇黎世、大阪", "蘇黎世", False),
+        ("不是蘇黎世", "蘇黎世", False),
+        ("大阪", "蘇黎世", False),
+        ("Amber Falcon", "amber-falcon", True),
+        ("the amber-falcon", "Amber Falcon", True),
+        ("amber_falcon", "amber-falcon", True),
+        ("Amber Falcons", "Amber Falcon", False),
+        ("Lisbon, Portugal", "Lisbon", True),
+        ("ＡＩ 晶片", "AI晶片", False),
+    ],
+)
+def test_names_are_folded_over_script_width_case_and_spaces(text: str, target: str, right: bool) -> None:
+    assert (name(text, Expected(targets=(target,))).value == 1) == right
+
+
+def test_an_alias_is_its_target_and_two_names_of_one_thing_are_one_answer() -> None:
+    expected = Expected(targets=("Chatbot Arena",), aliases={"LMSYS": "Chatbot Arena"})
+    assert name("LMSYS", expected).answer_class == "right"
+    assert name("LMSYS, that is Chatbot Arena", expected).answer_class == "right"
+
+
+def test_a_longer_name_hides_the_shorter_one_in_it() -> None:
+    assert names_in("New York City", ["York", "New York"]) == {"New York"}
+
+
+SET = Expected(targets=("1234567", "7654321", "1111111", "2222222"), wrong={"3333333": Known(), "4444444": Known()})
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "answer_class"),
+    [
+        ("1234567, 7654321, 1111111, 2222222", 1, "right"),
+        ("2,222,222; 1,111,111; 7,654,321; 1,234,567", 1, "right"),
+        ("1. 1234567\n2. 7654321\n3. 1111111\n4. 2222222", 1, "right"),
+        ("1234567, 7654321", 0.5, "wrong"),
+        ("1234567, 7654321, 1111111, 2222222, 3333333", 0.8, "distractor"),
+        ("1234567, 7654321, 1111111, 3333333", 0.75, "distractor"),
+        ("1234567, 7654321, 1111111, 2222222, 3333333, 4444444", 0, "several"),
+        ("3333333, 4444444", 0, "distractor"),
+        ("9999999", 0, "wrong"),
+        ("12345678", 0, "off-format"),
+        ("It is not mentioned", 0, "absent"),
+    ],
+)
+def test_number_sets(text: str, value: float, answer_class: str) -> None:
+    score = number_set(text, SET)
+    assert score.value == pytest.approx(value)
+    assert score.answer_class == answer_class
+
+
+def test_recall_and_precision_are_scored_apart() -> None:
+    assert number_set("1234567, 7654321, 9999999", SET).parts == {"recall": 0.5, "precision": pytest.approx(2 / 3)}
+
+
+def test_variable_names_in_either_case_are_a_set() -> None:
+    expected = Expected(targets=("KIMBV", "KUYAW", "OMYHK", "XVNTU", "XMHMK"))
+    assert name_set("KIMBV kuyaw OMYHK", expected, r"\b[A-Z]{5}\b").value == pytest.approx(0.6)
+    assert name_set("KIMBV, ABCDE", expected, r"\b[A-Z]{5}\b").parts["precision"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("12:01", [721]),
+        ("00:12:01", [721]),
+        ("0:12:01", [721]),
+        ("00:12:01,500", [721]),
+        ("１２：０１", [721]),
+        ("(12:01)", [721]),
+        ("12分01秒", [721]),
+        ("12 分 1 秒", [721]),
+        ("十二分零一秒", [721]),
+        ("twelve minutes one second", [721]),
+        ("Twelve minutes and one second.", [721]),
+        ("12 minutes and 1 second", [721]),
+        ("12m01s", [721]),
+        ("12 min 1 s", [721]),
+        ("at 12:01, I think", [721]),
+        ("1:02:03", [3723]),
+        ("一小時二分三秒", [3723]),
+        ("1 hour, 2 minutes and 3 seconds", [3723]),
+        ("75:10", [4510]),
+        ("twenty-one minutes", [1260]),
+        ("forty five seconds", [45]),
+        ("12:01 or 13:02", [721, 782]),
+        ("7421830", []),
+        ("12:61", []),
+        ("no time", []),
+        ("十分抱歉", []),
+        ("at once", []),
+    ],
+)
+def test_times(text: str, seconds: list[int]) -> None:
+    assert seconds_in(text) == seconds
+
+
+@given(st.integers(0, 400_000))
+def test_a_clock_is_read_as_it_is_written(second: int) -> None:
+    assert seconds_in(clock(second)) == [second]
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "within", "answer_class"),
+    [
+        ("12:01", 1, 1, "right"),
+        ("十二分零一秒", 1, 1, "right"),
+        ("12:20", 0, 1, "near-miss"),
+        ("11:31", 0, 1, "near-miss"),
+        ("12:32", 0, 0, "wrong"),
+        ("15:00", 0, 0, "distractor"),
+        ("12:01 or 15:00", 0, 0, "several"),
+        ("It is not said", 0, 0, "absent"),
+        ("7421830", 0, 0, "off-format"),
+    ],
+)
+def test_time_answers(text: str, exact: float, within: float, answer_class: str) -> None:
+    score = time_of_day(text, Expected(targets=("12:01",), wrong={"15:00": Known()}), 30)
+    assert (score.value, score.answer_class) == (exact, answer_class)
+    assert score.parts == {"exact": exact, "within tolerance": within}

@@ -1,71 +1,301 @@
-"""Needles of every task: unused keys and values, one question, and readers that prove the scorer and the text fit."""
+"""Needles of every task: nothing leaks, and readers of every kind land where they belong, through the real path."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
-from niah.errors import UnknownName
+import pytest
+from conftest import site_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from niah.config import RunConfig
+from niah.errors import HaystackError, UnknownName
+from niah.folding import fold
 from niah.generator.draw import Draw
+from niah.generator.fillers import NEEDLE, spare_terms
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
+from niah.generator.terms import WORDS
 from niah.generator.tokenizers import tokenizer_of
-from niah.records import Planting, Transcript, Trial
-from niah.tasks import task_names, task_of
+from niah.providers.simulated import simulated, transport
+from niah.records import Grid, Planting, Transcript, Trial
+from niah.runner.log import open_log
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import Session
+from niah.runner.settings import completed
+from niah.runner.sweep import Sweep
+from niah.tasks import _magic_number, task_names, task_of
+from niah.tasks._people import PEOPLE
+from niah.tasks._placing import SPAN_PERCENT
+from niah.tasks.associative import pairs
 from niah.tasks.places import PLACES
+from niah.verdict.grid import depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
+LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+PLANTING = [name for name in task_names() if name != "natural"]
+ONE_VALUE = ["associative", "distractors", "hops", "multikey", "said-at", "when"]  # with wrong answers planted
+SETS = ["multiquery", "multivalue", "tracking"]
+OPTIONS: dict[str, list[dict[str, object]]] = {
+    "single": [{"values": "word"}, {"values": "uuid"}],
+    "multikey": [{"values": "uuid"}, {"distractors": 0}, {"haystack": "needles:zh-Hant"}],
+    "update": [
+        {"asked": "first"},
+        {"needle_count": 4, "needles": "together"},
+        {"needle_count": 3, "needles": "random"},
+    ],
+    "multivalue": [{"needles": "together"}, {"needles": "random"}],
+    "hops": [{"needle_count": 5, "needles": "random"}, {"needle_count": 1}],
+    "tracking": [{"needles": "random", "needle_count": 3}],
+}
 
 
 @pytest.fixture(scope="module")
 def haystack() -> Corpus:
-    episode = Transcript(name="a", form="text", language="en", segments=tuple(segments_of(SPEECH)))
-    return corpus_of("a", "en", [episode], tokenizer_of("o200k_base"))
+    return speech(SPEECH)
 
 
-def planted(task: str, language: str, haystack: Corpus, seed: int = 0, distractors: int = 3) -> Planting:
-    trial = Trial(id="t", task=task, context_length=1_000, depth_percent=50, epoch=0)
-    return task_of(task).plant(Draw(seed, "needle"), trial, haystack, language, distractors)
+@cache
+def speech(*lines: str) -> Corpus:
+    segments = tuple(s for line in lines for s in segments_of(line))
+    return corpus_of("a", "en", [Transcript(name="a", form="text", language="en", segments=segments)], encoding())
+
+
+@cache
+def encoding():  # type: ignore[no-untyped-def]  # a Tokenizer, kept for all tests
+    return tokenizer_of("o200k_base")
+
+
+def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: object) -> Planting:
+    trial = Trial(id="t", task=task, context_length=4_000, depth_percent=50, epoch=0)
+    keys = {"distractors": 3} | keys if "distractors" in task_of(task).OPTIONS else keys
+    return task_of(task).plant(Draw(seed, "needle"), site_of(trial, haystack, language, **keys))
 
 
 def test_tasks_are_the_modules_of_their_folder() -> None:
-    assert task_names() == ["multikey", "single"]
+    assert task_names() == [
+        "associative", "distractors", "hops", "kv", "multikey", "multiquery", "multivalue", "natural", "passkey",
+        "said-at", "single", "tracking", "update", "when", "when-and-what",
+    ]  # fmt: skip
     with pytest.raises(UnknownName, match=r"did you mean 'single'"):
         task_of("singel")
 
 
-@pytest.mark.parametrize("language", ["en", "zh-Hant", "zh-Hans"])
-@pytest.mark.parametrize("task", task_names())
-def test_needles_have_different_keys_and_values_that_the_haystack_does_not_hold(
-    task: str, language: str, haystack: Corpus
+@pytest.mark.parametrize("task", PLANTING)
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10**9), language=st.sampled_from(LANGUAGES))
+def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
+    task: str, seed: int, language: str
 ) -> None:
-    for seed in range(200):
+    planting = planted(task, language, speech(SPEECH), seed)
+    around = fold(planting.opening + planting.closing + SPEECH + "".join(m.text for m in planting.marks))
+    texts = [n.text for n in planting.needles]
+    assert len(set(texts)) == len(texts)
+    for target in planting.targets:
+        assert fold(target) not in around
+        assert not [n for n in planting.needles if n.answer_class != "right" and n.value == target]
+    for needle in planting.needles:
+        assert needle.value not in SPEECH
+        assert needle.key not in SPEECH
+    values = [n.value for n in planting.needles]
+    assert len(set(values)) == len(values)
+    assert planting.targets == tuple(planting.targets)
+    assert planting.needles[0].answer_class == "right" or task == "update"
+
+
+@pytest.mark.parametrize("task", ["single", "multikey", "multivalue", "multiquery", "when", "update"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_question_names_the_asked_key_and_no_other(task: str, language: str, haystack: Corpus) -> None:
+    for seed in range(50):
         planting = planted(task, language, haystack, seed)
-        keys, values = [n.key for n in planting.needles], [n.value for n in planting.needles]
-        assert len(set(keys)) == len(set(values)) == len(planting.needles) == (1 if task == "single" else 4)
-        assert "Oslo" not in keys
-        assert "4830172" not in values
-        assert planting.targets == (values[0],)
-        assert keys[0] in planting.question
-        assert not [k for k in keys[1:] if k in planting.question]
+        asked = {n.key for n in planting.needles if n.answer_class in ("right", "stale")}
+        assert all(key in planting.question for key in asked)
+        assert not [n.key for n in planting.needles if n.key not in asked and n.key in planting.question]
 
 
-@pytest.mark.parametrize("language", ["en", "zh-Hant", "zh-Hans"])
-@pytest.mark.parametrize("task", task_names())
-def test_a_reader_of_the_text_is_right_and_a_reader_of_the_question_is_not(
-    task: str, language: str, haystack: Corpus
-) -> None:
-    module, planting = task_of(task), planted(task, language, haystack)
-    lines = [n.text for n in reversed(planting.needles)]
-    whole = planting.opening + "\n".join([SPEECH, *lines, SPEECH]) + planting.closing
-    assert module.score(module.solve(whole), planting).answer_class == "right"
-    assert module.score(module.solve(planting.closing), planting).answer_class == "absent"
-    assert module.score(planting.question, planting).value == 0
-    assert module.score(" ".join(n.value for n in planting.needles), planting).value == (task == "single")
+def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Recipe], Callable[[str], str]]) -> Grid:
+    """A whole sweep through client, log and scorer, with a reader of the test's own."""
+    recipe = recipe_of(completed(RunConfig(provider="simulated", model="perfect", **config)))
+    with open_log(folder, recipe.header()) as log:
+        reader = transport("perfect", answer(recipe), recipe.tokenizer)
+        session = Session(provider=simulated("perfect", {}), transport=reader, concurrency=4)
+        asyncio.run(Sweep(recipe, session, log).run())
+        return grid_of(log.header, log.results.values())
 
 
-def test_a_distractor_is_named_as_one(haystack: Corpus) -> None:
-    planting = planted("multikey", "en", haystack)
-    assert task_of("multikey").score(planting.needles[2].value, planting).answer_class == "distractor"
+def perfect(recipe: Recipe) -> Callable[[str], str]:
+    return lambda text: recipe.task.solve(text, recipe.options)
+
+
+def blind(recipe: Recipe) -> Callable[[str], str]:
+    return lambda text: recipe.task.solve(text[text.rfind("\n\n", 0, text.rfind("\n\n")) :], recipe.options)
+
+
+def saying(answer: Callable[[Planting], str]) -> Callable[[Recipe], Callable[[str], str]]:
+    """A reader that knows the planting and answers as told."""
+
+    def reader(recipe: Recipe) -> Callable[[str], str]:
+        plantings = {recipe.prompt(t).text: recipe.plant(t) for t in recipe.trials}
+        return lambda text: answer(plantings[text])
+
+    return reader
+
+
+SMALL: dict[str, object] = {"lengths": "1k,3k", "depths": "0,50,100"}
+HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("task", PLANTING)
+def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(task: str, language: str, tmp_path: Path) -> None:
+    config = {"task": task, "haystack": HAYSTACKS[language], "controls": True, **SMALL}
+    found = run(config, tmp_path / "perfect", perfect)
+    assert {c.mean for c in found.cells} == {1.0}
+    assert found.answer_classes == {"right": 6}
+    assert {(c.control, c.context_length, c.mean) for c in found.controls} == {
+        ("absent", 1_000, 1.0), ("absent", 3_000, 1.0), ("closed-book", None, 0.0), ("oracle", None, 1.0),
+    }  # fmt: skip
+    assert found.normalised == 1.0
+    nothing = run(config, tmp_path / "blind", blind)
+    assert {c.mean for c in nothing.cells} == {0.0}
+    assert nothing.answer_classes == {"absent": 6}
+
+
+@pytest.mark.parametrize(("task", "keys"), [(task, keys) for task, sets in OPTIONS.items() for keys in sets])
+def test_every_option_can_be_read(task: str, keys: dict[str, object], tmp_path: Path) -> None:
+    config = {"task": task, **SMALL, **keys}
+    assert {c.mean for c in run(config, tmp_path / "perfect", perfect).cells} == {1.0}
+    assert {c.mean for c in run(config, tmp_path / "blind", blind).cells} == {0.0}
+
+
+def everything(planting: Planting) -> str:
+    return ", ".join(n.value for n in planting.needles)
+
+
+@pytest.mark.parametrize("task", ONE_VALUE)
+def test_an_answer_for_another_needle_is_named_as_such(task: str, tmp_path: Path) -> None:
+    def last_distractor(planting: Planting) -> str:
+        return planting.needles[-1].value
+
+    expected = {"distractors": "near-miss: other person", "hops": "distractor"}.get(task, "distractor")
+    keys = {"distractors": 1}
+    grid = run({"task": task, **SMALL, **keys}, tmp_path, saying(last_distractor))
+    assert {c.mean for c in grid.cells} == {0.0}
+    assert grid.answer_classes == {expected: 6}
+
+
+@pytest.mark.parametrize("task", [*ONE_VALUE, *SETS, "update"])
+def test_everything_at_once_never_scores(task: str, tmp_path: Path) -> None:
+    grid = run({"task": task, **SMALL}, tmp_path, saying(everything))
+    assert {c.mean for c in grid.cells} == {0.0}
+    assert grid.answer_classes == {"several": 6}
+
+
+@pytest.mark.parametrize("task", PLANTING)
+def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None:
+    grid = run({"task": task, "controls": True, **SMALL}, tmp_path, saying(lambda planting: planting.question))
+    assert {c.mean for c in grid.cells} == {0.0}
+    assert {c.mean for c in grid.controls} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "which", "answer_class"),
+    [("latest", -2, "stale"), ("latest", 0, "earlier"), ("first", -1, "distractor: later")],
+)
+def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class: str, tmp_path: Path) -> None:
+    config = {"task": "update", "asked": asked, "needle_count": 3, **SMALL}
+    grid = run(config, tmp_path, saying(lambda planting: planting.needles[which].value))
+    assert {c.mean for c in grid.cells} == {0.0}
+    assert grid.answer_classes == {answer_class: 6}
+
+
+@pytest.mark.parametrize(
+    ("config", "what"),
+    [
+        ({"task": "single"}, "the needle"),
+        ({"task": "hops"}, "the needles' centre, 20 points to each side"),
+        ({"task": "hops", "needles": "random"}, "one needle, the others anywhere"),
+        ({"task": "update"}, "the statement asked for"),
+        ({"task": "natural"}, "the passage"),
+    ],
+)
+def test_the_depth_axis_says_what_it_is_the_depth_of(config: dict[str, str], what: str) -> None:
+    assert depth_of(config) == what
+    assert SPAN_PERCENT == 40  # as the label says
+
+
+def test_near_misses_are_counted_by_the_condition_they_break(tmp_path: Path) -> None:
+    answers = iter(range(100))
+
+    def any_of_them(planting: Planting) -> str:
+        return planting.needles[1 + next(answers) % 4].value
+
+    grid = run({"task": "distractors", "distractors": 4, **SMALL}, tmp_path, saying(any_of_them))
+    assert set(grid.answer_classes) == {
+        f"near-miss: {kind}" for kind in ("other person", "other season", "opposite", "other kind")
+    }
+
+
+def test_the_halves_of_a_question_are_scored_apart(tmp_path: Path) -> None:
+    config = {"task": "when-and-what", **SMALL}
+    grid = run(config, tmp_path, saying(lambda planting: f"{planting.targets[0]} at 59:59"))
+    assert {c.mean for c in grid.cells} == {0.5}
+    assert {name: part.mean for name, part in grid.parts.items()} == {
+        "what": 1.0, "when": 0.0, "when, within tolerance": 0.0,
+    }  # fmt: skip
+
+
+def test_a_model_that_always_answers_hallucinates_without_a_needle(tmp_path: Path) -> None:
+    grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, lambda recipe: lambda text: "1234567")
+    assert [c.mean for c in grid.controls if c.control == "absent"] == [0.0, 0.0]
+
+
+def test_a_guess_that_is_right_lowers_the_normalised_score(tmp_path: Path) -> None:
+    def reader(planting: Planting) -> str:
+        return planting.targets[0]
+
+    grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, saying(reader))
+    assert grid.recall.mean == 1.0
+    assert grid.normalised is None  # the guess rate is as high as the oracle: nothing can be said
+
+
+@pytest.mark.parametrize("policy", ["together", "spread", "random"])
+@pytest.mark.parametrize("task", ["multivalue", "multiquery", "tracking", "hops"])
+@given(depth=st.floats(0, 100), seed=st.integers(0, 10_000))
+@settings(max_examples=30)
+def test_several_needles_go_where_the_option_says(task: str, policy: str, depth: float, seed: int) -> None:
+    trial = Trial(id="t", task=task, context_length=4_000, depth_percent=depth, epoch=0)
+    site = site_of(trial, speech(SPEECH), needles=policy)
+    needles = [n for n in task_of(task).plant(Draw(seed, "n"), site).needles if n.answer_class == "right"]
+    depths = [n.depth_percent or 0.0 for n in needles]
+    if policy == "together":
+        assert set(depths) == {depth}
+    elif policy == "spread":
+        assert (min(depths), max(depths)) == pytest.approx((max(0, depth - 20), min(100, depth + 20)))
+        steps = [b - a for a, b in pairwise(depths)]
+        assert steps == pytest.approx([steps[0]] * len(steps))
+    else:
+        assert depth in depths
+        assert task != "tracking" or depths == sorted(depths)
+
+
+@given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(1, 6))
+def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth: float, asked: str, count: int) -> None:
+    trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
+    for policy in ("together", "spread", "random"):
+        site = site_of(trial, speech(SPEECH), needles=policy, asked=asked, needle_count=count)
+        needles = task_of("update").plant(Draw(1, "n"), site).needles
+        depths = [n.depth_percent or 0.0 for n in needles]
+        assert depths == sorted(depths)
+        assert needles[-1 if asked == "latest" else 0].answer_class == "right"
+        assert depths[-1 if asked == "latest" else 0] == pytest.approx(depth)
 
 
 def test_distractors_keep_away_from_the_needle(haystack: Corpus) -> None:
@@ -75,8 +305,127 @@ def test_distractors_keep_away_from_the_needle(haystack: Corpus) -> None:
     assert max(d for d in depths if d is not None) > 90
 
 
-@pytest.mark.parametrize("language", PLACES)
-def test_no_place_is_part_of_another(language: str) -> None:
-    places = PLACES[language]
-    assert len(set(places)) == len(places) >= 100
-    assert not [(a, b) for a in places for b in places if a != b and a.casefold() in b.casefold()]
+@given(length=st.integers(600, 200_000), depth=st.floats(0, 100), seed=st.integers(0, 1_000))
+@settings(max_examples=40)
+def test_time_only_runs_forward_and_follows_depth(length: int, depth: float, seed: int) -> None:
+    trial = Trial(id="t", task="when", context_length=length, depth_percent=depth, epoch=0)
+    planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, speech(SPEECH)))
+    lines = sorted((*planting.needles, *planting.marks), key=lambda n: n.depth_percent or 0.0)
+    from niah.scorers import seconds_in
+
+    seconds = [seconds_in(line.text.split("\n")[0])[0] for line in lines]
+    assert seconds == sorted(set(seconds))
+    assert seconds_in(planting.targets[0])[0] == pytest.approx(length / 4.5 * depth / 100, abs=1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_haystack_of_needles_speaks_as_the_needle_does(language: str) -> None:
+    term = spare_terms(language)[0]
+    key = f"the {term}" if language == "en" else term
+    line = NEEDLE[language].format(term=term, number="7421830")
+    assert line == _magic_number.sentence(language, "number", key, "7421830")
+
+
+@pytest.mark.parametrize("names", [PLACES, PEOPLE])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_is_part_of_another(language: str, names: dict[str, tuple[str, ...]]) -> None:
+    listed = names[language]
+    assert len(set(listed)) == len(listed) >= 50
+    assert not [(a, b) for a in listed for b in listed if a != b and a.casefold() in b.casefold()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_and_words_are_not_part_of_synthetic_speech(language: str) -> None:
+    vocabulary = Path(_magic_number.__file__).parents[1] / "generator" / "vocabulary" / f"{language}.toml"
+    text = vocabulary.read_text(encoding="utf-8").casefold()
+    said = [w for w in (*PEOPLE[language], *WORDS[language][0], *WORDS[language][1]) if heard(w, text, language)]
+    assert not said
+
+
+def heard(word: str, text: str, language: str) -> bool:
+    return bool(re.search(rf"\b{word.casefold()}\b", text)) if language == "en" else word in text
+
+
+STOP = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "has",
+        "have",
+        "had",
+        "who",
+        "whom",
+        "in",
+        "at",
+        "of",
+        "on",
+        "for",
+        "to",
+        "from",
+        "with",
+        "by",
+        "and",
+        "or",
+        "not",
+        "only",
+        "answer",
+        "name",
+        "even",
+        "if",
+        "it",
+        "can",
+        "one",
+        "each",
+        "every",
+        "same",
+    ]
+)
+
+
+@pytest.mark.parametrize("pair", pairs("en"), ids=lambda pair: pair.question)
+def test_an_association_shares_no_content_word_in_english(pair: object) -> None:
+    def stems(text: str) -> set[str]:
+        words = re.findall(r"[a-z]+", text.replace("{name}", "").lower())
+        return {re.sub(r"(?:ing|ed|es|s|e)$", "", w) for w in words if w not in STOP}
+
+    assert not stems(pair.question) & stems(pair.needle)  # type: ignore[attr-defined]  # a Pair
+    assert not stems(pair.question) & stems(pair.inverted)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
+def test_an_association_shares_no_two_characters_in_chinese(language: str) -> None:
+    for pair in pairs(language):
+        for needle in (pair.needle, pair.inverted):
+            grams = [{t[i : i + 2] for i in range(len(t) - 1)} for t in (pair.question, needle.replace("{name}", "|"))]
+            assert not grams[0] & grams[1], (pair.question, needle)
+
+
+def test_associations_are_many_and_whole() -> None:
+    everything = {language: pairs(language) for language in LANGUAGES}
+    assert {len(p) for p in everything.values()} == {26}
+    for language, found in everything.items():
+        assert len({p.question for p in found}) == 26
+        for pair in found:
+            assert pair.needle.count("{name}") == pair.inverted.count("{name}") == 1
+            assert any(fold(w) in fold(pair.needle + pair.question) for w in pair.words), (language, pair)
+
+
+def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
+    knows = speech(*(w for p in pairs("en") for w in p.words))
+    with pytest.raises(HaystackError, match="leaves 0 associations"):
+        planted("associative", "en", knows)
+
+
+def test_options_of_another_task_are_refused() -> None:
+    from niah.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="asked has no meaning for task 'single'; leave it out, or use update"):
+        completed(RunConfig(provider="simulated", model="perfect", task="single", asked="first"))

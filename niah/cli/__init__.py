@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
+    "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list and check transcripts."),
     "tasks": ("niah.cli.registries:tasks", "List the tasks."),
     "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, field in reversed(RunConfig.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
         default = field.default
-        shown = "" if default is None or name in _REPEATED else f"  [default: {_shown(default)}]"
+        shown = "" if default in (None, ()) or name in _REPEATED else f"  [default: {_shown(default)}]"
         option = click.option(
             flag, name, multiple=name in _REPEATED, metavar=_metavar(name), help=f"{field.description}{shown}"
         )
@@ -36,9 +36,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def config_from(config: str | None, flags: dict[str, Any]) -> RunConfig:
     """The config of a file (by path, or by the name of a shipped one) with the flags on top."""
-    extra = {key: _json(text) for key, text in _pairs("extra", flags.pop("extra")).items()}
-    overrides = {**flags, "extra": extra or None, "headers": _pairs("headers", flags.pop("headers")) or None}
-    return read_config(_config_path(config), overrides)
+    return read_config(_config_path(config), {**flags, **tables_in(flags)})
 
 
 def _config_path(config: str | None) -> Path | None:
@@ -51,6 +49,12 @@ def _config_path(config: str | None) -> Path | None:
     if config not in shipped:
         raise UnknownName("config file", config, shipped)
     return shipped[config]
+
+
+def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
+    extra = {key: _json(text) for key, text in _pairs("extra", flags.get("extra", ())).items()}
+    return {"extra": extra or None, "headers": _pairs("headers", flags.get("headers", ())) or None}
 
 
 def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> 
     """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
     recipe = recipe_of(completed(config_from(config, flags), key_needed=False))
     recipe.check_lengths()
-    c, tokens = recipe.config, sum(t.context_length - recipe.reply_tokens for t in recipe.trials)
+    c, tokens = recipe.config, sum(map(recipe.prompt_tokens, recipe.trials))
     served = cacheable_tokens(recipe.waves((), concurrency_of(c)), _shapes(recipe))
     size = "endless" if recipe.haystack.tokens is None else f"{recipe.haystack.tokens:,} tokens"
     cells = f"{len(c.lengths)} lengths x {len(c.depths)} depths = {len(c.lengths) * len(c.depths)}"
@@ -39,7 +39,7 @@ def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> 
         "haystack": f"{recipe.haystack.name}: {size}, drawn per {c.haystack_per}",
         "tokenizer": recipe.tokenizer.name,
         "cells": cells,
-        "trials": f"{len(recipe.trials)} ({c.epochs} per cell)",
+        "trials": f"{len(recipe.trials)} ({c.epochs} per cell{_controls(recipe)})",
         "tokens": f"{tokens:,} in prompts, {max(c.lengths) - recipe.reply_tokens:,} in the largest",
         "cacheable": f"{100 * served / tokens:.0f} % by a prefix cache, one by one, order {c.order}, layout {c.layout}",
         "price": _price(recipe, tokens, served),
@@ -48,9 +48,14 @@ def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> 
     for name, value in rows.items():
         click.echo(f"{name:<11} {value}")
     for length in c.lengths:
-        trials = sum(t.context_length == length for t in recipe.trials)
-        counts = f"{trials:>5} trials  {trials * (length - recipe.reply_tokens):>13,} tokens"
+        sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
+        counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
         click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+
+
+def _controls(recipe: Recipe) -> str:
+    controls = sum(t.control is not None for t in recipe.trials)
+    return f", and {controls} controls" if controls else ""
 
 
 def _shapes(recipe: Recipe) -> Callable[[Trial], Shape]:
@@ -58,12 +63,15 @@ def _shapes(recipe: Recipe) -> Callable[[Trial], Shape]:
 
     def shape(trial: Trial) -> Shape:
         planting = recipe.plant(trial)
-        tokens = trial.context_length - recipe.reply_tokens
+        tokens = recipe.prompt_tokens(trial)
+        lines = [*planting.needles, *planting.marks]
         depth, text = min(
-            (trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in planting.needles
+            ((trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in lines),
+            default=(100.0, planting.question),
         )
-        stretch = trial.epoch if recipe.config.haystack_per == "epoch" else trial.id
-        place = planting.needles[0].tokens_before
+        alone = recipe.config.haystack_per == "trial" or planting.passage or trial.control in ("closed-book", "oracle")
+        stretch = trial.id if alone else trial.epoch
+        place = planting.needles[0].tokens_before if planting.needles else None
         before = round(tokens * depth / 100) if place is None else place
         return Shape(stretch=stretch, needle=text, before=before, tokens=tokens)
 
@@ -82,7 +90,7 @@ def _price(recipe: Recipe, tokens: int, served: int) -> str:
     if pricing is None:
         return "unknown (set price in the config, or pip install 'niah[prices]')"
     share = served / tokens
-    sizes = [t.context_length - recipe.reply_tokens for t in recipe.trials]
+    sizes = [recipe.prompt_tokens(t) for t in recipe.trials]
 
     def dollars(cached_share: float) -> float:
         usages = (

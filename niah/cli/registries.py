@@ -7,12 +7,18 @@ import click
 
 @click.command()
 def tasks() -> None:
-    """List the tasks, a line each."""
+    """List the tasks: what each of them tests, and the config keys that it reads."""
+    from niah.cli.suite import suite_summaries
     from niah.tasks import task_names, task_of
 
     for name in task_names():
         task = task_of(name)
-        click.echo(f"{name:<12} {task.SUMMARY} (version {task.VERSION})")
+        keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
+        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
+    for name, summary in suite_summaries().items():
+        click.echo(f"suite {name:<10} {summary}", err=True)
+    hint = "niah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them."
+    click.echo(hint, err=True)
 
 
 @click.command()

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
+from niah.cli.suite import read_suite, summary_table, write_summary
 from niah.cli.watch import Watch, say
 from niah.config import RunConfig
 from niah.errors import ConfigError
@@ -44,33 +45,83 @@ INCOMPLETE = 3
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
 @click.option("--name", help="Name of this run's folder; made from the config by default.")
+@click.option("--suite", help="Run all tasks of a suite instead: quick, retrieval, reading, ci, or a TOML file.")
 @PALETTE
-def run(config: str | None, results: Path, name: str | None, palette: str, **flags: Any) -> None:
+def run(config: str | None, results: Path, name: str | None, suite: str | None, palette: str, **flags: Any) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
     CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same
     command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once.
     Exits 3 where trials are missing.
     """
-    recipe = recipe_of(completed(config_from(config, flags)))
-    recipe.check_lengths()
     console = Console(stderr=True)
-    folder = results / _folder_name(name, recipe.config)
+    if suite is not None:
+        complete = _run_suite(suite, config, results, name, palette, flags, console)
+    else:
+        recipe = _recipe(config_from(config, flags), console)
+        complete, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
+    sys.exit(0 if complete else INCOMPLETE)
+
+
+def _recipe(config: RunConfig, console: Console) -> Recipe:
+    """The recipe of a config, checked before anything is sent."""
+    recipe = recipe_of(completed(config))
+    recipe.check_lengths()
+    if recipe.config.haystack != config.haystack and "haystack" in config.model_fields_set:
+        say(console, f"task {config.task} stands in {recipe.config.haystack[0]}, not in speech", "dim")
+    return recipe
+
+
+def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tuple[bool, Grid]:
+    """One run in its folder: whether it is complete, and its grid."""
     with open_log(folder, recipe.header()) as log:
         stopped = _sweep(recipe, log, console)
     grid = grid_of(log.header, log.results.values())
     for line in write_outputs(folder, grid, palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
-    missing = [t for t in recipe.trials if t.id not in log.finished]
-    sys.exit(INCOMPLETE if missing else 0)
+    return not [t for t in recipe.trials if t.id not in log.finished], grid
+
+
+def _run_suite(
+    name: str,
+    config: str | None,
+    results: Path,
+    folder_name: str | None,
+    palette: str,
+    flags: dict[str, Any],
+    console: Console,
+) -> bool:
+    """Every run of a suite, and its summary: whether all are complete."""
+    if config is not None:
+        raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
+    suite = read_suite(name, {**flags, **tables_in(flags)})
+    _check_name(folder_name)
+    recipes = {run: _recipe(c, console) for run, c in suite.configs.items()}  # all are checked before one is sent
+    first = next(iter(recipes.values())).config
+    folder = results / (folder_name or f"{suite.name}-{_folder_name(None, first)}")
+    grids: dict[str, Grid] = {}
+    complete = True
+    for number, (run_name, recipe) in enumerate(recipes.items(), 1):
+        say(console, f"{number}/{len(recipes)}  {run_name}", "bold")
+        done, grids[run_name] = _run_one(recipe, folder / run_name, palette, console)
+        complete = complete and done
+    for line in write_summary(folder, suite, grids, palette):
+        say(console, line)
+    console.print(summary_table(suite, grids))
+    click.echo(folder / "suite.png")
+    return complete
+
+
+def _check_name(name: str | None) -> None:
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
+        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
 
 
 def _folder_name(name: str | None, config: RunConfig) -> str:
     """The given name, or one of the config's own, so that the same command finds the same folder."""
+    _check_name(name)
     if name is not None:
-        if not name or Path(name).name != name or name.startswith("."):
-            raise ConfigError(f"--name {name!r}: use a plain name without slashes")
         return name
     identity = json.dumps(config.identity(), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]

@@ -62,7 +62,8 @@ class Watch:
         t = result.trial
         verdict = result.answer_class or result.outcome.value
         verdict += f": {result.error}" if result.error else ""
-        place = f"{t.context_length:>9,} tokens  depth {t.depth_percent:>5g} %"
+        where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
+        place = f"{t.context_length:>9,} tokens  {where:<13}"
         click.echo(f"{self._landed:>5}/{self._total}  {place}  {verdict}", err=True)
 
     def _status(self) -> str:

@@ -12,7 +12,7 @@ FORMATS = ("jsonl", "openai-batch")
 
 def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object]:
     """Everything a harness needs to ask and to score. Field names are a promise."""
-    place = prompt.placements[0]
+    place = prompt.placements[0] if prompt.placements else None  # a control may have none
     return {
         "id": trial.id,
         "messages": [{"role": "user", "content": prompt.text}],
@@ -20,12 +20,13 @@ def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object
         "reply_tokens": prompt.reply_tokens,
         "prompt_tokens": prompt.tokens,
         "depth_percent": trial.depth_percent,
-        "actual_depth_percent": place.actual_depth_percent,
+        "actual_depth_percent": place and place.actual_depth_percent,
+        "control": trial.control,
         "epoch": trial.epoch,
         "task": trial.task,
         "needles": [
             {"text": n.text, "value": n.value, "actual_depth_percent": p.actual_depth_percent}
-            for n, p in zip(prompt.planting.needles, prompt.placements, strict=True)
+            for n, p in zip(prompt.planting.needles, prompt.placements, strict=False)
         ],
         "targets": prompt.planting.targets,
         "question": prompt.planting.question,

@@ -63,9 +63,11 @@ class Haystack(Protocol):
 class Corpus:
     """Episodes of transcripts, in one block or several."""
 
-    def __init__(self, name: str, language: str, blocks: Sequence[Block]) -> None:
+    def __init__(self, name: str, language: str, blocks: Sequence[Block], files: Sequence[str] = ()) -> None:
+        """``files`` names the episodes, in their order."""
         self.name = name
         self.language = language
+        self.files = tuple(files)
         self.blocks = tuple(blocks)
         self.episodes: list[Span] = [(b, start, stop) for b in blocks for start, stop in b.episodes]
         if not self.episodes:
@@ -142,10 +144,18 @@ class Boundary:
     segment: int  # the segment that follows, in its block's numbering
 
 
+class Walked(Protocol):
+    """What a tour needs of a haystack."""
+
+    def unique_tokens(self) -> int | None: ...
+
+    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]: ...
+
+
 class Tour:
     """One walk through a haystack, remembered as far as it was needed. Safe to use from several threads."""
 
-    def __init__(self, haystack: Haystack, seed: int, *coordinates: object) -> None:
+    def __init__(self, haystack: Walked, seed: int, *coordinates: object) -> None:
         self._walk = haystack.walk(seed, *coordinates)
         self._unique_tokens = haystack.unique_tokens()
         self._spans: list[Span] = []

@@ -29,8 +29,9 @@ class Synthetic:
         self.name = f"synthetic:{language}"
         self.language = language
         vocabulary = Path(synthetic.__file__).parent / "vocabulary" / f"{language}.toml"
-        self.digest = key_of(language, vocabulary.read_text(encoding="utf-8"), synthetic.VERSION)
-        self.leaks = Leaks(self.digest, lambda: "")  # its vocabulary holds no key and no long number: a test proves it
+        words = vocabulary.read_text(encoding="utf-8")
+        self.digest = key_of(language, words, synthetic.VERSION)
+        self.leaks = Leaks(self.digest, lambda: words)  # every word that it can say
         self._tokenizer = tokenizer
         self._keep = keep
         self._blocks: WeakValueDictionary[int, Block] = WeakValueDictionary()  # for as long as a tour holds them

@@ -17,6 +17,7 @@ from niah.errors import UnknownName
 from niah.generator.draw import Draw
 from niah.records import Trial
 
+CONTROL_DEPTH = 50.0  # of the needle that a control leaves out or shows alone
 ORDERS = ("cache", "length", "shuffled")
 Waves = tuple[tuple[Trial, ...], ...]
 
@@ -35,10 +36,21 @@ def trials_of(
     return tuple(_trial(task, recipe, *cell) for cell in cells)
 
 
-def _trial(task: str, recipe: str, epoch: int, length: int, depth: float) -> Trial:
-    coordinates = f"{recipe}/{length}/{depth!r}/{epoch}"
+def controls_of(task: str, recipe: str, lengths: Sequence[int], epochs: int) -> tuple[Trial, ...]:
+    """The control trials: per epoch one absent needle at every length, and one closed book and one oracle."""
+    shortest = min(lengths)
+    cells = [
+        (epoch, length, control)
+        for epoch in range(epochs)
+        for length, control in [(shortest, "closed-book"), (shortest, "oracle"), *((n, "absent") for n in lengths)]
+    ]
+    return tuple(_trial(task, recipe, epoch, length, CONTROL_DEPTH, control) for epoch, length, control in cells)
+
+
+def _trial(task: str, recipe: str, epoch: int, length: int, depth: float, control: str | None = None) -> Trial:
+    coordinates = f"{recipe}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
     trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
-    return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
+    return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch, control=control)
 
 
 def check_order(order: str) -> None:

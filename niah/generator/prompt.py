@@ -12,11 +12,12 @@ import hashlib
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 from niah.errors import PromptError
 from niah.generator.haystack import Boundary, Haystack, Tour
+from niah.generator.passage import Around
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
 
@@ -34,11 +35,13 @@ class _Planted:
     """A needle with its asked place in haystack tokens."""
 
     needle: Needle
+    number: int | None  # among the planting's needles; None for a mark, of which no placement is kept
     depth_percent: float
     tokens: float
     count: int  # its own tokens, newline included
 
 
+_Placements = dict[int | None, Placement]
 _Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...]]
 
 
@@ -70,7 +73,41 @@ class Builder:
         Raises PromptError where the length leaves no room for a haystack.
         """
         room = self.haystack_tokens(trial.context_length, planting)
-        tour = self._tour(trial)
+        if planting.passage is not None:
+            return self._around(trial, planting, room)
+        return self._built(self._tour(trial), trial, planting, room)
+
+    def bare(self, planting: Planting, lines: Sequence[str]) -> Prompt:
+        """The prompt without a haystack: only these lines, or nothing but the question. Its length is its own."""
+        text = planting.opening + "\n".join(lines) + planting.closing if lines else planting.closing.lstrip("\n}")
+        utf8 = text.encode()
+        return Prompt(
+            utf8=utf8,
+            tokens=self._tokenizer.count(text),
+            reply_tokens=self._reply_tokens,
+            haystack_tokens=0,
+            unique_share=1.0,
+            placements=(),
+            planting=planting,
+            digest=hashlib.sha256(utf8).hexdigest(),
+        )
+
+    def _around(self, trial: Trial, planting: Planting, room: int) -> Prompt:
+        """The prompt in which a passage stands at the trial's depth, or is missing."""
+        assert planting.passage is not None  # noqa: S101  # said by the caller
+        turned = Around(self._haystack, planting.passage, self._seed, trial.epoch, room, trial.depth_percent)
+        prompt = self._built(Tour(turned, self._seed), trial, planting, room)
+        if not planting.passage.present:
+            return prompt
+        place = Placement(
+            key=planting.needles[0].key,
+            depth_percent=trial.depth_percent,
+            actual_depth_percent=100 * turned.before / max(1, room - turned.tokens),
+            tokens_before=turned.before,
+        )
+        return replace(prompt, placements=(place,))
+
+    def _built(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Prompt:
         for parts, placements in self._attempts(tour, trial, planting, room):
             utf8 = b"".join(parts)
             return Prompt(
@@ -103,7 +140,7 @@ class Builder:
 
     def overhead(self, planting: Planting) -> int:
         """Tokens of a context that are no haystack: opening, needles, closing and reply budget."""
-        lines = [n.text + "\n" for n in planting.needles]
+        lines = [n.text + "\n" for _, n in _inserted(planting)]
         return self._reply_tokens + sum(self._tokenizer.count(t) for t in (planting.opening, planting.closing, *lines))
 
     def _attempts(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
@@ -156,13 +193,13 @@ class Builder:
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[_Planted]:
         planted = []
-        for needle in planting.needles:
+        for number, needle in _inserted(planting):
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
             tokens = self._tokenizer.count(needle.text + "\n")
             place = room * depth / 100
             if needle.tokens_before is not None and depth < 100:
                 place = min(room, needle.tokens_before)
-            planted.append(_Planted(needle=needle, depth_percent=depth, tokens=place, count=tokens))
+            planted.append(_Planted(needle=needle, number=number, depth_percent=depth, tokens=place, count=tokens))
         return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(
@@ -172,19 +209,19 @@ class Builder:
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
-        placements: dict[str, Placement] = {}
+        placements: _Placements = {}
         here = tour.floor(0)
         for p in planted[: len(planted) - len(late)]:
             place = tour.nearest(p.tokens)
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
-            placements[p.needle.key] = _placement(p, place.tokens, room)
+            placements[p.number] = _placement(p, place.tokens, room)
             here = place
         parts += tour.pieces(here, tail_start)
         tail = _Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
         for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
             found = placements | late_placements
-            yield [*parts, text.encode()], tuple(found[n.key] for n in planting.needles)
+            yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found)
 
     def _excess(self, trial: Trial, parts: Sequence[bytes | memoryview]) -> int:
         """Tokens too many. Known to be none where counts add up; counted otherwise."""
@@ -214,7 +251,7 @@ class _Tail:
         self._source = "\n".join(self._lines)
         self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
 
-    def cuts(self, tokens: int) -> Iterator[tuple[str, dict[str, Placement]]]:
+    def cuts(self, tokens: int) -> Iterator[tuple[str, _Placements]]:
         """Tails that count exactly ``tokens``: cut between words where that is possible, the longest first."""
         near = bisect_left(range(1, len(self._source)), tokens, key=lambda k: self._count(self._compose(k, "")[0])) + 1
         for k, pad in self._candidates(near):
@@ -235,21 +272,27 @@ class _Tail:
         yield from ((k, "") for k in inside)
         yield from ((k, pad) for pad in _PADS for k in [*between, *inside])
 
-    def _compose(self, k: int, pad: str) -> tuple[str, dict[str, Placement]]:
+    def _compose(self, k: int, pad: str) -> tuple[str, _Placements]:
         """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
         lines = (self._source[:k] + pad).rstrip("\n").split("\n")
         whole = self._source[:k].count("\n")
         ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
         inserts: dict[int, list[str]] = {}
-        placements = {}
+        placements: _Placements = {}
         for p in self._late:
             at = min(range(len(ends)), key=lambda i: (abs(ends[i] - p.tokens), -i))
             inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
-            placements[p.needle.key] = _placement(p, ends[at], self._room)
+            placements[p.number] = _placement(p, ends[at], self._room)
         out = [
             text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None
         ]
         return "\n".join(out) + self._closing, placements
+
+
+def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:
+    """The lines that are planted, with the number of each needle; a passage stands in the haystack already."""
+    needles = [] if planting.passage is not None else planting.needles
+    return [*enumerate(needles), *((None, mark) for mark in planting.marks)]
 
 
 def _around(number: int) -> Iterator[int]:

@@ -22,7 +22,8 @@ from niah.generator.transcripts import SUFFIXES, read_transcript
 from niah.records import Transcript
 
 MANIFEST = "haystack.toml"
-SYNTHETIC = "synthetic:"
+SYNTHETIC = "synthetic"
+FILLERS = ("needles", "noise", "pairs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,30 +97,47 @@ def read_manifest(name: str) -> Manifest:
         raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
 
 
+def language_of_haystack(names: str | Sequence[str]) -> str:
+    """The language that needles speak in a haystack, told by the first of its names; English where it is mixed."""
+    first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
+    language = first.partition(":")[2] if ":" in first else read_manifest(first).language
+    return "en" if language == "mixed" else language
+
+
 def read_episodes(manifest: Manifest) -> list[Transcript]:
     """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
     return [read_transcript(path) for path in _checked_files(manifest)]
 
 
 def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = True) -> Haystack:
-    """A haystack by name or folder, several joined, or ``synthetic:LANGUAGE``; counted in a tokenizer.
+    """A haystack by name or folder, several joined, or a made one (``synthetic:en``); counted in a tokenizer.
 
     ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a stretch of its own.
     """
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     if twice:
         raise HaystackError(f"haystack {twice[0]!r} is named twice; a haystack goes round by itself")
-    invented = [n for n in names if n.startswith(SYNTHETIC)]
-    if invented and len(names) > 1:
-        raise HaystackError(f"{invented[0]} has no end and cannot be joined with {len(names) - 1} more; name it alone")
-    if invented:
-        from niah.generator.invented import Synthetic
-
-        return Synthetic(invented[0].removeprefix(SYNTHETIC), tokenizer, keep=keep)
+    made = [n for n in names if n.partition(":")[0] in (SYNTHETIC, *FILLERS) and ":" in n]
+    if made and len(names) > 1:
+        raise HaystackError(f"{made[0]} is made as it is needed and cannot be joined with others; name it alone")
+    if made:
+        return _made(made[0], tokenizer, keep)
     manifests = [read_manifest(name) for name in names]
     blocks = [_block(m, tokenizer) for m in manifests]
     language = language_of_all([m.language for m in manifests])
-    return Corpus("+".join(m.name for m in manifests), language, blocks)
+    files = [e.file for m in manifests for e in m.episodes]
+    return Corpus("+".join(m.name for m in manifests), language, blocks, files)
+
+
+def _made(name: str, tokenizer: Tokenizer, keep: bool) -> Haystack:
+    kind, _, language = name.partition(":")
+    if kind in FILLERS:
+        from niah.generator.fillers import filler
+
+        return filler(kind, language, tokenizer)
+    from niah.generator.invented import Synthetic
+
+    return Synthetic(language, tokenizer, keep=keep)
 
 
 def _block(manifest: Manifest, tokenizer: Tokenizer) -> Block:

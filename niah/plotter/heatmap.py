@@ -20,6 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
+from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.fonts import fonts_for
 from niah.plotter.labels import model_label, recall_label, unscored_label, value_label
 from niah.records import Cell, Grid
@@ -74,14 +75,17 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     size = 11.0 if len(lengths) <= 12 else 7.0
     for cell in grid.cells:
         x, y = lengths.index(cell.context_length), depths.index(cell.depth_percent)
-        _draw_cell(ax, cell, x, y, colours, size)
+        draw_cell(ax, cell, x, y, colours, size)
     ax.set_xlim(-0.5, len(lengths) - 0.5)
-    ax.set_ylim(len(depths) - 0.5, -0.5)  # depth 0 on top
+    rows = draw_controls(ax, grid, colours, size)
+    ax.set_ylim(len(depths) - 0.5 + rows_height(grid), -0.5)  # depth 0 on top
     ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
-    ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
+    ax.set_yticks(
+        [*range(len(depths)), *(y for y, _ in rows)], [*(f"{d:.3g} %" for d in depths), *(name for _, name in rows)]
+    )
     ax.tick_params(length=0, labelsize=10)
     ax.set_xlabel(f"context length (tokens of {grid.tokenizer}, reply included)")
-    ax.set_ylabel("depth of the needle (0 % is the start)")
+    ax.set_ylabel(f"depth of {grid.depth_of} (0 % is the start)")
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
     if any(c.mean is None or _unscored(c) for c in grid.cells):
@@ -123,7 +127,7 @@ def _width_in(grid: Grid) -> float:
 
 
 def _height_in(grid: Grid) -> float:
-    return max(len(grid.depths), 4) * _cell_in(grid) * 0.75
+    return (max(len(grid.depths), 4) + rows_height(grid)) * _cell_in(grid) * 0.75
 
 
 def colour_map(palette: str) -> Colormap:
@@ -133,6 +137,7 @@ def colour_map(palette: str) -> Colormap:
 
 
 def _title(grid: Grid) -> tuple[str, str, str]:
+    normalised = "" if grid.normalised is None else f" · normalised by controls {100 * grid.normalised:.0f} %"
     trials = f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
     shared = grid.unique_share
     repeated = (
@@ -143,11 +148,12 @@ def _title(grid: Grid) -> tuple[str, str, str]:
     return (
         model_label(grid),
         f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}",
-        recall_label(grid),
+        recall_label(grid) + normalised,
     )
 
 
-def _draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
+def draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
+    """One cell at column x and row y, with its value in type of that size."""
     if cell.mean is None:
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, edgecolor="white", linewidth=1.5))
         ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor="0.75", hatch="////", linewidth=0))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from niah.generator.lengths import label_of
 from niah.plotter.colours import luminance, red_green
-from niah.plotter.labels import model_label, recall_label, value_label
+from niah.plotter.labels import control_labels, detail_labels, model_label, recall_label, value_label
 from niah.records import Cell, Grid
 
 WIDEST = 7
@@ -32,7 +32,9 @@ def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
         for length in lengths:
             line.append_text(_square(cells[length, depth], step))
         lines.append(line)
-    return Group(*lines, _axis(lengths, step), Text(recall_label(grid)))
+    lines += _absent_row(grid, step)
+    said = [recall_label(grid), *control_labels(grid), *detail_labels(grid)]
+    return Group(*lines, _axis(lengths, step), *(Text(line) for line in said))
 
 
 def live_view(grid: Grid, columns: int, rows: int, done: int, total: int, status: str) -> RenderableType:
@@ -44,6 +46,20 @@ def live_view(grid: Grid, columns: int, rows: int, done: int, total: int, status
     shown = set(grid.depths[::every])
     thinned = replace(grid, cells=tuple(c for c in grid.cells if c.depth_percent in shown))
     return Group(bar, terminal_heatmap(thinned, columns))
+
+
+def _absent_row(grid: Grid, step: int) -> list[Text]:
+    """How often a model says so where there is no needle, by length, under the depths."""
+    absent = {c.context_length: c for c in grid.controls if c.control == "absent"}
+    if not absent:
+        return []
+    line = Text("none ".rjust(_MARGIN), no_wrap=True, overflow="crop")
+    for length in grid.context_lengths:
+        found = absent.get(length)
+        mean, outcomes = (found.mean, found.outcomes) if found else (None, {})
+        cell = Cell(context_length=length, depth_percent=0, n=0, mean=mean, low=None, high=None, outcomes=outcomes)
+        line.append_text(_square(cell, step))
+    return [Text(""), line]
 
 
 def _square(cell: Cell, step: int) -> Text:

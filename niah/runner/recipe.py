@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 from niah import __version__
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.generator.cache import key_of
 from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
 from niah.generator.lattice import aligned_lengths, place_of
-from niah.generator.plan import Waves, recipe_digest, trials_of, waves_of
+from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
-from niah.generator.store import load_haystack
+from niah.generator.store import language_of_haystack, load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import Header, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
-from niah.tasks import Task, task_of
+from niah.tasks import Options, Site, Task, task_of
+from niah.tasks._controls import CLOSED_BOOK, ORACLE, controlled
+from niah.tasks._questions import question_file
+
+UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 
 ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
@@ -38,25 +43,46 @@ class Recipe:
     trials: tuple[Trial, ...]
     lattice_overhead: int | None  # tokens that are no haystack, where the layout is aligned
 
+    @property
+    def options(self) -> Options:
+        return options_of(self.config)
+
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
+        planting = self._planted(trial)
+        return controlled(planting, trial.control, self.language) if trial.control else planting
+
+    def _planted(self, trial: Trial) -> Planting:
         c = self.config
+        site = Site(trial=trial, haystack=self.haystack, language=self.language, options=self.options)
         if self.lattice_overhead is None:
             draw = Draw(c.seed, "needle", c.task, trial.context_length, trial.depth_percent, trial.epoch)
-            return self.task.plant(draw, trial, self.haystack, self.language, c.distractors)
+            return self.task.plant(draw, site)
         place = place_of(trial.context_length, trial.depth_percent, self.lattice_overhead)
         draw = Draw(c.seed, "needle at", c.task, place, trial.epoch)
-        planting = self.task.plant(draw, trial, self.haystack, self.language, c.distractors)
+        planting = self.task.plant(draw, site)
         return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
 
     def prompt(self, trial: Trial) -> Prompt:
         """Build a trial's prompt. Raises PromptError where the length leaves no room."""
-        return self.builder.build(trial, self.plant(trial))
+        planting = self.plant(trial)
+        if trial.control == CLOSED_BOOK:
+            return self.builder.bare(planting, ())
+        if trial.control == ORACLE:
+            needles = sorted(planting.needles, key=lambda n: n.depth_percent or trial.depth_percent)
+            return self.builder.bare(planting, [n.text for n in needles])
+        return self.builder.build(trial, planting)
+
+    def prompt_tokens(self, trial: Trial) -> int:
+        """Tokens of a trial's prompt, known without building it wherever there is a haystack."""
+        if trial.control in (CLOSED_BOOK, ORACLE):
+            return self.prompt(trial).tokens
+        return trial.context_length - self.reply_tokens
 
     def check_lengths(self) -> None:
         """Raises PromptError where the shortest length cannot hold its own question."""
         shortest = min(t.context_length for t in self.trials)
-        plantings = [self.plant(t) for t in self.trials if t.context_length == shortest]
+        plantings = [self.plant(t) for t in self.trials if t.context_length == shortest and t.control is None]
         if all(_surely_fits(p, shortest - self.reply_tokens) for p in plantings):
             return  # no need to load the tokenizer
         self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
@@ -68,6 +94,8 @@ class Recipe:
 
     def warnings(self) -> list[str]:
         """What a user should know about the haystack before reading the picture."""
+        if self.haystack.name.startswith("needles:"):
+            return []  # it is meant to be confused with the needle
         said = sorted(self.haystack.leaks.held(self.task.WORDING))
         if not said:
             return []
@@ -98,10 +126,11 @@ class Recipe:
 def recipe_of(config: RunConfig) -> Recipe:
     """Load what a config names. Raises the NiahError of whatever is wrong with it."""
     task = task_of(config.task)
+    config = _in_filler(config, task)
     tokenizer = tokenizer_of(config.tokenizer)
     haystack = load_haystack(config.haystack, tokenizer, keep=config.haystack_per == "epoch")
     language = _language(config.language, haystack.language)
-    reply_tokens = config.reply_tokens or task.REPLY_TOKENS
+    reply_tokens = config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.values == "uuid" else 0)
     builder = Builder(
         haystack,
         tokenizer,
@@ -119,7 +148,7 @@ def recipe_of(config: RunConfig) -> Recipe:
         task=task,
         language=language,
         reply_tokens=reply_tokens,
-        trials=trials_of(config.task, digest, config.lengths, config.depths, config.epochs),
+        trials=_trials(config, digest),
         lattice_overhead=None,
     )
     return _aligned(recipe, digest) if config.layout == "aligned" else recipe
@@ -137,12 +166,41 @@ def _digest(
             "haystack_per": config.haystack_per,
             "tokenizer": tokenizer.name,
             "language": language,
-            **{option: getattr(config, option) for option in task.OPTIONS},
+            **_decisive(config, task),
             "layout": config.layout,
             "seed": config.seed,
             "reply_tokens": reply_tokens,
         }
     )
+
+
+def options_of(config: RunConfig) -> Options:
+    """The config keys that tasks read."""
+    return Options(**{field.name: getattr(config, field.name) for field in fields(Options)})
+
+
+def _in_filler(config: RunConfig, task: Task) -> RunConfig:
+    """The config with the haystack that a task brings along, in the language of the one named."""
+    first = config.haystack[0]
+    if task.FILLER is None or first.startswith(f"{task.FILLER}:"):
+        return config
+    language = language_of_haystack(config.haystack) if config.language == "auto" else config.language
+    return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
+
+
+def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
+    """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
+    trials keep the ids they had before it."""
+    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != RunConfig.model_fields[k].default}
+    table: dict[str, object] = {k: getattr(config, k) for k in keys}
+    if "questions" in table:  # what is in the files, wherever they are
+        table["questions"] = [key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions]
+    return table
+
+
+def _trials(config: RunConfig, digest: str) -> tuple[Trial, ...]:
+    trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
+    return (*trials, *controls_of(config.task, digest, config.lengths, config.epochs)) if config.controls else trials
 
 
 def _surely_fits(planting: Planting, tokens: int) -> bool:
@@ -158,11 +216,11 @@ def _aligned(recipe: Recipe, digest: str) -> Recipe:
     # a needle of the lattice's own: the same for every grid, also when the run is looked at again
     anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
     needle = Draw(recipe.config.seed, "lattice")
-    overhead = recipe.builder.overhead(recipe.task.plant(needle, anywhere, recipe.haystack, recipe.language, 0))
+    site = Site(trial=anywhere, haystack=recipe.haystack, language=recipe.language, options=recipe.options)
+    overhead = recipe.builder.overhead(recipe.task.plant(needle, site))
     lengths = aligned_lengths(recipe.config.lengths, recipe.config.depths, overhead)
     config = recipe.config.model_copy(update={"lengths": lengths})
-    trials = trials_of(config.task, digest, lengths, config.depths, config.epochs)
-    return replace(recipe, config=config, trials=trials, lattice_overhead=overhead)
+    return replace(recipe, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
 
 
 def _language(asked: str, of_haystack: str) -> str:

@@ -9,6 +9,7 @@ from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.tasks import Task
+from niah.tasks._controls import control_score
 
 
 def result_of(
@@ -64,8 +65,15 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
     """The result with its score, as the task judges it today. Other outcomes stay without one."""
     if result.outcome is not Outcome.SCORED or result.response is None:
         return result
-    score = task.score(result.response.text, planting)
-    return replace(result, score=score.value, answer_class=score.answer_class, explanation=score.explanation)
+    score = control_score(result.response.text, planting, task, result.trial.control)
+    return replace(
+        result,
+        score=score.value,
+        answer_class=score.answer_class,
+        explanation=score.explanation,
+        answer_detail=score.detail,
+        parts=dict(score.parts),
+    )
 
 
 def _speed(answer: Answer) -> float | None:

@@ -50,7 +50,7 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
     config = recipe.config
     model, concurrency = str(config.model), concurrency_of(config)
     if config.provider == "simulated":
-        transport = simulated.transport(model, recipe.task.solve, recipe.tokenizer)
+        transport = simulated.transport(model, lambda text: recipe.task.solve(text, recipe.options), recipe.tokenizer)
         yield Session(provider=simulated.simulated(model, config.extra), transport=transport, concurrency=concurrency)
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say) as base_url:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers import PROVIDERS, known_provider, local, simulated
-from niah.tasks import task_of
+from niah.tasks import Options, task_names, task_of
 
 _EMBEDDED = ("local", "simulated")
 _MEANINGLESS = (
@@ -56,8 +57,13 @@ def check_used(config: RunConfig) -> None:
         raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
-    if "distractors" in given and "distractors" not in task_of(config.task).OPTIONS:
-        raise ConfigError(f"distractors has no meaning for task {config.task!r}; leave it out, or use multikey")
+    for option in fields(Options):
+        task = task_of(config.task)
+        if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
+            users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
+            raise ConfigError(
+                f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
+            )
 
 
 def api_key_of(config: RunConfig) -> str | None:

@@ -1,9 +1,13 @@
-"""The registry of tasks: every module of this folder whose name has no underscore is one."""
+"""The registry of tasks: every module of this folder whose name has no underscore in front is one.
+
+A module's name is the task's, with a dash for every underscore: ``said_at.py`` is task ``said-at``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from niah.errors import UnknownName
@@ -11,7 +15,31 @@ from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
 
+CONTROLS = ("absent", "closed-book", "oracle")
 _NO_TASKS = frozenset({"places"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The config keys that tasks read. Each task names its own in OPTIONS."""
+
+    distractors: int
+    values: str  # number, word or uuid
+    needles: str  # together, spread or random
+    needle_count: int | None  # None: the task's
+    asked: str  # latest or first
+    tolerance_s: float
+    questions: tuple[str, ...]  # TOML files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What a task plants into."""
+
+    trial: Trial
+    haystack: Haystack
+    language: str
+    options: Options
 
 
 class Task(Protocol):
@@ -22,23 +50,29 @@ class Task(Protocol):
     REPLY_TOKENS: int
     WORDING: tuple[str, ...]  # words that a haystack should not hold by itself
     OPTIONS: tuple[str, ...]  # config keys that this task reads
+    FILLER: str | None  # the made haystack that this task stands in, instead of speech: pairs or noise
 
-    def plant(self, draw: Draw, trial: Trial, haystack: Haystack, language: str, distractors: int) -> Planting: ...
+    def plant(self, draw: Draw, site: Site) -> Planting:
+        """The needles of a trial. No key or value stands in the haystack or twice."""
+        ...
 
     def score(self, text: str, planting: Planting) -> Score: ...
 
-    def solve(self, text: str) -> str:
-        """The answer of a reader who sees this text only; the simulated readers use it."""
+    def solve(self, text: str, options: Options | None = None) -> str:
+        """The answer of a reader who sees this text only; the simulated readers use it.
+
+        ``options`` are needed where the text alone cannot answer: questions about speech that nobody planted.
+        """
         ...
 
 
 def task_names() -> list[str]:
     names = (m.name for m in pkgutil.iter_modules(__path__))
-    return sorted(n for n in names if not n.startswith("_") and n not in _NO_TASKS)
+    return sorted(n.replace("_", "-") for n in names if not n.startswith("_") and n not in _NO_TASKS)
 
 
 def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName."""
     if name not in task_names():
         raise UnknownName("task", name, task_names())
-    return cast(Task, importlib.import_module(f"niah.tasks.{name}"))
+    return cast(Task, importlib.import_module(f"niah.tasks.{name.replace('-', '_')}"))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from niah.generator.draw import Draw
-from niah.generator.haystack import Haystack
-from niah.records import Planting, Trial
-from niah.tasks import _magic_number
+from niah.records import Planting
+from niah.tasks import Site, _magic_number
 
-SUMMARY = "find one planted number (the magic number of a place)"
+SUMMARY = "find one planted value: the magic number of a place (--values number, word or uuid)"
 VERSION = _magic_number.VERSION
 REPLY_TOKENS = _magic_number.REPLY_TOKENS
 WORDING = _magic_number.SAID
-OPTIONS = ()
+OPTIONS = ("values",)
+FILLER = None
 score = _magic_number.score
 solve = _magic_number.solve
 
 
-def plant(draw: Draw, trial: Trial, haystack: Haystack, language: str, distractors: int) -> Planting:
+def plant(draw: Draw, site: Site) -> Planting:
     """One needle at the trial's depth."""
-    return _magic_number.plant(draw, haystack, language, [None])
+    return _magic_number.plant(draw, site, [None])

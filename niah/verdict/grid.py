@@ -6,9 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from niah.records import Cell, Grid, Header, Outcome, Result
+from niah.records import Cell, Control, Grid, Header, Outcome, Result
+from niah.verdict.controls import classes_of, controls_of, normalised, parts_of
 from niah.verdict.intervals import recall_of
 
+# tasks whose distractors are planted needles that their difficulty hangs on
+WITH_DISTRACTORS = ("multikey", "distractors", "associative")
+SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
+SPREAD_AS = {
+    "together": "all needles",
+    "spread": "the needles' centre, 20 points to each side",
+    "random": "one needle, the others anywhere",
+}
 MISSING = "missing"  # a planned trial that has not been run
 
 
@@ -16,11 +25,14 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
     """The grid of a run. Cells that the config asks for and no result fills are there, with their missing trials."""
     config = header.config
     by_cell: dict[tuple[int, float], list[Result]] = defaultdict(list)
-    for result in results:
+    results = list(results)
+    for result in (r for r in results if r.trial.control is None):
         by_cell[(result.trial.context_length, result.trial.depth_percent)].append(result)
     places = [(length, float(depth)) for length in config["lengths"] for depth in config["depths"]]
-    cells = tuple(_cell(place, by_cell[place], config["epochs"]) for place in places)
+    controls = controls_of(results)
+    cells = tuple(_cell(place, by_cell[place], config["epochs"], controls) for place in places)
     everything = [r for place in places for r in by_cell[place]]
+    recall = recall_of([r.score for r in everything if r.score is not None])
     return Grid(
         model=model_of(config),
         task=task_label(config),
@@ -29,8 +41,13 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
         epochs=config["epochs"],
         simulated=config["provider"] == "simulated",
         unique_share=min((r.unique_share for r in everything), default=None),
-        recall=recall_of([r.score for r in everything if r.score is not None]),
+        recall=recall,
         cells=cells,
+        answer_classes=classes_of(everything),
+        parts=parts_of(everything),
+        normalised=normalised(recall.mean, controls),
+        controls=controls,
+        depth_of=depth_of(config),
     )
 
 
@@ -45,12 +62,32 @@ def haystack_label(names: Sequence[str]) -> str:
 
 
 def task_label(config: Mapping[str, Any]) -> str:
-    """The task with the option that changes its difficulty."""
-    distractors = config["distractors"]
-    return f"multikey, {distractors} distractors" if config["task"] == "multikey" else str(config["task"])
+    """The task with the options that change its difficulty, where they are not the ordinary ones."""
+    said = [str(config["task"])]
+    if config["task"] in WITH_DISTRACTORS:
+        said.append(f"{config['distractors']} distractors")
+    said += [f"{config[k]} {what}" for k, what in (("values", "values"), ("needles", "needles")) if _unusual(config, k)]
+    if config.get("needle_count"):
+        said.append(f"{config['needle_count']} needles of a question")
+    if _unusual(config, "asked"):
+        said.append(f"{config['asked']} asked")
+    return ", ".join(said)
 
 
-def _cell(place: tuple[int, float], results: list[Result], epochs: int) -> Cell:
+def depth_of(config: Mapping[str, Any]) -> str:
+    """What stands at a trial's depth: the needle, or a stated place of several."""
+    task, needles = config["task"], config.get("needles", "spread")
+    if task in SPREAD:
+        return SPREAD_AS[needles]
+    return {"update": "the statement asked for", "natural": "the passage"}.get(task, "the needle")
+
+
+def _unusual(config: Mapping[str, Any], key: str) -> bool:
+    """Whether an option is set to anything but the ordinary; older runs do not have it."""
+    return config.get(key) not in (None, {"values": "number", "needles": "spread", "asked": "latest"}[key])
+
+
+def _cell(place: tuple[int, float], results: list[Result], epochs: int, controls: Sequence[Control]) -> Cell:
     outcomes = Counter(r.outcome.value for r in results)
     if len(results) < epochs:
         outcomes[MISSING] = epochs - len(results)
@@ -63,4 +100,6 @@ def _cell(place: tuple[int, float], results: list[Result], epochs: int) -> Cell:
         low=recall.low,
         high=recall.high,
         outcomes=dict(sorted(outcomes.items())),
+        answer_classes=classes_of(results),
+        normalised=normalised(recall.mean, controls),
     )

@@ -1,0 +1,143 @@
+"""niah run --suite: several runs of one model, a folder for each, and one summary of all."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from niah.config import RunConfig, read_config
+from niah.errors import ConfigError, RunError, UnknownName
+from niah.generator.store import language_of_haystack, shared_root
+from niah.plotter.labels import percent, share_by_control
+from niah.records import Grid
+
+SCHEMA = 1
+_RUN_KEYS = {*RunConfig.model_fields, "name"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A named set of runs."""
+
+    name: str
+    summary: str
+    configs: Mapping[str, RunConfig]  # by the name of the run's folder
+
+
+def suite_names() -> dict[str, Path]:
+    """The shipped suites."""
+    return {p.stem: p for p in sorted((shared_root("configs") / "suites").glob("*.toml"))}
+
+
+def suite_summaries() -> dict[str, str]:
+    """One line on each of them."""
+    return {name: _table(path).get("summary", "") for name, path in suite_names().items()}
+
+
+def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
+    """A suite by name or path, with flags on top of everything in it. Raises ConfigError or UnknownName."""
+    path = Path(name)
+    if not path.is_file():
+        if name not in suite_names():
+            raise UnknownName("suite", name, suite_names())
+        path = suite_names()[name]
+    if flags.get("task"):
+        raise ConfigError("a suite brings its own tasks: leave out --task, or run that task without --suite")
+    table = _table(path)
+    configs: dict[str, RunConfig] = {}
+    for run in table["runs"]:
+        run_name = run.get("name", run["task"])
+        if run_name in configs:
+            raise ConfigError(f"{path}: two runs are called {run_name!r}; give one another name")
+        configs[run_name] = _config(path, table["shared"], run, flags)
+    return Suite(name=path.stem, summary=table.get("summary", ""), configs=configs)
+
+
+def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette: str) -> list[str]:
+    """suite.json and suite.png; returns warnings about the picture."""
+    from niah.plotter.multiples import save_multiples  # matplotlib, after the runs
+
+    try:
+        (folder / "suite.json").write_text(_summary_json(suite, grids), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
+    return save_multiples(f"suite {suite.name}", grids, folder / "suite.png", palette)
+
+
+def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
+    """One line per run: score with interval, normalised score, controls, the commonest answer that was not right."""
+    table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column("run", no_wrap=True, min_width=max(map(len, grids)))
+    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+        table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
+    table.add_column("other answers", no_wrap=True)
+    for name, grid in grids.items():
+        r, controls = grid.recall, share_by_control(grid)
+        interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
+        said = [percent(controls.get(c)) for c in ("absent", "oracle", "closed-book")]
+        table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+    return table
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table.setdefault("shared", {})
+        runs: Sequence[Mapping[str, Any]] = table["runs"]
+        unknown = [k for run in runs for k in run if k not in _RUN_KEYS]
+        if not runs or any("task" not in run for run in runs):
+            raise KeyError("[[runs]] with a task each")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: not a suite ({error}); it holds [shared] settings and [[runs]]") from error
+    if unknown:
+        raise UnknownName(f"key of a run in {path}", unknown[0], _RUN_KEYS)
+    return table
+
+
+def _config(path: Path, shared: Mapping[str, Any], run: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
+    given = {k: v for k, v in flags.items() if v is not None}
+    own = {k: v for k, v in run.items() if k != "name"}
+    merged = {**shared, **own, **given}
+    haystack = str(run.get("haystack", ""))
+    if haystack.endswith(":LANGUAGE"):  # a made haystack, in the language of the one that all runs share
+        named = given.get("haystack", shared.get("haystack", RunConfig.model_fields["haystack"].default))
+        merged["haystack"] = haystack.replace("LANGUAGE", language_of_haystack(named))
+    try:
+        return read_config(None, merged)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}, task {run['task']}: {error}") from error
+
+
+def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:
+    means = [g.recall.mean for g in grids.values() if g.recall.mean is not None]
+    runs = [
+        {
+            "name": name,
+            "task": grid.task,
+            "haystack": grid.haystack,
+            "recall": asdict(grid.recall),
+            "normalised": grid.normalised,
+            "parts": {part: asdict(recall) for part, recall in grid.parts.items()},
+            "answer_classes": dict(grid.answer_classes),
+            "controls": [asdict(c) for c in grid.controls],
+        }
+        for name, grid in grids.items()
+    ]
+    model = next(iter(grids.values())).model
+    mean = sum(means) / len(means) if means else None  # every run weighs the same
+    table = {"schema": SCHEMA, "suite": suite.name, "model": model, "mean": mean, "runs": runs}
+    return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
+
+
+def _commonest(grid: Grid) -> str:
+    others = {k: n for k, n in grid.answer_classes.items() if k != "right"}
+    if not others:
+        return ""
+    name = max(others, key=lambda k: others[k])
+    return f"{others[name]} {name}"

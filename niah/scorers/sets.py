@@ -1,0 +1,53 @@
+"""Scorers for several values: every one that was asked for, and no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from niah.records import Score
+from niah.scorers.answers import Expected, no_value, without_reasoning, wrong_score
+from niah.scorers.values import names_in, numbers_like
+
+
+def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
+    """Judge the values of an answer against a set of targets.
+
+    Recall is the share of targets given (RULER's string_match_all), precision the share of given values that are
+    targets. The score is the smaller of the two: naming more than was asked does not help. An answer that also names
+    every known wrong value has not chosen, and scores nought.
+    """
+    given, targets = set(found), set(expected.targets)
+    if not given:
+        return no_value(answer, expected.question)
+    hits = len(given & targets)
+    parts = {"recall": hits / len(targets), "precision": hits / len(given)}
+    why = f"{hits} of {len(targets)} found, {len(given) - hits} other"
+    if hits and expected.wrong and set(expected.wrong) <= given:
+        return wrong_score("several", f"listed everything that was planted: {why}")
+    answer_class, detail = _class_of(given, targets, expected)
+    return Score(value=min(parts.values()), answer_class=answer_class, explanation=why, detail=detail, parts=parts)
+
+
+def number_set(text: str, expected: Expected) -> Score:
+    """``value_set`` over whole numbers of the targets' digits."""
+    answer = without_reasoning(text)
+    return value_set(answer, numbers_like(answer, expected.target), expected)
+
+
+def name_set(text: str, expected: Expected, shape: str | None = None, others: Iterable[str] = ()) -> Score:
+    """``value_set`` over names; ``shape`` is a pattern of what else would be a value."""
+    answer = without_reasoning(text)
+    found = names_in(answer, [*expected.targets, *expected.wrong, *others])
+    if shape:
+        found |= set(re.findall(shape, answer))
+    return value_set(answer, found, expected)
+
+
+def _class_of(given: set[str], targets: set[str], expected: Expected) -> tuple[str, str | None]:
+    if given == targets:
+        return "right", None
+    for value in sorted(given - targets):
+        if known := expected.wrong.get(value):
+            return known.answer_class, known.detail
+    return "wrong", "incomplete" if given < targets else None

@@ -1,0 +1,152 @@
+"""Question files for task natural: TOML with question, answer, aliases and place. Checked against the haystack.
+
+A place is a quote of a few words that stand there, or the name of an episode with a time in it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from niah.errors import ConfigError, HaystackError
+from niah.folding import fold
+from niah.generator.haystack import Corpus
+from niah.generator.store import shared_root
+from niah.records import Passage
+from niah.scorers import names_in, seconds_in
+
+_KEYS = {"question", "answer", "aliases", "quote", "episode", "at"}
+_AT_S = 60  # a time names the minute from there on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One question with its answers and the place of its fact."""
+
+    part: str  # the file's name: parts are reported apart
+    question: str
+    answer: str
+    aliases: tuple[str, ...] = ()
+    quote: str | None = None
+    episode: str | None = None
+    at: str | None = None
+    passage: Passage | None = None
+    text: str = ""  # of the passage
+
+
+def question_file(name: str) -> Path:
+    """A question file by path, or a shipped one by name. Raises ConfigError."""
+    path = Path(name)
+    shipped = shared_root("configs") / "questions" / f"{name}.toml"
+    for candidate in (path, shipped):
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(f"questions {name!r}: no such file; write a TOML file of [[questions]] (see docs/tasks.md)")
+
+
+def read_questions(names: Sequence[str]) -> list[Question]:
+    """All questions of some files. Raises ConfigError for what is missing or misspelt."""
+    if not names:
+        raise ConfigError("task natural needs a file of questions: --questions FILE.toml")
+    found = [q for name in names for q in _questions(question_file(name))]
+    if not found:
+        raise ConfigError(f"{', '.join(names)}: no [[questions]] in it")
+    return found
+
+
+@lru_cache(maxsize=4)
+def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
+    """The questions with their passages. Raises HaystackError where a fact is missing or not unique."""
+    episodes = [_Episode(haystack, i) for i in range(len(haystack.episodes))]
+    return tuple(_located(q, episodes) for q in read_questions(names))
+
+
+class _Episode:
+    """One episode as text that a quote is looked for in."""
+
+    def __init__(self, haystack: Corpus, number: int) -> None:
+        self.number = number
+        self.name = haystack.files[number] if number < len(haystack.files) else str(number)
+        self.block, self.first, self.stop = haystack.episodes[number]
+        self.lines = [self.block.text(i) for i in range(self.first, self.stop)]
+        squashed = [_squashed(line) for line in self.lines]
+        self.text = "".join(squashed)
+        self.starts = [0, *accumulate(len(line) for line in squashed)]
+
+    def quoted(self, quote: str) -> Iterator[tuple[int, int]]:
+        """First and last line, relative to the episode, of every occurrence."""
+        wanted, at = _squashed(quote), -1
+        while (at := self.text.find(wanted, at + 1)) >= 0:
+            yield bisect_right(self.starts, at) - 1, bisect_right(self.starts, at + len(wanted) - 1) - 1
+
+    def timed(self, second: int) -> tuple[int, int] | None:
+        """First and last line of the minute from a second on."""
+        times = self.block.start_s[self.first : self.stop]
+        inside = [i for i, start in enumerate(times) if second <= start + 0.5 < second + _AT_S]
+        return (inside[0], inside[-1]) if inside else None
+
+    def passage(self, first: int, last: int) -> tuple[Passage, str]:
+        passage = Passage(episode=self.number, first=self.first + first, stop=self.first + last + 1)
+        return passage, "\n".join(self.lines[first : last + 1])
+
+
+def _questions(path: Path) -> list[Question]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [_question(path, row) for row in table["questions"]]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: not a file of [[questions]] ({error}); see docs/tasks.md") from error
+
+
+def _question(path: Path, row: Mapping[str, Any]) -> Question:
+    unknown = sorted(set(row) - _KEYS)
+    if unknown or not row.get("question") or not row.get("answer"):
+        raise ConfigError(
+            f"{path}: a question has question, answer and quote (or episode and at), perhaps aliases"
+            + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+        )
+    if not row.get("quote") and not (row.get("episode") and row.get("at")):
+        raise ConfigError(f'{path}: {row["question"]!r} needs a quote of its passage, or episode and at = "12:01"')
+    return Question(part=path.stem, **{**row, "aliases": tuple(row.get("aliases", ()))})
+
+
+def _located(question: Question, episodes: Sequence[_Episode]) -> Question:
+    found = list(_places(question, episodes))
+    if len(found) != 1:
+        where = "is not in the haystack" if not found else f"stands at {len(found)} places"
+        place = question.quote or f"{question.episode} {question.at}"
+        raise HaystackError(f"question {question.question!r}: {place!r} {where}; give a quote that stands there once")
+    episode, first, last = found[0]
+    passage, text = episode.passage(first, last)
+    answers = [question.answer, *question.aliases]
+    if not names_in(text, answers):
+        raise HaystackError(f"question {question.question!r}: the passage {text!r} does not hold its answer")
+    for other in episodes:
+        lines = [*other.lines[:first], "", *other.lines[last + 1 :]] if other is episode else other.lines
+        if again := names_in(" ".join(lines), answers):
+            raise HaystackError(
+                f"question {question.question!r}: its answer {min(again)!r} also stands elsewhere in {other.name}, "
+                "so a right answer would not prove that the passage was read"
+            )
+    return replace(question, passage=passage, text=text)
+
+
+def _places(question: Question, episodes: Sequence[_Episode]) -> Iterator[tuple[_Episode, int, int]]:
+    for episode in episodes:
+        if question.episode and question.episode not in (episode.name, Path(episode.name).stem):
+            continue
+        if question.quote:
+            yield from ((episode, first, last) for first, last in episode.quoted(question.quote))
+        elif question.at and (lines := episode.timed(next(iter(seconds_in(question.at)), -1))):
+            yield episode, *lines
+
+
+def _squashed(text: str) -> str:
+    """Folded, without any white space: a quote may run over line ends."""
+    return "".join(fold(text).split())

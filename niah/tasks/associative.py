@@ -1,0 +1,111 @@
+"""A question that shares no content word with its needle: common knowledge joins them (after NoLiMa, arXiv:2502.05167).
+
+"Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for the question's words
+finds nothing. All pairs are ours, in associations.toml; distractors are needles of other pairs, about other people.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from niah import scorers
+from niah.errors import HaystackError
+from niah.generator.draw import Draw
+from niah.generator.haystack import Haystack
+from niah.records import Needle, Planting, Score
+from niah.tasks import Options, Site
+from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
+from niah.tasks._people import PEOPLE
+from niah.tasks._placing import apart
+from niah.tasks._supply import Supply
+
+SUMMARY = "find who is meant where question and needle share no word (--distractors)"
+VERSION = 1
+REPLY_TOKENS = 32
+WORDING = ()
+OPTIONS = ("distractors",)
+FILLER = None
+APART_PERCENT = 5.0
+_HINT: Mapping[str, str] = {
+    "en": "Here and there in it something is told about a person.",
+    "zh-Hant": "其中幾處提到了一個人的事情",
+    "zh-Hans": "其中几处提到了一个人的事情",
+}
+_ONLY: Mapping[str, str] = {
+    "en": " Answer with the name only, even if it can only be inferred.",
+    "zh-Hant": "只回答名字，可以從內容推斷。",
+    "zh-Hans": "只回答名字，可以从内容推断。",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A needle and its question in one language."""
+
+    words: tuple[str, ...]  # a haystack that holds one of these might answer by itself
+    needle: str
+    inverted: str
+    question: str
+
+
+@cache
+def pairs(language: str) -> tuple[Pair, ...]:
+    """All pairs of a language."""
+    path = Path(__file__).with_name("associations.toml")
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    rows = [row[language] for row in table["pairs"]]
+    return tuple(Pair(**{**row, "words": tuple(row["words"])}) for row in rows)
+
+
+def plant(draw: Draw, site: Site) -> Planting:
+    """The needle at the trial's depth, those of other pairs at random depths away from it."""
+    language, supply = site.language, Supply(draw, site.haystack, site.language)
+    chosen = _chosen(draw, site.haystack, language, 1 + site.options.distractors)
+    needles = []
+    for i, pair in enumerate(chosen):
+        person = supply.person()
+        text = draw.choice((pair.needle, pair.inverted)).format(name=person)
+        depth = apart(draw, site.trial.depth_percent, APART_PERCENT) if i else None
+        answer_class = "distractor" if i else "right"
+        needles.append(Needle(key=person, value=person, text=text, depth_percent=depth, answer_class=answer_class))
+    question = chosen[0].question + _ONLY[language]
+    opening = speech_opening(language, _HINT[language])
+    return planting_of(language, opening, question, needles, [needles[0].value])
+
+
+def score(text: str, planting: Planting) -> Score:
+    """The person's name, and no other."""
+    everybody = [name for names in PEOPLE.values() for name in names]
+    return scorers.name(text, scorers.expected_of(planting), everybody)
+
+
+def solve(text: str, options: Options | None = None) -> str:
+    """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
+    asked = asked_in(text)
+    if asked is None:
+        return "There is no question."
+    question = asked.question.removesuffix(_ONLY[asked.language])
+    for pair in pairs(asked.language):
+        if pair.question == question:
+            for form in (pair.needle, pair.inverted):
+                before, _, after = form.partition("{name}")
+                for line in asked.text.split("\n"):
+                    if line.startswith(before) and line.endswith(after):
+                        return line.removeprefix(before).removesuffix(after)
+    return NOT_THERE[asked.language]
+
+
+def _chosen(draw: Draw, haystack: Haystack, language: str, count: int) -> list[Pair]:
+    """So many pairs of which the haystack holds no word."""
+    held = haystack.leaks.held([word for pair in pairs(language) for word in pair.words])
+    free = [pair for pair in pairs(language) if not held & set(pair.words)]
+    if len(free) < count:
+        raise HaystackError(
+            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, "
+            f"and {count} are needed; lower distractors or leave out an episode"
+        )
+    return draw.shuffled(free)[:count]

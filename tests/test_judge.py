@@ -1,0 +1,53 @@
+"""A judge is a second opinion: it asks once, keeps its verdicts, and changes no score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Niah
+from server import answers, serving
+
+SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
+LOG = Path("results/r/run.jsonl")
+
+
+@pytest.mark.parametrize("reader", ["perfect", "blind"])
+def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, reader: str) -> None:
+    niah(*SWEEP, "--model", reader, "--controls", "true")
+    before = LOG.read_bytes()
+    ended = niah("judge", "r", "--provider", "simulated", "--model", "perfect")
+    assert ended.exit_code == 0
+    assert ", 0 no verdict" in ended.err
+    assert LOG.read_bytes() == before
+    lines = [json.loads(line) for line in Path("results/r/judge-perfect/run.jsonl").read_text().splitlines()]
+    assert lines[0]["config"]["model"] == "perfect"
+    assert {line["trial"]["task"] for line in lines[1:]} == {"judge"}
+    assert len(lines) == 1 + 6
+
+
+def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
+    niah(*SWEEP, "--model", "perfect")
+    with serving(answers("**No.**"), answers("Who knows?"), otherwise=answers("Yes"), preflight=answers("?")) as server:
+        command = ("judge", "r", "--provider", "openai", "--model", "org/judge", "--base-url", server.base_url)
+        ended = niah(*command)
+        assert ended.exit_code == 0
+        assert "1 agree, 1 differ, 1 no verdict" in ended.err
+        assert "score 1, judge 0" in ended.err
+        asked = server.requests[0]["messages"][0]["content"]
+        assert "Question asked: What is the magic number for" in asked
+        assert "Expected answer: " in asked
+        assert len(asked) < 1_000
+        assert niah(*command).exit_code == 0
+        assert len(server.requests) == 3
+    assert Path("results/r/judge-org-judge/run.jsonl").is_file()
+
+
+def test_a_run_without_scores_and_a_judge_without_a_model_are_one_line(niah: Niah) -> None:
+    niah(*SWEEP, "--model", "perfect")
+    ended = niah("judge", "r", "--provider", "openai", "--base-url", "http://127.0.0.1:1/v1")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "needs a model" in ended.err
+    LOG.write_text(LOG.read_text(encoding="utf-8").split("\n")[0] + "\n", encoding="utf-8")
+    assert "nothing to judge" in niah("judge", "r", "--provider", "simulated", "--model", "perfect").err
