@@ -46,6 +46,7 @@ class Trial:
     context_length: int  # tokens of the whole prompt plus the reply budget
     depth_percent: float
     epoch: int
+    control: str | None = None  # absent, closed-book, oracle; None: an ordinary trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +148,8 @@ class Result:
     placements: tuple[Placement, ...]
     targets: tuple[str, ...]
     prompt_tokens: int
-    prompt_digest: str
-    unique_share: float
+    prompt_digest: str | None  # None where the prompt was another tool's
+    unique_share: float | None
     response: Response | None = None
     score: float | None = None
     answer_class: str | None = None
@@ -184,6 +185,20 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """All control trials of one kind, at one length where they have one."""
+
+    control: str
+    context_length: int | None
+    n: int  # scored trials
+    mean: float | None
+    low: float | None  # Wilson 95 % interval
+    high: float | None
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """All cells of a run, with what a reader must know to judge them."""
 
@@ -196,6 +211,8 @@ class Grid:
     unique_share: float | None  # the smallest of any trial
     recall: Recall
     cells: tuple[Cell, ...]  # by length, then depth
+    controls: tuple[Control, ...] = ()
+    imported: str | None = None  # the tool whose results these are
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
@@ -217,4 +234,6 @@ class Header:
     haystack_digest: str
     tokenizer: str  # with the digest of its file, where it is one
     task_version: int
-    unique_share: float  # of the longest haystack
+    unique_share: float | None  # of the longest haystack
+    claimed: int | None = None  # the context length that the model's maker states
+    imported: str | None = None  # the tool whose results these are

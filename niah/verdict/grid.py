@@ -8,6 +8,7 @@ from typing import Any
 
 from niah.records import Cell, Grid, Header, Outcome, Result
 from niah.verdict.intervals import recall_of
+from niah.verdict.sample import sample_of
 
 MISSING = "missing"  # a planned trial that has not been run
 
@@ -16,7 +17,8 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
     """The grid of a run. Cells that the config asks for and no result fills are there, with their missing trials."""
     config = header.config
     by_cell: dict[tuple[int, float], list[Result]] = defaultdict(list)
-    for result in results:
+    ordinary = [r for r in results if r.trial.control is None]
+    for result in ordinary:
         by_cell[(result.trial.context_length, result.trial.depth_percent)].append(result)
     places = [(length, float(depth)) for length in config["lengths"] for depth in config["depths"]]
     cells = tuple(_cell(place, by_cell[place], config["epochs"]) for place in places)
@@ -28,9 +30,10 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
         tokenizer=header.tokenizer,
         epochs=config["epochs"],
         simulated=config["provider"] == "simulated",
-        unique_share=min((r.unique_share for r in everything), default=None),
-        recall=recall_of([r.score for r in everything if r.score is not None]),
+        unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
+        recall=sample_of(header, everything).recall(),
         cells=cells,
+        imported=header.imported,
     )
 
 

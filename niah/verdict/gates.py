@@ -1,0 +1,300 @@
+"""Every gate as a function from the evidence to findings. Which of them pass or fail, judge.py decides for all together.
+
+A finding that a test decides carries two chances: of such data where the limit is held (small: fail) and where it is
+not (small: pass). A finding without them is a plain count, and final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from niah.figures import BANDS, Finding, Verdict
+from niah.limits import Limits
+from niah.records import Grid, Header, Result
+from niah.verdict.effective import base_length, rule_of, threshold
+from niah.verdict.exact import holm
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import Pairs
+from niah.verdict.regions import band_of
+from niah.verdict.report import counts_of, unscored_of
+from niah.verdict.sample import FEWEST_STRETCHES, Sample, sample_of, stretches_shared
+
+MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
+QUICK_SHARE = 0.95  # of trials within max_p95_s
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A run as the gates see it."""
+
+    header: Header
+    results: tuple[Result, ...]
+    limits: Limits
+    pairs: Pairs | None = None  # with the baseline
+    dollars: float | None = None  # what the run cost, where that is known
+
+    @cached_property
+    def grid(self) -> Grid:
+        return grid_of(self.header, self.results)
+
+    @cached_property
+    def ordinary(self) -> list[Result]:
+        return [r for r in self.results if r.trial.control is None]
+
+    @cached_property
+    def too_few_stretches(self) -> int | None:
+        """How many stretches of haystack there are, where they are too few to speak for others."""
+        if self.limits.haystacks == "these":
+            return None
+        stretches = stretches_shared(self.header, self.ordinary)
+        return stretches if stretches is not None and stretches < FEWEST_STRETCHES else None
+
+    def sample(self, keep: Callable[[Result], bool] = lambda r: True) -> Sample:
+        kept = [r for r in self.ordinary if keep(r)]
+        return sample_of(self.header, kept, these_only=self.limits.haystacks == "these")
+
+    def controls(self, name: str) -> list[Result]:
+        return [r for r in self.results if r.trial.control == name and r.score is not None]
+
+    def bands(self) -> list[str]:
+        return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]
+
+
+Gate = Callable[[Evidence], Iterator[Finding]]
+
+
+def findings_of(evidence: Evidence) -> list[Finding]:
+    """The findings of every gate that is set, not yet corrected for their number."""
+    return [finding for gate in GATES for finding in gate(evidence)]
+
+
+def _recall(e: Evidence) -> Iterator[Finding]:
+    limits = e.limits
+    if limits.min_recall is not None:
+        yield _least(e, "min_recall", "whole run", e.sample(), limits.min_recall)
+    if limits.min_recall_per_length is not None:
+        for n in e.grid.context_lengths:
+            at = e.sample(lambda r, n=n: r.trial.context_length == n)  # type: ignore[misc]
+            yield _least(e, "min_recall_per_length", f"{n:,} tokens", at, limits.min_recall_per_length)
+    if limits.min_recall_per_band is not None:
+        for band in e.bands():
+            at = e.sample(lambda r, b=band: band_of(r.trial.depth_percent) == b)  # type: ignore[misc]
+            yield _least(e, "min_recall_per_band", band, at, limits.min_recall_per_band)
+
+
+def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> Finding:
+    """A share that must not be below a limit."""
+    wanted = f"at least {_percent(limit)}"
+    if not sample.n:
+        return _undecided(gate, part, f"nothing scored, {wanted} asked", limit)
+    found = f"{_percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
+    if e.too_few_stretches is not None:
+        return _undecided(gate, part, f"{found}; {_few(e.too_few_stretches)}", limit, sample.n, sample.mean)
+    return Finding(
+        gate=gate,
+        part=part,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=found,
+        measured=sample.mean,
+        limit=limit,
+        n=sample.n,
+        p_fail=sample.p_below(limit),
+        p_pass=sample.p_above(limit),
+        more_trials=sample.more_to_decide(limit, e.limits.level),
+    )
+
+
+def _effective(e: Evidence) -> Iterator[Finding]:
+    """Every length up to the wanted one must hold: each alone to pass, any to fail (Holm within)."""
+    wanted = e.limits.min_effective_length
+    if wanted is None:
+        return
+    name, value = rule_of(e.limits.effective_rule)
+    lengths = [n for n in e.grid.context_lengths if n <= wanted]
+    gate, part = "min_effective_length", f"up to {wanted:,} tokens"
+    if not lengths or lengths[-1] < wanted:
+        reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {max(lengths, default=0):,}"
+        yield _undecided(gate, part, reason, wanted)
+        return
+    places = [(c.context_length, c.depth_percent) for c in e.grid.cells if c.context_length in lengths]
+    samples = [e.sample(lambda r, n=n: r.trial.context_length == n) for n in lengths]  # type: ignore[misc]
+    limit = threshold(name, value, _base(e) if name == "relative" else None)
+    if name == "all-green":
+        samples = [e.sample(lambda r, p=p: (r.trial.context_length, r.trial.depth_percent) == p) for p in places]  # type: ignore[misc]
+    n = sum(s.n for s in samples)
+    if limit is None or not all(s.n for s in samples):
+        yield _undecided(gate, part, "a part of it has nothing scored", wanted, n)
+        return
+    worst = min(samples, key=lambda s: s.mean)
+    reason = f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n}), at least {_percent(limit)} asked"
+    if e.too_few_stretches is not None:
+        yield _undecided(gate, part, f"{reason}; {_few(e.too_few_stretches)}", wanted, n)
+        return
+    yield Finding(
+        gate=gate,
+        part=part,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=reason,
+        measured=worst.mean,
+        limit=wanted,
+        n=n,
+        p_fail=min(holm([s.p_below(limit) for s in samples])),
+        p_pass=max(s.p_above(limit) for s in samples),
+        more_trials=_times(worst.more_to_decide(limit, e.limits.level), len(samples)),
+    )
+
+
+def _base(e: Evidence) -> float | None:
+    """The short recall that a relative rule starts from."""
+    by_length = {n: e.sample(lambda r, n=n: r.trial.context_length == n).recall() for n in e.grid.context_lengths}  # type: ignore[misc]
+    base = base_length(by_length)
+    return None if base is None else by_length[base].mean
+
+
+def _drop(e: Evidence) -> Iterator[Finding]:
+    if e.pairs is None:
+        return
+    yield _loss(e, "whole run", e.pairs)
+    if e.limits.drop_per_length:
+        for n in e.grid.context_lengths:
+            yield _loss(e, f"{n:,} tokens", e.pairs.where(lambda t, n=n: t.context_length == n))  # type: ignore[misc]
+    if e.limits.drop_per_band:
+        for band in e.bands():
+            yield _loss(e, band, e.pairs.where(lambda t, b=band: band_of(t.depth_percent) == b))  # type: ignore[misc]
+
+
+def _loss(e: Evidence, part: str, pairs: Pairs) -> Finding:
+    """A loss against the baseline."""
+    limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
+    if not pairs.n:
+        return _undecided("max_drop", part, "no trial has a score in both runs", limit)
+    moved = f"{100 * -pairs.drop:+.1f} points" if pairs.drop else "no change"
+    reason = f"{moved}: {pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
+    if not pairs.decidable:
+        return _undecided("max_drop", part, f"{reason}; {_few(pairs.epochs)}", limit, pairs.n, pairs.drop)
+    return Finding(
+        gate="max_drop",
+        part=part,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=f"{reason} ({pairs.test}); up to {100 * margin:g} points are tolerated once shown",
+        measured=pairs.drop,
+        limit=limit,
+        n=pairs.n,
+        p_fail=pairs.p_drop(limit),
+        p_pass=pairs.p_within(margin),
+        more_trials=pairs.more_to_decide(limit, margin, e.limits.level),
+    )
+
+
+def _hallucination(e: Evidence) -> Iterator[Finding]:
+    limit = e.limits.max_hallucination
+    if limit is None:
+        return
+    answered = [1.0 - (r.score or 0.0) for r in e.controls("absent")]
+    gate, part = "max_hallucination", "absent needles"
+    if not answered:
+        yield _undecided(gate, part, "the run has no trials without a needle (control absent)", limit)
+        return
+    sample = Sample(scores=tuple(answered))
+    yield Finding(
+        gate=gate,
+        part=part,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=f"{_percent(sample.mean)} answered though nothing was there (n = {sample.n}), at most {_percent(limit)} asked",
+        measured=sample.mean,
+        limit=limit,
+        n=sample.n,
+        p_fail=sample.p_above(limit),
+        p_pass=sample.p_below(limit),
+        more_trials=sample.more_to_decide(limit, e.limits.level),
+    )
+
+
+def _unscored(e: Evidence) -> Iterator[Finding]:
+    """Set: a fail above the limit. Not set: many of them leave the run undecided."""
+    counts = unscored_of(counts_of(e.grid))
+    ended = sum(counts.values()) + e.grid.recall.n
+    limit = MANY_UNSCORED if e.limits.max_unscored is None else e.limits.max_unscored
+    share = sum(counts.values()) / ended if ended else 0.0
+    if not ended or (e.limits.max_unscored is None and share <= limit):
+        return
+    over = Verdict.INCONCLUSIVE if e.limits.max_unscored is None else Verdict.FAIL
+    kinds = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none"
+    reason = f"{_percent(share)} of {ended:,} trials have no score ({kinds}), at most {_percent(limit)} asked"
+    yield _counted("max_unscored", "whole run", over if share > limit else Verdict.PASS, reason, share, limit, ended)
+
+
+def _time(e: Evidence) -> Iterator[Finding]:
+    limit = e.limits.max_p95_s
+    if limit is None:
+        return
+    seconds = [r.total_s for r in e.ordinary if r.score is not None and r.total_s is not None]
+    if not seconds:
+        yield _undecided("max_p95_s", "whole run", "no trial has a time", limit)
+        return
+    sample = Sample(scores=tuple(float(s <= limit) for s in seconds))
+    yield Finding(
+        gate="max_p95_s",
+        part="whole run",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=f"{_percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
+        measured=sample.mean,
+        limit=limit,
+        n=sample.n,
+        p_fail=sample.p_below(QUICK_SHARE),
+        p_pass=sample.p_above(QUICK_SHARE),
+        more_trials=sample.more_to_decide(QUICK_SHARE, e.limits.level),
+    )
+
+
+def _cost(e: Evidence) -> Iterator[Finding]:
+    limit, n = e.limits.max_cost, len(e.results)
+    if limit is None:
+        return
+    if e.dollars is None:
+        yield _undecided("max_cost", "whole run", "unknown: no price, or trials without token counts", limit, n)
+        return
+    verdict = Verdict.FAIL if e.dollars > limit else Verdict.PASS
+    reason = f"${e.dollars:,.4f} for {n:,} trials, at most ${limit:,.2f} asked"
+    yield _counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
+
+
+def _evidence(e: Evidence) -> Iterator[Finding]:
+    parts: list[tuple[str, str, int, int]] = []
+    if e.limits.min_trials is not None:
+        parts.append(("min_trials", "whole run", e.grid.recall.n, e.limits.min_trials))
+    if e.limits.min_trials_per_length is not None:
+        for length in e.grid.context_lengths:
+            n = sum(c.n for c in e.grid.cells if c.context_length == length)
+            parts.append(("min_trials_per_length", f"{length:,} tokens", n, e.limits.min_trials_per_length))
+    for gate, part, n, least in parts:
+        verdict = Verdict.PASS if n >= least else Verdict.INCONCLUSIVE
+        yield _counted(gate, part, verdict, f"{n:,} scored trials, at least {least:,} asked", n, least, n)
+
+
+def _undecided(gate: str, part: str, reason: str, limit: float, n: int = 0, measured: float | None = None) -> Finding:
+    return _counted(gate, part, Verdict.INCONCLUSIVE, reason, measured, limit, n)
+
+
+def _counted(
+    gate: str, part: str, verdict: Verdict, reason: str, measured: float | None, limit: float, n: int
+) -> Finding:
+    return Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
+
+
+def _few(stretches: int) -> str:
+    have = "all trials share one haystack" if stretches == 1 else f"its trials share {stretches} haystacks"
+    return f"{have}, at least {FEWEST_STRETCHES} or one per trial are needed to speak for others"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %" if not 0.9995 <= share < 1 else "99.9 %"
+
+
+def _times(trials: int | None, parts: int) -> int | None:
+    return None if trials is None else trials * parts
+
+
+GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _evidence)

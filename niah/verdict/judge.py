@@ -1,0 +1,98 @@
+"""From findings to one verdict.
+
+Passing asks every gate to be shown, each at the full level; failing asks one of them to be broken, corrected for their
+number (Holm 1979). So a run without a fault fails at most as often as the level says, however many gates there are.
+The order of verdicts: an instrument that cannot be trusted, a run that is not finished, a fail, not enough evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from niah.figures import Finding, Judgement, Verdict
+from niah.records import Outcome
+from niah.verdict.exact import holm
+from niah.verdict.gates import Evidence, findings_of
+from niah.verdict.grid import MISSING
+from niah.verdict.report import counts_of
+
+
+def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
+    """The verdict on a run. A run with nothing in it never passes."""
+    findings = _decided(findings_of(evidence), evidence.limits.level)
+    invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
+    verdict, reasons = _verdict(invalid, incomplete, findings)
+    return Judgement(
+        verdict=verdict,
+        model=evidence.grid.model,
+        reasons=reasons,
+        findings=tuple(findings),
+        notes=notes,
+        confidence=evidence.limits.confidence,
+    )
+
+
+def instrument_faults(e: Evidence) -> tuple[str, ...]:
+    """Why the run measures something else than the model, where it does."""
+    limits, found = e.limits, []
+    counts = counts_of(e.grid)
+    cut, ended = counts[Outcome.MISMATCH], sum(counts.values()) - counts[MISSING]
+    if cut and cut / ended > limits.max_mismatch:
+        found.append(f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials")
+    for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
+        scores = [r.score or 0.0 for r in e.controls(name)]
+        if not scores:
+            continue
+        mean = sum(scores) / len(scores)
+        wrong = mean < limits.min_oracle if name == "oracle" else mean > limits.max_guess
+        limit = f"at least {limits.min_oracle:g}" if name == "oracle" else f"at most {limits.max_guess:g}"
+        if wrong:
+            found.append(f"control {name}: {what} in {mean:.2g} of {len(scores)} trials, {limit} asked")
+    return tuple(found)
+
+
+def unfinished(e: Evidence) -> tuple[str, ...]:
+    """What is missing of a run, in words."""
+    counts = counts_of(e.grid)
+    planned = sum(counts.values())
+    found = []
+    if counts[MISSING]:
+        found.append(f"{counts[MISSING]} of {planned} trials have not been run")
+    if counts[Outcome.ERROR]:
+        found.append(f"{counts[Outcome.ERROR]} of {planned} trials ended in an error of server or transport")
+    if not e.ordinary:
+        found.append("the run holds no trial")
+    return tuple(found)
+
+
+def _decided(findings: list[Finding], level: float) -> list[Finding]:
+    tested = [f for f in findings if f.p_fail is not None]
+    corrected = dict(zip(map(id, tested), holm([f.p_fail or 0.0 for f in tested]), strict=True))
+    return [_decide(f, corrected.get(id(f)), level) for f in findings]
+
+
+def _decide(finding: Finding, p_fail: float | None, level: float) -> Finding:
+    """A limit that is shown to be held passes first: a small loss inside its margin may well be real."""
+    if p_fail is None:
+        return finding
+    if finding.p_pass is not None and finding.p_pass <= level:
+        return replace(finding, verdict=Verdict.PASS, more_trials=None)
+    if p_fail <= level:
+        return replace(finding, verdict=Verdict.FAIL, more_trials=None)
+    return finding
+
+
+def _verdict(
+    invalid: tuple[str, ...], incomplete: tuple[str, ...], findings: list[Finding]
+) -> tuple[Verdict, tuple[str, ...]]:
+    if invalid:
+        return Verdict.INVALID, invalid
+    if incomplete:
+        return Verdict.INCOMPLETE, incomplete
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        reasons = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings if f.verdict is verdict)
+        if reasons:
+            return verdict, reasons
+    if not findings:
+        return Verdict.INCONCLUSIVE, ("no gate could be judged",)
+    return Verdict.PASS, tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings)
