@@ -21,7 +21,7 @@ from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
 from niah.plotter.fonts import fonts_for
-from niah.plotter.labels import model_label, recall_label, unscored_label, value_label
+from niah.plotter.labels import model_label, recall_label, trials_label, unscored_label, value_label
 from niah.records import Cell, Grid
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -80,7 +80,8 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
     ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
     ax.tick_params(length=0, labelsize=10)
-    ax.set_xlabel(f"context length (tokens of {grid.tokenizer}, reply included)")
+    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
+    ax.set_xlabel(f"context length ({tokens})")
     ax.set_ylabel("depth of the needle (0 % is the start)")
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
@@ -133,7 +134,7 @@ def colour_map(palette: str) -> Colormap:
 
 
 def _title(grid: Grid) -> tuple[str, str, str]:
-    trials = f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
+    trials = trials_label(grid)
     shared = grid.unique_share
     repeated = (
         f" · {100 * shared:.0f} % of the longest haystack is unique"
@@ -142,7 +143,9 @@ def _title(grid: Grid) -> tuple[str, str, str]:
     )
     return (
         model_label(grid),
-        f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}",
+        f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}"
+        if grid.imported is None
+        else f"imported results of {grid.imported} · {grid.task} · {trials}",
         recall_label(grid),
     )
 

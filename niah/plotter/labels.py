@@ -17,15 +17,23 @@ def recall_label(grid: Grid) -> str:
     r = grid.recall
     if r.mean is None or r.low is None or r.high is None:
         return "nothing scored"
-    return f"{_percent(r.mean)} found (n = {r.n:,}, 95 % interval {100 * r.low:.0f} to {_percent(r.high)})"
+    return f"{percent_label(r.mean)} found (n = {r.n:,}, 95 % interval {100 * r.low:.0f} to {percent_label(r.high)})"
 
 
-def _percent(share: float) -> str:
+def percent_label(share: float) -> str:
     """Never rounds up to 100 or down to 0."""
     percent = 100 * share
     if 99.95 <= percent < 100:
         percent = 99.9
     return f"{percent:.3g} %"
+
+
+def trials_label(grid: Grid) -> str:
+    """ "5 trials per cell"; imported cells may hold more of them than others."""
+    most = max((sum(c.outcomes.values()) for c in grid.cells), default=grid.epochs)
+    if most > grid.epochs:
+        return f"{grid.epochs} to {most} trials per cell"
+    return f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
 
 
 def model_label(grid: Grid) -> str:

@@ -29,7 +29,7 @@ from niah.verdict.exact import (
 from niah.verdict.intervals import Z_95
 from niah.verdict.sample import FEWEST_STRETCHES
 
-_MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
+MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
 
@@ -209,7 +209,7 @@ def pairs_of(baseline: Baseline, header: Header, results: Sequence[Result], *, t
 
 def recipe_differences(old: Header, new: Header) -> list[str]:
     """In what two runs differ that decides their prompts, in words."""
-    keys = sorted({*old.config, *new.config} - _MODEL_KEYS)
+    keys = sorted({*old.config, *new.config} - MODEL_KEYS)
     found = [
         f"{key} was {old.config.get(key)!r}, is {new.config.get(key)!r}"
         for key in keys
