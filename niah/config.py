@@ -52,6 +52,7 @@ class RunConfig(BaseModel):
     price: dict[str, float] | None = Field(
         None, description="US dollars per million tokens, as input=2,cached=0.2,output=10; else looked up."
     )
+    claimed: int | None = Field(None, description="Context length that the model's maker states, like 128k.")
     concurrency: int | None = Field(None, ge=1, le=1_024, description="Requests in flight; default: the provider's.")
     attempts: int = Field(5, ge=1, le=20, description="HTTP tries for one trial.")
     timeout_s: float = Field(600.0, gt=0, description="Longest silence of the server, in seconds.")
@@ -87,6 +88,11 @@ class RunConfig(BaseModel):
     @classmethod
     def _reply_tokens(cls, value: Any) -> Any:
         return length_of(value, least=1) if isinstance(value, str) else value
+
+    @field_validator("claimed", mode="before")
+    @classmethod
+    def _claimed(cls, value: Any) -> Any:
+        return None if value is None else length_of(value)
 
     @field_validator("order")
     @classmethod
@@ -128,7 +134,9 @@ class RunConfig(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for two commands to be the same run; how fast and how patiently is left out."""
-        return self.model_dump(mode="json", exclude={"order", "price", "concurrency", "attempts", "timeout_s"})
+        return self.model_dump(
+            mode="json", exclude={"order", "price", "claimed", "concurrency", "attempts", "timeout_s"}
+        )
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

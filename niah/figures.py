@@ -95,7 +95,7 @@ class Figures:
 class Verdict(StrEnum):
     """What a gate says."""
 
-    PASS = "pass"  # noqa: S105: no password
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     INCOMPLETE = "incomplete"

@@ -21,7 +21,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
     "report": ("niah.cli.report:report", "Print the figures of a run: recall, effective length, weak spots, times."),
-    "compare": ("niah.cli.compare:compare", "Compare runs: what was lost and gained, and whether it is more than chance."),
+    "compare": (
+        "niah.cli.compare:compare",
+        "Compare runs: what was lost and gained, and whether it is more than chance.",
+    ),
     "gate": ("niah.cli.gate:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),

@@ -12,7 +12,7 @@ from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Judgement
 from niah.limits import Limits, read_limits
-from niah.plotter.pipeline import annotations, judgement_json, junit_xml, outputs, summary_markdown
+from niah.plotter.pipeline import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
 from niah.plotter.words import judgement_lines
 from niah.records import Grid, Header, Result
 from niah.runner.cost import dollars_of
@@ -25,9 +25,13 @@ from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 
 @click.command()
 @click.argument("run_name", metavar="RUN")
-@click.option("--baseline", "baseline_name", metavar="RUN|FILE", help="The older run, or a file of 'niah baseline save'.")
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="The gates, as TOML; without it, only a loss against the baseline."
+    "--baseline", "baseline_name", metavar="RUN|FILE", help="The older run, or a file of 'niah baseline save'."
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The gates, as TOML; without it, only a loss against the baseline.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write JUnit XML to this file.")
@@ -108,7 +112,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
 
 
 def _tell_github(judgement: Judgement, grid: Grid) -> None:
-    for line in annotations(judgement):
+    for line in workflow_commands(judgement):
         click.echo(line, err=True)
     files = {"GITHUB_STEP_SUMMARY": summary_markdown(judgement, grid), "GITHUB_OUTPUT": outputs(judgement, grid)}
     for variable, text in files.items():

@@ -17,13 +17,17 @@ from niah.verdict.report import figures_of
 
 @click.command()
 @click.argument("run_name", metavar="RUN")
-@click.option("--rule", "rules", multiple=True, help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]")
+@click.option(
+    "--rule", "rules", multiple=True, help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
-    """Print what RUN says in numbers: recall with intervals, effective length, the middle, the weakest region, times."""
+    """Print what RUN says in numbers: recall, effective length, the middle, the weakest region, times."""
     header, stored = read_log(run_folder(run_name, results))
     figures = figures_of(header, stored.values(), rules or RULES)
-    click.echo(json.dumps(asdict(figures), ensure_ascii=False, indent=1) if as_json else "\n".join(report_lines(figures)))
+    click.echo(
+        json.dumps(asdict(figures), ensure_ascii=False, indent=1) if as_json else "\n".join(report_lines(figures))
+    )

@@ -25,6 +25,7 @@ from niah.cli.outputs import write_outputs
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.plotter.terminal import live_view, terminal_heatmap
+from niah.plotter.words import summary_lines
 from niah.records import Grid, Outcome, Result
 from niah.runner.log import RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
@@ -32,6 +33,7 @@ from niah.runner.session import open_session
 from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.verdict.grid import grid_of, haystack_label, model_of
+from niah.verdict.report import figures_of
 
 INCOMPLETE = 3
 REFRESH_S = 0.5
@@ -195,6 +197,8 @@ class _Watch:
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
+    for line in summary_lines(figures_of(log.header, log.results.values())):
+        _say(console, line, style="")
     unscored: Counter[str] = Counter()
     for cell in grid.cells:
         unscored.update({k: n for k, n in cell.outcomes.items() if k != Outcome.SCORED.value})

@@ -35,7 +35,9 @@ def show(run_name: str, trial_id: str | None, results: Path, prompt: bool) -> No
         raise UnknownName("trial", trial_id, stored)
     result = matches[0]
     if header.imported is not None:
-        raise RunError(f"{run_name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL")
+        raise RunError(
+            f"{run_name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
+        )
     recipe = recipe_of(RunConfig(**header.config))
     built = recipe.prompt(result.trial)
     if built.digest != result.prompt_digest:

@@ -32,7 +32,9 @@ def read_kamradt(path: Path, model: str | None) -> Imported:
         result, score = _result(file, row, seen)
         results.append(result)
         scores[result.trial.context_length, result.trial.depth_percent].append(score)
-    created = max((str(row["test_timestamp_utc"]) for _, row in rows if row.get("test_timestamp_utc")), default="unknown")
+    created = max(
+        (str(row["test_timestamp_utc"]) for _, row in rows if row.get("test_timestamp_utc")), default="unknown"
+    )
     name = model_name([row.get("model") for _, row in rows], model)
     said = (grid_words(results), _scale(list(scores.values())))
     return Imported(header=header_of(TOOL, name, TASK, results, created), results=tuple(results), said=said)
@@ -62,7 +64,10 @@ def _rows(file: Path) -> Iterator[Row]:
 def _result(file: Path, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Result, float | None]:
     """One trial and the judge's score."""
     try:
-        length, depth = int(row.get("context_length", row.get("token_limit"))), float(row["depth_percent"])
+        length, depth = (
+            int(row["context_length" if "context_length" in row else "token_limit"]),
+            float(row["depth_percent"]),
+        )
         score = None if row.get("score") is None else float(row["score"])
     except (TypeError, ValueError) as error:
         raise RunError(f"{file}: a trial that cannot be read ({error})") from error

@@ -62,20 +62,20 @@ def _row(line: str) -> Row | None:
 
 
 def _result(row: Row, length: int, depth: float, epoch: int) -> Result:
-    score, answer, recipe = row.get("score"), row.get("response"), row.get("recipe") or {}
-    scored = row["status"] == "ok" and score is not None
+    answer, recipe = row.get("response"), row.get("recipe") or {}
+    score = float(row["score"]["value"]) if row["status"] == "ok" and row.get("score") else None
     identity = [row.get("seed"), row.get("expected_answer"), recipe.get("haystack")]
     return Result(
         trial=imported_trial(str(row["task_type"]), length, depth, epoch, *identity),
-        outcome=Outcome.SCORED if scored else Outcome.ERROR,
+        outcome=Outcome.ERROR if score is None else Outcome.SCORED,
         placements=tuple(_placement(p, depth) for p in recipe.get("needle_placements", ())),
         targets=(str(row["expected_answer"]),) if row.get("expected_answer") else (),
         prompt_tokens=int(recipe.get("final_context_token_count", length)),
         prompt_digest=None,
         unique_share=None,
         response=None if answer is None else Response(text=str(answer), stop_reason=None, usage=_usage(row)),
-        score=float(score["value"]) if scored and score is not None else None,
-        answer_class=("right" if score["value"] == 1 else "wrong" if score["value"] == 0 else None) if scored else None,
+        score=score,
+        answer_class={0.0: "wrong", 1.0: "right"}.get(score) if score is not None else None,
         total_s=row.get("duration_seconds"),
         error=row.get("error"),
         finished=str(row.get("timestamp_utc", "")),

@@ -36,7 +36,7 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(palette)
-    families, said = fonts_for("".join(t for g in grids for t in _title(g)))
+    families, said = fonts_for("".join(t for g in grids for t in title_of(g)))
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
         figure = figure_of(grids, palette)
@@ -52,8 +52,8 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     """A figure with one heatmap per grid and a common colour bar."""
-    widths = [_width_in(g) for g in grids]
-    height = max(_height_in(g) for g in grids)
+    widths = [width_in(g) for g in grids]
+    height = max(height_in(g) for g in grids)
     figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height + 2.2))
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - 1.05 / (height + 2.2)))  # the title stands above
     FigureCanvasAgg(figure)
@@ -90,23 +90,23 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
             facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
         )
         ax.legend(
-            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / _height_in(grid)), frameon=False, fontsize=9
+            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / height_in(grid)), frameon=False, fontsize=9
         )
     return ax
 
 
 def _write_title(ax: Axes, grid: Grid) -> None:
     """The model large, the rest small below it, cut to the width: a title never squeezes the picture."""
-    head, detail, recall = _title(grid)
-    characters = int(_width_in(grid) * 14.5)
+    head, detail, recall = title_of(grid)
+    characters = int(width_in(grid) * 14.5)
     small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
     lines = small.count("\n") + 1
-    space = 0.2 * lines / _height_in(grid)
+    space = 0.2 * lines / height_in(grid)
     title = (
         textwrap.shorten(head, max(20, characters // 2), placeholder=" …") if " " in head else head[: characters // 2]
     )
     texts = [
-        ax.text(0, 1.0 + 0.05 / _height_in(grid), small, fontsize=9.5, linespacing=1.45, transform=ax.transAxes),
+        ax.text(0, 1.0 + 0.05 / height_in(grid), small, fontsize=9.5, linespacing=1.45, transform=ax.transAxes),
         ax.text(0, 1.03 + space, title, fontsize=14, fontweight="bold", transform=ax.transAxes),
     ]
     for text in texts:
@@ -118,12 +118,12 @@ def _cell_in(grid: Grid) -> float:
     return 0.85 if max(len(grid.context_lengths), len(grid.depths)) <= 12 else 0.5
 
 
-def _width_in(grid: Grid) -> float:
+def width_in(grid: Grid) -> float:
     """Inches of one heatmap."""
     return max(max(len(grid.context_lengths), 4) * _cell_in(grid), 6.2)
 
 
-def _height_in(grid: Grid) -> float:
+def height_in(grid: Grid) -> float:
     return max(len(grid.depths), 4) * _cell_in(grid) * 0.75
 
 
@@ -133,7 +133,7 @@ def colour_map(palette: str) -> Colormap:
     return matplotlib.colormaps[palette]
 
 
-def _title(grid: Grid) -> tuple[str, str, str]:
+def title_of(grid: Grid) -> tuple[str, str, str]:
     trials = trials_label(grid)
     shared = grid.unique_share
     repeated = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from niah.figures import Finding, Judgement, Verdict
 from niah.generator.lengths import label_of
@@ -12,14 +13,24 @@ from niah.plotter.labels import model_label, recall_label, unscored_label, value
 from niah.plotter.words import finding_words, more_words
 from niah.records import Cell, Grid
 
+if TYPE_CHECKING:
+    from junitparser.junitparser import FinalResult
+
 SQUARES = ((0.9, "🟩"), (0.7, "🟨"), (0.3, "🟧"), (0.0, "🟥"))
 UNSCORED = "⬜"
-_LEVELS = {Verdict.FAIL: "error", Verdict.INVALID: "error", Verdict.INCONCLUSIVE: "warning", Verdict.INCOMPLETE: "warning"}
+_LEVELS = {
+    Verdict.FAIL: "error",
+    Verdict.INVALID: "error",
+    Verdict.INCONCLUSIVE: "warning",
+    Verdict.INCOMPLETE: "warning",
+}
 
 
 def judgement_json(judgement: Judgement) -> str:
     """The verdict for other programs."""
-    return json.dumps({"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)}, ensure_ascii=False, indent=1)
+    return json.dumps(
+        {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)}, ensure_ascii=False, indent=1
+    )
 
 
 def junit_xml(judgement: Judgement, grid: Grid) -> str:
@@ -29,7 +40,7 @@ def junit_xml(judgement: Judgement, grid: Grid) -> str:
     suite, name = TestSuite("niah"), f"niah.{_plain(model_label(grid))}"
     suite.add_property("verdict", judgement.verdict.value)
     overall = TestCase("verdict", classname=name)
-    overall.result = _results(judgement.verdict, "; ".join(judgement.reasons))
+    overall.result = _results(judgement.verdict, _first(judgement.reasons))
     suite.add_testcase(overall)
     for finding in judgement.findings:
         case = TestCase(f"{finding.gate}, {finding.part}", classname=name)
@@ -44,17 +55,23 @@ def junit_xml(judgement: Judgement, grid: Grid) -> str:
         suite.add_testcase(case)
     xml = JUnitXml("niah")
     xml.add_testsuite(suite)
-    text = xml.tostring()
-    return text.decode() if isinstance(text, bytes) else str(text)
+    text: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # the package types its public parts only
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + text.decode() + "\n"
 
 
-def _results(verdict: Verdict, message: str) -> list[object]:
+def _first(reasons: Sequence[str]) -> str:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}"
+
+
+def _results(verdict: Verdict, message: str) -> list[FinalResult]:
     from junitparser import Error, Failure, Skipped
 
     if verdict is Verdict.PASS:
         return []
-    kind = {Verdict.FAIL: Failure, Verdict.INVALID: Error}.get(verdict, Skipped)
-    return [kind(message, verdict.value)]
+    if verdict is Verdict.FAIL:
+        return [Failure(message, verdict.value)]
+    return [Error(message, verdict.value) if verdict is Verdict.INVALID else Skipped(message, verdict.value)]
 
 
 def _of_length(judgement: Judgement, grid: Grid, length: int) -> tuple[Verdict | None, str]:
@@ -78,7 +95,10 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
     if judgement.findings:
         lines += ["| gate | part | verdict | reason |", "|---|---|---|---|"]
         lines += [_row(f) for f in judgement.findings] + [""]
-    lines += [f"{_cell_text(recall_label(grid))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}", ""]
+    lines += [
+        f"{_cell_text(recall_label(grid))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
+        "",
+    ]
     lines += [*text_heatmap(grid), ""]
     lines += [f"- {_cell_text(note)}" for note in judgement.notes]
     return "\n".join(lines) + "\n"
@@ -98,7 +118,7 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
     yield f"{trials} scored trials per cell; 🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
 
 
-def annotations(judgement: Judgement) -> Iterator[str]:
+def workflow_commands(judgement: Judgement) -> Iterator[str]:
     """A workflow command of GitHub for each gate that did not pass, and for a run that cannot be judged."""
     if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         for reason in judgement.reasons:

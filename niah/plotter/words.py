@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from niah.figures import Figures, Finding, Growth, Judgement, Verdict
+from niah.figures import BANDS, Comparison, Figures, Finding, Growth, Judgement, Paired, Verdict
 from niah.generator.lengths import label_of
 from niah.plotter.labels import percent_label
 from niah.records import Recall
+
+MOST_CELLS = 12  # listed one by one
 
 
 def report_lines(f: Figures) -> list[str]:
@@ -56,7 +58,7 @@ def more_words(f: Finding) -> str:
         return ""
     if f.more_trials is None:
         return "; no number of trials would decide: what is measured lies on the limit"
-    return f"; about {f.more_trials:,} more trials would decide if the shares stay"
+    return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"
 
 
 def recall_words(r: Recall) -> str:
@@ -65,6 +67,50 @@ def recall_words(r: Recall) -> str:
         return "nothing scored"
     interval = f"95 % interval {100 * r.low:.0f} to {percent_label(r.high)}"
     return f"{percent_label(r.mean)} found (n = {r.n:,}, {interval})"
+
+
+def change_words(p: Paired) -> str:
+    """One comparison in a line."""
+    if p.drop is None:
+        return "no trial has a score in both"
+    moved = f"{100 * -p.drop:+.1f} points: {p.lost} lost, {p.gained} gained of {p.n:,} pairs"
+    if p.p_change is None or p.low is None or p.high is None:
+        return f"{moved} ({p.test})"
+    return f"{moved} (95 % interval {100 * -p.high:+.1f} to {100 * -p.low:+.1f}; p = {p.p_change:.2g}, {p.test})"
+
+
+def comparison_lines(c: Comparison) -> Iterator[str]:
+    """What changed, whole, by band and by cell."""
+    yield f"{c.after} against {c.before}"
+    yield f"  whole run  {change_words(c.whole)}"
+    yield from (f"  {band:<9}  {change_words(p)}" for band, p in c.bands.items() if p.n)
+    moved = [cell for cell in c.cells if cell.change]
+    surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
+    yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
+    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
+        change = f"{100 * (cell.change or 0.0):+.0f} points of {cell.n}"
+        yield f"    {label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %  {change}  p = {cell.p:.2g}"
+    if len(moved) > MOST_CELLS:
+        yield f"    and {len(moved) - MOST_CELLS} more"
+    yield from (f"  note: {note}" for note in c.notes)
+
+
+def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[str]:
+    """A table with a column per run."""
+    rows = [("", *names)]
+    rows.append(("model", *(f.model for f in figures)))
+    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
+    rows.append(("found", *(_share(f.whole.mean) for f in figures)))
+    rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
+    rows += [(band, *(_share(f.by_band[band].mean) for f in figures)) for band in BANDS]
+    ends = ("none" if f.middle is None else f"{100 * f.middle.value:+.0f} points" for f in figures)
+    rows.append(("ends minus middle", *ends))
+    for i, rule in enumerate(e.rule for e in figures[0].effective):
+        rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
+    rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
+    first = (f.times[-1].first_token_s if f.times else None for f in figures)
+    rows.append(("first token at the longest", *(_seconds(s) for s in first)))
+    yield from _table(rows)
 
 
 def length_lines(f: Figures) -> Iterator[str]:
@@ -81,7 +127,8 @@ def middle_lines(f: Figures) -> Iterator[str]:
     m = f.middle
     if m is not None:
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
-        yield f"lost in the middle: ends minus middle {100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})"
+        points = f"{100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})"
+        yield f"lost in the middle: ends minus middle {points}"
 
 
 def weakest_lines(f: Figures) -> Iterator[str]:

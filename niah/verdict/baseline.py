@@ -1,4 +1,4 @@
-"""A run as a small JSON file, fit for git: what a comparison needs and no answers. A line per trial, so that diffs read."""
+"""A run as a small JSON file, fit for git: what a comparison needs, no answers, a line per trial."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def baseline_from(text: str, name: str) -> Baseline:
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error
     if table.get("recipe_digest") != digest_of(header):
-        raise RunError(f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN")
+        raise RunError(
+            f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
+        )
     return baseline
 
 

@@ -6,6 +6,7 @@ One-sided p values: the chance of data as far out as these, or farther, if the l
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from math import erfc, exp, inf, lgamma, log, log1p, sqrt
@@ -79,11 +80,10 @@ def sign_flip(differences: Sequence[float]) -> float:
         for d in moved:
             sums = [s + d for s in sums] + [s - d for s in sums]
         return sum(s >= seen for s in sums) / len(sums)
-    draw, size = random.Random(0), len(moved)  # noqa: S311: seeded, for statistics
-    total, hits = sum(moved), 1
-    for _ in range(DRAWS):
-        bits = draw.getrandbits(size)
-        hits += total - 2 * sum(d for i, d in enumerate(moved) if bits >> i & 1) >= seen
+    sizes = Counter(abs(d) for d in moved)
+    draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
+    for _ in range(DRAWS):  # of so many equal differences, the set bits of a random number are those that stay up
+        hits += sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items()) >= seen
     return hits / (DRAWS + 1)
 
 

@@ -1,4 +1,4 @@
-"""Every gate as a function from the evidence to findings. Which of them pass or fail, judge.py decides for all together.
+"""Every gate as a function from the evidence to findings. Which pass or fail, judge.py decides for all together.
 
 A finding that a test decides carries two chances: of such data where the limit is held (small: fail) and where it is
 not (small: pass). A finding without them is a plain count, and final.
@@ -6,9 +6,10 @@ not (small: pass). A finding without them is a plain count, and final.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from niah.figures import BANDS, Finding, Verdict
 from niah.limits import Limits
@@ -51,9 +52,26 @@ class Evidence:
         stretches = stretches_shared(self.header, self.ordinary)
         return stretches if stretches is not None and stretches < FEWEST_STRETCHES else None
 
-    def sample(self, keep: Callable[[Result], bool] = lambda r: True) -> Sample:
-        kept = [r for r in self.ordinary if keep(r)]
-        return sample_of(self.header, kept, these_only=self.limits.haystacks == "these")
+    def sample(self, results: Sequence[Result] | None = None) -> Sample:
+        """All ordinary trials, or some."""
+        chosen = self.ordinary if results is None else results
+        return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
+
+    def at_length(self, length: int) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if c[0] == length for r in results])
+
+    def in_band(self, band: str) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])
+
+    def in_cell(self, length: int, depth: float) -> Sample:
+        return self.sample(self._cells.get((length, depth), []))
+
+    @cached_property
+    def _cells(self) -> dict[tuple[int, float], list[Result]]:
+        cells: dict[tuple[int, float], list[Result]] = defaultdict(list)
+        for r in self.ordinary:
+            cells[r.trial.context_length, r.trial.depth_percent].append(r)
+        return cells
 
     def controls(self, name: str) -> list[Result]:
         return [r for r in self.results if r.trial.control == name and r.score is not None]
@@ -62,29 +80,38 @@ class Evidence:
         return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]
 
 
-Gate = Callable[[Evidence], Iterator[Finding]]
+More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
 
 
-def findings_of(evidence: Evidence) -> list[Finding]:
-    """The findings of every gate that is set, not yet corrected for their number."""
-    return [finding for gate in GATES for finding in gate(evidence)]
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finding before all findings are judged together."""
+
+    finding: Finding
+    more: More | None = None
 
 
-def _recall(e: Evidence) -> Iterator[Finding]:
+Gate = Callable[[Evidence], Iterator[Draft]]
+
+
+def drafts_of(evidence: Evidence) -> list[Draft]:
+    """What every gate that is set has to say."""
+    return [draft for gate in GATES for draft in gate(evidence)]
+
+
+def _recall(e: Evidence) -> Iterator[Draft]:
     limits = e.limits
     if limits.min_recall is not None:
         yield _least(e, "min_recall", "whole run", e.sample(), limits.min_recall)
     if limits.min_recall_per_length is not None:
         for n in e.grid.context_lengths:
-            at = e.sample(lambda r, n=n: r.trial.context_length == n)  # type: ignore[misc]
-            yield _least(e, "min_recall_per_length", f"{n:,} tokens", at, limits.min_recall_per_length)
+            yield _least(e, "min_recall_per_length", f"{n:,} tokens", e.at_length(n), limits.min_recall_per_length)
     if limits.min_recall_per_band is not None:
         for band in e.bands():
-            at = e.sample(lambda r, b=band: band_of(r.trial.depth_percent) == b)  # type: ignore[misc]
-            yield _least(e, "min_recall_per_band", band, at, limits.min_recall_per_band)
+            yield _least(e, "min_recall_per_band", band, e.in_band(band), limits.min_recall_per_band)
 
 
-def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> Finding:
+def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> Draft:
     """A share that must not be below a limit."""
     wanted = f"at least {_percent(limit)}"
     if not sample.n:
@@ -92,21 +119,20 @@ def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> F
     found = f"{_percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
     if e.too_few_stretches is not None:
         return _undecided(gate, part, f"{found}; {_few(e.too_few_stretches)}", limit, sample.n, sample.mean)
-    return Finding(
-        gate=gate,
-        part=part,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=found,
-        measured=sample.mean,
-        limit=limit,
-        n=sample.n,
+    return _tested(
+        gate,
+        part,
+        found,
+        sample.mean,
+        limit,
+        sample.n,
         p_fail=sample.p_below(limit),
         p_pass=sample.p_above(limit),
-        more_trials=sample.more_to_decide(limit, e.limits.level),
+        more=partial(sample.more_to_decide, limit),
     )
 
 
-def _effective(e: Evidence) -> Iterator[Finding]:
+def _effective(e: Evidence) -> Iterator[Draft]:
     """Every length up to the wanted one must hold: each alone to pass, any to fail (Holm within)."""
     wanted = e.limits.min_effective_length
     if wanted is None:
@@ -115,57 +141,60 @@ def _effective(e: Evidence) -> Iterator[Finding]:
     lengths = [n for n in e.grid.context_lengths if n <= wanted]
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
     if not lengths or lengths[-1] < wanted:
-        reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {max(lengths, default=0):,}"
+        reason = (
+            f"{wanted:,} tokens asked, but the longest length of the run up to there is {max(lengths, default=0):,}"
+        )
         yield _undecided(gate, part, reason, wanted)
         return
-    places = [(c.context_length, c.depth_percent) for c in e.grid.cells if c.context_length in lengths]
-    samples = [e.sample(lambda r, n=n: r.trial.context_length == n) for n in lengths]  # type: ignore[misc]
     limit = threshold(name, value, _base(e) if name == "relative" else None)
     if name == "all-green":
-        samples = [e.sample(lambda r, p=p: (r.trial.context_length, r.trial.depth_percent) == p) for p in places]  # type: ignore[misc]
+        samples = [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+    else:
+        samples = [e.at_length(n) for n in lengths]
     n = sum(s.n for s in samples)
     if limit is None or not all(s.n for s in samples):
         yield _undecided(gate, part, "a part of it has nothing scored", wanted, n)
         return
     worst = min(samples, key=lambda s: s.mean)
-    reason = f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n}), at least {_percent(limit)} asked"
+    reason = (
+        f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n}), at least {_percent(limit)} asked"
+    )
     if e.too_few_stretches is not None:
         yield _undecided(gate, part, f"{reason}; {_few(e.too_few_stretches)}", wanted, n)
         return
-    yield Finding(
-        gate=gate,
-        part=part,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=reason,
-        measured=worst.mean,
-        limit=wanted,
-        n=n,
+    yield _tested(
+        gate,
+        part,
+        reason,
+        worst.mean,
+        wanted,
+        n,
         p_fail=min(holm([s.p_below(limit) for s in samples])),
         p_pass=max(s.p_above(limit) for s in samples),
-        more_trials=_times(worst.more_to_decide(limit, e.limits.level), len(samples)),
+        more=partial(worst.more_to_decide, limit),
     )
 
 
 def _base(e: Evidence) -> float | None:
     """The short recall that a relative rule starts from."""
-    by_length = {n: e.sample(lambda r, n=n: r.trial.context_length == n).recall() for n in e.grid.context_lengths}  # type: ignore[misc]
+    by_length = {n: e.at_length(n).recall() for n in e.grid.context_lengths}
     base = base_length(by_length)
     return None if base is None else by_length[base].mean
 
 
-def _drop(e: Evidence) -> Iterator[Finding]:
+def _drop(e: Evidence) -> Iterator[Draft]:
     if e.pairs is None:
         return
     yield _loss(e, "whole run", e.pairs)
     if e.limits.drop_per_length:
         for n in e.grid.context_lengths:
-            yield _loss(e, f"{n:,} tokens", e.pairs.where(lambda t, n=n: t.context_length == n))  # type: ignore[misc]
+            yield _loss(e, f"{n:,} tokens", e.pairs.at_length(n))
     if e.limits.drop_per_band:
         for band in e.bands():
-            yield _loss(e, band, e.pairs.where(lambda t, b=band: band_of(t.depth_percent) == b))  # type: ignore[misc]
+            yield _loss(e, band, e.pairs.in_band(band))
 
 
-def _loss(e: Evidence, part: str, pairs: Pairs) -> Finding:
+def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:
     """A loss against the baseline."""
     limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
     if not pairs.n:
@@ -174,21 +203,20 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> Finding:
     reason = f"{moved}: {pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
     if not pairs.decidable:
         return _undecided("max_drop", part, f"{reason}; {_few(pairs.epochs)}", limit, pairs.n, pairs.drop)
-    return Finding(
-        gate="max_drop",
-        part=part,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=f"{reason} ({pairs.test}); up to {100 * margin:g} points are tolerated once shown",
-        measured=pairs.drop,
-        limit=limit,
-        n=pairs.n,
+    return _tested(
+        "max_drop",
+        part,
+        f"{reason} ({pairs.test}); up to {100 * margin:g} points are tolerated once shown",
+        pairs.drop,
+        limit,
+        pairs.n,
         p_fail=pairs.p_drop(limit),
         p_pass=pairs.p_within(margin),
-        more_trials=pairs.more_to_decide(limit, margin, e.limits.level),
+        more=partial(pairs.more_to_decide, limit, margin),
     )
 
 
-def _hallucination(e: Evidence) -> Iterator[Finding]:
+def _hallucination(e: Evidence) -> Iterator[Draft]:
     limit = e.limits.max_hallucination
     if limit is None:
         return
@@ -198,21 +226,20 @@ def _hallucination(e: Evidence) -> Iterator[Finding]:
         yield _undecided(gate, part, "the run has no trials without a needle (control absent)", limit)
         return
     sample = Sample(scores=tuple(answered))
-    yield Finding(
-        gate=gate,
-        part=part,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=f"{_percent(sample.mean)} answered though nothing was there (n = {sample.n}), at most {_percent(limit)} asked",
-        measured=sample.mean,
-        limit=limit,
-        n=sample.n,
+    yield _tested(
+        gate,
+        part,
+        f"{_percent(sample.mean)} answered though nothing was there (n = {sample.n}), at most {_percent(limit)} asked",
+        sample.mean,
+        limit,
+        sample.n,
         p_fail=sample.p_above(limit),
         p_pass=sample.p_below(limit),
-        more_trials=sample.more_to_decide(limit, e.limits.level),
+        more=partial(sample.more_to_decide, limit, fails_below=False),
     )
 
 
-def _unscored(e: Evidence) -> Iterator[Finding]:
+def _unscored(e: Evidence) -> Iterator[Draft]:
     """Set: a fail above the limit. Not set: many of them leave the run undecided."""
     counts = unscored_of(counts_of(e.grid))
     ended = sum(counts.values()) + e.grid.recall.n
@@ -226,7 +253,7 @@ def _unscored(e: Evidence) -> Iterator[Finding]:
     yield _counted("max_unscored", "whole run", over if share > limit else Verdict.PASS, reason, share, limit, ended)
 
 
-def _time(e: Evidence) -> Iterator[Finding]:
+def _time(e: Evidence) -> Iterator[Draft]:
     limit = e.limits.max_p95_s
     if limit is None:
         return
@@ -235,21 +262,20 @@ def _time(e: Evidence) -> Iterator[Finding]:
         yield _undecided("max_p95_s", "whole run", "no trial has a time", limit)
         return
     sample = Sample(scores=tuple(float(s <= limit) for s in seconds))
-    yield Finding(
-        gate="max_p95_s",
-        part="whole run",
-        verdict=Verdict.INCONCLUSIVE,
-        reason=f"{_percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
-        measured=sample.mean,
-        limit=limit,
-        n=sample.n,
+    yield _tested(
+        "max_p95_s",
+        "whole run",
+        f"{_percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
+        sample.mean,
+        limit,
+        sample.n,
         p_fail=sample.p_below(QUICK_SHARE),
         p_pass=sample.p_above(QUICK_SHARE),
-        more_trials=sample.more_to_decide(QUICK_SHARE, e.limits.level),
+        more=partial(sample.more_to_decide, QUICK_SHARE),
     )
 
 
-def _cost(e: Evidence) -> Iterator[Finding]:
+def _cost(e: Evidence) -> Iterator[Draft]:
     limit, n = e.limits.max_cost, len(e.results)
     if limit is None:
         return
@@ -261,7 +287,7 @@ def _cost(e: Evidence) -> Iterator[Finding]:
     yield _counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
 
 
-def _evidence(e: Evidence) -> Iterator[Finding]:
+def _evidence(e: Evidence) -> Iterator[Draft]:
     parts: list[tuple[str, str, int, int]] = []
     if e.limits.min_trials is not None:
         parts.append(("min_trials", "whole run", e.grid.recall.n, e.limits.min_trials))
@@ -274,14 +300,23 @@ def _evidence(e: Evidence) -> Iterator[Finding]:
         yield _counted(gate, part, verdict, f"{n:,} scored trials, at least {least:,} asked", n, least, n)
 
 
-def _undecided(gate: str, part: str, reason: str, limit: float, n: int = 0, measured: float | None = None) -> Finding:
+def _undecided(gate: str, part: str, reason: str, limit: float, n: int = 0, measured: float | None = None) -> Draft:
     return _counted(gate, part, Verdict.INCONCLUSIVE, reason, measured, limit, n)
 
 
 def _counted(
     gate: str, part: str, verdict: Verdict, reason: str, measured: float | None, limit: float, n: int
-) -> Finding:
-    return Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
+) -> Draft:
+    found = Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
+    return Draft(found)
+
+
+def _tested(
+    gate: str, part: str, reason: str, measured: float, limit: float, n: int, p_fail: float, p_pass: float, more: More
+) -> Draft:
+    """What a test decides; open until all are judged."""
+    found = _counted(gate, part, Verdict.INCONCLUSIVE, reason, measured, limit, n).finding
+    return Draft(replace(found, p_fail=p_fail, p_pass=p_pass), more)
 
 
 def _few(stretches: int) -> str:
@@ -291,10 +326,6 @@ def _few(stretches: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %" if not 0.9995 <= share < 1 else "99.9 %"
-
-
-def _times(trials: int | None, parts: int) -> int | None:
-    return None if trials is None else trials * parts
 
 
 GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _evidence)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
+from statistics import fmean, stdev
 
 from niah.records import Recall
 
 Z_95 = 1.959963984540054  # two-sided 95 %
+NORMAL_FROM = 200  # of so many scores a bootstrap is its normal limit
 BOOTSTRAP_FROM = 10  # of fewer fractional scores a bootstrap is too narrow; Wilson's is the widest they could need
 RESAMPLES = 4_000
 
@@ -23,6 +25,9 @@ def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
 
 def bootstrap(scores: Sequence[float]) -> tuple[float, float]:
     """The 95 % percentile interval of a mean, over trials drawn again with replacement (Efron 1979); seeded."""
+    if len(scores) >= NORMAL_FROM:
+        half = Z_95 * stdev(scores) / sqrt(len(scores))
+        return max(0.0, fmean(scores) - half), min(1.0, fmean(scores) + half)
     import numpy as np  # 0.1 s, and only fractional scores need it
 
     counts = Counter(scores)

@@ -12,14 +12,14 @@ from dataclasses import replace
 from niah.figures import Finding, Judgement, Verdict
 from niah.records import Outcome
 from niah.verdict.exact import holm
-from niah.verdict.gates import Evidence, findings_of
+from niah.verdict.gates import Draft, Evidence, drafts_of
 from niah.verdict.grid import MISSING
 from niah.verdict.report import counts_of
 
 
 def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
     """The verdict on a run. A run with nothing in it never passes."""
-    findings = _decided(findings_of(evidence), evidence.limits.level)
+    findings = _decided(drafts_of(evidence), evidence.limits.level)
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
     return Judgement(
@@ -38,7 +38,9 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
     counts = counts_of(e.grid)
     cut, ended = counts[Outcome.MISMATCH], sum(counts.values()) - counts[MISSING]
     if cut and cut / ended > limits.max_mismatch:
-        found.append(f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials")
+        found.append(
+            f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials"
+        )
     for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
         scores = [r.score or 0.0 for r in e.controls(name)]
         if not scores:
@@ -65,21 +67,22 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _decided(findings: list[Finding], level: float) -> list[Finding]:
-    tested = [f for f in findings if f.p_fail is not None]
-    corrected = dict(zip(map(id, tested), holm([f.p_fail or 0.0 for f in tested]), strict=True))
-    return [_decide(f, corrected.get(id(f)), level) for f in findings]
+def _decided(drafts: list[Draft], level: float) -> list[Finding]:
+    tests = [d.finding.p_fail for d in drafts if d.finding.p_fail is not None]
+    corrected = iter(holm(tests))
+    return [_decide(d, level, next(corrected) if d.finding.p_fail is not None else None, len(tests)) for d in drafts]
 
 
-def _decide(finding: Finding, p_fail: float | None, level: float) -> Finding:
+def _decide(draft: Draft, level: float, p_fail: float | None, tests: int) -> Finding:
     """A limit that is shown to be held passes first: a small loss inside its margin may well be real."""
+    finding = draft.finding
     if p_fail is None:
         return finding
     if finding.p_pass is not None and finding.p_pass <= level:
-        return replace(finding, verdict=Verdict.PASS, more_trials=None)
+        return replace(finding, verdict=Verdict.PASS)
     if p_fail <= level:
-        return replace(finding, verdict=Verdict.FAIL, more_trials=None)
-    return finding
+        return replace(finding, verdict=Verdict.FAIL)
+    return replace(finding, more_trials=draft.more(level / tests, level) if draft.more else None)
 
 
 def _verdict(

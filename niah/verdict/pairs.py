@@ -8,9 +8,9 @@ that share their haystack by epoch a sign-flip test over epochs: pooled, they wo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
 from statistics import stdev
 
 from niah.errors import RunError
@@ -27,6 +27,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
+from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_STRETCHES
 
 MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
@@ -59,8 +60,11 @@ class Pairs:
     pairs: tuple[Pair, ...]
     by_epoch: bool  # whether an epoch is one witness
 
-    def where(self, keep: Callable[[Trial], bool]) -> Pairs:
-        return Pairs(pairs=tuple(p for p in self.pairs if keep(p.trial)), by_epoch=self.by_epoch)
+    def at_length(self, length: int) -> Pairs:
+        return replace(self, pairs=tuple(p for p in self.pairs if p.trial.context_length == length))
+
+    def in_band(self, band: str) -> Pairs:
+        return replace(self, pairs=tuple(p for p in self.pairs if band_of(p.trial.depth_percent) == band))
 
     @property
     def n(self) -> int:
@@ -135,29 +139,29 @@ class Pairs:
             p_change=self.p_change() if self.decidable else None,
         )
 
-    def more_to_decide(self, limit: float, margin: float, level: float) -> int | None:
-        """How many more trials would decide, if the shares stay; None where a million would not."""
-        if self.by_epoch:
-            return self._more_epochs(limit, margin, level)
+    def more_to_decide(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
+        """How many more trials would decide at these levels, if the shares stay; None where a million would not."""
+        if self.by_epoch or not self._whole():
+            return self._more_witnesses(limit, margin, fail, passing)
         lost, gained, n = self.lost, self.gained, float(self.n)
         while n < 1_000_000:
-            n = max(n + 1, n * 1.01)
+            n = max(n + 1, n * 1.02)
             b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
             fails = at_least(b, b + c, 0.5) if limit == 0 else normal_above(paired_z(b, c, size, limit))
-            if fails <= level or normal_above(-paired_z(b, c, size, margin)) <= level:
+            if fails <= fail or normal_above(-paired_z(b, c, size, margin)) <= passing:
                 return size - self.n
         return None
 
-    def _more_epochs(self, limit: float, margin: float, level: float) -> int | None:
-        """As many as make the mean of the epochs stand out, at their spread so far; never fewer than five."""
+    def _more_witnesses(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
+        """As many as make the mean of the witnesses stand out, at their spread so far; never fewer than five."""
         means = [total / n for total, n in self._drops()]
-        apart = max(self.drop - limit, margin - self.drop)
         spread = stdev(means) if len(means) > 1 else 0.0
-        if apart <= 0:
+        ways = ((self.drop - limit, fail), (margin - self.drop, passing))
+        wanted = [(student_quantile(level, 30) * spread / apart) ** 2 for apart, level in ways if apart > 0]
+        if not wanted:
             return None
-        z = student_quantile(level, 30)
-        wanted = max(FEWEST_STRETCHES, len(means) + 1, round((z * spread / apart) ** 2 + 1))
-        return round((wanted - len(means)) * self.n / len(means))
+        more = max(FEWEST_STRETCHES, len(means) + 1, ceil(min(wanted))) - len(means)
+        return round(more * self.n / len(means))
 
     def _whole(self) -> bool:
         return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)

@@ -80,7 +80,9 @@ class _Table:
     def rows(self, i: int, j: int) -> list[tuple[int, int]]:
         """Depths of blocks worth looking at: those that begin and end with a loss in these lengths."""
         lossy = [
-            y for y in range(self._height) if self._sum(self._n, i, j, y, y + 1) > self._sum(self._found, i, j, y, y + 1)
+            y
+            for y in range(self._height)
+            if self._sum(self._n, i, j, y, y + 1) > self._sum(self._found, i, j, y, y + 1)
         ]
         return [(k, m + 1) for k in lossy for m in lossy if m >= k] or [(0, self._height)]
 

@@ -56,14 +56,15 @@ class Sample:
             return at_least(round(sum(self.scores)), self.n, limit)
         return student_above(self._t(limit), self._worth()[1])
 
-    def more_to_decide(self, limit: float, level: float) -> int | None:
-        """How many more trials would decide, if the mean stays; None where a million would not."""
+    def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
+        """How many more trials would decide at these levels, if the mean stays; None where a million would not."""
         share, worth = self.mean, self._worth()[0]
         n = worth
         while n < 1_000_000:
-            n = max(n + 1, n * 1.01)
+            n = max(n + 1, n * 1.02)
             found = round(share * n)
-            if at_most(found, round(n), limit) <= level or at_least(found, round(n), limit) <= level:
+            below, above = at_most(found, round(n), limit), at_least(found, round(n), limit)
+            if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
                 return max(1, round(n * self.n / worth) - self.n)
         return None
 
