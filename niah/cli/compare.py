@@ -38,7 +38,7 @@ from niah.verdict.report import figures_of
 def compare(
     runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, palette: str, results: Path
 ) -> None:
-    """Compare every RUN with the first one: figures, cells that differ, a paired test, a picture with the difference."""
+    """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
     folders = [run_folder(run, results) for run in runs]

@@ -57,7 +57,8 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
     width, height = max(map(width_in, grids)), max(map(height_in, grids)) + _TITLE_IN + 0.6
     figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
     FigureCanvasAgg(figure)
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - _TITLE_IN / (rows * height + 0.4)), h_pad=_TITLE_IN / 2)
+    above, between = (_TITLE_IN, 0.04) if rows == 1 else (_TITLE_IN / 2, _TITLE_IN / 2)  # titles stand over the axes
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / (rows * height + 0.4)), h_pad=between)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[panels:]:
         ax.set_axis_off()
@@ -109,7 +110,10 @@ def _draw(ax: Axes, cell: CellChange, x: int, y: int, columns: int) -> None:
     size = 11.0 if columns <= 12 else 6.0
     ax.text(x, y, change_label(cell.change), ha="center", va="center", fontsize=size, color=ink)
     if cell.p is not None and cell.p <= LEVEL:
-        ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, facecolor="none", edgecolor="black", linewidth=2.2))
+        for colour, line in (("white", 5.0), ("black", 2.2)):  # seen on light and on dark cells
+            ax.add_patch(
+                Rectangle((x - 0.43, y - 0.41), 0.86, 0.82, facecolor="none", edgecolor=colour, linewidth=line)
+            )
 
 
 def _bar(

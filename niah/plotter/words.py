@@ -73,10 +73,11 @@ def change_words(p: Paired) -> str:
     """One comparison in a line."""
     if p.drop is None:
         return "no trial has a score in both"
-    moved = f"{100 * -p.drop:+.1f} points: {p.lost} lost, {p.gained} gained of {p.n:,} pairs"
+    moved = f"{100 * (0.0 - p.drop):+.1f} points: {p.lost} lost, {p.gained} gained of {p.n:,} pairs"
     if p.p_change is None or p.low is None or p.high is None:
         return f"{moved} ({p.test})"
-    return f"{moved} (95 % interval {100 * -p.high:+.1f} to {100 * -p.low:+.1f}; p = {p.p_change:.2g}, {p.test})"
+    interval = f"95 % interval {100 * (0.0 - p.high):+.1f} to {100 * (0.0 - p.low):+.1f}"
+    return f"{moved} ({interval}; p = {p.p_change:.2g}, {p.test})"
 
 
 def comparison_lines(c: Comparison) -> Iterator[str]:
