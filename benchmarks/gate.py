@@ -19,7 +19,7 @@ import numpy as np
 from niah.figures import Verdict
 from niah.limits import Limits
 from niah.records import Header, Outcome, Result, Trial
-from niah.verdict.gates import Evidence
+from niah.verdict.evidence import Evidence
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs
 

@@ -125,6 +125,7 @@ class Finding:
     p_fail: float | None = None  # chance of such data, or worse, where the limit is held (not yet corrected)
     p_pass: float | None = None  # chance of such data, or better, where it is not
     more_trials: int | None = None  # that would probably decide, if the shares stay as they are
+    watched: bool = False  # may fail the run, but need not be shown to hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

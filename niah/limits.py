@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.lengths import length_of
@@ -33,8 +33,8 @@ class Limits(BaseModel):
     effective_rule: str = Field("absolute:0.856", description="all-green:0.9, absolute:0.856 or relative:0.85.")
     max_drop: float = Field(0.0, ge=0, lt=1, description="Greatest loss against the baseline; more is a fail.")
     drop_margin: float = Field(0.05, description="A loss shown to be smaller than max_drop plus this passes.")
-    drop_per_length: bool = Field(False, description="Compare every length with the baseline, too.")
-    drop_per_band: bool = Field(False, description="Compare head, middle and tail with the baseline, too.")
+    drop_per_length: bool = Field(False, description="Also fail on a loss at any one length.")
+    drop_per_band: bool = Field(False, description="Also fail on a loss in head, middle or tail.")
     max_hallucination: float | None = Field(None, description="Greatest share of answers to what is not there.")
     max_unscored: float | None = Field(None, ge=0, le=1, description="Greatest share of trials without a score.")
     max_p95_s: float | None = Field(None, gt=0, description="Seconds in which 95 % of trials must be answered.")
@@ -48,10 +48,10 @@ class Limits(BaseModel):
 
     @field_validator(*_SHOWN)
     @classmethod
-    def _can_be_shown(cls, value: float | None) -> float | None:
+    def _can_be_shown(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None and not 0 < value < 1:
             raise ConfigError(
-                f"gate limit {value:g}: use a share above 0 and below 1; no number of trials can show that "
+                f"{info.field_name} = {value:g}: use a share above 0 and below 1; no number of trials can show that "
                 "everything is found (try 0.99; 'niah power' says how many trials that takes)"
             )
         return value

@@ -122,7 +122,7 @@ def test_the_fields_that_others_read_are_there(tmp_path: Path) -> None:
     header, line = (json.loads(text) for text in (tmp_path / LOG_NAME).read_text().split("\n")[:2])
     assert header["kind"] == "header"
     assert line["kind"] == "result"
-    assert set(line["trial"]) == {"id", "task", "context_length", "depth_percent", "epoch"}
+    assert set(line["trial"]) == {"id", "task", "context_length", "depth_percent", "epoch", "control"}
     assert {
         "outcome",
         "placements",

@@ -18,7 +18,7 @@ from niah.records import Grid, Header, Result
 from niah.runner.cost import dollars_of
 from niah.runner.log import read_log
 from niah.verdict.baseline import baseline_from
-from niah.verdict.gates import Evidence
+from niah.verdict.evidence import Evidence
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -33,30 +34,18 @@ def power(
     Holds for independent trials (--haystack-per trial). Trials that share haystacks are judged by epochs: at least
     five, and how many more depends on how much the haystacks differ.
     """
-    for name, value, most in (
-        ("drop", drop, 100),
-        ("flips", flips, 50),
-        ("margin", margin, 100),
-        ("chance", chance, 100),
-    ):
-        if not 0 < value < most and not (name == "flips" and value == 0):
-            raise ConfigError(f"--{name} {value:g}: give percent above 0 and below {most}")
-    if not 50 <= confidence < 100 or drop + 2 * flips > 100:
-        raise ConfigError(
-            f"--confidence {confidence:g} --drop {drop:g}: confidence is from 50 to below 100, a drop below 100"
-        )
-    c = config_from(config, flags)
-    cells, level = len(c.lengths) * len(c.depths), 1 - confidence / 100
-    lost, gained, kept = drop / 100 + flips / 100, flips / 100, flips / 100
+    _check({"drop": drop, "flips": flips, "margin": margin, "confidence": confidence, "chance": chance})
+    c, level = config_from(config, flags), 1 - confidence / 100
+    cells, gained, lost = len(c.lengths) * len(c.depths), flips / 100, (drop + flips) / 100
 
     def sees(n: int) -> float:
         return chance_to_fail(n, lost, gained, level)
 
     def passes(n: int) -> float:
-        return chance_to_pass(n, kept, gained, margin / 100, level)
+        return chance_to_pass(n, gained, gained, margin / 100, level)
 
-    assumed = f"{100 * lost:g} % of trials lost, {100 * gained:g} % gained"
-    _say_needed(f"to see a loss of {drop:g} points ({assumed})", pairs_needed(sees, chance / 100), chance, cells)
+    seen = f"to see a loss of {drop:g} points ({100 * lost:g} % of trials lost, {flips:g} % gained)"
+    _say_needed(seen, pairs_needed(sees, chance / 100), chance, cells)
     same = f"to pass a run that is no worse (margin {margin:g} points, {flips:g} % flip each way)"
     _say_needed(same, pairs_needed(passes, chance / 100), chance, cells)
     click.echo(f"\n{cells} cells, confidence {confidence:g} %, independent trials (--haystack-per trial):")
@@ -67,6 +56,18 @@ def power(
         n = cells * epochs
         tokens, price = _cost(c, epochs)
         click.echo(f"{epochs:>8} {n:>8,} {100 * sees(n):>8.0f} % {100 * passes(n):>15.0f} % {tokens:>15,}   {price}")
+
+
+def _check(percents: Mapping[str, float]) -> None:
+    """Raises ConfigError for what is no percentage."""
+    for name, value in percents.items():
+        least = 50 if name == "confidence" else 0
+        if not least <= value < 100 or (value == 0 and name != "flips"):
+            raise ConfigError(f"--{name} {value:g}: give percent above {least} and below 100")
+    if percents["drop"] + 2 * percents["flips"] > 100:
+        raise ConfigError(
+            f"--drop {percents['drop']:g} --flips {percents['flips']:g}: more trials change than there are"
+        )
 
 
 def _say_needed(what: str, pairs: int | None, chance: float, cells: int) -> None:

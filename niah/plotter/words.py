@@ -56,6 +56,8 @@ def more_words(f: Finding) -> str:
     """What would decide an open gate."""
     if f.verdict is not Verdict.INCONCLUSIVE or f.p_fail is None:
         return ""
+    if f.watched:
+        return "; no loss seen that is more than chance"
     if f.more_trials is None:
         return "; no number of trials would decide: what is measured lies on the limit"
     return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"

@@ -6,78 +6,20 @@ not (small: pass). A finding without them is a plain count, and final.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
-from niah.figures import BANDS, Finding, Verdict
-from niah.limits import Limits
-from niah.records import Grid, Header, Result
+from niah.figures import Finding, Verdict
 from niah.verdict.effective import base_length, rule_of, threshold
+from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pairs
-from niah.verdict.regions import band_of
 from niah.verdict.report import counts_of, unscored_of
-from niah.verdict.sample import FEWEST_STRETCHES, Sample, sample_of, stretches_shared
+from niah.verdict.sample import FEWEST_STRETCHES, Sample
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A run as the gates see it."""
-
-    header: Header
-    results: tuple[Result, ...]
-    limits: Limits
-    pairs: Pairs | None = None  # with the baseline
-    dollars: float | None = None  # what the run cost, where that is known
-
-    @cached_property
-    def grid(self) -> Grid:
-        return grid_of(self.header, self.results)
-
-    @cached_property
-    def ordinary(self) -> list[Result]:
-        return [r for r in self.results if r.trial.control is None]
-
-    @cached_property
-    def too_few_stretches(self) -> int | None:
-        """How many stretches of haystack there are, where they are too few to speak for others."""
-        if self.limits.haystacks == "these":
-            return None
-        stretches = stretches_shared(self.header, self.ordinary)
-        return stretches if stretches is not None and stretches < FEWEST_STRETCHES else None
-
-    def sample(self, results: Sequence[Result] | None = None) -> Sample:
-        """All ordinary trials, or some."""
-        chosen = self.ordinary if results is None else results
-        return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
-
-    def at_length(self, length: int) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if c[0] == length for r in results])
-
-    def in_band(self, band: str) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])
-
-    def in_cell(self, length: int, depth: float) -> Sample:
-        return self.sample(self._cells.get((length, depth), []))
-
-    @cached_property
-    def _cells(self) -> dict[tuple[int, float], list[Result]]:
-        cells: dict[tuple[int, float], list[Result]] = defaultdict(list)
-        for r in self.ordinary:
-            cells[r.trial.context_length, r.trial.depth_percent].append(r)
-        return cells
-
-    def controls(self, name: str) -> list[Result]:
-        return [r for r in self.results if r.trial.control == name and r.score is not None]
-
-    def bands(self) -> list[str]:
-        return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]
 
 
 More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
@@ -133,46 +75,40 @@ def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> D
 
 
 def _effective(e: Evidence) -> Iterator[Draft]:
-    """Every length up to the wanted one must hold: each alone to pass, any to fail (Holm within)."""
+    """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within)."""
     wanted = e.limits.min_effective_length
     if wanted is None:
         return
-    name, value = rule_of(e.limits.effective_rule)
-    lengths = [n for n in e.grid.context_lengths if n <= wanted]
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
+    lengths = [n for n in e.grid.context_lengths if n <= wanted]
     if not lengths or lengths[-1] < wanted:
-        reason = (
-            f"{wanted:,} tokens asked, but the longest length of the run up to there is {max(lengths, default=0):,}"
-        )
+        longest = max(lengths, default=0)
+        reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {longest:,}"
         yield _undecided(gate, part, reason, wanted)
         return
-    limit = threshold(name, value, _base(e) if name == "relative" else None)
-    if name == "all-green":
-        samples = [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
-    else:
-        samples = [e.at_length(n) for n in lengths]
+    limit, samples = _held(e, lengths)
     n = sum(s.n for s in samples)
     if limit is None or not all(s.n for s in samples):
         yield _undecided(gate, part, "a part of it has nothing scored", wanted, n)
         return
     worst = min(samples, key=lambda s: s.mean)
-    reason = (
-        f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n}), at least {_percent(limit)} asked"
-    )
+    weakest = f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n})"
+    reason = f"{weakest}, at least {_percent(limit)} asked"
     if e.too_few_stretches is not None:
         yield _undecided(gate, part, f"{reason}; {_few(e.too_few_stretches)}", wanted, n)
         return
-    yield _tested(
-        gate,
-        part,
-        reason,
-        worst.mean,
-        wanted,
-        n,
-        p_fail=min(holm([s.p_below(limit) for s in samples])),
-        p_pass=max(s.p_above(limit) for s in samples),
-        more=partial(worst.more_to_decide, limit),
-    )
+    p_fail, p_pass = min(holm([s.p_below(limit) for s in samples])), max(s.p_above(limit) for s in samples)
+    more = partial(worst.more_to_decide, limit)
+    yield _tested(gate, part, reason, worst.mean, wanted, n, p_fail=p_fail, p_pass=p_pass, more=more)
+
+
+def _held(e: Evidence, lengths: Sequence[int]) -> tuple[float | None, list[Sample]]:
+    """The threshold of the rule, and the samples that must reach it: lengths, or all their cells."""
+    name, value = rule_of(e.limits.effective_rule)
+    limit = threshold(name, value, _base(e) if name == "relative" else None)
+    if name == "all-green":
+        return limit, [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+    return limit, [e.at_length(n) for n in lengths]
 
 
 def _base(e: Evidence) -> float | None:
@@ -188,10 +124,15 @@ def _drop(e: Evidence) -> Iterator[Draft]:
     yield _loss(e, "whole run", e.pairs)
     if e.limits.drop_per_length:
         for n in e.grid.context_lengths:
-            yield _loss(e, f"{n:,} tokens", e.pairs.at_length(n))
+            yield _watched(_loss(e, f"{n:,} tokens", e.pairs.at_length(n)))
     if e.limits.drop_per_band:
         for band in e.bands():
-            yield _loss(e, band, e.pairs.in_band(band))
+            yield _watched(_loss(e, band, e.pairs.in_band(band)))
+
+
+def _watched(draft: Draft) -> Draft:
+    """A part of a comparison: too few trials to be shown to hold, but enough to see it break."""
+    return Draft(replace(draft.finding, watched=True))
 
 
 def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from niah.figures import Finding, Judgement, Verdict
 from niah.records import Outcome
 from niah.verdict.exact import holm
-from niah.verdict.gates import Draft, Evidence, drafts_of
+from niah.verdict.evidence import Evidence
+from niah.verdict.gates import Draft, drafts_of
 from niah.verdict.grid import MISSING
 from niah.verdict.report import counts_of
 
@@ -93,9 +94,9 @@ def _verdict(
     if incomplete:
         return Verdict.INCOMPLETE, incomplete
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        reasons = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings if f.verdict is verdict)
+        told = [f for f in findings if f.verdict is verdict and (verdict is Verdict.FAIL or not f.watched)]
+        reasons = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
         if reasons:
             return verdict, reasons
-    if not findings:
-        return Verdict.INCONCLUSIVE, ("no gate could be judged",)
-    return Verdict.PASS, tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings)
+    passed = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings if f.verdict is Verdict.PASS)
+    return (Verdict.PASS, passed) if passed else (Verdict.INCONCLUSIVE, ("no gate could be judged",))

@@ -31,6 +31,7 @@ from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_STRETCHES
 
 MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
+LONGEST_VALUE = 60  # characters of a setting, in a message
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
 
@@ -215,7 +216,7 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     """In what two runs differ that decides their prompts, in words."""
     keys = sorted({*old.config, *new.config} - MODEL_KEYS)
     found = [
-        f"{key} was {old.config.get(key)!r}, is {new.config.get(key)!r}"
+        f"{key} was {_short(old.config.get(key))}, is {_short(new.config.get(key))}"
         for key in keys
         if old.config.get(key) != new.config.get(key)
     ]
@@ -226,6 +227,11 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     if old.task_version != new.task_version:
         found.append(f"the task's version was {old.task_version}, is {new.task_version}")
     return found or [f"niah was {old.version}, is {new.version}"]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
 
 
 def _check_prompt(result: Result, baseline: Baseline) -> None:

@@ -9,7 +9,7 @@ from niah.figures import Finding, Verdict
 from niah.limits import Limits
 from niah.records import Header, Outcome, Result, Trial
 from niah.verdict.exact import mcnemar, normal_above, paired_z
-from niah.verdict.gates import Evidence
+from niah.verdict.evidence import Evidence
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs
 
@@ -57,7 +57,7 @@ def cannot_decide(limits: Limits, header: Header, trials: Iterable[Trial]) -> li
     by_epoch = header.config.get("haystack_per", "epoch") != "trial" and limits.haystacks == "any"
     pairs = Pairs(pairs=same, by_epoch=by_epoch) if _DROP_KEYS & limits.model_fields_set else None
     best = Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
-    return [f for f in judge(best).findings if f.verdict is not Verdict.PASS]
+    return [f for f in judge(best).findings if f.verdict is not Verdict.PASS and not f.watched]
 
 
 def _found(trial: Trial) -> Result:
