@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from niah.figures import Finding, Judgement, Verdict
 from niah.records import Outcome
-from niah.verdict.exact import holm
 from niah.verdict.evidence import Evidence
+from niah.verdict.exact import holm
 from niah.verdict.gates import Draft, drafts_of
 from niah.verdict.grid import MISSING
 from niah.verdict.report import counts_of

@@ -8,8 +8,8 @@ from math import ceil, exp, lgamma, log, log1p
 from niah.figures import Finding, Verdict
 from niah.limits import Limits
 from niah.records import Header, Outcome, Result, Trial
-from niah.verdict.exact import mcnemar, normal_above, paired_z
 from niah.verdict.evidence import Evidence
+from niah.verdict.exact import mcnemar, normal_above, paired_z
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs
 
