@@ -12,6 +12,8 @@ from niah.runner.log import write_log
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 128_000)
 DEPTHS = (0.0, 25.0, 50.0, 75.0, 100.0)
 
+USAGE = Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10)
+
 Answer = Callable[[Trial], float | Outcome]
 
 
@@ -54,7 +56,9 @@ def result(trial: Trial, answer: float | Outcome, seconds: float | None = 1.0) -
         prompt_tokens=trial.context_length,
         prompt_digest="d" * 64,
         unique_share=1.0,
-        response=Response(text="1", stop_reason="stop", usage=Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10)),
+        response=Response(
+            text="1", stop_reason="stop", usage=Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10)
+        ),
         score=float(answer) if scored else None,
         answer_class="right" if scored and answer else None,
         first_token_s=seconds,

@@ -88,7 +88,9 @@ def test_the_sign_flip_test_is_the_permutation_test_of_scipy(differences: list[i
 
 def test_many_differences_are_drawn_and_come_close() -> None:
     differences = [1.0] * 25 + [-1.0] * 12
-    assert sign_flip(differences) == pytest.approx(stats.binomtest(25, 37, 0.5, alternative="greater").pvalue, abs=0.005)
+    assert sign_flip(differences) == pytest.approx(
+        stats.binomtest(25, 37, 0.5, alternative="greater").pvalue, abs=0.005
+    )
     assert sign_flip([]) == 1.0
     assert sign_flip([0.0, 0.0]) == 1.0
 
@@ -105,7 +107,9 @@ def test_a_paired_interval_holds_its_difference_and_ends_where_the_test_does(los
             assert abs(paired_z(lost, gained, n, end)) == pytest.approx(1.96, abs=1e-3)
 
 
-@pytest.mark.parametrize(("n", "gained", "margin"), [(50, 0.01, 0.05), (100, 0.05, 0.05), (250, 0.01, 0.03), (250, 0.0, 0.05)])
+@pytest.mark.parametrize(
+    ("n", "gained", "margin"), [(50, 0.01, 0.05), (100, 0.05, 0.05), (250, 0.01, 0.03), (250, 0.0, 0.05)]
+)
 def test_a_loss_of_just_the_margin_passes_at_most_as_often_as_stated(n: int, gained: float, margin: float) -> None:
     assert chance_to_pass(n, margin + gained, gained, margin, 0.05) <= 0.058  # a score test: near its level, not below
 
@@ -149,7 +153,9 @@ def test_the_pairs_needed_are_the_fewest() -> None:
 
 def test_fractional_scores_have_a_bootstrap_interval_near_that_of_scipy() -> None:
     scores = [0.0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.0, 0.25, 1.0, 0.75, 0.5, 1.0]
-    expected = stats.bootstrap((scores,), np.mean, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    expected = stats.bootstrap(
+        (scores,), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
     assert bootstrap(scores) == pytest.approx((expected.low, expected.high), abs=0.02)
     assert bootstrap(scores * 20) == pytest.approx(
         stats.norm.interval(0.95, np.mean(scores), stats.sem(scores * 20)), abs=1e-6

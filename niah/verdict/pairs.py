@@ -2,7 +2,8 @@
 
 Trials are paired by id, a digest of everything that decides a prompt and of nothing of the model. Independent trials
 with scores of 0 and 1 get the exact McNemar test, other independent trials a sign-flip test over trials, and trials
-that share their haystack by epoch a sign-flip test over epochs: pooled, they would cry wolf.
+that share their haystack by epoch a sign-flip test over epochs: pooled, they would cry wolf. That a loss is smaller
+than a margin is shown by a score test, widened by how much more than chance the epochs differ.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from niah.verdict.exact import (
     paired_interval,
     paired_z,
     sign_flip,
+    student_above,
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
@@ -109,9 +111,12 @@ class Pairs:
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
-        if not self._whole() or self.by_epoch:
+        if not self._whole():
             return sign_flip([margin * n - total for total, n in self._drops()])
-        return normal_above(-paired_z(self.lost, self.gained, self.n, margin))
+        z = paired_z(self.lost, self.gained, self.n, margin)
+        if not self.by_epoch:
+            return normal_above(-z)
+        return student_above(-z / sqrt(self._design_effect()), self.epochs - 1)
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
@@ -175,6 +180,18 @@ class Pairs:
         for p in self.pairs:
             by_epoch[p.trial.epoch].append(p.before - p.after)
         return [(sum(drops), len(drops)) for drops in by_epoch.values()]
+
+    def _design_effect(self) -> float:
+        """How much more the epochs differ than chance would have them; 1 where they do not.
+
+        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated.
+        """
+        drops = self._drops()
+        plain = (self.lost + self.gained) / self.n - self.drop**2
+        if plain <= 0 or len(drops) < 2:
+            return 1.0
+        spread = sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)
+        return max(1.0, spread / self.n / plain)
 
     def _interval(self) -> tuple[float, float]:
         if self._whole() and not self.by_epoch:
