@@ -62,10 +62,10 @@ class Sample:
         n = worth
         while n < 1_000_000:
             n = max(n + 1, n * 1.02)
-            found = round(share * n)
-            below, above = at_most(found, round(n), limit), at_least(found, round(n), limit)
+            size, found = round(n), round(share * round(n))
+            below, above = at_most(found, size, limit), at_least(found, size, limit)
             if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
-                return max(1, round(n * self.n / worth) - self.n)
+                return max(1, round(size * self.n / worth) - self.n)
         return None
 
     def _plain(self) -> bool:
