@@ -214,8 +214,8 @@ def test_many_gates_do_not_make_a_false_alarm_more_likely() -> None:
     every = trials(of)
     for _ in range(150):
         stored = [result(t, float(found)) for t, found in zip(every, draw.random(len(every)) < 0.9, strict=True)]
-        limits = {"min_recall": 0.9, "min_recall_per_length": 0.9, "min_recall_per_band": 0.9}
-        fails += judged(stored, of, **limits).verdict is Verdict.FAIL
+        j = judged(stored, of, min_recall=0.9, min_recall_per_length=0.9, min_recall_per_band=0.9)
+        fails += j.verdict is Verdict.FAIL
     assert fails <= 15  # 5 % are 7.5; 15 or more would happen once in a hundred times
 
 

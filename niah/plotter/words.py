@@ -59,7 +59,7 @@ def more_words(f: Finding) -> str:
     if f.watched:
         return "; no loss seen that is more than chance"
     if f.more_trials is None:
-        return "; no number of trials would decide: what is measured lies on the limit"
+        return "; not even 100,000 more trials would decide: what is measured lies on the limit"
     return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"
 
 

@@ -30,7 +30,7 @@ from niah.verdict.exact import (
 )
 from niah.verdict.intervals import Z_95
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES
+from niah.verdict.sample import FEWEST_STRETCHES, MOST
 
 MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
 LONGEST_VALUE = 60  # characters of a setting, in a message
@@ -146,11 +146,11 @@ class Pairs:
         )
 
     def more_to_decide(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
-        """How many more trials would decide at these levels, if the shares stay; None where a million would not."""
+        """How many more trials would decide at these levels, if the shares stay; None where 100,000 would not."""
         if self.by_epoch or not self._whole():
             return self._more_witnesses(limit, margin, fail, passing)
         lost, gained, n = self.lost, self.gained, float(self.n)
-        while n < 1_000_000:
+        while n < MOST:
             n = max(n + 1, n * 1.02)
             b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
             fails = at_least(b, b + c, 0.5) if limit == 0 else normal_above(paired_z(b, c, size, limit))

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from math import sqrt
 
 from niah.records import Header, Recall, Result
-from niah.verdict.exact import at_least, at_most, student_above, student_quantile
+from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
 from niah.verdict.intervals import BOOTSTRAP_FROM, recall_of, wilson
 
 FEWEST_STRETCHES = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
+MOST = 100_000  # trials that are worth counting up to
+EXACT_TO = 1_000
 _WORTH_MOST = 10  # fractional scores vary less than shares; no trial counts for more than so many
 
 
@@ -57,13 +59,13 @@ class Sample:
         return student_above(self._t(limit), self._worth()[1])
 
     def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
-        """How many more trials would decide at these levels, if the mean stays; None where a million would not."""
+        """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not."""
         share, worth = self.mean, self._worth()[0]
         n = worth
-        while n < 1_000_000:
+        while n < MOST:
             n = max(n + 1, n * 1.02)
             size, found = round(n), round(share * round(n))
-            below, above = at_most(found, size, limit), at_least(found, size, limit)
+            below, above = _tails(found, size, limit)
             if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
                 return max(1, round(size * self.n / worth) - self.n)
         return None
@@ -95,6 +97,14 @@ class Sample:
         for stretch, score in zip(self.stretches, self.scores, strict=True):
             by_stretch[stretch].append(score)
         return [(sum(scores), len(scores)) for scores in by_stretch.values()]
+
+
+def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
+    """The chances of so few and of so many; of more than a thousand trials near enough."""
+    if n <= EXACT_TO:
+        return at_most(found, n, limit), at_least(found, n, limit)
+    spread = sqrt(n * limit * (1 - limit))
+    return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
 
 
 def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
