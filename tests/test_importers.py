@@ -107,7 +107,7 @@ def line(**changes: Any) -> dict[str, Any]:
         "context_length": 1_000, "target_depth_percent": 50.0,
         "recipe": {
             "haystack": {"type": "files", "path": "essays"}, "inserter": "single_depth",
-            "needle_placements": [{"text": "\nThe code is 7.", "insertion_token_index": 489, "actual_depth_percent": 48.9}],
+            "needle_placements": [{"text": "Code 7.", "insertion_token_index": 489, "actual_depth_percent": 48.9}],
             "final_context_token_count": 1_023,
         },
         "needle_metadata": {}, "expected_answer": "7", "prompt_question": "What is the code?", "response": "7",

@@ -22,7 +22,7 @@ from niah.figures import CellChange, Comparison
 from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, check_palette, luminance
 from niah.plotter.fonts import fonts_for
-from niah.plotter.heatmap import FORMATS, colour_map, heatmap, height_in, title_of, width_in
+from niah.plotter.heatmap import FORMATS, colour_map, heatmap, height_in, title_of, width_in, write_above
 from niah.plotter.words import change_words
 from niah.records import Grid
 
@@ -66,12 +66,12 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
         heatmap(grid, ax, palette)
     _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
     if comparison is not None:
-        ax = difference(comparison, axes[len(grids)], grids[0])
+        ax = difference(comparison, axes[len(grids)])
         _bar(figure, [ax], matplotlib.colormaps["RdBu"], (-1, 1), "change in the share found")
     return figure
 
 
-def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
+def difference(comparison: Comparison, ax: Axes) -> Axes:
     """Draw the change of every cell on the axes and return them."""
     cells = comparison.cells
     lengths, depths = sorted({c.context_length for c in cells}), sorted({c.depth_percent for c in cells})
@@ -86,11 +86,7 @@ def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
     ax.spines[:].set_visible(False)
     head = f"{comparison.after} minus {comparison.before}"
     small = f"{change_words(comparison.whole)}\nframed: more than chance in that cell (Holm, 5 %)"
-    room = 1.0 / height_in(grid)
-    for y, text, size, weight in ((1 + 0.05 * room, small, 9.5, "normal"), (1 + 0.45 * room, head[:70], 14, "bold")):
-        said = ax.text(0, y, text, fontsize=size, fontweight=weight, linespacing=1.45, transform=ax.transAxes)
-        said.set(verticalalignment="bottom", parse_math=False)
-        said.set_in_layout(False)
+    write_above(ax, head[:70], small)
     return ax
 
 

@@ -100,18 +100,19 @@ def _write_title(ax: Axes, grid: Grid) -> None:
     head, detail, recall = title_of(grid)
     characters = int(width_in(grid) * 14.5)
     small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
-    lines = small.count("\n") + 1
-    space = 0.2 * lines / height_in(grid)
     title = (
         textwrap.shorten(head, max(20, characters // 2), placeholder=" …") if " " in head else head[: characters // 2]
     )
-    texts = [
-        ax.text(0, 1.0 + 0.05 / height_in(grid), small, fontsize=9.5, linespacing=1.45, transform=ax.transAxes),
-        ax.text(0, 1.03 + space, title, fontsize=14, fontweight="bold", transform=ax.transAxes),
-    ]
-    for text in texts:
-        text.set(verticalalignment="bottom", parse_math=False)
-        text.set_in_layout(False)
+    write_above(ax, title, small)
+
+
+def write_above(ax: Axes, title: str, small: str) -> None:
+    """A large line and small ones over the axes, whatever their size; they take no room of the layout."""
+    room = 14.4 * (small.count("\n") + 1) + 6  # points
+    for text, up, size, weight in ((small, 3.6, 9.5, "normal"), (title, room, 14.0, "bold")):
+        said = ax.annotate(text, (0, 1), (0, up), xycoords="axes fraction", textcoords="offset points")
+        said.set(fontsize=size, fontweight=weight, linespacing=1.45, verticalalignment="bottom", parse_math=False)
+        said.set_in_layout(False)
 
 
 def _cell_in(grid: Grid) -> float:
