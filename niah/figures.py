@@ -89,6 +89,7 @@ class Figures:
     times: tuple[Times, ...] = ()
     first_token_growth: Growth | None = None
     total_growth: Growth | None = None
+    controls: Mapping[str, Recall] = field(default_factory=dict)  # share right, by control
     imported: str | None = None
 
 

@@ -27,6 +27,7 @@ def report_lines(f: Figures) -> list[str]:
         *_by_band(f),
         *middle_lines(f),
         *weakest_lines(f),
+        *_controls(f),
         *_times(f),
     ]
 
@@ -174,10 +175,10 @@ def _effective(f: Figures) -> Iterator[str]:
 
 
 def _by_length(f: Figures) -> Iterator[str]:
-    rows = [("length", "found", "n", "95 % interval", "up to it", "n")]
+    rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
     for length, recall in f.by_length.items():
         so_far = f.up_to_length[length]
-        rows.append((label_of(length), *_cells(recall), _share(so_far.mean), f"{so_far.n:,}"))
+        rows.append((label_of(length), *_cells(recall), *_cells(so_far)))
     yield from _table(rows)
 
 
@@ -185,6 +186,19 @@ def _by_band(f: Figures) -> Iterator[str]:
     names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
     rows = [("depth", "found", "n", "95 % interval")]
     yield from _table([*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())])
+
+
+def _controls(f: Figures) -> Iterator[str]:
+    """The control trials, each by the rate that it is there for."""
+    for name, r in f.controls.items():
+        if r.mean is None or r.low is None or r.high is None:
+            yield f"control {name}: nothing scored"
+        elif name == "absent":  # right is to say that it is not there
+            interval = f"n = {r.n:,}, 95 % interval {100 * (1 - r.high):.0f} to {100 * (1 - r.low):.0f} %"
+            yield f"hallucination: {percent_label(1 - r.mean)} answered though nothing was there ({interval})"
+        else:
+            what = "guessed without a haystack" if name == "closed-book" else "right with nothing but the needle"
+            yield f"control {name}: {percent_label(r.mean)} {what} (n = {r.n:,})"
 
 
 def _times(f: Figures) -> Iterator[str]:

@@ -9,9 +9,12 @@ from niah.figures import BANDS, Figures
 from niah.records import Grid, Header, Outcome, Recall, Result
 from niah.verdict.effective import RULES, effective_length
 from niah.verdict.grid import MISSING, grid_of
+from niah.verdict.intervals import recall_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
 from niah.verdict.sample import sample_of, stretches_shared
 from niah.verdict.times import growth_of, times_of
+
+CONTROLS = ("absent", "closed-book", "oracle")
 
 
 def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] = RULES) -> Figures:
@@ -46,8 +49,15 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         times=times,
         first_token_growth=growth_of((t.context_length, t.first_token_s) for t in times),
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
+        controls={
+            name: _control(everything, name) for name in CONTROLS if any(r.trial.control == name for r in everything)
+        },
         imported=header.imported,
     )
+
+
+def _control(results: Iterable[Result], name: str) -> Recall:
+    return recall_of([r.score for r in results if r.trial.control == name and r.score is not None])
 
 
 def _length(result: Result) -> int:
