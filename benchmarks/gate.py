@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -79,9 +80,22 @@ def on_haystacks(mean: np.ndarray, design: Design, trials: list[Trial], rng: np.
     if not design.spread:
         return mean
     shift = rng.normal(0, design.spread, 1 + max(t.epoch for t in trials))
-    logit = np.log(mean / (1 - mean)) * np.sqrt(1 + 0.346 * design.spread**2)  # keeps the mean (Zeger et al. 1988)
+    values, places = np.unique(mean, return_inverse=True)
+    logit = np.array([logit_of(float(v), design.spread) for v in values])[places]
     shared: np.ndarray = 1 / (1 + np.exp(-(logit + shift[[t.epoch for t in trials]])))
     return shared
+
+
+@cache
+def logit_of(mean: float, spread: float) -> float:
+    """The logit whose share, averaged over all haystacks, is the mean (Gauss-Hermite quadrature, bisection)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    low, high = -20.0, 20.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        average = float(weights @ (1 / (1 + np.exp(-(middle + spread * nodes)))) / weights.sum())
+        low, high = (middle, high) if average < mean else (low, middle)
+    return low
 
 
 def pair_of_runs(

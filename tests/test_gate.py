@@ -30,7 +30,7 @@ from niah.verdict.evidence import Evidence
 from niah.verdict.grid import grid_of
 from niah.verdict.judge import judge
 from niah.verdict.pairs import baseline_of, pairs_of
-from niah.verdict.power import cannot_decide
+from niah.verdict.power import cannot_decide, cannot_fail
 
 Answer = Callable[[Trial], float | Outcome]
 PEER_RESULTS = REPOSITORY.parent / "shared" / "peer-results"
@@ -257,6 +257,16 @@ def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     open_ = cannot_decide(limits, of, trials(of))
     assert [f.gate for f in open_] == ["min_recall", *["min_recall_per_length"] * 5, "max_drop"]
     assert cannot_decide(limits, header(), trials(header())) == []
+    assert not cannot_fail(limits, header(), trials(header()))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "watched", "never"), [(4, False, True), (5, False, False), (5, True, True), (10, True, False)]
+)
+def test_a_gate_that_nothing_can_fail_is_known_before(epochs: int, watched: bool, never: bool) -> None:
+    """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of 5 %."""
+    of = header(epochs=epochs, haystack_per="epoch")
+    assert cannot_fail(Limits(drop_margin=0.05, drop_per_band=watched), of, trials(of)) is never
 
 
 def test_baselines_are_small_and_come_back_equal() -> None:
@@ -406,6 +416,7 @@ def test_plan_warns_where_a_gate_cannot_be_decided(niah: Niah) -> None:
     grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,2k", "--depths", "0,50,100")
     small = niah("plan", *grid, "--gate", "gate.toml")
     assert small.err.count("cannot pass gate.toml even if it is perfect") == 2
+    assert "cannot fail gate.toml even if it finds nothing" in small.err
     assert "all trials share one haystack" in small.err
     large = niah("plan", *grid, "--epochs", "10", "--haystack-per", "trial", "--gate", "gate.toml")
     assert (large.err, "passes gate.toml" in large.out) == ("", True)

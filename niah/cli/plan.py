@@ -59,12 +59,15 @@ def _warn_of_gates(recipe: Recipe, path: Path) -> None:
     """A line for every gate that even a perfect run of this size would leave open."""
     from niah.limits import read_limits
     from niah.plotter.words import finding_words
-    from niah.verdict.power import cannot_decide
+    from niah.verdict.power import cannot_decide, cannot_fail
 
-    undecided = cannot_decide(read_limits(path), recipe.header(), recipe.trials)
+    planned = (read_limits(path), recipe.header(), recipe.trials)
+    undecided = cannot_decide(*planned)
     for finding in undecided:
         click.echo(f"niah: this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}", err=True)
-    if not undecided:
+    if cannot_fail(*planned):
+        click.echo(f"niah: this run cannot fail {path.name} even if it finds nothing: run more trials", err=True)
+    elif not undecided:
         click.echo(f"{'gate':<11} a perfect run of this size passes {path.name}")
 
 

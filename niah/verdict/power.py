@@ -52,15 +52,25 @@ def epochs_needed(pairs: int, cells: int) -> int:
 
 def cannot_decide(limits: Limits, header: Header, trials: Iterable[Trial]) -> list[Finding]:
     """The gates that not even the best run there could be would pass: everything found, at once, nothing lost."""
-    results = tuple(_found(t) for t in trials)
-    same = tuple(Pair(trial=r.trial, before=1.0, after=1.0) for r in results)
-    by_epoch = header.config.get("haystack_per", "epoch") != "trial" and limits.haystacks == "any"
-    pairs = Pairs(pairs=same, by_epoch=by_epoch) if _DROP_KEYS & limits.model_fields_set else None
-    best = Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
+    best = _run_of(limits, header, trials, 1.0)
     return [f for f in judge(best).findings if f.verdict is not Verdict.PASS and not f.watched]
 
 
-def _found(trial: Trial) -> Result:
+def cannot_fail(limits: Limits, header: Header, trials: Iterable[Trial]) -> bool:
+    """Whether not even the worst run there could be would fail: everything lost that was found before."""
+    return judge(_run_of(limits, header, trials, 0.0)).verdict is not Verdict.FAIL
+
+
+def _run_of(limits: Limits, header: Header, trials: Iterable[Trial], score: float) -> Evidence:
+    """A run with one score throughout, after a baseline that found everything."""
+    results = tuple(_result(t, score) for t in trials)
+    all_found = tuple(Pair(trial=r.trial, before=1.0, after=score) for r in results)
+    by_epoch = header.config.get("haystack_per", "epoch") != "trial" and limits.haystacks == "any"
+    pairs = Pairs(pairs=all_found, by_epoch=by_epoch) if _DROP_KEYS & limits.model_fields_set else None
+    return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
+
+
+def _result(trial: Trial, score: float) -> Result:
     return Result(
         trial=trial,
         outcome=Outcome.SCORED,
@@ -69,7 +79,7 @@ def _found(trial: Trial) -> Result:
         prompt_tokens=trial.context_length,
         prompt_digest=None,
         unique_share=None,
-        score=1.0,
+        score=score,
         total_s=0.0,
     )
 
