@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.lengths import length_of
@@ -61,10 +61,22 @@ class Limits(BaseModel):
     def _length(cls, value: Any) -> Any:
         return None if value is None else length_of(value)
 
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> Limits:
+        for key, of in (("effective_rule", "min_effective_length"), ("price", "max_cost")):
+            if key in self.model_fields_set and getattr(self, of) is None:
+                raise ConfigError(f"{key} has no meaning without {of}; set that too, or leave it out")
+        return self
+
     @property
     def level(self) -> float:
         """The chance of a wrong fail that is accepted, and of a wrong pass."""
         return 1 - self.confidence
+
+    @property
+    def compares(self) -> bool:
+        """Whether anything is said about a baseline."""
+        return bool(DROP_KEYS & self.model_fields_set)
 
     @property
     def asks(self) -> bool:
@@ -73,6 +85,7 @@ class Limits(BaseModel):
         return any(getattr(self, name) is not None for name in gates)
 
 
+DROP_KEYS = frozenset({"max_drop", "drop_margin", "drop_per_length", "drop_per_band"})
 _ALWAYS = frozenset({"max_drop", "max_mismatch", "min_oracle", "max_guess"})
 
 

@@ -302,6 +302,8 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
         ("min_effective_length = 'long'", ConfigError, "length 'long'"),
         ("haystacks = 'some'", ConfigError, "haystacks"),
         ("min_recall = ", ConfigError, "not a TOML file"),
+        ("price = {input = 1, output = 2}", ConfigError, "price has no meaning without max_cost"),
+        ("effective_rule = 'absolute:0.9'", ConfigError, "no meaning without min_effective_length"),
     ],
 )
 def test_wrong_limits_are_one_line(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
@@ -333,6 +335,8 @@ def test_exit_codes_and_reasons_from_the_command_line(niah: Niah) -> None:
     assert gate(niah, "good", min_recall=0.999).exit_code == 3
     assert "more trials would decide" in gate(niah, "good", min_recall=0.999).out
     assert niah("gate", "good").exit_code == 2
+    unused = gate(niah, "good", min_recall=0.9, max_drop=0.1)
+    assert (unused.exit_code, "gates against a baseline: give --baseline RUN" in unused.err) == (2, True)
     assert niah("gate", "nothing", "--baseline", "good").exit_code == 2
 
 

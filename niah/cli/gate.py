@@ -56,6 +56,8 @@ def gate(
     cannot be trusted (a truncated prompt, a failed control). Each gate's reason is printed.
     """
     limits = read_limits(config)
+    if baseline_name is None and limits.compares:
+        raise ConfigError(f"{config} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline_name is None and not limits.asks:
         raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
     header, stored = read_log(run_folder(run_name, results))

@@ -100,7 +100,9 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
 
 
 def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[str]:
-    """A table with a column per run."""
+    """A table with a column per run; what a run does not say comes first."""
+    for name, f in zip(names, figures, strict=True):
+        yield from (f"{name}: {line}" for line in _unfinished(f))
     rows = [("", *names)]
     rows.append(("model", *(f.model for f in figures)))
     rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))

@@ -15,7 +15,6 @@ from niah.verdict.pairs import Pair, Pairs
 
 MOST = 100_000
 _NEGLIGIBLE = 1e-12
-_DROP_KEYS = {"max_drop", "drop_margin", "drop_per_length", "drop_per_band"}
 
 
 def chance_to_fail(n: int, lost: float, gained: float, level: float) -> float:
@@ -66,7 +65,7 @@ def _run_of(limits: Limits, header: Header, trials: Iterable[Trial], score: floa
     results = tuple(_result(t, score) for t in trials)
     all_found = tuple(Pair(trial=r.trial, before=1.0, after=score) for r in results)
     by_epoch = header.config.get("haystack_per", "epoch") != "trial" and limits.haystacks == "any"
-    pairs = Pairs(pairs=all_found, by_epoch=by_epoch) if _DROP_KEYS & limits.model_fields_set else None
+    pairs = Pairs(pairs=all_found, by_epoch=by_epoch) if limits.compares else None
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
 
 
