@@ -41,6 +41,7 @@ def test_two_runs_are_compared_in_words_as_json_and_as_a_picture(niah: Niah) -> 
     run(Path("results/new"), header(model="new"), lost)
     ended = niah("compare", "old", "new")
     assert ended.exit_code == 0, ended.err
+    assert ended.out.startswith("new: without a score: 10 overflow\n")
     for part in (
         "new against old",
         "30 lost, 0 gained of 240 pairs",
