@@ -72,6 +72,7 @@ class Figures:
     """What a run says, in numbers; never one without its n."""
 
     model: str
+    simulated: bool
     planned: int
     missing: int  # never run
     errors: int  # to be sent again

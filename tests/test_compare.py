@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Niah
 from matplotlib.patches import Rectangle
-from runs import header, results, run
+from runs import LENGTHS, header, results, run
 
 from niah.plotter.compare import change_label, comparison_figure
+from niah.plotter.curves import curves_figure
 from niah.records import Outcome, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
+from niah.verdict.report import figures_of
 
 
 def lost(t: Trial) -> float | Outcome:
@@ -85,6 +88,18 @@ def test_many_runs_are_small_multiples() -> None:
     figure = comparison_figure(grids, None)
     assert sum(ax.axison for ax in figure.axes if ax.get_label() != "<colorbar>") == 5
     assert sum(ax.get_label() == "<colorbar>" for ax in figure.axes) == 1
+
+
+def test_curves_hold_every_measured_length_with_its_interval(niah: Niah) -> None:
+    of, empty = header(), header(model="empty")
+    runs = [figures_of(of, results(of, lost)), figures_of(empty, [])]
+    recall, times = curves_figure(runs).axes
+    assert np.asarray(recall.lines[0].get_xdata()).tolist() == list(LENGTHS)
+    assert recall.get_ylim() == (-0.03, 1.03)
+    assert len(times.lines) == 1  # a run without times has no line
+    run(Path("results/r"), of, lost)
+    assert niah("plot", "r", "--curves").out.strip() == "results/r/curves.png"
+    assert niah("plot", "r", "--curves", "--out", "c.gif").exit_code == 2
 
 
 @pytest.mark.parametrize(("change", "label"), [(0.0, "0"), (1.0, "+1"), (-1.0, "-1"), (0.4, "+.40"), (-0.1, "-.10")])

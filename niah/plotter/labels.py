@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from niah.figures import Figures
 from niah.records import Cell, Grid
 
 
@@ -36,9 +37,9 @@ def trials_label(grid: Grid) -> str:
     return f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
 
 
-def model_label(grid: Grid) -> str:
+def model_label(of: Grid | Figures) -> str:
     """The model, named for what it is."""
-    return f"simulated reader {grid.model}" if grid.simulated else grid.model
+    return f"simulated reader {of.model}" if of.simulated else of.model
 
 
 def unscored_label(cell: Cell) -> str:

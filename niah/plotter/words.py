@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from niah.figures import BANDS, Comparison, Figures, Finding, Growth, Judgement, Paired, Verdict
 from niah.generator.lengths import label_of
-from niah.plotter.labels import percent_label
+from niah.plotter.labels import model_label, percent_label
 from niah.records import Recall
 
 MOST_CELLS = 12  # listed one by one
@@ -16,7 +16,7 @@ def report_lines(f: Figures) -> list[str]:
     """Everything that a run says; what it does not say comes first."""
     return [
         *_unfinished(f),
-        f"{f.model}: {recall_words(f.whole)}",
+        f"{model_label(f)}: {recall_words(f.whole)}",
         *_design(f),
         "",
         *length_lines(f),
@@ -104,7 +104,7 @@ def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[s
     for name, f in zip(names, figures, strict=True):
         yield from (f"{name}: {line}" for line in _unfinished(f))
     rows = [("", *names)]
-    rows.append(("model", *(f.model for f in figures)))
+    rows.append(("model", *(model_label(f) for f in figures)))
     rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
     rows.append(("found", *(_share(f.whole.mean) for f in figures)))
     rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))

@@ -32,6 +32,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
     times, counts = times_of(ordinary), counts_of(grid)
     return Figures(
         model=grid.model,
+        simulated=grid.simulated,
         planned=sum(counts.values()),
         missing=counts[MISSING],
         errors=counts[Outcome.ERROR],
