@@ -397,6 +397,13 @@ def test_what_is_open_is_skipped_in_junit_and_what_is_invalid_an_error() -> None
     assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_recall%3A whole run::")
 
 
+def test_a_summary_stays_below_what_github_takes() -> None:
+    of = header(lengths=range(1_000, 101_000, 1_000), depths=[i / 2 for i in range(101)], epochs=1)
+    stored = results(of)
+    assert len(summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored)).encode()) < 2**20
+    assert "too many for a table" in summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored))
+
+
 def test_github_without_its_files_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     run(Path("results/good"), header())

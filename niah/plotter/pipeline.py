@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SQUARES = ((0.9, "🟩"), (0.7, "🟨"), (0.3, "🟧"), (0.0, "🟥"))
 UNSCORED = "⬜"
+MOST_SQUARES = 10_000  # a summary of more than 1 MiB is refused by GitHub
 _LEVELS = {
     Verdict.FAIL: "error",
     Verdict.INVALID: "error",
@@ -106,6 +107,9 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
 
 def text_heatmap(grid: Grid) -> Iterator[str]:
     """A Markdown table: a coloured square and the share; depth down, length across."""
+    if len(grid.cells) > MOST_SQUARES:
+        yield f"{len(grid.cells):,} cells are too many for a table; see the picture"
+        return
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
     yield "| depth | " + " | ".join(label_of(n) for n in grid.context_lengths) + " |"
     yield "|---" * (len(grid.context_lengths) + 1) + "|"
@@ -123,9 +127,9 @@ def workflow_commands(judgement: Judgement) -> Iterator[str]:
     if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         for reason in judgement.reasons:
             yield _command(judgement.verdict, judgement.verdict.value, reason)
-    for finding in judgement.findings:
-        if finding.verdict is not Verdict.PASS:
-            yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
+    failed = [f for f in judgement.findings if f.verdict is Verdict.FAIL]  # first: GitHub shows ten of a kind
+    for finding in [*failed, *(f for f in judgement.findings if f.verdict is Verdict.INCONCLUSIVE and not f.watched)]:
+        yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
 
 
 def outputs(judgement: Judgement, grid: Grid) -> str:
