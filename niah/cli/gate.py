@@ -101,6 +101,8 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     notes = []
     if evidence.header.imported:
         notes.append(f"imported results of {evidence.header.imported}")
+    if evidence.limits.haystacks == "these":
+        notes.append("the verdict is about the haystacks of this run and no others")
     if evidence.grid.simulated:
         notes.append("a simulated reader, no model")
     if baseline is not None and evidence.pairs is not None:
