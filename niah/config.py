@@ -100,6 +100,7 @@ class RunConfig(BaseModel):
     price: dict[str, float] | None = Field(
         None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
+    claimed: int | None = Field(None, description="Context length that the model's maker states, like 128k.")
     concurrency: int | None = Field(
         None, ge=1, le=1_024, description="Most requests in flight; fewer while the server is overloaded."
     )
@@ -162,6 +163,11 @@ class RunConfig(BaseModel):
             return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
         except ConfigError:
             raise ConfigError(f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬") from None
+
+    @field_validator("claimed", mode="before")
+    @classmethod
+    def _claimed(cls, value: Any) -> Any:
+        return None if value is None else length_of(value)
 
     @field_validator("order")
     @classmethod

@@ -170,8 +170,8 @@ class Result:
     placements: tuple[Placement, ...]
     targets: tuple[str, ...]
     prompt_tokens: int
-    prompt_digest: str
-    unique_share: float
+    prompt_digest: str | None  # None where the prompt was another tool's
+    unique_share: float | None
     response: Response | None = None
     score: float | None = None
     answer_class: str | None = None
@@ -244,7 +244,9 @@ class Grid:
     parts: Mapping[str, Recall] = field(default_factory=dict)  # what is scored apart
     normalised: float | None = None
     controls: tuple[Control, ...] = ()
+    by_control: Mapping[str, Recall] = field(default_factory=dict)  # each kind of control, whole
     depth_of: str = "the needle"  # what the depth axis is the depth of
+    imported: str | None = None  # the tool whose results these are
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
@@ -266,4 +268,6 @@ class Header:
     haystack_digest: str
     tokenizer: str  # with the digest of its file, where it is one
     task_version: int
-    unique_share: float  # of the longest haystack
+    unique_share: float | None  # of the longest haystack
+    claimed: int | None = None  # the context length that the model's maker states
+    imported: str | None = None  # the tool whose results these are

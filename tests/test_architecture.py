@@ -21,10 +21,26 @@ MAY_IMPORT = {
     "tasks": {"records", "errors", "folding", "generator", "scorers"},
     "providers": {"records", "errors", "generator", "tasks"},
     "config": {"records", "errors", "generator"},
-    "verdict": {"records", "errors"},
-    "plotter": {"records", "errors", "generator"},  # generator: the label of a length
+    "figures": {"records"},
+    "limits": {"errors", "generator"},  # generator: lengths as people write them
+    "verdict": {"records", "errors", "figures", "limits"},
+    "plotter": {"records", "errors", "generator", "figures"},  # generator: the label of a length
+    "importers": {"records", "errors"},
     "runner": {"records", "errors", "generator", "scorers", "tasks", "providers", "config"},
-    "cli": {"records", "errors", "generator", "tasks", "providers", "config", "runner", "verdict", "plotter"},
+    "cli": {
+        "records",
+        "errors",
+        "generator",
+        "tasks",
+        "providers",
+        "config",
+        "runner",
+        "verdict",
+        "plotter",
+        "figures",
+        "limits",
+        "importers",
+    },
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -118,6 +118,6 @@ def test_an_interval_holds_its_mean(scores: list[float]) -> None:
 def test_labels_never_round_to_the_perfect() -> None:
     assert [value_label(v) for v in (0.0, 1.0, 0.5, 0.996, 0.004)] == ["0", "1", ".50", ".99", ".01"]
     nearly = grid_of(HEADER, [result(1_000, 0, i, float(i > 0)) for i in range(10_000)])
-    assert recall_label(nearly).startswith("99.9 % found (n = 10,000")
-    assert recall_label(grid_of(HEADER, [])) == "nothing scored"
+    assert recall_label(nearly.recall).startswith("99.9 % found (n = 10,000")
+    assert recall_label(grid_of(HEADER, []).recall) == "nothing scored"
     assert unscored_label(grid().cells[2]) == "overflow"

@@ -11,7 +11,6 @@ import click
 
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, UnknownName
-from niah.generator.store import shared_root
 from niah.plotter.colours import PALETTES
 
 DEFAULT_RESULTS = Path("results")
@@ -45,6 +44,8 @@ def _config_path(config: str | None) -> Path | None:
     path = Path(config)
     if path.is_file():
         return path
+    from niah.generator.store import shared_root  # 0.2 s that commands about finished runs do not need
+
     shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
     if config not in shipped:
         raise UnknownName("config file", config, shipped)

@@ -25,7 +25,8 @@ from niah.runner.settings import completed, concurrency_of
 @click.option(
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
-def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> None:
+@click.option("--gate", type=click.Path(path_type=Path), help="A gate.toml: warn where this run could not decide it.")
+def plan(config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any) -> None:
     """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
     recipe = recipe_of(completed(config_from(config, flags), key_needed=False))
     recipe.check_lengths()
@@ -51,6 +52,24 @@ def plan(config: str | None, speed: str | None, results: Path, **flags: Any) -> 
         sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
         counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
         click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+    if gate is not None:
+        _warn_of_gates(recipe, gate)
+
+
+def _warn_of_gates(recipe: Recipe, path: Path) -> None:
+    """A line for every gate that even a perfect run of this size would leave open."""
+    from niah.limits import read_limits
+    from niah.plotter.words import finding_words
+    from niah.verdict.power import cannot_decide, cannot_fail
+
+    planned = (read_limits(path), recipe.header(), recipe.trials)
+    undecided = cannot_decide(*planned)
+    for finding in undecided:
+        click.echo(f"niah: this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}", err=True)
+    if cannot_fail(*planned):
+        click.echo(f"niah: this run cannot fail {path.name} even if it finds nothing: run more trials", err=True)
+    elif not undecided:
+        click.echo(f"{'gate':<11} a perfect run of this size passes {path.name}")
 
 
 def _controls(recipe: Recipe) -> str:

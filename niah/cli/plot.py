@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
+from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
 from niah.runner.log import read_log
 from niah.verdict.grid import grid_of
+from niah.verdict.report import figures_of
 
 
 @click.command()
@@ -17,18 +19,20 @@ from niah.verdict.grid import grid_of
 @click.option(
     "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default heatmap.png in the first run's folder."
 )
+@click.option("--curves", is_flag=True, help="Draw share found and time by length instead; by default into curves.png.")
 @PALETTE
 @click.option(
     "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
 )
-def plot(runs: tuple[str, ...], out: Path | None, palette: str, results: Path) -> None:
+def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, results: Path) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     folders = [run_folder(r, results) for r in runs]
-    grids = []
-    for folder in folders:
-        header, stored = read_log(folder)
-        grids.append(grid_of(header, stored.values()))
-    path = out or folders[0] / "heatmap.png"
-    for warning in save_heatmaps(grids, path, palette):
+    read = [read_log(folder) for folder in folders]
+    path = out or folders[0] / ("curves.png" if curves else "heatmap.png")
+    if curves:
+        warnings = save_curves([figures_of(header, stored.values()) for header, stored in read], path)
+    else:
+        warnings = save_heatmaps([grid_of(header, stored.values()) for header, stored in read], path, palette)
+    for warning in warnings:
         click.echo(f"niah: {warning}", err=True)
     click.echo(path)

@@ -8,7 +8,6 @@ import json
 import re
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,12 +24,14 @@ from niah.cli.watch import Watch, say
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.plotter.terminal import terminal_heatmap
+from niah.plotter.words import summary_lines
 from niah.records import Grid, Outcome
 from niah.runner.log import RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
 from niah.runner.warnings import preflight_warnings, run_warnings
 from niah.verdict.grid import grid_of, haystack_label, model_of
+from niah.verdict.report import figures_of
 
 if TYPE_CHECKING:
     from niah.runner.preflight import Preflight
@@ -194,11 +195,8 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
-    unscored: Counter[str] = Counter()
-    for cell in grid.cells:
-        unscored.update({k: n for k, n in cell.outcomes.items() if k != Outcome.SCORED.value})
-    if unscored:
-        say(console, f"without a score: {', '.join(f'{n} {k}' for k, n in sorted(unscored.items()))}")
+    for line in summary_lines(figures_of(log.header, log.results.values())):
+        say(console, line, style="")
     for warning in run_warnings(log.header, log.results.values()):
         say(console, warning, "bold red")
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]

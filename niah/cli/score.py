@@ -28,6 +28,8 @@ def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
     folder = run_folder(run_name, results)
     with reopen_log(folder) as log:
+        if log.header.imported is not None:
+            raise RunError(f"{run_name} was imported from {log.header.imported}: its answers cannot be judged here")
         recipe = recipe_of(RunConfig(**log.header.config))
         again = [_again(r, recipe) for r in log.results.values()]  # all of them, before the first is written
         changed = [new for new in again if new != log.results[new.trial.id]]
@@ -36,7 +38,7 @@ def score(run_name: str, results: Path, palette: str) -> None:
     grid = grid_of(log.header, log.results.values())
     for warning in write_outputs(folder, grid, palette):
         click.echo(f"niah: {warning}", err=True)
-    click.echo(f"{len(changed)} of {len(again)} scores changed; {recall_label(grid)}")
+    click.echo(f"{len(changed)} of {len(again)} scores changed; {recall_label(grid.recall)}")
 
 
 def _again(result: Result, recipe: Recipe) -> Result:

@@ -80,6 +80,10 @@ def _show_run(run_name: str, trial_id: str | None, results: Path, prompt: bool) 
     if len(matches) != 1:
         raise UnknownName("trial", trial_id, stored)
     result = matches[0]
+    if header.imported is not None:
+        raise RunError(
+            f"{run_name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
+        )
     recipe = recipe_of(RunConfig(**header.config))
     built = recipe.prompt(result.trial)
     if built.digest != result.prompt_digest:

@@ -14,7 +14,7 @@ from rich.table import Table
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, RunError, UnknownName
 from niah.generator.store import language_of_haystack, shared_root
-from niah.plotter.labels import percent, share_by_control
+from niah.plotter.labels import percent
 from niah.records import Grid
 
 SCHEMA = 1
@@ -78,9 +78,9 @@ def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", no_wrap=True)
     for name, grid in grids.items():
-        r, controls = grid.recall, share_by_control(grid)
+        r, controls = grid.recall, grid.by_control
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
-        said = [percent(controls.get(c)) for c in ("absent", "oracle", "closed-book")]
+        said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
     return table
 

@@ -42,7 +42,8 @@ class _Planted:
 
 
 _Placements = dict[int | None, Placement]
-_Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...]]
+_Inserts = list[tuple[int, int]]  # haystack tokens before each line planted ahead of the tail, and its bytes
+_Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...], _Inserts]
 
 
 class Builder:
@@ -108,7 +109,7 @@ class Builder:
         return replace(prompt, placements=(place,))
 
     def _built(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Prompt:
-        for parts, placements in self._attempts(tour, trial, planting, room):
+        for parts, placements, inserts in self._attempts(tour, trial, planting, room):
             utf8 = b"".join(parts)
             return Prompt(
                 utf8=utf8,
@@ -119,8 +120,8 @@ class Builder:
                 placements=placements,
                 planting=planting,
                 digest=hashlib.sha256(utf8).hexdigest(),
-                shared_bytes=self._splits(tour, planting, placements, [min(p.tokens_before for p in placements)])[0],
-                splits=self._splits(tour, planting, placements, self._anchors(tour, room)),
+                shared_bytes=self._splits(tour, planting, inserts, [self._shared(planting, inserts, room)])[0],
+                splits=self._splits(tour, planting, inserts, self._anchors(tour, room)),
             )
         raise PromptError(
             f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth "
@@ -150,10 +151,10 @@ class Builder:
         for _ in range(_RECOUNTS):
             excess = 0
             planted = self._planted(trial, planting, summed)
-            for parts, placements in islice(self._assemblies(tour, planting, planted, summed, trim), _CUTS):
+            for parts, placements, inserts in islice(self._assemblies(tour, planting, planted, summed, trim), _CUTS):
                 excess = self._excess(trial, parts)
                 if excess == 0:
-                    yield parts, placements
+                    yield parts, placements, inserts
             if abs(excess) > TAIL_TOKENS // 2:
                 summed, trim, tried = summed - excess, 0, {0}
             else:
@@ -167,17 +168,22 @@ class Builder:
         wanted = range(self._anchor_tokens, max(0, room - TAIL_TOKENS), self._anchor_tokens)
         return [tour.floor(tokens).tokens for tokens in wanted]
 
+    def _shared(self, planting: Planting, inserts: Sequence[tuple[int, int]], room: int) -> int:
+        """Haystack tokens before the first planted line; around a passage every prompt has a haystack of its own."""
+        if planting.passage is not None:
+            return 0
+        return min((before for before, _ in inserts), default=max(0, room - TAIL_TOKENS))
+
     def _splits(
-        self, tour: Tour, planting: Planting, placements: Sequence[Placement], places: Sequence[int]
+        self, tour: Tour, planting: Planting, inserts: Sequence[tuple[int, int]], places: Sequence[int]
     ) -> tuple[int, ...]:
-        """Bytes of the prompt before some places in the haystack, given as tokens; a needle there stands behind."""
+        """Bytes of the prompt before some places in the haystack, given as tokens; a line planted there is behind."""
         opening = len(planting.opening.encode())
-        sizes = [(p.tokens_before, len(n.text.encode()) + 1) for p, n in zip(placements, planting.needles, strict=True)]
         start = tour.floor(0)
         return tuple(
             opening
             + sum(map(len, tour.pieces(start, tour.floor(place))))
-            + sum(size for before, size in sizes if before < place)
+            + sum(size for before, size in inserts if before < place)
             for place in places
         )
 
@@ -210,18 +216,20 @@ class Builder:
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
         placements: _Placements = {}
+        inserts: _Inserts = []
         here = tour.floor(0)
         for p in planted[: len(planted) - len(late)]:
             place = tour.nearest(p.tokens)
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
+            inserts.append((place.tokens, len(parts[-1])))
             placements[p.number] = _placement(p, place.tokens, room)
             here = place
         parts += tour.pieces(here, tail_start)
         tail = _Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
         for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
             found = placements | late_placements
-            yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found)
+            yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found), inserts
 
     def _excess(self, trial: Trial, parts: Sequence[bytes | memoryview]) -> int:
         """Tokens too many. Known to be none where counts add up; counted otherwise."""

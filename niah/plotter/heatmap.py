@@ -22,7 +22,7 @@ from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
 from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.fonts import fonts_for
-from niah.plotter.labels import model_label, recall_label, unscored_label, value_label
+from niah.plotter.labels import model_label, normalised_label, recall_label, trials_label, unscored_label, value_label
 from niah.records import Cell, Grid
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -37,7 +37,7 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(palette)
-    families, said = fonts_for("".join(t for g in grids for t in _title(g)))
+    families, said = fonts_for("".join(t for g in grids for t in title_of(g)))
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
         figure = figure_of(grids, palette)
@@ -53,8 +53,8 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     """A figure with one heatmap per grid and a common colour bar."""
-    widths = [_width_in(g) for g in grids]
-    height = max(_height_in(g) for g in grids)
+    widths = [width_in(g) for g in grids]
+    height = max(height_in(g) for g in grids)
     figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height + 2.2))
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - 1.05 / (height + 2.2)))  # the title stands above
     FigureCanvasAgg(figure)
@@ -84,7 +84,8 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
         [*range(len(depths)), *(y for y, _ in rows)], [*(f"{d:.3g} %" for d in depths), *(name for _, name in rows)]
     )
     ax.tick_params(length=0, labelsize=10)
-    ax.set_xlabel(f"context length (tokens of {grid.tokenizer}, reply included)")
+    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
+    ax.set_xlabel(f"context length ({tokens})")
     ax.set_ylabel(f"depth of {grid.depth_of} (0 % is the start)")
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
@@ -93,40 +94,41 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
             facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
         )
         ax.legend(
-            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / _height_in(grid)), frameon=False, fontsize=9
+            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / height_in(grid)), frameon=False, fontsize=9
         )
     return ax
 
 
 def _write_title(ax: Axes, grid: Grid) -> None:
     """The model large, the rest small below it, cut to the width: a title never squeezes the picture."""
-    head, detail, recall = _title(grid)
-    characters = int(_width_in(grid) * 14.5)
+    head, detail, recall = title_of(grid)
+    characters = int(width_in(grid) * 14.5)
     small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
-    lines = small.count("\n") + 1
-    space = 0.2 * lines / _height_in(grid)
     title = (
         textwrap.shorten(head, max(20, characters // 2), placeholder=" …") if " " in head else head[: characters // 2]
     )
-    texts = [
-        ax.text(0, 1.0 + 0.05 / _height_in(grid), small, fontsize=9.5, linespacing=1.45, transform=ax.transAxes),
-        ax.text(0, 1.03 + space, title, fontsize=14, fontweight="bold", transform=ax.transAxes),
-    ]
-    for text in texts:
-        text.set(verticalalignment="bottom", parse_math=False)
-        text.set_in_layout(False)
+    write_above(ax, title, small)
+
+
+def write_above(ax: Axes, title: str, small: str) -> None:
+    """A large line and small ones over the axes, whatever their size; they take no room of the layout."""
+    room = 14.4 * (small.count("\n") + 1) + 6  # points
+    for text, up, size, weight in ((small, 3.6, 9.5, "normal"), (title, room, 14.0, "bold")):
+        said = ax.annotate(text, (0, 1), (0, up), xycoords="axes fraction", textcoords="offset points")
+        said.set(fontsize=size, fontweight=weight, linespacing=1.45, verticalalignment="bottom", parse_math=False)
+        said.set_in_layout(False)
 
 
 def _cell_in(grid: Grid) -> float:
     return 0.85 if max(len(grid.context_lengths), len(grid.depths)) <= 12 else 0.5
 
 
-def _width_in(grid: Grid) -> float:
+def width_in(grid: Grid) -> float:
     """Inches of one heatmap."""
     return max(max(len(grid.context_lengths), 4) * _cell_in(grid), 6.2)
 
 
-def _height_in(grid: Grid) -> float:
+def height_in(grid: Grid) -> float:
     return (max(len(grid.depths), 4) + rows_height(grid)) * _cell_in(grid) * 0.75
 
 
@@ -136,9 +138,8 @@ def colour_map(palette: str) -> Colormap:
     return matplotlib.colormaps[palette]
 
 
-def _title(grid: Grid) -> tuple[str, str, str]:
-    normalised = "" if grid.normalised is None else f" · normalised by controls {100 * grid.normalised:.0f} %"
-    trials = f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
+def title_of(grid: Grid) -> tuple[str, str, str]:
+    trials = trials_label(grid)
     shared = grid.unique_share
     repeated = (
         f" · {100 * shared:.0f} % of the longest haystack is unique"
@@ -147,8 +148,10 @@ def _title(grid: Grid) -> tuple[str, str, str]:
     )
     return (
         model_label(grid),
-        f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}",
-        recall_label(grid) + normalised,
+        f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}"
+        if grid.imported is None
+        else f"imported results of {grid.imported} · {grid.task} · {trials}",
+        " · ".join([recall_label(grid.recall), *normalised_label(grid)]),
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from niah.records import Cell, Grid
+from collections.abc import Mapping
+
+from niah.figures import Figures
+from niah.records import Cell, Grid, Recall
 
 
 def value_label(mean: float) -> str:
@@ -12,30 +15,25 @@ def value_label(mean: float) -> str:
     return f"{min(max(mean, 0.01), 0.99):.2f}".removeprefix("0")
 
 
-def recall_label(grid: Grid) -> str:
+def recall_label(r: Recall) -> str:
     """ "83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
-    r = grid.recall
-    if r.mean is None or r.low is None or r.high is None:
-        return "nothing scored"
-    return f"{_percent(r.mean)} found (n = {r.n:,}, 95 % interval {100 * r.low:.0f} to {_percent(r.high)})"
+    return "nothing scored" if r.mean is None else f"{percent_label(r.mean)} found {counted_label(r)}"
+
+
+def counted_label(r: Recall, *, rest: bool = False) -> str:
+    """ "(n = 30, 95 % interval 66 to 93 %)", of the share or of what is left of it."""
+    if r.low is None or r.high is None:
+        return f"(n = {r.n:,})"
+    low, high = (1 - r.high, 1 - r.low) if rest else (r.low, r.high)
+    return f"(n = {r.n:,}, 95 % interval {100 * low:.0f} to {percent_label(high)})"
 
 
 def percent(share: float | None) -> str:
     """A share for a table; a dash where nothing was measured."""
-    return "-" if share is None else _percent(share)
+    return "-" if share is None else percent_label(share)
 
 
-def share_by_control(grid: Grid) -> dict[str, float]:
-    """The mean of each kind of control over all its trials."""
-    shares: dict[str, float] = {}
-    for kind in {c.control for c in grid.controls}:
-        found = [c for c in grid.controls if c.control == kind and c.mean is not None]
-        if found:
-            shares[kind] = sum((c.mean or 0.0) * c.n for c in found) / sum(c.n for c in found)
-    return shares
-
-
-def _percent(share: float) -> str:
+def percent_label(share: float) -> str:
     """Never rounds up to 100 or down to 0."""
     percent = 100 * share
     if 99.95 <= percent < 100:
@@ -43,9 +41,17 @@ def _percent(share: float) -> str:
     return f"{percent:.3g} %"
 
 
-def model_label(grid: Grid) -> str:
+def trials_label(grid: Grid) -> str:
+    """ "5 trials per cell"; imported cells may hold more of them than others."""
+    most = max((sum(c.outcomes.values()) for c in grid.cells), default=grid.epochs)
+    if most > grid.epochs:
+        return f"{grid.epochs} to {most} trials per cell"
+    return f"{grid.epochs} trial{'s' if grid.epochs > 1 else ''} per cell"
+
+
+def model_label(of: Grid | Figures) -> str:
     """The model, named for what it is."""
-    return f"simulated reader {grid.model}" if grid.simulated else grid.model
+    return f"simulated reader {of.model}" if of.simulated else of.model
 
 
 _NAMES = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
@@ -56,25 +62,29 @@ def control_name(control: str) -> str:
     return _NAMES[control]
 
 
-def control_labels(grid: Grid) -> list[str]:
-    """A line for each kind of control that was run, and one for the score between them."""
+def control_labels(by_control: Mapping[str, Recall]) -> list[str]:
+    """A line for each kind of control that was run; of absent needles the share that was answered all the same."""
     lines = []
-    n = sum(c.n for c in grid.controls if c.control == "absent")
-    if n:
-        right = share_by_control(grid)["absent"]
-        lines.append(f"no needle: {_percent(right)} say so, hallucination rate {_percent(1 - right)} (n = {n})")
-    for control in grid.controls:
-        if control.control != "absent" and control.mean is not None:
-            right_of = "right" if control.control == "oracle" else "guessed"
-            lines.append(f"{control_name(control.control)}: {_percent(control.mean)} {right_of} (n = {control.n})")
-    if grid.normalised is not None:
-        lines.append(f"normalised by guess rate and oracle: {_percent(grid.normalised)}")
+    for control, r in by_control.items():
+        if r.mean is None:
+            lines.append(f"{control_name(control)}: nothing scored")
+        elif control == "absent":
+            said = f"{percent_label(1 - r.mean)} answered though nothing was there (hallucination)"
+            lines.append(f"{control_name(control)}: {said} {counted_label(r, rest=True)}")
+        else:
+            what = "right" if control == "oracle" else "guessed"
+            lines.append(f"{control_name(control)}: {percent_label(r.mean)} {what} {counted_label(r)}")
     return lines
+
+
+def normalised_label(grid: Grid) -> list[str]:
+    """A line with the score between guess rate and oracle, where both were run."""
+    return [] if grid.normalised is None else [f"normalised by controls: {percent_label(grid.normalised)}"]
 
 
 def detail_labels(grid: Grid) -> list[str]:
     """What was scored apart, and the answers by class."""
-    parts = [f"{name} {_percent(r.mean)} (n = {r.n})" for name, r in grid.parts.items() if r.mean is not None]
+    parts = [f"{name} {percent_label(r.mean)} (n = {r.n})" for name, r in grid.parts.items() if r.mean is not None]
     classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"apart: {', '.join(parts)}"] if parts else []
     return [*lines, f"answers: {', '.join(f'{n} {name}' for name, n in classes)}"] if classes else lines

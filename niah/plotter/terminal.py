@@ -12,7 +12,7 @@ from rich.text import Text
 
 from niah.generator.lengths import label_of
 from niah.plotter.colours import luminance, red_green
-from niah.plotter.labels import control_labels, detail_labels, model_label, recall_label, value_label
+from niah.plotter.labels import control_labels, detail_labels, model_label, normalised_label, recall_label, value_label
 from niah.records import Cell, Grid
 
 WIDEST = 7
@@ -33,7 +33,7 @@ def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
             line.append_text(_square(cells[length, depth], step))
         lines.append(line)
     lines += _absent_row(grid, step)
-    said = [recall_label(grid), *control_labels(grid), *detail_labels(grid)]
+    said = [recall_label(grid.recall), *control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
     return Group(*lines, _axis(lengths, step), *(Text(line) for line in said))
 
 

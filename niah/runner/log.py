@@ -6,7 +6,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -84,6 +84,20 @@ def reopen_log(folder: Path) -> Iterator[RunLog]:
     with _locked(path):
         _drop_torn_line(path)
         yield RunLog(path, *read_log(folder))
+
+
+def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
+    """A whole run at once, in a folder that holds none. Raises RunError."""
+    path = folder / LOG_NAME
+    lines = [_line("header", asdict(header)), *(_line("result", asdict(r)) for r in results)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.writelines(lines)
+    except FileExistsError:
+        raise RunError(f"{folder} holds a run already; choose another --name, or remove it") from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
 
 
 def read_log(folder: Path) -> tuple[Header, dict[str, Result]]:

@@ -120,6 +120,7 @@ class Recipe:
             tokenizer=self.tokenizer.name,
             task_version=self.task.VERSION,
             unique_share=self.unique_share(max(self.config.lengths)),
+            claimed=self.config.claimed,
         )
 
 

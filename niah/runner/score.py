@@ -43,6 +43,7 @@ def result_of(
 
 def not_sent(trial: Trial, prompt: Prompt, refused: Result) -> Result:
     """The overflow of a trial that is longer than one that the server refused as too long."""
+    least = refused.prompt_tokens + prompt.reply_tokens
     return Result(
         trial=trial,
         outcome=Outcome.OVERFLOW,
@@ -51,7 +52,7 @@ def not_sent(trial: Trial, prompt: Prompt, refused: Result) -> Result:
         prompt_tokens=prompt.tokens,
         prompt_digest=prompt.digest,
         unique_share=prompt.unique_share,
-        error=f"not sent: {refused.trial.context_length:,} tokens were already too long ({refused.error})",
+        error=f"not sent: {least:,} tokens were already too long ({refused.error})",
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

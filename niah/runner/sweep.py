@@ -120,7 +120,7 @@ class Sweep:
 
     async def _admitted(self, client: Client, trial: Trial) -> bool:
         """Run one trial once limits and budget allow; False where the sweep stops before."""
-        tokens = trial.context_length - self._recipe.reply_tokens
+        tokens = self._recipe.prompt_tokens(trial)
         cost = self._budget.cost_of(Usage(input_tokens=tokens, output_tokens=self._recipe.reply_tokens))
         if not await self._limits.hold(tokens):
             return False
@@ -143,7 +143,7 @@ class Sweep:
 
     async def _one(self, client: Client, trial: Trial) -> Result | None:
         """Ask, judge and log one trial; None where a stop came before it was sent."""
-        if self._too_long is not None and trial.context_length > self._too_long.trial.context_length:
+        if self._too_long is not None and self._recipe.prompt_tokens(trial) > self._too_long.prompt_tokens:
             result = not_sent(trial, await self._built(self._recipe.prompt, trial), self._too_long)
         else:
             prepared = await self._built(self._prepare, trial)
@@ -177,7 +177,7 @@ class Sweep:
         """Longer prompts than one that the server itself refused need not be sent."""
         if result.outcome is not Outcome.OVERFLOW or not result.attempts:
             return
-        if self._too_long is None or result.trial.context_length < self._too_long.trial.context_length:
+        if self._too_long is None or result.prompt_tokens < self._too_long.prompt_tokens:
             self._too_long = result
 
     async def _built(self, build: Callable[[Trial], _Built], trial: Trial) -> _Built:

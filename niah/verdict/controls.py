@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from niah.records import Control, Outcome, Recall, Result
+from niah.records import Control, Header, Outcome, Recall, Result
+from niah.verdict.counts import outcomes_of
 from niah.verdict.intervals import recall_of
+from niah.verdict.sample import sample_of
 
-ORDER = ("absent", "closed-book", "oracle")
+CONTROLS = ("absent", "closed-book", "oracle")
 
 
-def controls_of(results: Iterable[Result]) -> tuple[Control, ...]:
-    """One record per kind; of absent needles one per context length."""
-    found: dict[tuple[str, int | None], list[Result]] = defaultdict(list)
+def controls_of(config: Mapping[str, Any], results: Iterable[Result]) -> tuple[Control, ...]:
+    """One record per kind; of absent needles one per context length. Planned trials that never ran are counted."""
+    found: dict[tuple[str, int | None], list[Result]] = {place: [] for place in _planned(config)}
+    for result in (r for r in results if r.trial.control is not None):
+        absent = result.trial.control == "absent"
+        place = (str(result.trial.control), result.trial.context_length if absent else None)
+        found.setdefault(place, []).append(result)
+    places = sorted(found, key=lambda p: (CONTROLS.index(p[0]), p[1] or 0))
+    epochs = config["epochs"] if config.get("controls") else 0
+    return tuple(_control(place[0], place[1], found[place], epochs) for place in places)
+
+
+def recall_by_control(header: Header, results: Iterable[Result]) -> dict[str, Recall]:
+    """The share right of each kind that was run, over all its lengths; of absent needles right is to say so."""
+    found: dict[str | None, list[Result]] = defaultdict(list)
     for result in results:
-        control = result.trial.control
-        if control is not None:
-            found[control, result.trial.context_length if control == "absent" else None].append(result)
-    places = sorted(found, key=lambda p: (ORDER.index(p[0]), p[1] or 0))
-    return tuple(_control(place[0], place[1], found[place]) for place in places)
+        found[result.trial.control].append(result)
+    return {kind: sample_of(header, found[kind]).recall() for kind in CONTROLS if kind in found}
 
 
 def classes_of(results: Iterable[Result]) -> dict[str, int]:
@@ -32,25 +45,31 @@ def classes_of(results: Iterable[Result]) -> dict[str, int]:
     return dict(sorted(Counter(labels).items()))
 
 
-def parts_of(results: Iterable[Result]) -> dict[str, Recall]:
+def parts_of(header: Header, results: Iterable[Result]) -> dict[str, Recall]:
     """The mean of everything that is scored apart, over the trials that have it."""
-    shares: dict[str, list[float]] = defaultdict(list)
+    shares: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         for name, share in result.parts.items():
-            shares[name].append(share)
-    return {name: recall_of(found) for name, found in sorted(shares.items())}
+            shares[name].append(replace(result, score=share))
+    return {name: sample_of(header, found).recall() for name, found in sorted(shares.items())}
 
 
-def normalised(mean: float | None, controls: Sequence[Control]) -> float | None:
+def normalised(mean: float | None, by_control: Mapping[str, Recall]) -> float | None:
     """(score - guess rate) / (oracle - guess rate), cut to 0 to 1; None where a control is missing or says nothing."""
-    means = {c.control: c.mean for c in controls if c.control != "absent"}
-    guess, oracle = means.get("closed-book"), means.get("oracle")
+    guess, oracle = (by_control[c].mean if c in by_control else None for c in ("closed-book", "oracle"))
     if mean is None or guess is None or oracle is None or oracle <= guess:
         return None
     return min(1.0, max(0.0, (mean - guess) / (oracle - guess)))
 
 
-def _control(control: str, context_length: int | None, results: Sequence[Result]) -> Control:
+def _planned(config: Mapping[str, Any]) -> list[tuple[str, int | None]]:
+    """The kinds and lengths that a config asks for."""
+    if not config.get("controls"):
+        return []
+    return [*(("absent", length) for length in config["lengths"]), ("closed-book", None), ("oracle", None)]
+
+
+def _control(control: str, context_length: int | None, results: Sequence[Result], epochs: int) -> Control:
     recall = recall_of([r.score for r in results if r.outcome is Outcome.SCORED and r.score is not None])
     return Control(
         control=control,
@@ -60,5 +79,5 @@ def _control(control: str, context_length: int | None, results: Sequence[Result]
         low=recall.low,
         high=recall.high,
         answer_classes=classes_of(results),
-        outcomes=dict(sorted(Counter(r.outcome.value for r in results).items())),
+        outcomes=outcomes_of(results, epochs),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from niah.records import Cell, Control, Grid, Header, Outcome, Result
-from niah.verdict.controls import classes_of, controls_of, normalised, parts_of
+from niah.records import Cell, Grid, Header, Outcome, Recall, Result
+from niah.verdict.controls import classes_of, controls_of, normalised, parts_of, recall_by_control
+from niah.verdict.counts import outcomes_of
 from niah.verdict.intervals import recall_of
+from niah.verdict.sample import sample_of
 
 # tasks whose distractors are planted needles that their difficulty hangs on
 WITH_DISTRACTORS = ("multikey", "distractors", "associative")
@@ -18,7 +20,6 @@ SPREAD_AS = {
     "spread": "the needles' centre, 20 points to each side",
     "random": "one needle, the others anywhere",
 }
-MISSING = "missing"  # a planned trial that has not been run
 
 
 def grid_of(header: Header, results: Iterable[Result]) -> Grid:
@@ -29,10 +30,10 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
     for result in (r for r in results if r.trial.control is None):
         by_cell[(result.trial.context_length, result.trial.depth_percent)].append(result)
     places = [(length, float(depth)) for length in config["lengths"] for depth in config["depths"]]
-    controls = controls_of(results)
-    cells = tuple(_cell(place, by_cell[place], config["epochs"], controls) for place in places)
+    controls, by_control = controls_of(config, results), recall_by_control(header, results)
+    cells = tuple(_cell(place, by_cell[place], config["epochs"], by_control) for place in places)
     everything = [r for place in places for r in by_cell[place]]
-    recall = recall_of([r.score for r in everything if r.score is not None])
+    recall = sample_of(header, everything).recall()
     return Grid(
         model=model_of(config),
         task=task_label(config),
@@ -40,14 +41,16 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
         tokenizer=header.tokenizer,
         epochs=config["epochs"],
         simulated=config["provider"] == "simulated",
-        unique_share=min((r.unique_share for r in everything), default=None),
+        unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
         recall=recall,
         cells=cells,
         answer_classes=classes_of(everything),
-        parts=parts_of(everything),
-        normalised=normalised(recall.mean, controls),
+        parts=parts_of(header, everything),
+        normalised=normalised(recall.mean, by_control),
         controls=controls,
+        by_control=by_control,
         depth_of=depth_of(config),
+        imported=header.imported,
     )
 
 
@@ -87,10 +90,7 @@ def _unusual(config: Mapping[str, Any], key: str) -> bool:
     return config.get(key) not in (None, {"values": "number", "needles": "spread", "asked": "latest"}[key])
 
 
-def _cell(place: tuple[int, float], results: list[Result], epochs: int, controls: Sequence[Control]) -> Cell:
-    outcomes = Counter(r.outcome.value for r in results)
-    if len(results) < epochs:
-        outcomes[MISSING] = epochs - len(results)
+def _cell(place: tuple[int, float], results: list[Result], epochs: int, by_control: Mapping[str, Recall]) -> Cell:
     recall = recall_of([r.score for r in results if r.outcome is Outcome.SCORED and r.score is not None])
     return Cell(
         context_length=place[0],
@@ -99,7 +99,7 @@ def _cell(place: tuple[int, float], results: list[Result], epochs: int, controls
         mean=recall.mean,
         low=recall.low,
         high=recall.high,
-        outcomes=dict(sorted(outcomes.items())),
+        outcomes=outcomes_of(results, epochs),
         answer_classes=classes_of(results),
-        normalised=normalised(recall.mean, controls),
+        normalised=normalised(recall.mean, by_control),
     )

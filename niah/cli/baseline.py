@@ -1,0 +1,46 @@
+"""niah baseline: keep a run as a small file, fit for git, that later runs are compared with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.errors import RunError
+from niah.records import Outcome
+from niah.runner.log import read_log
+from niah.verdict.baseline import baseline_json
+from niah.verdict.counts import MISSING, all_counts_of
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import baseline_of
+
+
+@click.group()
+def baseline() -> None:
+    """Keep runs as baselines."""
+
+
+@baseline.command()
+@click.argument("run_name", metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), help="The file; by default baselines/RUN.json.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
+def save(run_name: str, out: Path | None, results: Path) -> None:
+    """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
+    folder = run_folder(run_name, results)
+    header, stored = read_log(folder)
+    counts = all_counts_of(grid_of(header, stored.values()))
+    unfinished = counts[MISSING] + counts[Outcome.ERROR]
+    if unfinished:
+        raise RunError(f"{folder}: {unfinished} trials are missing or errors; finish the run before it is a baseline")
+    text = baseline_json(baseline_of(header, stored.values()), datetime.now(UTC).date().isoformat())
+    path = out or Path("baselines") / f"{folder.resolve().name}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
+    click.echo(path)

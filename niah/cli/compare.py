@@ -1,0 +1,70 @@
+"""niah compare: two or more runs of the same trials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
+from niah.errors import ConfigError, RunError
+from niah.figures import Comparison
+from niah.plotter.words import comparison_lines, side_by_side
+from niah.runner.log import read_log
+from niah.verdict.compare import Run, comparison_of
+from niah.verdict.grid import grid_of
+from niah.verdict.report import figures_of
+
+
+@click.command()
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default compare.png in the last run's folder."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparisons as JSON.")
+@click.option(
+    "--haystacks",
+    type=click.Choice(["any", "these"]),
+    default="any",
+    show_default=True,
+    help="Whether the tests ask about any stretch of haystack, or about those of the runs only.",
+)
+@PALETTE
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
+def compare(
+    runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, palette: str, results: Path
+) -> None:
+    """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
+    if len(runs) < 2:
+        raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
+    folders = [run_folder(run, results) for run in runs]
+    read = [(header, list(stored.values())) for header, stored in map(read_log, folders)]
+    figures = [figures_of(*run) for run in read]
+    compared = [_compared(read[0], run, these_only=haystacks == "these") for run in read[1:]]
+    if as_json:
+        said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+    else:
+        for line in side_by_side([f.name for f in folders], figures):
+            click.echo(line)
+        for c in compared:
+            click.echo("\n" + ("\n".join(comparison_lines(c)) if isinstance(c, Comparison) else f"no test: {c}"))
+    from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
+
+    path = out or folders[-1] / "compare.png"
+    only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
+    for warning in save_comparison([grid_of(*run) for run in read], only, path, palette):
+        click.echo(f"niah: {warning}", err=True)
+    click.echo(path, err=True)
+
+
+def _compared(before: Run, after: Run, *, these_only: bool) -> Comparison | str:
+    """The comparison, or why there is none: runs of another recipe still stand side by side."""
+    try:
+        return comparison_of(before, after, these_only=these_only)
+    except RunError as error:
+        return str(error)

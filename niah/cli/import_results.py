@@ -1,0 +1,43 @@
+"""niah import-results: published results of other tools as a run folder of ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from niah.cli.options import DEFAULT_RESULTS, PALETTE
+from niah.cli.outputs import write_outputs
+from niah.errors import ConfigError, RunError
+from niah.importers import FORMATS, importer_of
+from niah.runner.log import write_log
+from niah.verdict.grid import grid_of
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--format", "form", required=True, metavar="|".join(FORMATS), help="The tool that wrote them.")
+@click.option("--model", help="The model's name, where the files do not say it.")
+@click.option("--name", help="Name of the run's folder; by default the model's.")
+@PALETTE
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+)
+def import_results(path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path) -> None:
+    """Import the results of another tool from PATH (a file, or a folder of files) as a run.
+
+    The run is marked as imported; plot, report, compare and gate read it like any other. Its prompts cannot be built.
+    """
+    if not path.exists():
+        raise RunError(f"{path}: no such file or folder")
+    imported = importer_of(form)(path, model)
+    folder = results / (name or re.sub(r"[^\w.-]+", "-", str(imported.header.config["model"])))
+    if name is not None and (Path(name).name != name or name.startswith(".")):
+        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+    write_log(folder, imported.header, imported.results)
+    for line in imported.said:
+        click.echo(line, err=True)
+    for warning in write_outputs(folder, grid_of(imported.header, imported.results), palette):
+        click.echo(f"niah: {warning}", err=True)
+    click.echo(folder / "heatmap.png")

@@ -1,0 +1,78 @@
+"""What every importer makes: a header, results, and what to tell the user about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from niah.errors import RunError
+from niah.records import Header, Result, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """One run of another tool."""
+
+    header: Header
+    results: tuple[Result, ...]
+    said: tuple[str, ...]
+
+
+def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:
+    """A trial whose id is a digest of its cell and of what decided its prompt, as far as the tool tells."""
+    coordinates = json.dumps(["imported", task, length, depth, *identity], ensure_ascii=False, sort_keys=True)
+    trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
+    return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
+
+
+def header_of(tool: str, model: str, task: str, results: Sequence[Result], created: str) -> Header:
+    """The header of an imported run. Its epochs are those that every cell has; some may have more."""
+    if not results:
+        raise RunError(f"no results of {tool} found there")
+    per_cell = Counter((r.trial.context_length, r.trial.depth_percent) for r in results)
+    config = {
+        "provider": "imported",
+        "model": model,
+        "task": task,
+        "distractors": 0,
+        "haystack": [f"of {tool}"],
+        "haystack_per": "epoch",
+        "tokenizer": "unknown",
+        "lengths": sorted({length for length, _ in per_cell}),
+        "depths": sorted({depth for _, depth in per_cell}),
+        "epochs": min(per_cell.values()),
+    }
+    return Header(
+        schema=1,
+        version=tool,
+        created=created,
+        config=config,
+        haystack_digest="unknown",
+        tokenizer="unknown",
+        task_version=0,
+        unique_share=None,
+        imported=tool,
+    )
+
+
+def model_name(names: Sequence[str | None], given: str | None) -> str:
+    """The one model that all results are of. Raises RunError where there is none, or more than one."""
+    found = sorted({n for n in names if n})
+    if given:
+        return given
+    if len(found) != 1:
+        have = f"results of {', '.join(found)}" if found else "no model's name in the results"
+        raise RunError(f"{have}: name it with --model NAME" + ("; import one model at a time" if found else ""))
+    return found[0]
+
+
+def grid_words(results: Sequence[Result]) -> str:
+    """ "1,376 results in 1,225 cells (35 lengths x 35 depths), 151 more than one per cell"."""
+    cells = {(r.trial.context_length, r.trial.depth_percent) for r in results}
+    lengths, depths = {n for n, _ in cells}, {d for _, d in cells}
+    repeats = len(results) - len(cells)
+    again = f", {repeats:,} of them repeats" if repeats else ""
+    return f"{len(results):,} results in {len(cells):,} cells ({len(lengths)} lengths x {len(depths)} depths){again}"

@@ -1,0 +1,96 @@
+"""Results of needlehaystack 2 (2026): one JSON object a line, its scores from 0 to 1, errors as lines of their own."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from niah.errors import RunError
+from niah.importers.imported import Imported, grid_words, header_of, imported_trial, model_name
+from niah.records import Outcome, Placement, Response, Result, Usage
+
+TOOL = "needlehaystack 2"
+SCHEMA = 2
+
+Row = dict[str, Any]
+
+
+def read_needlehaystack2(path: Path, model: str | None) -> Imported:
+    """A results file. A trial that was tried again counts once, by its last line. Raises RunError."""
+    rows, damaged = _rows(path)
+    last: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        last[row["model_id"], row["context_length"], row["target_depth_percent"], row.get("seed")] = row
+    epochs: dict[tuple[int, float], int] = defaultdict(int)
+    results = []
+    for row in last.values():
+        cell = (int(row["context_length"]), float(row["target_depth_percent"]))
+        results.append(_result(row, *cell, epochs[cell]))
+        epochs[cell] += 1
+    task = next((str(row["task_type"]) for row in rows), "")
+    created = max((str(row.get("timestamp_utc")) for row in rows), default="")
+    name = model_name([str(row["model_id"]) for row in rows], model)
+    said = [grid_words(results)]
+    if damaged:
+        said.append(f"{damaged} damaged lines were left out")
+    return Imported(header=header_of(TOOL, name, task, results, created), results=tuple(results), said=tuple(said))
+
+
+def _rows(path: Path) -> tuple[list[Row], int]:
+    """The whole lines, and how many are damaged: the tool writes its next line right behind one that was cut off."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: not a JSON Lines file ({error})") from error
+    rows = [row for line in lines if line.strip() and (row := _row(line)) is not None]
+    if not rows:
+        raise RunError(f"{path}: no line of {TOOL} (schema_version {SCHEMA}) in it")
+    return rows, sum(bool(line.strip()) for line in lines) - len(rows)
+
+
+def _row(line: str) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    needed = {"schema_version", "model_id", "task_type", "context_length", "target_depth_percent", "status"}
+    return row if isinstance(row, dict) and needed <= set(row) and row["schema_version"] == SCHEMA else None
+
+
+def _result(row: Row, length: int, depth: float, epoch: int) -> Result:
+    answer, recipe = row.get("response"), row.get("recipe") or {}
+    score = float(row["score"]["value"]) if row["status"] == "ok" and row.get("score") else None
+    identity = [row.get("seed"), row.get("expected_answer"), recipe.get("haystack")]
+    return Result(
+        trial=imported_trial(str(row["task_type"]), length, depth, epoch, *identity),
+        outcome=Outcome.ERROR if score is None else Outcome.SCORED,
+        placements=tuple(_placement(p, depth) for p in recipe.get("needle_placements", ())),
+        targets=(str(row["expected_answer"]),) if row.get("expected_answer") else (),
+        prompt_tokens=int(recipe.get("final_context_token_count", length)),
+        prompt_digest=None,
+        unique_share=None,
+        response=None if answer is None else Response(text=str(answer), stop_reason=None, usage=_usage(row)),
+        score=score,
+        answer_class={0.0: "wrong", 1.0: "right"}.get(score) if score is not None else None,
+        total_s=row.get("duration_seconds"),
+        error=row.get("error"),
+        finished=str(row.get("timestamp_utc", "")),
+    )
+
+
+def _usage(row: Row) -> Usage:
+    usage = row.get("usage") or {}
+    return Usage(input_tokens=usage.get("input_tokens"), output_tokens=usage.get("output_tokens"))
+
+
+def _placement(placement: Row, asked: float) -> Placement:
+    return Placement(
+        key=str(placement["text"]).strip()[:40],
+        depth_percent=asked,
+        actual_depth_percent=float(placement["actual_depth_percent"]),
+        tokens_before=int(placement["insertion_token_index"]),
+    )

@@ -1,0 +1,121 @@
+"""Runs side by side: heatmaps on one scale, and for two runs the difference on a fixed scale from -1 to +1.
+
+The difference is blue where needles were gained and red where they were lost (ColorBrewer's RdBu, told apart by
+colour-blind readers), with a frame around cells whose change is more than chance.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from niah.errors import ConfigError
+from niah.figures import CellChange, Comparison
+from niah.generator.lengths import label_of
+from niah.plotter.colours import MISSING, check_palette, luminance
+from niah.plotter.fonts import fonts_for
+from niah.plotter.heatmap import FORMATS, colour_map, heatmap, height_in, title_of, width_in, write_above
+from niah.plotter.words import change_words
+from niah.records import Grid
+
+COLUMNS = 3
+LEVEL = 0.05
+_TITLE_IN = 1.15  # inches over every heatmap
+
+
+def save_comparison(
+    grids: Sequence[Grid], comparison: Comparison | None, path: Path, palette: str = "red-green"
+) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
+    check_palette(palette)
+    families, said = fonts_for("".join(text for g in grids for text in title_of(g)))
+    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            comparison_figure(grids, comparison, palette).savefig(path, dpi=140, facecolor="white")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+    return said
+
+
+def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, palette: str = "red-green") -> Figure:
+    """Small multiples, at most three in a row; the difference is the last one."""
+    panels = len(grids) + (comparison is not None)
+    columns = min(COLUMNS, panels)
+    rows = -(-panels // columns)
+    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + _TITLE_IN + 0.6
+    figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
+    FigureCanvasAgg(figure)
+    above, between = (_TITLE_IN, 0.04) if rows == 1 else (_TITLE_IN / 2, _TITLE_IN / 2)  # titles stand over the axes
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / (rows * height + 0.4)), h_pad=between)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for ax in axes[panels:]:
+        ax.set_axis_off()
+    for grid, ax in zip(grids, axes, strict=False):
+        heatmap(grid, ax, palette)
+    _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
+    if comparison is not None:
+        ax = difference(comparison, axes[len(grids)])
+        _bar(figure, [ax], matplotlib.colormaps["RdBu"], (-1, 1), "change in the share found")
+    return figure
+
+
+def difference(comparison: Comparison, ax: Axes) -> Axes:
+    """Draw the change of every cell on the axes and return them."""
+    cells = comparison.cells
+    lengths, depths = sorted({c.context_length for c in cells}), sorted({c.depth_percent for c in cells})
+    for c in cells:
+        _draw(ax, c, lengths.index(c.context_length), depths.index(c.depth_percent), len(lengths))
+    ax.set_xlim(-0.5, len(lengths) - 0.5)
+    ax.set_ylim(len(depths) - 0.5, -0.5)
+    ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
+    ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
+    ax.tick_params(length=0, labelsize=10)
+    ax.set_xlabel("context length")
+    ax.spines[:].set_visible(False)
+    head = f"{comparison.after} minus {comparison.before}"
+    small = f"{change_words(comparison.whole)}\nframed: more than chance in that cell (Holm, 5 %)"
+    write_above(ax, head[:70], small)
+    return ax
+
+
+def change_label(change: float) -> str:
+    """+.40, -.10, 0: short enough for a cell."""
+    return "0" if not change else f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
+
+
+def _draw(ax: Axes, cell: CellChange, x: int, y: int, columns: int) -> None:
+    corner = (x - 0.5, y - 0.5)
+    if cell.change is None:
+        ax.add_patch(Rectangle(corner, 1, 1, facecolor=MISSING, edgecolor="0.75", hatch="////", linewidth=0))
+        return
+    red, green, blue, _ = matplotlib.colormaps["RdBu"](Normalize(-1, 1)(cell.change))
+    ax.add_patch(Rectangle(corner, 1, 1, facecolor=(red, green, blue), edgecolor="white", linewidth=1.5))
+    ink = "white" if luminance((red, green, blue)) < 0.3 else "0.1"
+    size = 11.0 if columns <= 12 else 6.0
+    ax.text(x, y, change_label(cell.change), ha="center", va="center", fontsize=size, color=ink)
+    if cell.p is not None and cell.p <= LEVEL:
+        for colour, line in (("white", 5.0), ("black", 2.2)):  # seen on light and on dark cells
+            ax.add_patch(
+                Rectangle((x - 0.43, y - 0.41), 0.86, 0.82, facecolor="none", edgecolor=colour, linewidth=line)
+            )
+
+
+def _bar(
+    figure: Figure, axes: Sequence[Axes], colours: matplotlib.colors.Colormap, ends: tuple[int, int], label: str
+) -> None:
+    scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
+    bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
+    bar.set_label(label, fontsize=9)
+    bar.outline.set_visible(False)

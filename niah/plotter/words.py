@@ -1,0 +1,230 @@
+"""Figures and verdicts in words and plain tables: for a terminal, a log, a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from niah.figures import BANDS, Comparison, Figures, Finding, Growth, Judgement, Paired, Verdict
+from niah.generator.lengths import label_of
+from niah.plotter.labels import control_labels, model_label, percent_label, recall_label
+from niah.records import Recall
+
+MOST_CELLS = 12  # listed one by one
+
+
+def report_lines(f: Figures) -> list[str]:
+    """Everything that a run says; what it does not say comes first."""
+    return [
+        *_unfinished(f),
+        f"{model_label(f)}: {recall_label(f.whole)}",
+        *_design(f),
+        "",
+        *length_lines(f),
+        *_effective(f),
+        "",
+        *_by_length(f),
+        "",
+        *_by_band(f),
+        *middle_lines(f),
+        *weakest_lines(f),
+        *control_labels(f.by_control),
+        *_times(f),
+    ]
+
+
+def summary_lines(f: Figures) -> list[str]:
+    """What a run says, in a few lines."""
+    return [*_unfinished(f), *length_lines(f), *middle_lines(f), *weakest_lines(f)]
+
+
+def judgement_lines(j: Judgement) -> list[str]:
+    """The verdict first, then each gate with its reason."""
+    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %)"]
+    if j.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
+        lines += [f"  {reason}" for reason in j.reasons]
+        lines += ["  as far as it goes:"] if j.findings else []
+    for finding in j.findings:
+        lines.append(f"  {finding.verdict:<13} {finding_words(finding)}")
+    return [*lines, *(f"  note: {note}" for note in j.notes)]
+
+
+def finding_words(f: Finding) -> str:
+    """One gate in a line."""
+    return f"{f.gate}, {f.part}: {f.reason}{more_words(f)}"
+
+
+def more_words(f: Finding) -> str:
+    """What would decide an open gate."""
+    if f.verdict is not Verdict.INCONCLUSIVE or f.p_fail is None:
+        return ""
+    if f.watched:
+        return "; no loss seen that is more than chance"
+    if f.more_trials is None:
+        return "; not even 100,000 more trials would decide: what is measured lies on the limit"
+    return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"
+
+
+def change_words(p: Paired) -> str:
+    """One comparison in a line."""
+    if p.drop is None:
+        return "no trial has a score in both"
+    moved = f"{100 * (0.0 - p.drop):+.1f} points: {p.lost} lost, {p.gained} gained of {p.n:,} pairs"
+    if p.p_change is None or p.low is None or p.high is None:
+        return f"{moved} ({p.test})"
+    interval = f"95 % interval {100 * (0.0 - p.high):+.1f} to {100 * (0.0 - p.low):+.1f}"
+    return f"{moved} ({interval}; p = {p.p_change:.2g}, {p.test})"
+
+
+def comparison_lines(c: Comparison) -> Iterator[str]:
+    """What changed, whole, by band and by cell."""
+    yield f"{c.after} against {c.before}"
+    yield f"  whole run  {change_words(c.whole)}"
+    yield from (f"  {band:<9}  {change_words(p)}" for band, p in c.bands.items() if p.n)
+    moved = [cell for cell in c.cells if cell.change]
+    surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
+    yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
+    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
+        change = f"{100 * (cell.change or 0.0):+.0f} points of {cell.n}"
+        yield f"    {label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %  {change}  p = {cell.p:.2g}"
+    if len(moved) > MOST_CELLS:
+        yield f"    and {len(moved) - MOST_CELLS} more"
+    yield from (f"  note: {note}" for note in c.notes)
+
+
+def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[str]:
+    """A table with a column per run; what a run does not say comes first."""
+    for name, f in zip(names, figures, strict=True):
+        yield from (f"{name}: {line}" for line in _unfinished(f))
+    rows = [("", *names)]
+    rows.append(("model", *(model_label(f) for f in figures)))
+    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
+    rows.append(("found", *(_share(f.whole.mean) for f in figures)))
+    rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
+    rows += [(band, *(_share(f.by_band[band].mean) for f in figures)) for band in BANDS]
+    ends = ("none" if f.middle is None else f"{100 * f.middle.value:+.0f} points" for f in figures)
+    rows.append(("ends minus middle", *ends))
+    for i, rule in enumerate(e.rule for e in figures[0].effective):
+        rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
+    rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
+    first = (f.times[-1].first_token_s if f.times else None for f in figures)
+    rows.append(("first token at the longest", *(_seconds(s) for s in first)))
+    yield from _table(rows)
+
+
+def length_lines(f: Figures) -> Iterator[str]:
+    """Claimed, tested and effective length side by side."""
+    claimed = label_of(f.claimed) if f.claimed else "not stated"
+    effective = next((e for e in f.effective if e.rule.startswith("absolute")), None)
+    held = "" if effective is None else f"   effective {_length(effective.point)} ({effective.rule}"
+    if effective is not None:
+        held += f", cautious {_length(effective.cautious)}, hopeful {_length(effective.hopeful)})"
+    yield f"context length   claimed {claimed}   tested {_length(f.tested)}{held}"
+
+
+def middle_lines(f: Figures) -> Iterator[str]:
+    m = f.middle
+    if m is not None:
+        interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
+        points = f"{100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})"
+        yield f"lost in the middle: ends minus middle {points}"
+
+
+def weakest_lines(f: Figures) -> Iterator[str]:
+    w = f.weakest
+    if w is None:
+        return
+    lengths = _span(label_of(w.lengths[0]), label_of(w.lengths[1]))
+    depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
+    inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
+    elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
+
+
+def _unfinished(f: Figures) -> Iterator[str]:
+    open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
+    if open_trials:
+        yield f"INCOMPLETE: of {f.planned:,} trials {', '.join(open_trials)}; what follows is about the others"
+    if f.unscored:
+        yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
+
+
+def _design(f: Figures) -> Iterator[str]:
+    if f.imported:
+        yield f"imported results of {f.imported}: one haystack for all trials, intervals hold for that one only"
+    elif f.haystacks == 1:
+        yield "all trials share one haystack: the intervals hold for that one only"
+    elif f.haystacks is not None and f.haystacks < 5:
+        yield f"trials share {f.haystacks} haystacks: the intervals hold for those only"
+    elif f.haystacks is not None:
+        yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
+
+
+def _effective(f: Figures) -> Iterator[str]:
+    rows = [("effective length", "measured", "cautious", "hopeful", "threshold")]
+    for e in f.effective:
+        threshold = "not measured" if e.threshold is None else percent_label(e.threshold)
+        threshold += f", base {label_of(e.base)}" if e.base is not None else ""
+        rows.append((e.rule, _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
+    yield from _table(rows)
+
+
+def _by_length(f: Figures) -> Iterator[str]:
+    rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
+    for length, recall in f.by_length.items():
+        so_far = f.up_to_length[length]
+        rows.append((label_of(length), *_cells(recall), *_cells(so_far)))
+    yield from _table(rows)
+
+
+def _by_band(f: Figures) -> Iterator[str]:
+    names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
+    rows = [("depth", "found", "n", "95 % interval")]
+    yield from _table([*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())])
+
+
+def _times(f: Figures) -> Iterator[str]:
+    if not f.times:
+        return
+    yield ""
+    rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
+    for t in f.times:
+        cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
+        seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
+        rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
+    yield from _table(rows)
+    grown = [_growth("first token", f.first_token_growth), _growth("whole answer", f.total_growth)]
+    yield from (line for line in grown if line)
+
+
+def _growth(what: str, growth: Growth | None) -> str:
+    if growth is None:
+        return ""
+    return f"time to {what} grows with length to the power of {growth.exponent:.2f} ({growth.lengths} lengths)"
+
+
+def _cells(r: Recall) -> tuple[str, str, str]:
+    interval = "" if r.low is None or r.high is None else f"{100 * r.low:.0f} to {100 * r.high:.0f} %"
+    return _share(r.mean), f"{r.n:,}", interval
+
+
+def _share(mean: float | None) -> str:
+    return "not measured" if mean is None else percent_label(mean)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "not measured" if seconds is None else f"{seconds:.3g} s"
+
+
+def _length(tokens: int | None) -> str:
+    return "none" if tokens is None else label_of(tokens)
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        yield "  ".join(cells).rstrip()

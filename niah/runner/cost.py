@@ -1,0 +1,28 @@
+"""What a run has cost, from the tokens that the server reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from niah.providers.prices import pricing_of
+from niah.records import Header, Result
+
+FREE = ("local", "simulated")
+
+
+def dollars_of(header: Header, results: Iterable[Result], price: Mapping[str, float] | None) -> float | None:
+    """US dollars of all answered trials; None where a price or a count of tokens is not known."""
+    config = header.config
+    if header.imported is not None:
+        return None
+    if config["provider"] in FREE:
+        return 0.0
+    pricing = pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))
+    if pricing is None:
+        return None
+    total = 0.0
+    for usage in (r.response.usage for r in results if r.response is not None):
+        if usage.dollars is None and (usage.input_tokens is None or usage.output_tokens is None):
+            return None
+        total += pricing.dollars(usage)
+    return total

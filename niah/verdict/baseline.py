@@ -1,0 +1,58 @@
+"""A run as a small JSON file, fit for git: what a comparison needs, no answers, a line per trial."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from niah.errors import RunError
+from niah.records import Header
+from niah.verdict.pairs import MODEL_KEYS, Baseline
+
+SCHEMA = 1
+
+
+def baseline_json(baseline: Baseline, saved: str) -> str:
+    """The file's text. ``saved`` is a date (ISO 8601)."""
+    top = {
+        "kind": "baseline",
+        "schema": SCHEMA,
+        "saved": saved,
+        "recipe_digest": digest_of(baseline.header),
+        "header": asdict(baseline.header),
+    }
+    head = json.dumps(top, ensure_ascii=False, indent=1).removesuffix("\n}")
+    rows = [json.dumps([i, baseline.prompts[i], score]) for i, score in sorted(baseline.scores.items())]
+    return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
+
+
+def baseline_from(text: str, name: str) -> Baseline:
+    """The baseline of a file's text. Raises RunError for anything else, also for a header that was edited."""
+    try:
+        table: dict[str, Any] = json.loads(text)
+        if table["kind"] != "baseline" or table["schema"] != SCHEMA:
+            raise KeyError("kind")
+        header, trials = Header(**table["header"]), table["trials"]
+        baseline = Baseline(
+            header=header,
+            scores={i: score for i, _, score in trials},
+            prompts={i: prompt for i, prompt, _ in trials},
+            saved=table["saved"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error
+    if table.get("recipe_digest") != digest_of(header):
+        raise RunError(
+            f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
+        )
+    return baseline
+
+
+def digest_of(header: Header) -> str:
+    """A digest of what decides the prompts of a run, and nothing of the model."""
+    config = {k: v for k, v in header.config.items() if k not in MODEL_KEYS}
+    recipe = [config, header.haystack_digest, header.tokenizer, header.task_version]
+    canonical = json.dumps(recipe, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

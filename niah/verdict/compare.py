@@ -1,0 +1,54 @@
+"""Two runs side by side: whole, by band, and cell by cell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from niah.figures import BANDS, CellChange, Comparison
+from niah.records import Grid, Header, Result
+from niah.verdict.exact import holm
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
+
+Run = tuple[Header, Sequence[Result]]
+NOTHING = Pairs(pairs=(), by_epoch=False)
+
+
+def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Comparison:
+    """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
+    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only)
+    grid = grid_of(*after)
+    notes = []
+    planned = max(len(before[1]), len(after[1]))
+    if pairs.n < planned:
+        notes.append(f"compared on {pairs.n} trials that have a score in both runs, of {planned}")
+    return Comparison(
+        before=grid_of(*before).model,
+        after=grid.model,
+        whole=pairs.summary(),
+        bands={band: pairs.in_band(band).summary() for band in BANDS},
+        cells=_cells(grid, pairs),
+        notes=tuple(notes),
+    )
+
+
+def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:
+    """Every cell; its trials are of different epochs, and so independent. P values are corrected for all cells."""
+    by_cell: dict[tuple[int, float], list[Pair]] = defaultdict(list)
+    for p in pairs.pairs:
+        by_cell[p.trial.context_length, p.trial.depth_percent].append(p)
+    places = [(c.context_length, c.depth_percent) for c in grid.cells]
+    changes = [replace(NOTHING, pairs=tuple(by_cell[place])) for place in places]
+    corrected = iter(holm([c.p_change() for c in changes if c.n]))
+    return tuple(
+        CellChange(
+            context_length=place[0],
+            depth_percent=place[1],
+            n=c.n,
+            change=-c.drop if c.n else None,
+            p=next(corrected) if c.n else None,
+        )
+        for place, c in zip(places, changes, strict=True)
+    )

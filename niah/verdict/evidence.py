@@ -1,0 +1,70 @@
+"""A run as the gates see it: its grid, its samples, its controls, and its pairs with the baseline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from niah.figures import BANDS
+from niah.limits import Limits
+from niah.records import Grid, Header, Result
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import Pairs
+from niah.verdict.regions import band_of
+from niah.verdict.sample import FEWEST_STRETCHES, Sample, sample_of, stretches_shared
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known about a run."""
+
+    header: Header
+    results: tuple[Result, ...]
+    limits: Limits
+    pairs: Pairs | None = None  # with the baseline
+    dollars: float | None = None  # what the run cost, where that is known
+
+    @cached_property
+    def grid(self) -> Grid:
+        return grid_of(self.header, self.results)
+
+    @cached_property
+    def ordinary(self) -> list[Result]:
+        return [r for r in self.results if r.trial.control is None]
+
+    @cached_property
+    def too_few_stretches(self) -> int | None:
+        """How many stretches of haystack there are, where they are too few to speak for others."""
+        if self.limits.haystacks == "these":
+            return None
+        stretches = stretches_shared(self.header, self.ordinary)
+        return stretches if stretches is not None and stretches < FEWEST_STRETCHES else None
+
+    def sample(self, results: Sequence[Result] | None = None) -> Sample:
+        """All ordinary trials, or some."""
+        chosen = self.ordinary if results is None else results
+        return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
+
+    def at_length(self, length: int) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if c[0] == length for r in results])
+
+    def in_band(self, band: str) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])
+
+    def in_cell(self, length: int, depth: float) -> Sample:
+        return self.sample(self._cells.get((length, depth), []))
+
+    @cached_property
+    def _cells(self) -> dict[tuple[int, float], list[Result]]:
+        cells: dict[tuple[int, float], list[Result]] = defaultdict(list)
+        for r in self.ordinary:
+            cells[r.trial.context_length, r.trial.depth_percent].append(r)
+        return cells
+
+    def controls(self, name: str) -> list[Result]:
+        return [r for r in self.results if r.trial.control == name and r.score is not None]
+
+    def bands(self) -> list[str]:
+        return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]

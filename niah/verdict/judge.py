@@ -1,0 +1,104 @@
+"""From findings to one verdict.
+
+Passing asks every gate to be shown, each at the full level; failing asks one of them to be broken, corrected for their
+number (Holm 1979). So a run without a fault fails at most as often as the level says, however many gates there are.
+The order of verdicts: an instrument that cannot be trusted, a run that is not finished, a fail, not enough evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from niah.figures import Finding, Judgement, Verdict
+from niah.records import Outcome
+from niah.verdict.counts import MISSING, all_counts_of
+from niah.verdict.evidence import Evidence
+from niah.verdict.exact import holm
+from niah.verdict.gates import Draft, drafts_of
+
+
+def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
+    """The verdict on a run. A run with nothing in it never passes."""
+    findings = _decided(drafts_of(evidence), evidence.limits.level)
+    invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
+    verdict, reasons = _verdict(invalid, incomplete, findings)
+    return Judgement(
+        verdict=verdict,
+        model=evidence.grid.model,
+        reasons=reasons,
+        findings=tuple(findings),
+        notes=notes,
+        confidence=evidence.limits.confidence,
+    )
+
+
+def instrument_faults(e: Evidence) -> tuple[str, ...]:
+    """Why the run measures something else than the model, where it does."""
+    limits, found = e.limits, []
+    counts = all_counts_of(e.grid)
+    cut, ended = counts[Outcome.MISMATCH], sum(counts.values()) - counts[MISSING]
+    if cut and cut / ended > limits.max_mismatch:
+        found.append(
+            f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials"
+        )
+    for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
+        recall = e.grid.by_control.get(name)
+        if recall is None:
+            continue
+        if recall.mean is None:
+            found.append(f"control {name}: none of its trials has a score")
+            continue
+        mean = recall.mean
+        wrong = mean < limits.min_oracle if name == "oracle" else mean > limits.max_guess
+        limit = f"at least {limits.min_oracle:g}" if name == "oracle" else f"at most {limits.max_guess:g}"
+        if wrong:
+            found.append(f"control {name}: {what} in {mean:.2g} of {recall.n} trials, {limit} asked")
+    return tuple(found)
+
+
+def unfinished(e: Evidence) -> tuple[str, ...]:
+    """What is missing of a run, in words."""
+    counts = all_counts_of(e.grid)
+    planned = sum(counts.values())
+    found = []
+    if counts[MISSING]:
+        found.append(f"{counts[MISSING]} of {planned} trials have not been run")
+    if counts[Outcome.ERROR]:
+        found.append(f"{counts[Outcome.ERROR]} of {planned} trials ended in an error of server or transport")
+    if not e.ordinary:
+        found.append("the run holds no trial")
+    return tuple(found)
+
+
+def _decided(drafts: list[Draft], level: float) -> list[Finding]:
+    tests = [d.finding.p_fail for d in drafts if d.finding.p_fail is not None]
+    corrected = iter(holm(tests))
+    return [_decide(d, level, next(corrected) if d.finding.p_fail is not None else None, len(tests)) for d in drafts]
+
+
+def _decide(draft: Draft, level: float, p_fail: float | None, tests: int) -> Finding:
+    """A limit that is shown to be held passes first: a small loss inside its margin may well be real."""
+    finding = draft.finding
+    if p_fail is None:
+        return finding
+    if finding.p_pass is not None and finding.p_pass <= level:
+        return replace(finding, verdict=Verdict.PASS)
+    if p_fail <= level:
+        return replace(finding, verdict=Verdict.FAIL)
+    return replace(finding, more_trials=draft.more(level / tests, level) if draft.more else None)
+
+
+def _verdict(
+    invalid: tuple[str, ...], incomplete: tuple[str, ...], findings: list[Finding]
+) -> tuple[Verdict, tuple[str, ...]]:
+    if invalid:
+        return Verdict.INVALID, invalid
+    if incomplete:
+        return Verdict.INCOMPLETE, incomplete
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        told = [f for f in findings if f.verdict is verdict and (verdict is Verdict.FAIL or not f.watched)]
+        reasons = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
+        if reasons:
+            return verdict, reasons
+    passed = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings if f.verdict is Verdict.PASS)
+    return (Verdict.PASS, passed) if passed else (Verdict.INCONCLUSIVE, ("no gate could be judged",))

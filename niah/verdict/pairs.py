@@ -1,0 +1,260 @@
+"""Two runs on the same trials: what was lost, what was gained, and whether that is more than chance.
+
+Trials are paired by id, a digest of everything that decides a prompt and of nothing of the model. Independent trials
+with scores of 0 and 1 get the exact McNemar test, other independent trials a sign-flip test over trials, and trials
+that share their haystack by epoch a sign-flip test over epochs: pooled, they would cry wolf. That a loss is smaller
+than a margin is shown by a score test, widened by how much more than chance the epochs differ.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, sqrt
+from statistics import stdev
+
+from niah.errors import RunError
+from niah.figures import Paired
+from niah.records import Header, Result, Trial
+from niah.verdict.exact import (
+    at_least,
+    mcnemar,
+    mcnemar_two_sided,
+    normal_above,
+    paired_interval,
+    paired_z,
+    sign_flip,
+    student_above,
+    student_quantile,
+)
+from niah.verdict.intervals import Z_95
+from niah.verdict.regions import band_of
+from niah.verdict.sample import FEWEST_STRETCHES, MOST
+
+MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
+LONGEST_VALUE = 60  # characters of a setting, in a message
+DIGEST = 12  # characters of a prompt's digest that a baseline keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The older run: its header, and the score of every trial (None: it has none)."""
+
+    header: Header
+    scores: Mapping[str, float | None]
+    prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
+    saved: str | None = None  # date, where it is a file of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One trial that has a score in both runs."""
+
+    trial: Trial
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Some paired trials, and how their trials hang together."""
+
+    pairs: tuple[Pair, ...]
+    by_epoch: bool  # whether an epoch is one witness
+
+    def at_length(self, length: int) -> Pairs:
+        return replace(self, pairs=tuple(p for p in self.pairs if p.trial.context_length == length))
+
+    def in_band(self, band: str) -> Pairs:
+        return replace(self, pairs=tuple(p for p in self.pairs if band_of(p.trial.depth_percent) == band))
+
+    @property
+    def n(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def lost(self) -> int:
+        return sum(p.after < p.before for p in self.pairs)
+
+    @property
+    def gained(self) -> int:
+        return sum(p.after > p.before for p in self.pairs)
+
+    @property
+    def epochs(self) -> int:
+        return len({p.trial.epoch for p in self.pairs})
+
+    @property
+    def drop(self) -> float:
+        """Mean before minus mean after."""
+        return sum(p.before - p.after for p in self.pairs) / self.n
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there are enough witnesses for any verdict."""
+        return self.n > 0 and (not self.by_epoch or self.epochs >= FEWEST_STRETCHES)
+
+    @property
+    def test(self) -> str:
+        if self.by_epoch:
+            return f"sign-flip test over {self.epochs} epochs"
+        return "exact McNemar test" if self._whole() else "sign-flip test over trials"
+
+    def p_drop(self, limit: float) -> float:
+        """The chance of such a loss, or more, where the true one is at the limit."""
+        if not self._whole() or self.by_epoch:
+            return sign_flip([total - limit * n for total, n in self._drops()])
+        if limit == 0:
+            return mcnemar(self.lost, self.gained)
+        return normal_above(paired_z(self.lost, self.gained, self.n, limit))
+
+    def p_within(self, margin: float) -> float:
+        """The chance of so small a loss where the true one is at the margin."""
+        if not self._whole():
+            return sign_flip([margin * n - total for total, n in self._drops()])
+        z = paired_z(self.lost, self.gained, self.n, margin)
+        if not self.by_epoch:
+            return normal_above(-z)
+        return student_above(-z / sqrt(self._design_effect()), self.epochs - 1)
+
+    def p_change(self) -> float:
+        """Two-sided: the chance of such a change, either way, where there is none."""
+        if self._whole() and not self.by_epoch:
+            return mcnemar_two_sided(self.lost, self.gained)
+        drops = [total for total, _ in self._drops()]
+        return min(1.0, 2 * min(sign_flip(drops), sign_flip([-d for d in drops])))
+
+    def summary(self) -> Paired:
+        """All of it, with a 95 % interval of the drop; no p value where the witnesses are too few."""
+        if not self.n:
+            nothing = {"before": None, "after": None, "drop": None, "low": None, "high": None}
+            return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
+        low, high = self._interval()
+        return Paired(
+            test=self.test if self.decidable else f"none: {self.epochs} shared haystacks are too few",
+            n=self.n,
+            lost=self.lost,
+            gained=self.gained,
+            before=sum(p.before for p in self.pairs) / self.n,
+            after=sum(p.after for p in self.pairs) / self.n,
+            drop=self.drop,
+            low=low if self.decidable else None,
+            high=high if self.decidable else None,
+            p_drop=self.p_drop(0) if self.decidable else None,
+            p_change=self.p_change() if self.decidable else None,
+        )
+
+    def more_to_decide(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
+        """How many more trials would decide at these levels, if the shares stay; None where 100,000 would not."""
+        if self.by_epoch or not self._whole():
+            return self._more_witnesses(limit, margin, fail, passing)
+        lost, gained, n = self.lost, self.gained, float(self.n)
+        while n < MOST:
+            n = max(n + 1, n * 1.02)
+            b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
+            fails = at_least(b, b + c, 0.5) if limit == 0 else normal_above(paired_z(b, c, size, limit))
+            if fails <= fail or normal_above(-paired_z(b, c, size, margin)) <= passing:
+                return size - self.n
+        return None
+
+    def _more_witnesses(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
+        """As many as make the mean of the witnesses stand out, at their spread so far; never fewer than five."""
+        means = [total / n for total, n in self._drops()]
+        spread = stdev(means) if len(means) > 1 else 0.0
+        ways = ((self.drop - limit, fail), (margin - self.drop, passing))
+        wanted = [(student_quantile(level, 30) * spread / apart) ** 2 for apart, level in ways if apart > 0]
+        if not wanted:
+            return None
+        more = max(FEWEST_STRETCHES, len(means) + 1, ceil(min(wanted))) - len(means)
+        return round(more * self.n / len(means))
+
+    def _whole(self) -> bool:
+        return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)
+
+    def _drops(self) -> list[tuple[float, int]]:
+        """Loss and count per witness: per epoch, or per trial."""
+        if not self.by_epoch:
+            return [(p.before - p.after, 1) for p in self.pairs]
+        by_epoch: dict[int, list[float]] = defaultdict(list)
+        for p in self.pairs:
+            by_epoch[p.trial.epoch].append(p.before - p.after)
+        return [(sum(drops), len(drops)) for drops in by_epoch.values()]
+
+    def _design_effect(self) -> float:
+        """How much more the epochs differ than chance would have them; 1 where they do not.
+
+        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated.
+        """
+        drops = self._drops()
+        plain = (self.lost + self.gained) / self.n - self.drop**2
+        if plain <= 0 or len(drops) < 2:
+            return 1.0
+        spread = sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)
+        return max(1.0, spread / self.n / plain)
+
+    def _interval(self) -> tuple[float, float]:
+        if self._whole() and not self.by_epoch:
+            return paired_interval(self.lost, self.gained, self.n, Z_95)
+        drops = self._drops()
+        if len(drops) < 2:
+            return -1.0, 1.0
+        spread = sqrt(sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)) / self.n
+        half = student_quantile(0.025, len(drops) - 1) * spread
+        return max(-1.0, self.drop - half), min(1.0, self.drop + half)
+
+
+def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
+    """A run as the older side of a comparison. Control trials stay out."""
+    ordinary = [r for r in results if r.trial.control is None]
+    return Baseline(
+        header=header,
+        scores={r.trial.id: r.score for r in ordinary},
+        prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
+    )
+
+
+def pairs_of(baseline: Baseline, header: Header, results: Sequence[Result], *, these_only: bool = False) -> Pairs:
+    """The trials that both runs scored. Raises RunError where the recipes differ, saying in what."""
+    ordinary = [r for r in results if r.trial.control is None]
+    common = [r for r in ordinary if r.trial.id in baseline.scores]
+    if ordinary and not common:
+        differing = recipe_differences(baseline.header, header)
+        raise RunError(f"the runs have no trial in common, so they cannot be compared: {'; '.join(differing)}")
+    for r in common:
+        _check_prompt(r, baseline)
+    pairs = (Pair(trial=r.trial, before=before, after=r.score) for r in common
+             if r.score is not None and (before := baseline.scores[r.trial.id]) is not None)  # fmt: skip
+    shared = header.imported is not None or header.config.get("haystack_per", "epoch") != "trial"
+    return Pairs(pairs=tuple(pairs), by_epoch=shared and not these_only)
+
+
+def recipe_differences(old: Header, new: Header) -> list[str]:
+    """In what two runs differ that decides their prompts, in words."""
+    keys = sorted({*old.config, *new.config} - MODEL_KEYS)
+    found = [
+        f"{key} was {_short(old.config.get(key))}, is {_short(new.config.get(key))}"
+        for key in keys
+        if old.config.get(key) != new.config.get(key)
+    ]
+    if old.haystack_digest != new.haystack_digest:
+        found.append("the text of the haystack differs")
+    if old.tokenizer != new.tokenizer:
+        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
+    if old.task_version != new.task_version:
+        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
+    return found or [f"niah was {old.version}, is {new.version}"]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
+
+
+def _check_prompt(result: Result, baseline: Baseline) -> None:
+    before = baseline.prompts.get(result.trial.id)
+    if before and result.prompt_digest and not result.prompt_digest.startswith(before):
+        raise RunError(
+            f"trial {result.trial.id} had another prompt in the baseline (niah {baseline.header.version}); "
+            "save a new baseline with this version"
+        )

@@ -1,0 +1,118 @@
+"""Where in the grid needles are lost: bands of depth, ends against middle, the weakest block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log, sqrt
+
+from niah.figures import Contrast, Region
+from niah.records import Cell, Grid, Recall
+from niah.verdict.intervals import recall_of, wilson
+
+HEAD_BELOW = 20.0  # percent of depth
+TAIL_ABOVE = 80.0
+
+
+def band_of(depth_percent: float) -> str:
+    """head (before 20 %), tail (after 80 %) or middle."""
+    return "head" if depth_percent < HEAD_BELOW else "tail" if depth_percent > TAIL_ABOVE else "middle"
+
+
+def lost_in_the_middle(ends: Recall, middle: Recall) -> Contrast | None:
+    """Ends minus middle (after Liu et al. 2023), with an interval made of both intervals (Newcombe 1998, method 10)."""
+    if ends.mean is None or ends.low is None or ends.high is None:
+        return None
+    if middle.mean is None or middle.low is None or middle.high is None:
+        return None
+    value = ends.mean - middle.mean
+    return Contrast(
+        value=value,
+        low=value - sqrt((ends.mean - ends.low) ** 2 + (middle.high - middle.mean) ** 2),
+        high=value + sqrt((ends.high - ends.mean) ** 2 + (middle.mean - middle.low) ** 2),
+        n_ends=ends.n,
+        n_middle=middle.n,
+    )
+
+
+def weakest_region(grid: Grid) -> Region | None:
+    """The block whose recall is most surely below the rest: the scan statistic of Kulldorff (1997).
+
+    None where no block is below the rest. All blocks were looked at, so the block's own interval is no test.
+    """
+    lengths, depths = grid.context_lengths, grid.depths
+    if not lengths or not depths:
+        return None
+    scores = _Table(grid.cells, lengths, depths)
+    best = max(
+        (scores.excess(i, j, k, m), (j - i) * (m - k), (i, j, k, m))
+        for i in range(len(lengths))
+        for j in range(i + 1, len(lengths) + 1)
+        for k, m in scores.rows(i, j)
+    )
+    if best[0] <= 1e-9:
+        return None
+    i, j, k, m = best[2]
+    return Region(
+        lengths=(lengths[i], lengths[j - 1]),
+        depths=(depths[k], depths[m - 1]),
+        inside=scores.recall(i, j, k, m),
+        outside=scores.recall_outside(i, j, k, m),
+    )
+
+
+class _Table:
+    """Sums over any block of the grid in four look-ups."""
+
+    def __init__(self, cells: Sequence[Cell], lengths: Sequence[int], depths: Sequence[float]) -> None:
+        columns, rows = {n: x for x, n in enumerate(lengths)}, {d: y for y, d in enumerate(depths)}
+        self._height = len(depths)
+        self._n = [[0.0] * (len(depths) + 1) for _ in range(len(lengths) + 1)]
+        self._found = [[0.0] * (len(depths) + 1) for _ in range(len(lengths) + 1)]
+        for c in cells:
+            x, y = columns[c.context_length] + 1, rows[c.depth_percent] + 1
+            self._n[x][y], self._found[x][y] = c.n, c.n * (c.mean or 0.0)
+        for table in (self._n, self._found):
+            for x in range(1, len(table)):
+                for y in range(1, len(table[0])):
+                    table[x][y] += table[x - 1][y] + table[x][y - 1] - table[x - 1][y - 1]
+        self._all = (self._found[-1][-1], self._n[-1][-1])
+
+    def rows(self, i: int, j: int) -> list[tuple[int, int]]:
+        """Depths of blocks worth looking at: those that begin and end with a loss in these lengths."""
+        lossy = [
+            y
+            for y in range(self._height)
+            if self._sum(self._n, i, j, y, y + 1) > self._sum(self._found, i, j, y, y + 1)
+        ]
+        return [(k, m + 1) for k in lossy for m in lossy if m >= k] or [(0, self._height)]
+
+    def excess(self, i: int, j: int, k: int, m: int) -> float:
+        """Log likelihood ratio of a lower recall inside than outside; 0 where it is not lower."""
+        found, n = self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m)
+        rest_found, rest = self._all[0] - found, self._all[1] - n
+        if not n or not rest or found * rest >= rest_found * n:
+            return 0.0
+        return _likelihood(found, n) + _likelihood(rest_found, rest) - _likelihood(*self._all)
+
+    def recall(self, i: int, j: int, k: int, m: int) -> Recall:
+        return _recall(self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m))
+
+    def recall_outside(self, i: int, j: int, k: int, m: int) -> Recall:
+        found, n = self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m)
+        return _recall(self._all[0] - found, self._all[1] - n)
+
+    @staticmethod
+    def _sum(table: list[list[float]], i: int, j: int, k: int, m: int) -> float:
+        return table[j][m] - table[i][m] - table[j][k] + table[i][k]
+
+
+def _likelihood(found: float, n: float) -> float:
+    share = min(1.0, max(0.0, found / n))
+    return (found * log(share) if share else 0.0) + ((n - found) * log(1 - share) if share < 1 else 0.0)
+
+
+def _recall(found: float, n: float) -> Recall:
+    if not n:
+        return recall_of(())
+    low, high = wilson(min(max(found, 0.0), n), n)
+    return Recall(mean=found / n, n=round(n), low=low, high=high)

@@ -1,0 +1,127 @@
+"""The scores of some trials, and what may be concluded from them: intervals and tests that know about clusters.
+
+Where the trials of an epoch share a stretch of haystack, they are no independent witnesses: a stretch that is hard
+is hard for all of them. From five stretches on, their spread is measured, and the sample counts for as many trials as
+that leaves (effective sample size; Franco, Little, Louis and Slud 2019), with Student's t for the few stretches. Below
+five the interval holds for these stretches only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+from niah.records import Header, Recall, Result
+from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
+from niah.verdict.intervals import BOOTSTRAP_FROM, recall_of, wilson
+
+FEWEST_STRETCHES = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
+MOST = 100_000  # trials that are worth counting up to
+EXACT_TO = 1_000
+_WORTH_MOST = 10  # fractional scores vary less than shares; no trial counts for more than so many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Scores from 0 to 1, and the stretch of haystack of each, where trials share them."""
+
+    scores: tuple[float, ...]
+    stretches: tuple[int, ...] | None = None  # None: judged as independent
+
+    @property
+    def n(self) -> int:
+        return len(self.scores)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.scores) / len(self.scores)
+
+    def recall(self) -> Recall:
+        """Mean with its 95 % interval."""
+        if self.stretches is None or not self.scores:
+            return recall_of(self.scores)
+        worth, freedom = self._worth()
+        low, high = wilson(self.mean * worth, worth, student_quantile(0.025, freedom))
+        return Recall(mean=self.mean, n=self.n, low=low, high=high)
+
+    def p_below(self, limit: float) -> float:
+        """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
+        if self._plain():
+            return at_most(round(sum(self.scores)), self.n, limit)
+        return student_above(-self._t(limit), self._worth()[1])
+
+    def p_above(self, limit: float) -> float:
+        """The chance of so high a mean where the true one is at the limit: small, and the limit is held."""
+        if self._plain():
+            return at_least(round(sum(self.scores)), self.n, limit)
+        return student_above(self._t(limit), self._worth()[1])
+
+    def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
+        """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not."""
+        share, worth = self.mean, self._worth()[0]
+        n = worth
+        while n < MOST:
+            n = max(n + 1, n * 1.02)
+            size, found = round(n), round(share * round(n))
+            below, above = _tails(found, size, limit)
+            if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
+                return max(1, round(size * self.n / worth) - self.n)
+        return None
+
+    def _plain(self) -> bool:
+        return self.stretches is None and set(self.scores) <= {0.0, 1.0}
+
+    def _t(self, limit: float) -> float:
+        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth()[0])
+
+    def _worth(self) -> tuple[float, float]:
+        """As how many independent trials of right or wrong the sample counts, and the degrees of freedom."""
+        whole = set(self.scores) <= {0.0, 1.0}
+        if self.stretches is None and (whole or self.n < BOOTSTRAP_FROM):
+            return float(self.n), max(1.0, self.n - 1.0)
+        sums = self._sums()
+        freedom, mean = max(1.0, len(sums) - 1.0), self.mean
+        if mean in (0.0, 1.0) or len(sums) < 2:
+            return float(self.n), freedom
+        spread = sum((total - mean * n) ** 2 for total, n in sums) * len(sums) / (len(sums) - 1)
+        factor = spread / self.n / (mean * (1 - mean))  # the design effect
+        return self.n / max(factor, 1.0 if whole else 1 / _WORTH_MOST), freedom
+
+    def _sums(self) -> list[tuple[float, int]]:
+        """Total and count per stretch, or per trial where none is shared."""
+        if self.stretches is None:
+            return [(score, 1) for score in self.scores]
+        by_stretch: dict[int, list[float]] = defaultdict(list)
+        for stretch, score in zip(self.stretches, self.scores, strict=True):
+            by_stretch[stretch].append(score)
+        return [(sum(scores), len(scores)) for scores in by_stretch.values()]
+
+
+def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
+    """The chances of so few and of so many; of more than a thousand trials near enough."""
+    if n <= EXACT_TO:
+        return at_most(found, n, limit), at_least(found, n, limit)
+    spread = sqrt(n * limit * (1 - limit))
+    return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
+
+
+def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
+    """How many stretches of haystack the trials share; None where every trial has one of its own."""
+    if header.imported is not None:
+        return 1  # other tools use one text for everything
+    if header.config.get("haystack_per", "epoch") == "trial":
+        return None
+    return len({r.trial.epoch for r in results})
+
+
+def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = False) -> Sample:
+    """The scored trials among some results; ``these_only`` asks about these stretches of haystack and no others."""
+    scored = [(r.score, r.trial.epoch) for r in results if r.score is not None]
+    shared = None if these_only or header.imported else header.config.get("haystack_per", "epoch") != "trial"
+    clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_STRETCHES
+    return Sample(
+        scores=tuple(score for score, _ in scored),
+        stretches=tuple(epoch for _, epoch in scored) if clustered else None,
+    )

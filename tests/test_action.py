@@ -1,0 +1,66 @@
+"""The composite action: its steps run as plain shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+from niah.limits import Limits, read_limits
+
+ACTION = (REPOSITORY / "action.yml").read_text(encoding="utf-8")
+
+
+def steps() -> dict[str, str]:
+    """The shell script of every step, by name."""
+    parts = re.split(r"^    - name: ", ACTION, flags=re.M)[1:]
+    return {p.split("\n", 1)[0]: textwrap.dedent(p.split("      run: |\n", 1)[1]) for p in parts}
+
+
+def run_step(name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    github = {"GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "GITHUB_OUTPUT": str(folder / "output.txt")}
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", steps()[name]],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **github, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("reader", "code", "verdict"), [("perfect", 0, "pass"), ("head-tail", 1, "fail")])
+def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdict: str) -> None:
+    (tmp_path / "gate.toml").write_text("min_recall = 0.85\n")
+    grid = "--lengths 1k,2k --depths 0,50,100 --epochs 5 --haystack-per trial"
+    run = {"NAME": "ci", "RESULTS": "results"}
+    swept = run_step("Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run)
+    assert swept.returncode == 0, swept.stderr
+    gated = run_step("Gate", tmp_path, GATE="gate.toml", BASELINE="", **run)
+    assert gated.returncode == code, gated.stderr
+    assert f"verdict={verdict}" in (tmp_path / "output.txt").read_text()
+    assert f"### niah: {verdict}" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert (tmp_path / "results" / "ci" / "junit.xml").is_file()
+    against = run_step("Gate", tmp_path, GATE="", BASELINE="ci", **run)
+    assert "no change: 0 lost, 0 gained of 30 pairs" in against.stdout
+
+
+def test_inputs_reach_the_shell_through_the_environment_only() -> None:
+    assert set(steps()) == {"Install niah", "Sweep", "Gate"}
+    assert not [script for script in steps().values() if "${{" in script]
+
+
+def test_the_documented_gate_toml_is_read_and_names_every_key(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
+    block = text.split("```toml\n", 1)[1].split("```", 1)[0]
+    (tmp_path / "gate.toml").write_text(block, encoding="utf-8")
+    assert read_limits(tmp_path / "gate.toml").min_effective_length == 16_000
+    assert set(tomllib.loads(block)) == set(Limits.model_fields)

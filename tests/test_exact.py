@@ -1,0 +1,165 @@
+"""The tests on counts, against scipy and against published figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from niah.verdict.exact import (
+    at_least,
+    at_most,
+    holm,
+    incomplete_beta,
+    mcnemar,
+    mcnemar_two_sided,
+    normal_above,
+    paired_interval,
+    paired_z,
+    sign_flip,
+    student_above,
+    student_quantile,
+)
+from niah.verdict.intervals import bootstrap, recall_of, wilson
+from niah.verdict.power import chance_to_fail, chance_to_pass, pairs_needed
+
+shares = st.floats(0.001, 0.999)
+counts = st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(counts, shares)
+def test_binomial_tails_are_those_of_scipy(count: tuple[int, int], share: float) -> None:
+    k, n = count
+    assert at_least(k, n, share) == pytest.approx(stats.binom.sf(k - 1, n, share), rel=1e-7, abs=1e-12)
+    assert at_most(k, n, share) == pytest.approx(stats.binom.cdf(k, n, share), rel=1e-7, abs=1e-12)
+
+
+@given(st.floats(0.5, 2_000), st.floats(0.5, 2_000), st.floats(0, 1))
+def test_the_incomplete_beta_function_is_that_of_scipy(a: float, b: float, x: float) -> None:
+    assert incomplete_beta(a, b, x) == pytest.approx(special.betainc(a, b, x), rel=1e-7, abs=1e-12)
+
+
+@given(st.floats(-30, 30), st.integers(1, 500))
+def test_student_and_normal_tails_are_those_of_scipy(t: float, freedom: int) -> None:
+    assert student_above(t, freedom) == pytest.approx(stats.t.sf(t, freedom), rel=1e-7, abs=1e-12)
+    assert normal_above(t) == pytest.approx(stats.norm.sf(t), rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4, 9, 249])
+def test_student_quantiles(freedom: int) -> None:
+    assert student_quantile(0.025, freedom) == pytest.approx(stats.t.isf(0.025, freedom), rel=1e-9)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_is_the_exact_binomial_test(lost: int, gained: int) -> None:
+    n = lost + gained
+    expected = stats.binomtest(lost, n, 0.5, alternative="greater").pvalue if n else 1.0
+    assert mcnemar(lost, gained) == pytest.approx(expected, rel=1e-9)
+    both = stats.binomtest(lost, n, 0.5).pvalue if n else 1.0
+    assert mcnemar_two_sided(lost, gained) == pytest.approx(both, rel=1e-9)
+
+
+def test_five_losses_without_a_gain_are_the_fewest_that_decide() -> None:
+    assert mcnemar(4, 0) > 0.05 >= mcnemar(5, 0)
+    assert mcnemar(6, 0) > 0.01 >= mcnemar(7, 0)
+    assert mcnemar(9, 9) > 0.5
+
+
+@given(counts)
+def test_wilson_is_that_of_scipy(count: tuple[int, int]) -> None:
+    k, n = count
+    expected = stats.binomtest(k, n).proportion_ci(method="wilson")
+    assert wilson(k, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=9))
+@settings(max_examples=30)
+def test_the_sign_flip_test_is_the_permutation_test_of_scipy(differences: list[int]) -> None:
+    moved = [d for d in differences if d]
+    if len(moved) < 2:
+        return
+    expected = stats.permutation_test(
+        (np.array(moved),), np.sum, permutation_type="samples", alternative="greater", n_resamples=np.inf
+    )
+    assert sign_flip(differences) == pytest.approx(expected.pvalue)
+
+
+def test_many_differences_are_drawn_and_come_close() -> None:
+    differences = [1.0] * 25 + [-1.0] * 12
+    assert sign_flip(differences) == pytest.approx(
+        stats.binomtest(25, 37, 0.5, alternative="greater").pvalue, abs=0.005
+    )
+    assert sign_flip([]) == 1.0
+    assert sign_flip([0.0, 0.0]) == 1.0
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 300))
+def test_a_paired_interval_holds_its_difference_and_ends_where_the_test_does(lost: int, gained: int, kept: int) -> None:
+    n = lost + gained + kept
+    if not n:
+        return
+    low, high = paired_interval(lost, gained, n, 1.96)
+    assert -1 <= low <= (lost - gained) / n <= high <= 1
+    for end in (low, high):
+        if abs(end) < 1 - 1e-6:
+            assert abs(paired_z(lost, gained, n, end)) == pytest.approx(1.96, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("n", "gained", "margin"), [(50, 0.01, 0.05), (100, 0.05, 0.05), (250, 0.01, 0.03), (250, 0.0, 0.05)]
+)
+def test_a_loss_of_just_the_margin_passes_at_most_as_often_as_stated(n: int, gained: float, margin: float) -> None:
+    assert chance_to_pass(n, margin + gained, gained, margin, 0.05) <= 0.058  # a score test: near its level, not below
+
+
+def test_holm_by_hand_and_never_below_the_plain_values() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_keeps_the_order(p_values: list[float]) -> None:
+    corrected = holm(p_values)
+    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    assert [corrected[i] for i in order] == sorted(corrected)
+
+
+@pytest.mark.parametrize(
+    ("n", "lost", "gained", "level", "power"),
+    [
+        (225, 0.03, 0.0, 0.05, 0.81), (150, 0.05, 0.0, 0.05, 0.87), (75, 0.05, 0.01, 0.05, 0.19),
+        (450, 0.05, 0.02, 0.05, 0.74), (225, 0.10, 0.02, 0.01, 0.88), (1_225, 0.02, 0.005, 0.05, 0.95),
+        (250, 0.06, 0.01, 0.05, 0.92), (100, 0.06, 0.01, 0.05, 0.44), (500, 0.04, 0.01, 0.05, 0.91),
+    ],
+)  # fmt: skip
+def test_power_is_that_of_simulations_done_elsewhere(
+    n: int, lost: float, gained: float, level: float, power: float
+) -> None:
+    assert chance_to_fail(n, lost, gained, level) == pytest.approx(power, abs=0.02)
+
+
+def test_the_pairs_needed_are_the_fewest() -> None:
+    def sees(n: int) -> float:
+        return chance_to_fail(n, 0.06, 0.01, 0.05)
+
+    needed = pairs_needed(sees, 0.9)
+    assert needed is not None
+    assert sees(needed) >= 0.9 > sees(needed - 12)
+    assert pairs_needed(lambda n: 0.1, 0.9) is None
+
+
+def test_fractional_scores_have_a_bootstrap_interval_near_that_of_scipy() -> None:
+    scores = [0.0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.0, 0.25, 1.0, 0.75, 0.5, 1.0]
+    expected = stats.bootstrap(
+        (scores,), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert bootstrap(scores) == pytest.approx((expected.low, expected.high), abs=0.02)
+    assert bootstrap(scores * 20) == pytest.approx(
+        stats.norm.interval(0.95, np.mean(scores), stats.sem(scores * 20)), abs=1e-6
+    )
+    few = recall_of([0.5, 0.5, 1.0])
+    assert few.low is not None
+    assert few.low < 0.4  # of three, a bootstrap would say 0.5

@@ -1,0 +1,456 @@
+"""The gate: every verdict and exit code, and what it must never do."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, Ended, Niah
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runs import LENGTHS, header, result, results, run, trials, wrong_in
+
+from niah.errors import ConfigError, RunError, UnknownName
+from niah.figures import Judgement, Verdict
+from niah.limits import Limits, read_limits
+from niah.plotter.pipeline import junit_xml, summary_markdown, workflow_commands
+from niah.records import Header, Outcome, Result, Trial
+from niah.runner.cost import dollars_of
+from niah.verdict.baseline import baseline_from, baseline_json
+from niah.verdict.evidence import Evidence
+from niah.verdict.grid import grid_of
+from niah.verdict.judge import judge
+from niah.verdict.pairs import baseline_of, pairs_of
+from niah.verdict.power import cannot_decide, cannot_fail
+
+Answer = Callable[[Trial], float | Outcome]
+PEER_RESULTS = REPOSITORY.parent / "shared" / "peer-results"
+
+
+def judged(
+    stored: list[Result], of: Header | None = None, before: list[Result] | None = None, **limits: Any
+) -> Judgement:
+    of = of or header()
+    asked = Limits(**limits)
+    these = asked.haystacks == "these"
+    pairs = None if before is None else pairs_of(baseline_of(of, before), of, stored, these_only=these)
+    return judge(Evidence(header=of, results=tuple(stored), limits=asked, pairs=pairs, dollars=0.5))
+
+
+def verdict_on(answer: Answer, **limits: Any) -> Verdict:
+    return judged(results(header(), answer), **limits).verdict
+
+
+@pytest.mark.parametrize(
+    ("wrong", "limits", "verdict"),
+    [
+        (0, {"min_recall": 0.9}, "pass"),
+        (60, {"min_recall": 0.9}, "fail"),
+        (25, {"min_recall": 0.9}, "inconclusive"),
+        (0, {"min_recall_per_length": 0.9}, "pass"),
+        (125, {"min_recall_per_length": 0.9}, "fail"),
+        (0, {"min_recall_per_band": 0.9}, "pass"),
+        (125, {"min_recall_per_band": 0.9}, "fail"),
+        (0, {"min_effective_length": "128k"}, "pass"),
+        (0, {"min_effective_length": "128k", "effective_rule": "relative:0.85"}, "pass"),
+        (0, {"min_effective_length": "128k", "effective_rule": "all-green:0.7"}, "pass"),
+        (0, {"min_effective_length": "128k", "effective_rule": "all-green:0.9"}, "inconclusive"),
+        (125, {"min_effective_length": "128k"}, "fail"),
+        (0, {"min_effective_length": "256k"}, "inconclusive"),
+        (0, {"max_unscored": 0.1}, "pass"),
+        (0, {"max_p95_s": 2}, "pass"),
+        (0, {"max_p95_s": 0.5}, "fail"),
+        (0, {"max_cost": 1}, "pass"),
+        (0, {"max_cost": 0.1}, "fail"),
+        (0, {"min_trials": 250}, "pass"),
+        (0, {"min_trials": 251}, "inconclusive"),
+        (0, {"min_trials_per_length": 50}, "pass"),
+        (0, {"min_trials_per_length": 51}, "inconclusive"),
+        (0, {"max_hallucination": 0.1}, "inconclusive"),
+    ],
+)
+def test_every_gate_alone(wrong: int, limits: dict[str, Any], verdict: str) -> None:
+    assert verdict_on(wrong_in(wrong, header()), **limits) == verdict
+
+
+def test_a_short_effective_length_fails_and_names_the_weakest() -> None:
+    def lost(t: Trial) -> float:
+        return float(t.context_length < 64_000)
+
+    assert verdict_on(lost, min_effective_length="16k") is Verdict.PASS
+    j = judged(results(header(), lost), min_effective_length="64k")
+    assert j.verdict is Verdict.FAIL
+    assert "the weakest of 4 has 0 % (n = 50)" in j.reasons[0]
+
+
+def controls(kind: str, right: int, n: int) -> list[Result]:
+    trial = trials(header())[0]
+    return [result(replace(trial, id=f"{kind}{i}", epoch=i, control=kind), float(i < right)) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "verdict"),
+    [
+        ("oracle", 10, "pass"), ("oracle", 8, "invalid"), ("closed-book", 0, "pass"), ("closed-book", 2, "invalid"),
+        ("absent", 0, "pass"),
+    ],
+)  # fmt: skip
+def test_failed_controls_make_the_instrument_invalid(kind: str, right: int, verdict: str) -> None:
+    assert judged([*results(header()), *controls(kind, right, 10)], min_recall=0.9).verdict == verdict
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(40, "pass"), (20, "fail"), (36, "inconclusive")])
+def test_hallucination_is_judged_on_the_needles_that_are_not_there(right: int, verdict: str) -> None:
+    stored = [*results(header()), *controls("absent", right, 40)]
+    assert judged(stored, max_hallucination=0.1).verdict == verdict
+
+
+def test_a_truncated_prompt_makes_the_run_invalid_whatever_was_found() -> None:
+    stored = results(header())
+    stored[7] = result(stored[7].trial, Outcome.MISMATCH)
+    j = judged(stored, min_recall=0.5)
+    assert (j.verdict, j.exit_code) == (Verdict.INVALID, 4)
+    assert "in 1 of 250 trials" in j.reasons[0]
+    assert judged(stored, min_recall=0.5, max_mismatch=0.01).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.OVERFLOW, Outcome.TRUNCATED, Outcome.EMPTY])
+def test_what_has_no_score_is_neither_found_nor_lost_but_never_ignored(outcome: Outcome) -> None:
+    def some(t: Trial) -> float | Outcome:
+        return outcome if t.context_length == 128_000 else 1.0
+
+    assert verdict_on(some, min_recall=0.9) is Verdict.INCONCLUSIVE
+    assert verdict_on(some, min_recall=0.9, max_unscored=0.1) is Verdict.FAIL
+    assert verdict_on(some, min_recall=0.9, max_unscored=0.5) is Verdict.PASS
+
+
+def test_an_empty_or_incomplete_run_never_passes() -> None:
+    assert judged([], min_recall=0.1).verdict is Verdict.INCOMPLETE
+    whole = results(header())
+    assert judged(whole[:-1], min_recall=0.1).verdict is Verdict.INCOMPLETE
+    errors = [*whole[:-1], result(whole[-1].trial, Outcome.ERROR)]
+    j = judged(errors, min_recall=0.1)
+    assert (j.verdict, j.exit_code) == (Verdict.INCOMPLETE, 3)
+    assert judged([result(r.trial, Outcome.OVERFLOW) for r in whole], min_recall=0.1).verdict is not Verdict.PASS
+
+
+@given(
+    st.sampled_from([o for o in Outcome if o is not Outcome.SCORED]),
+    st.integers(1, 250),
+    st.sampled_from([{"min_recall": 0.3}, {"min_recall_per_band": 0.3}, {"min_effective_length": 4_000}]),
+)
+@settings(max_examples=30)
+def test_a_run_without_a_right_answer_never_passes(outcome: Outcome, unscored: int, limits: dict[str, Any]) -> None:
+    stored = [result(t, outcome if i < unscored else 0.0) for i, t in enumerate(trials(header()))]
+    assert judged(stored, **limits).verdict is not Verdict.PASS
+
+
+def test_a_loss_is_found_and_no_change_passes() -> None:
+    of = header()
+    assert judged(results(of, wrong_in(12, of)), before=results(of, wrong_in(12, of))).verdict is Verdict.PASS
+    j = judged(results(of, wrong_in(13, of)), before=results(of))
+    assert j.verdict is Verdict.FAIL
+    assert "-5.2 points: 13 lost, 0 gained of 250 pairs (exact McNemar test)" in j.reasons[0]
+    assert judged(results(of), before=results(of, wrong_in(13, of))).verdict is Verdict.PASS
+
+
+def test_a_small_loss_that_is_real_but_inside_the_margin_passes() -> None:
+    of = header(epochs=49)
+    five = wrong_in(5, of)
+    assert judged(results(of, five), of, before=results(of)).findings[0].p_fail <= 0.05  # type: ignore[operator]
+    assert judged(results(of, five), of, before=results(of)).verdict is Verdict.PASS
+
+
+def test_a_loss_is_judged_beyond_the_tolerated_one() -> None:
+    of = header()
+    before, after = results(of), results(of, wrong_in(25, of))
+    assert judged(after, before=before, max_drop=0.05).verdict is Verdict.FAIL
+    assert judged(after, before=before, max_drop=0.08).verdict is Verdict.INCONCLUSIVE
+
+
+def test_too_few_shared_haystacks_are_never_a_verdict_unless_only_these_are_asked_about() -> None:
+    of = header(epochs=4, haystack_per="epoch")
+    before, after = results(of), results(of, lambda t: 0.0)
+    j = judged(after, of, before=before, min_recall=0.5)
+    assert j.verdict is Verdict.INCONCLUSIVE
+    assert "share 4 haystacks, at least 5" in j.reasons[0]
+    assert judged(after, of, before=before, haystacks="these").verdict is Verdict.FAIL
+    five = header(epochs=5, haystack_per="epoch")
+    assert judged(results(five, lambda t: 0.0), five, before=results(five)).verdict is Verdict.FAIL
+
+
+def test_one_hard_haystack_is_no_loss_everywhere() -> None:
+    """All trials of one epoch lost: 25 independent losses would be one in thirty million."""
+    of = header(haystack_per="epoch")
+    hard = [result(t, float(t.epoch != 3)) for t in trials(of)]
+    assert judged(hard, of, before=results(of)).verdict is Verdict.INCONCLUSIVE
+    assert judged(hard, of, before=results(of), haystacks="these").verdict is Verdict.FAIL
+
+
+def test_a_watched_band_fails_but_need_not_be_shown() -> None:
+    of = header(epochs=4)  # 20 trials in head: too few to show anything
+
+    def middle(t: Trial) -> float:
+        return float(t.context_length < 64_000 or t.depth_percent != 50)
+
+    j = judged(results(of), of, before=results(of), drop_per_band=True, drop_per_length=True)
+    assert j.verdict is Verdict.PASS
+    assert {f.verdict for f in j.findings if f.watched} == {Verdict.PASS, Verdict.INCONCLUSIVE}
+    assert judged(results(of, middle), of, before=results(of), drop_per_band=True).verdict is Verdict.FAIL
+
+
+def test_many_gates_do_not_make_a_false_alarm_more_likely() -> None:
+    """At the limit itself, with nine gates on chance alone: fails at most as often as the level says."""
+    draw, of, fails = np.random.default_rng(3), header(), 0
+    every = trials(of)
+    for _ in range(100):
+        stored = [result(t, float(found)) for t, found in zip(every, draw.random(len(every)) < 0.9, strict=True)]
+        j = judged(stored, of, min_recall=0.9, min_recall_per_length=0.9, min_recall_per_band=0.9)
+        fails += j.verdict is Verdict.FAIL
+    assert fails <= 10  # 5 are allowed on average; more than 10 would happen once in a hundred times
+
+
+def flipping_cells() -> tuple[Header, list[Result], list[Result]]:
+    """105 cells of a large model, run twice at temperature 0: 18 flipped, 9 each way."""
+    path = PEER_RESULTS / "repeat-pairs.csv"
+    if not path.is_file():
+        pytest.skip("published repeats are not on this machine")
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    lengths = sorted({int(r["context_length"]) for r in rows})
+    of = header(lengths=lengths, depths=sorted({float(r["depth_percent"]) for r in rows}), epochs=1)
+    passed = {(int(r["context_length"]), float(r["depth_percent"])): r for r in rows}
+
+    def runs(column: str) -> list[Result]:
+        return results(of, lambda t: float(passed[t.context_length, t.depth_percent][column]))
+
+    return of, runs("first_run_passed"), runs("second_run_passed")
+
+
+@pytest.mark.parametrize("limits", [{}, {"drop_per_length": True, "drop_per_band": True}, {"haystacks": "these"}])
+@pytest.mark.parametrize("haystack_per", ["trial", "epoch"])
+def test_real_cells_that_flip_are_no_fail(limits: dict[str, Any], haystack_per: str) -> None:
+    of, first, second = flipping_cells()
+    of = replace(of, config={**of.config, "haystack_per": haystack_per})
+    for before, after in ((first, second), (second, first)):
+        j = judged(after, of, before=before, **limits)
+        assert j.verdict is not Verdict.FAIL
+        assert "9 lost, 9 gained of 105 pairs" in j.findings[0].reason
+
+
+def test_a_margin_that_the_flips_allow_passes() -> None:
+    of, first, second = flipping_cells()
+    assert judged(second, of, before=first, drop_margin=0.1).verdict is Verdict.PASS
+
+
+def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
+    of = header(epochs=1)
+    limits = Limits(min_recall=0.9, min_recall_per_length=0.9, drop_margin=0.05, drop_per_band=True)
+    open_ = cannot_decide(limits, of, trials(of))
+    assert [f.gate for f in open_] == ["min_recall", *["min_recall_per_length"] * 5, "max_drop"]
+    assert cannot_decide(limits, header(), trials(header())) == []
+    assert not cannot_fail(limits, header(), trials(header()))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "watched", "never"), [(4, False, True), (5, False, False), (5, True, True), (10, True, False)]
+)
+def test_a_gate_that_nothing_can_fail_is_known_before(epochs: int, watched: bool, never: bool) -> None:
+    """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of 5 %."""
+    of = header(epochs=epochs, haystack_per="epoch")
+    assert cannot_fail(Limits(drop_margin=0.05, drop_per_band=watched), of, trials(of)) is never
+
+
+def test_baselines_are_small_and_come_back_equal() -> None:
+    of = header(epochs=49)
+    baseline = baseline_of(of, results(of, wrong_in(30, of)))
+    text = baseline_json(baseline, "2026-01-02")
+    assert len(text.encode()) < 80_000
+    assert baseline_from(text, "b") == replace(baseline, saved="2026-01-02")
+    assert "other" not in text
+    with pytest.raises(RunError, match="its recipe digest is not that of its header"):
+        baseline_from(text.replace('"seed": 0', '"seed": 1'), "b")
+    for damaged in ("", "[]", "{}", text[:-20]):
+        with pytest.raises(RunError, match="niah baseline save"):
+            baseline_from(damaged, "b")
+
+
+def test_cost_is_known_or_unknown_and_never_guessed() -> None:
+    of = header(epochs=1)
+    price = {"input": 2.0, "output": 10.0}
+    assert dollars_of(of, results(of), price) == pytest.approx(25 * (1_000 * 2 + 10 * 10) / 1e6)
+    untold = [replace(r, response=None) if i else r for i, r in enumerate(results(of))]
+    assert dollars_of(of, untold, price) == pytest.approx((1_000 * 2 + 10 * 10) / 1e6)
+    assert dollars_of(of, results(of), None) is None
+    assert dollars_of(header(imported="x"), results(of), price) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("min_recal = 0.9", UnknownName, "did you mean 'min_recall'"),
+        ("min_recall = 1", ConfigError, "min_recall = 1: use a share above 0 and below 1"),
+        ("confidence = 1", ConfigError, "confidence = 1: input should be less than 1"),
+        ("min_effective_length = 'long'", ConfigError, "length 'long'"),
+        ("haystacks = 'some'", ConfigError, "haystacks"),
+        ("min_recall = ", ConfigError, "not a TOML file"),
+        ("price = {input = 1, output = 2}", ConfigError, "price has no meaning without max_cost"),
+        ("effective_rule = 'absolute:0.9'", ConfigError, "no meaning without min_effective_length"),
+    ],
+)
+def test_wrong_limits_are_one_line(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+    (tmp_path / "gate.toml").write_text(text)
+    with pytest.raises(error, match=said.replace("'", ".")):
+        read_limits(tmp_path / "gate.toml")
+
+
+def gate(niah: Niah, *arguments: str, **limits: object) -> Ended:
+    lines = [f"{k} = {json.dumps(v)}" for k, v in limits.items()]
+    Path("gate.toml").write_text("\n".join(lines), encoding="utf-8")
+    return niah("gate", *arguments, "--config", "gate.toml")
+
+
+def test_exit_codes_and_reasons_from_the_command_line(niah: Niah) -> None:
+    of = header()
+    run(Path("results/good"), of)
+    run(Path("results/bad"), of, wrong_in(40, of))
+    run(Path("results/cut"), of, lambda t: Outcome.MISMATCH if t.epoch == 1 else 1.0)
+    run(Path("results/open"), of, lambda t: Outcome.ERROR if t.epoch == 1 else 1.0)
+    passed = gate(niah, "good", min_recall=0.9)
+    assert (passed.exit_code, passed.out.split()[0]) == (0, "PASS")
+    failed = gate(niah, "bad", "--baseline", "good", min_recall=0.5)
+    assert (failed.exit_code, failed.out.split()[0]) == (1, "FAIL")
+    assert "-16.0 points: 40 lost, 0 gained of 250 pairs" in failed.out
+    assert gate(niah, "cut", min_recall=0.9).exit_code == 4
+    opened = gate(niah, "open", min_recall=0.9)
+    assert (opened.exit_code, opened.out.split()[0]) == (3, "INCOMPLETE")
+    assert gate(niah, "good", min_recall=0.999).exit_code == 3
+    assert "more trials would decide" in gate(niah, "good", min_recall=0.999).out
+    assert niah("gate", "good").exit_code == 2
+    unused = gate(niah, "good", min_recall=0.9, max_drop=0.1)
+    assert (unused.exit_code, "gates against a baseline: give --baseline RUN" in unused.err) == (2, True)
+    assert niah("gate", "nothing", "--baseline", "good").exit_code == 2
+
+
+def test_a_baseline_file_serves_as_the_older_run(niah: Niah) -> None:
+    of = header()
+    run(Path("results/good"), of)
+    run(Path("results/bad"), of, wrong_in(40, of))
+    run(Path("results/open"), of, lambda t: Outcome.ERROR if t.epoch == 1 else 1.0)
+    assert niah("baseline", "save", "good").out.strip() == "baselines/good.json"
+    assert niah("gate", "good", "--baseline", "baselines/good.json").exit_code == 0
+    assert niah("gate", "bad", "--baseline", "baselines/good.json").exit_code == 1
+    refused = niah("baseline", "save", "open")
+    assert (refused.exit_code, "25 trials are missing or errors" in refused.err) == (2, True)
+    run(Path("results/other"), header(config={"seed": 5}))
+    refused = niah("gate", "other", "--baseline", "baselines/good.json")
+    assert (refused.exit_code, "seed was 0, is 5" in refused.err) == (2, True)
+
+
+def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = header()
+    run(Path("results/good"), of)
+    run(Path("results/bad"), of, lambda t: float(t.depth_percent != 50))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
+    ended = gate(
+        niah, "bad", "--baseline", "good", "--github", "--junit", "out/niah.xml", "--json", min_recall_per_length=0.5
+    )
+    verdict = json.loads(ended.out)
+    assert (verdict["verdict"], verdict["exit_code"], ended.exit_code) == ("fail", 1, 1)
+    root = ET.parse("out/niah.xml").getroot()  # noqa: S314 - our own file
+    cases = {c.get("name"): c for c in root.iter("testcase")}
+    assert set(cases) == {
+        "verdict", "max_drop, whole run", *(f"length={n}" for n in LENGTHS),
+        *(f"min_recall_per_length, {n:,} tokens" for n in LENGTHS),
+    }  # fmt: skip
+    assert cases["max_drop, whole run"].find("failure") is not None
+    assert cases["length=1000"].find("failure") is None
+    assert {c.get("classname") for c in cases.values()} == {"niah.m"}
+    assert root.find("testsuite").get("failures") == "2"  # type: ignore[union-attr]
+    summary = Path("summary.md").read_text(encoding="utf-8")
+    assert "### niah: fail" in summary
+    assert "| 50 % | 🟥 0 | 🟥 0 | 🟥 0 | 🟥 0 | 🟥 0 |" in summary
+    assert "| 100 % | 🟩 1 |" in summary
+    assert Path("outputs.txt").read_text().splitlines()[:2] == ["verdict=fail", "recall=0.8000"]
+    assert "::error title=niah max_drop%3A whole run::" in ended.err
+    assert "20.0 points: 50 lost" in ended.err
+
+
+def test_what_is_open_is_skipped_in_junit_and_what_is_invalid_an_error() -> None:
+    of = header(epochs=1)
+    open_ = judged(results(of), of, min_recall=0.95)
+    text = junit_xml(open_, grid_of(of, results(of)))
+    assert text.startswith("<?xml")
+    assert 'skipped="7"' in text  # verdict, gate, and the five lengths that no gate asks about
+    cut = [result(t, Outcome.MISMATCH) for t in trials(of)]
+    assert 'errors="1"' in junit_xml(judged(cut, of, min_recall=0.9), grid_of(of, cut))
+    assert "⬜ mismatch" in summary_markdown(judged(cut, of, min_recall=0.9), grid_of(of, cut))
+    assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_recall%3A whole run::")
+
+
+def test_a_summary_stays_below_what_github_takes() -> None:
+    of = header(lengths=range(1_000, 101_000, 1_000), depths=[i / 2 for i in range(101)], epochs=1)
+    stored = results(of)
+    assert len(summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored)).encode()) < 2**20
+    assert "too many for a table" in summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored))
+
+
+def test_github_without_its_files_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    run(Path("results/good"), header())
+    ended = gate(niah, "good", "--github", min_recall=0.9)
+    assert (ended.exit_code, "GITHUB_STEP_SUMMARY is not set" in ended.err) == (2, True)
+
+
+def test_a_gate_loads_neither_plotting_nor_science_libraries(tmp_path: Path) -> None:
+    run(tmp_path / "results" / "good", header())
+    program = (
+        "import sys\nfrom niah.cli import main\n"
+        "try: main(['gate', 'good', '--baseline', 'good'])\nexcept SystemExit as e: assert e.code == 0, e.code\n"
+        "print([m for m in ('matplotlib', 'scipy', 'numpy', 'httpx', 'tiktoken', 'junitparser') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_plan_warns_where_a_gate_cannot_be_decided(niah: Niah) -> None:
+    Path("gate.toml").write_text("min_recall = 0.9\ndrop_margin = 0.05\n")
+    grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,2k", "--depths", "0,50,100")
+    small = niah("plan", *grid, "--gate", "gate.toml")
+    assert small.err.count("cannot pass gate.toml even if it is perfect") == 2
+    assert "cannot fail gate.toml even if it finds nothing" in small.err
+    assert "all trials share one haystack" in small.err
+    large = niah("plan", *grid, "--epochs", "10", "--haystack-per", "trial", "--gate", "gate.toml")
+    assert (large.err, "passes gate.toml" in large.out) == ("", True)
+
+
+def test_power_counts_trials_tokens_and_price(niah: Niah) -> None:
+    grid = (
+        "--lengths",
+        "1k,2k,4k,8k,16k",
+        "--depths",
+        "0:100:25",
+        "--provider",
+        "openai",
+        "--price",
+        "input=2,output=8",
+    )
+    ended = niah("power", *grid)
+    assert ended.exit_code == 0, ended.err
+    needed = int(ended.out.split(" pairs, ")[0].rsplit(" ", 1)[1])
+    assert 235 <= needed <= 250
+    row = next(line.split() for line in ended.out.splitlines() if line.strip().startswith("10 "))
+    assert row[1] == "250"
+    assert 90 <= int(row[2]) <= 93
+    assert row[-1].startswith("$")
+    for wrong in (("--drop", "0"), ("--confidence", "20"), ("--drop", "99", "--flips", "2")):
+        assert niah("power", *wrong).exit_code == 2

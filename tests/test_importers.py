@@ -1,0 +1,164 @@
+"""Results of other tools: read as they were written, marked as imported, and then like any other run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY, Niah
+
+from niah.errors import RunError, UnknownName
+from niah.importers import importer_of
+from niah.importers.kamradt import read_kamradt
+from niah.importers.needlehaystack2 import read_needlehaystack2
+from niah.records import Outcome
+from niah.verdict.grid import grid_of
+from niah.verdict.report import figures_of
+
+PUBLISHED = REPOSITORY.parent / "shared" / "peer-results" / "claude-2.1"
+
+
+def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
+    if not PUBLISHED.is_dir():
+        pytest.skip("published results are not on this machine")
+    ended = niah("import-results", PUBLISHED, "--format", "kamradt", "--name", "claude")
+    assert ended.exit_code == 0, ended.err
+    for part in (
+        "1,376 results in 1,225 cells (35 lengths x 35 depths), 151 of them repeats", "sum 8,835", "mean 6.4208",
+        "mean of cell means 6.0163", "673 cells at 10 throughout",
+    ):  # fmt: skip
+        assert part in ended.err
+    imported = read_kamradt(PUBLISHED, None)
+    grid = grid_of(imported.header, imported.results)
+    means = [c.mean for c in grid.cells if c.mean is not None]
+    assert len(means) == 1_225
+    assert 1 + 9 * sum(means) / len(means) == pytest.approx(6.0163, abs=5e-5)
+    assert sum(m == 1 for m in means) == 673
+    f = figures_of(imported.header, imported.results)
+    assert f.by_length[1_000].mean == 1
+    assert (f.by_length[200_000].mean or 0) < 0.2
+    assert (f.by_band["tail"].mean or 0) > (f.by_band["middle"].mean or 1)
+    report = niah("report", "claude").out
+    assert "imported results of LLMTest_NeedleInAHaystack" in report
+    assert niah("gate", "claude", "--baseline", "claude").exit_code == 3  # one haystack for everything
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {"model": "m", "context_length": 1_000, "depth_percent": 50.0, "score": 10, "needle": "n", **changes}
+
+
+def written(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(list(rows)), encoding="utf-8")
+    return path
+
+
+def test_lists_with_token_limits_need_a_model_s_name(tmp_path: Path) -> None:
+    rows = [
+        {"token_limit": n, "depth_percent": d, "score": s} for n, d, s in ((1_000, 0, 10), (1_000, 7, 1), (2_000, 0, 7))
+    ]
+    path = written(tmp_path / "r.json", *rows)
+    with pytest.raises(RunError, match="--model NAME"):
+        read_kamradt(path, None)
+    imported = read_kamradt(path, "gpt-4")
+    assert [r.score for r in imported.results] == [1.0, 0.0, pytest.approx(6 / 9)]
+    assert [r.explanation for r in imported.results] == ["judged 10 of 10", "judged 1 of 10", "judged 7 of 10"]
+    cells = {(c.context_length, c.depth_percent): c.outcomes for c in grid_of(imported.header, imported.results).cells}
+    assert cells[2_000, 7.0] == {"missing": 1}
+
+
+def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.json", row(), row(score=1), row(depth_percent=0))
+    imported = read_kamradt(path, None)
+    grid = grid_of(imported.header, imported.results)
+    assert [(c.n, c.mean, dict(c.outcomes)) for c in grid.cells] == [(1, 1.0, {"scored": 1}), (2, 0.5, {"scored": 2})]
+    assert [r.trial.epoch for r in imported.results] == [0, 1, 0]
+    assert len({r.trial.id for r in imported.results}) == 3
+    other = read_kamradt(written(tmp_path / "o.json", row(model="other"), row(model="other")), None)
+    assert other.results[0].trial.id == imported.results[0].trial.id
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([row(score=11)], "score 11 is not from 1 to 10"),
+        ([row(score=0)], "score 0 is not from 1 to 10"),
+        ([row(depth_percent="deep")], "cannot be read"),
+        ([{"score": 10}], "needs context_length"),
+        ([row(), row(model="other")], "results of m, other"),
+        ([], "no results"),
+    ],
+)
+def test_what_is_no_such_file_is_one_line(tmp_path: Path, rows: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(RunError, match=said):
+        read_kamradt(written(tmp_path / "r.json", *rows), "m" if not rows else None)
+
+
+def test_a_trial_without_a_score_is_an_error_and_not_zero(tmp_path: Path) -> None:
+    imported = read_kamradt(written(tmp_path / "r.json", row(score=None)), None)
+    assert (imported.results[0].outcome, imported.results[0].score) == (Outcome.ERROR, None)
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    """A line as needlehaystack 2.0.0 writes it."""
+    return {
+        "schema_version": 2, "run_name": "run", "model_id": "half", "model_request_name": "half-1", "task_type": "uuid",
+        "context_length": 1_000, "target_depth_percent": 50.0,
+        "recipe": {
+            "haystack": {"type": "files", "path": "essays"}, "inserter": "single_depth",
+            "needle_placements": [{"text": "Code 7.", "insertion_token_index": 489, "actual_depth_percent": 48.9}],
+            "final_context_token_count": 1_023,
+        },
+        "needle_metadata": {}, "expected_answer": "7", "prompt_question": "What is the code?", "response": "7",
+        "score": {"value": 1.0, "details": {}}, "usage": {"input_tokens": 1_040, "output_tokens": 3}, "cost_usd": None,
+        "duration_seconds": 0.5, "status": "ok", "error": None, "timestamp_utc": "2026-05-01T00:00:00+00:00", "seed": 1,
+        **changes,
+    }  # fmt: skip
+
+
+def failed(**changes: Any) -> dict[str, Any]:
+    return line(status="error", error="overloaded", response=None, score=None, usage=None, **changes)
+
+
+def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(tmp_path: Path, niah: Niah) -> None:
+    path = tmp_path / "r.jsonl"
+    rows = [
+        line(), line(seed=2, score={"value": 0.0, "details": {}}), line(target_depth_percent=0.0),
+        failed(target_depth_percent=0.0, seed=2), failed(target_depth_percent=100.0), line(target_depth_percent=100.0),
+        line(target_depth_percent=100.0, seed=2, score={"value": 0.4, "details": {}}),
+    ]  # fmt: skip
+    text = "\n".join(json.dumps(r) for r in rows)
+    path.write_text(text + '\n{"schema_version": 2, "run_na\n', encoding="utf-8")
+    imported = read_needlehaystack2(path, None)
+    cells = {c.depth_percent: c for c in grid_of(imported.header, imported.results).cells}
+    assert {d: (c.n, c.mean, dict(c.outcomes)) for d, c in cells.items()} == {
+        0.0: (1, 1.0, {"error": 1, "scored": 1}), 50.0: (2, 0.5, {"scored": 2}), 100.0: (2, 0.7, {"scored": 2}),
+    }  # fmt: skip
+    assert "1 damaged lines were left out" in imported.said
+    first = imported.results[0]
+    assert (first.placements[0].actual_depth_percent, first.prompt_tokens, first.total_s) == (48.9, 1_023, 0.5)
+    assert niah("import-results", path, "--format", "needlehaystack2", "--name", "r").exit_code == 0
+    assert niah("gate", "r", "--baseline", "r").exit_code == 3
+    assert Path("results/r/heatmap.png").stat().st_size > 5_000
+
+
+def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: Path) -> None:
+    path = written(tmp_path / "r.json", row(), row(depth_percent=0))
+    assert niah("import-results", path, "--format", "kamradt").out.strip() == "results/m/heatmap.png"
+    trial = niah("show", "m").out.split()[0]
+    for command in (("show", "m", trial), ("score", "m")):
+        ended = niah(*command)
+        assert (ended.exit_code, "imported from LLMTest_NeedleInAHaystack" in ended.err) == (2, True)
+    again = niah("import-results", path, "--format", "kamradt")
+    assert (again.exit_code, "holds a run already" in again.err) == (2, True)
+    assert niah("plot", "m", "--out", "p.svg").exit_code == 0
+    assert "imported results of" in Path("p.svg").read_text(encoding="utf-8")
+    for wrong in (("nothing", "--format", "kamradt"), (path, "--format", "needlehaystack2"), (path, "--format", "x")):
+        assert niah("import-results", *wrong).exit_code == 2
+
+
+def test_formats_by_name() -> None:
+    assert importer_of("kamradt") is read_kamradt
+    with pytest.raises(UnknownName, match="known: kamradt, needlehaystack2"):
+        importer_of("ruler")
