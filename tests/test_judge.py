@@ -15,7 +15,7 @@ LOG = Path("results/r/run.jsonl")
 
 @pytest.mark.parametrize("reader", ["perfect", "blind"])
 def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, reader: str) -> None:
-    niah(*SWEEP, "--model", reader, "--controls", "true")
+    niah(*SWEEP, "--model", reader, "--controls")
     before = LOG.read_bytes()
     ended = niah("judge", "r", "--provider", "simulated", "--model", "perfect")
     assert ended.exit_code == 0

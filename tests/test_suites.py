@@ -17,6 +17,7 @@ from niah.plotter.labels import control_labels
 from niah.records import Cell, Control, Grid, Recall
 from niah.runner.recipe import recipe_of
 from niah.tasks import task_of
+from niah.verdict.intervals import recall_of
 
 READER = ("--provider", "simulated", "--model")
 
@@ -112,9 +113,11 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     ]  # fmt: skip
     assert {"1", ".50", "1 (n = 2)", "truncated"} <= {t.get_text() for t in ax.texts}
     assert ax.get_ylim()[0] == pytest.approx(2.5 + rows_height(grid))
-    assert control_labels(grid) == [
-        "no needle: 75 % say so, hallucination rate 25 % (n = 4)",
-        "no haystack: 100 % right (n = 2)",
+    right = Recall(mean=0.75, n=4, low=0.3, high=0.95)
+    assert control_labels({"absent": right, "oracle": right, "closed-book": recall_of([])}) == [
+        "no needle: hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
+        "no haystack: 75 % right (n = 4, 95 % interval 30 to 95 %)",
+        "question alone: nothing scored",
     ]
 
 
@@ -125,7 +128,7 @@ def test_a_grid_without_controls_is_drawn_as_before() -> None:
 
 
 def test_control_trials_are_logged_listed_shown_and_scored_again(niah: Niah) -> None:
-    run = ("--lengths", "500,1k", "--depths", "50", "--controls", "true", "--name", "r")
+    run = ("--lengths", "500,1k", "--depths", "50", "--controls", "--name", "r")
     assert niah("run", *READER, "perfect", *run).exit_code == 0
     listed = {line.split()[2]: line.split()[0] for line in niah("show", "r").out.splitlines()}
     assert {"absent", "closed-book", "oracle"} <= set(listed)
@@ -144,7 +147,7 @@ def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: 
         usage = {"choices": [], "usage": {"prompt_tokens": counted}}
         handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
 
-    grid = ("--lengths", "500,2k", "--depths", "100", "--controls", "true", "--model", "m", "--name", "r")
+    grid = ("--lengths", "500,2k", "--depths", "100", "--controls", "--model", "m", "--name", "r")
     with serving(otherwise=act) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
     assert ended.exit_code == 0

@@ -234,8 +234,8 @@ def test_control_trials_are_no_part_of_the_figures() -> None:
         replace(r, trial=replace(r.trial, id=f"c{i}", control="absent"), score=0.0) for i, r in enumerate(results(of))
     ]
     f = figures_of(of, [*results(of), *control])
-    assert replace(f, controls={}) == figures_of(of, results(of))
-    assert "hallucination: 100 % answered though nothing was there (n = 25" in "\n".join(report_lines(f))
+    assert replace(f, by_control={}) == figures_of(of, results(of))
+    assert "no needle: hallucination rate 100 % (n = 25" in "\n".join(report_lines(f))
 
 
 def compared(answer: Callable[[Trial], float | Outcome], **of: object) -> tuple[list[Result], list[Result]]:

@@ -26,9 +26,11 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
         flag = f"--{name.replace('_', '-')}"
         default = field.default
         shown = "" if default in (None, ()) or name in _REPEATED else f"  [default: {_shown(default)}]"
-        option = click.option(
-            flag, name, multiple=name in _REPEATED, metavar=_metavar(name), help=f"{field.description}{shown}"
-        )
+        text = f"{field.description}{shown}"
+        if field.annotation is bool:
+            option = click.option(f"{flag}/--no-{name.replace('_', '-')}", name, default=None, help=text)
+        else:
+            option = click.option(flag, name, multiple=name in _REPEATED, metavar=_metavar(name), help=text)
         command = option(command)
     return click.argument("config", required=False)(command)
 

@@ -9,39 +9,23 @@ counted and the tail cut again until it fits.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, islice
 
 from niah.errors import PromptError
-from niah.generator.haystack import Boundary, Haystack, Tour
+from niah.generator.haystack import Haystack, Tour
 from niah.generator.passage import Around
+from niah.generator.tail import TAIL_TOKENS, Placements, Planted, Tail, placement_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
 
-TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
 LEAST_HAYSTACK_TOKENS = 32  # a shorter rest is refused: it would be no haystack
-_PADS = (".", ",", "…", "。", "?", *(" a" * n for n in range(1, 9)))  # for cuts that only rare characters surround
 # a tokenizer that merges across lines may need many; two recounts of one cut are usual
 _RECOUNTS = 12
 _CUTS = 8
-_JOINERS = "\u200d\ufe0e\ufe0f"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planted:
-    """A needle with its asked place in haystack tokens."""
-
-    needle: Needle
-    number: int | None  # among the planting's needles; None for a mark, of which no placement is kept
-    depth_percent: float
-    tokens: float
-    count: int  # its own tokens, newline included
-
-
-_Placements = dict[int | None, Placement]
 _Inserts = list[tuple[int, int]]  # haystack tokens before each line planted ahead of the tail, and its bytes
 _Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...], _Inserts]
 
@@ -197,7 +181,7 @@ class Builder:
             tour = self._tours.setdefault(trial.epoch, Tour(self._haystack, self._seed, trial.epoch))
         return tour
 
-    def _planted(self, trial: Trial, planting: Planting, room: int) -> list[_Planted]:
+    def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:
         planted = []
         for number, needle in _inserted(planting):
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
@@ -205,17 +189,17 @@ class Builder:
             place = room * depth / 100
             if needle.tokens_before is not None and depth < 100:
                 place = min(room, needle.tokens_before)
-            planted.append(_Planted(needle=needle, number=number, depth_percent=depth, tokens=place, count=tokens))
+            planted.append(Planted(needle=needle, number=number, depth_percent=depth, tokens=place, count=tokens))
         return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(
-        self, tour: Tour, planting: Planting, planted: Sequence[_Planted], room: int, trim: int
+        self, tour: Tour, planting: Planting, planted: Sequence[Planted], room: int, trim: int
     ) -> Iterator[_Assembled]:
         """The parts of the prompt in order and the placements (asked needle first), for every cut that counts right."""
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
-        placements: _Placements = {}
+        placements: Placements = {}
         inserts: _Inserts = []
         here = tour.floor(0)
         for p in planted[: len(planted) - len(late)]:
@@ -223,10 +207,10 @@ class Builder:
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
             inserts.append((place.tokens, len(parts[-1])))
-            placements[p.number] = _placement(p, place.tokens, room)
+            placements[p.number] = placement_of(p, place.tokens, room)
             here = place
         parts += tour.pieces(here, tail_start)
-        tail = _Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
+        tail = Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
         for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
             found = placements | late_placements
             yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found), inserts
@@ -236,65 +220,6 @@ class Builder:
         if self._tokenizer.joins_at_newlines:
             return 0
         return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
-
-
-class _Tail:
-    """The end of a prompt, cut to an exact number of tokens."""
-
-    def __init__(
-        self, tokenizer: Tokenizer, tour: Tour, start: Boundary, room: int, late: Sequence[_Planted], closing: str
-    ) -> None:
-        self._count = tokenizer.count
-        self._room = room
-        self._late = late
-        self._closing = closing
-        self._lines: list[str] = []
-        self._ends = [start.tokens]  # haystack tokens at the start of each line, and behind the last
-        here = start
-        while self._ends[-1] < room + TAIL_TOKENS:
-            text, tokens = tour.segment_at(here)
-            self._lines.append(text)
-            self._ends.append(self._ends[-1] + tokens)
-            here = tour.after(here)
-        self._source = "\n".join(self._lines)
-        self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
-
-    def cuts(self, tokens: int) -> Iterator[tuple[str, _Placements]]:
-        """Tails that count exactly ``tokens``: cut between words where that is possible, the longest first."""
-        near = bisect_left(range(1, len(self._source)), tokens, key=lambda k: self._count(self._compose(k, "")[0])) + 1
-        for k, pad in self._candidates(near):
-            text, placements = self._compose(k, pad)
-            if self._count(text) == tokens:
-                yield text, placements
-
-    def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
-        """Places to cut around the likely one: between words first, then anywhere, then with one sign more."""
-        window = [
-            k
-            for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1)
-            if not self._source[k - 1].isspace()
-        ]
-        between = [k for k in window if not _inside_word(self._source, k)]
-        inside = [k for k in window if _inside_word(self._source, k)]
-        yield from ((k, "") for k in between)
-        yield from ((k, "") for k in inside)
-        yield from ((k, pad) for pad in _PADS for k in [*between, *inside])
-
-    def _compose(self, k: int, pad: str) -> tuple[str, _Placements]:
-        """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
-        lines = (self._source[:k] + pad).rstrip("\n").split("\n")
-        whole = self._source[:k].count("\n")
-        ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
-        inserts: dict[int, list[str]] = {}
-        placements: _Placements = {}
-        for p in self._late:
-            at = min(range(len(ends)), key=lambda i: (abs(ends[i] - p.tokens), -i))
-            inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
-            placements[p.number] = _placement(p, ends[at], self._room)
-        out = [
-            text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None
-        ]
-        return "\n".join(out) + self._closing, placements
 
 
 def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:
@@ -308,22 +233,3 @@ def _around(number: int) -> Iterator[int]:
     yield number
     for distance in count(1):
         yield from (number + distance, number - distance)
-
-
-def _inside_word(text: str, k: int) -> bool:
-    """Whether a cut before character k would split an alphabetic word, a number, or a character from its marks."""
-    if k >= len(text):
-        return False
-    left, right = text[k - 1], text[k]
-    if unicodedata.combining(right) or right in _JOINERS:
-        return True
-    return left.isalnum() and right.isalnum() and unicodedata.category(left) != "Lo" != unicodedata.category(right)
-
-
-def _placement(planted: _Planted, tokens_before: int, room: int) -> Placement:
-    return Placement(
-        key=planted.needle.key,
-        depth_percent=planted.depth_percent,
-        actual_depth_percent=100 * tokens_before / room,
-        tokens_before=tokens_before,
-    )

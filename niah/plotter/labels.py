@@ -69,8 +69,8 @@ def control_labels(by_control: Mapping[str, Recall]) -> list[str]:
         if r.mean is None:
             lines.append(f"{control_name(control)}: nothing scored")
         elif control == "absent":
-            said = f"{percent_label(1 - r.mean)} answered though nothing was there (hallucination)"
-            lines.append(f"{control_name(control)}: {said} {counted_label(r, rest=True)}")
+            rate = f"hallucination rate {percent_label(1 - r.mean)} {counted_label(r, rest=True)}"
+            lines.append(f"{control_name(control)}: {rate}")
         else:
             what = "right" if control == "oracle" else "guessed"
             lines.append(f"{control_name(control)}: {percent_label(r.mean)} {what} {counted_label(r)}")

@@ -72,7 +72,8 @@ def small_prompts(recipe: Recipe) -> list[Prompt]:
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
     texts = [planting.opening + planting.closing]
-    texts += [planting.opening + "\n".join(part) + planting.closing for part in ((narrow, wide) if both else (lines,))]
+    parts = (narrow, wide) if both else (lines,)
+    texts += [planting.opening + "\n".join(part) + planting.closing for part in parts if part]
     model = Prompt(
         utf8=b"",
         tokens=0,
@@ -94,7 +95,7 @@ def small_prompts(recipe: Recipe) -> list[Prompt]:
 
 def _lines(recipe: Recipe, cheapest: Trial) -> list[str]:
     """Lines evenly from the longest trial's stretch, as many as the shortest trial holds, at most a thousand tokens."""
-    room = recipe.builder.haystack_tokens(cheapest.context_length, recipe.plant(cheapest))
+    room = cheapest.context_length - recipe.builder.overhead(recipe.plant(cheapest))
     longest = max(recipe.config.lengths)
     tour = Tour(recipe.haystack, recipe.config.seed, 0)
     lines, tokens = [], 0
