@@ -31,6 +31,7 @@ _NOT_IDENTITY = {
     "api_key_env",
     "api_key_file",
     "order",
+    "claimed",
     "price",
     "concurrency",
     "in_flight_tokens",

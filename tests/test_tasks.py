@@ -143,7 +143,7 @@ def saying(answer: Callable[[Planting], str]) -> Callable[[Recipe], Callable[[st
 
     def reader(recipe: Recipe) -> Callable[[str], str]:
         plantings = {recipe.prompt(t).text: recipe.plant(t) for t in recipe.trials}
-        return lambda text: answer(plantings[text])
+        return lambda text: answer(plantings[text]) if text in plantings else "?"  # small requests have none
 
     return reader
 

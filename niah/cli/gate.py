@@ -20,7 +20,7 @@ from niah.runner.log import read_log
 from niah.verdict.baseline import baseline_from
 from niah.verdict.evidence import Evidence
 from niah.verdict.judge import judge
-from niah.verdict.pairs import Baseline, baseline_of, pairs_of
+from niah.verdict.pairs import Baseline, baseline_of, pairs_of, unpaired_notes
 
 
 @click.command()
@@ -110,8 +110,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {older}{saved}")
         planned = max(len(baseline.scores), len(evidence.ordinary))
-        if evidence.pairs.n < planned:
-            notes.append(f"compared on {evidence.pairs.n} trials that have a score in both runs, of {planned}")
+        notes += unpaired_notes(evidence.pairs, planned)
     return tuple(notes)
 
 

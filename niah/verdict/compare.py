@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from niah.figures import BANDS, CellChange, Comparison
 from niah.records import Grid, Header, Result
+from niah.verdict.counts import counts_of
 from niah.verdict.exact import holm
 from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
+from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of, unpaired_notes
 
 Run = tuple[Header, Sequence[Result]]
 NOTHING = Pairs(pairs=(), by_epoch=False)
@@ -20,17 +21,15 @@ def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Compa
     """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
     pairs = pairs_of(baseline_of(*before), *after, these_only=these_only)
     grid = grid_of(*after)
-    notes = []
-    planned = max(len(before[1]), len(after[1]))
-    if pairs.n < planned:
-        notes.append(f"compared on {pairs.n} trials that have a score in both runs, of {planned}")
+    earlier = grid_of(*before)
+    planned = max(sum(counts_of(g).values()) for g in (earlier, grid))
     return Comparison(
-        before=grid_of(*before).model,
+        before=earlier.model,
         after=grid.model,
         whole=pairs.summary(),
         bands={band: pairs.in_band(band).summary() for band in BANDS},
         cells=_cells(grid, pairs),
-        notes=tuple(notes),
+        notes=unpaired_notes(pairs, planned),
     )
 
 

@@ -258,3 +258,10 @@ def _check_prompt(result: Result, baseline: Baseline) -> None:
             f"trial {result.trial.id} had another prompt in the baseline (niah {baseline.header.version}); "
             "save a new baseline with this version"
         )
+
+
+def unpaired_notes(pairs: Pairs, planned: int) -> tuple[str, ...]:
+    """A line where trials have a score in one run only, or in none."""
+    if pairs.n >= planned:
+        return ()
+    return (f"compared on {pairs.n} trials that have a score in both runs, of {planned}",)
