@@ -24,7 +24,7 @@ from niah.cli.watch import Watch, say
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.plotter.terminal import terminal_heatmap
-from niah.plotter.words import summary_lines
+from niah.plotter.words import summary_lines, unfinished_lines
 from niah.records import Grid, Outcome
 from niah.runner.log import RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
@@ -195,7 +195,10 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
-    for line in summary_lines(figures_of(log.header, log.results.values())):
+    figures = figures_of(log.header, log.results.values())
+    for line in unfinished_lines(figures):
+        say(console, line)
+    for line in summary_lines(figures):
         say(console, line, style="")
     for warning in run_warnings(log.header, log.results.values()):
         say(console, warning, "bold red")

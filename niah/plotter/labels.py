@@ -87,7 +87,9 @@ def detail_labels(grid: Grid) -> list[str]:
     parts = [f"{name} {percent_label(r.mean)} (n = {r.n})" for name, r in grid.parts.items() if r.mean is not None]
     classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"apart: {', '.join(parts)}"] if parts else []
-    return [*lines, f"answers: {', '.join(f'{n} {name}' for name, n in classes)}"] if classes else lines
+    if set(grid.answer_classes) <= {"right"}:
+        return lines
+    return [*lines, f"answers: {', '.join(f'{n} {name}' for name, n in classes)}"]
 
 
 def unscored_label(cell: Cell) -> str:

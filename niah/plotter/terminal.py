@@ -53,7 +53,7 @@ def _absent_row(grid: Grid, step: int) -> list[Text]:
     absent = {c.context_length: c for c in grid.controls if c.control == "absent"}
     if not absent:
         return []
-    line = Text("none ".rjust(_MARGIN), no_wrap=True, overflow="crop")
+    line = Text("absent ".rjust(_MARGIN), no_wrap=True, overflow="crop")
     for length in grid.context_lengths:
         found = absent.get(length)
         mean, outcomes = (found.mean, found.outcomes) if found else (None, {})

@@ -15,7 +15,7 @@ MOST_CELLS = 12  # listed one by one
 def report_lines(f: Figures) -> list[str]:
     """Everything that a run says; what it does not say comes first."""
     return [
-        *_unfinished(f),
+        *unfinished_lines(f),
         f"{model_label(f)}: {recall_label(f.whole)}",
         *_design(f),
         "",
@@ -33,8 +33,9 @@ def report_lines(f: Figures) -> list[str]:
 
 
 def summary_lines(f: Figures) -> list[str]:
-    """What a run says, in a few lines."""
-    return [*_unfinished(f), *length_lines(f), *middle_lines(f), *weakest_lines(f)]
+    """What a run says beside its heatmap, in a few lines: no loss in the middle is no news."""
+    middle = middle_lines(f) if f.middle is not None and f.middle.low * f.middle.high > 0 else ()
+    return [*length_lines(f), *middle, *weakest_lines(f)]
 
 
 def judgement_lines(j: Judgement) -> list[str]:
@@ -94,7 +95,7 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
 def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[str]:
     """A table with a column per run; what a run does not say comes first."""
     for name, f in zip(names, figures, strict=True):
-        yield from (f"{name}: {line}" for line in _unfinished(f))
+        yield from (f"{name}: {line}" for line in unfinished_lines(f))
     rows = [("", *names)]
     rows.append(("model", *(model_label(f) for f in figures)))
     rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
@@ -113,12 +114,12 @@ def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[s
 
 def length_lines(f: Figures) -> Iterator[str]:
     """Claimed, tested and effective length side by side."""
-    claimed = label_of(f.claimed) if f.claimed else "not stated"
+    claimed = f"claimed {label_of(f.claimed)}   " if f.claimed else ""
     effective = next((e for e in f.effective if e.rule.startswith("absolute")), None)
     held = "" if effective is None else f"   effective {_length(effective.point)} ({effective.rule}"
     if effective is not None:
         held += f", cautious {_length(effective.cautious)}, hopeful {_length(effective.hopeful)})"
-    yield f"context length   claimed {claimed}   tested {_length(f.tested)}{held}"
+    yield f"context length   {claimed}tested {_length(f.tested)}{held}"
 
 
 def middle_lines(f: Figures) -> Iterator[str]:
@@ -140,7 +141,8 @@ def weakest_lines(f: Figures) -> Iterator[str]:
     yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
 
 
-def _unfinished(f: Figures) -> Iterator[str]:
+def unfinished_lines(f: Figures) -> Iterator[str]:
+    """What a run does not say: trials not run, errors, outcomes without a score."""
     open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
     if open_trials:
         yield f"INCOMPLETE: of {f.planned:,} trials {', '.join(open_trials)}; what follows is about the others"
