@@ -6,7 +6,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -20,10 +20,10 @@ from niah.generator.plan import check_order
 
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
-_REPLY_FIELDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"})
-_KEY_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"},
+_REPLY_FIELDS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
 )
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -198,8 +198,15 @@ class RunConfig(BaseModel):
     def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
         for field in _OWN_FIELDS & set(value):
             raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
-        for field in _REPLY_FIELDS & set(value):
+        for field in _REPLY_FIELDS & set(_keys(value)):
             raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
+        return value
+
+    @field_validator("reply_field")
+    @classmethod
+    def _reply_field(cls, value: str | None) -> str | None:
+        if value is not None and (value in _OWN_FIELDS or not value.strip()):
+            raise ConfigError(f"reply_field {value!r} is niah's own for something else; name the field of the budget")
         return value
 
     @field_validator("headers")
@@ -243,6 +250,14 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{key} = {first['input']!r}: {first['msg'].lower()}") from error
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of a table and of those inside it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _keys(inner)
 
 
 def _check_address(url: str) -> None:

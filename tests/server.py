@@ -116,8 +116,9 @@ def serving(*script: Say, otherwise: Say, preflight: Say | None = None) -> Itera
 
 
 def counted(prompt: str) -> int:
-    """A tokenizer of another kind than the run's: four bytes a token, and ten around every prompt."""
-    return 10 + len(prompt.encode()) // 4
+    """Counts otherwise than the run's tokenizer, and by script: narrow signs 0.28 tokens, wide ones 1.1, ten around."""
+    wide = len(prompt) - len(prompt.encode("ascii", "ignore"))
+    return 10 + round(0.28 * (len(prompt) - wide) + 1.1 * wide)
 
 
 def answers(text: str, stop: str = "stop", counts: Counts | None = None, model: str = "m-2026") -> Say:

@@ -72,6 +72,7 @@ def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
         "runner/client.py",
         "runner/connections.py",
         "runner/session.py",
+        "runner/transfer.py",
         "providers/simulated.py",
     }
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from protocols import PROVIDER_PATHS, Counts
 from server import (
+    Handler,
     Say,
     Server,
     answers,
@@ -33,10 +35,11 @@ from server import (
 from niah.providers import Provider, Service, provider_of
 from niah.providers.wire import json_string
 from niah.records import Outcome, Planting, Prompt
-from niah.runner.client import Answer, Client, retry_after_s
+from niah.runner.client import Answer, Client
 from niah.runner.connections import Connections
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
+from niah.runner.transfer import retry_after_s
 
 PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))
 TEXT = "long text, 長文, naïve\u2028line"
@@ -74,7 +77,7 @@ def asked(
         async with Connections(httpx.AsyncClient) as connections:
             provider = provider_at(base_url, name, api_key="sk-test")
             ticks = itertools.count()
-            limits = Limits(cap=4, in_flight_tokens=10**6, longest_prompt=10, clock=lambda: sum(waits), sleep=pause)
+            limits = Limits(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause)
             client = Client(
                 connections,
                 provider,
@@ -141,7 +144,7 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
             Outcome.ERROR,
             3,
         ),
-        (ends("The magic num", "tool_calls"), Outcome.ERROR, 3),
+        (ends("The magic num", "tool_calls"), Outcome.ERROR, 1),
         (ends("The magic num", "max_tokens"), Outcome.TRUNCATED, 1),
         (ends("I will not", "refusal"), Outcome.REFUSED, 1),
         (ends("7421830", "eos"), Outcome.SCORED, 1),
@@ -166,7 +169,7 @@ def test_every_ending_is_its_own_outcome(act: Say, outcome: Outcome, attempts: i
         attempts,
         attempts - 1,
     )
-    assert (answer.error is None) == (answer.response is not None)
+    assert (answer.error is not None) == (answer.outcome is Outcome.ERROR or answer.response is None)
     assert "\n" not in (answer.error or "")
 
 
@@ -208,6 +211,48 @@ def test_a_passing_fault_is_tried_again_and_the_answer_is_whole(fault: Say) -> N
 def test_the_wait_a_server_asks_for_is_honoured(headers: dict[str, str], wait: float) -> None:
     answer, waits, _ = asked(fails(429, {}, **headers), answers("7421830"))
     assert (answer.outcome, waits) == (Outcome.SCORED, [wait])
+
+
+def test_a_server_that_always_asks_for_no_wait_gets_more_and_more() -> None:
+    answer, waits, _ = asked(otherwise=fails(429, {}, Retry_After="0"), attempts=5)
+    assert (answer.outcome, waits) == (Outcome.ERROR, [0.0, 2.0, 4.0, 8.0])
+
+
+@pytest.mark.parametrize("end", ["cut", "open"])
+@pytest.mark.parametrize("name", ["openai", "anthropic", "openai-responses", "ollama"])
+def test_what_is_whole_stays_whole_whatever_the_connection_does_then(name: str, end: str) -> None:
+    def act(handler: Handler, _: dict[str, Any]) -> None:
+        handler.send_stream(handler.protocol.events("It is 7421830.", "stop", None, "m"), cut=True)
+        handler.wfile.flush()
+        time.sleep(2 if end == "open" else 0)
+
+    answer, waits, server = asked(otherwise=act, name=name)
+    assert (answer.outcome, len(server.requests), waits) == (Outcome.SCORED, 1, [])
+
+
+def test_a_slow_and_steady_answer_may_take_its_time() -> None:
+    def act(handler: Handler, _: dict[str, Any]) -> None:
+        words = [(None, chunk("word ")) for _ in range(24)]
+        handler.send_stream([*words, (None, chunk(finish="stop"))], pause_s=0.05)
+
+    answer, _, server = asked(otherwise=act, timeout=0.25)  # 0.75 s without a word, 1.2 s in all
+    assert (answer.outcome, len(server.requests)) == (Outcome.SCORED, 1)
+
+
+def test_a_redirect_is_named_and_not_followed() -> None:
+    answer, _, server = asked(otherwise=fails(302, b"", Location="https://elsewhere.example/v1?token=x"))
+    assert answer.error == "302: redirected to https://elsewhere.example/v1, which is not followed; is base_url right?"
+    assert len(server.requests) == 1
+
+
+def test_halves_of_a_character_in_two_events_are_joined() -> None:
+    events = [
+        '{"choices": [{"delta": {"content": "7421830 \\ud83d"}}]}',
+        '{"choices": [{"delta": {"content": "\\ude00"}, "finish_reason": "stop"}]}',
+    ]
+    answer, _, _ = asked(lambda h, _: h.send_events(*events))
+    assert answer.response is not None
+    assert answer.response.text == "7421830 😀"
 
 
 def test_a_wait_of_hours_ends_the_trial_as_an_error_instead() -> None:

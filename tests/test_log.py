@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import resource
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ FULL = replace(
     response=Response(text="七百 \u2028 7421830", stop_reason="stop", usage=Usage(input_tokens=5), model="m"),
     first_token_s=0.5,
 )
+
+
+EDITED = json.dumps({"kind": "result", **asdict(FULL)})
 
 
 def written(folder: Path, *results: Result) -> RunLog:
@@ -96,7 +100,13 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("nonsense", "run.jsonl:2: damaged line"), ('{"kind": "result"}', "run.jsonl:2: damaged line")],
+    [
+        ("nonsense", "run.jsonl:2: damaged line"),
+        ('{"kind": "result"}', "run.jsonl:2: damaged line"),
+        (EDITED.replace('"score": 1.0', '"score": "1.0"'), "'1.0' where int or float or NoneType should be"),
+        (EDITED.replace('"context_length": 1000', '"context_length": null'), "None where int should be"),
+        (EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'), "where str should be"),
+    ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     written(tmp_path)
@@ -127,6 +137,25 @@ def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None
         del older["response"]["usage"][name]
     path.write_text(header + "\n" + json.dumps(older) + "\n")
     assert read_log(tmp_path)[1] == {FULL.trial.id: FULL}
+
+
+def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    lines = [replace(FULL, trial=replace(FULL.trial, id=str(k)), explanation="x" * 500) for k in range(12)]
+    with open_log(tmp_path, HEADER) as log:
+        log.append(lines[0])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 3_000, hard))
+        try:
+            with pytest.raises(RunError, match="cannot be written"):
+                for k in range(1, 12):
+                    log.append(lines[k])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        kept = len(log.results)
+        assert 2 <= kept < 12
+        assert read_log(tmp_path)[1] == log.results
+        log.append(lines[kept])
+    assert len(read_log(tmp_path)[1]) == kept + 1
 
 
 def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def client_of(api: Provider, connections: Connections, waits: list[float], *, at
     return Client(
         connections,
         api,
-        Limits(cap=4, in_flight_tokens=10**6, longest_prompt=10_000, clock=lambda: sum(waits), sleep=pause),
+        Limits(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause),
         attempts=attempts,
         clock=lambda: next(ticks),
         patience=Patience(60),

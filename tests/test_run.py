@@ -258,6 +258,10 @@ SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
         ((*SIMULATED, "--max-cost", "-1"), "max_cost = '-1'"),
         ((*SIMULATED, "--tokens-per-minute", "0"), "tokens_per_minute"),
         ((*SIMULATED, "--extra", "max_tokens=5"), "use --reply-tokens"),
+        ((*SIMULATED, "--extra", 'generationConfig={"maxOutputTokens": 5}'), "use --reply-tokens"),
+        (("run", "--provider", "openai", "--model", "m", "--reply-field", "model"), "niah's own"),
+        (("run", "--provider", "openai", "--model", "m", "--api-key-file", "~nosuchuser/key"), "cannot be read"),
+        (("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"), "no meaning for probe"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
         ((*SIMULATED, "--distractors", "3"), "distractors has no meaning for task 'single'"),
         ((*SIMULATED, "--order", "deepest"), "unknown order 'deepest'"),
@@ -465,6 +469,7 @@ def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 3
     assert b"stopped early (interrupted)" in err
+    assert b"does not say how many prompt tokens" not in err
 
 
 def test_a_synthetic_haystack_per_trial_keeps_no_files_open(niah: Niah) -> None:

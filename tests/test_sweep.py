@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import json
@@ -39,7 +40,10 @@ from server import (
     throttles_until_a_date,
     trickles,
 )
+from test_grid import HEADER, result
 
+from niah.runner.journal import Journal
+from niah.runner.log import RunLog, open_log, read_log
 from niah.tasks import task_of
 
 SOLVE = task_of("single").solve
@@ -64,16 +68,16 @@ def test_a_sweep_over_every_protocol_is_green_timed_and_counted(niah: Niah, prov
     assert ended.exit_code == 0, ended.err
     results = logged()
     assert [r["score"] for r in results] == [1.0] * 9
-    for result in results:
-        usage, sent = result["response"]["usage"], result["prompt_tokens"]
+    for line in results:
+        usage, sent = line["response"]["usage"], line["prompt_tokens"]
         assert usage["output_tokens"] == 7
-        assert 0.9 < usage["input_tokens"] / result["expected_input_tokens"] < 1.1
+        assert 0.9 < usage["input_tokens"] / line["expected_input_tokens"] < 1.1
         assert usage["input_tokens"] != sent
         assert provider == "ollama" or usage["cached_tokens"] == usage["input_tokens"] // 2
-        assert 0 < result["first_token_s"] <= result["total_s"]
-        assert result["request_id"] == "req-1"
-        assert result["response"]["model"] == "m"
-        assert len(json.dumps(result)) < 2_000
+        assert 0 < line["first_token_s"] <= line["total_s"]
+        assert line["request_id"] == "req-1"
+        assert line["response"]["model"] == "m"
+        assert len(json.dumps(line)) < 2_000
 
 
 @pytest.mark.parametrize("provider", PROVIDER_PATHS)
@@ -89,12 +93,119 @@ def test_a_front_that_is_dropped_in_silence_is_never_red(niah: Niah, provider: s
     assert "THE SERVER DROPPED A PART OF 3 OF 6 PROMPTS, from 4k on" in ended.err
 
 
-@pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "mixed", "synthetic:zh-Hant"])
+@pytest.mark.parametrize("haystack", ["en", "zh-hant", "mixed", "synthetic:zh-Hant", "zh-hans,en", "en,zh-hant"])
 def test_a_server_that_reads_everything_is_no_mismatch_in_any_language(niah: Niah, haystack: str) -> None:
-    grid = ("--lengths", "500,1k,2k,8k,32k", "--depths", "0,30,100", "--model", "m", "--name", "r")
+    grid = ("--lengths", "264,500,1k,2k,8k,32k", "--depths", "0,30,100", "--model", "m", "--name", "r")
     with loopback(otherwise=READS) as server:
         assert niah(*sweep_at(server), *grid, "--haystack", haystack).exit_code == 0
     assert {r["outcome"] for r in logged()} == {"scored"}
+
+
+def test_a_server_that_counts_long_prompts_a_little_otherwise_is_no_mismatch(niah: Niah) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        prompt = handler.protocol.prompt(body)
+        counts = Counts(input=round(counted(prompt) * (1.02 if len(prompt) > 12_000 else 1)))
+        handler.send_stream(handler.protocol.events(SOLVE(prompt), "stop", counts, "m"))
+
+    grid = ("--lengths", "3k:30k:500", "--depths", "20", "--model", "m", "--name", "r", "--order", "length")
+    with serving(otherwise=act, preflight=act) as server:
+        niah(*sweep_at(server), *grid, "--concurrency", "32")
+    assert {r["outcome"] for r in logged()} == {"scored"}
+
+
+def test_a_window_that_cuts_is_not_followed_in_small_steps(niah: Niah) -> None:
+    cut = drops_the_front(SOLVE, 36_000)
+    grid = ("--lengths", "4k:12k:100", "--depths", "0", "--model", "m", "--name", "r", "--concurrency", "1")
+    for order in ("cache", "length"):
+        with serving(otherwise=cut, preflight=cut) as server:
+            niah(*sweep_at(server), *grid, "--order", order)
+        outcomes = Counter((r["outcome"], r["score"]) for r in logged())
+        assert outcomes["scored", 0.0] <= 7  # what is dropped there is less than counts of tokenizers differ by
+        assert outcomes["mismatch", None] >= 20
+        Path("results/r/run.jsonl").unlink()
+
+
+def test_a_server_that_leaves_out_what_it_read_from_its_cache_is_no_mismatch(niah: Niah) -> None:
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        prompt = handler.protocol.prompt(body)
+        read = counted(prompt) // 2 if handler.server.requests else 0
+        counts = Counts(input=counted(prompt) - read, cached=read)
+        handler.send_stream(handler.protocol.events(SOLVE(prompt), "stop", counts, "m"))
+
+    with serving(otherwise=act, preflight=act) as server:
+        niah(*sweep_at(server), *SMALL)
+    assert {r["outcome"] for r in logged()} == {"scored"}
+
+
+def sends_garbled_gzip(handler: Handler, body: dict[str, Any]) -> None:
+    fails(200, b"no gzip", Content_Encoding="gzip")(handler, body)
+
+
+def counts_in_words(handler: Handler, body: dict[str, Any]) -> None:
+    counts = Counts(input="500", cached=10**9)  # type: ignore[arg-type]  # as some servers do
+    handler.send_stream(handler.protocol.events(SOLVE(handler.protocol.prompt(body)), "stop", counts, "m"))
+
+
+@pytest.mark.parametrize(
+    ("odd", "exit_code"),
+    [
+        (sends_garbled_gzip, 3),
+        (counts_in_words, 0),
+        (lambda h, _: h.send_events("[" * 100_000), 3),
+        (lambda h, _: h.send_events('{"choices": [{"delta": {"content": "\\ud83d"}, "finish_reason": "stop"}]}'), 0),
+        (fails(400, b'{"error": {"message": "lone \\ud83d half"}}'), 3),
+    ],
+)
+def test_an_odd_reply_ends_its_trial_and_no_more(niah: Niah, odd: Say, exit_code: int) -> None:
+    with loopback(READS, odd, odd, otherwise=READS) as server:
+        command = (*sweep_at(server), *SMALL, "--attempts", "1", "--concurrency", "1", "--max-tokens", "1M")
+        server.script[3:] = [READS] * 6 + [odd, odd]
+        ended = niah(*command)
+        assert ended.exit_code == exit_code, ended.err
+        assert len(logged()) >= 9
+        server.script.clear()
+        assert niah(*command).exit_code == 0
+
+
+def test_a_firewall_that_dislikes_one_prompt_costs_that_prompt_only(niah: Niah) -> None:
+    with loopback(READS, fails(403, b"<html>blocked</html>"), otherwise=READS) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
+    assert (ended.exit_code, len(server.requests)) == (3, 9)
+    assert [r["outcome"] for r in logged()].count("scored") == 8
+
+
+def test_one_refusal_of_a_length_that_others_passed_does_not_skip_longer_ones(niah: Niah) -> None:
+    fluke = fails(400, {"error": {"message": "maximum context length is 700 tokens"}})
+    with loopback(READS, READS, READS, READS, fluke, otherwise=READS) as server:
+        assert niah(*sweep_at(server), *SMALL, "--order", "length", "--concurrency", "1").exit_code == 0
+    assert Counter(r["outcome"] for r in logged()) == {"scored": 8, "overflow": 1}
+    assert len(server.requests) == 9
+
+
+def test_a_model_that_reasons_away_its_reply_budget_is_stopped_before_the_sweep(niah: Niah) -> None:
+    def act(handler: Handler, _: dict[str, Any]) -> None:
+        handler.send_stream(handler.protocol.events("", "length", Counts(input=50), "m"))
+
+    with serving(otherwise=act, preflight=act) as server:
+        ended = niah(*sweep_at(server), *SMALL)
+    assert (ended.exit_code, ended.err.count("\n"), server.requests) == (2, 1, [])
+    assert "give more with --reply-tokens 4k" in ended.err
+
+
+def test_answers_that_landed_are_written_also_when_nobody_waits_any_more(tmp_path: Path) -> None:
+    results = [result(1_000, depth, 0, 1.0) for depth in range(0, 100, 10)]
+
+    async def main(log: RunLog) -> None:
+        journal = Journal(log)
+        waiting = [asyncio.create_task(journal.write(r)) for r in results]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await journal.close()
+
+    with open_log(tmp_path, HEADER) as log:
+        asyncio.run(main(log))
+    assert len(read_log(tmp_path)[1]) == 10
 
 
 FAULTS: dict[str, Say] = {
@@ -318,7 +429,8 @@ def test_a_budget_in_dollars_needs_a_price(niah: Niah) -> None:
 
 
 def test_an_outage_of_every_trial_stops_the_run(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("niah.runner.sweep.MOST_ERRORS_IN_A_ROW", 4)
+    monkeypatch.setattr("niah.runner.lessons.MOST_ERRORS_IN_A_ROW", 4)
+    monkeypatch.setattr("niah.runner.lessons.LEAST_OUTAGE_S", 0)
     with loopback(otherwise=fails(500, {})) as server:
         ended = niah(*sweep_at(server), *SMALL, "--attempts", "1", "--concurrency", "1")
     assert (ended.exit_code, len(server.requests)) == (3, 4)
@@ -327,10 +439,10 @@ def test_an_outage_of_every_trial_stops_the_run(niah: Niah, monkeypatch: pytest.
 
 def test_a_wait_of_hours_or_an_empty_account_stops_the_run_at_once(niah: Niah) -> None:
     no_money = fails(429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}})
-    for stop in (fails(429, {}, Retry_After="36000"), no_money):
+    for stop, asked in ((fails(429, {}, Retry_After="36000"), 1), (no_money, 3), (fails(401, {}), 3)):
         with loopback(READS, otherwise=stop) as server:
             ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
-        assert (ended.exit_code, len(server.requests)) == (3, 2)
+        assert (ended.exit_code, len(server.requests)) == (3, 1 + asked)
         assert "the server refuses requests" in ended.err
         Path("results/r/run.jsonl").unlink()
 

@@ -32,6 +32,9 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
     asked = completed(config_from(config, flags))
     if asked.provider == "simulated":
         raise ConfigError("provider 'simulated' has no server to probe; name another --provider")
+    for budget in ("max_cost", "max_tokens", "max_minutes"):
+        if getattr(asked, budget) is not None:
+            raise ConfigError(f"{budget} has no meaning for probe; --up-to bounds its prompts")
     most = length_of(up_to, least=min(asked.lengths))
     if window:  # servers that are told their window must have room for the longest prompt
         asked = asked.model_copy(update={"lengths": tuple(sorted({min(asked.lengths), most}))})

@@ -142,7 +142,8 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
         say(console, warning)
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:
         watch = Watch(recipe, log, console)
-        sweep = Sweep(recipe, session, log, on_preflight=partial(_tell, recipe, console), on_result=watch.landed)
+        tell = partial(_tell, recipe, console)
+        sweep = Sweep(recipe, session, log, on_preflight=tell, on_result=watch.landed, on_trouble=watch.trouble)
         with watch:
             asyncio.run(_until_done(sweep, watch, console))
     if sweep.spent.dollars:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -17,6 +18,7 @@ from niah.runner.recipe import Recipe
 from niah.verdict.grid import grid_of
 
 REFRESH_S = 0.5
+TROUBLE_S = 30.0
 
 
 def say(console: Console, text: str, style: str = "yellow") -> None:
@@ -31,10 +33,11 @@ class Watch:
         self._log = log
         self._console = console
         self._total = len(recipe.trials)
+        self._said_trouble = -TROUBLE_S
         self._tokens = {t.id: t.context_length for t in recipe.trials}
         self._landed = len(log.finished)
         self._started = time.monotonic()
-        self._before = sum(self._tokens[i] for i in log.finished)
+        self._before = self._done_tokens()
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
 
     def __enter__(self) -> None:
@@ -48,17 +51,31 @@ class Watch:
     async def tick(self) -> None:
         """Draw for ever; runs beside the sweep, in the same thread."""
         while self._console.is_terminal:
-            grid = grid_of(self._log.header, self._log.results.values())
-            done, size = len(self._log.finished), self._console.size
-            view = live_view(grid, size.width, size.height, done, self._total, self._status())
+            results = list(self._log.results.values())  # here: a thread must not walk through what grows
+            view = await asyncio.to_thread(self._view, results, len(self._log.finished), self._status())
             self._live.update(view, refresh=True)
             await asyncio.sleep(REFRESH_S)
 
+    def _view(self, results: list[Result], done: int, status: str) -> RenderableType:
+        size = self._console.size
+        return live_view(grid_of(self._log.header, results), size.width, size.height, done, self._total, status)
+
+    def trouble(self, message: str) -> None:
+        """Called when the sweep waits for the server; said now and then."""
+        now = time.monotonic()
+        if now - self._said_trouble >= TROUBLE_S:
+            self._said_trouble = now
+            with suppress(OSError):
+                say(self._console, message, "dim")
+
     def landed(self, result: Result) -> None:
-        """Called for every result."""
+        """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""
         self._landed += 1
-        if self._console.is_terminal:
-            return
+        if not self._console.is_terminal:
+            with suppress(OSError):
+                self._line(result)
+
+    def _line(self, result: Result) -> None:
         t = result.trial
         verdict = result.answer_class or result.outcome.value
         verdict += f": {result.error}" if result.error else ""
@@ -66,9 +83,12 @@ class Watch:
         place = f"{t.context_length:>9,} tokens  {where:<13}"
         click.echo(f"{self._landed:>5}/{self._total}  {place}  {verdict}", err=True)
 
+    def _done_tokens(self) -> int:
+        return sum(self._tokens.get(i, 0) for i in self._log.finished)
+
     def _status(self) -> str:
         """Tokens so far, and the time left at the speed so far (time goes with tokens, not with trials)."""
-        done = sum(self._tokens[i] for i in self._log.finished)
+        done = self._done_tokens()
         elapsed = time.monotonic() - self._started
         fresh = done - self._before
         left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None

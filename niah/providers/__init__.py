@@ -133,6 +133,7 @@ class Failure:
     retry: bool
     fatal: bool = False  # every further request would fail in the same way
     throttled: bool = False  # too much at once: all requests should slow down
+    unreachable: bool = False  # nobody answers at all
     wait_s: float | None = None  # as the body asks
 
 
@@ -140,6 +141,8 @@ class Reply(Protocol):
     """Collects one streamed reply."""
 
     request_id: str | None  # as the reply names itself
+    finished: bool  # nothing more is to come, though the connection may stay open
+    stops_once: bool  # a stop marker stands at the end only
 
     def feed(self, event: str) -> bool:
         """Take one event; True when it holds generated text, reasoning included. Raises ReplyError for an error."""
@@ -153,7 +156,7 @@ class Reply(Protocol):
     def response(self) -> Response: ...
 
     def outcome(self) -> Outcome:
-        """``scored`` where the answer is whole and can be scored. Raises ValueError for an unknown stop reason."""
+        """``scored`` where the answer is whole and can be scored. Raises StoppedOddly for any other stop reason."""
         ...
 
 
@@ -181,6 +184,14 @@ class ReplyError(Exception):
     def __init__(self, body: str) -> None:
         super().__init__(body)
         self.body = body
+
+
+class StoppedOddly(ValueError):
+    """A reply that stopped for a reason that makes it no answer; ``again`` where another try may help."""
+
+    def __init__(self, message: str, *, again: bool) -> None:
+        super().__init__(message)
+        self.again = again
 
 
 def provider_of(service: Service) -> Provider:

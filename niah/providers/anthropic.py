@@ -81,6 +81,8 @@ class MessageReply(TextReply):
             case "message_delta":
                 self._stop_reason = chunk["delta"].get("stop_reason") or self._stop_reason
                 self._count(chunk.get("usage"))
+            case "message_stop":
+                self.finished = True
         return False
 
     def _begin(self, message: Mapping[str, Any]) -> None:

@@ -44,6 +44,8 @@ _NO_KEY = re.compile(r"api_key_invalid|invalid_api_key", re.IGNORECASE)
 _SOON = re.compile(
     r"\b(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(m?s))?", re.IGNORECASE
 )
+_ALLOWANCE = re.compile(r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL)
+_MAY_BE_TOO_LONG = frozenset({0, 400, 413, 422, 500})  # 0: inside a stream, and no status named
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})
@@ -77,21 +79,24 @@ def failure_of(status: int, body: str, *, key: str | None = None, quota_refills:
     ``quota_refills``: the server calls it an exhausted quota when there were too many tokens in a minute.
     """
     said = said_by(body)
-    message = f"{status}: {message_of(body)}"
+    message = f"{status or 'in the stream'}: {message_of(body)}"
     if key:
         message = message.replace(key, "[key]")  # some servers repeat it; before the cut, which could halve it
-    message = " ".join(message.split())[:_MOST_MESSAGE]
+    message = " ".join(message.encode(errors="replace").decode().split())[:_MOST_MESSAGE]
     wait_s = _wait_s(said, body)
     too_fast = status in (413, 429) and bool(_TOO_FAST.search(said))
-    if (status == 413 or _TOO_LONG.search(said)) and not too_fast:
+    too_long = status == 413 or (status in _MAY_BE_TOO_LONG and _TOO_LONG.search(said))
+    if too_long and not too_fast:
         return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
     if status in (400, 403, 422) and _FILTERED.search(said):
         return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
     for_good = _is_for_good(status, said, quota_refills=quota_refills or wait_s is not None)
+    if too_fast and _never_fits(said):
+        return Failure(outcome=Outcome.ERROR, message=message, retry=False)
     return Failure(
         outcome=Outcome.ERROR,
         message=message,
-        retry=not for_good and (status in _AGAIN or status >= 500 or too_fast),
+        retry=not for_good and (status in _AGAIN or status >= 500 or status == 0 or too_fast),
         fatal=for_good,
         throttled=not for_good and (status in _THROTTLED or too_fast),
         wait_s=None if for_good else wait_s,
@@ -99,10 +104,10 @@ def failure_of(status: int, body: str, *, key: str | None = None, quota_refills:
 
 
 def status_in(body: str) -> int:
-    """The status that an error object inside a stream names, by number or by type; else 500."""
+    """The status that an error object inside a stream names, by number or by type; 0 where it names none."""
     error = error_in(body)
     if not isinstance(error, dict):
-        return 500
+        return 0
     for name in ("code", "type", "status", "http_code"):
         value = error.get(name)
         if isinstance(value, str) and value.isdigit():
@@ -113,7 +118,13 @@ def status_in(body: str) -> int:
             return _STATUS_OF[value]
         if isinstance(value, str) and _FILTERED.search(value):
             return 400
-    return 500
+    return 0
+
+
+def _never_fits(said: str) -> bool:
+    """Whether one request alone is more than a minute's allowance: waiting does not help."""
+    counts = _ALLOWANCE.search(said)
+    return counts is not None and int(counts[2].replace(",", "")) > int(counts[1].replace(",", ""))
 
 
 def _is_for_good(status: int, said: str, *, quota_refills: bool) -> bool:

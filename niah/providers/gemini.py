@@ -52,7 +52,12 @@ class Gemini:
 
 
 class ContentReply(TextReply):
-    """A stream of partial replies. A blocked prompt has no candidate, only a reason."""
+    """A stream of partial replies, each of which may hold a stop reason.
+
+    A blocked prompt has no candidate, only a reason.
+    """
+
+    stops_once = False
 
     def take(self, chunk: dict[str, Any]) -> bool:
         self._model = chunk.get("modelVersion") or self._model

@@ -79,6 +79,7 @@ class LineReply(TextReply):
         message = chunk.get("message") or {}
         self._text.append(message.get("content") or "")
         if chunk.get("done"):
+            self.finished = True
             self._stop_reason = chunk.get("done_reason") or "stop"
             self._usage = Usage(
                 input_tokens=count_of(chunk.get("prompt_eval_count")), output_tokens=count_of(chunk.get("eval_count"))

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
-from niah.providers import ReplyError
+from niah.providers import ReplyError, StoppedOddly
 from niah.records import Outcome, Response, Usage
 
-# stop reasons by what they mean, over all APIs; one that stands nowhere is a fault, not an answer
+# stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
 _CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation", "repetition"})
+# worth another try
+_FAULTS = frozenset(
+    {
+        "insufficient_system_resource",
+        "error",
+        "abort",
+        "aborted",
+        "network_error",
+        "load",
+        "unload",
+        "malformed_response",
+    }
+)
 _TOO_LONG = frozenset({"model_context_window_exceeded"})
 _DECLINED = frozenset(
     {
@@ -36,6 +51,8 @@ _REASONING = (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("◁think▷", 
 class TextReply:
     """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events in ``take``."""
 
+    stops_once = True
+
     def __init__(self) -> None:
         self._text: list[str] = []
         self._refusal: list[str] = []
@@ -43,6 +60,7 @@ class TextReply:
         self._usage = Usage()
         self._model: str | None = None
         self.request_id: str | None = None
+        self.finished = False
 
     @property
     def complete(self) -> bool:
@@ -50,10 +68,11 @@ class TextReply:
 
     def feed(self, event: str) -> bool:
         if event.strip() == "[DONE]":
+            self.finished = True
             return False
         chunk = json.loads(event)
         if not isinstance(chunk, dict):
-            raise ValueError(f"an event that is no object: {event[:60]}")
+            raise ValueError("an event that is no object")
         if chunk.get("error"):
             raise ReplyError(event)
         return self.take(chunk)
@@ -64,7 +83,12 @@ class TextReply:
 
     def response(self) -> Response:
         text = without_reasoning("".join(self._text)) or "".join(self._refusal)
-        return Response(text=text, stop_reason=self._stop_reason, usage=self._usage, model=self._model)
+        return Response(
+            text=whole_characters(text),
+            stop_reason=None if self._stop_reason is None else whole_characters(str(self._stop_reason)),
+            usage=plausible(self._usage),
+            model=None if self._model is None else whole_characters(str(self._model)),
+        )
 
     def outcome(self) -> Outcome:
         reason = str(self._stop_reason).casefold()
@@ -75,8 +99,26 @@ class TextReply:
         if reason in _TOO_LONG:
             return Outcome.OVERFLOW
         if self._stop_reason is not None and reason not in _WHOLE:
-            raise ValueError(f"the reply stopped because of {self._stop_reason!r}")
+            raise StoppedOddly(f"the reply stopped because of {self._stop_reason!r}", again=reason in _FAULTS)
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
+
+
+def whole_characters(text: str) -> str:
+    """The text with halves of characters joined where both are there (a stream may part them), else replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def plausible(usage: Usage) -> Usage:
+    """The usage without what cannot be: what was cached is a part of the input, a price is a finite amount."""
+    most = usage.input_tokens
+    dollars = usage.dollars if isinstance(usage.dollars, int | float) and 0 <= usage.dollars < math.inf else None
+    cached, written = count_of(usage.cached_tokens), count_of(usage.cache_write_tokens)
+    if most is not None:
+        cached = None if cached is None else min(cached, most)
+        written = None if written is None else min(written, most - (cached or 0))
+    return replace(usage, cached_tokens=cached, cache_write_tokens=written, dollars=dollars)
 
 
 def without_reasoning(text: str) -> str:

@@ -77,6 +77,7 @@ class ResponsesReply(TextReply):
 
     def _end(self, response: Mapping[str, Any]) -> None:
         self._model, self.request_id = response.get("model"), response.get("id")
+        self.finished = True
         self._stop_reason = (response.get("incomplete_details") or {}).get("reason") or response.get("status")
         # the whole text; without it the deltas count. A model may comment on its work before the answer proper
         messages = [item for item in response.get("output") or () if item.get("type") == "message"]

@@ -1,4 +1,8 @@
-"""What a run may cost: dollars and tokens of the whole run, as the server reports them. Nothing is sent beyond it."""
+"""What a run may cost: dollars and tokens of the whole run, as the server reports them.
+
+A request is sent where its prompt, as the server should count it, and its whole reply budget still fit. What an attempt
+cost that broke off is not reported: it counts as it was held.
+"""
 
 from __future__ import annotations
 
@@ -63,9 +67,15 @@ class Budget:
     def hold(self, cost: Spent) -> None:
         self._held += cost
 
-    def settle(self, held: Spent | None, result: Result | None) -> None:
-        """Give back what was held, and take what the result reports."""
+    def pay(self, usage: Usage) -> None:
+        """Take the cost of a request that belongs to no trial."""
+        self.spent += self.cost_of(usage)
+
+    def settle(self, held: Spent | None, result: Result | None, *, unreported: int = 0) -> None:
+        """Give back what was held, and take what the result reports, and as much for every unreported attempt."""
         if held is not None:
+            for _ in range(unreported):
+                self.spent += held
             minus = None if held.dollars is None else -held.dollars
             self._held += Spent(tokens=-held.tokens, dollars=minus)
         if result is not None and result.response is not None:

@@ -27,8 +27,10 @@ class Journal:
         await asyncio.shield(written)
 
     async def close(self) -> None:
-        """Wait until everything that landed is on disk."""
-        if self._writing is not None:
+        """Wait until everything that landed is on disk, also where nobody waits for it any more."""
+        while self._landed or (self._writing is not None and not self._writing.done()):
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write())
             await asyncio.shield(self._writing)
 
     async def _write(self) -> None:

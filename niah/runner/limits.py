@@ -25,7 +25,6 @@ class Limits:
         *,
         cap: int,
         in_flight_tokens: int,
-        longest_prompt: int,
         clock: Callable[[], float],
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
@@ -43,8 +42,8 @@ class Limits:
         self._stopping = asyncio.Event()
         self._resume_at = clock()
         self._cut_at = clock()
-        self._requests = _bucket(requests_per_minute, 1)
-        self._tokens = _bucket(tokens_per_minute, longest_prompt)
+        self._requests = _bucket(requests_per_minute)
+        self._tokens = _bucket(tokens_per_minute)
 
     @property
     def allowed(self) -> int:
@@ -100,6 +99,10 @@ class Limits:
         if sent_at >= self._cut_at:
             self._allowed = max(1.0, self._allowed / 2)
             self._cut_at = self._clock()
+        self.pause_all(wait_s)
+
+    def pause_all(self, wait_s: float) -> None:
+        """Nobody sends before the wait is over."""
         self._resume_at = max(self._resume_at, self._clock() + wait_s)
 
     async def pause(self, seconds: float) -> bool:
@@ -131,12 +134,20 @@ class Limits:
         """Wait for the rates; False where a stop came first."""
         if self._requests is not None and not await self._unless_stopped(self._requests.acquire()):
             return False
-        return self._tokens is None or await self._unless_stopped(self._tokens.acquire(tokens))
+        left = float(tokens) if self._tokens is not None else 0.0
+        while left > 0 and self._tokens is not None:  # a long prompt in pieces: no bucket holds it
+            piece = min(left, self._tokens.max_rate)
+            if not await self._unless_stopped(self._tokens.acquire(piece)):
+                return False
+            left -= piece
+        return True
 
     async def _unless_stopped(self, waiting: Any) -> bool:
         tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
         finally:
             await _cancelled(tasks)
         return not self.stopping
@@ -147,11 +158,11 @@ class Limits:
         return not self.stopping
 
 
-def _bucket(per_minute: float | None, largest: int) -> AsyncLimiter | None:
-    """A leaky bucket of a rate that holds at least the largest single amount."""
+def _bucket(per_minute: float | None) -> AsyncLimiter | None:
+    """A leaky bucket of a rate, with room for at least one."""
     if per_minute is None:
         return None
-    size = max(float(largest), per_minute * _BURST_S / _MINUTE_S)
+    size = max(1.0, per_minute * _BURST_S / _MINUTE_S)
     return AsyncLimiter(size, size / per_minute * _MINUTE_S)
 
 

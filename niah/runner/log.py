@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from niah.config import RunConfig
 from niah.errors import RunError
@@ -146,6 +147,11 @@ def _result(path: Path, number: int, line: bytes) -> Result | None:
 
 
 def _result_of(table: dict[str, Any]) -> Result:
+    trial = _record(Trial, table["trial"])
+    _expect(trial.id, str)
+    _expect(trial.context_length, int)
+    _expect(trial.depth_percent, int, float)
+    _expect(table["score"], int, float, type(None))
     response = table["response"]
     if response is not None:
         response = _record(Response, {**response, "usage": _record(Usage, response["usage"])})
@@ -153,7 +159,7 @@ def _result_of(table: dict[str, Any]) -> Result:
         Result,
         {
             **table,
-            "trial": _record(Trial, table["trial"]),
+            "trial": trial,
             "outcome": Outcome(table["outcome"]),
             "placements": tuple(_record(Placement, p) for p in table["placements"]),
             "targets": tuple(table["targets"]),
@@ -162,13 +168,19 @@ def _result_of(table: dict[str, Any]) -> Result:
     )
 
 
+def _expect(value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise TypeError(f"{value!r} where {' or '.join(k.__name__ for k in kinds)} should be")
+
+
 def _record(kind: type[_R], table: Mapping[str, Any]) -> _R:
     """A record from a table; fields that a newer niah wrote are passed over."""
     return kind(**{f.name: table[f.name] for f in fields(kind) if f.name in table})
 
 
 def _line(kind: str, table: Mapping[str, Any]) -> bytes:
-    return (json.dumps({"kind": kind, **table}, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    text = json.dumps({"kind": kind, **table}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode(errors="replace")
 
 
 def _write(path: Path, lines: bytes) -> bool:
@@ -177,7 +189,7 @@ def _write(path: Path, lines: bytes) -> bool:
     False where they only fitted because the reserve was given up.
     """
     try:
-        with path.open("ab") as file:
+        with path.open("ab", buffering=0) as file:  # nothing may linger in a buffer after a failure
             whole = file.seek(0, os.SEEK_END)
             try:
                 _flush(file, lines)
@@ -192,9 +204,10 @@ def _write(path: Path, lines: bytes) -> bool:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
 
 
-def _flush(file: BinaryIO, lines: bytes) -> None:
-    file.write(lines)
-    file.flush()
+def _flush(file: io.FileIO, lines: bytes) -> None:
+    left = memoryview(lines)
+    while left:
+        left = left[file.write(left) :]
     os.fsync(file.fileno())
 
 
@@ -204,7 +217,8 @@ def _reserve(path: Path) -> Iterator[None]:
     reserve = path.with_name(_RESERVE)
     try:
         with reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+            file.write(os.urandom(_RESERVE_BYTES))  # some file systems store zeros as nothing
+            os.fsync(file.fileno())
     except OSError as error:
         reserve.unlink(missing_ok=True)
         raise RunError(f"{path.parent}: no room for a run ({error.strerror}); free some disk space") from error

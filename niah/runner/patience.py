@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median
+
 LEAST_S = 120.0  # a busy server queues requests for minutes
+MOST_S = 1_800.0  # unless even more is to be expected
 SLOWEST_TOKENS_PER_S = 400.0  # what is assumed of a server that has not answered yet: a small CPU
 TIMES_EXPECTED = 6.0
-SILENCES_PER_ANSWER = 6.0  # a whole answer may take so many times its longest silence
+SILENCES_WITHOUT_A_WORD = 3.0
+_REMEMBERED = 16
 
 
 class Patience:
-    """Read timeouts in seconds. A fixed one is the same for every prompt."""
+    """Times in seconds. A fixed silence is the same for every prompt."""
 
     def __init__(self, fixed_s: float | None) -> None:
         self._fixed_s = fixed_s
-        self._seen: dict[int, float] = {}  # slowest time to first token, by prompt tokens
+        self._seen: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)  # prompt tokens, time to first token
 
     def silence_s(self, tokens: int, attempt: int) -> float:
         """The longest silence to bear in one attempt. After a timeout the next attempt has twice as long."""
         if self._fixed_s is not None:
             return self._fixed_s
-        unknown_s = LEAST_S + tokens / SLOWEST_TOKENS_PER_S
-        expected_s = self._expected_s(tokens)
-        silence_s = unknown_s if expected_s is None else max(LEAST_S, TIMES_EXPECTED * expected_s)
-        return silence_s * float(2 ** min(attempt - 1, 3))
+        silence_s = LEAST_S + tokens / SLOWEST_TOKENS_PER_S
+        if self._seen:
+            expected_s = median(_expected_s(tokens, *seen) for seen in self._seen)
+            silence_s = min(max(LEAST_S, TIMES_EXPECTED * expected_s), max(MOST_S, 2 * expected_s))
+        return silence_s * float(2 ** min(attempt - 1, 2))
 
-    def answer_s(self, tokens: int, attempt: int) -> float:
-        """The longest time for a whole answer: a server that trickles must not hold a run for ever."""
-        return SILENCES_PER_ANSWER * self.silence_s(tokens, attempt)
+    def wordless_s(self, tokens: int, attempt: int) -> float:
+        """The longest time without a word of the answer: a server that trickles comments must not hold a run."""
+        return SILENCES_WITHOUT_A_WORD * self.silence_s(tokens, attempt)
 
     def learn(self, tokens: int, first_token_s: float | None) -> None:
-        """Take in a finished trial."""
+        """Take in a finished trial; the last ones count."""
         if first_token_s is not None:
-            self._seen[tokens] = max(first_token_s, self._seen.get(tokens, 0.0))
+            self._seen.append((max(1, tokens), first_token_s))
 
-    def _expected_s(self, tokens: int) -> float | None:
-        """The slowest of what finished trials lead to expect: linear for shorter prompts, quadratic for longer ones."""
-        expected = [
-            seconds * max(1.0, tokens / max(1, seen)) ** 2 for seen, seconds in self._seen.items() if 4 * seen >= tokens
-        ]
-        return max(expected, default=None)
+
+def _expected_s(tokens: int, seen_tokens: int, seen_s: float) -> float:
+    """Time to first token as one finished trial leads to expect: the square where it was of about that length."""
+    ratio = max(1.0, tokens / seen_tokens)
+    return seen_s * (ratio**2 if ratio <= 4 else 4 * ratio)

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 
 from niah.errors import OutageError, ProviderError
 from niah.generator.haystack import Tour
+from niah.generator.tokenizers import Tokenizer
 from niah.providers import Provider
-from niah.records import Outcome, Prompt, Trial
+from niah.records import Outcome, Prompt
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Answer, Client
 from niah.runner.recipe import Recipe
 
 SAMPLE_TOKENS = 1_000
-_SAMPLE_LINES = 70
+_SAMPLE_LINES = 140
 _LEAST_SHARE = 0.1  # a script with fewer of the lines has no sample of its own
 
 
@@ -49,6 +50,7 @@ async def preflight(client: Client, provider: Provider, recipe: Recipe) -> Prefl
         answers.append(answer)
         tokens = answer.response.usage.input_tokens if answer.response else None
         counted += [Counted(text=prompt.utf8, tokens=prompt.tokens, server_tokens=tokens)] if tokens else []
+    _check_budget(answers, recipe)
     known = calibrated(counted) if len(counted) == len(answers) > 1 else None
     return Preflight(answers=tuple(answers), calibration=known, window=await told_window(client, provider))
 
@@ -64,16 +66,16 @@ async def told_window(client: Client, provider: Provider) -> int | None:
 
 
 def small_prompts(recipe: Recipe) -> list[Prompt]:
-    """A prompt without a haystack, and one or two with lines of it. None is longer than the run's shortest trial."""
+    """A prompt without a haystack, and one or two with about a thousand tokens of its lines."""
     cheapest = min(recipe.trials, key=lambda t: t.context_length)
     planting = recipe.plant(cheapest)
-    lines = _lines(recipe, cheapest)
+    lines = _lines(recipe)
     wide = [line for line in lines if is_wide(line)]
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
+    samples = [_thinned(part, recipe.tokenizer) for part in ((narrow, wide) if both else (lines,))]
     texts = [planting.opening + planting.closing]
-    parts = (narrow, wide) if both else (lines,)
-    texts += [planting.opening + "\n".join(part) + planting.closing for part in parts if part]
+    texts += [planting.opening + "\n".join(sample) + planting.closing for sample in samples if sample]
     model = Prompt(
         utf8=b"",
         tokens=0,
@@ -93,19 +95,19 @@ def small_prompts(recipe: Recipe) -> list[Prompt]:
     ]
 
 
-def _lines(recipe: Recipe, cheapest: Trial) -> list[str]:
-    """Lines evenly from the longest trial's stretch, as many as the shortest trial holds, at most a thousand tokens."""
-    room = cheapest.context_length - recipe.builder.overhead(recipe.plant(cheapest))
+def _lines(recipe: Recipe) -> list[str]:
+    """Lines evenly from the longest trial's stretch of haystack."""
     longest = max(recipe.config.lengths)
     tour = Tour(recipe.haystack, recipe.config.seed, 0)
-    lines, tokens = [], 0
-    for k in range(_SAMPLE_LINES):
-        text, size = tour.segment_at(tour.floor(longest * k // _SAMPLE_LINES))
-        if tokens + size > min(SAMPLE_TOKENS, room):
-            break
-        lines.append(text)
-        tokens += size
-    return lines
+    places = sorted({tour.floor(longest * k // _SAMPLE_LINES).tokens for k in range(_SAMPLE_LINES)})
+    return [tour.segment_at(tour.floor(place))[0] for place in places]
+
+
+def _thinned(lines: list[str], tokenizer: Tokenizer) -> list[str]:
+    """As many of the lines as fit into a small prompt, evenly from all of them."""
+    tokens = tokenizer.count("\n".join(lines))
+    step = max(1.0, tokens / SAMPLE_TOKENS)
+    return [lines[int(k * step)] for k in range(int(len(lines) / step))]
 
 
 def _check(answer: Answer) -> None:
@@ -114,4 +116,14 @@ def _check(answer: Answer) -> None:
         kind = OutageError if answer.retried else ProviderError
         raise kind(f"the first request failed, and nothing more was sent: {answer.error}")
     if answer.outcome is Outcome.OVERFLOW:
-        raise ProviderError(f"a prompt of the shortest length is refused as too long: {answer.error}")
+        raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
+
+
+def _check_budget(answers: list[Answer], recipe: Recipe) -> None:
+    """Raises ProviderError where reasoning leaves no room for an answer: no trial could ever be scored."""
+    silent = [a for a in answers if a.outcome is Outcome.TRUNCATED and a.response and not a.response.text.strip()]
+    if answers and len(silent) == len(answers):
+        raise ProviderError(
+            f"the reply budget of {recipe.reply_tokens} tokens was used up before a word of an answer, as reasoning "
+            "models do; give more with --reply-tokens 4k, or have it reason less (--extra)"
+        )

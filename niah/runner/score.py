@@ -36,6 +36,9 @@ def result_of(
     )
     counted = counted_tokens(result)
     if calibration and expected and counted and calibration.is_short(counted, expected):
+        cached = (result.response.usage.cached_tokens if result.response else None) or 0
+        if calibration.is_whole(counted + cached, expected):  # this server leaves out what it read from its cache
+            return scored(result, prompt.planting, task)
         error = f"the server counted {counted:,} prompt tokens where about {expected:,} were sent"
         return replace(result, outcome=Outcome.MISMATCH, error=error)
     return scored(result, prompt.planting, task)
@@ -53,6 +56,21 @@ def not_sent(trial: Trial, prompt: Prompt, refused: Result) -> Result:
         prompt_digest=prompt.digest,
         unique_share=prompt.unique_share,
         error=f"not sent: {least:,} tokens were already too long ({refused.error})",
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def not_built(trial: Trial, targets: tuple[str, ...], why: str) -> Result:
+    """The error of a trial whose prompt cannot be built."""
+    return Result(
+        trial=trial,
+        outcome=Outcome.ERROR,
+        placements=(),
+        targets=targets,
+        prompt_tokens=0,
+        prompt_digest="",
+        unique_share=1.0,
+        error=why,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -25,11 +25,10 @@ from niah.runner.settings import api_key_of, concurrency_of
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
-_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 5),
+_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5))
+    if hasattr(socket, name)
 ]
 
 
@@ -81,7 +80,6 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
     return Limits(
         cap=session.concurrency,
         in_flight_tokens=config.in_flight_tokens,
-        longest_prompt=max(config.lengths),
         requests_per_minute=config.requests_per_minute,
         tokens_per_minute=config.tokens_per_minute,
         clock=time.monotonic,
@@ -89,7 +87,9 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 
 
 @asynccontextmanager
-async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIterator[Client]:
+async def connected(
+    session: Session, recipe: Recipe, limits: Limits, on_trouble: Say = lambda message: None
+) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
     trust = httpx.create_ssl_context(trust_env=session.proxies)
@@ -110,7 +110,7 @@ async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIt
 
     try:
         await one().aclose()
-    except (ImportError, ValueError) as error:  # a proxy of the environment that httpx cannot use
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
     async with Connections(one) as connections:
         yield Client(
@@ -121,4 +121,5 @@ async def connected(session: Session, recipe: Recipe, limits: Limits) -> AsyncIt
             clock=time.monotonic,
             patience=Patience(config.timeout_s),
             longest_wait_s=config.longest_wait_s,
+            on_trouble=on_trouble,
         )

@@ -72,7 +72,7 @@ def api_key_of(config: RunConfig) -> str | None:
     A provider's own variable is read for its own address only. Raises ConfigError where there is none.
     """
     if config.api_key_file:
-        return _checked(_from_file(Path(config.api_key_file).expanduser()), config.api_key_file)
+        return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
     own = known_provider(config.provider).key_variable if config.base_url is None else None
     variable = config.api_key_env or own
     if variable is None:
@@ -85,8 +85,8 @@ def api_key_of(config: RunConfig) -> str | None:
 
 def _from_file(path: Path) -> str:
     try:
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        key = path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"api_key_file {str(path)!r} cannot be read ({error.__class__.__name__})") from None
     if not key:
         raise ConfigError(f"api_key_file {str(path)!r} is empty; write the key into it, and nothing else")

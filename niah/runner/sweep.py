@@ -6,25 +6,26 @@ Prompts are built in a thread, results are logged as they land, and a stop lets 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from niah.errors import NiahError
+from niah.errors import NiahError, PromptError
 from niah.providers import HttpRequest
-from niah.records import Outcome, Prompt, Result, Trial, Usage
+from niah.records import Prompt, Result, Trial, Usage
 from niah.runner.budget import Budget, Spent
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer, Client
 from niah.runner.journal import Journal
+from niah.runner.lessons import Lessons
 from niah.runner.log import RunLog
 from niah.runner.preflight import Preflight, preflight
 from niah.runner.recipe import Recipe
-from niah.runner.score import counted_tokens, not_sent, result_of
+from niah.runner.score import not_built, not_sent, result_of
 from niah.runner.session import Session, connected, limits_of
 
-MOST_ERRORS_IN_A_ROW = 50
 _Built = TypeVar("_Built")
 
 
@@ -34,7 +35,16 @@ class _Prepared:
 
     prompt: Prompt
     request: HttpRequest
-    expected: int | None  # tokens that the server should count
+    calibration: Calibration | None
+    expected: int | None  # tokens that the server should count, by that calibration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """How one trial ended; no result where a stop came before."""
+
+    result: Result | None = None
+    unreported: int = 0  # attempts that may have cost as much
 
 
 class Sweep:
@@ -48,6 +58,7 @@ class Sweep:
         *,
         on_preflight: Callable[[Preflight], None] = lambda found: None,
         on_result: Callable[[Result], None] = lambda result: None,
+        on_trouble: Callable[[str], None] = lambda message: None,
     ) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self._recipe = recipe
@@ -57,14 +68,10 @@ class Sweep:
         self._limits = limits_of(recipe, session)
         self._budget = Budget(recipe.config, session.pricing, log.results.values())
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
-        self._calibration: Calibration | None = None
+        self._lessons = Lessons(log.results.values(), clock=time.monotonic)
         self._on_preflight = on_preflight
         self._on_result = on_result
-        self._hopeless: set[str] = set()  # refused for good in this session
-        self._errors_in_a_row = 0
-        self._too_long: Result | None = None  # the shortest that was refused
-        for result in log.results.values():
-            self._learn_overflow(result)
+        self._on_trouble = on_trouble
         self.stopped_because: str | None = None
 
     @property
@@ -86,8 +93,11 @@ class Sweep:
             minutes = self._recipe.config.max_minutes
             asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
         with self._builder:
-            async with connected(self._session, self._recipe, self._limits) as client:
-                await self._fly(client)
+            try:
+                async with connected(self._session, self._recipe, self._limits, self._on_trouble) as client:
+                    await self._fly(client)
+            finally:
+                await self._journal.close()
 
     async def _fly(self, client: Client) -> None:
         """The small requests, then the trials."""
@@ -97,14 +107,19 @@ class Sweep:
             if self._limits.stopping:  # interrupted in the middle of it
                 return
             raise
-        self._calibration = found.calibration
+        if self._limits.stopping:
+            return
+        for answer in found.answers:
+            if answer.response:
+                self._budget.pay(answer.response.usage)
+        self._lessons.calibration = found.calibration
         self._on_preflight(found)
         await self._pass(client)
         await self._pass(client)
 
     async def _pass(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""
-        for wave in self._recipe.waves(self._log.finished | self._hopeless, self._session.concurrency):
+        for wave in self._recipe.waves(self._log.finished | self._lessons.hopeless, self._session.concurrency):
             trials = iter(wave)  # one iterator for all workers
             workers = min(self._session.concurrency, len(wave))
             await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
@@ -121,7 +136,7 @@ class Sweep:
     async def _admitted(self, client: Client, trial: Trial) -> bool:
         """Run one trial once limits and budget allow; False where the sweep stops before."""
         tokens = self._recipe.prompt_tokens(trial)
-        cost = self._budget.cost_of(Usage(input_tokens=tokens, output_tokens=self._recipe.reply_tokens))
+        cost = self._cost(tokens)
         if not await self._limits.hold(tokens):
             return False
         try:
@@ -132,63 +147,67 @@ class Sweep:
             if self._limits.stopping:
                 return False
             self._budget.hold(cost)
-            result = None
+            ended = _Ended()
             try:
-                result = await self._one(client, trial)
+                ended = await self._one(client, trial)
             finally:
-                self._budget.settle(cost, result)
+                self._budget.settle(cost, ended.result, unreported=ended.unreported)
         finally:
             self._limits.release(tokens)
         return True
 
-    async def _one(self, client: Client, trial: Trial) -> Result | None:
-        """Ask, judge and log one trial; None where a stop came before it was sent."""
-        if self._too_long is not None and self._recipe.prompt_tokens(trial) > self._too_long.prompt_tokens:
-            result = not_sent(trial, await self._built(self._recipe.prompt, trial), self._too_long)
-        else:
-            prepared = await self._built(self._prepare, trial)
-            answer = await client.ask(prepared.request)
-            if answer is None:
-                return None
-            result = self._judged(trial, prepared, answer)
+    async def _one(self, client: Client, trial: Trial) -> _Ended:
+        """Ask, judge and log one trial."""
+        unreported = 0
+        refused = self._lessons.surely_too_long(self._recipe.prompt_tokens(trial))
+        try:
+            if refused is not None:
+                result = not_sent(trial, await self._built(self._recipe.prompt, trial), refused)
+            else:
+                prepared = await self._built(self._prepare, trial)
+                answer = await client.ask(prepared.request, patient=True)
+                if answer is None:
+                    return _Ended()
+                unreported = answer.unreported
+                result = self._judged(trial, prepared, answer)
+        except PromptError as error:  # this prompt cannot be built: others can
+            result = not_built(trial, self._recipe.plant(trial).targets, str(error))
+            self._lessons.hopeless.add(trial.id)
         await self._journal.write(result)
         if self._log.is_full:
             self.stop("the disk is full; free some space")
         self._on_result(result)
-        return result
+        return _Ended(result=result, unreported=unreported)
 
     def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
-        """The result of an answer, and what it teaches about the server."""
-        result = result_of(trial, prepared.prompt, answer, self._recipe.task, self._calibration, prepared.expected)
-        self._learn_overflow(result)
-        counted = counted_tokens(result)
-        if self._calibration and prepared.expected and counted and result.outcome is not Outcome.MISMATCH:
-            self._calibration = self._calibration.refined(prepared.prompt.tokens, counted, prepared.expected)
-        self._errors_in_a_row = self._errors_in_a_row + 1 if result.outcome is Outcome.ERROR else 0
-        if result.outcome is Outcome.ERROR and not answer.retried:
-            self._hopeless.add(trial.id)
-        if answer.fatal:
-            self.stop(f"the server refuses requests: {answer.error}")
-        elif self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW:
-            self.stop(f"{self._errors_in_a_row} trials in a row failed: {answer.error}")
+        """The result of an answer; the sweep stops where it tells that no other can be better."""
+        task, known = self._recipe.task, prepared.calibration
+        result = result_of(trial, prepared.prompt, answer, task, known, prepared.expected)
+        reason = self._lessons.take(result, answer, known)
+        if reason:
+            self.stop(reason)
         return result
 
-    def _learn_overflow(self, result: Result) -> None:
-        """Longer prompts than one that the server itself refused need not be sent."""
-        if result.outcome is not Outcome.OVERFLOW or not result.attempts:
-            return
-        if self._too_long is None or result.prompt_tokens < self._too_long.prompt_tokens:
-            self._too_long = result
+    def _cost(self, tokens: int) -> Spent:
+        """The most that a prompt of so many tokens of ours may cost."""
+        known = self._lessons.calibration
+        if known is not None:
+            tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
+        written = tokens if self._recipe.config.cache == "marks" else None
+        reply = self._recipe.reply_tokens
+        return self._budget.cost_of(Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=reply))
 
     async def _built(self, build: Callable[[Trial], _Built], trial: Trial) -> _Built:
         """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._builder, build, trial)
 
     def _prepare(self, trial: Trial) -> _Prepared:
-        prompt = self._recipe.prompt(trial)
-        expected = self._calibration.expected(prompt.utf8, prompt.tokens) if self._calibration else None
+        prompt, known = self._recipe.prompt(trial), self._lessons.calibration
         return _Prepared(
-            prompt=replace(prompt, utf8=b""), request=self._session.provider.request(prompt), expected=expected
+            prompt=replace(prompt, utf8=b""),
+            request=self._session.provider.request(prompt),
+            calibration=known,
+            expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
         )
 
 
