@@ -118,7 +118,7 @@ def test_errors_are_not_scored_and_the_same_command_sends_them_again(niah: Niah)
     with serving(READS, *faults, *[READS] * 6, *faults, otherwise=READS) as server:
         first = niah(*command, "--base-url", server.base_url)
         assert first.exit_code == 3
-        assert "2 error" in first.err
+        assert "2 ended in an error" in first.err
         assert list(cells(Path("results/r")).values()).count(None) == 2
         second = niah(*command, "--base-url", server.base_url)
         assert second.exit_code == 0
