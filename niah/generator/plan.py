@@ -36,6 +36,7 @@ def trials_of(
 
 
 def _trial(task: str, recipe: str, epoch: int, length: int, depth: float) -> Trial:
+    depth = float(depth)  # 50 and 50.0 are one depth, and one needle
     coordinates = f"{recipe}/{length}/{depth!r}/{epoch}"
     trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
