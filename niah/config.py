@@ -82,7 +82,9 @@ class RunConfig(BaseModel):
     controls: bool = Field(False, description="Also run absent, closed-book and oracle once per epoch.")
     tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
     lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
-    depths: tuple[float, ...] = Field((0, 25, 50, 75, 100), description="Depths in percent: 0,50,100 or 0:100:25.")
+    depths: tuple[float, ...] = Field(
+        (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
+    )
     layout: Literal["free", "aligned"] = Field(
         "free", description="Lengths as asked (free), or moved to a lattice where prompts share more (aligned)."
     )

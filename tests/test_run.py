@@ -25,6 +25,7 @@ from tokenizers import models, trainers
 from niah.tasks import task_of
 from niah.tasks.places import PLACES
 
+SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
 GRID = ("--lengths", "1k,4k,16k", "--depths", "0,25,50,75,100")
 
 
@@ -114,7 +115,7 @@ def test_over_long_prompts_are_hatched_and_not_red(niah: Niah) -> None:
 
 def test_errors_are_not_scored_and_the_same_command_sends_them_again(niah: Niah) -> None:
     command = ("run", "--provider", "openai", "--attempts", "1", "--concurrency", "1", *SMALL)
-    faults = [fails(500, {}), fails(503, {})]
+    faults = [fails(500, {}), fails(502, {})]
     with serving(READS, *faults, *[READS] * 6, *faults, otherwise=READS) as server:
         first = niah(*command, "--base-url", server.base_url)
         assert first.exit_code == 3
@@ -127,6 +128,13 @@ def test_errors_are_not_scored_and_the_same_command_sends_them_again(niah: Niah)
         third = niah(*command, "--base-url", server.base_url)
         assert third.exit_code == 0
         assert len(server.requests) == 13
+
+
+def test_default_depths_and_the_same_ones_written_out_are_one_run(niah: Niah) -> None:
+    run = (*SIMULATED, "--lengths", "500,1k", "--name", "r")
+    assert niah(*run).exit_code == 0
+    assert "Nothing to do" in niah(*run, "--depths", "0,25,50,75,100").err
+    assert "Nothing to do" in niah(*run, "--depths", "0:100:25").err
 
 
 def test_a_bad_key_costs_one_request_and_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,9 +237,6 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         assert logged == len(server.requests) < 9
         assert niah(*command).exit_code == 0
         assert len(server.requests) == 9
-
-
-SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
 
 
 @pytest.mark.parametrize(

@@ -533,7 +533,7 @@ class MarkedCache:
             marks += [text] if self.mark in block else []
         assert len(marks) <= 4
         with handler.server.lock:
-            read = max((len(m.encode()) // 4 for m in marks if m in self.written), default=0)
+            read = max((counted(m) for m in marks if m in self.written), default=0)
             self.written.update(marks)
         counts = Counts(input=counted(text), cached=read)
         handler.send_stream(handler.protocol.events(SOLVE(text), "stop", counts, "m"))

@@ -48,6 +48,7 @@ def controls_of(task: str, recipe: str, lengths: Sequence[int], epochs: int) -> 
 
 
 def _trial(task: str, recipe: str, epoch: int, length: int, depth: float, control: str | None = None) -> Trial:
+    depth = float(depth)  # 50 and 50.0 are one depth, and one needle
     coordinates = f"{recipe}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
     trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch, control=control)
