@@ -143,7 +143,7 @@ def test_control_trials_are_logged_listed_shown_and_scored_again(niah: Niah) -> 
 def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: Niah) -> None:
     def act(handler: Handler, body: dict[str, Any]) -> None:
         text = body["messages"][0]["content"]
-        counted = 200 if len(text) < 400 else round(0.6 * len(text) / 4)  # wrapped, and with a frugal tokenizer
+        counted = 150 + round(0.6 * len(text) / 4)  # wrapped, and with a frugal tokenizer
         usage = {"choices": [], "usage": {"prompt_tokens": counted}}
         handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
 
