@@ -13,7 +13,7 @@ from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
 from niah.figures import Figures
-from niah.plotter.words import comparison_lines, report_lines, side_by_side, summary_lines
+from niah.plotter.words import comparison_lines, report_lines, side_by_side
 from niah.records import Grid, Outcome, Recall, Result, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.effective import effective_length, rule_of
@@ -75,7 +75,7 @@ def test_an_incomplete_run_says_so_first() -> None:
         report_lines(f)[0]
         == "INCOMPLETE: of 50 trials 3 not run, 1 ended in an error; what follows is about the others"
     )
-    assert summary_lines(f)[1] == "without a score: 1 overflow"
+    assert report_lines(f)[1] == "without a score: 1 overflow"
 
 
 def test_nothing_measured_is_no_number() -> None:
