@@ -17,7 +17,7 @@ from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, wa
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.store import language_of_haystack, load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.records import Header, Planting, Prompt, Trial
+from niah.records import Header, Needle, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
 from niah.tasks import Options, Site, Task, task_of
 from niah.tasks._controls import CLOSED_BOOK, ORACLE, controlled
@@ -66,7 +66,7 @@ class Recipe:
         if trial.control == CLOSED_BOOK:
             return self.builder.bare(planting, ())
         if trial.control == ORACLE:
-            needles = sorted(planting.needles, key=lambda n: n.depth_percent or trial.depth_percent)
+            needles = sorted(planting.needles, key=lambda n: _depth_of(n, trial))
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
 
@@ -204,6 +204,10 @@ def _aligned(recipe: Recipe, digest: str) -> Recipe:
     lengths = aligned_lengths(recipe.config.lengths, recipe.config.depths, overhead)
     config = recipe.config.model_copy(update={"lengths": lengths})
     return replace(recipe, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
+
+
+def _depth_of(needle: Needle, trial: Trial) -> float:
+    return trial.depth_percent if needle.depth_percent is None else needle.depth_percent
 
 
 def _language(asked: str, of_haystack: str) -> str:

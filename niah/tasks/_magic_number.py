@@ -16,7 +16,7 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Site
 from niah.tasks._frame import NOT_THERE, Asked, asked_in, planting_of, speech_opening
-from niah.tasks._supply import Supply
+from niah.tasks._supply import Supply, words_in
 
 VERSION = 1
 REPLY_TOKENS = 32
@@ -168,9 +168,10 @@ def needle(supply: Supply, language: str, kind: str, depth: float | None, *, dis
 def score(text: str, planting: Planting) -> Score:
     """The value asked for, and no others, by the scorer of its kind."""
     expected = scorers.expected_of(planting)
-    return {"number": scorers.number, "uuid": scorers.uuid, "word": scorers.name}[kind_of(expected.target)](
-        text, expected
-    )
+    kind = kind_of(expected.target)
+    if kind == "word":
+        return scorers.name(text, expected, words_in(scorers.answer_in(text)))
+    return scorers.number(text, expected) if kind == "number" else scorers.uuid(text, expected)
 
 
 def kind_of(value: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
+from niah import scorers
 from niah.errors import HaystackError
 from niah.generator.draw import Draw
 from niah.generator.fillers import new_uuid, spare_terms
@@ -21,6 +23,21 @@ _VARIABLES = 600
 def _variables() -> tuple[str, ...]:
     draw = Draw(0, "variables")
     return tuple("".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES))
+
+
+def words_in(answer: str) -> set[str]:
+    """Every pair of words in an answer that ``Supply.word`` or ``title`` could have drawn, in any language."""
+    return set(_any_word().findall(scorers.spaced(answer)))
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    pairs = (
+        rf"\b(?:{first})[ ](?:{second})\b" if language == "en" else rf"(?:{first})(?:{second})"
+        for language, words in WORDS.items()
+        for first, second in [("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)]
+    )
+    return re.compile("|".join(pairs))
 
 
 class Supply:

@@ -17,7 +17,7 @@ from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
 from niah.tasks._placing import apart
-from niah.tasks._supply import Supply
+from niah.tasks._supply import Supply, words_in
 
 SUMMARY = "find one fact among near misses that break one condition each (--distractors)"
 VERSION = 1
@@ -99,7 +99,7 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The name of the shop, and no other."""
-    return scorers.name(text, scorers.expected_of(planting))
+    return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
 def solve(text: str, options: Options | None = None) -> str:

@@ -91,13 +91,19 @@ def plant(draw: Draw, site: Site) -> Planting:
 def score(text: str, planting: Planting) -> Score:
     """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
     expected = scorers.expected_of(planting)
-    links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in planting.needles}
+    mine = [n for n in planting.needles if n.answer_class == "right"]
+    links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
-    score = scorers.name(text, scorers.Expected(targets=planting.targets, wrong=wrong, question=planting.question))
+    held = scorers.Expected(targets=planting.targets, wrong=wrong, question=planting.question)
+    score = scorers.name(text, held, sorted(cities), place=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score
-    on_the_way = scorers.names_in(text, [v for v in links if v not in cities])
+    nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities
+    named = scorers.names_in(scorers.answer_in(text), nodes) - {mine[0].key if mine else ""}
+    on_the_way = named & set(links)
+    if named - on_the_way:
+        return Score(value=0.0, answer_class="distractor", explanation="named a thing of another chain")
     if on_the_way:
         why = f"answered {', '.join(sorted(on_the_way))}, a link on the way to {planting.targets[0]}"
         return Score(value=0.0, answer_class="near-miss", explanation=why, detail="a link on the way")

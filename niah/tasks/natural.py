@@ -51,7 +51,7 @@ def score(text: str, planting: Planting) -> Score:
     """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
     answer, *aliases = planting.targets
     expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=planting.question)
-    score = scorers.name(text, expected)
+    score = scorers.name(text, expected, place=True)
     return replace(score, parts={planting.needles[0].key: score.value})
 
 
