@@ -32,9 +32,9 @@ from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.tasks import _magic_number, task_names, task_of
 from niah.tasks._people import PEOPLE
+from niah.tasks._places import PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
-from niah.tasks.places import PLACES
 from niah.verdict.grid import depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
@@ -284,7 +284,7 @@ def test_several_needles_go_where_the_option_says(task: str, policy: str, depth:
         assert task != "tracking" or depths == sorted(depths)
 
 
-@given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(1, 6))
+@given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(2, 6))
 def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth: float, asked: str, count: int) -> None:
     trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
     for policy in ("together", "spread", "random"):
@@ -427,3 +427,17 @@ def test_options_of_another_task_are_refused() -> None:
 
     with pytest.raises(ConfigError, match="asked has no meaning for task 'single'; leave it out, or use update"):
         completed(RunConfig(provider="simulated", model="perfect", task="single", asked="first"))
+
+
+@pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
+@pytest.mark.parametrize("task", [name for name in PLANTING if name not in ("kv", "natural")])
+def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: str) -> None:
+    config = RunConfig(provider="simulated", model="perfect", task=task, haystack=HAYSTACKS[language], **SMALL)
+    recipe = recipe_of(completed(config))
+    corpus = recipe.haystack
+    assert isinstance(corpus, Corpus)
+    said = bytes(corpus.blocks[0].utf8).decode()
+    for trial in recipe.trials:
+        for needle in recipe.plant(trial).needles:
+            spoken = needle.text.split("\n")[-1]  # without the line of the clock
+            assert not [sign for sign in re.sub(r"[\w\s]", "", spoken) if sign not in said]

@@ -19,7 +19,7 @@ from niah.generator.terms import WORDS
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
 
-VERSION = 1  # raised by anything that changes a line
+VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
 NOISE: Mapping[str, str] = {
@@ -29,8 +29,8 @@ NOISE: Mapping[str, str] = {
 }
 NEEDLE: Mapping[str, str] = {
     "en": "The magic number for the {term} is {number}.",
-    "zh-Hant": "{term}的神奇數字是{number}。",
-    "zh-Hans": "{term}的神奇数字是{number}。",
+    "zh-Hant": "{term}的神奇數字是{number}",
+    "zh-Hans": "{term}的神奇数字是{number}",
 }
 _EVERY = 20  # one term in so many is left out of the haystack, for keys of needles
 

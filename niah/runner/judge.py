@@ -46,6 +46,10 @@ class JudgeRecipe(Recipe):
         lines = [f"Question asked: {question}", f"Expected answer: {expected}", f"Given answer: {given}"]
         return self.builder.bare(self.plant(trial), lines)
 
+    def prompt_tokens(self, trial: Trial) -> int:
+        """A judge's prompts are as long as the answers, whatever the length of the run."""
+        return self.prompt(trial).tokens
+
 
 class JudgeTask:
     """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by letter."""

@@ -174,7 +174,11 @@ def _in_filler(config: RunConfig, task: Task) -> RunConfig:
 def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
     """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
     trials keep the ids they had before it."""
-    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != RunConfig.model_fields[k].default}
+    usual = {k: field.default for k, field in RunConfig.model_fields.items()}
+    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != usual[k]}
+    keys -= {"tolerance_s"}  # it decides scores, and no byte
+    if config.needle_count == getattr(task, "COUNT", None):
+        keys -= {"needle_count"}
     table: dict[str, object] = {k: getattr(config, k) for k in keys}
     if "questions" in table:  # what is in the files, wherever they are
         table["questions"] = [key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions]

@@ -18,7 +18,7 @@ from niah.tasks import Site
 from niah.tasks._frame import NOT_THERE, Asked, asked_in, planting_of, speech_opening
 from niah.tasks._supply import Supply, words_in
 
-VERSION = 1
+VERSION = 2  # Chinese needles without a full stop, which no transcript has
 REPLY_TOKENS = 32
 SAID = ("magic number", "神奇數字")  # folded: any case, width or script
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -106,11 +106,11 @@ WORDING: Mapping[str, Mapping[str, Wording]] = {
         ),
     },
 }
-_SENTENCE: Mapping[str, str] = {"en": "The {label} for {key} is {value}.", "zh": "{key}的{label}是{value}。"}
+_SENTENCE: Mapping[str, str] = {"en": "The {label} for {key} is {value}.", "zh": "{key}的{label}是{value}"}
 _ONE_OF: Mapping[str, str] = {
     "en": "One of the {labels} for {key} is {value}.",
-    "zh-Hant": "{key}的其中一個{label}是{value}。",
-    "zh-Hans": "{key}的其中一个{label}是{value}。",
+    "zh-Hant": "{key}的其中一個{label}是{value}",
+    "zh-Hans": "{key}的其中一个{label}是{value}",
 }
 _QUESTION: Mapping[str, Mapping[str, str]] = {
     "en": {"number": "What is the {label} for {key}?"},

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from functools import cache
 
 from niah import scorers
-from niah.errors import HaystackError
+from niah.errors import ConfigError, HaystackError
 from niah.generator.draw import Draw
 from niah.generator.fillers import new_uuid, spare_terms
 from niah.generator.haystack import Haystack
 from niah.generator.terms import WORDS
 from niah.tasks._people import PEOPLE
-from niah.tasks.places import PLACES
+from niah.tasks._places import PLACES
 
 _DRAWS = 400
 _VARIABLES = 600
@@ -102,6 +102,11 @@ class Supply:
             word = self.draw.choice(words)
             if word not in self._taken and word not in held:
                 return self._take(word)
+        free = len([w for w in set(words) if w not in held])
+        if len(held) * 2 < len(words):
+            raise ConfigError(
+                f"there are {free} {what} to plant, and more are needed; lower distractors or needle_count"
+            )
         raise HaystackError(
             f"haystack {self._haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
             f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"
