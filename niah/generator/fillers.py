@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from niah.errors import UnknownName
 from niah.generator.block import cached_block
@@ -51,6 +52,12 @@ def new_uuid(draw: Draw) -> str:
 def pair_line(key: str, value: str) -> str:
     """One line of the JSON object."""
     return f'"{key}": "{value}",'
+
+
+@cache
+def pair_values() -> frozenset[str]:
+    """The values of all pairs of the JSON object."""
+    return frozenset(line.split('"')[3] for line in _pairs(""))
 
 
 def spare_terms(language: str) -> tuple[str, ...]:

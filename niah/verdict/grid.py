@@ -10,8 +10,11 @@ from niah.records import Cell, Control, Grid, Header, Outcome, Result
 from niah.verdict.controls import classes_of, controls_of, normalised, parts_of
 from niah.verdict.intervals import recall_of
 
-# tasks whose distractors are planted needles that their difficulty hangs on
-WITH_DISTRACTORS = ("multikey", "distractors", "associative")
+# tasks that read the option distractors; a test holds this against their OPTIONS, which this room may not import
+WITH_DISTRACTORS = (
+    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking", "when",
+    "when-and-what",
+)  # fmt: skip
 SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
 SPREAD_AS = {
     "together": "all needles",
