@@ -36,6 +36,7 @@ def test_a_suite_is_a_folder_per_run_and_one_summary(niah: Niah) -> None:
         assert {c["control"]: c["mean"] for c in run["controls"]} == {"absent": 1.0, "closed-book": 0.0, "oracle": 1.0}
     assert Path("results/s/suite.png").stat().st_size > 5_000
     assert "oracle" in ended.err
+    assert "n of guess 1, oracle 1" in ended.err
     again = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "s")
     assert again.err.count("Nothing to do") == 4
     assert "digest checked" in niah("show", "s/single", niah("show", "s/single").out.split()[0]).out

@@ -81,11 +81,18 @@ def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
     for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", no_wrap=True)
+    counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.recall, share_by_control(grid)
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
         said = [percent(controls.get(c)) for c in ("absent", "oracle", "closed-book")]
+        counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+    if counts:
+        table.caption = f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
+            "closed-book", "guess"
+        )
+        table.caption_justify = "left"
     return table
 
 

@@ -8,7 +8,8 @@ Answer classes: ``right``; ``several`` (values listed where one was asked); ``di
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from niah.folding import fold
@@ -127,7 +128,8 @@ def is_echo(answer: str, question: str) -> bool:
 
 def denied(text: str, mentions: Collection[Mention], question: str) -> set[str]:
     """The values that a folded answer only names to deny them: "not 42", "42 is for Oslo", "it does not say 42"."""
-    given = {m.value for m in mentions if not _denies(text, m, fold(question))}
+    cuts, asked = [m.span() for m in _CLAUSE.finditer(text)], fold(question)
+    given = {m.value for m in mentions if not _denies(text, m, asked, cuts)}
     return {m.value for m in mentions} - given
 
 
@@ -186,11 +188,12 @@ def shares_words(text: str, question: str) -> bool:
     return any(pair in question for pair in re.findall(r"(?=([\u3400-\u9fff]{2}))", text))
 
 
-def _denies(text: str, mention: Mention, question: str) -> bool:
-    """Whether the clause around a mention denies it."""
-    cuts = [m.span() for m in _CLAUSE.finditer(text)]
-    start = max((stop for _, stop in cuts if stop <= mention.start), default=0)
-    end = min((first for first, _ in cuts if first >= mention.stop), default=len(text))
+def _denies(text: str, mention: Mention, question: str, cuts: Sequence[tuple[int, int]]) -> bool:
+    """Whether the clause around a mention denies it. ``cuts`` part the clauses, in order."""
+    behind = bisect_left(cuts, (mention.stop, 0))
+    end = cuts[behind][0] if behind < len(cuts) else len(text)
+    ahead = bisect_left(cuts, (mention.start, 0))
+    start = next((stop for _, stop in reversed(cuts[:ahead][-2:]) if stop <= mention.start), 0)
     before, after = text[start : mention.start], text[mention.stop : end]
     if not before.strip(" \"'*") and not after.strip(" \"'*"):
         return False  # nothing but the value
