@@ -9,6 +9,11 @@ import pytest
 from conftest import Niah
 from server import answers, serving
 
+from niah.config import RunConfig
+from niah.runner.judge import judge_recipe
+from niah.runner.log import read_log
+from niah.runner.recipe import recipe_of
+
 SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
 LOG = Path("results/r/run.jsonl")
 
@@ -25,6 +30,15 @@ def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, 
     assert lines[0]["config"]["model"] == "perfect"
     assert {line["trial"]["task"] for line in lines[1:]} == {"judge"}
     assert len(lines) == 1 + 6
+
+
+def test_the_prompts_of_a_judge_have_the_size_they_have(niah: Niah) -> None:
+    niah(*SWEEP, "--model", "perfect")
+    header, results = read_log(Path("results/r"))
+    config = RunConfig(**header.config)
+    recipe = judge_recipe(recipe_of(config), results, config)
+    assert [recipe.prompt_tokens(t) for t in recipe.trials] == [recipe.prompt(t).tokens for t in recipe.trials]
+    assert min(recipe.prompt_tokens(t) for t in recipe.trials) > 50
 
 
 def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:

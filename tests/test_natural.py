@@ -94,6 +94,20 @@ ASK = ("show", "--task", "natural", "--haystack", "h/talk", "--length", "200", "
         ('[[questions]]\nquestion = "Who?"\nquote = "x"\n', "a question has question, answer and quote"),
         ('[[questions]]\nquestion = "Who?"\nanswer = "Ines"\nqoute = "x"\n', "unknown: qoute"),
         ("questions = 5\n", "not a file of"),
+        ('[questions]\nquestion = "Who?"\nanswer = "Ines"\nquote = "x"\n', "two brackets"),
+        ("[[questions]]\nquestion = 5\nanswer = 'Ines'\nquote = 'x'\n", "question = 5: "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 42\nquote = 'x'\n", "answer = 42: "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nquote = 7\n", "quote = 7: "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nquote = ' '\n", "quote = ' ': "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\naliases = [4]\nquote = 'x'\n", "aliases.0 = 4: "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\naliases = ['']\nquote = 'x'\n", "aliases.0 = '': "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\naliases = 'Ann'\nquote = 'x'\n", "aliases = 'Ann': "),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nepisode = 'talk'\nat = 12:01:00\n", "at = datetime"),
+        ("[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nepisode = 'talk'\nat = 'soon'\n", "is no time"),
+        ("[[questions]]\nquestion = 'Is it Ines?'\nanswer = 'Ines'\nquote = 'x'\n", "stands in the question itself"),
+        ('[[questions]]\nquestion = "Who?\\n\\nYes?"\nanswer = "Ines"\nquote = "x"\n', "more than one line"),
+        (2 * "[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nquote = 'x'\n", "stands twice"),
+        (f"[[questions]]\nquestion = 'Who?'\nanswer = 'Ines'\nquote = '{'x' * 99}'\n", f"'{'x' * 79}…' is not in"),
         ("[[", "not a file of"),
     ],
 )
@@ -108,6 +122,16 @@ def test_questions_are_needed_and_must_exist(niah: Niah) -> None:
     assert "needs a file of questions" in niah("show", "--task", "natural").err
     assert "no such file" in niah("show", "--task", "natural", "--set", "questions=none.toml").err
     assert "has none" in niah("show", "--task", "natural", "--set", "questions=en", "--haystack", "synthetic:en").err
+
+
+def test_two_files_of_one_name_are_refused(niah: Niah) -> None:
+    for folder in ("public", "hidden"):
+        Path(folder).mkdir()
+        row = f'[[questions]]\nquestion = "Who is {folder}?"\nanswer = "Ines"\nquote = "x"\n'
+        Path(folder, "q.toml").write_text(row, encoding="utf-8")
+    ended = niah("show", "--task", "natural", "--set", "questions=public/q.toml,hidden/q.toml")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "two files of questions are called 'q'" in ended.err
 
 
 def test_parts_of_a_question_set_are_reported_apart(niah: Niah) -> None:

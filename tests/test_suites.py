@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 from conftest import Niah
+from rich.console import Console
 from server import Handler, chunk, serving
 
+from niah.cli import run as run_module
 from niah.cli.suite import read_suite, suite_names
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.heatmap import figure_of
 from niah.plotter.labels import control_labels
 from niah.records import Cell, Control, Grid, Recall
-from niah.runner.recipe import recipe_of
+from niah.runner.log import RunLog
+from niah.runner.recipe import Recipe, recipe_of
 from niah.tasks import task_of
 from niah.verdict.intervals import recall_of
 
@@ -34,6 +37,7 @@ def test_a_suite_is_a_folder_per_run_and_one_summary(niah: Niah) -> None:
         assert {c["control"]: c["mean"] for c in run["controls"]} == {"absent": 1.0, "closed-book": 0.0, "oracle": 1.0}
     assert Path("results/s/suite.png").stat().st_size > 5_000
     assert "oracle" in ended.err
+    assert "n of guess 1, oracle 1" in ended.err
     again = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "s")
     assert again.err.count("Nothing to do") == 4
     assert "digest checked" in niah("show", "s/single", niah("show", "s/single").out.split()[0]).out
@@ -66,15 +70,49 @@ def test_every_run_of_every_suite_can_be_built(name: str, haystack: str) -> None
         (("--suite", "s.toml"), "not a suite"),
         (("--suite", "t.toml"), "unknown key of a run in t.toml 'lenghts'"),
         (("--suite", "u.toml"), "two runs are called 'single'"),
+        (("--suite", "v.toml"), "name = '../../evil'"),
+        (("--suite", "w.toml"), "name = ''"),
+        (("--suite", "x.toml"), "name = 5"),
+        (("--suite", "y.toml"), "[shared] is a table"),
+        (("--suite", "z.toml"), "key of [shared] in z.toml 'lenghts'"),
+        (("--suite", "retrieval", "--values", "wrod"), "retrieval.toml, run passkey: values"),
     ],
 )
 def test_a_wrong_suite_is_one_clear_line(niah: Niah, arguments: tuple[str, ...], message: str) -> None:
     Path("s.toml").write_text("[shared]\n")
     Path("t.toml").write_text('[[runs]]\ntask = "single"\nlenghts = "1k"\n')
+    for file, line in (("v", "'../../evil'"), ("w", "''"), ("x", "5")):
+        Path(f"{file}.toml").write_text(f"[[runs]]\ntask = 'single'\nname = {line}\n")
+    Path("y.toml").write_text('shared = [1]\n[[runs]]\ntask = "single"\n')
+    Path("z.toml").write_text('[shared]\nlenghts = "1k"\n[[runs]]\ntask = "single"\n')
     Path("u.toml").write_text('[[runs]]\ntask = "single"\n[[runs]]\ntask = "single"\n')
     ended = niah("run", *READER, "perfect", *arguments)
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert message in ended.err
+
+
+def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
+    one = ("--task", "single", "--lengths", "500", "--depths", "50", "--name", "r")
+    assert niah("run", *READER, "perfect", *one).exit_code == 0
+    ended = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "r")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "the folder of a single run" in ended.err
+
+
+def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = run_module._sweep
+
+    def interrupted(recipe: Recipe, log: RunLog, console: Console) -> str:
+        sweep(recipe, log, console)
+        return "interrupted"
+
+    monkeypatch.setattr(run_module, "_sweep", interrupted)
+    ended = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "s")
+    assert ended.exit_code == 3
+    assert "suite stopped after 1 of 4 runs" in ended.err
+    assert [p.name for p in Path("results/s").iterdir() if p.is_dir()] == ["single"]
+    table = json.loads(Path("results/s/suite.json").read_text(encoding="utf-8"))
+    assert [run["name"] for run in table["runs"]] == ["single"]
 
 
 def grid_with(*controls: Control) -> Grid:

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from niah.config import RunConfig
-from niah.errors import HaystackError, UnknownName
+from niah.errors import ConfigError, HaystackError, PromptError, UnknownName
 from niah.folding import fold
 from niah.generator.draw import Draw
-from niah.generator.fillers import NEEDLE, spare_terms
+from niah.generator.fillers import NEEDLE, pair_values, spare_terms
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
 from niah.generator.terms import WORDS
@@ -31,12 +31,13 @@ from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import Session
 from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
+from niah.scorers import seconds_in
 from niah.tasks import _magic_number, task_names, task_of
 from niah.tasks._people import PEOPLE
+from niah.tasks._places import PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
-from niah.tasks.places import PLACES
-from niah.verdict.grid import depth_of, grid_of
+from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
@@ -286,7 +287,7 @@ def test_several_needles_go_where_the_option_says(task: str, policy: str, depth:
         assert task != "tracking" or depths == sorted(depths)
 
 
-@given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(1, 6))
+@given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(2, 6))
 def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth: float, asked: str, count: int) -> None:
     trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
     for policy in ("together", "spread", "random"):
@@ -311,8 +312,6 @@ def test_time_only_runs_forward_and_follows_depth(length: int, depth: float, see
     trial = Trial(id="t", task="when", context_length=length, depth_percent=depth, epoch=0)
     planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, speech(SPEECH)))
     lines = sorted((*planting.needles, *planting.marks), key=lambda n: n.depth_percent or 0.0)
-    from niah.scorers import seconds_in
-
     seconds = [seconds_in(line.text.split("\n")[0])[0] for line in lines]
     assert seconds == sorted(set(seconds))
     assert seconds_in(planting.targets[0])[0] == pytest.approx(length / 4.5 * depth / 100, abs=1)
@@ -425,7 +424,117 @@ def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
 
 
 def test_options_of_another_task_are_refused() -> None:
-    from niah.errors import ConfigError
-
     with pytest.raises(ConfigError, match="asked has no meaning for task 'single'; leave it out, or use update"):
         completed(RunConfig(provider="simulated", model="perfect", task="single", asked="first"))
+
+
+@pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
+@pytest.mark.parametrize("task", [name for name in PLANTING if name not in ("kv", "natural")])
+def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: str) -> None:
+    config = RunConfig(provider="simulated", model="perfect", task=task, haystack=HAYSTACKS[language], **SMALL)
+    recipe = recipe_of(completed(config))
+    corpus = recipe.haystack
+    assert isinstance(corpus, Corpus)
+    said = bytes(corpus.blocks[0].utf8).decode()
+    for trial in recipe.trials:
+        for needle in recipe.plant(trial).needles:
+            spoken = needle.text.split("\n")[-1]  # without the line of the clock
+            assert not [sign for sign in re.sub(r"[\w\s]", "", spoken) if sign not in said]
+
+
+def test_a_needle_of_depth_nought_comes_first_in_a_control() -> None:
+    config = RunConfig(
+        provider="simulated", model="perfect", task="update", lengths="3k", depths="50", needle_count=3, controls=True
+    )
+    recipe = recipe_of(completed(config))
+    trial = next(t for t in recipe.trials if t.control == "oracle")
+    needles, text = recipe.plant(trial).needles, recipe.prompt(trial).text
+    assert [n.depth_percent for n in needles] == [0.0, 25.0, 50.0]
+    places = [text.index(n.text) for n in needles]
+    assert places == sorted(places)
+    assert recipe.task.solve(text) == needles[-1].value
+
+
+def test_too_many_facts_for_a_short_recording_are_refused(haystack: Corpus) -> None:
+    trial = Trial(id="t", task="when", context_length=400, depth_percent=50, epoch=0)
+    with pytest.raises(PromptError, match=r"too short for .* facts at different times"):
+        task_of("when").plant(Draw(0, "n"), site_of(trial, haystack, distractors=64))
+
+
+def test_facts_stand_two_tolerances_apart_where_there_is_room(haystack: Corpus) -> None:
+    for seed in range(20):
+        trial = Trial(id="t", task="when", context_length=16_000, depth_percent=50, epoch=0)
+        planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, haystack, distractors=4))
+        times = sorted(seconds_in(n.value)[0] for n in planting.needles)
+        assert min(b - a for a, b in pairwise(times)) >= 60
+
+
+def test_ids_hang_on_what_decides_bytes_and_on_nothing_else() -> None:
+    def ids(**keys: object) -> list[str]:
+        config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "depths": "50", **keys}
+        return [t.id for t in recipe_of(RunConfig(**config)).trials]
+
+    assert ids(task="when", tolerance_s=5) == ids(task="when")
+    assert ids(task="hops", needle_count=3) == ids(task="hops")
+    assert ids(task="hops", needle_count=4) != ids(task="hops")
+    assert ids(task="update", asked="first") != ids(task="update")
+
+
+def test_an_update_needs_two_statements(haystack: Corpus) -> None:
+    with pytest.raises(ConfigError, match="give 2 or more"):
+        planted("update", "en", haystack, needle_count=1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_many_near_misses_do_not_contradict_each_other(language: str, haystack: Corpus) -> None:
+    for seed in range(10):
+        planting = planted("distractors", language, haystack, seed, distractors=24)
+        conditions = [n.text.replace(n.value, "") for n in planting.needles]
+        assert len(set(conditions)) == len(conditions)
+
+
+@pytest.mark.parametrize(("task", "what"), [("hops", "things"), ("tracking", "variables"), ("multiquery", "places")])
+def test_too_many_needles_are_laid_to_the_supply_and_not_to_the_haystack(
+    task: str, what: str, haystack: Corpus
+) -> None:
+    with pytest.raises(ConfigError, match=rf"there are \d+ {what} to plant, and more are needed"):
+        planted(task, "en", haystack, needle_count=64, distractors=64)
+
+
+def test_a_link_of_another_chain_is_a_distractor(haystack: Corpus) -> None:
+    planting = planted("hops", "en", haystack)
+    mine = [n for n in planting.needles if n.answer_class == "right"]
+    other = next(n for n in planting.needles if n.answer_class == "distractor")
+    score = task_of("hops").score
+    assert (score(mine[0].value, planting).answer_class, score(other.value, planting).answer_class) == (
+        "near-miss", "distractor",
+    )  # fmt: skip
+    assert score(f"<think>the {mine[0].value}</think>It is not stated.", planting).answer_class == "absent"
+    assert score(f"The passage does not contain it, but I would guess {other.value}", planting).value == 0
+
+
+def test_the_value_of_another_pair_is_a_distractor(haystack: Corpus) -> None:
+    planting = planted("kv", "en", haystack)
+    assert task_of("kv").score(min(pair_values()), planting).answer_class == "distractor"
+    assert task_of("kv").score(planting.targets[0], planting).answer_class == "right"
+    assert task_of("kv").score("ffffffff-ffff-4fff-8fff-ffffffffffff", planting).answer_class == "wrong"
+
+
+def test_two_pairs_that_might_be_meant_by_one_question_are_not_in_one_text(haystack: Corpus) -> None:
+    diets = [needle for pair in pairs("en") if pair.category == "diet" for needle in (pair.needle, pair.inverted)]
+    parts = [n.replace("{name}", "").strip(" .") for n in diets]
+    for seed in range(40):
+        texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractors=20).needles)
+        assert sum(part in texts for part in parts) <= 1
+
+
+def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus) -> None:
+    asked = set()
+    for epoch in range(20):
+        trial = Trial(id="t", task="associative", context_length=4_000, depth_percent=50, epoch=epoch)
+        asked.add(task_of("associative").plant(Draw(epoch, "n"), site_of(trial, haystack)).question)
+    assert len(asked) == 20
+
+
+def test_the_label_of_every_task_with_distractors_says_how_many() -> None:
+    assert sorted(WITH_DISTRACTORS) == [name for name in task_names() if "distractors" in task_of(name).OPTIONS]

@@ -26,7 +26,7 @@ from niah.errors import ConfigError
 from niah.plotter.terminal import terminal_heatmap
 from niah.plotter.words import summary_lines, unfinished_lines
 from niah.records import Grid, Outcome
-from niah.runner.log import RunLog, open_log
+from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
 from niah.runner.warnings import preflight_warnings, run_warnings
@@ -60,7 +60,7 @@ def run(config: str | None, results: Path, name: str | None, suite: str | None, 
         complete = _run_suite(suite, config, results, name, palette, flags, console)
     else:
         recipe = _recipe(config_from(config, flags), console)
-        complete, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
+        complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
     sys.exit(0 if complete else INCOMPLETE)
 
 
@@ -73,15 +73,15 @@ def _recipe(config: RunConfig, console: Console) -> Recipe:
     return recipe
 
 
-def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tuple[bool, Grid]:
-    """One run in its folder: whether it is complete, and its grid."""
+def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tuple[bool, Grid, str | None]:
+    """One run in its folder: whether it is complete, its grid, and why it stopped early."""
     with open_log(folder, recipe.header()) as log:
         stopped = _sweep(recipe, log, console)
     grid = grid_of(log.header, log.results.values())
     for line in write_outputs(folder, grid, palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
-    return not [t for t in recipe.trials if t.id not in log.finished], grid
+    return not [t for t in recipe.trials if t.id not in log.finished], grid, stopped
 
 
 def _run_suite(
@@ -101,12 +101,18 @@ def _run_suite(
     recipes = {run: _recipe(c, console) for run, c in suite.configs.items()}  # all are checked before one is sent
     first = next(iter(recipes.values())).config
     folder = results / (folder_name or f"{suite.name}-{_folder_name(None, first)}")
+    if (folder / LOG_NAME).exists():
+        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
     grids: dict[str, Grid] = {}
     complete = True
     for number, (run_name, recipe) in enumerate(recipes.items(), 1):
         say(console, f"{number}/{len(recipes)}  {run_name}", "bold")
-        done, grids[run_name] = _run_one(recipe, folder / run_name, palette, console)
+        done, grids[run_name], stopped = _run_one(recipe, folder / run_name, palette, console)
         complete = complete and done
+        if stopped is not None:
+            say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
+            complete = complete and number == len(recipes)
+            break
     for line in write_summary(folder, suite, grids, palette):
         say(console, line)
     console.print(summary_table(suite, grids))

@@ -12,10 +12,12 @@ from typing import Any
 from rich.table import Table
 
 from niah.config import RunConfig, read_config
-from niah.errors import ConfigError, RunError, UnknownName
+from niah.errors import ConfigError, NiahError, RunError, UnknownName
 from niah.generator.store import language_of_haystack, shared_root
 from niah.plotter.labels import percent
 from niah.records import Grid
+from niah.runner.settings import check_used
+from niah.tasks import task_of
 
 SCHEMA = 1
 _RUN_KEYS = {*RunConfig.model_fields, "name"}
@@ -53,9 +55,11 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
     configs: dict[str, RunConfig] = {}
     for run in table["runs"]:
         run_name = run.get("name", run["task"])
+        if not _is_plain(run_name):
+            raise ConfigError(f"{path}: name = {run_name!r}: a run's name is a plain folder name without slashes")
         if run_name in configs:
             raise ConfigError(f"{path}: two runs are called {run_name!r}; give one another name")
-        configs[run_name] = _config(path, table["shared"], run, flags)
+        configs[run_name] = _config(path, run_name, table["shared"], run, flags)
     return Suite(name=path.stem, summary=table.get("summary", ""), configs=configs)
 
 
@@ -77,11 +81,18 @@ def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
     for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", no_wrap=True)
+    counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.recall, grid.by_control
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
         said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
+        counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+    if counts:
+        table.caption = f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
+            "closed-book", "guess"
+        )
+        table.caption_justify = "left"
     return table
 
 
@@ -90,17 +101,28 @@ def _table(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         table.setdefault("shared", {})
         runs: Sequence[Mapping[str, Any]] = table["runs"]
+        if not isinstance(table["shared"], dict) or not isinstance(table.get("summary", ""), str):
+            raise TypeError("[shared] is a table of settings, summary a line of text")
         unknown = [k for run in runs for k in run if k not in _RUN_KEYS]
         if not runs or any("task" not in run for run in runs):
             raise KeyError("[[runs]] with a task each")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: not a suite ({error}); it holds [shared] settings and [[runs]]") from error
+    strange = [key for key in table["shared"] if key not in RunConfig.model_fields]
+    if strange:
+        raise UnknownName(f"key of [shared] in {path}", strange[0], RunConfig.model_fields)
     if unknown:
         raise UnknownName(f"key of a run in {path}", unknown[0], _RUN_KEYS)
     return table
 
 
-def _config(path: Path, shared: Mapping[str, Any], run: Mapping[str, Any], flags: Mapping[str, Any]) -> RunConfig:
+def _is_plain(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip()) and Path(name).name == name and not name.startswith(".")
+
+
+def _config(
+    path: Path, name: str, shared: Mapping[str, Any], run: Mapping[str, Any], flags: Mapping[str, Any]
+) -> RunConfig:
     given = {k: v for k, v in flags.items() if v is not None}
     own = {k: v for k, v in run.items() if k != "name"}
     merged = {**shared, **own, **given}
@@ -109,9 +131,12 @@ def _config(path: Path, shared: Mapping[str, Any], run: Mapping[str, Any], flags
         named = given.get("haystack", shared.get("haystack", RunConfig.model_fields["haystack"].default))
         merged["haystack"] = haystack.replace("LANGUAGE", language_of_haystack(named))
     try:
-        return read_config(None, merged)
-    except ConfigError as error:
-        raise ConfigError(f"{path.name}, task {run['task']}: {error}") from error
+        config = read_config(None, merged)
+        task_of(config.task)
+        check_used(config)
+        return config
+    except NiahError as error:
+        raise ConfigError(f"{path.name}, run {name}: {error}") from error
 
 
 def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from niah.errors import UnknownName
 from niah.generator.block import cached_block
@@ -19,7 +20,7 @@ from niah.generator.terms import WORDS
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
 
-VERSION = 1  # raised by anything that changes a line
+VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
 NOISE: Mapping[str, str] = {
@@ -29,8 +30,8 @@ NOISE: Mapping[str, str] = {
 }
 NEEDLE: Mapping[str, str] = {
     "en": "The magic number for the {term} is {number}.",
-    "zh-Hant": "{term}的神奇數字是{number}。",
-    "zh-Hans": "{term}的神奇数字是{number}。",
+    "zh-Hant": "{term}的神奇數字是{number}",
+    "zh-Hans": "{term}的神奇数字是{number}",
 }
 _EVERY = 20  # one term in so many is left out of the haystack, for keys of needles
 
@@ -51,6 +52,12 @@ def new_uuid(draw: Draw) -> str:
 def pair_line(key: str, value: str) -> str:
     """One line of the JSON object."""
     return f'"{key}": "{value}",'
+
+
+@cache
+def pair_values() -> frozenset[str]:
+    """The values of all pairs of the JSON object."""
+    return frozenset(line.split('"')[3] for line in _pairs(""))
 
 
 def spare_terms(language: str) -> tuple[str, ...]:

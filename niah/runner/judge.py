@@ -47,6 +47,7 @@ class JudgeRecipe(Recipe):
         return self.builder.bare(self.plant(trial), lines)
 
     def prompt_tokens(self, trial: Trial) -> int:
+        """A judge's prompts are as long as the answers, whatever the length of the run."""
         return self.prompt(trial).tokens
 
 

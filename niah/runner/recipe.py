@@ -17,7 +17,7 @@ from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, wa
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.store import language_of_haystack, load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.records import Header, Planting, Prompt, Trial
+from niah.records import Header, Needle, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
 from niah.tasks import Options, Site, Task, task_of
 from niah.tasks._controls import CLOSED_BOOK, ORACLE, controlled
@@ -69,7 +69,7 @@ class Recipe:
         if trial.control == CLOSED_BOOK:
             return self.builder.bare(planting, ())
         if trial.control == ORACLE:
-            needles = sorted(planting.needles, key=lambda n: n.depth_percent or trial.depth_percent)
+            needles = sorted(planting.needles, key=lambda n: _depth_of(n, trial))
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
 
@@ -192,7 +192,11 @@ def _in_filler(config: RunConfig, task: Task) -> RunConfig:
 def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
     """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
     trials keep the ids they had before it."""
-    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != RunConfig.model_fields[k].default}
+    usual = {k: field.default for k, field in RunConfig.model_fields.items()}
+    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != usual[k]}
+    keys -= {"tolerance_s"}  # it decides scores, and no byte
+    if config.needle_count == getattr(task, "COUNT", None):
+        keys -= {"needle_count"}
     table: dict[str, object] = {k: getattr(config, k) for k in keys}
     if "questions" in table:  # what is in the files, wherever they are
         table["questions"] = [key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions]
@@ -222,6 +226,10 @@ def _aligned(recipe: Recipe, digest: str) -> Recipe:
     lengths = aligned_lengths(recipe.config.lengths, recipe.config.depths, overhead)
     config = recipe.config.model_copy(update={"lengths": lengths})
     return replace(recipe, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
+
+
+def _depth_of(needle: Needle, trial: Trial) -> float:
+    return trial.depth_percent if needle.depth_percent is None else needle.depth_percent
 
 
 def _language(asked: str, of_haystack: str) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 
 from niah.records import Score
-from niah.scorers.answers import Expected, no_value, without_reasoning, wrong_score
-from niah.scorers.values import names_in, numbers_like
+from niah.scorers.answers import Expected, Mention, answer_in, denied, no_value, wrong_score
+from niah.scorers.values import mentions_of, number_mentions, numbers_like, spaced, spelt
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -15,7 +15,7 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
 
     Recall is the share of targets given (RULER's string_match_all), precision the share of given values that are
     targets. The score is the smaller of the two: naming more than was asked does not help. An answer that also names
-    every known wrong value has not chosen, and scores nought.
+    most of the known wrong values has not chosen, and scores nought.
     """
     given, targets = set(found), set(expected.targets)
     if not given:
@@ -23,25 +23,30 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
     hits = len(given & targets)
     parts = {"recall": hits / len(targets), "precision": hits / len(given)}
     why = f"{hits} of {len(targets)} found, {len(given) - hits} other"
-    if hits and expected.wrong and set(expected.wrong) <= given:
-        return wrong_score("several", f"listed everything that was planted: {why}")
+    if hits and 2 * len(given & set(expected.wrong)) > len(expected.wrong) > 0:
+        return wrong_score("several", f"listed most of what was planted: {why}")
     answer_class, detail = _class_of(given, targets, expected)
     return Score(value=min(parts.values()), answer_class=answer_class, explanation=why, detail=detail, parts=parts)
 
 
 def number_set(text: str, expected: Expected) -> Score:
     """``value_set`` over whole numbers of the targets' digits."""
-    answer = without_reasoning(text)
-    return value_set(answer, numbers_like(answer, expected.target), expected)
+    answer = answer_in(text)
+    folded = spelt(answer)
+    denials = denied(folded, number_mentions(folded), expected.question)
+    return value_set(answer, numbers_like(answer, expected.target) - denials, expected)
 
 
 def name_set(text: str, expected: Expected, shape: str | None = None, others: Iterable[str] = ()) -> Score:
-    """``value_set`` over names; ``shape`` is a pattern of what else would be a value."""
-    answer = without_reasoning(text)
-    found = names_in(answer, [*expected.targets, *expected.wrong, *others])
+    """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper case."""
+    answer = answer_in(text)
+    folded = spaced(answer)
+    mentions = mentions_of(answer, [*expected.targets, *expected.wrong, *others])
     if shape:
-        found |= set(re.findall(shape, answer))
-    return value_set(answer, found, expected)
+        found = re.finditer(shape, folded, re.IGNORECASE)
+        mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
+    values = {m.value for m in mentions} - denied(folded, mentions, expected.question)
+    return value_set(answer, values, expected)
 
 
 def _class_of(given: set[str], targets: set[str], expected: Expected) -> tuple[str, str | None]:

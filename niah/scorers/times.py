@@ -8,22 +8,32 @@ from dataclasses import replace
 from niah.folding import fold
 from niah.numerals import whole_numbers
 from niah.records import Score
-from niah.scorers.answers import Expected, one_value, without_reasoning
+from niah.scorers.answers import Expected, Mention, answer_in, denied, one_value
 
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # noqa: E501
-_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
-_WORDS = {word: value for value, word in enumerate(_ONES.split())} | _TENS
-_WORD = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_ONES.split()[1:10])}))?|{'|'.join(reversed(_ONES.split()))})"
-_COUNT = rf"(\d+(?:\.0+)?|[零〇一二两三四五六七八九十百]+|{_WORD})"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS = {w: i for i, w in enumerate(_ONES.split())} | {w: 20 + 10 * i for i, w in enumerate(_TENS.split())}
+_DIGITS = "|".join(_ONES.split()[1:10])
+_WORD = rf"(?:(?:{_TENS.replace(' ', '|')})(?:[\s-](?:{_DIGITS}))?|{'|'.join(reversed(_ONES.split()))})"
+_COUNT = rf"(零?\d+(?:\.0+)?|[零〇一二两三四五六七八九十百]+|{_WORD})"
 _COLONS = re.compile(r"(?<![\d:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])")
+_READ_ALOUD = re.compile(rf"{_COUNT}点{_COUNT}分(?:{_COUNT}秒)?")  # the sign 12:01, not a time of day
 _UNITS = re.compile(
-    rf"""(?<![a-z0-9])
-    (?: {_COUNT} \s*-?\s* (?:hours?|hrs?|h(?![a-z])|个?小时|时) [\s,]* (?:and\s+)? )?
-    (?: {_COUNT} \s*-?\s* (?:minutes?|mins?|m(?![a-z])|分钟?) [\s,]* (?:and\s+)? )?
-    (?: {_COUNT} \s*-?\s* (?:seconds?|secs?|s(?![a-z])|秒钟?) )?
+    rf"""(?<![a-z0-9:点])
+    (?: {_COUNT} \s*-?\s* (?:hours?|hrs?\.?|h(?![a-z])|个?小时|时) [\s,]* (?:and\s+)? )?
+    (?: {_COUNT} \s*-?\s* (?:minutes?|mins?\.?|m(?![a-z])|分钟?) [\s,]* (?:and\s+|又)? )?
+    (?: {_COUNT} \s*-?\s* (?:seconds?|secs?\.?|s(?![a-z])|秒钟?) )?
     """,
     re.VERBOSE,
 )
+_OTHER_FORMS = (  # hours, minutes, seconds
+    re.compile(r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),
+    re.compile(rf"()\bminute\s+{_COUNT}[\s,]*(?:and\s+)?second\s+{_COUNT}"),
+    re.compile(r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
+    re.compile(r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
+    re.compile(r"(?<![\d:])()(\d{1,3})\s*(?:minutes?|mins?\.?|m|分)\s*(\d{2})(?=\W*$|[,;)])"),
+)
+_BESIDE = (re.compile(r"\b(?:before|after)\s+(?:the\s+)?$"), re.compile(r"\s*(?:之|以)[前后]"))
 
 
 def clock(seconds: int) -> str:
@@ -35,43 +45,64 @@ def clock(seconds: int) -> str:
 def seconds_in(text: str) -> list[int]:
     """The times in a text, in seconds, in order.
 
-    "12:01", "00:12:01", "12分01秒", "12m1s" and "twelve minutes one second" are one.
+    "12:01", "00:12:01", "12分01秒", "12m1s", "PT12M1S" and "twelve minutes one second" are one; so is "12点01分", which
+    is how the sign 12:01 is read aloud.
     """
-    folded = fold(text)
-    found = [(m.start(), _colons(m)) for m in _COLONS.finditer(folded)]
-    found += [(m.start(), _units(m)) for m in _UNITS.finditer(folded) if any(m.groups()) and m[0] != "十分"]
-    return [seconds for _, seconds in sorted(found)]
+    return [seconds for seconds, _, _ in _located(fold(text))]
 
 
 def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
     """Whether the one time in the answer is the target (as ``clock`` writes it), exactly and within a tolerance.
 
-    The score is exact; ``parts`` holds both. A time within the tolerance is a near miss.
+    The score is exact; ``parts`` holds both. A time within the tolerance is a near miss, unless it is the time of
+    another fact.
     """
-    answer = without_reasoning(text)
-    seconds, target = set(seconds_in(answer)), seconds_in(expected.target)[0]
-    score = one_value(answer, {clock(s) for s in seconds}, expected)
-    within = len(seconds) == 1 and abs(min(seconds) - target) <= tolerance_s
+    answer = answer_in(text)
+    folded, target = fold(answer), seconds_in(expected.target)[0]
+    mentions = [Mention(value=clock(s), start=start, stop=stop) for s, start, stop in _located(folded)]
+    beside = {m.value for m in mentions if _BESIDE[0].search(folded[: m.start]) or _BESIDE[1].match(folded, m.stop)}
+    denials = beside | denied(folded, mentions, expected.question)
+    score = one_value(answer, {m.value for m in mentions}, expected, denials=denials)
+    given = {m.value for m in mentions} - denials
+    near = len(given) == 1 and abs(seconds_in(min(given))[0] - target) <= tolerance_s
+    within = near and score.answer_class in ("right", "wrong")
     parts = {"exact": score.value, "within tolerance": float(within)}
     if within and score.answer_class == "wrong":
         return replace(score, answer_class="near-miss", detail=f"within {tolerance_s:g} s", parts=parts)
     return replace(score, parts=parts)
 
 
+def _located(folded: str) -> list[tuple[int, int, int]]:
+    """Every time with its place, in order; what two forms read, the first one of them has."""
+    found: list[tuple[int, int, int]] = []
+    for form in (*_OTHER_FORMS, _READ_ALOUD, _COLONS, _UNITS):
+        for match in form.finditer(folded):
+            start, stop = match.span()
+            free = all(stop <= a or start >= b for _, a, b in found)
+            if any(match.groups()) and free and not _is_very(folded, match):
+                found.append((_colons(match) if form in (_COLONS, _READ_ALOUD) else _units(match), start, stop))
+    return sorted(found, key=lambda time: time[1])
+
+
+def _is_very(folded: str, match: re.Match[str]) -> bool:
+    """Whether 十分 is no ten minutes but "very"."""
+    return match[0].strip() == "十分" and bool(re.match(r"[\u3400-\u9fff]", folded[match.end() :].lstrip("整处")))
+
+
 def _colons(match: re.Match[str]) -> int:
     first, second, third = match.groups()
     if third is None:
-        return int(first) * 60 + int(second)
-    return int(first) * 3600 + int(second) * 60 + int(third)
+        return _count(first) * 60 + _count(second)
+    return _count(first) * 3600 + _count(second) * 60 + _count(third)
 
 
 def _units(match: re.Match[str]) -> int:
-    hours, minutes, seconds = (0 if g is None else _count(g) for g in match.groups())
+    hours, minutes, seconds = (_count(g) if g else 0 for g in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
 def _count(text: str) -> int:
-    words = re.split(r"[\s-]", text)
+    words = re.split(r"[\s-]", text.removeprefix("零") or "零")
     if words[0] in _WORDS:
         return sum(_WORDS[w] for w in words)
-    return next(iter(whole_numbers(text)), 0)
+    return next(iter(whole_numbers(text if text[-1] not in "0123456789" else text.removeprefix("零"))), 0)

@@ -16,7 +16,6 @@ from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
 
 CONTROLS = ("absent", "closed-book", "oracle")
-_NO_TASKS = frozenset({"places"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class Task(Protocol):
 
 def task_names() -> list[str]:
     names = (m.name for m in pkgutil.iter_modules(__path__))
-    return sorted(n.replace("_", "-") for n in names if not n.startswith("_") and n not in _NO_TASKS)
+    return sorted(n.replace("_", "-") for n in names if not n.startswith("_"))
 
 
 def task_of(name: str) -> Task:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from niah.errors import PromptError
 from niah.generator.draw import Draw
 from niah.records import Needle, Trial
 from niah.scorers import clock, seconds_in
@@ -20,11 +21,16 @@ from niah.tasks._supply import Supply
 
 TOKENS_A_SECOND = 4.5
 EVERY_S = 30  # seconds between two marks, give or take
+FACTS_APART_S = 60  # twice the usual tolerance, where there is room: a near time is no other fact's
+_TRIES = 60
 _APART_S = 12  # a mark so near to a needle is left out
 _APART_PERCENT = 5.0
 _MARK = re.compile(r"^\((\d+(?::\d\d){1,2})\)$")
 _HINT: Mapping[str, str] = {
-    "en": "Lines like (12:34) tell the time in the recording of what follows them. Magic numbers are given.",
+    "en": (
+        "Lines like (12:34) tell the time in the recording of what follows them. "
+        "In it magic numbers are given for places."
+    ),
     "zh-Hant": "像 (12:34) 這樣的行是錄音的時間 後面的話就是那時說的 其中說出了一些地方的神奇數字",
     "zh-Hans": "像 (12:34) 这样的行是录音的时间 后面的话就是那时说的 其中说出了一些地方的神奇数字",
 }
@@ -46,10 +52,8 @@ def said_facts(draw: Draw, site: Site) -> list[Said]:
     """The asked fact at the trial's depth and ``distractors`` others, no two at one time."""
     supply = Supply(draw, site.haystack, site.language)
     depths = [site.trial.depth_percent]
-    while len(depths) <= site.options.distractors:
-        depth = apart(draw, site.trial.depth_percent, _APART_PERCENT)
-        if all(abs(_second(site.trial, depth) - _second(site.trial, d)) > 1 for d in depths):
-            depths.append(depth)
+    for _ in range(site.options.distractors):
+        depths.append(_further(draw, site.trial, depths))
     return [_said(supply, site, depth, distractor=i > 0) for i, depth in enumerate(depths)]
 
 
@@ -76,6 +80,19 @@ def lines_with_times(text: str) -> list[tuple[int, str]]:
         elif now >= 0:
             lines.append((now, line))
     return lines
+
+
+def _further(draw: Draw, trial: Trial, depths: Sequence[float]) -> float:
+    """A depth whose time is FACTS_APART_S from all others; nearer where there is no room. Raises PromptError."""
+    for least in (FACTS_APART_S, _APART_S, 2):
+        for _ in range(_TRIES):
+            depth = apart(draw, trial.depth_percent, _APART_PERCENT)
+            if all(abs(_second(trial, depth) - _second(trial, d)) >= least for d in depths):
+                return depth
+    raise PromptError(
+        f"context length {trial.context_length} lasts {_second(trial, 100.0)} s, too short for {len(depths) + 1} facts "
+        "at different times; lower distractors or ask for a longer context"
+    )
 
 
 def _said(supply: Supply, site: Site, depth: float, *, distractor: bool) -> Said:

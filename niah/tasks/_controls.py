@@ -7,10 +7,11 @@ needles alone, without a haystack; what is wrong there is not a matter of length
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from niah import scorers
 from niah.records import Planting, Score
-from niah.scorers import repeats
 from niah.tasks import CONTROLS, Task
 from niah.tasks._frame import MAY_BE_ABSENT, closing_of
 
@@ -36,12 +37,30 @@ def controlled(planting: Planting, control: str, language: str) -> Planting:
 
 def control_score(text: str, planting: Planting, task: Task, control: str | None) -> Score:
     """The task's score; of an absent needle 1 for saying so and 0 for everything else."""
-    score = task.score(text, planting)
     if control != ABSENT:
-        return score
-    if repeats(text, planting.question):
+        return task.score(text, planting)
+    answer = _without_question(scorers.without_reasoning(text), planting.question)
+    score = task.score(answer, planting)
+    if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
         return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
-    if score.answer_class == "absent":
+    if score.answer_class == "absent" and not scorers.offers_anyway(answer):
         return Score(value=1.0, answer_class="absent", explanation="said that it is not there, and it is not")
-    said = "wrong" if score.answer_class == "right" else score.answer_class
+    said = "wrong" if score.answer_class in ("right", "absent") else score.answer_class
     return Score(value=0.0, answer_class=said, explanation=f"not there, but: {score.explanation}", detail=score.detail)
+
+
+def _without_question(answer: str, question: str) -> str:
+    """An answer without the question, its tail and their labels, however they are spaced."""
+    tails = [tail for tail in MAY_BE_ABSENT.values() if question.endswith(tail)]
+    bare = question.removesuffix(tails[0]) if tails else question
+    for phrase in (question, bare, *tails):
+        answer = scorers.without_phrase(answer, phrase)
+    return re.sub(
+        r"^(?:\W*(?:question|answer|问题|答案|問題)\s*[:：])+|\banswer:\s*$", "", answer.strip(), flags=re.IGNORECASE
+    )
+
+
+def _is_part_of(answer: str, question: str) -> bool:
+    """Whether an answer is a part of the question, and not the answer at its end that the question offers."""
+    spelt = re.sub(r"\W+", "", question.casefold())
+    return scorers.is_echo(answer, question) and not spelt.endswith(re.sub(r"\W+", "", answer.casefold()))

@@ -16,9 +16,9 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Site
 from niah.tasks._frame import NOT_THERE, Asked, asked_in, planting_of, speech_opening
-from niah.tasks._supply import Supply
+from niah.tasks._supply import Supply, words_in
 
-VERSION = 1
+VERSION = 2  # Chinese needles without a full stop, which no transcript has
 REPLY_TOKENS = 32
 SAID = ("magic number", "神奇數字")  # folded: any case, width or script
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -106,11 +106,11 @@ WORDING: Mapping[str, Mapping[str, Wording]] = {
         ),
     },
 }
-_SENTENCE: Mapping[str, str] = {"en": "The {label} for {key} is {value}.", "zh": "{key}的{label}是{value}。"}
+_SENTENCE: Mapping[str, str] = {"en": "The {label} for {key} is {value}.", "zh": "{key}的{label}是{value}"}
 _ONE_OF: Mapping[str, str] = {
     "en": "One of the {labels} for {key} is {value}.",
-    "zh-Hant": "{key}的其中一個{label}是{value}。",
-    "zh-Hans": "{key}的其中一个{label}是{value}。",
+    "zh-Hant": "{key}的其中一個{label}是{value}",
+    "zh-Hans": "{key}的其中一个{label}是{value}",
 }
 _QUESTION: Mapping[str, Mapping[str, str]] = {
     "en": {"number": "What is the {label} for {key}?"},
@@ -168,9 +168,10 @@ def needle(supply: Supply, language: str, kind: str, depth: float | None, *, dis
 def score(text: str, planting: Planting) -> Score:
     """The value asked for, and no others, by the scorer of its kind."""
     expected = scorers.expected_of(planting)
-    return {"number": scorers.number, "uuid": scorers.uuid, "word": scorers.name}[kind_of(expected.target)](
-        text, expected
-    )
+    kind = kind_of(expected.target)
+    if kind == "word":
+        return scorers.name(text, expected, words_in(scorers.answer_in(text)))
+    return scorers.number(text, expected) if kind == "number" else scorers.uuid(text, expected)
 
 
 def kind_of(value: str) -> str:

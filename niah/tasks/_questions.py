@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import tomllib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from niah.errors import ConfigError, HaystackError
 from niah.folding import fold
@@ -21,7 +23,8 @@ from niah.generator.store import shared_root
 from niah.records import Passage
 from niah.scorers import names_in, seconds_in
 
-_KEYS = {"question", "answer", "aliases", "quote", "episode", "at"}
+_MOST_SIGNS = 80  # of a question or passage in a message
+_Text = Annotated[str, StringConstraints(min_length=1)]
 _AT_S = 60  # a time names the minute from there on
 
 
@@ -57,6 +60,7 @@ def read_questions(names: Sequence[str]) -> list[Question]:
     found = [q for name in names for q in _questions(question_file(name))]
     if not found:
         raise ConfigError(f"{', '.join(names)}: no [[questions]] in it")
+    _check_apart(names, found)
     return found
 
 
@@ -96,24 +100,69 @@ class _Episode:
         return passage, "\n".join(self.lines[first : last + 1])
 
 
+class _Row(BaseModel):
+    """One [[questions]] of a file, checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
+
+    question: _Text
+    answer: _Text
+    aliases: list[_Text] = []
+    quote: _Text | None = None
+    episode: _Text | None = None
+    at: _Text | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if "\n" in self.question:
+            raise ValueError("the question is more than one line")
+        if self.at is not None and not seconds_in(self.at):
+            raise ValueError(f'at = {self.at!r} is no time; write at = "12:01"')
+        if self.quote is None and not (self.episode and self.at):
+            raise ValueError('it needs a quote of its passage, or episode and at = "12:01"')
+        if told := names_in(self.question, [self.answer, *self.aliases]):
+            raise ValueError(f"its answer {min(told)!r} stands in the question itself")
+        return self
+
+
 def _questions(path: Path) -> list[Question]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [_question(path, row) for row in table["questions"]]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        rows = table["questions"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ConfigError(f"{path}: not a file of [[questions]] ({error}); see docs/tasks.md") from error
+    if not isinstance(rows, list):
+        raise ConfigError(f"{path}: not a file of [[questions]], which have two brackets; see docs/tasks.md")
+    return [_question(path, number, row) for number, row in enumerate(rows, 1)]
 
 
-def _question(path: Path, row: Mapping[str, Any]) -> Question:
-    unknown = sorted(set(row) - _KEYS)
-    if unknown or not row.get("question") or not row.get("answer"):
-        raise ConfigError(
-            f"{path}: a question has question, answer and quote (or episode and at), perhaps aliases"
-            + (f"; unknown: {', '.join(unknown)}" if unknown else "")
-        )
-    if not row.get("quote") and not (row.get("episode") and row.get("at")):
-        raise ConfigError(f'{path}: {row["question"]!r} needs a quote of its passage, or episode and at = "12:01"')
-    return Question(part=path.stem, **{**row, "aliases": tuple(row.get("aliases", ()))})
+def _question(path: Path, number: int, row: object) -> Question:
+    try:
+        checked = _Row.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key, message = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = f"unknown: {key}"
+        elif key:
+            message = f"{key} = {_shortened(repr(first['input']))}: {message.lower()}"
+        rule = "a question has question, answer and quote (or episode and at), perhaps aliases"
+        raise ConfigError(f"{path}: question {number}: {message}; {rule}") from error
+    return Question(part=path.stem, **{**checked.model_dump(), "aliases": tuple(checked.aliases)})
+
+
+def _check_apart(names: Sequence[str], found: Sequence[Question]) -> None:
+    """Raises ConfigError where two files would be one part, or a question stands twice."""
+    stems = [question_file(name).stem for name in names]
+    if double := next((stem for stem in stems if stems.count(stem) > 1), None):
+        raise ConfigError(f"two files of questions are called {double!r} and could not be told apart; rename one")
+    asked = [fold(q.question) for q in found]
+    if twice := next((q for q in found if asked.count(fold(q.question)) > 1), None):
+        raise ConfigError(f"question {_shortened(twice.question)!r} stands twice in {', '.join(names)}; leave one out")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_SIGNS else text[: _MOST_SIGNS - 1] + "…"
 
 
 def _located(question: Question, episodes: Sequence[_Episode]) -> Question:
@@ -121,18 +170,23 @@ def _located(question: Question, episodes: Sequence[_Episode]) -> Question:
     if len(found) != 1:
         where = "is not in the haystack" if not found else f"stands at {len(found)} places"
         place = question.quote or f"{question.episode} {question.at}"
-        raise HaystackError(f"question {question.question!r}: {place!r} {where}; give a quote that stands there once")
+        raise HaystackError(
+            f"question {_shortened(question.question)!r}: {_shortened(place)!r} {where}; "
+            "give a quote that stands there once"
+        )
     episode, first, last = found[0]
     passage, text = episode.passage(first, last)
     answers = [question.answer, *question.aliases]
     if not names_in(text, answers):
-        raise HaystackError(f"question {question.question!r}: the passage {text!r} does not hold its answer")
+        raise HaystackError(
+            f"question {_shortened(question.question)!r}: the passage {_shortened(text)!r} does not hold its answer"
+        )
     for other in episodes:
         lines = [*other.lines[:first], "", *other.lines[last + 1 :]] if other is episode else other.lines
         if again := names_in(" ".join(lines), answers):
             raise HaystackError(
-                f"question {question.question!r}: its answer {min(again)!r} also stands elsewhere in {other.name}, "
-                "so a right answer would not prove that the passage was read"
+                f"question {_shortened(question.question)!r}: its answer {min(again)!r} also stands elsewhere "
+                f"in {other.name}, so a right answer would not prove that the passage was read"
             )
     return replace(question, passage=passage, text=text)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
-from niah.errors import HaystackError
+from niah import scorers
+from niah.errors import ConfigError, HaystackError
 from niah.generator.draw import Draw
 from niah.generator.fillers import new_uuid, spare_terms
 from niah.generator.haystack import Haystack
 from niah.generator.terms import WORDS
 from niah.tasks._people import PEOPLE
-from niah.tasks.places import PLACES
+from niah.tasks._places import PLACES
 
 _DRAWS = 400
 _VARIABLES = 600
@@ -21,6 +23,21 @@ _VARIABLES = 600
 def _variables() -> tuple[str, ...]:
     draw = Draw(0, "variables")
     return tuple("".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES))
+
+
+def words_in(answer: str) -> set[str]:
+    """Every pair of words in an answer that ``Supply.word`` or ``title`` could have drawn, in any language."""
+    return set(_any_word().findall(scorers.spaced(answer)))
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    pairs = (
+        rf"\b(?:{first})[ ](?:{second})\b" if language == "en" else rf"(?:{first})(?:{second})"
+        for language, words in WORDS.items()
+        for first, second in [("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)]
+    )
+    return re.compile("|".join(pairs))
 
 
 class Supply:
@@ -85,6 +102,11 @@ class Supply:
             word = self.draw.choice(words)
             if word not in self._taken and word not in held:
                 return self._take(word)
+        free = len([w for w in set(words) if w not in held])
+        if len(held) * 2 < len(words):
+            raise ConfigError(
+                f"there are {free} {what} to plant, and more are needed; lower distractors or needle_count"
+            )
         raise HaystackError(
             f"haystack {self._haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
             f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"

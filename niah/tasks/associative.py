@@ -15,7 +15,6 @@ from pathlib import Path
 from niah import scorers
 from niah.errors import HaystackError
 from niah.generator.draw import Draw
-from niah.generator.haystack import Haystack
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
@@ -30,6 +29,7 @@ WORDING = ()
 OPTIONS = ("distractors",)
 FILLER = None
 APART_PERCENT = 5.0
+_AMBIGUOUS = ("diet",)  # "has not touched milk for years" might be an allergy: no two of them in one text
 _HINT: Mapping[str, str] = {
     "en": "Here and there in it something is told about a person.",
     "zh-Hant": "其中幾處提到了一個人的事情",
@@ -46,6 +46,7 @@ _ONLY: Mapping[str, str] = {
 class Pair:
     """A needle and its question in one language."""
 
+    category: str
     words: tuple[str, ...]  # a haystack that holds one of these might answer by itself
     needle: str
     inverted: str
@@ -57,14 +58,14 @@ def pairs(language: str) -> tuple[Pair, ...]:
     """All pairs of a language."""
     path = Path(__file__).with_name("associations.toml")
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    rows = [row[language] for row in table["pairs"]]
-    return tuple(Pair(**{**row, "words": tuple(row["words"])}) for row in rows)
+    rows = [(row["category"], row[language]) for row in table["pairs"]]
+    return tuple(Pair(**{**row, "words": tuple(row["words"]), "category": category}) for category, row in rows)
 
 
 def plant(draw: Draw, site: Site) -> Planting:
     """The needle at the trial's depth, those of other pairs at random depths away from it."""
     language, supply = site.language, Supply(draw, site.haystack, site.language)
-    chosen = _chosen(draw, site.haystack, language, 1 + site.options.distractors)
+    chosen = _chosen(draw, site, 1 + site.options.distractors)
     needles = []
     for i, pair in enumerate(chosen):
         person = supply.person()
@@ -99,13 +100,21 @@ def solve(text: str, options: Options | None = None) -> str:
     return NOT_THERE[asked.language]
 
 
-def _chosen(draw: Draw, haystack: Haystack, language: str, count: int) -> list[Pair]:
-    """So many pairs of which the haystack holds no word."""
-    held = haystack.leaks.held([word for pair in pairs(language) for word in pair.words])
-    free = [pair for pair in pairs(language) if not held & set(pair.words)]
-    if len(free) < count:
+def _chosen(draw: Draw, site: Site, count: int) -> list[Pair]:
+    """So many pairs of which the haystack holds no word; the first one is another in every epoch of a cell."""
+    trial, haystack = site.trial, site.haystack
+    known = pairs(site.language)
+    held = haystack.leaks.held([word for pair in known for word in pair.words])
+    free = [pair for pair in known if not held & set(pair.words)]
+    first = Draw(0, "associations", trial.context_length, trial.depth_percent).below(len(free)) if free else 0
+    turned = [free[(first + trial.epoch + i) % len(free)] for i in range(len(free))]
+    chosen: list[Pair] = turned[:1]
+    for pair in draw.shuffled(turned[1:]):
+        if pair.category not in _AMBIGUOUS or pair.category not in {p.category for p in chosen}:
+            chosen.append(pair)
+    if len(chosen) < count:
         raise HaystackError(
             f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, "
             f"and {count} are needed; lower distractors or leave out an episode"
         )
-    return draw.shuffled(free)[:count]
+    return chosen[:count]

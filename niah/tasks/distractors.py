@@ -8,7 +8,7 @@ answer says which condition was not read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from niah import scorers
@@ -17,7 +17,7 @@ from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
 from niah.tasks._placing import apart
-from niah.tasks._supply import Supply
+from niah.tasks._supply import Supply, words_in
 
 SUMMARY = "find one fact among near misses that break one condition each (--distractors)"
 VERSION = 1
@@ -26,6 +26,7 @@ WORDING = ()
 OPTIONS = ("distractors",)
 FILLER = None
 APART_PERCENT = 5.0
+_TRIES = 30
 KINDS = ("other person", "other season", "opposite", "other kind")
 
 
@@ -62,7 +63,7 @@ _WORDING: Mapping[str, _Wording] = {
     ),
     "zh-Hant": _Wording(
         hint="其中幾處有人談到城裡的店家",
-        said="去年{season}，{person}說城裡{best}的{shop}是{value}。",
+        said="去年{season} {person}說城裡{best}的{shop}是{value}",
         question="去年{season}，{person}說城裡{best}的{shop}是哪一家？只回答店名。",
         best="最好",
         worst="最差",
@@ -71,7 +72,7 @@ _WORDING: Mapping[str, _Wording] = {
     ),
     "zh-Hans": _Wording(
         hint="其中几处有人谈到城里的店家",
-        said="去年{season}，{person}说城里{best}的{shop}是{value}。",
+        said="去年{season} {person}说城里{best}的{shop}是{value}",
         question="去年{season}，{person}说城里{best}的{shop}是哪一家？只回答店名。",
         best="最好",
         worst="最差",
@@ -88,10 +89,12 @@ def plant(draw: Draw, site: Site) -> Planting:
         person=supply.person(), season=draw.choice(wording.seasons), best=wording.best, shop=draw.choice(wording.shops)
     )
     needles = [_needle(wording, fact, supply.title(), None, None)]
+    broken = {fact}
     for i in range(site.options.distractors):
         kind = KINDS[i % len(KINDS)]
+        broken.add(wrong := _new(supply, wording, fact, kind, broken))
         depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
-        needles.append(_needle(wording, _broken(supply, wording, fact, kind), supply.title(), depth, kind))
+        needles.append(_needle(wording, wrong, supply.title(), depth, kind))
     question = wording.question.format(**_fields(fact))
     opening = speech_opening(site.language, wording.hint)
     return planting_of(site.language, opening, question, needles, [needles[0].value])
@@ -99,7 +102,7 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The name of the shop, and no other."""
-    return scorers.name(text, scorers.expected_of(planting))
+    return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
 def solve(text: str, options: Options | None = None) -> str:
@@ -114,7 +117,7 @@ def solve(text: str, options: Options | None = None) -> str:
     if fields is None:
         return "There is no question."
     before, _, after = wording.said.format(**fields.groupdict(), value="\0").partition("\0")
-    stated = re.search(re.escape(before) + "(.+?)" + re.escape(after), asked.text)
+    stated = re.search(f"^{re.escape(before)}(.+?){re.escape(after)}$", asked.text, re.MULTILINE)
     return stated[1] if stated else NOT_THERE[asked.language]
 
 
@@ -127,6 +130,17 @@ def _needle(wording: _Wording, fact: _Fact, value: str, depth: float | None, kin
         answer_class="near-miss" if kind else "right",
         detail=kind,
     )
+
+
+def _new(supply: Supply, wording: _Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
+    """The fact with one condition changed, as no needle before has it; where none is left, by another person.
+
+    Two needles with the same conditions and different names would contradict each other.
+    """
+    for _ in range(_TRIES):
+        if (wrong := _broken(supply, wording, fact, kind)) not in before:
+            return wrong
+    return replace(_broken(supply, wording, fact, kind), person=supply.person())
 
 
 def _broken(supply: Supply, wording: _Wording, fact: _Fact, kind: str) -> _Fact:

@@ -15,9 +15,9 @@ from niah.records import Needle, Planting, Score
 from niah.scorers import Known
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
+from niah.tasks._places import PLACES
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
-from niah.tasks.places import PLACES
 
 SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
 VERSION = 1
@@ -53,8 +53,8 @@ _WORDING = {
     ),
     "zh-Hant": _Wording(
         hint="其中幾處提到了東西放在哪裡",
-        inside="{a}放在{b}裡面。",
-        where="{a}在{b}。",
+        inside="{a}放在{b}裡面",
+        where="{a}在{b}",
         question="{a}在哪一座城市？只回答城市名稱。",
         colours=("藕色", "米色", "青綠色", "桃紅色", "赭色", "墨綠色", "棕褐色", "灰褐色", "紫紅色", "朱紅色"),
         things=("護身符", "頂針", "六分儀", "吊墜", "萬花筒", "小雕像", "高腳杯", "單片眼鏡", "王冠"),
@@ -63,12 +63,12 @@ _WORDING = {
     ),
     "zh-Hans": _Wording(
         hint="其中几处提到了东西放在哪里",
-        inside="{a}放在{b}里面。",
-        where="{a}在{b}。",
+        inside="{a}放在{b}里面",
+        where="{a}在{b}",
         question="{a}在哪一座城市？只回答城市名称。",
         colours=("藕色", "米色", "青绿色", "桃红色", "赭色", "墨绿色", "棕褐色", "灰褐色", "紫红色", "朱红色"),
         things=("护身符", "顶针", "六分仪", "吊坠", "万花筒", "小雕像", "高脚杯", "单片眼镜", "王冠"),
-        containers=("保险箱", "置物柜", "手提箱", "藤篮", "首饰盒", "行囊", "雪茄盒", "樟木箱"),
+        containers=("保险箱", "储物柜", "手提箱", "藤篮", "首饰盒", "行囊", "雪茄盒", "樟木箱"),
         buildings=("柑橘温室", "船屋", "谷仓", "宝塔", "磨坊", "天文台", "修道院", "制革厂"),
     ),
 }
@@ -91,13 +91,19 @@ def plant(draw: Draw, site: Site) -> Planting:
 def score(text: str, planting: Planting) -> Score:
     """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
     expected = scorers.expected_of(planting)
-    links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in planting.needles}
+    mine = [n for n in planting.needles if n.answer_class == "right"]
+    links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
-    score = scorers.name(text, scorers.Expected(targets=planting.targets, wrong=wrong, question=planting.question))
+    held = scorers.Expected(targets=planting.targets, wrong=wrong, question=planting.question)
+    score = scorers.name(text, held, sorted(cities), place=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score
-    on_the_way = scorers.names_in(text, [v for v in links if v not in cities])
+    nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities
+    named = scorers.names_in(scorers.answer_in(text), nodes) - {mine[0].key if mine else ""}
+    on_the_way = named & set(links)
+    if named - on_the_way:
+        return Score(value=0.0, answer_class="distractor", explanation="named a thing of another chain")
     if on_the_way:
         why = f"answered {', '.join(sorted(on_the_way))}, a link on the way to {planting.targets[0]}"
         return Score(value=0.0, answer_class="near-miss", explanation=why, detail="a link on the way")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
-from niah.generator.fillers import pair_line
+from niah.generator.fillers import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of
@@ -41,8 +41,11 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 
 def score(text: str, planting: Planting) -> Score:
-    """The uuid, whole, in either case."""
-    return scorers.uuid(text, scorers.expected_of(planting))
+    """The uuid, whole, in either case. The value of another pair of the haystack is a distractor."""
+    score = scorers.uuid(text, scorers.expected_of(planting))
+    if score.answer_class == "wrong" and any(v in scorers.answer_in(text).casefold() for v in pair_values()):
+        return replace(score, answer_class="distractor", explanation="answered the value of another pair")
+    return score
 
 
 def solve(text: str, options: Options | None = None) -> str:

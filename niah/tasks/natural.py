@@ -1,8 +1,9 @@
 """Questions about what speakers say anyway, in the user's own transcripts; nothing is planted.
 
 The haystack is turned so that the passage with the fact comes at the asked depth, in its own surroundings. Every
-question is asked once in each cell where ``epochs`` is their number. A question file is a part of its own in the
-scores, so a public and a hidden half can be kept and reported apart.
+question is asked once in each cell where ``epochs`` is their number; which one comes first is drawn from length and
+depth and not from the seed, so that every seed asks the same in the same cells. A question file is a part of its own
+in the scores, so a public and a hidden half can be kept and reported apart.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def score(text: str, planting: Planting) -> Score:
     """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
     answer, *aliases = planting.targets
     expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=planting.question)
-    score = scorers.name(text, expected)
+    score = scorers.name(text, expected, place=True)
     return replace(score, parts={planting.needles[0].key: score.value})
 
 

@@ -23,8 +23,8 @@ _OPENING = {
 }
 _NEEDLE = {
     "en": "The pass key is {value}. Remember it: {value} is the pass key.",
-    "zh-Hant": "通行碼是{value}。請記住：{value}就是通行碼。",
-    "zh-Hans": "通行码是{value}。请记住：{value}就是通行码。",
+    "zh-Hant": "通行碼是{value}。請記住{value}就是通行碼。",
+    "zh-Hans": "通行码是{value}。请记住{value}就是通行码。",
 }
 _QUESTION = {
     "en": "What is the pass key? Answer with the number only.",

@@ -18,8 +18,8 @@ OPTIONS = ("distractors",)
 FILLER = None
 _QUESTION = {
     "en": "Which magic number is said at {time}? Answer with the number only.",
-    "zh-Hant": "{time} 說的神奇數字是多少？只回答數字。",
-    "zh-Hans": "{time} 说的神奇数字是多少？只回答数字。",
+    "zh-Hant": "在 {time} 說出的神奇數字是多少？只回答數字。",
+    "zh-Hans": "在 {time} 说出的神奇数字是多少？只回答数字。",
 }
 
 

@@ -27,16 +27,16 @@ _HINT = {
 }
 _FIRST = {
     "en": "Variable {name} is set to {value}.",
-    "zh-Hant": "變數 {name} 設為 {value}。",
-    "zh-Hans": "变量 {name} 设为 {value}。",
+    "zh-Hant": "變數 {name} 設為 {value}",
+    "zh-Hans": "变量 {name} 设为 {value}",
 }
 _NEXT = {
     "en": "Variable {name} is set to the value of {before}.",
-    "zh-Hant": "變數 {name} 設為 {before} 的值。",
-    "zh-Hans": "变量 {name} 设为 {before} 的值。",
+    "zh-Hant": "變數 {name} 設為 {before} 的值",
+    "zh-Hans": "变量 {name} 设为 {before} 的值",
 }
 _QUESTION = {
-    "en": "Which variables hold the value {value}, directly or through another variable? Answer with all their names.",
+    "en": "Which variables hold the value {value}, directly or through another variable? Answer with their names only.",
     "zh-Hant": "哪些變數的值是 {value}（不論是直接設定，或是來自別的變數）？只回答變數名稱，全部列出。",
     "zh-Hans": "哪些变量的值是 {value}（不论是直接设定，还是来自别的变量）？只回答变量名称，全部列出。",
 }

@@ -8,6 +8,7 @@ behind it (``first``), and ``needles`` says how: next to it, spread evenly over 
 from __future__ import annotations
 
 from niah import scorers
+from niah.errors import ConfigError
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
@@ -60,7 +61,7 @@ def plant(draw: Draw, site: Site) -> Planting:
         )
     asked = next(n for n in needles if n.answer_class == "right")
     question = _QUESTION[language][options.asked].format(key=key)
-    opening = _magic_number.opening(language, "number")
+    opening = _magic_number.opening(language, "number", several=True)
     return planting_of(language, opening, question, needles, [asked.value])
 
 
@@ -86,8 +87,10 @@ def solve(text: str, options: Options | None = None) -> str:
 def _depths(draw: Draw, options: Options, depth: float) -> list[float]:
     """Rising depths, the asked one last (or first)."""
     others = (options.needle_count or COUNT) - 1
+    if others < 1:
+        raise ConfigError("needle_count = 1: task update asks for the latest of several statements; give 2 or more")
     low, high = (0.0, depth) if options.asked == "latest" else (depth, 100.0)
-    if options.needles == "together" or not others:
+    if options.needles == "together":
         return [depth] * (others + 1)
     if options.needles == "random":
         return sorted([depth, *(anywhere(draw, low, high) for _ in range(others))])

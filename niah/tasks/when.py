@@ -17,9 +17,12 @@ WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
 _QUESTION = {
-    "en": "At what time is the magic number for {key} said? Answer with the time only.",
-    "zh-Hant": "{key}的神奇數字是在什麼時間說的？只回答時間。",
-    "zh-Hans": "{key}的神奇数字是在什么时间说的？只回答时间。",
+    "en": (
+        "At what time of the recording (minutes and seconds) is the magic number for {key} said? "
+        "Answer with the time only."
+    ),
+    "zh-Hant": "{key}的神奇數字是在錄音的幾分幾秒說的？只回答時間。",
+    "zh-Hans": "{key}的神奇数字是在录音的几分几秒说的？只回答时间。",
 }
 
 

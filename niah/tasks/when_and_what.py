@@ -17,9 +17,12 @@ WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
 _QUESTION = {
-    "en": "What is the magic number for {key}, and at what time is it said? Answer with the number and the time only.",
-    "zh-Hant": "{key}的神奇數字是多少？又是在什麼時間說的？只回答數字和時間。",
-    "zh-Hans": "{key}的神奇数字是多少？又是在什么时间说的？只回答数字和时间。",
+    "en": (
+        "What is the magic number for {key}, and at what time of the recording (minutes and seconds) is it said? "
+        "Answer with the number and the time only."
+    ),
+    "zh-Hant": "{key}的神奇數字是多少？又是在錄音的幾分幾秒說的？只回答數字和時間。",
+    "zh-Hans": "{key}的神奇数字是多少？又是在录音的几分几秒说的？只回答数字和时间。",
 }
 
 

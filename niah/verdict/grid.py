@@ -12,8 +12,11 @@ from niah.verdict.counts import outcomes_of
 from niah.verdict.intervals import recall_of
 from niah.verdict.sample import sample_of
 
-# tasks whose distractors are planted needles that their difficulty hangs on
-WITH_DISTRACTORS = ("multikey", "distractors", "associative")
+# tasks that read the option distractors; a test holds this against their OPTIONS, which this room may not import
+WITH_DISTRACTORS = (
+    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking", "when",
+    "when-and-what",
+)  # fmt: skip
 SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
 SPREAD_AS = {
     "together": "all needles",
