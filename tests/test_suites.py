@@ -147,15 +147,15 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     assert control_rows(grid) == ["absent", "oracle", "closed-book"]
     ax = figure_of([grid]).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == [
-        "0 %", "50 %", "100 %", "no needle", "no haystack", "question alone",
+        "0 %", "50 %", "100 %", "absent", "oracle", "closed-book",
     ]  # fmt: skip
     assert {"1", ".50", "1 (n = 2)", "truncated"} <= {t.get_text() for t in ax.texts}
     assert ax.get_ylim()[0] == pytest.approx(2.5 + rows_height(grid))
     right = Recall(mean=0.75, n=4, low=0.3, high=0.95)
     assert control_labels({"absent": right, "oracle": right, "closed-book": recall_of([])}) == [
-        "no needle: hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
-        "no haystack: 75 % right (n = 4, 95 % interval 30 to 95 %)",
-        "question alone: nothing scored",
+        "absent (no needle): hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
+        "oracle (no haystack): 75 % right (n = 4, 95 % interval 30 to 95 %)",
+        "closed-book (question alone): nothing scored",
     ]
 
 

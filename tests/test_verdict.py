@@ -235,7 +235,7 @@ def test_control_trials_are_no_part_of_the_figures() -> None:
     ]
     f = figures_of(of, [*results(of), *control])
     assert replace(f, by_control={}, planned=f.planned - 25) == figures_of(of, results(of))
-    assert "no needle: hallucination rate 100 % (n = 25" in "\n".join(report_lines(f))
+    assert "absent (no needle): hallucination rate 100 % (n = 25" in "\n".join(report_lines(f))
 
 
 def compared(answer: Callable[[Trial], float | Outcome], **of: object) -> tuple[list[Result], list[Result]]:

@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 
 from niah.plotter.colours import MISSING, RGB, luminance
-from niah.plotter.labels import control_name, value_label
+from niah.plotter.labels import value_label
 from niah.records import Control, Grid
 
 GAP = 0.35  # between the heatmap and the rows, in cells
@@ -37,7 +37,7 @@ def draw_controls(ax: Axes, grid: Grid, colours: Colormap, size: float) -> list[
             _draw(ax, control, -0.5, len(lengths), y, colours, size)
         elif control.context_length in lengths:
             _draw(ax, control, lengths.index(control.context_length) - 0.5, 1, y, colours, size)
-    return [(top + i, control_name(name)) for i, name in enumerate(rows)]
+    return [(top + i, name) for i, name in enumerate(rows)]
 
 
 def _draw(ax: Axes, control: Control, x: float, width: float, y: float, colours: Colormap, size: float) -> None:

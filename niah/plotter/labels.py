@@ -54,26 +54,22 @@ def model_label(of: Grid | Figures) -> str:
     return f"simulated reader {of.model}" if of.simulated else of.model
 
 
-_NAMES = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
-
-
-def control_name(control: str) -> str:
-    """What a control's row is called."""
-    return _NAMES[control]
+_WITHOUT = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
 
 
 def control_labels(by_control: Mapping[str, Recall]) -> list[str]:
     """A line for each kind of control that was run; of absent needles the share that was answered all the same."""
     lines = []
     for control, r in by_control.items():
+        name = f"{control} ({_WITHOUT[control]})"
         if r.mean is None:
-            lines.append(f"{control_name(control)}: nothing scored")
+            lines.append(f"{name}: nothing scored")
         elif control == "absent":
             rate = f"hallucination rate {percent_label(1 - r.mean)} {counted_label(r, rest=True)}"
-            lines.append(f"{control_name(control)}: {rate}")
+            lines.append(f"{name}: {rate}")
         else:
             what = "right" if control == "oracle" else "guessed"
-            lines.append(f"{control_name(control)}: {percent_label(r.mean)} {what} {counted_label(r)}")
+            lines.append(f"{name}: {percent_label(r.mean)} {what} {counted_label(r)}")
     return lines
 
 
