@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -49,7 +50,8 @@ def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdic
     assert f"verdict={verdict}" in (tmp_path / "output.txt").read_text()
     assert f"### niah: {verdict}" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "ci" / "junit.xml").is_file()
-    against = run_step("Gate", tmp_path, GATE="", BASELINE="ci", **run)
+    shutil.copytree(tmp_path / "results" / "ci", tmp_path / "results" / "main")
+    against = run_step("Gate", tmp_path, GATE="", BASELINE="main", **run)
     assert "no change: 0 lost, 0 gained of 30 pairs" in against.stdout
 
 

@@ -17,7 +17,7 @@ from niah.plotter.words import judgement_lines
 from niah.records import Grid, Header, Result
 from niah.runner.cost import dollars_of
 from niah.runner.log import read_log
-from niah.verdict.baseline import baseline_from
+from niah.verdict.baseline import baseline_from, check_finished
 from niah.verdict.evidence import Evidence
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Baseline, baseline_of, pairs_of
@@ -60,7 +60,12 @@ def gate(
         raise ConfigError(f"{config} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline_name is None and not limits.asks:
         raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
-    header, stored = read_log(run_folder(run_name, results))
+    folder = run_folder(run_name, results)
+    if baseline_name and run_folder(baseline_name, results).resolve() == folder.resolve():
+        raise ConfigError(
+            f"{folder} is the run and its own baseline: a run is never worse than itself; give an older one"
+        )
+    header, stored = read_log(folder)
     baseline = read_baseline(baseline_name, results) if baseline_name else None
     evidence = evidence_of(header, list(stored.values()), limits, baseline)
     judgement = judge(evidence, notes_on(evidence, baseline))
@@ -76,7 +81,9 @@ def read_baseline(name: str, results: Path) -> Baseline:
     """A baseline file, or a run by folder or name. Raises RunError."""
     path = Path(name)
     if not path.is_file():
-        header, stored = read_log(run_folder(name, results))
+        folder = run_folder(name, results)
+        header, stored = read_log(folder)
+        check_finished(folder, header, stored.values())
         return baseline_of(header, stored.values())
     try:
         return baseline_from(path.read_text(encoding="utf-8"), name)
@@ -109,6 +116,8 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
         older = f"{baseline.header.config['model']}, run {baseline.header.created}"
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {older}{saved}")
+        if baseline.header.created > evidence.header.created:
+            notes.append("the baseline is the younger run: are they the right way round?")
         planned = max(len(baseline.scores), len(evidence.ordinary))
         if evidence.pairs.n < planned:
             notes.append(f"compared on {evidence.pairs.n} trials that have a score in both runs, of {planned}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from niah.config import RunConfig
 from niah.errors import RunError
-from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage
+from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage, checked_score
 
 LOG_NAME = "run.jsonl"
 SCHEMA = 1
@@ -139,6 +139,7 @@ def _result(path: Path, number: int, line: bytes) -> Result:
 
 
 def _result_of(table: dict[str, Any]) -> Result:
+    checked_score(table["score"], Outcome(table["outcome"]))
     response = table["response"]
     if response is not None:
         response = Response(**{**response, "usage": Usage(**response["usage"])})

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.records import Header
-from niah.verdict.pairs import MODEL_KEYS, Baseline
+from niah.records import Header, Outcome, Result, checked_score
+from niah.verdict.grid import MISSING, grid_of
+from niah.verdict.pairs import Baseline
+from niah.verdict.recipes import MODEL_KEYS
+from niah.verdict.report import counts_of
 
 SCHEMA = 1
 
@@ -28,16 +33,28 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
     return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
 
 
+def check_finished(folder: Path, header: Header, results: Iterable[Result]) -> None:
+    """Raises RunError for a run with trials that are missing or in error: what is not there cannot be lost."""
+    if header.imported is not None:
+        return
+    counts = counts_of(grid_of(header, results))
+    unfinished = counts[MISSING] + counts[Outcome.ERROR]
+    if unfinished:
+        raise RunError(f"{folder}: {unfinished} trials are missing or errors; finish the run before it is a baseline")
+
+
 def baseline_from(text: str, name: str) -> Baseline:
     """The baseline of a file's text. Raises RunError for anything else, also for a header that was edited."""
     try:
-        table: dict[str, Any] = json.loads(text)
+        table: dict[str, Any] = json.loads(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = Header(**table["header"]), table["trials"]
+        if not trials or not isinstance(header.config["model"], str):
+            raise ValueError("without trials or a model")
         baseline = Baseline(
             header=header,
-            scores={i: score for i, _, score in trials},
+            scores={i: None if score is None else checked_score(score, Outcome.SCORED) for i, _, score in trials},
             prompts={i: prompt for i, prompt, _ in trials},
             saved=table["saved"],
         )
@@ -48,6 +65,10 @@ def baseline_from(text: str, name: str) -> Baseline:
             f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
         )
     return baseline
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def digest_of(header: Header) -> str:

@@ -18,7 +18,7 @@ NOTHING = Pairs(pairs=(), by_epoch=False)
 
 def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Comparison:
     """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
-    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only)
+    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only, partly=True)
     grid = grid_of(*after)
     notes = []
     planned = max(len(before[1]), len(after[1]))

@@ -13,6 +13,7 @@ from math import erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ENUMERATED = 14  # so many differences have all their signs flipped; more are drawn
 DRAWS = 9_999
+NORMAL_FROM = 100
 
 
 def at_least(successes: int, n: int, share: float) -> float:
@@ -36,10 +37,11 @@ def mcnemar_two_sided(lost: int, gained: int) -> float:
     return min(1.0, 2 * mcnemar(max(lost, gained), min(lost, gained)))
 
 
-def paired_z(lost: int, gained: int, n: int, drop: float) -> float:
+def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
     """The score statistic of Tango (1998) for paired shares: how far the data lie above a given drop.
 
-    The shares are fitted under the given drop, so that it holds with no changed trial at all.
+    The shares are fitted under the given drop, so that it holds with no changed trial at all. Fractional losses and
+    gains go in as their sums: they vary less than whole ones, so the statistic is nearer to 0 than it need be.
     """
     a, b = 2 * n, -lost - gained + (2 * n - lost + gained) * drop
     c = -gained * drop * (1 - drop)
@@ -69,11 +71,14 @@ def paired_interval(lost: int, gained: int, n: int, z: float) -> tuple[float, fl
 def sign_flip(differences: Sequence[float]) -> float:
     """One-sided permutation test: is the sum of independent differences above 0 (Fisher 1935)?
 
-    All signs are tried, or, of more than 14 differences, 9,999 seeded draws. Differences of 0 say nothing.
+    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; from 100 on, the normal limit. Differences
+    of 0 say nothing.
     """
     moved = [d for d in differences if d]
     if not moved:
         return 1.0
+    if len(moved) >= NORMAL_FROM:
+        return normal_above(sum(moved) / sqrt(sum(d * d for d in moved)))
     seen = sum(moved) - 1e-9
     if len(moved) <= ENUMERATED:
         sums = [0.0]

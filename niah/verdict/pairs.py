@@ -9,7 +9,7 @@ than a margin is shown by a score test, widened by how much more than chance the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 from statistics import stdev
@@ -29,11 +29,10 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
+from niah.verdict.recipes import check_prompt, check_same, recipe_differences
 from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_STRETCHES, MOST
 
-MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
-LONGEST_VALUE = 60  # characters of a setting, in a message
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
 
@@ -62,12 +61,25 @@ class Pairs:
 
     pairs: tuple[Pair, ...]
     by_epoch: bool  # whether an epoch is one witness
+    gone: tuple[Pair, ...] = ()  # a score before and none now; here 0 now
+    new: tuple[Pair, ...] = ()  # no score before; here 1 before
+    complete: bool = True  # both runs are of the same trials
 
     def at_length(self, length: int) -> Pairs:
-        return replace(self, pairs=tuple(p for p in self.pairs if p.trial.context_length == length))
+        return self._where(lambda t: t.context_length == length)
 
     def in_band(self, band: str) -> Pairs:
-        return replace(self, pairs=tuple(p for p in self.pairs if band_of(p.trial.depth_percent) == band))
+        return self._where(lambda t: band_of(t.depth_percent) == band)
+
+    def _where(self, chosen: Callable[[Trial], bool]) -> Pairs:
+        def some(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+            return tuple(p for p in pairs if chosen(p.trial))
+
+        return replace(self, pairs=some(self.pairs), gone=some(self.gone), new=some(self.new))
+
+    def worst(self) -> Pairs:
+        """With the trials that lack one score at their worst: what has to pass."""
+        return replace(self, pairs=self.pairs + self.gone + self.new, gone=(), new=())
 
     @property
     def n(self) -> int:
@@ -111,9 +123,8 @@ class Pairs:
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
-        if not self._whole():
-            return sign_flip([margin * n - total for total, n in self._drops()])
-        z = paired_z(self.lost, self.gained, self.n, margin)
+        lost, gained = self._amounts()
+        z = paired_z(lost, gained, self.n, margin)
         if not self.by_epoch:
             return normal_above(-z)
         return student_above(-z / sqrt(self._design_effect()), self.epochs - 1)
@@ -172,6 +183,11 @@ class Pairs:
     def _whole(self) -> bool:
         return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)
 
+    def _amounts(self) -> tuple[float, float]:
+        """How much was lost, and how much gained: counts, where scores are 0 and 1."""
+        drops = [p.before - p.after for p in self.pairs]
+        return sum(d for d in drops if d > 0), -sum(d for d in drops if d < 0)
+
     def _drops(self) -> list[tuple[float, int]]:
         """Loss and count per witness: per epoch, or per trial."""
         if not self.by_epoch:
@@ -187,7 +203,7 @@ class Pairs:
         Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated.
         """
         drops = self._drops()
-        plain = (self.lost + self.gained) / self.n - self.drop**2
+        plain = sum(self._amounts()) / self.n - self.drop**2
         if plain <= 0 or len(drops) < 2:
             return 1.0
         spread = sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)
@@ -214,47 +230,43 @@ def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
     )
 
 
-def pairs_of(baseline: Baseline, header: Header, results: Sequence[Result], *, these_only: bool = False) -> Pairs:
-    """The trials that both runs scored. Raises RunError where the recipes differ, saying in what."""
+def pairs_of(
+    baseline: Baseline,
+    header: Header,
+    results: Sequence[Result],
+    *,
+    these_only: bool = False,
+    partly: bool = False,
+) -> Pairs:
+    """The trials that both runs scored. Raises RunError where the recipes differ, saying in what.
+
+    ``partly`` allows grids that have only some trials in common.
+    """
     ordinary = [r for r in results if r.trial.control is None]
     common = [r for r in ordinary if r.trial.id in baseline.scores]
     if ordinary and not common:
-        differing = recipe_differences(baseline.header, header)
+        differing = recipe_differences(baseline.header, header) or [
+            f"niah was {baseline.header.version}, is {header.version}"
+        ]
         raise RunError(f"the runs have no trial in common, so they cannot be compared: {'; '.join(differing)}")
+    if not partly and header.imported is None:
+        check_same(baseline.header, baseline.scores, header, [r.trial.id for r in ordinary])
     for r in common:
-        _check_prompt(r, baseline)
-    pairs = (Pair(trial=r.trial, before=before, after=r.score) for r in common
-             if r.score is not None and (before := baseline.scores[r.trial.id]) is not None)  # fmt: skip
+        check_prompt(r, baseline.prompts.get(r.trial.id), baseline.header.version)
+    both, gone, new = [], [], []
+    for r in common:
+        before = baseline.scores[r.trial.id]
+        if before is not None and r.score is not None:
+            both.append(Pair(trial=r.trial, before=before, after=r.score))
+        elif before is not None:
+            gone.append(Pair(trial=r.trial, before=before, after=0.0))
+        elif r.score is not None:
+            new.append(Pair(trial=r.trial, before=1.0, after=r.score))
     shared = header.imported is not None or header.config.get("haystack_per", "epoch") != "trial"
-    return Pairs(pairs=tuple(pairs), by_epoch=shared and not these_only)
-
-
-def recipe_differences(old: Header, new: Header) -> list[str]:
-    """In what two runs differ that decides their prompts, in words."""
-    keys = sorted({*old.config, *new.config} - MODEL_KEYS)
-    found = [
-        f"{key} was {_short(old.config.get(key))}, is {_short(new.config.get(key))}"
-        for key in keys
-        if old.config.get(key) != new.config.get(key)
-    ]
-    if old.haystack_digest != new.haystack_digest:
-        found.append("the text of the haystack differs")
-    if old.tokenizer != new.tokenizer:
-        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
-    if old.task_version != new.task_version:
-        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
-    return found or [f"niah was {old.version}, is {new.version}"]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
-
-
-def _check_prompt(result: Result, baseline: Baseline) -> None:
-    before = baseline.prompts.get(result.trial.id)
-    if before and result.prompt_digest and not result.prompt_digest.startswith(before):
-        raise RunError(
-            f"trial {result.trial.id} had another prompt in the baseline (niah {baseline.header.version}); "
-            "save a new baseline with this version"
-        )
+    return Pairs(
+        pairs=tuple(both),
+        by_epoch=shared and not these_only,
+        gone=tuple(gone),
+        new=tuple(new),
+        complete={r.trial.id for r in ordinary} == set(baseline.scores),
+    )
