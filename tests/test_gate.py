@@ -199,6 +199,22 @@ def test_a_baseline_with_a_score_outside_0_to_1_is_refused(score: str) -> None:
         baseline_from(text.replace("1.0]", f"{score}]", 1), "b")
 
 
+def test_a_baseline_edited_by_hand_is_refused() -> None:
+    of = header(epochs=1)
+    text = baseline_json(baseline_of(of, results(of)), "2026-01-02")
+    for old, new in (
+        ("1.0]", "0.0]"),
+        ('"schema": 1,\n  "version"', '"schema": 99,\n  "version"'),
+        ('"model"', '"modell"'),
+    ):
+        assert old in text
+        with pytest.raises(RunError, match="niah baseline save"):
+            baseline_from(text.replace(old, new, 1), "b")
+    empty = baseline_json(baseline_of(of, []), "2026-01-02")
+    with pytest.raises(RunError, match="it holds no trials"):
+        baseline_from(empty, "b")
+
+
 @pytest.mark.parametrize("n", [5, 10, 25])
 def test_fractional_scores_need_as_much_evidence_as_whole_ones(n: int) -> None:
     """A true loss of 5 points, the margin, made of rare losses of .8: a pass is wrong at most about 5 times of 100."""
@@ -415,6 +431,11 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
         ("haystacks = 'some'", ConfigError, "haystacks"),
         ("min_recall = ", ConfigError, "not a TOML file"),
         ("price = {input = 1, output = 2}", ConfigError, "price has no meaning without max_cost"),
+        ("max_cost = 1\nprice = {inptu = 1}", ConfigError, "give input and output"),
+        ("max_cost = 1\nprice = {input = -2, output = 1}", ConfigError, "not below 0"),
+        ("max_cost = 1\nprice = {input = nan, output = 1}", ConfigError, "price"),
+        ("max_p95_s = inf", ConfigError, "finite number"),
+        ("max_drop = 0.5\ndrop_margin = 0.6", ConfigError, "their sum must be below 1"),
         ("effective_rule = 'absolute:0.9'", ConfigError, "no meaning without min_effective_length"),
     ],
 )

@@ -21,6 +21,7 @@ TASK = "one needle, judged 1 to 10"
 LEAST, MOST = 1, 10
 
 Row = dict[str, Any]
+_IDENTITY = ("needle", "version", "haystack_dir", "retrieval_question")  # what decides a prompt, as far as it is told
 
 
 def read_kamradt(path: Path, model: str | None) -> Imported:
@@ -79,7 +80,7 @@ def _result(file: Path, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Res
     answer = row.get("model_response")
     return (
         Result(
-            trial=imported_trial(TASK, length, depth, epoch, epoch),
+            trial=imported_trial(TASK, length, depth, epoch, epoch, *(row.get(key) for key in _IDENTITY)),
             outcome=Outcome.ERROR if score is None else Outcome.SCORED,
             placements=(),
             targets=(needle,) if needle else (),

@@ -61,7 +61,8 @@ def more_words(f: Finding) -> str:
         return "; no loss seen that is more than chance"
     if f.more_trials is None:
         return "; not even 100,000 more trials would decide: what is measured lies on the limit"
-    return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"
+    trials = f"{f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''}"
+    return f"; about {trials} would decide with even odds, if the shares stay"
 
 
 def recall_words(r: Recall) -> str:
@@ -145,7 +146,8 @@ def weakest_lines(f: Figures) -> Iterator[str]:
     depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
     inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
     elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
-    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
+    picked = "; picked out of all blocks, without a test"
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}{picked}"
 
 
 def _unfinished(f: Figures) -> Iterator[str]:

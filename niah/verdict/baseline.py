@@ -26,10 +26,11 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
         "schema": SCHEMA,
         "saved": saved,
         "recipe_digest": digest_of(baseline.header),
+        "trials_digest": _digest(_rows(baseline)),
         "header": asdict(baseline.header),
     }
     head = json.dumps(top, ensure_ascii=False, indent=1).removesuffix("\n}")
-    rows = [json.dumps([i, baseline.prompts[i], score]) for i, score in sorted(baseline.scores.items())]
+    rows = [json.dumps(row) for row in _rows(baseline)]
     return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
 
 
@@ -50,21 +51,29 @@ def baseline_from(text: str, name: str) -> Baseline:
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = Header(**table["header"]), table["trials"]
-        if not trials or not isinstance(header.config["model"], str):
-            raise ValueError("without trials or a model")
+        if header.schema != SCHEMA or not isinstance(header.config["model"], str):
+            raise ValueError(f"header of schema {header.schema}, model {header.config['model']!r}")
+        if not trials:
+            raise ValueError("it holds no trials")
         baseline = Baseline(
             header=header,
             scores={i: None if score is None else checked_score(score, Outcome.SCORED) for i, _, score in trials},
             prompts={i: prompt for i, prompt, _ in trials},
             saved=table["saved"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error
     if table.get("recipe_digest") != digest_of(header):
         raise RunError(
             f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
         )
+    if table.get("trials_digest") != _digest(_rows(baseline)):
+        raise RunError(f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN")
     return baseline
+
+
+def _rows(baseline: Baseline) -> list[list[Any]]:
+    return [[i, baseline.prompts[i], score] for i, score in sorted(baseline.scores.items())]
 
 
 def _no_number(text: str) -> float:
@@ -75,5 +84,9 @@ def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
     config = {k: v for k, v in header.config.items() if k not in MODEL_KEYS}
     recipe = [config, header.haystack_digest, header.tokenizer, header.task_version]
-    canonical = json.dumps(recipe, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _digest(recipe)
+
+
+def _digest(table: object) -> str:
+    canonical = json.dumps(table, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

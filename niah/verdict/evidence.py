@@ -52,7 +52,10 @@ class Evidence:
         return self.sample([replace(r, outcome=Outcome.SCORED, score=float(what(r))) for r in results])
 
     def at_length(self, length: int) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if c[0] == length for r in results])
+        return self.at_lengths((length,))
+
+    def at_lengths(self, lengths: Sequence[int]) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if c[0] in lengths for r in results])
 
     def in_band(self, band: str) -> Sample:
         return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])

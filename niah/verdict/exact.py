@@ -53,7 +53,21 @@ def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
     return distance / sqrt(variance)
 
 
-def paired_interval(lost: int, gained: int, n: int, z: float) -> tuple[float, float]:
+def ratio_z(share: float, n: float, base: float, of_base: float, ratio: float) -> float:
+    """The score statistic of Farrington and Manning (1990): how far a share lies above a ratio of another one.
+
+    ``n`` and ``of_base`` are the trials of each. The shares are fitted under the given ratio.
+    """
+    a = (n + of_base) * ratio
+    b = -(n * ratio + share * n + of_base + base * of_base * ratio)
+    fitted = (-b - sqrt(max(0.0, b * b - 4 * a * (share * n + base * of_base)))) / (2 * a)
+    held = ratio * fitted
+    variance = held * (1 - held) / n + ratio * ratio * fitted * (1 - fitted) / of_base
+    distance = share - ratio * base
+    return distance / sqrt(variance) if variance > 1e-15 else 0.0
+
+
+def paired_interval(lost: float, gained: float, n: int, z: float) -> tuple[float, float]:
     """The drops that the score test does not reject at z (Tango 1998)."""
 
     def edge(start: float, sign: int) -> float:

@@ -13,12 +13,13 @@ from functools import partial
 from niah.figures import Verdict
 from niah.records import Outcome
 from niah.verdict.draft import Draft, counted, few, percent, tested, undecided
-from niah.verdict.effective import base_length, rule_of, threshold
+from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence
-from niah.verdict.exact import holm
+from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.pairs import Pairs
 from niah.verdict.report import counts_of, unscored_of
 from niah.verdict.sample import Sample
+from niah.verdict.times import percentile
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
@@ -71,42 +72,56 @@ def _effective(e: Evidence) -> Iterator[Draft]:
     if wanted is None:
         return
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
+    name, value = rule_of(e.limits.effective_rule)
     lengths = [n for n in e.grid.context_lengths if n <= wanted]
     if not lengths or lengths[-1] < wanted:
         longest = max(lengths, default=0)
         reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {longest:,}"
-        yield undecided(gate, part, reason, wanted)
+        yield undecided(gate, part, reason, value)
         return
-    limit, samples = _held(e, lengths)
+    base = e.at_lengths(base_lengths(e.grid.context_lengths)) if name == "relative" else None
+    samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
-    if limit is None or not all(s.n for s in samples):
-        yield undecided(gate, part, "a part of it has nothing scored", wanted, n)
+    if not samples or not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
+        yield undecided(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
         return
     worst = min(samples, key=lambda s: s.mean)
+    limit = value * (1.0 if base is None else base.mean)
     weakest = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n})"
     reason = f"{weakest}, at least {percent(limit)} asked"
+    reason += f" ({value:g} of {percent(base.mean)}, n = {base.n})" if base is not None else ""
     if e.too_few_stretches is not None:
-        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", wanted, n)
+        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, n, worst.mean)
         return
-    p_fail, p_pass = min(holm([s.p_below(limit) for s in samples])), max(s.p_above(limit) for s in samples)
-    more = partial(worst.more_to_decide, limit)
-    yield tested(gate, part, reason, worst.mean, wanted, n, p_fail=p_fail, p_pass=p_pass, more=more)
+    tails = [(s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value) for s in samples]
+    p_fail, p_pass = min(holm([below for below, _ in tails])), max(above for _, above in tails)
+    yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, partial(_more, worst, len(samples), limit))
 
 
-def _held(e: Evidence, lengths: Sequence[int]) -> tuple[float | None, list[Sample]]:
-    """The threshold of the rule, and the samples that must reach it: lengths, or all their cells."""
-    name, value = rule_of(e.limits.effective_rule)
-    limit = threshold(name, value, _base(e) if name == "relative" else None)
+def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
+    """All lengths grow together, and the weakest one decides."""
+    more = worst.more_to_decide(limit, fail / samples, passing)
+    return None if more is None else more * samples
+
+
+def _against(sample: Sample, base: Sample, ratio: float) -> tuple[float, float]:
+    """The chances of so low and of so high a share, where the true one is the ratio of the base: both are measured."""
+    worst = sample.worst()
+    (low_n, low_freedom), (n, freedom), (of_base, base_freedom) = sample.worth(), worst.worth(), base.worth()
+    below = ratio_z(sample.mean, low_n, base.mean, of_base, ratio)
+    above = ratio_z(worst.mean, n, base.mean, of_base, ratio)
+    return (
+        student_above(-below, min(low_freedom, base_freedom)),
+        student_above(above, min(freedom, base_freedom)),
+    )
+
+
+def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
+    """The samples that must reach the threshold of a rule: lengths, or all their cells."""
     if name == "all-green":
-        return limit, [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
-    return limit, [e.at_length(n) for n in lengths]
-
-
-def _base(e: Evidence) -> float | None:
-    """The short recall that a relative rule starts from."""
-    by_length = {n: e.at_length(n).recall() for n in e.grid.context_lengths}
-    base = base_length(by_length)
-    return None if base is None else by_length[base].mean
+        return [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+    base = base_lengths(e.grid.context_lengths) if name == "relative" else ()
+    return [e.at_length(n) for n in lengths if n not in base]
 
 
 def _drop(e: Evidence) -> Iterator[Draft]:
@@ -227,7 +242,7 @@ def _time(e: Evidence) -> Iterator[Draft]:
         "max_p95_s",
         "whole run",
         f"{percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
-        sample.mean,
+        percentile(seconds, QUICK_SHARE),
         limit,
         sample.n,
         p_fail=sample.p_below(QUICK_SHARE),

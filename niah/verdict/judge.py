@@ -13,9 +13,9 @@ from dataclasses import replace
 from niah.errors import RunError
 from niah.figures import Finding, Judgement, Verdict
 from niah.records import Outcome
+from niah.verdict.draft import Draft
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.draft import Draft
 from niah.verdict.gates import drafts_of
 from niah.verdict.grid import MISSING
 from niah.verdict.report import counts_of

@@ -31,7 +31,7 @@ from niah.verdict.exact import (
 from niah.verdict.intervals import Z_95
 from niah.verdict.recipes import check_prompt, check_same, recipe_differences
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES, MOST
+from niah.verdict.sample import FEWEST_STRETCHES, MOST, RESERVE, design_effect
 
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
@@ -53,6 +53,9 @@ class Pair:
     trial: Trial
     before: float
     after: float
+
+
+Some = tuple[Pair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +118,12 @@ class Pairs:
 
     def p_drop(self, limit: float) -> float:
         """The chance of such a loss, or more, where the true one is at the limit."""
-        if not self._whole() or self.by_epoch:
+        if self.by_epoch or (limit == 0 and not self._whole()):
             return sign_flip([total - limit * n for total, n in self._drops()])
         if limit == 0:
             return mcnemar(self.lost, self.gained)
-        return normal_above(paired_z(self.lost, self.gained, self.n, limit))
+        lost, gained = self._amounts()
+        return _p_beyond(lost, gained, self.n, limit)
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
@@ -127,7 +131,7 @@ class Pairs:
         z = paired_z(lost, gained, self.n, margin)
         if not self.by_epoch:
             return normal_above(-z)
-        return student_above(-z / sqrt(self._design_effect()), self.epochs - 1)
+        return student_above(-z / sqrt(self._design_effect(RESERVE)), self.epochs - 1)
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
@@ -164,7 +168,7 @@ class Pairs:
         while n < MOST:
             n = max(n + 1, n * 1.02)
             b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
-            fails = at_least(b, b + c, 0.5) if limit == 0 else normal_above(paired_z(b, c, size, limit))
+            fails = at_least(b, b + c, 0.5) if limit == 0 else _p_beyond(b, c, size, limit)
             if fails <= fail or normal_above(-paired_z(b, c, size, margin)) <= passing:
                 return size - self.n
         return None
@@ -197,27 +201,36 @@ class Pairs:
             by_epoch[p.trial.epoch].append(p.before - p.after)
         return [(sum(drops), len(drops)) for drops in by_epoch.values()]
 
-    def _design_effect(self) -> float:
+    def _design_effect(self, reserve: float = 0.0) -> float:
         """How much more the epochs differ than chance would have them; 1 where they do not.
 
-        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated.
+        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated. The reserve is
+        a share of the worst epoch's trials that count as lost too.
         """
-        drops = self._drops()
-        plain = sum(self._amounts()) / self.n - self.drop**2
-        if plain <= 0 or len(drops) < 2:
-            return 1.0
-        spread = sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)
-        return max(1.0, spread / self.n / plain)
+        drops, amount = self._drops(), sum(self._amounts())
+        seen = design_effect(drops, amount)
+        if not reserve:
+            return seen
+        worst = max(range(len(drops)), key=lambda i: drops[i][0] / drops[i][1])
+        total, n = drops[worst]
+        kept = min(total + ceil(reserve * n), float(n))
+        drops[worst] = (kept, n)
+        return max(seen, design_effect(drops, amount + kept - total))
 
     def _interval(self) -> tuple[float, float]:
-        if self._whole() and not self.by_epoch:
-            return paired_interval(self.lost, self.gained, self.n, Z_95)
-        drops = self._drops()
-        if len(drops) < 2:
+        """Never of no width: that nothing changed in these trials is no proof about others."""
+        if not self.by_epoch:
+            return paired_interval(*self._amounts(), self.n, Z_95)
+        if self.epochs < 2:
             return -1.0, 1.0
-        spread = sqrt(sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)) / self.n
-        half = student_quantile(0.025, len(drops) - 1) * spread
-        return max(-1.0, self.drop - half), min(1.0, self.drop + half)
+        t = student_quantile(0.025, self.epochs - 1)
+        return paired_interval(*self._amounts(), self.n, t * sqrt(self._design_effect()))
+
+
+def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:
+    """The chance of such a loss where the true one is at a limit above 0: a score test, corrected for whole counts."""
+    distance = lost - gained - n * limit
+    return 1.0 if distance <= 0.5 else normal_above(paired_z(lost, gained, n, limit) * (distance - 0.5) / distance)
 
 
 def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
@@ -253,6 +266,22 @@ def pairs_of(
         check_same(baseline.header, baseline.scores, header, [r.trial.id for r in ordinary])
     for r in common:
         check_prompt(r, baseline.prompts.get(r.trial.id), baseline.header.version)
+    one_text = header.imported is not None  # and repeats are of that one
+    if one_text:
+        common = [replace(r, trial=replace(r.trial, epoch=0)) for r in common]
+    both, gone, new = _by_scores(baseline, common)
+    shared = one_text or header.config.get("haystack_per", "epoch") != "trial"
+    return Pairs(
+        pairs=both,
+        by_epoch=shared and not these_only,
+        gone=gone,
+        new=new,
+        complete={r.trial.id for r in ordinary} == set(baseline.scores),
+    )
+
+
+def _by_scores(baseline: Baseline, common: Sequence[Result]) -> tuple[Some, Some, Some]:
+    """The trials with a score in both runs, in the older one only, in the newer one only."""
     both, gone, new = [], [], []
     for r in common:
         before = baseline.scores[r.trial.id]
@@ -262,11 +291,4 @@ def pairs_of(
             gone.append(Pair(trial=r.trial, before=before, after=0.0))
         elif r.score is not None:
             new.append(Pair(trial=r.trial, before=1.0, after=r.score))
-    shared = header.imported is not None or header.config.get("haystack_per", "epoch") != "trial"
-    return Pairs(
-        pairs=tuple(both),
-        by_epoch=shared and not these_only,
-        gone=tuple(gone),
-        new=tuple(new),
-        complete={r.trial.id for r in ordinary} == set(baseline.scores),
-    )
+    return tuple(both), tuple(gone), tuple(new)

@@ -9,7 +9,7 @@ five the interval holds for these stretches only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
@@ -18,6 +18,7 @@ from niah.verdict.exact import at_least, at_most, normal_above, student_above, s
 from niah.verdict.intervals import recall_of, wilson
 
 FEWEST_STRETCHES = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
+RESERVE = 0.12  # share of a stretch: so much worse than the worst one seen might be one that was not
 MOST = 100_000  # trials that are worth counting up to
 EXACT_TO = 1_000
 
@@ -50,7 +51,7 @@ class Sample:
         """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
         if self.stretches is None:
             return at_most(ceil(sum(self.scores) - 1e-9), self.n, limit)
-        return student_above(-self._t(limit), self._worth()[1])
+        return student_above(-self._t(limit, RESERVE), self._worth()[1])
 
     def p_above(self, limit: float) -> float:
         """The chance of so high a mean where the true one is at the limit: small, and the limit is held.
@@ -60,7 +61,7 @@ class Sample:
         worst = self.worst()
         if worst.stretches is None:
             return at_least(floor(sum(worst.scores) + 1e-9), worst.n, limit)
-        return student_above(worst._t(limit), worst._worth()[1])
+        return student_above(worst._t(limit, -RESERVE), worst._worth()[1])
 
     def worst(self) -> Sample:
         """With 0 for every trial that ended without a score."""
@@ -83,20 +84,27 @@ class Sample:
                 return max(1, round(size * self.n / worth) - self.n)
         return None
 
-    def _t(self, limit: float) -> float:
-        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth()[0])
+    def _t(self, limit: float, reserve: float) -> float:
+        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth(reserve)[0])
 
-    def _worth(self) -> tuple[float, float]:
+    def worth(self) -> tuple[float, float]:
+        """As how many independent trials the sample counts, and the degrees of freedom."""
+        worth, freedom = self._worth(-RESERVE)
+        return worth, 1e6 if self.stretches is None else freedom
+
+    def _worth(self, reserve: float = 0.0) -> tuple[float, float]:
         """As how many independent trials of right or wrong the sample counts, and the degrees of freedom."""
         if self.stretches is None:
             return float(self.n), max(1.0, self.n - 1.0)
         sums = self._sums()
-        freedom, mean = max(1.0, len(sums) - 1.0), self.mean
-        if mean in (0.0, 1.0) or len(sums) < 2:
-            return float(self.n), freedom
-        spread = sum((total - mean * n) ** 2 for total, n in sums) * len(sums) / (len(sums) - 1)
-        factor = spread / self.n / (mean * (1 - mean))  # the design effect
-        return self.n / max(factor, 1.0), freedom
+        factor = design_effect(sums, sum(total for total, _ in sums))
+        if reserve:  # also as if the stretch that is farthest out were out farther
+            sign = 1 if reserve > 0 else -1
+            i = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
+            total, n = sums[i]
+            sums[i] = (min(float(n), max(0.0, total + sign * ceil(abs(reserve) * n))), n)
+            factor = max(factor, design_effect(sums, sum(total for total, _ in sums)))
+        return self.n / factor, max(1.0, len(sums) - 1.0)
 
     def _sums(self) -> list[tuple[float, int]]:
         """Total and count per stretch."""
@@ -104,6 +112,20 @@ class Sample:
         for stretch, score in zip(self.stretches or (), self.scores, strict=True):
             by_stretch[stretch].append(score)
         return [(sum(scores), len(scores)) for scores in by_stretch.values()]
+
+
+def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
+    """How much more stretches differ than chance would have them, from total and count of each; at least 1.
+
+    The amount is the total, or that of all losses and gains.
+    """
+    n, count = sum(n for _, n in sums), len(sums)
+    mean = sum(total for total, _ in sums) / n
+    plain = amount / n - mean**2
+    if plain <= 1e-12 or count < 2:
+        return 1.0
+    spread = sum((total - mean * n) ** 2 for total, n in sums) * count / (count - 1)
+    return max(1.0, spread / n / plain)
 
 
 def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
