@@ -521,13 +521,32 @@ def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monke
 def test_what_is_open_is_skipped_in_junit_and_what_is_invalid_an_error() -> None:
     of = header(epochs=1)
     open_ = judged(results(of), of, min_recall=0.95)
-    text = junit_xml(open_, grid_of(of, results(of)))
+    text = junit_xml(open_, grid_of(of, results(of)), "2026-01-02T03:04:05")
     assert text.startswith("<?xml")
     assert 'skipped="7"' in text  # verdict, gate, and the five lengths that no gate asks about
     cut = [result(t, Outcome.MISMATCH) for t in trials(of)]
-    assert 'errors="1"' in junit_xml(judged(cut, of, min_recall=0.9), grid_of(of, cut))
+    assert 'errors="1"' in junit_xml(judged(cut, of, min_recall=0.9), grid_of(of, cut), "")
     assert "⬜ mismatch" in summary_markdown(judged(cut, of, min_recall=0.9), grid_of(of, cut))
     assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_recall%3A whole run::")
+
+
+def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
+    run(Path("results/odd"), header(model="a|b\x0b<x>&\n::error::\\`$(id)`"), lambda t: float(t.epoch > 4))
+    run(Path("results/old"), header(model="c\n::error::d"))
+    ended = gate(niah, "odd", "--baseline", "old", "--github", "--junit", "j.xml", min_recall=0.1)
+    assert not [line for line in ended.out.splitlines() if line.startswith("::")]
+    root = ET.parse("j.xml").getroot()  # noqa: S314 - our own file
+    counts = ("tests", "failures", "errors", "skipped")
+    assert [root.get(c) for c in counts] == [root.find("testsuite").get(c) for c in counts]  # type: ignore[union-attr]
+    assert root.find("testsuite").get("timestamp")  # type: ignore[union-attr]
+    assert all(case.get("time") for case in root.iter("testcase"))
+    failed = [case for case in root.iter("testcase") if case.find("failure") is not None]
+    assert failed
+    assert not [case for case in failed if case.find("system-out") is not None]
+    first = Path("summary.md").read_text(encoding="utf-8").splitlines()[0]
+    assert first.endswith(r"a\|b &lt;x>& ::error::\\\`$(id)\`")
 
 
 def test_a_summary_stays_below_what_github_takes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from niah.runner.cost import dollars_of
 from niah.runner.log import read_log
 from niah.verdict.baseline import baseline_from, check_finished
 from niah.verdict.evidence import Evidence
+from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 
@@ -70,7 +72,7 @@ def gate(
     evidence = evidence_of(header, list(stored.values()), limits, baseline)
     judgement = judge(evidence, notes_on(evidence, baseline))
     if junit is not None:
-        _write(junit, junit_xml(judgement, evidence.grid))
+        _write(junit, junit_xml(judgement, evidence.grid, datetime.now(UTC).isoformat(timespec="seconds")))
     click.echo(judgement_json(judgement) if as_json else "\n".join(judgement_lines(judgement)))
     if github:
         _tell_github(judgement, evidence.grid)
@@ -113,7 +115,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     if evidence.grid.simulated:
         notes.append("a simulated reader, no model")
     if baseline is not None and evidence.pairs is not None:
-        older = f"{baseline.header.config['model']}, run {baseline.header.created}"
+        older = f"{model_of(baseline.header.config)}, run {baseline.header.created}"
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {older}{saved}")
         if baseline.header.created > evidence.header.created:
