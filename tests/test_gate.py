@@ -18,11 +18,13 @@ from conftest import REPOSITORY, Ended, Niah
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import LENGTHS, header, result, results, run, trials, wrong_in
+from scipy import stats
 
 from niah.errors import ConfigError, RunError, UnknownName
 from niah.figures import Judgement, Verdict
 from niah.limits import Limits, read_limits
 from niah.plotter.pipeline import junit_xml, summary_markdown, workflow_commands
+from niah.plotter.words import more_words
 from niah.records import Header, Outcome, Result, Trial
 from niah.runner.cost import dollars_of
 from niah.verdict.baseline import baseline_from, baseline_json
@@ -31,6 +33,7 @@ from niah.verdict.grid import grid_of
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
 from niah.verdict.power import cannot_decide, cannot_fail
+from niah.verdict.sample import Sample
 
 Answer = Callable[[Trial], float | Outcome]
 PEER_RESULTS = REPOSITORY.parent / "shared" / "peer-results"
@@ -607,3 +610,130 @@ def test_power_counts_trials_tokens_and_price(niah: Niah) -> None:
     assert row[-1].startswith("$")
     for wrong in (("--drop", "0"), ("--confidence", "20"), ("--drop", "99", "--flips", "2")):
         assert niah("power", *wrong).exit_code == 2
+
+
+def binomial_above(k: int, n: int, share: float) -> float:
+    return float(stats.binom.sf(k - 1, n, share))
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.02, 0.03, 0.05, 0.1])
+@pytest.mark.parametrize("n", [25, 60, 100, 150, 250, 500])
+def test_a_loss_of_just_the_tolerated_one_fails_at_most_as_often_as_stated(limit: float, n: int) -> None:
+    trial = trials(header())[0]
+    lost, kept = Pair(trial=trial, before=1.0, after=0.0), Pair(trial=trial, before=1.0, after=1.0)
+    fails = next(
+        k
+        for k in range(n + 2)
+        if k > n or Pairs(pairs=(lost,) * k + (kept,) * (n - k), by_epoch=False).p_drop(limit) <= 0.05
+    )
+    assert binomial_above(fails, n, limit) <= 0.05
+
+
+def test_a_relative_gate_does_not_take_its_base_for_known() -> None:
+    """Exactly .85 of the base at the long length: 150 runs, of which 5 % may fail."""
+    of = header(lengths=(250, 500, 750, 1_000, 64_000))
+    every, draw, fails = trials(of), np.random.default_rng(9), 0
+    shares = np.array([0.8 * (0.85 if t.context_length > 1_000 else 1.0) for t in every])
+    for _ in range(150):
+        found = draw.random(len(every)) < shares
+        stored = [result(t, float(x)) for t, x in zip(every, found, strict=True)]
+        fails += judged(stored, of, min_effective_length=64_000, effective_rule="relative:0.85").verdict is Verdict.FAIL
+    assert fails <= 14  # more would happen once in a hundred times
+
+
+def test_hallucination_on_shared_haystacks_is_judged_by_haystacks() -> None:
+    """Every absent needle of two of ten haystacks is answered: two witnesses, not ten."""
+    of = header(haystack_per="epoch")
+    trial = trials(of)[0]
+
+    def absent(epochs: int) -> list[Result]:
+        cells = [(e, n) for e in range(epochs) for n in LENGTHS]
+        return [
+            result(replace(trial, id=f"a{e}/{n}", epoch=e, context_length=n, control="absent"), float(e > 1))
+            for e, n in cells
+        ]
+
+    assert judged([*results(of), *absent(10)], of, max_hallucination=0.1).verdict is Verdict.INCONCLUSIVE
+    few = header(haystack_per="epoch", epochs=4)
+    j = judged([*results(few), *absent(4)], few, max_hallucination=0.1)
+    assert "share 4 haystacks" in j.reasons[0]
+
+
+@pytest.mark.parametrize("limits", [{}, {"min_recall": 0.97}])
+def test_five_haystacks_on_which_nothing_varies_prove_nothing_about_others(limits: dict[str, Any]) -> None:
+    of = header(epochs=5, haystack_per="epoch")
+    before = None if limits else results(of)
+    assert judged(results(of), of, before=before, **limits).verdict is Verdict.INCONCLUSIVE
+    many = header(epochs=20, haystack_per="epoch")
+    before = None if limits else results(many)
+    assert judged(results(many), many, before=before, **limits).verdict is Verdict.PASS
+
+
+def test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated() -> None:
+    draw, passes = np.random.default_rng(4), 0
+    for _ in range(300):
+        found = 1 / (1 + np.exp(-(4.05 + draw.normal(0, 1.5, 10))))  # on average over haystacks, 95 %
+        scores = (draw.random((10, 25)) < found[:, None]).astype(float)
+        sample = Sample(scores=tuple(scores.ravel()), stretches=tuple(np.repeat(np.arange(10), 25).tolist()))
+        passes += sample.p_above(0.95) <= 0.05
+    assert passes <= 300 * 0.08
+
+
+def test_a_share_without_a_score_just_above_its_limit_is_no_fail() -> None:
+    of, every = header(), trials(header())
+
+    def refused(count: int) -> Verdict:
+        gone = {t.id for t in every[:count]}
+        return verdict_on(lambda t: Outcome.REFUSED if t.id in gone else 1.0, max_unscored=0.05)
+
+    assert [refused(n) for n in (0, 13, 40)] == [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+    assert judged(results(of), max_unscored=0.0).verdict is Verdict.PASS
+    assert verdict_on(lambda t: Outcome.REFUSED if t.id == every[0].id else 1.0, max_unscored=0.0) is Verdict.FAIL
+
+
+def test_a_reply_cut_off_counts_for_the_time_it_took() -> None:
+    slow = [
+        result(t, Outcome.TRUNCATED if i < 40 else 1.0, 600.0 if i < 40 else 1.0)
+        for i, t in enumerate(trials(header()))
+    ]
+    j = judged(slow, max_p95_s=60)
+    found = next(f for f in j.findings if f.gate == "max_p95_s")
+    assert (found.verdict, found.measured, found.limit) == (Verdict.FAIL, 600.0, 60.0)
+
+
+def test_measured_and_limit_are_in_one_unit() -> None:
+    (found,) = judged(results(header()), min_effective_length="16k").findings
+    assert (found.measured, found.limit) == (1.0, 0.856)
+
+
+def test_what_would_decide_an_effective_length_counts_all_its_parts() -> None:
+    of = header(epochs=4)
+    (found,) = judged(results(of), of, min_effective_length="128k", effective_rule="all-green:0.9").findings
+    assert found.more_trials is not None
+    assert found.more_trials >= 25 * (29 - 4)  # 29 of 29 show 90 %, and there are 25 cells of four trials
+    assert "with even odds" in more_words(found)
+
+
+def test_runs_in_which_nothing_changed_have_an_interval() -> None:
+    of = header(epochs=5, haystack_per="epoch")
+    whole = pairs_of(baseline_of(of, results(of)), of, results(of)).summary()
+    assert whole.low is not None
+    assert whole.high is not None
+    assert whole.low < -0.02 < 0.02 < whole.high
+
+
+def test_repeats_of_another_tool_are_of_one_text() -> None:
+    of = header(imported="x", epochs=6, haystack_per="epoch")
+    pairs = pairs_of(baseline_of(of, results(of)), of, results(of, lambda t: 0.0))
+    assert (pairs.epochs, pairs.decidable) == (1, False)
+    assert judged(results(of, lambda t: 0.0), of, before=results(of)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_comparison_of_1225_fractional_pairs_is_quick_enough_to_have_no_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("random.Random", None)  # drawing signs took seconds
+    of = header(lengths=range(1_000, 36_000, 1_000), depths=range(0, 105, 3), epochs=1)
+    draw = np.random.default_rng(5)
+    before, after = (results(of, lambda t: float(draw.random())) for _ in range(2))
+    assert judged(after, of, before=before, drop_per_length=False).verdict is not Verdict.INVALID

@@ -112,6 +112,11 @@ def test_a_relative_rule_starts_from_the_best_short_length() -> None:
     assert effective_length("relative", no_grid(), recall_at({8_000: (5, 10)})).base == 8_000
 
 
+def test_where_nothing_is_found_there_is_no_relative_length() -> None:
+    e = effective_length("relative", no_grid(), recall_at({1_000: (0, 50), 2_000: (0, 50)}))
+    assert (e.point, e.cautious, e.hopeful) == (None, None, None)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8),
     st.sampled_from(["absolute", "relative"]),

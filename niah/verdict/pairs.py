@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, sqrt
+from math import ceil, floor, sqrt
 from statistics import stdev
 
 from niah.errors import RunError
@@ -228,9 +228,15 @@ class Pairs:
 
 
 def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:
-    """The chance of such a loss where the true one is at a limit above 0: a score test, corrected for whole counts."""
+    """The chance of such a loss where the true one is at a limit above 0.
+
+    A score test, corrected for whole counts, or the binomial test that holds where nothing is gained: the larger one.
+    """
     distance = lost - gained - n * limit
-    return 1.0 if distance <= 0.5 else normal_above(paired_z(lost, gained, n, limit) * (distance - 0.5) / distance)
+    if distance <= 0.5:
+        return 1.0
+    score = normal_above(paired_z(lost, gained, n, limit) * (distance - 0.5) / distance)
+    return max(score, at_least(floor(lost - gained + 1e-9), n, limit))
 
 
 def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
