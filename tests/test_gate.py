@@ -67,6 +67,8 @@ def verdict_on(answer: Answer, **limits: Any) -> Verdict:
         (0, {"min_effective_length": "128k", "effective_rule": "relative:0.85"}, "pass"),
         (0, {"min_effective_length": "128k", "effective_rule": "all-green:0.7"}, "pass"),
         (0, {"min_effective_length": "128k", "effective_rule": "all-green:0.9"}, "inconclusive"),
+        (0, {"min_effective_length": "128k", "effective_rule": "all-green:1"}, "pass"),
+        (1, {"min_effective_length": "128k", "effective_rule": "all-green:1"}, "fail"),
         (125, {"min_effective_length": "128k"}, "fail"),
         (0, {"min_effective_length": "256k"}, "inconclusive"),
         (0, {"max_unscored": 0.1}, "pass"),

@@ -28,6 +28,9 @@ FORMATS = (".png", ".svg", ".pdf")
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 
 
+DEPTH_LABEL = "depth of the needle (0 % is the start)"
+
+
 def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green") -> list[str]:
     """Draw grids side by side into a PNG, SVG or PDF; returns warnings (a missing font).
 
@@ -80,9 +83,8 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
     ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
     ax.tick_params(length=0, labelsize=10)
-    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
-    ax.set_xlabel(f"context length ({tokens})")
-    ax.set_ylabel("depth of the needle (0 % is the start)")
+    ax.set_xlabel(length_label(grid))
+    ax.set_ylabel(DEPTH_LABEL)
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
     if any(c.mean is None or _unscored(c) for c in grid.cells):
@@ -93,6 +95,12 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
             handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / height_in(grid)), frameon=False, fontsize=9
         )
     return ax
+
+
+def length_label(grid: Grid) -> str:
+    """What the lengths are counted in."""
+    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
+    return f"context length ({tokens})"
 
 
 def _write_title(ax: Axes, grid: Grid) -> None:

@@ -19,19 +19,23 @@ NOTHING = Pairs(pairs=(), by_epoch=False)
 def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Comparison:
     """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
     pairs = pairs_of(baseline_of(*before), *after, these_only=these_only, partly=True)
-    grid = grid_of(*after)
+    older, grid = grid_of(*before), grid_of(*after)
     notes = []
     planned = max(len(before[1]), len(after[1]))
     if pairs.n < planned:
         notes.append(f"compared on {pairs.n} trials that have a score in both runs, of {planned}")
     return Comparison(
-        before=grid_of(*before).model,
-        after=grid.model,
+        before=_named(older),
+        after=_named(grid),
         whole=pairs.summary(),
         bands={band: pairs.in_band(band).summary() for band in BANDS},
         cells=_cells(grid, pairs),
         notes=tuple(notes),
     )
+
+
+def _named(grid: Grid) -> str:
+    return f"simulated reader {grid.model}" if grid.simulated else grid.model
 
 
 def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:

@@ -28,8 +28,10 @@ def rule_of(text: str) -> tuple[str, float]:
         value = float(given or usual[name])
     except (KeyError, ValueError):
         value = 0.0
-    if not 0 < value < 1:
-        raise ConfigError(f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1")
+    if not 0 < value < 1 and (name, value) != ("all-green", 1):
+        raise ConfigError(
+            f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1 (all-green: or 1)"
+        )
     return name, value
 
 

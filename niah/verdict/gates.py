@@ -93,6 +93,10 @@ def _effective(e: Evidence) -> Iterator[Draft]:
     if e.too_few_stretches is not None:
         yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, n, worst.mean)
         return
+    if limit == 1:  # no test can show it, and one loss is enough against it
+        least = min(s.worst().mean for s in samples)
+        yield counted(gate, part, Verdict.PASS if least == 1 else Verdict.FAIL, reason, worst.mean, limit, n)
+        return
     tails = [(s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value) for s in samples]
     p_fail, p_pass = min(holm([below for below, _ in tails])), max(above for _, above in tails)
     yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, partial(_more, worst, len(samples), limit))

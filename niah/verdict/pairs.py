@@ -147,7 +147,9 @@ class Pairs:
             return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
         low, high = self._interval()
         return Paired(
-            test=self.test if self.decidable else f"none: {self.epochs} shared haystacks are too few",
+            test=self.test
+            if self.decidable
+            else f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few",
             n=self.n,
             lost=self.lost,
             gained=self.gained,
