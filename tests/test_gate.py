@@ -671,6 +671,19 @@ def test_five_haystacks_on_which_nothing_varies_prove_nothing_about_others(limit
     assert judged(results(many), many, before=before, **limits).verdict is Verdict.PASS
 
 
+def test_the_haystacks_that_would_decide_are_as_many_as_a_pass_takes() -> None:
+    def shared(epochs: int) -> Judgement:
+        of = header(epochs=epochs, haystack_per="epoch")
+        return judged(results(of), of, before=results(of))
+
+    more = shared(5).findings[0].more_trials
+    assert more is not None
+    epochs = 5 + more // 25
+    assert epochs > 6
+    assert shared(epochs).verdict is Verdict.PASS
+    assert shared(epochs - 1).verdict is Verdict.INCONCLUSIVE
+
+
 def test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated() -> None:
     draw, passes = np.random.default_rng(4), 0
     for _ in range(300):

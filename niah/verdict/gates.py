@@ -164,7 +164,7 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:
         pairs.n,
         p_fail=pairs.p_drop(limit),
         p_pass=pairs.worst().p_within(margin) if pairs.complete else 1.0,
-        more=partial(pairs.more_to_decide, limit, margin),
+        more=partial(pairs.worst().more_to_decide, limit, margin),
     )
 
 

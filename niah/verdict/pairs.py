@@ -31,7 +31,7 @@ from niah.verdict.exact import (
 from niah.verdict.intervals import Z_95
 from niah.verdict.recipes import check_prompt, check_same, recipe_differences
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES, MOST, RESERVE, design_effect
+from niah.verdict.sample import FEWEST_STRETCHES, MOST, design_effect, reserved_effect
 
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
@@ -131,7 +131,8 @@ class Pairs:
         z = paired_z(lost, gained, self.n, margin)
         if not self.by_epoch:
             return normal_above(-z)
-        return student_above(-z / sqrt(self._design_effect(RESERVE)), self.epochs - 1)
+        # losses are few and skewed: signs alone would pass a run at its margin twice as often as stated
+        return student_above(-z / sqrt(reserved_effect(self._drops(), lost + gained, 1)), self.epochs - 1)
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
@@ -176,15 +177,28 @@ class Pairs:
         return None
 
     def _more_witnesses(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
-        """As many as make the mean of the witnesses stand out, at their spread so far; never fewer than five."""
-        means = [total / n for total, n in self._drops()]
-        spread = stdev(means) if len(means) > 1 else 0.0
-        ways = ((self.drop - limit, fail), (margin - self.drop, passing))
-        wanted = [(student_quantile(level, 30) * spread / apart) ** 2 for apart, level in ways if apart > 0]
-        if not wanted:
-            return None
-        more = max(FEWEST_STRETCHES, len(means) + 1, ceil(min(wanted))) - len(means)
-        return round(more * self.n / len(means))
+        """As many as make the loss stand out at the spread so far, or show it to be within the margin."""
+        drops = self._drops()
+        means = [total / n for total, n in drops]
+        spread, apart = stdev(means) if len(means) > 1 else 0.0, self.drop - limit
+        fails = ceil((student_quantile(fail, 30) * spread / apart) ** 2) if apart > 0 else MOST
+        count = max(FEWEST_STRETCHES, len(drops) + 1)
+        while count * self.n < MOST * len(drops):
+            if count >= fails or self._passes_at(count, margin, passing):
+                return round((count - len(drops)) * self.n / len(drops))
+            count = max(count + 1, round(count * 1.05))
+        return None
+
+    def _passes_at(self, count: int, margin: float, level: float) -> bool:
+        """Whether so many witnesses like these would pass."""
+        drops = self._drops()
+        many = [drops[i % len(drops)] for i in range(count)]
+        n = sum(m for _, m in many)
+        lost, gained = (amount * n / self.n for amount in self._amounts())
+        z = -paired_z(lost, gained, n, margin)
+        if not self.by_epoch:
+            return normal_above(z) <= level
+        return student_above(z / sqrt(reserved_effect(many, lost + gained, 1)), count - 1) <= level
 
     def _whole(self) -> bool:
         return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)
@@ -203,22 +217,6 @@ class Pairs:
             by_epoch[p.trial.epoch].append(p.before - p.after)
         return [(sum(drops), len(drops)) for drops in by_epoch.values()]
 
-    def _design_effect(self, reserve: float = 0.0) -> float:
-        """How much more the epochs differ than chance would have them; 1 where they do not.
-
-        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated. The reserve is
-        a share of the worst epoch's trials that count as lost too.
-        """
-        drops, amount = self._drops(), sum(self._amounts())
-        seen = design_effect(drops, amount)
-        if not reserve:
-            return seen
-        worst = max(range(len(drops)), key=lambda i: drops[i][0] / drops[i][1])
-        total, n = drops[worst]
-        kept = min(total + ceil(reserve * n), float(n))
-        drops[worst] = (kept, n)
-        return max(seen, design_effect(drops, amount + kept - total))
-
     def _interval(self) -> tuple[float, float]:
         """Never of no width: that nothing changed in these trials is no proof about others."""
         if not self.by_epoch:
@@ -226,7 +224,7 @@ class Pairs:
         if self.epochs < 2:
             return -1.0, 1.0
         t = student_quantile(0.025, self.epochs - 1)
-        return paired_interval(*self._amounts(), self.n, t * sqrt(self._design_effect()))
+        return paired_interval(*self._amounts(), self.n, t * sqrt(design_effect(self._drops(), sum(self._amounts()))))
 
 
 def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:

@@ -97,13 +97,9 @@ class Sample:
         if self.stretches is None:
             return float(self.n), max(1.0, self.n - 1.0)
         sums = self._sums()
-        factor = design_effect(sums, sum(total for total, _ in sums))
-        if reserve:  # also as if the stretch that is farthest out were out farther
-            sign = 1 if reserve > 0 else -1
-            i = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
-            total, n = sums[i]
-            sums[i] = (min(float(n), max(0.0, total + sign * ceil(abs(reserve) * n))), n)
-            factor = max(factor, design_effect(sums, sum(total for total, _ in sums)))
+        amount = sum(total for total, _ in sums)
+        sign = (reserve > 0) - (reserve < 0)
+        factor = reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
         return self.n / factor, max(1.0, len(sums) - 1.0)
 
     def _sums(self) -> list[tuple[float, int]]:
@@ -126,6 +122,15 @@ def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
         return 1.0
     spread = sum((total - mean * n) ** 2 for total, n in sums) * count / (count - 1)
     return max(1.0, spread / n / plain)
+
+
+def reserved_effect(sums: Sequence[tuple[float, int]], amount: float, sign: int) -> float:
+    """The design effect, or that with the stretch farthest out farther by the reserve: up (sign 1) or down (-1)."""
+    far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
+    total, n = sums[far]
+    moved = min(float(n), total + ceil(RESERVE * n)) if sign > 0 else max(0.0, total - ceil(RESERVE * n))
+    others = [*sums[:far], (moved, n), *sums[far + 1 :]]
+    return max(design_effect(sums, amount), design_effect(others, amount + moved - total))
 
 
 def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
