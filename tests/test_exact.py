@@ -141,6 +141,17 @@ def test_power_is_that_of_simulations_done_elsewhere(
     assert chance_to_fail(n, lost, gained, level) == pytest.approx(power, abs=0.02)
 
 
+@pytest.mark.parametrize("n", [30, 35, 120])
+@pytest.mark.parametrize("shift", [0.05, 0.15, 0.3])
+def test_the_normal_limit_of_the_sign_flip_test_is_near_that_of_scipy(n: int, shift: float) -> None:
+    differences = np.random.default_rng(n).uniform(-0.5, 0.5, n) + shift
+    expected = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", alternative="greater", n_resamples=9_999,
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    assert sign_flip(differences.tolist()) == pytest.approx(expected.pvalue, abs=0.012)
+
+
 def test_the_chance_to_fail_is_that_of_the_gate_which_passes_first() -> None:
     """Summed over every outcome, of 100 pairs: a loss of 3 points is inside a margin of 5."""
     n, lost, gained, total = 100, 0.04, 0.01, 0.0

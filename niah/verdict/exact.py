@@ -13,7 +13,7 @@ from math import erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ENUMERATED = 14  # so many differences have all their signs flipped; more are drawn
 DRAWS = 9_999
-NORMAL_FROM = 100
+NORMAL_FROM = 30
 
 
 def at_least(successes: int, n: int, share: float) -> float:
@@ -85,13 +85,14 @@ def paired_interval(lost: float, gained: float, n: int, z: float) -> tuple[float
 def sign_flip(differences: Sequence[float]) -> float:
     """One-sided permutation test: is the sum of independent differences above 0 (Fisher 1935)?
 
-    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; from 100 on, the normal limit. Differences
-    of 0 say nothing.
+    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; of 30 sizes or more, the normal limit.
+    Differences of 0 say nothing.
     """
     moved = [d for d in differences if d]
     if not moved:
         return 1.0
-    if len(moved) >= NORMAL_FROM:
+    sizes = Counter(abs(d) for d in moved)
+    if len(sizes) >= NORMAL_FROM:
         return normal_above(sum(moved) / sqrt(sum(d * d for d in moved)))
     seen = sum(moved) - 1e-9
     if len(moved) <= ENUMERATED:
@@ -99,7 +100,6 @@ def sign_flip(differences: Sequence[float]) -> float:
         for d in moved:
             sums = [s + d for s in sums] + [s - d for s in sums]
         return sum(s >= seen for s in sums) / len(sums)
-    sizes = Counter(abs(d) for d in moved)
     draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
     for _ in range(DRAWS):  # of so many equal differences, the set bits of a random number are those that stay up
         hits += sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items()) >= seen
