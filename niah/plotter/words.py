@@ -81,7 +81,7 @@ def change_words(p: Paired) -> str:
     if p.p_change is None or p.low is None or p.high is None:
         return f"{moved} ({p.test})"
     interval = f"95 % interval {100 * (0.0 - p.high):+.1f} to {100 * (0.0 - p.low):+.1f}"
-    return f"{moved} ({interval}; p = {p.p_change:.2g} before any correction, {p.test})"
+    return f"{moved} ({interval}; p = {p.p_change:.2g} uncorrected, {p.test})"
 
 
 def comparison_lines(c: Comparison) -> Iterator[str]:
