@@ -97,7 +97,8 @@ def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
     ax.set_ylabel(DEPTH_LABEL)
     ax.spines[:].set_visible(False)
     head = f"{comparison.after} minus {comparison.before}"
-    small = f"{textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))}\nframed: more than chance in that cell (Holm, 5 %)"
+    said = textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))
+    small = f"{said}\nframed: more than chance in that cell (Holm, 5 %)"
     write_above(ax, textwrap.shorten(head, 80, placeholder=" …"), small)
     return ax
 
