@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ _SHOWN = (
 class Limits(BaseModel):
     """The gates. Every field is a key of gate.toml; None is a gate that is not there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     confidence: float = Field(0.95, ge=0.5, lt=1, description="Of every pass and every fail.")
     haystacks: Literal["any", "these"] = Field(
@@ -56,6 +57,16 @@ class Limits(BaseModel):
             )
         return value
 
+    @field_validator("price")
+    @classmethod
+    def _whole_price(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is not None and (
+            not {"input", "output"} <= set(value) <= {"input", "cached", "output"}
+            or not all(0 <= dollars < inf for dollars in value.values())
+        ):
+            raise ConfigError(f"price = {value}: give input and output, perhaps cached, each a number not below 0")
+        return value
+
     @field_validator("min_effective_length", mode="before")
     @classmethod
     def _length(cls, value: Any) -> Any:
@@ -66,6 +77,10 @@ class Limits(BaseModel):
         for key, of in (("effective_rule", "min_effective_length"), ("price", "max_cost")):
             if key in self.model_fields_set and getattr(self, of) is None:
                 raise ConfigError(f"{key} has no meaning without {of}; set that too, or leave it out")
+        if self.max_drop + self.drop_margin >= 1:
+            raise ConfigError(
+                f"max_drop = {self.max_drop:g} with drop_margin = {self.drop_margin:g}: their sum must be below 1"
+            )
         return self
 
     @property

@@ -128,6 +128,17 @@ class Outcome(StrEnum):
     ERROR = "error"  # transport or server fault; sent again on resume
 
 
+def checked_score(score: object, outcome: Outcome) -> float | None:
+    """A score as it was read from a file. Raises ValueError unless it is from 0 to 1, there if and only if scored."""
+    if score is None and outcome is not Outcome.SCORED:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+        raise ValueError(f"score {score!r} of a trial that is {outcome}: a scored one has a number from 0 to 1")
+    if outcome is not Outcome.SCORED:
+        raise ValueError(f"score {score!r} of a trial that is {outcome}: only a scored one has a score")
+    return float(score)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens as the server reports them; None where it does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -49,8 +50,28 @@ def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdic
     assert f"verdict={verdict}" in (tmp_path / "output.txt").read_text()
     assert f"### niah: {verdict}" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "ci" / "junit.xml").is_file()
-    against = run_step("Gate", tmp_path, GATE="", BASELINE="ci", **run)
+    shutil.copytree(tmp_path / "results" / "ci", tmp_path / "results" / "main")
+    against = run_step("Gate", tmp_path, GATE="", BASELINE="main", **run)
     assert "no change: 0 lost, 0 gained of 30 pairs" in against.stdout
+
+
+def test_flags_may_stand_on_several_lines_and_a_wrong_one_stays_a_wrong_setting(tmp_path: Path) -> None:
+    run = {"NAME": "ci", "RESULTS": "results", "CONFIG": "ci"}
+    grid = "--provider simulated\n--model perfect\n--lengths 1k --depths 0,50\n--epochs 1\n"
+    (tmp_path / "ci").mkdir()
+    assert run_step("Sweep", tmp_path, FLAGS=grid, **run).returncode == 0
+    assert len((tmp_path / "results" / "ci" / "run.jsonl").read_text().splitlines()) == 3
+    (tmp_path / "gate.toml").write_text("min_recall = 0.01\n")
+    assert run_step("Gate", tmp_path, GATE="gate.toml", BASELINE="", **run).returncode in (0, 3)
+    assert run_step("Sweep", tmp_path, FLAGS="--model x --provider none", **run).returncode == 2
+
+
+def test_caches_are_of_one_run_and_saved_after_a_failure() -> None:
+    text = (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
+    assert "github.sha" not in text
+    assert "CI_COMMIT_SHA" not in text
+    assert "cache/save@v4" in text
+    assert "test $? -eq 3" not in text + ACTION
 
 
 def test_inputs_reach_the_shell_through_the_environment_only() -> None:

@@ -9,11 +9,27 @@ from pathlib import Path
 
 import pytest
 from conftest import Niah
+from runs import header, run
 
 from niah.cli import COMMANDS
 from niah.tasks import task_names, task_of
 
 RUN = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500,1k", "--depths", "0,50", "--name", "r")
+
+
+def test_a_bug_is_no_verdict(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("niah.cli.report.run_folder", broken)
+    ended = niah("report", "r")
+    assert (ended.exit_code, "ZeroDivisionError: a bug" in ended.err) == (70, True)
+
+
+def test_a_folder_that_only_has_the_name_of_a_run_does_not_shadow_it(niah: Niah) -> None:
+    run(Path("results/ci"), header(epochs=1))
+    Path("ci").mkdir()
+    assert niah("report", "ci").exit_code == 0
 
 
 def test_help_names_every_command_and_imports_none(niah: Niah) -> None:

@@ -67,6 +67,7 @@ def test_runs_of_another_recipe_stand_side_by_side_without_a_test(niah: Niah) ->
     assert ended.exit_code == 0, ended.err
     assert "no test: the runs have no trial in common, so they cannot be compared: seed was 0, is 3" in ended.out
     assert "compared on 50 trials" in ended.out
+    assert "100 % (n = 250)" in ended.out
 
 
 def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() -> None:
@@ -80,6 +81,23 @@ def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() 
     texts = [t.get_text() for t in ax.texts if t.get_transform() == ax.transData]
     assert sorted(texts) == ["-1"] * 3 + ["0"] * 21  # the cell without a score has no value
     assert [a.get_ylim() for a in figure.axes if a.get_label() == "<colorbar>"] == [(0, 1), (-1, 1)]
+
+
+def test_the_difference_is_labelled_like_the_heatmaps() -> None:
+    of = header(config={"provider": "simulated"})
+    runs = (of, results(of)), (of, results(of, lost))
+    figure = comparison_figure([grid_of(*run) for run in runs], comparison_of(*runs))
+    left, _, ax = figure.axes[:3]
+    assert ax.get_ylabel() == left.get_ylabel()
+    assert ax.get_xlabel() == left.get_xlabel()
+    assert "simulated reader m minus simulated reader m" in [t.get_text() for t in ax.texts]
+
+
+def test_four_runs_are_two_by_two() -> None:
+    of = header(epochs=1)
+    figure = comparison_figure([grid_of(of, results(of))] * 4, None)
+    assert all(ax.axison for ax in figure.axes)
+    assert figure.axes[0].get_gridspec().get_geometry() == (2, 2)  # type: ignore[union-attr]
 
 
 def test_many_runs_are_small_multiples() -> None:

@@ -141,13 +141,42 @@ def test_power_is_that_of_simulations_done_elsewhere(
     assert chance_to_fail(n, lost, gained, level) == pytest.approx(power, abs=0.02)
 
 
+@pytest.mark.parametrize("n", [30, 35, 120])
+@pytest.mark.parametrize("shift", [0.05, 0.15, 0.3])
+def test_the_normal_limit_of_the_sign_flip_test_is_near_that_of_scipy(n: int, shift: float) -> None:
+    differences = np.random.default_rng(n).uniform(-0.5, 0.5, n) + shift
+    expected = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", alternative="greater", n_resamples=9_999,
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    assert sign_flip(differences.tolist()) == pytest.approx(expected.pvalue, abs=0.012)
+
+
+def test_the_chance_to_fail_is_that_of_the_gate_which_passes_first() -> None:
+    """Summed over every outcome, of 100 pairs: a loss of 3 points is inside a margin of 5."""
+    n, lost, gained, total = 100, 0.04, 0.01, 0.0
+    for b, c in ((b, c) for b in range(40) for c in range(20)):
+        fails = mcnemar(b, c) <= 0.05 and normal_above(-paired_z(b, c, n, 0.05)) > 0.05
+        total += fails * float(stats.multinomial.pmf([b, c, n - b - c], n, [lost, gained, 1 - lost - gained]))
+    assert chance_to_fail(n, lost, gained, 0.05, 0.05) == pytest.approx(total, abs=1e-6)
+    assert chance_to_fail(5_000, lost, gained, 0.05, 0.05) < 0.01 < 0.99 < chance_to_fail(5_000, lost, gained, 0.05)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0.06, 0.01), (0.05, 0.0), (0.055, 0.05)])
+def test_more_pairs_than_needed_are_enough_too(lost: float, gained: float) -> None:
+    needed = pairs_needed(lambda n: chance_to_fail(n, lost, gained, 0.05), 0.9)
+    assert needed is not None
+    step = max(1, needed // 200)
+    assert all(chance_to_fail(n, lost, gained, 0.05) >= 0.9 for n in range(needed, needed + 40 * step, step))
+
+
 def test_the_pairs_needed_are_the_fewest() -> None:
     def sees(n: int) -> float:
         return chance_to_fail(n, 0.06, 0.01, 0.05)
 
     needed = pairs_needed(sees, 0.9)
     assert needed is not None
-    assert sees(needed) >= 0.9 > sees(needed - 12)
+    assert sees(needed) >= 0.9 > min(sees(n) for n in range(needed - 12, needed))
     assert pairs_needed(lambda n: 0.1, 0.9) is None
 
 

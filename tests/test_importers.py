@@ -42,7 +42,8 @@ def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
     assert (f.by_band["tail"].mean or 0) > (f.by_band["middle"].mean or 1)
     report = niah("report", "claude").out
     assert "imported results of LLMTest_NeedleInAHaystack" in report
-    assert niah("gate", "claude", "--baseline", "claude").exit_code == 3  # one haystack for everything
+    assert niah("import-results", PUBLISHED, "--format", "kamradt", "--name", "again").exit_code == 0
+    assert niah("gate", "claude", "--baseline", "again").exit_code == 3  # one haystack for everything
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -82,9 +83,19 @@ def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Pat
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([row(score=11)], "score 11 is not from 1 to 10"),
-        ([row(score=0)], "score 0 is not from 1 to 10"),
-        ([row(depth_percent="deep")], "cannot be read"),
+        ([row(score=11)], "score 11 is not a number from 1 to 10"),
+        ([row(score=0)], "score 0 is not a number from 1 to 10"),
+        ([row(depth_percent="deep")], "depth 'deep' is not a number from 0 to 100"),
+        ([row(depth_percent=float("nan"))], "depth nan"),
+        ([row(depth_percent=500)], "depth 500"),
+        ([row(depth_percent=None)], "no depth"),
+        ([row(), row(context_length=float("inf"))], "r.json: trial 2: context length inf"),
+        ([row(context_length=-1)], "context length -1"),
+        ([row(context_length=0.5)], "context length 0.5"),
+        ([row(context_length=10.5)], "no whole number of tokens"),
+        ([row(context_length=True)], "context length True"),
+        ([row(score=float("nan"))], "score nan"),
+        ([row(test_duration_seconds="fast")], "seconds 'fast'"),
         ([{"score": 10}], "needs context_length"),
         ([row(), row(model="other")], "results of m, other"),
         ([], "no results"),
@@ -139,8 +150,33 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(tmp_path
     first = imported.results[0]
     assert (first.placements[0].actual_depth_percent, first.prompt_tokens, first.total_s) == (48.9, 1_023, 0.5)
     assert niah("import-results", path, "--format", "needlehaystack2", "--name", "r").exit_code == 0
-    assert niah("gate", "r", "--baseline", "r").exit_code == 3
+    assert niah("import-results", path, "--format", "needlehaystack2", "--name", "r2").exit_code == 0
+    assert niah("gate", "r", "--baseline", "r2").exit_code == 3
     assert Path("results/r/heatmap.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"score": 0.5}, {"score": {"value": None}}, {"score": {"value": 7}}, {"score": {"value": float("nan")}},
+        {"context_length": "long"}, {"context_length": [1]}, {"target_depth_percent": float("nan")},
+        {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": 1}]}}, {"duration_seconds": "fast"},
+        {"recipe": {"needle_placements": 5}}, {"usage": 5},
+    ],
+)  # fmt: skip
+def test_a_line_that_is_not_as_the_tool_writes_it_is_named(tmp_path: Path, niah: Niah, changes: dict[str, Any]) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(line()) + "\n" + json.dumps(line(seed=2, **changes)) + "\n", encoding="utf-8")
+    ended = niah("import-results", path, "--format", "needlehaystack2", "--name", "r")
+    assert (ended.exit_code, "r.jsonl:2: " in ended.err) == (2, True), ended.err
+    assert not Path("results/r").exists()
+
+
+def test_another_needle_is_another_trial(tmp_path: Path) -> None:
+    one, other = (
+        read_kamradt(written(tmp_path / f"{n}.json", row(needle=n)), None).results[0].trial.id for n in ("a", "b")
+    )
+    assert one != other
 
 
 def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: Path) -> None:

@@ -112,6 +112,11 @@ def test_a_relative_rule_starts_from_the_best_short_length() -> None:
     assert effective_length("relative", no_grid(), recall_at({8_000: (5, 10)})).base == 8_000
 
 
+def test_where_nothing_is_found_there_is_no_relative_length() -> None:
+    e = effective_length("relative", no_grid(), recall_at({1_000: (0, 50), 2_000: (0, 50)}))
+    assert (e.point, e.cautious, e.hopeful) == (None, None, None)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8),
     st.sampled_from(["absolute", "relative"]),
@@ -135,7 +140,9 @@ def test_the_point_alone_is_often_wrong_as_published_simulations_say(n: int, cha
     assert found / 600 == pytest.approx(chance, abs=0.07)
 
 
-@pytest.mark.parametrize("text", ["best", "absolute:1", "absolute:x", "relative:0", "all-green:1.5", ""])
+@pytest.mark.parametrize(
+    "text", ["best", "absolute:1", "relative:1", "absolute:x", "relative:0", "all-green:1.5", "all-green:nan", ""]
+)
 def test_other_rules_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"all-green:0\.9, absolute:0\.856, relative:0\.85"):
         rule_of(text)
@@ -202,7 +209,7 @@ def test_more_trials_at_the_same_share_decide_when_they_are_said_to(count: tuple
 
 def test_fractional_scores_are_judged_by_their_own_spread() -> None:
     steady, wild = Sample(scores=(0.5, 0.55, 0.45, 0.5) * 10), Sample(scores=(0.0, 1.0) * 20)
-    assert steady.p_below(0.6) < 0.001 < 0.05 < wild.p_below(0.6)
+    assert steady.p_below(0.6) <= wild.p_below(0.6)  # no more evidence than whole scores of that sum
     low, high = wilson(20, 40)
     assert steady.recall().low > low  # type: ignore[operator]
     assert steady.recall().high < high  # type: ignore[operator]
@@ -277,7 +284,7 @@ def test_the_test_follows_the_haystack() -> None:
 
     assert test_of("trial", 1) == "exact McNemar test"
     assert test_of("epoch", 10) == "sign-flip test over 10 epochs"
-    assert test_of("epoch", 4) == "none: 4 shared haystacks are too few"
+    assert test_of("epoch", 4) == "no test: 4 shared haystacks are too few"
     assert test_of("epoch", 1, these_only=True) == "exact McNemar test"
     of = header(epochs=1)
     halves = [replace(r, score=0.5) for r in results(of)]
@@ -287,4 +294,4 @@ def test_the_test_follows_the_haystack() -> None:
 def test_side_by_side_has_a_column_per_run() -> None:
     rows = list(side_by_side(["a", "b", "c"], [figures(), figures(lost_middle), figures(wrong_in(5, header()))]))
     assert rows[0].split() == ["a", "b", "c"]
-    assert next(r for r in rows if r.startswith("found")).split()[1:] == ["100", "%", "64", "%", "98", "%"]
+    assert next(r for r in rows if r.startswith("found")).split()[1::5] == ["100", "64", "98"]

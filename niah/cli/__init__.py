@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 import click
 
 from niah import __version__
 from niah.errors import NiahError
+
+BUG = 70  # EX_SOFTWARE of sysexits.h
 
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -66,17 +69,21 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. A NiahError is one line on stderr; anything else is a bug and shows its traceback."""
+    """Run the command line. A NiahError is one line on stderr; anything else is a bug: a traceback and exit 70.
+
+    Python's own exit of 1 would read as the verdict "fail".
+    """
     try:
         cli.main(args=arguments, prog_name="niah")
     except NiahError as error:
         click.echo(f"niah: {error}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO):
-            raise
-        click.echo(f"niah: standard output cannot be written ({error.strerror})", err=True)
-        sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else would choose the exit code
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
+            click.echo(f"niah: standard output cannot be written ({error.strerror})", err=True)
+            sys.exit(2)
+        traceback.print_exc()
+        sys.exit(BUG)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ import click
 
 from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.errors import RunError
-from niah.records import Outcome
 from niah.runner.log import read_log
-from niah.verdict.baseline import baseline_json
-from niah.verdict.counts import MISSING, all_counts_of
-from niah.verdict.grid import grid_of
+from niah.verdict.baseline import baseline_json, check_finished
 from niah.verdict.pairs import baseline_of
 
 
@@ -32,10 +29,7 @@ def save(run_name: str, out: Path | None, results: Path) -> None:
     """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
     folder = run_folder(run_name, results)
     header, stored = read_log(folder)
-    counts = all_counts_of(grid_of(header, stored.values()))
-    unfinished = counts[MISSING] + counts[Outcome.ERROR]
-    if unfinished:
-        raise RunError(f"{folder}: {unfinished} trials are missing or errors; finish the run before it is a baseline")
+    check_finished(folder, header, stored.values())
     text = baseline_json(baseline_of(header, stored.values()), datetime.now(UTC).date().isoformat())
     path = out or Path("baselines") / f"{folder.resolve().name}.json"
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,8 +18,9 @@ from niah.plotter.words import judgement_lines
 from niah.records import Grid, Header, Result
 from niah.runner.cost import dollars_of
 from niah.runner.log import read_log
-from niah.verdict.baseline import baseline_from
+from niah.verdict.baseline import baseline_from, check_finished
 from niah.verdict.evidence import Evidence
+from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Baseline, baseline_of, pairs_of, unpaired_notes
 
@@ -60,12 +62,17 @@ def gate(
         raise ConfigError(f"{config} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline_name is None and not limits.asks:
         raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
-    header, stored = read_log(run_folder(run_name, results))
+    folder = run_folder(run_name, results)
+    if baseline_name and run_folder(baseline_name, results).resolve() == folder.resolve():
+        raise ConfigError(
+            f"{folder} is the run and its own baseline: a run is never worse than itself; give an older one"
+        )
+    header, stored = read_log(folder)
     baseline = read_baseline(baseline_name, results) if baseline_name else None
     evidence = evidence_of(header, list(stored.values()), limits, baseline)
     judgement = judge(evidence, notes_on(evidence, baseline))
     if junit is not None:
-        _write(junit, junit_xml(judgement, evidence.grid))
+        _write(junit, junit_xml(judgement, evidence.grid, datetime.now(UTC).isoformat(timespec="seconds")))
     click.echo(judgement_json(judgement) if as_json else "\n".join(judgement_lines(judgement)))
     if github:
         _tell_github(judgement, evidence.grid)
@@ -76,7 +83,9 @@ def read_baseline(name: str, results: Path) -> Baseline:
     """A baseline file, or a run by folder or name. Raises RunError."""
     path = Path(name)
     if not path.is_file():
-        header, stored = read_log(run_folder(name, results))
+        folder = run_folder(name, results)
+        header, stored = read_log(folder)
+        check_finished(folder, header, stored.values())
         return baseline_of(header, stored.values())
     try:
         return baseline_from(path.read_text(encoding="utf-8"), name)
@@ -106,9 +115,11 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     if evidence.grid.simulated:
         notes.append("a simulated reader, no model")
     if baseline is not None and evidence.pairs is not None:
-        older = f"{baseline.header.config['model']}, run {baseline.header.created}"
+        older = f"{model_of(baseline.header.config)}, run {baseline.header.created}"
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {older}{saved}")
+        if baseline.header.created > evidence.header.created:
+            notes.append("the baseline is the younger run: are they the right way round?")
         planned = max(len(baseline.scores), len(evidence.ordinary))
         notes += unpaired_notes(evidence.pairs, planned)
     return tuple(notes)

@@ -35,9 +35,10 @@ def import_results(path: Path, form: str, model: str | None, name: str | None, p
     folder = results / (name or re.sub(r"[^\w.-]+", "-", str(imported.header.config["model"])))
     if name is not None and (Path(name).name != name or name.startswith(".")):
         raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+    grid = grid_of(imported.header, imported.results)  # before anything is written
     write_log(folder, imported.header, imported.results)
     for line in imported.said:
         click.echo(line, err=True)
-    for warning in write_outputs(folder, grid_of(imported.header, imported.results), palette):
+    for warning in write_outputs(folder, grid, palette):
         click.echo(f"niah: {warning}", err=True)
     click.echo(folder / "heatmap.png")

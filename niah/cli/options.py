@@ -80,9 +80,9 @@ def _json(text: str) -> Any:
 
 
 def run_folder(run: str, results: Path) -> Path:
-    """A run by folder or by name under the results folder."""
+    """A run by folder or by name under the results folder. Another folder of that name is none."""
     folder = Path(run)
-    return folder if folder.is_dir() else results / run
+    return folder if (folder / "run.jsonl").is_file() else results / run
 
 
 def _shown(default: Any) -> str:

@@ -40,13 +40,16 @@ def power(
     cells, gained, lost = len(c.lengths) * len(c.depths), flips / 100, (drop + flips) / 100
 
     def sees(n: int) -> float:
-        return chance_to_fail(n, lost, gained, level)
+        return chance_to_fail(n, lost, gained, level, margin / 100)
 
     def passes(n: int) -> float:
         return chance_to_pass(n, gained, gained, margin / 100, level)
 
     seen = f"to see a loss of {drop:g} points ({100 * lost:g} % of trials lost, {flips:g} % gained)"
-    _say_needed(seen, pairs_needed(sees, chance / 100), chance, cells)
+    if drop < margin:
+        click.echo(f"a loss of {drop:g} points is inside the margin of {margin:g}: such a loss passes; lower --margin")
+    else:
+        _say_needed(seen, pairs_needed(sees, chance / 100), chance, cells)
     same = f"to pass a run that is no worse (margin {margin:g} points, {flips:g} % flip each way)"
     _say_needed(same, pairs_needed(passes, chance / 100), chance, cells)
     click.echo(f"\n{cells} cells, confidence {confidence:g} %, independent trials (--haystack-per trial):")

@@ -7,9 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from niah.errors import RunError
 from niah.records import Header, Result, Trial
+
+Scale = tuple[float, float]  # the least and the most that a score can be
+MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,36 @@ class Imported:
     header: Header
     results: tuple[Result, ...]
     said: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The numbers of one trial of another tool."""
+
+    length: int
+    depth: float
+    score: float | None
+    seconds: float | None
+
+
+def checked(where: str, length: object, depth: object, score: object, seconds: object, scale: Scale) -> Checked:
+    """The numbers of a trial. Raises RunError, naming file and line, for what none of ours could be."""
+    size = _number(where, "context length", length, 1, MOST_TOKENS)
+    if size is None or size != int(size):
+        raise RunError(f"{where}: context length {length!r} is no whole number of tokens")
+    place = _number(where, "depth", depth, 0, 100)
+    if place is None:
+        raise RunError(f"{where}: no depth")
+    judged = _number(where, "score", score, *scale)
+    return Checked(length=int(size), depth=place, score=judged, seconds=_number(where, "seconds", seconds, 0, inf))
+
+
+def _number(where: str, what: str, value: object, least: float, most: float) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most or value == inf:
+        raise RunError(f"{where}: {what} {value!r} is not a number from {least:g} to {most:g}")
+    return float(value)
 
 
 def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.importers.imported import Imported, grid_words, header_of, imported_trial, model_name
+from niah.importers.imported import Imported, checked, grid_words, header_of, imported_trial, model_name
 from niah.records import Outcome, Response, Result
 
 TOOL = "LLMTest_NeedleInAHaystack"
@@ -21,15 +21,16 @@ TASK = "one needle, judged 1 to 10"
 LEAST, MOST = 1, 10
 
 Row = dict[str, Any]
+_IDENTITY = ("needle", "version", "haystack_dir", "retrieval_question")  # what decides a prompt, as far as it is told
 
 
 def read_kamradt(path: Path, model: str | None) -> Imported:
     """A results file, or a folder of them. Raises RunError, naming file and trial."""
-    rows = [(file, row) for file in _files(path) for row in _rows(file)]
+    rows = [placed for file in _files(path) for placed in _rows(file)]
     seen: Counter[tuple[int, float]] = Counter()
     results, scores = [], defaultdict(list)
-    for file, row in rows:
-        result, score = _result(file, row, seen)
+    for where, row in rows:
+        result, score = _result(where, row, seen)
         results.append(result)
         scores[result.trial.context_length, result.trial.depth_percent].append(score)
     created = max(
@@ -47,7 +48,7 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _rows(file: Path) -> Iterator[Row]:
+def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     try:
         table = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -55,31 +56,27 @@ def _rows(file: Path) -> Iterator[Row]:
     except ValueError as error:
         raise RunError(f"{file}: not a JSON file ({error})") from error
     rows = table if isinstance(table, list) else [table]
-    for row in rows:
+    for number, row in enumerate(rows, 1):
+        where = f"{file}: trial {number}" if isinstance(table, list) else str(file)
         if not isinstance(row, dict) or not {"context_length", "token_limit"} & set(row) or "depth_percent" not in row:
-            raise RunError(f"{file}: a trial needs context_length (or token_limit), depth_percent and score")
-        yield row
+            raise RunError(f"{where}: a trial needs context_length (or token_limit), depth_percent and score")
+        yield where, row
 
 
-def _result(file: Path, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Result, float | None]:
+def _result(where: str, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Result, float | None]:
     """One trial and the judge's score."""
-    try:
-        length, depth = (
-            int(row["context_length" if "context_length" in row else "token_limit"]),
-            float(row["depth_percent"]),
-        )
-        score = None if row.get("score") is None else float(row["score"])
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{file}: a trial that cannot be read ({error})") from error
-    if score is not None and not LEAST <= score <= MOST:
-        raise RunError(f"{file}: score {score:g} is not from {LEAST} to {MOST}, the scale of this format")
+    tokens = row["context_length" if "context_length" in row else "token_limit"]
+    read = checked(
+        where, tokens, row["depth_percent"], row.get("score"), row.get("test_duration_seconds"), (LEAST, MOST)
+    )
+    length, depth, score = read.length, read.depth, read.score
     epoch = seen[length, depth]
     seen[length, depth] += 1
     needle = str(row.get("needle", "")).strip()
     answer = row.get("model_response")
     return (
         Result(
-            trial=imported_trial(TASK, length, depth, epoch, epoch),
+            trial=imported_trial(TASK, length, depth, epoch, epoch, *(row.get(key) for key in _IDENTITY)),
             outcome=Outcome.ERROR if score is None else Outcome.SCORED,
             placements=(),
             targets=(needle,) if needle else (),
@@ -90,7 +87,7 @@ def _result(file: Path, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Res
             score=None if score is None else (score - LEAST) / (MOST - LEAST),
             answer_class={LEAST: "wrong", MOST: "right"}.get(int(score)) if score is not None else None,
             explanation=None if score is None else f"judged {score:g} of {MOST}",
-            total_s=row.get("test_duration_seconds"),
+            total_s=read.seconds,
             error="no score" if score is None else None,
         ),
         score,

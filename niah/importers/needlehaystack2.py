@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.importers.imported import Imported, grid_words, header_of, imported_trial, model_name
+from niah.importers.imported import Checked, Imported, checked, grid_words, header_of, imported_trial, model_name
 from niah.records import Outcome, Placement, Response, Result, Usage
 
 TOOL = "needlehaystack 2"
@@ -20,25 +20,25 @@ Row = dict[str, Any]
 def read_needlehaystack2(path: Path, model: str | None) -> Imported:
     """A results file. A trial that was tried again counts once, by its last line. Raises RunError."""
     rows, damaged = _rows(path)
-    last: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        last[row["model_id"], row["context_length"], row["target_depth_percent"], row.get("seed")] = row
-    epochs: dict[tuple[int, float], int] = defaultdict(int)
+    last: dict[tuple[Any, ...], tuple[Row, Checked]] = {}
+    for where, row in rows:
+        read = _checked(where, row)
+        last[str(row["model_id"]), read.length, read.depth, str(row.get("seed"))] = (row, read)
+    epochs: Counter[tuple[int, float]] = Counter()
     results = []
-    for row in last.values():
-        cell = (int(row["context_length"]), float(row["target_depth_percent"]))
-        results.append(_result(row, *cell, epochs[cell]))
-        epochs[cell] += 1
-    task = next((str(row["task_type"]) for row in rows), "")
-    created = max((str(row.get("timestamp_utc")) for row in rows), default="")
-    name = model_name([str(row["model_id"]) for row in rows], model)
+    for row, read in last.values():
+        results.append(_result(row, read, epochs[read.length, read.depth]))
+        epochs[read.length, read.depth] += 1
+    task = next((str(row["task_type"]) for _, row in rows), "")
+    created = max((str(row.get("timestamp_utc")) for _, row in rows), default="")
+    name = model_name([str(row["model_id"]) for _, row in rows], model)
     said = [grid_words(results)]
     if damaged:
         said.append(f"{damaged} damaged lines were left out")
     return Imported(header=header_of(TOOL, name, task, results, created), results=tuple(results), said=tuple(said))
 
 
-def _rows(path: Path) -> tuple[list[Row], int]:
+def _rows(path: Path) -> tuple[list[tuple[str, Row]], int]:
     """The whole lines, and how many are damaged: the tool writes its next line right behind one that was cut off."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -46,7 +46,8 @@ def _rows(path: Path) -> tuple[list[Row], int]:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: not a JSON Lines file ({error})") from error
-    rows = [row for line in lines if line.strip() and (row := _row(line)) is not None]
+    read = ((number, _row(line)) for number, line in enumerate(lines, 1) if line.strip())
+    rows = [(f"{path}:{number}", row) for number, row in read if row is not None]
     if not rows:
         raise RunError(f"{path}: no line of {TOOL} (schema_version {SCHEMA}) in it")
     return rows, sum(bool(line.strip()) for line in lines) - len(rows)
@@ -61,9 +62,27 @@ def _row(line: str) -> Row | None:
     return row if isinstance(row, dict) and needed <= set(row) and row["schema_version"] == SCHEMA else None
 
 
-def _result(row: Row, length: int, depth: float, epoch: int) -> Result:
+def _checked(where: str, row: Row) -> Checked:
+    """The numbers of a line. Raises RunError for what is not as the tool writes it."""
+    scored = row.get("score") if row["status"] == "ok" else None
+    recipe = row.get("recipe") or {}
+    if scored is not None and (not isinstance(scored, dict) or scored.get("value") is None):
+        raise RunError(f"{where}: score {scored!r} of a trial that is ok, without a value from 0 to 1")
+    try:
+        for placement in recipe.get("needle_placements", ()):
+            _placement(placement, 0.0)
+        int(recipe.get("final_context_token_count", 0))
+        _usage(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{where}: not a line of {TOOL} ({type(error).__name__}: {error})") from error
+    score = None if scored is None else scored["value"]
+    seconds = row.get("duration_seconds")
+    return checked(where, row["context_length"], row["target_depth_percent"], score, seconds, (0, 1))
+
+
+def _result(row: Row, read: Checked, epoch: int) -> Result:
     answer, recipe = row.get("response"), row.get("recipe") or {}
-    score = float(row["score"]["value"]) if row["status"] == "ok" and row.get("score") else None
+    length, depth, score = read.length, read.depth, read.score
     identity = [row.get("seed"), row.get("expected_answer"), recipe.get("haystack")]
     return Result(
         trial=imported_trial(str(row["task_type"]), length, depth, epoch, *identity),
@@ -76,7 +95,7 @@ def _result(row: Row, length: int, depth: float, epoch: int) -> Result:
         response=None if answer is None else Response(text=str(answer), stop_reason=None, usage=_usage(row)),
         score=score,
         answer_class={0.0: "wrong", 1.0: "right"}.get(score) if score is not None else None,
-        total_s=row.get("duration_seconds"),
+        total_s=read.seconds,
         error=row.get("error"),
         finished=str(row.get("timestamp_utc", "")),
     )

@@ -6,6 +6,7 @@ colour-blind readers), with a frame around cells whose change is more than chanc
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,17 @@ from niah.figures import CellChange, Comparison
 from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, check_palette, luminance
 from niah.plotter.fonts import fonts_for
-from niah.plotter.heatmap import FORMATS, colour_map, heatmap, height_in, title_of, width_in, write_above
+from niah.plotter.heatmap import (
+    FORMATS,
+    colour_map,
+    depth_label,
+    heatmap,
+    height_in,
+    length_label,
+    title_of,
+    width_in,
+    write_above,
+)
 from niah.plotter.words import change_words
 from niah.records import Grid
 
@@ -52,8 +63,8 @@ def save_comparison(
 def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, palette: str = "red-green") -> Figure:
     """Small multiples, at most three in a row; the difference is the last one."""
     panels = len(grids) + (comparison is not None)
-    columns = min(COLUMNS, panels)
-    rows = -(-panels // columns)
+    rows = -(-panels // COLUMNS)
+    columns = -(-panels // rows)  # four are two by two
     width, height = max(map(width_in, grids)), max(map(height_in, grids)) + _TITLE_IN + 0.6
     figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
     FigureCanvasAgg(figure)
@@ -66,13 +77,13 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
         heatmap(grid, ax, palette)
     _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
     if comparison is not None:
-        ax = difference(comparison, axes[len(grids)])
+        ax = difference(comparison, axes[len(grids)], grids[-1])
         _bar(figure, [ax], matplotlib.colormaps["RdBu"], (-1, 1), "change in the share found")
     return figure
 
 
-def difference(comparison: Comparison, ax: Axes) -> Axes:
-    """Draw the change of every cell on the axes and return them."""
+def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
+    """Draw the change of every cell on the axes and return them; labels are those of the grid of the later run."""
     cells = comparison.cells
     lengths, depths = sorted({c.context_length for c in cells}), sorted({c.depth_percent for c in cells})
     for c in cells:
@@ -82,11 +93,13 @@ def difference(comparison: Comparison, ax: Axes) -> Axes:
     ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
     ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
     ax.tick_params(length=0, labelsize=10)
-    ax.set_xlabel("context length")
+    ax.set_xlabel(length_label(grid))
+    ax.set_ylabel(depth_label(grid))
     ax.spines[:].set_visible(False)
     head = f"{comparison.after} minus {comparison.before}"
-    small = f"{change_words(comparison.whole)}\nframed: more than chance in that cell (Holm, 5 %)"
-    write_above(ax, head[:70], small)
+    said = textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))
+    small = f"{said}\nframed: more than chance in that cell (Holm, 5 %)"
+    write_above(ax, textwrap.shorten(head, 80, placeholder=" …"), small)
     return ax
 
 

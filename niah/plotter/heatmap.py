@@ -84,9 +84,8 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
         [*range(len(depths)), *(y for y, _ in rows)], [*(f"{d:.3g} %" for d in depths), *(name for _, name in rows)]
     )
     ax.tick_params(length=0, labelsize=10)
-    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
-    ax.set_xlabel(f"context length ({tokens})")
-    ax.set_ylabel(f"depth of {grid.depth_of} (0 % is the start)")
+    ax.set_xlabel(length_label(grid))
+    ax.set_ylabel(depth_label(grid))
     ax.spines[:].set_visible(False)
     _write_title(ax, grid)
     if any(c.mean is None or _unscored(c) for c in grid.cells):
@@ -97,6 +96,16 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
             handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / height_in(grid)), frameon=False, fontsize=9
         )
     return ax
+
+
+def depth_label(grid: Grid) -> str:
+    return f"depth of {grid.depth_of} (0 % is the start)"
+
+
+def length_label(grid: Grid) -> str:
+    """What the lengths are counted in."""
+    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
+    return f"context length ({tokens})"
 
 
 def _write_title(ax: Axes, grid: Grid) -> None:

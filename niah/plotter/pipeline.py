@@ -34,28 +34,37 @@ def judgement_json(judgement: Judgement) -> str:
     )
 
 
-def junit_xml(judgement: Judgement, grid: Grid) -> str:
-    """A test case for the instrument, one for each gate, one for each length. What is open is skipped, never green."""
+def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
+    """A test case for the instrument, one for each gate, one for each length. What is open is skipped, never green.
+
+    ``at`` is the time of the judgement (ISO 8601).
+    """
     from junitparser import JUnitXml, Skipped, TestCase, TestSuite
 
     suite, name = TestSuite("niah"), f"niah.{_plain(model_label(grid))}"
     suite.add_property("verdict", judgement.verdict.value)
+    suite.timestamp = at
     overall = TestCase("verdict", classname=name)
     overall.result = _results(judgement.verdict, _first(judgement.reasons))
     suite.add_testcase(overall)
     for finding in judgement.findings:
         case = TestCase(f"{finding.gate}, {finding.part}", classname=name)
         case.result = _results(finding.verdict, finding.reason + more_words(finding))
-        case.system_out = finding.reason
+        if not case.result:
+            case.system_out = _plain_text(finding.reason)
         suite.add_testcase(case)
     for length in grid.context_lengths:
         case = TestCase(f"length={length}", classname=name)
         verdict, said = _of_length(judgement, grid, length)
         case.result = [Skipped(said)] if verdict is None else _results(verdict, said)
-        case.system_out = said
+        if not case.result:
+            case.system_out = said
         suite.add_testcase(case)
+    for case in suite:
+        case.time = 0.0  # the trials took their time before
     xml = JUnitXml("niah")
     xml.add_testsuite(suite)
+    xml.update_statistics()  # type: ignore[no-untyped-call]
     text: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # the package types its public parts only
     return '<?xml version="1.0" encoding="utf-8"?>\n' + text.decode() + "\n"
 
@@ -68,6 +77,7 @@ def _first(reasons: Sequence[str]) -> str:
 def _results(verdict: Verdict, message: str) -> list[FinalResult]:
     from junitparser import Error, Failure, Skipped
 
+    message = _plain_text(message)
     if verdict is Verdict.PASS:
         return []
     if verdict is Verdict.FAIL:
@@ -159,7 +169,14 @@ def _square(cell: Cell | None) -> str:
 
 
 def _cell_text(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    for sign in "\\`|":
+        text = text.replace(sign, f"\\{sign}")
+    return _plain_text(text).replace("<", "&lt;")
+
+
+def _plain_text(text: str) -> str:
+    """Without control characters: XML has no place for them, and a line break may begin a workflow command."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _plain(name: str) -> str:

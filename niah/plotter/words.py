@@ -62,7 +62,8 @@ def more_words(f: Finding) -> str:
         return "; no loss seen that is more than chance"
     if f.more_trials is None:
         return "; not even 100,000 more trials would decide: what is measured lies on the limit"
-    return f"; about {f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''} would decide if the shares stay"
+    trials = f"{f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''}"
+    return f"; about {trials} would decide with even odds, if the shares stay"
 
 
 def change_words(p: Paired) -> str:
@@ -73,7 +74,7 @@ def change_words(p: Paired) -> str:
     if p.p_change is None or p.low is None or p.high is None:
         return f"{moved} ({p.test})"
     interval = f"95 % interval {100 * (0.0 - p.high):+.1f} to {100 * (0.0 - p.low):+.1f}"
-    return f"{moved} ({interval}; p = {p.p_change:.2g}, {p.test})"
+    return f"{moved} ({interval}; p = {p.p_change:.2g} uncorrected, {p.test})"
 
 
 def comparison_lines(c: Comparison) -> Iterator[str]:
@@ -85,8 +86,9 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
     surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
     yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
     for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
-        change = f"{100 * (cell.change or 0.0):+.0f} points of {cell.n}"
-        yield f"    {label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %  {change}  p = {cell.p:.2g}"
+        change = f"{100 * (cell.change or 0.0):+.0f} points (n = {cell.n})"
+        place = f"{label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %"
+        yield f"    {place}  {change}  p = {cell.p:.2g} after Holm"
     if len(moved) > MOST_CELLS:
         yield f"    and {len(moved) - MOST_CELLS} more"
     yield from (f"  note: {note}" for note in c.notes)
@@ -99,9 +101,9 @@ def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[s
     rows = [("", *names)]
     rows.append(("model", *(model_label(f) for f in figures)))
     rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
-    rows.append(("found", *(_share(f.whole.mean) for f in figures)))
+    rows.append(("found", *(_counted(f.whole) for f in figures)))
     rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
-    rows += [(band, *(_share(f.by_band[band].mean) for f in figures)) for band in BANDS]
+    rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
     ends = ("none" if f.middle is None else f"{100 * f.middle.value:+.0f} points" for f in figures)
     rows.append(("ends minus middle", *ends))
     for i, rule in enumerate(e.rule for e in figures[0].effective):
@@ -138,7 +140,8 @@ def weakest_lines(f: Figures) -> Iterator[str]:
     depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
     inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
     elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
-    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
+    picked = "; picked out of all blocks, without a test"
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}{picked}"
 
 
 def unfinished_lines(f: Figures) -> Iterator[str]:
@@ -207,6 +210,10 @@ def _growth(what: str, growth: Growth | None) -> str:
 def _cells(r: Recall) -> tuple[str, str, str]:
     interval = "" if r.low is None or r.high is None else f"{100 * r.low:.0f} to {100 * r.high:.0f} %"
     return _share(r.mean), f"{r.n:,}", interval
+
+
+def _counted(r: Recall) -> str:
+    return _share(r.mean) if r.mean is None else f"{_share(r.mean)} (n = {r.n:,})"
 
 
 def _share(mean: float | None) -> str:

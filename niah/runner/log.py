@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from niah.config import RunConfig
 from niah.errors import RunError
-from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage
+from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage, checked_score
 
 LOG_NAME = "run.jsonl"
 SCHEMA = 1
@@ -151,7 +151,7 @@ def _result_of(table: dict[str, Any]) -> Result:
     _expect(trial.id, str)
     _expect(trial.context_length, int)
     _expect(trial.depth_percent, int, float)
-    _expect(table["score"], int, float, type(None))
+    checked_score(table["score"], Outcome(table["outcome"]))
     response = table["response"]
     if response is not None:
         response = _record(Response, {**response, "usage": _record(Usage, response["usage"])})

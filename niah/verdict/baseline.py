@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.records import Header
-from niah.verdict.pairs import MODEL_KEYS, Baseline
+from niah.records import Header, Outcome, Result, checked_score
+from niah.verdict.counts import MISSING, all_counts_of
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import Baseline
+from niah.verdict.recipes import MODEL_KEYS
 
 SCHEMA = 1
 
@@ -21,38 +26,67 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
         "schema": SCHEMA,
         "saved": saved,
         "recipe_digest": digest_of(baseline.header),
+        "trials_digest": _digest(_rows(baseline)),
         "header": asdict(baseline.header),
     }
     head = json.dumps(top, ensure_ascii=False, indent=1).removesuffix("\n}")
-    rows = [json.dumps([i, baseline.prompts[i], score]) for i, score in sorted(baseline.scores.items())]
+    rows = [json.dumps(row) for row in _rows(baseline)]
     return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
+
+
+def check_finished(folder: Path, header: Header, results: Iterable[Result]) -> None:
+    """Raises RunError for a run with trials that are missing or in error: what is not there cannot be lost."""
+    if header.imported is not None:
+        return
+    counts = all_counts_of(grid_of(header, results))
+    unfinished = counts[MISSING] + counts[Outcome.ERROR]
+    if unfinished:
+        raise RunError(f"{folder}: {unfinished} trials are missing or errors; finish the run before it is a baseline")
 
 
 def baseline_from(text: str, name: str) -> Baseline:
     """The baseline of a file's text. Raises RunError for anything else, also for a header that was edited."""
     try:
-        table: dict[str, Any] = json.loads(text)
+        table: dict[str, Any] = json.loads(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = Header(**table["header"]), table["trials"]
+        if header.schema != SCHEMA or not isinstance(header.config["model"], str):
+            raise ValueError(f"header of schema {header.schema}, model {header.config['model']!r}")
+        if not trials:
+            raise ValueError("it holds no trials")
         baseline = Baseline(
             header=header,
-            scores={i: score for i, _, score in trials},
+            scores={i: None if score is None else checked_score(score, Outcome.SCORED) for i, _, score in trials},
             prompts={i: prompt for i, prompt, _ in trials},
             saved=table["saved"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error
     if table.get("recipe_digest") != digest_of(header):
         raise RunError(
             f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
         )
+    if table.get("trials_digest") != _digest(_rows(baseline)):
+        raise RunError(f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN")
     return baseline
+
+
+def _rows(baseline: Baseline) -> list[list[Any]]:
+    return [[i, baseline.prompts[i], score] for i, score in sorted(baseline.scores.items())]
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
     config = {k: v for k, v in header.config.items() if k not in MODEL_KEYS}
     recipe = [config, header.haystack_digest, header.tokenizer, header.task_version]
-    canonical = json.dumps(recipe, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _digest(recipe)
+
+
+def _digest(table: object) -> str:
+    canonical = json.dumps(table, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -19,18 +19,21 @@ NOTHING = Pairs(pairs=(), by_epoch=False)
 
 def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Comparison:
     """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
-    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only)
-    grid = grid_of(*after)
-    earlier = grid_of(*before)
-    planned = max(sum(counts_of(g).values()) for g in (earlier, grid))
+    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only, partly=True)
+    older, grid = grid_of(*before), grid_of(*after)
+    planned = max(sum(counts_of(g).values()) for g in (older, grid))
     return Comparison(
-        before=earlier.model,
-        after=grid.model,
+        before=_named(older),
+        after=_named(grid),
         whole=pairs.summary(),
         bands={band: pairs.in_band(band).summary() for band in BANDS},
         cells=_cells(grid, pairs),
         notes=unpaired_notes(pairs, planned),
     )
+
+
+def _named(grid: Grid) -> str:
+    return f"simulated reader {grid.model}" if grid.simulated else grid.model
 
 
 def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:

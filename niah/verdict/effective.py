@@ -8,7 +8,7 @@ lengths (NoLiMa, Modarressi et al. 2025). A length with nothing measured ends th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from niah.errors import ConfigError
 from niah.figures import EffectiveLength
@@ -28,8 +28,10 @@ def rule_of(text: str) -> tuple[str, float]:
         value = float(given or usual[name])
     except (KeyError, ValueError):
         value = 0.0
-    if not 0 < value < 1:
-        raise ConfigError(f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1")
+    if not 0 < value < 1 and (name, value) != ("all-green", 1):
+        raise ConfigError(
+            f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1 (all-green: or 1)"
+        )
     return name, value
 
 
@@ -58,7 +60,7 @@ def threshold(name: str, value: float, of_base: float | None) -> float | None:
     """The share that every length must reach."""
     if name != "relative":
         return value
-    return None if of_base is None else value * of_base
+    return value * of_base if of_base else None  # where nothing is found when short, nothing is lost
 
 
 def base_length(by_length: Mapping[int, Recall]) -> int | None:
@@ -66,6 +68,11 @@ def base_length(by_length: Mapping[int, Recall]) -> int | None:
     measured = [length for length in sorted(by_length) if by_length[length].mean is not None]
     short = [length for length in measured if length <= SHORT] or measured[:1]
     return max(short, key=lambda length: by_length[length].mean or 0.0, default=None)
+
+
+def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
+    """The lengths that a gate takes as short, all together: the best of several would be high by luck."""
+    return tuple(n for n in lengths if n <= SHORT) or tuple(sorted(lengths)[:1])
 
 
 def parts_of(name: str, grid: Grid, by_length: Mapping[int, Recall]) -> Parts:

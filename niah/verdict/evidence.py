@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from niah.figures import BANDS
 from niah.limits import Limits
-from niah.records import Grid, Header, Result
+from niah.records import Grid, Header, Outcome, Result
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pairs
 from niah.verdict.regions import band_of
@@ -47,8 +47,15 @@ class Evidence:
         chosen = self.ordinary if results is None else results
         return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
 
+    def share(self, results: Sequence[Result], what: Callable[[Result], bool]) -> Sample:
+        """Of how many something is true, as a sample."""
+        return self.sample([replace(r, outcome=Outcome.SCORED, score=float(what(r))) for r in results])
+
     def at_length(self, length: int) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if c[0] == length for r in results])
+        return self.at_lengths((length,))
+
+    def at_lengths(self, lengths: Sequence[int]) -> Sample:
+        return self.sample([r for c, results in self._cells.items() if c[0] in lengths for r in results])
 
     def in_band(self, band: str) -> Sample:
         return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])
@@ -64,7 +71,17 @@ class Evidence:
         return cells
 
     def controls(self, name: str) -> list[Result]:
-        return [r for r in self.results if r.trial.control == name and r.score is not None]
+        """The control trials of a kind that the model answered, or did not answer: no errors, no cut prompts."""
+        faults = (Outcome.ERROR, Outcome.MISMATCH)
+        return [r for r in self.results if r.trial.control == name and r.outcome not in faults]
+
+    @property
+    def planned_controls(self) -> dict[str, int]:
+        """How many control trials the config asks for, by kind."""
+        c = self.header.config
+        if not c.get("controls"):
+            return {}
+        return {"absent": c["epochs"] * len(c["lengths"]), "closed-book": c["epochs"], "oracle": c["epochs"]}
 
     def bands(self) -> list[str]:
         return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]

@@ -13,6 +13,7 @@ from math import erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ENUMERATED = 14  # so many differences have all their signs flipped; more are drawn
 DRAWS = 9_999
+NORMAL_FROM = 30
 
 
 def at_least(successes: int, n: int, share: float) -> float:
@@ -36,10 +37,11 @@ def mcnemar_two_sided(lost: int, gained: int) -> float:
     return min(1.0, 2 * mcnemar(max(lost, gained), min(lost, gained)))
 
 
-def paired_z(lost: int, gained: int, n: int, drop: float) -> float:
+def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
     """The score statistic of Tango (1998) for paired shares: how far the data lie above a given drop.
 
-    The shares are fitted under the given drop, so that it holds with no changed trial at all.
+    The shares are fitted under the given drop, so that it holds with no changed trial at all. Fractional losses and
+    gains go in as their sums: they vary less than whole ones, so the statistic is nearer to 0 than it need be.
     """
     a, b = 2 * n, -lost - gained + (2 * n - lost + gained) * drop
     c = -gained * drop * (1 - drop)
@@ -51,7 +53,21 @@ def paired_z(lost: int, gained: int, n: int, drop: float) -> float:
     return distance / sqrt(variance)
 
 
-def paired_interval(lost: int, gained: int, n: int, z: float) -> tuple[float, float]:
+def ratio_z(share: float, n: float, base: float, of_base: float, ratio: float) -> float:
+    """The score statistic of Farrington and Manning (1990): how far a share lies above a ratio of another one.
+
+    ``n`` and ``of_base`` are the trials of each. The shares are fitted under the given ratio.
+    """
+    a = (n + of_base) * ratio
+    b = -(n * ratio + share * n + of_base + base * of_base * ratio)
+    fitted = (-b - sqrt(max(0.0, b * b - 4 * a * (share * n + base * of_base)))) / (2 * a)
+    held = ratio * fitted
+    variance = held * (1 - held) / n + ratio * ratio * fitted * (1 - fitted) / of_base
+    distance = share - ratio * base
+    return distance / sqrt(variance) if variance > 1e-15 else 0.0
+
+
+def paired_interval(lost: float, gained: float, n: int, z: float) -> tuple[float, float]:
     """The drops that the score test does not reject at z (Tango 1998)."""
 
     def edge(start: float, sign: int) -> float:
@@ -69,18 +85,21 @@ def paired_interval(lost: int, gained: int, n: int, z: float) -> tuple[float, fl
 def sign_flip(differences: Sequence[float]) -> float:
     """One-sided permutation test: is the sum of independent differences above 0 (Fisher 1935)?
 
-    All signs are tried, or, of more than 14 differences, 9,999 seeded draws. Differences of 0 say nothing.
+    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; of 30 sizes or more, the normal limit.
+    Differences of 0 say nothing.
     """
     moved = [d for d in differences if d]
     if not moved:
         return 1.0
+    sizes = Counter(abs(d) for d in moved)
+    if len(sizes) >= NORMAL_FROM:
+        return normal_above(sum(moved) / sqrt(sum(d * d for d in moved)))
     seen = sum(moved) - 1e-9
     if len(moved) <= ENUMERATED:
         sums = [0.0]
         for d in moved:
             sums = [s + d for s in sums] + [s - d for s in sums]
         return sum(s >= seen for s in sums) / len(sums)
-    sizes = Counter(abs(d) for d in moved)
     draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
     for _ in range(DRAWS):  # of so many equal differences, the set bits of a random number are those that stay up
         hits += sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items()) >= seen

@@ -7,30 +7,22 @@ not (small: pass). A finding without them is a plain count, and final.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from niah.figures import Finding, Verdict
+from niah.figures import Verdict
+from niah.records import Outcome
 from niah.verdict.counts import counts_of, unscored_of
-from niah.verdict.effective import base_length, rule_of, threshold
+from niah.verdict.draft import Draft, counted, few, percent, tested, undecided
+from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence
-from niah.verdict.exact import holm
+from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.pairs import Pairs
-from niah.verdict.sample import FEWEST_STRETCHES, Sample
+from niah.verdict.sample import Sample
+from niah.verdict.times import percentile
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
-
-
-More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A finding before all findings are judged together."""
-
-    finding: Finding
-    more: More | None = None
 
 
 Gate = Callable[[Evidence], Iterator[Draft]]
@@ -55,13 +47,13 @@ def _recall(e: Evidence) -> Iterator[Draft]:
 
 def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> Draft:
     """A share that must not be below a limit."""
-    wanted = f"at least {_percent(limit)}"
+    wanted = f"at least {percent(limit)}"
     if not sample.n:
-        return _undecided(gate, part, f"nothing scored, {wanted} asked", limit)
-    found = f"{_percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
+        return undecided(gate, part, f"nothing scored, {wanted} asked", limit)
+    found = f"{percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
     if e.too_few_stretches is not None:
-        return _undecided(gate, part, f"{found}; {_few(e.too_few_stretches)}", limit, sample.n, sample.mean)
-    return _tested(
+        return undecided(gate, part, f"{found}; {few(e.too_few_stretches)}", limit, sample.n, sample.mean)
+    return tested(
         gate,
         part,
         found,
@@ -80,42 +72,60 @@ def _effective(e: Evidence) -> Iterator[Draft]:
     if wanted is None:
         return
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
+    name, value = rule_of(e.limits.effective_rule)
     lengths = [n for n in e.grid.context_lengths if n <= wanted]
     if not lengths or lengths[-1] < wanted:
         longest = max(lengths, default=0)
         reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {longest:,}"
-        yield _undecided(gate, part, reason, wanted)
+        yield undecided(gate, part, reason, value)
         return
-    limit, samples = _held(e, lengths)
+    base = e.at_lengths(base_lengths(e.grid.context_lengths)) if name == "relative" else None
+    samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
-    if limit is None or not all(s.n for s in samples):
-        yield _undecided(gate, part, "a part of it has nothing scored", wanted, n)
+    if not samples or not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
+        yield undecided(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
         return
     worst = min(samples, key=lambda s: s.mean)
-    weakest = f"the weakest of {len(samples)} has {_percent(worst.mean)} (n = {worst.n})"
-    reason = f"{weakest}, at least {_percent(limit)} asked"
+    limit = value * (1.0 if base is None else base.mean)
+    weakest = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n})"
+    reason = f"{weakest}, at least {percent(limit)} asked"
+    reason += f" ({value:g} of {percent(base.mean)}, n = {base.n})" if base is not None else ""
     if e.too_few_stretches is not None:
-        yield _undecided(gate, part, f"{reason}; {_few(e.too_few_stretches)}", wanted, n)
+        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, n, worst.mean)
         return
-    p_fail, p_pass = min(holm([s.p_below(limit) for s in samples])), max(s.p_above(limit) for s in samples)
-    more = partial(worst.more_to_decide, limit)
-    yield _tested(gate, part, reason, worst.mean, wanted, n, p_fail=p_fail, p_pass=p_pass, more=more)
+    if limit == 1:  # no test can show it, and one loss is enough against it
+        least = min(s.worst().mean for s in samples)
+        yield counted(gate, part, Verdict.PASS if least == 1 else Verdict.FAIL, reason, worst.mean, limit, n)
+        return
+    tails = [(s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value) for s in samples]
+    p_fail, p_pass = min(holm([below for below, _ in tails])), max(above for _, above in tails)
+    yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, partial(_more, worst, len(samples), limit))
 
 
-def _held(e: Evidence, lengths: Sequence[int]) -> tuple[float | None, list[Sample]]:
-    """The threshold of the rule, and the samples that must reach it: lengths, or all their cells."""
-    name, value = rule_of(e.limits.effective_rule)
-    limit = threshold(name, value, _base(e) if name == "relative" else None)
+def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
+    """All lengths grow together, and the weakest one decides."""
+    more = worst.more_to_decide(limit, fail / samples, passing)
+    return None if more is None else more * samples
+
+
+def _against(sample: Sample, base: Sample, ratio: float) -> tuple[float, float]:
+    """The chances of so low and of so high a share, where the true one is the ratio of the base: both are measured."""
+    worst = sample.worst()
+    (low_n, low_freedom), (n, freedom), (of_base, base_freedom) = sample.worth(), worst.worth(), base.worth()
+    below = ratio_z(sample.mean, low_n, base.mean, of_base, ratio)
+    above = ratio_z(worst.mean, n, base.mean, of_base, ratio)
+    return (
+        student_above(-below, min(low_freedom, base_freedom)),
+        student_above(above, min(freedom, base_freedom)),
+    )
+
+
+def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
+    """The samples that must reach the threshold of a rule: lengths, or all their cells."""
     if name == "all-green":
-        return limit, [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
-    return limit, [e.at_length(n) for n in lengths]
-
-
-def _base(e: Evidence) -> float | None:
-    """The short recall that a relative rule starts from."""
-    by_length = {n: e.at_length(n).recall() for n in e.grid.context_lengths}
-    base = base_length(by_length)
-    return None if base is None else by_length[base].mean
+        return [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+    base = base_lengths(e.grid.context_lengths) if name == "relative" else ()
+    return [e.at_length(n) for n in lengths if n not in base]
 
 
 def _drop(e: Evidence) -> Iterator[Draft]:
@@ -124,90 +134,119 @@ def _drop(e: Evidence) -> Iterator[Draft]:
     yield _loss(e, "whole run", e.pairs)
     if e.limits.drop_per_length:
         for n in e.grid.context_lengths:
-            yield _watched(_loss(e, f"{n:,} tokens", e.pairs.at_length(n)))
+            yield _watched(e, f"{n:,} tokens", e.pairs.at_length(n))
     if e.limits.drop_per_band:
         for band in e.bands():
-            yield _watched(_loss(e, band, e.pairs.in_band(band)))
+            yield _watched(e, band, e.pairs.in_band(band))
 
 
-def _watched(draft: Draft) -> Draft:
-    """A part of a comparison: too few trials to be shown to hold, but enough to see it break."""
-    return Draft(replace(draft.finding, watched=True))
+def _watched(e: Evidence, part: str, pairs: Pairs) -> Draft:
+    """A part of a comparison: too few trials to be shown to hold, but enough to see it break. None is not a few."""
+    return Draft(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
 
 
 def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:
     """A loss against the baseline."""
     limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
     if not pairs.n:
-        return _undecided("max_drop", part, "no trial has a score in both runs", limit)
+        return undecided("max_drop", part, f"no trial has a score in both runs{_one_sided(pairs)}", limit)
     moved = f"{100 * -pairs.drop:+.1f} points" if pairs.drop else "no change"
     reason = f"{moved}: {pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
+    told = _one_sided(pairs)
     if not pairs.decidable:
-        return _undecided("max_drop", part, f"{reason}; {_few(pairs.epochs)}", limit, pairs.n, pairs.drop)
-    return _tested(
+        return undecided("max_drop", part, f"{reason}{told}; {few(pairs.epochs)}", limit, pairs.n, pairs.drop)
+    return tested(
         "max_drop",
         part,
-        f"{reason} ({pairs.test}); up to {100 * margin:g} points are tolerated once shown",
+        f"{reason} ({pairs.test}){told}; up to {100 * margin:g} points are tolerated once shown",
         pairs.drop,
         limit,
         pairs.n,
         p_fail=pairs.p_drop(limit),
-        p_pass=pairs.p_within(margin),
-        more=partial(pairs.more_to_decide, limit, margin),
+        p_pass=pairs.worst().p_within(margin) if pairs.complete else 1.0,
+        more=partial(pairs.worst().more_to_decide, limit, margin),
     )
+
+
+def _one_sided(pairs: Pairs) -> str:
+    """What a pass has to reckon with besides the pairs."""
+    said = f"; {len(pairs.gone):,} had a score before and have none now" if pairs.gone else ""
+    said += f"; {len(pairs.new):,} had no score before and have one now" if pairs.new else ""
+    return said if pairs.complete else f"{said}; the runs are not of the same trials, so it cannot pass"
 
 
 def _hallucination(e: Evidence) -> Iterator[Draft]:
     limit = e.limits.max_hallucination
     if limit is None:
         return
-    answered = [1.0 - (r.score or 0.0) for r in e.controls("absent")]
+    absent = e.sample(e.controls("absent"))
     gate, part = "max_hallucination", "absent needles"
-    if not answered:
-        yield _undecided(gate, part, "the run has no trials without a needle (control absent)", limit)
+    if not absent.n:
+        yield undecided(gate, part, "the run has no trials without a needle (control absent)", limit)
         return
-    sample = Sample(scores=tuple(answered))
-    yield _tested(
+    sample = absent.inverted()
+    reason = f"{percent(sample.mean)} answered though nothing was there (n = {sample.n})"
+    reason += f", at most {percent(limit)} asked"
+    if e.too_few_stretches is not None:
+        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, sample.n, sample.mean)
+        return
+    yield tested(
         gate,
         part,
-        f"{_percent(sample.mean)} answered though nothing was there (n = {sample.n}), at most {_percent(limit)} asked",
+        reason,
         sample.mean,
         limit,
         sample.n,
         p_fail=sample.p_above(limit),
-        p_pass=sample.p_below(limit),
+        p_pass=absent.worst().inverted().p_below(limit),
         more=partial(sample.more_to_decide, limit, fails_below=False),
     )
 
 
 def _unscored(e: Evidence) -> Iterator[Draft]:
-    """Set: a fail above the limit. Not set: many of them leave the run undecided."""
+    """Set: tested. Not set: many of them leave the run undecided."""
     counts = unscored_of(counts_of(e.grid))
     ended = sum(counts.values()) + e.grid.recall.n
     limit = MANY_UNSCORED if e.limits.max_unscored is None else e.limits.max_unscored
     share = sum(counts.values()) / ended if ended else 0.0
     if not ended or (e.limits.max_unscored is None and share <= limit):
         return
-    over = Verdict.INCONCLUSIVE if e.limits.max_unscored is None else Verdict.FAIL
     kinds = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none"
-    reason = f"{_percent(share)} of {ended:,} trials have no score ({kinds}), at most {_percent(limit)} asked"
-    yield _counted("max_unscored", "whole run", over if share > limit else Verdict.PASS, reason, share, limit, ended)
+    reason = f"{percent(share)} of {ended:,} trials have no score ({kinds}), at most {percent(limit)} asked"
+    if e.limits.max_unscored is None:
+        yield undecided("max_unscored", "whole run", reason, limit, ended, share)
+    elif limit in (0.0, 1.0):  # no test can show these; one trial is enough against the first
+        verdict = Verdict.FAIL if share > limit else Verdict.PASS
+        yield counted("max_unscored", "whole run", verdict, reason, share, limit, ended)
+    else:
+        lacking = e.share([r for r in e.ordinary if r.outcome is not Outcome.ERROR], lambda r: r.score is None)
+        yield tested(
+            "max_unscored",
+            "whole run",
+            reason,
+            share,
+            limit,
+            ended,
+            p_fail=lacking.p_above(limit),
+            p_pass=lacking.p_below(limit),
+            more=partial(lacking.more_to_decide, limit, fails_below=False),
+        )
 
 
 def _time(e: Evidence) -> Iterator[Draft]:
     limit = e.limits.max_p95_s
     if limit is None:
         return
-    seconds = [r.total_s for r in e.ordinary if r.score is not None and r.total_s is not None]
+    seconds = [r.total_s for r in e.ordinary if r.outcome is not Outcome.ERROR and r.total_s is not None]
     if not seconds:
-        yield _undecided("max_p95_s", "whole run", "no trial has a time", limit)
+        yield undecided("max_p95_s", "whole run", "no trial has a time", limit)
         return
     sample = Sample(scores=tuple(float(s <= limit) for s in seconds))
-    yield _tested(
+    yield tested(
         "max_p95_s",
         "whole run",
-        f"{_percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
-        sample.mean,
+        f"{percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
+        percentile(seconds, QUICK_SHARE),
         limit,
         sample.n,
         p_fail=sample.p_below(QUICK_SHARE),
@@ -221,11 +260,11 @@ def _cost(e: Evidence) -> Iterator[Draft]:
     if limit is None:
         return
     if e.dollars is None:
-        yield _undecided("max_cost", "whole run", "unknown: no price, or trials without token counts", limit, n)
+        yield undecided("max_cost", "whole run", "unknown: no price, or trials without token counts", limit, n)
         return
     verdict = Verdict.FAIL if e.dollars > limit else Verdict.PASS
     reason = f"${e.dollars:,.4f} for {n:,} trials, at most ${limit:,.2f} asked"
-    yield _counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
+    yield counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
 
 
 def _evidence(e: Evidence) -> Iterator[Draft]:
@@ -238,35 +277,7 @@ def _evidence(e: Evidence) -> Iterator[Draft]:
             parts.append(("min_trials_per_length", f"{length:,} tokens", n, e.limits.min_trials_per_length))
     for gate, part, n, least in parts:
         verdict = Verdict.PASS if n >= least else Verdict.INCONCLUSIVE
-        yield _counted(gate, part, verdict, f"{n:,} scored trials, at least {least:,} asked", n, least, n)
-
-
-def _undecided(gate: str, part: str, reason: str, limit: float, n: int = 0, measured: float | None = None) -> Draft:
-    return _counted(gate, part, Verdict.INCONCLUSIVE, reason, measured, limit, n)
-
-
-def _counted(
-    gate: str, part: str, verdict: Verdict, reason: str, measured: float | None, limit: float, n: int
-) -> Draft:
-    found = Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
-    return Draft(found)
-
-
-def _tested(
-    gate: str, part: str, reason: str, measured: float, limit: float, n: int, p_fail: float, p_pass: float, more: More
-) -> Draft:
-    """What a test decides; open until all are judged."""
-    found = _counted(gate, part, Verdict.INCONCLUSIVE, reason, measured, limit, n).finding
-    return Draft(replace(found, p_fail=p_fail, p_pass=p_pass), more)
-
-
-def _few(stretches: int) -> str:
-    have = "all trials share one haystack" if stretches == 1 else f"its trials share {stretches} haystacks"
-    return f"{have}, at least {FEWEST_STRETCHES} or one per trial are needed to speak for others"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if not 0.9995 <= share < 1 else "99.9 %"
+        yield counted(gate, part, verdict, f"{n:,} scored trials, at least {least:,} asked", n, least, n)
 
 
 GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _evidence)

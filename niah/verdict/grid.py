@@ -58,8 +58,9 @@ def grid_of(header: Header, results: Iterable[Result]) -> Grid:
 
 
 def model_of(config: Mapping[str, Any]) -> str:
-    """The model's name for people; a path is cut to its file name."""
-    return str(config["model"]).rsplit("/", 1)[-1] if config["provider"] == "local" else str(config["model"])
+    """The model's name for people, without control characters; a path is cut to its file name."""
+    name = str(config["model"]).rsplit("/", 1)[-1] if config["provider"] == "local" else str(config["model"])
+    return "".join(sign if sign.isprintable() else " " for sign in name)
 
 
 def haystack_label(names: Sequence[str]) -> str:

@@ -7,18 +7,23 @@ The order of verdicts: an instrument that cannot be trusted, a run that is not f
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+from niah.errors import RunError
 from niah.figures import Finding, Judgement, Verdict
 from niah.records import Outcome
-from niah.verdict.counts import MISSING, all_counts_of
+from niah.verdict.counts import MISSING, counts_of
+from niah.verdict.draft import Draft
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.gates import Draft, drafts_of
+from niah.verdict.gates import drafts_of
+from niah.verdict.sample import Sample
 
 
 def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
-    """The verdict on a run. A run with nothing in it never passes."""
+    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials outside its grid."""
+    _check_grid(evidence)
     findings = _decided(drafts_of(evidence), evidence.limits.level)
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
@@ -35,40 +40,54 @@ def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
 def instrument_faults(e: Evidence) -> tuple[str, ...]:
     """Why the run measures something else than the model, where it does."""
     limits, found = e.limits, []
-    counts = all_counts_of(e.grid)
-    cut, ended = counts[Outcome.MISMATCH], sum(counts.values()) - counts[MISSING]
+    cut, ended = sum(r.outcome is Outcome.MISMATCH for r in e.results), len(e.results)
     if cut and cut / ended > limits.max_mismatch:
         found.append(
             f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials"
         )
     for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
-        recall = e.grid.by_control.get(name)
-        if recall is None:
+        right = Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))  # a refusal is nothing right
+        if not right.n:
             continue
-        if recall.mean is None:
-            if name == "oracle":  # a question alone may well be refused
-                found.append("control oracle: none of its trials has a score")
-            continue
-        mean = recall.mean
-        wrong = mean < limits.min_oracle if name == "oracle" else mean > limits.max_guess
+        oracle, mean, scores = name == "oracle", right.mean, right.scores
+        wrong = mean < limits.min_oracle if oracle else mean > limits.max_guess
+        p = right.p_below(limits.min_oracle) if oracle else right.p_above(limits.max_guess)
+        wrong = wrong and (p <= limits.level or (oracle and not mean))
         limit = f"at least {limits.min_oracle:g}" if name == "oracle" else f"at most {limits.max_guess:g}"
         if wrong:
-            found.append(f"control {name}: {what} in {mean:.2g} of {recall.n} trials, {limit} asked")
+            found.append(f"control {name}: {what} in {mean:.2g} of {len(scores)} trials, {limit} asked")
     return tuple(found)
 
 
 def unfinished(e: Evidence) -> tuple[str, ...]:
     """What is missing of a run, in words."""
-    counts = all_counts_of(e.grid)
+    counts = counts_of(e.grid)
     planned = sum(counts.values())
     found = []
     if counts[MISSING]:
         found.append(f"{counts[MISSING]} of {planned} trials have not been run")
-    if counts[Outcome.ERROR]:
-        found.append(f"{counts[Outcome.ERROR]} of {planned} trials ended in an error of server or transport")
+    errors = sum(r.outcome is Outcome.ERROR for r in e.results)
+    if errors:
+        found.append(f"{errors} of {len(e.results)} trials ended in an error of server or transport")
+    have = Counter(r.trial.control for r in e.results)
+    for name, wanted in e.planned_controls.items():
+        if have[name] < wanted:
+            found.append(f"{wanted - have[name]} of {wanted} control trials {name} have not been run")
     if not e.ordinary:
         found.append("the run holds no trial")
     return tuple(found)
+
+
+def _check_grid(e: Evidence) -> None:
+    """Raises RunError for results that the config does not ask for: its figures would leave them out."""
+    if e.header.imported is not None:
+        return
+    c = e.header.config
+    places = {(n, float(depth)) for n in c["lengths"] for depth in c["depths"]}
+    for place, n in Counter((r.trial.context_length, r.trial.depth_percent) for r in e.ordinary).items():
+        if place not in places or n > c["epochs"]:
+            where = f"{n} results at {place[0]:,} tokens and depth {place[1]:g} %"
+            raise RunError(f"the run holds {where}, its config asks for {c['epochs'] * (place in places)}; run it anew")
 
 
 def _decided(drafts: list[Draft], level: float) -> list[Finding]:

@@ -9,9 +9,9 @@ than a margin is shown by a score test, widened by how much more than chance the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, sqrt
+from math import ceil, floor, sqrt
 from statistics import stdev
 
 from niah.errors import RunError
@@ -29,11 +29,10 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
+from niah.verdict.recipes import check_prompt, check_same, recipe_differences
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES, MOST
+from niah.verdict.sample import FEWEST_STRETCHES, MOST, design_effect, reserved_effect
 
-MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra"})  # of a config; they change no prompt
-LONGEST_VALUE = 60  # characters of a setting, in a message
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
 
@@ -56,18 +55,34 @@ class Pair:
     after: float
 
 
+Some = tuple[Pair, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """Some paired trials, and how their trials hang together."""
 
     pairs: tuple[Pair, ...]
     by_epoch: bool  # whether an epoch is one witness
+    gone: tuple[Pair, ...] = ()  # a score before and none now; here 0 now
+    new: tuple[Pair, ...] = ()  # no score before; here 1 before
+    complete: bool = True  # both runs are of the same trials
 
     def at_length(self, length: int) -> Pairs:
-        return replace(self, pairs=tuple(p for p in self.pairs if p.trial.context_length == length))
+        return self._where(lambda t: t.context_length == length)
 
     def in_band(self, band: str) -> Pairs:
-        return replace(self, pairs=tuple(p for p in self.pairs if band_of(p.trial.depth_percent) == band))
+        return self._where(lambda t: band_of(t.depth_percent) == band)
+
+    def _where(self, chosen: Callable[[Trial], bool]) -> Pairs:
+        def some(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
+            return tuple(p for p in pairs if chosen(p.trial))
+
+        return replace(self, pairs=some(self.pairs), gone=some(self.gone), new=some(self.new))
+
+    def worst(self) -> Pairs:
+        """With the trials that lack one score at their worst: what has to pass."""
+        return replace(self, pairs=self.pairs + self.gone + self.new, gone=(), new=())
 
     @property
     def n(self) -> int:
@@ -103,20 +118,21 @@ class Pairs:
 
     def p_drop(self, limit: float) -> float:
         """The chance of such a loss, or more, where the true one is at the limit."""
-        if not self._whole() or self.by_epoch:
+        if self.by_epoch or (limit == 0 and not self._whole()):
             return sign_flip([total - limit * n for total, n in self._drops()])
         if limit == 0:
             return mcnemar(self.lost, self.gained)
-        return normal_above(paired_z(self.lost, self.gained, self.n, limit))
+        lost, gained = self._amounts()
+        return _p_beyond(lost, gained, self.n, limit)
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
-        if not self._whole():
-            return sign_flip([margin * n - total for total, n in self._drops()])
-        z = paired_z(self.lost, self.gained, self.n, margin)
+        lost, gained = self._amounts()
+        z = paired_z(lost, gained, self.n, margin)
         if not self.by_epoch:
             return normal_above(-z)
-        return student_above(-z / sqrt(self._design_effect()), self.epochs - 1)
+        # losses are few and skewed: signs alone would pass a run at its margin twice as often as stated
+        return student_above(-z / sqrt(reserved_effect(self._drops(), lost + gained, 1)), self.epochs - 1)
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
@@ -132,7 +148,9 @@ class Pairs:
             return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
         low, high = self._interval()
         return Paired(
-            test=self.test if self.decidable else f"none: {self.epochs} shared haystacks are too few",
+            test=self.test
+            if self.decidable
+            else f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few",
             n=self.n,
             lost=self.lost,
             gained=self.gained,
@@ -153,24 +171,42 @@ class Pairs:
         while n < MOST:
             n = max(n + 1, n * 1.02)
             b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
-            fails = at_least(b, b + c, 0.5) if limit == 0 else normal_above(paired_z(b, c, size, limit))
+            fails = at_least(b, b + c, 0.5) if limit == 0 else _p_beyond(b, c, size, limit)
             if fails <= fail or normal_above(-paired_z(b, c, size, margin)) <= passing:
                 return size - self.n
         return None
 
     def _more_witnesses(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
-        """As many as make the mean of the witnesses stand out, at their spread so far; never fewer than five."""
-        means = [total / n for total, n in self._drops()]
-        spread = stdev(means) if len(means) > 1 else 0.0
-        ways = ((self.drop - limit, fail), (margin - self.drop, passing))
-        wanted = [(student_quantile(level, 30) * spread / apart) ** 2 for apart, level in ways if apart > 0]
-        if not wanted:
-            return None
-        more = max(FEWEST_STRETCHES, len(means) + 1, ceil(min(wanted))) - len(means)
-        return round(more * self.n / len(means))
+        """As many as make the loss stand out at the spread so far, or show it to be within the margin."""
+        drops = self._drops()
+        means = [total / n for total, n in drops]
+        spread, apart = stdev(means) if len(means) > 1 else 0.0, self.drop - limit
+        fails = ceil((student_quantile(fail, 30) * spread / apart) ** 2) if apart > 0 else MOST
+        count = max(FEWEST_STRETCHES, len(drops) + 1)
+        while count * self.n < MOST * len(drops):
+            if count >= fails or self._passes_at(count, margin, passing):
+                return round((count - len(drops)) * self.n / len(drops))
+            count = max(count + 1, round(count * 1.05))
+        return None
+
+    def _passes_at(self, count: int, margin: float, level: float) -> bool:
+        """Whether so many witnesses like these would pass."""
+        drops = self._drops()
+        many = [drops[i % len(drops)] for i in range(count)]
+        n = sum(m for _, m in many)
+        lost, gained = (amount * n / self.n for amount in self._amounts())
+        z = -paired_z(lost, gained, n, margin)
+        if not self.by_epoch:
+            return normal_above(z) <= level
+        return student_above(z / sqrt(reserved_effect(many, lost + gained, 1)), count - 1) <= level
 
     def _whole(self) -> bool:
         return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)
+
+    def _amounts(self) -> tuple[float, float]:
+        """How much was lost, and how much gained: counts, where scores are 0 and 1."""
+        drops = [p.before - p.after for p in self.pairs]
+        return sum(d for d in drops if d > 0), -sum(d for d in drops if d < 0)
 
     def _drops(self) -> list[tuple[float, int]]:
         """Loss and count per witness: per epoch, or per trial."""
@@ -181,27 +217,26 @@ class Pairs:
             by_epoch[p.trial.epoch].append(p.before - p.after)
         return [(sum(drops), len(drops)) for drops in by_epoch.values()]
 
-    def _design_effect(self) -> float:
-        """How much more the epochs differ than chance would have them; 1 where they do not.
-
-        Losses are few and skewed: signs alone would pass a run at its margin twice as often as stated.
-        """
-        drops = self._drops()
-        plain = (self.lost + self.gained) / self.n - self.drop**2
-        if plain <= 0 or len(drops) < 2:
-            return 1.0
-        spread = sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)
-        return max(1.0, spread / self.n / plain)
-
     def _interval(self) -> tuple[float, float]:
-        if self._whole() and not self.by_epoch:
-            return paired_interval(self.lost, self.gained, self.n, Z_95)
-        drops = self._drops()
-        if len(drops) < 2:
+        """Never of no width: that nothing changed in these trials is no proof about others."""
+        if not self.by_epoch:
+            return paired_interval(*self._amounts(), self.n, Z_95)
+        if self.epochs < 2:
             return -1.0, 1.0
-        spread = sqrt(sum((total - self.drop * n) ** 2 for total, n in drops) * len(drops) / (len(drops) - 1)) / self.n
-        half = student_quantile(0.025, len(drops) - 1) * spread
-        return max(-1.0, self.drop - half), min(1.0, self.drop + half)
+        t = student_quantile(0.025, self.epochs - 1)
+        return paired_interval(*self._amounts(), self.n, t * sqrt(design_effect(self._drops(), sum(self._amounts()))))
+
+
+def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:
+    """The chance of such a loss where the true one is at a limit above 0.
+
+    A score test, corrected for whole counts, or the binomial test that holds where nothing is gained: the larger one.
+    """
+    distance = lost - gained - n * limit
+    if distance <= 0.5:
+        return 1.0
+    score = normal_above(paired_z(lost, gained, n, limit) * (distance - 0.5) / distance)
+    return max(score, at_least(floor(lost - gained + 1e-9), n, limit))
 
 
 def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
@@ -214,50 +249,55 @@ def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
     )
 
 
-def pairs_of(baseline: Baseline, header: Header, results: Sequence[Result], *, these_only: bool = False) -> Pairs:
-    """The trials that both runs scored. Raises RunError where the recipes differ, saying in what."""
+def pairs_of(
+    baseline: Baseline,
+    header: Header,
+    results: Sequence[Result],
+    *,
+    these_only: bool = False,
+    partly: bool = False,
+) -> Pairs:
+    """The trials that both runs scored. Raises RunError where the recipes differ, saying in what.
+
+    ``partly`` allows grids that have only some trials in common.
+    """
     ordinary = [r for r in results if r.trial.control is None]
     common = [r for r in ordinary if r.trial.id in baseline.scores]
     if ordinary and not common:
-        differing = recipe_differences(baseline.header, header)
+        differing = recipe_differences(baseline.header, header) or [
+            f"niah was {baseline.header.version}, is {header.version}"
+        ]
         raise RunError(f"the runs have no trial in common, so they cannot be compared: {'; '.join(differing)}")
+    if not partly and header.imported is None:
+        check_same(baseline.header, baseline.scores, header, [r.trial.id for r in ordinary])
     for r in common:
-        _check_prompt(r, baseline)
-    pairs = (Pair(trial=r.trial, before=before, after=r.score) for r in common
-             if r.score is not None and (before := baseline.scores[r.trial.id]) is not None)  # fmt: skip
-    shared = header.imported is not None or header.config.get("haystack_per", "epoch") != "trial"
-    return Pairs(pairs=tuple(pairs), by_epoch=shared and not these_only)
+        check_prompt(r, baseline.prompts.get(r.trial.id), baseline.header.version)
+    one_text = header.imported is not None  # and repeats are of that one
+    if one_text:
+        common = [replace(r, trial=replace(r.trial, epoch=0)) for r in common]
+    both, gone, new = _by_scores(baseline, common)
+    shared = one_text or header.config.get("haystack_per", "epoch") != "trial"
+    return Pairs(
+        pairs=both,
+        by_epoch=shared and not these_only,
+        gone=gone,
+        new=new,
+        complete={r.trial.id for r in ordinary} == set(baseline.scores),
+    )
 
 
-def recipe_differences(old: Header, new: Header) -> list[str]:
-    """In what two runs differ that decides their prompts, in words."""
-    keys = sorted({*old.config, *new.config} - MODEL_KEYS)
-    found = [
-        f"{key} was {_short(old.config.get(key))}, is {_short(new.config.get(key))}"
-        for key in keys
-        if old.config.get(key) != new.config.get(key)
-    ]
-    if old.haystack_digest != new.haystack_digest:
-        found.append("the text of the haystack differs")
-    if old.tokenizer != new.tokenizer:
-        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
-    if old.task_version != new.task_version:
-        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
-    return found or [f"niah was {old.version}, is {new.version}"]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
-
-
-def _check_prompt(result: Result, baseline: Baseline) -> None:
-    before = baseline.prompts.get(result.trial.id)
-    if before and result.prompt_digest and not result.prompt_digest.startswith(before):
-        raise RunError(
-            f"trial {result.trial.id} had another prompt in the baseline (niah {baseline.header.version}); "
-            "save a new baseline with this version"
-        )
+def _by_scores(baseline: Baseline, common: Sequence[Result]) -> tuple[Some, Some, Some]:
+    """The trials with a score in both runs, in the older one only, in the newer one only."""
+    both, gone, new = [], [], []
+    for r in common:
+        before = baseline.scores[r.trial.id]
+        if before is not None and r.score is not None:
+            both.append(Pair(trial=r.trial, before=before, after=r.score))
+        elif before is not None:
+            gone.append(Pair(trial=r.trial, before=before, after=0.0))
+        elif r.score is not None:
+            new.append(Pair(trial=r.trial, before=1.0, after=r.score))
+    return tuple(both), tuple(gone), tuple(new)
 
 
 def unpaired_notes(pairs: Pairs, planned: int) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from math import ceil, exp, lgamma, log, log1p
+from functools import cache
+from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
 from niah.figures import Finding, Verdict
 from niah.limits import Limits
 from niah.records import Header, Outcome, Result, Trial
 from niah.verdict.evidence import Evidence
-from niah.verdict.exact import mcnemar, normal_above, paired_z
+from niah.verdict.exact import at_least, at_most, mcnemar, normal_above, paired_z
 from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs
 
@@ -17,22 +18,31 @@ MOST = 100_000
 _NEGLIGIBLE = 1e-12
 
 
-def chance_to_fail(n: int, lost: float, gained: float, level: float) -> float:
-    """The chance that the exact McNemar test finds a loss among n independent pairs, of which these shares change."""
-    return _chance(n, lost, gained, lambda b, c: mcnemar(b, c) <= level)
+def chance_to_fail(n: int, lost: float, gained: float, level: float, margin: float | None = None) -> float:
+    """The chance that the exact McNemar test finds a loss among n independent pairs, of which these shares change.
+
+    With a margin, a loss that is shown to be smaller does not count: the gate passes it.
+    """
+
+    def fewest(changed: int) -> int:
+        return max(
+            _fewest_to_fail(changed, level), 0 if margin is None else _most_to_pass(n, changed, margin, level) + 1
+        )
+
+    return sum(p * at_least(fewest(m), m, _of(lost, gained)) for m, p in _binomial(n, lost + gained))
 
 
 def chance_to_pass(n: int, lost: float, gained: float, margin: float, level: float) -> float:
     """The chance that a loss is shown to be smaller than the margin, which is not that of a real loss."""
-
-    def passes(b: int, c: int) -> bool:
-        return normal_above(-paired_z(b, c, n, margin)) <= level
-
-    return _chance(n, lost, gained, passes)
+    most = ((m, p, _most_to_pass(n, m, margin, level)) for m, p in _binomial(n, lost + gained))
+    return sum(p * at_most(k, m, _of(lost, gained)) for m, p, k in most if k >= 0)
 
 
 def pairs_needed(chance: Callable[[int], float], wanted: float) -> int | None:
-    """The fewest pairs from which on the chance is as wanted, to within a hundredth; None beyond 100,000."""
+    """The fewest pairs from which on the chance is as wanted, to within a hundredth; None beyond 100,000.
+
+    Counts are whole, so the chance goes up in a saw's teeth: a tenth more pairs must hold too.
+    """
     low, high = 4, 8
     while chance(high) < wanted:
         low, high = high, high * 2
@@ -41,6 +51,12 @@ def pairs_needed(chance: Callable[[int], float], wanted: float) -> int | None:
     while high - low > max(1, low // 100):
         middle = (low + high) // 2
         low, high = (low, middle) if chance(middle) >= wanted else (middle, high)
+    step, at = max(1, high // 200), high
+    while at <= high * 1.1:
+        at += step
+        high = high if chance(at) >= wanted else at + step
+        if high > MOST:
+            return None
     return high
 
 
@@ -83,14 +99,29 @@ def _result(trial: Trial, score: float) -> Result:
     )
 
 
-def _chance(n: int, lost: float, gained: float, decides: Callable[[int, int], bool]) -> float:
-    """Sum over all numbers of changed pairs, and of lost ones among them."""
-    total, changed = 0.0, lost + gained
-    for m, p_changed in _binomial(n, changed):
-        for b, p_lost in _binomial(m, lost / changed if changed else 0.0):
-            if decides(b, m - b):
-                total += p_changed * p_lost
-    return total
+def _of(lost: float, gained: float) -> float:
+    """The share of losses among the pairs that change."""
+    return lost / (lost + gained) if lost + gained else 0.0
+
+
+@cache
+def _fewest_to_fail(changed: int, level: float) -> int:
+    """So many losses among the changed pairs are more than chance; one more than there are, where none can be."""
+    low, high = 0, changed + 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if mcnemar(middle, changed - middle) <= level else (middle + 1, high)
+    return low
+
+
+def _most_to_pass(n: int, changed: int, margin: float, level: float) -> int:
+    """Up to so many losses among the changed pairs are shown to be within the margin; -1 where none are."""
+    low, high = -1, changed
+    while low < high:
+        middle = (low + high + 1) // 2
+        passes = normal_above(-paired_z(middle, changed - middle, n, margin)) <= level
+        low, high = (middle, high) if passes else (low, middle - 1)
+    return low
 
 
 def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
@@ -98,10 +129,9 @@ def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
     if share <= 0 or share >= 1:
         yield (n if share >= 1 else 0), 1.0
         return
-    for k in range(n + 1):
+    around = 9 * sqrt(n * share * (1 - share)) + 20
+    for k in range(max(0, floor(n * share - around)), min(n, ceil(n * share + around)) + 1):
         ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
         chance = exp(ways + k * log(share) + (n - k) * log1p(-share))
         if chance > _NEGLIGIBLE:
             yield k, chance
-        elif k > n * share:
-            return

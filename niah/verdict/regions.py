@@ -11,6 +11,7 @@ from niah.verdict.intervals import recall_of, wilson
 
 HEAD_BELOW = 20.0  # percent of depth
 TAIL_ABOVE = 80.0
+MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
 
 
 def band_of(depth_percent: float) -> str:
@@ -43,10 +44,12 @@ def weakest_region(grid: Grid) -> Region | None:
     if not lengths or not depths:
         return None
     scores = _Table(grid.cells, lengths, depths)
+    edges = _edges(len(lengths))
     best = max(
         (scores.excess(i, j, k, m), (j - i) * (m - k), (i, j, k, m))
-        for i in range(len(lengths))
-        for j in range(i + 1, len(lengths) + 1)
+        for i in edges
+        for j in edges
+        if i < j
         for k, m in scores.rows(i, j)
     )
     if best[0] <= 1e-9:
@@ -58,6 +61,11 @@ def weakest_region(grid: Grid) -> Region | None:
         inside=scores.recall(i, j, k, m),
         outside=scores.recall_outside(i, j, k, m),
     )
+
+
+def _edges(n: int) -> list[int]:
+    """Where blocks may begin and end: everywhere, in large grids at every second or later place."""
+    return sorted({*range(0, n, -(-n // MOST_EDGES)), n})
 
 
 class _Table:
@@ -84,6 +92,9 @@ class _Table:
             for y in range(self._height)
             if self._sum(self._n, i, j, y, y + 1) > self._sum(self._found, i, j, y, y + 1)
         ]
+        if self._height > MOST_EDGES:
+            edges = _edges(self._height)
+            return [(k, m) for k in edges for m in edges if k < m]
         return [(k, m + 1) for k in lossy for m in lossy if m >= k] or [(0, self._height)]
 
     def excess(self, i: int, j: int, k: int, m: int) -> float:

@@ -9,18 +9,18 @@ five the interval holds for these stretches only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, floor, sqrt
 
-from niah.records import Header, Recall, Result
+from niah.records import Header, Outcome, Recall, Result
 from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
-from niah.verdict.intervals import BOOTSTRAP_FROM, recall_of, wilson
+from niah.verdict.intervals import recall_of, wilson
 
 FEWEST_STRETCHES = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
+RESERVE = 0.12  # share of a stretch: so much worse than the worst one seen might be one that was not
 MOST = 100_000  # trials that are worth counting up to
 EXACT_TO = 1_000
-_WORTH_MOST = 10  # fractional scores vary less than shares; no trial counts for more than so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Sample:
 
     scores: tuple[float, ...]
     stretches: tuple[int, ...] | None = None  # None: judged as independent
+    unscored: tuple[int, ...] = ()  # the stretch of each trial that ended without a score
 
     @property
     def n(self) -> int:
@@ -48,15 +49,28 @@ class Sample:
 
     def p_below(self, limit: float) -> float:
         """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
-        if self._plain():
-            return at_most(round(sum(self.scores)), self.n, limit)
-        return student_above(-self._t(limit), self._worth()[1])
+        if self.stretches is None:
+            return at_most(ceil(sum(self.scores) - 1e-9), self.n, limit)
+        return student_above(-self._t(limit, RESERVE), self._worth()[1])
 
     def p_above(self, limit: float) -> float:
-        """The chance of so high a mean where the true one is at the limit: small, and the limit is held."""
-        if self._plain():
-            return at_least(round(sum(self.scores)), self.n, limit)
-        return student_above(self._t(limit), self._worth()[1])
+        """The chance of so high a mean where the true one is at the limit: small, and the limit is held.
+
+        Trials without a score count as 0 here: what they would have been is not known.
+        """
+        worst = self.worst()
+        if worst.stretches is None:
+            return at_least(floor(sum(worst.scores) + 1e-9), worst.n, limit)
+        return student_above(worst._t(limit, -RESERVE), worst._worth()[1])
+
+    def worst(self) -> Sample:
+        """With 0 for every trial that ended without a score."""
+        stretches = None if self.stretches is None else self.stretches + self.unscored
+        return Sample(scores=self.scores + (0.0,) * len(self.unscored), stretches=stretches)
+
+    def inverted(self) -> Sample:
+        """One minus every score."""
+        return Sample(scores=tuple(1.0 - s for s in self.scores), stretches=self.stretches)
 
     def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
         """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not."""
@@ -70,33 +84,53 @@ class Sample:
                 return max(1, round(size * self.n / worth) - self.n)
         return None
 
-    def _plain(self) -> bool:
-        return self.stretches is None and set(self.scores) <= {0.0, 1.0}
+    def _t(self, limit: float, reserve: float) -> float:
+        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth(reserve)[0])
 
-    def _t(self, limit: float) -> float:
-        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth()[0])
+    def worth(self) -> tuple[float, float]:
+        """As how many independent trials the sample counts, and the degrees of freedom."""
+        worth, freedom = self._worth(-RESERVE)
+        return worth, 1e6 if self.stretches is None else freedom
 
-    def _worth(self) -> tuple[float, float]:
+    def _worth(self, reserve: float = 0.0) -> tuple[float, float]:
         """As how many independent trials of right or wrong the sample counts, and the degrees of freedom."""
-        whole = set(self.scores) <= {0.0, 1.0}
-        if self.stretches is None and (whole or self.n < BOOTSTRAP_FROM):
+        if self.stretches is None:
             return float(self.n), max(1.0, self.n - 1.0)
         sums = self._sums()
-        freedom, mean = max(1.0, len(sums) - 1.0), self.mean
-        if mean in (0.0, 1.0) or len(sums) < 2:
-            return float(self.n), freedom
-        spread = sum((total - mean * n) ** 2 for total, n in sums) * len(sums) / (len(sums) - 1)
-        factor = spread / self.n / (mean * (1 - mean))  # the design effect
-        return self.n / max(factor, 1.0 if whole else 1 / _WORTH_MOST), freedom
+        amount = sum(total for total, _ in sums)
+        sign = (reserve > 0) - (reserve < 0)
+        factor = reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
+        return self.n / factor, max(1.0, len(sums) - 1.0)
 
     def _sums(self) -> list[tuple[float, int]]:
-        """Total and count per stretch, or per trial where none is shared."""
-        if self.stretches is None:
-            return [(score, 1) for score in self.scores]
+        """Total and count per stretch."""
         by_stretch: dict[int, list[float]] = defaultdict(list)
-        for stretch, score in zip(self.stretches, self.scores, strict=True):
+        for stretch, score in zip(self.stretches or (), self.scores, strict=True):
             by_stretch[stretch].append(score)
         return [(sum(scores), len(scores)) for scores in by_stretch.values()]
+
+
+def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
+    """How much more stretches differ than chance would have them, from total and count of each; at least 1.
+
+    The amount is the total, or that of all losses and gains.
+    """
+    n, count = sum(n for _, n in sums), len(sums)
+    mean = sum(total for total, _ in sums) / n
+    plain = amount / n - mean**2
+    if plain <= 1e-12 or count < 2:
+        return 1.0
+    spread = sum((total - mean * n) ** 2 for total, n in sums) * count / (count - 1)
+    return max(1.0, spread / n / plain)
+
+
+def reserved_effect(sums: Sequence[tuple[float, int]], amount: float, sign: int) -> float:
+    """The design effect, or that with the stretch farthest out farther by the reserve: up (sign 1) or down (-1)."""
+    far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
+    total, n = sums[far]
+    moved = min(float(n), total + ceil(RESERVE * n)) if sign > 0 else max(0.0, total - ceil(RESERVE * n))
+    others = [*sums[:far], (moved, n), *sums[far + 1 :]]
+    return max(design_effect(sums, amount), design_effect(others, amount + moved - total))
 
 
 def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
@@ -118,10 +152,16 @@ def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
 
 def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these stretches of haystack and no others."""
-    scored = [(r.score, r.trial.epoch) for r in results if r.score is not None]
+    scored, unscored = [], []
+    for r in results:
+        if r.score is not None:
+            scored.append((r.score, r.trial.epoch))
+        elif r.outcome is not Outcome.ERROR:
+            unscored.append(r.trial.epoch)
     shared = None if these_only or header.imported else header.config.get("haystack_per", "epoch") != "trial"
     clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_STRETCHES
     return Sample(
         scores=tuple(score for score, _ in scored),
         stretches=tuple(epoch for _, epoch in scored) if clustered else None,
+        unscored=tuple(unscored),
     )
