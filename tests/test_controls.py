@@ -52,7 +52,7 @@ def test_a_control_that_never_ran_leaves_the_run_incomplete(niah: Niah, gate: tu
     ended = niah("gate", "r", *gate)
     assert ended.exit_code == 3
     lost = len(results) + 1 - len(kept)
-    assert f"{lost} of 20 trials have not been run" in ended.out
+    assert f"{lost} of {lost} control trials {control} have not been run" in ended.out
     assert f"{lost} not run" in niah("report", "r").out
     assert "trials are missing" in niah("baseline", "save", "r").err
     assert niah(*RUN, "--model", "perfect", "--name", "r").exit_code == 0
@@ -77,7 +77,7 @@ def test_a_control_without_any_score_makes_the_instrument_invalid(niah: Niah, ga
     Path("results/r/run.jsonl").write_text(text, encoding="utf-8")
     ended = niah("gate", "r", *gate)
     assert ended.exit_code == 4
-    assert "control oracle: none of its trials has a score" in ended.out
+    assert "control oracle: right with nothing but the needle in 0 of 2 trials" in ended.out
 
 
 def overflows_above(characters: int, solved: Any) -> Any:

@@ -103,7 +103,7 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
     [
         ("nonsense", "run.jsonl:2: damaged line"),
         ('{"kind": "result"}', "run.jsonl:2: damaged line"),
-        (EDITED.replace('"score": 1.0', '"score": "1.0"'), "'1.0' where int or float or NoneType should be"),
+        (EDITED.replace('"score": 1.0', '"score": "1.0"'), "score '1.0' of a trial that is scored"),
         (EDITED.replace('"context_length": 1000', '"context_length": null'), "None where int should be"),
         (EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'), "where str should be"),
     ],

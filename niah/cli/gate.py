@@ -19,10 +19,11 @@ from niah.records import Grid, Header, Result
 from niah.runner.cost import dollars_of
 from niah.runner.log import read_log
 from niah.verdict.baseline import baseline_from, check_finished
+from niah.verdict.counts import unpaired_notes
 from niah.verdict.evidence import Evidence
 from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
-from niah.verdict.pairs import Baseline, baseline_of, pairs_of, unpaired_notes
+from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 
 
 @click.command()
@@ -121,7 +122,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
         if baseline.header.created > evidence.header.created:
             notes.append("the baseline is the younger run: are they the right way round?")
         planned = max(len(baseline.scores), len(evidence.ordinary))
-        notes += unpaired_notes(evidence.pairs, planned)
+        notes += unpaired_notes(evidence.pairs.n, planned)
     return tuple(notes)
 
 

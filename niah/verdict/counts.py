@@ -38,3 +38,10 @@ def unscored_of(counts: Counter[str]) -> dict[str, int]:
     """Trials that ended without a score; missing ones and errors have not ended."""
     ended_otherwise = (MISSING, Outcome.ERROR.value, Outcome.SCORED.value)
     return {outcome: n for outcome, n in sorted(counts.items()) if outcome not in ended_otherwise}
+
+
+def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:
+    """A line where trials have a score in one run only, or in none."""
+    if pairs >= planned:
+        return ()
+    return (f"compared on {pairs} trials that have a score in both runs, of {planned}",)

@@ -298,10 +298,3 @@ def _by_scores(baseline: Baseline, common: Sequence[Result]) -> tuple[Some, Some
         elif r.score is not None:
             new.append(Pair(trial=r.trial, before=1.0, after=r.score))
     return tuple(both), tuple(gone), tuple(new)
-
-
-def unpaired_notes(pairs: Pairs, planned: int) -> tuple[str, ...]:
-    """A line where trials have a score in one run only, or in none."""
-    if pairs.n >= planned:
-        return ()
-    return (f"compared on {pairs.n} trials that have a score in both runs, of {planned}",)
