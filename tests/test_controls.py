@@ -64,7 +64,7 @@ def test_a_reader_that_fails_without_a_haystack_makes_the_instrument_invalid(nia
     niah(*RUN, "--model", "blind", "--name", "r")  # sees the question only: no oracle either
     ended = niah("gate", "r", *gate)
     assert ended.exit_code == 4
-    assert "control oracle: right with nothing but the needle in 0 of 2 trials" in ended.out
+    assert "control oracle: right with nothing but the needle in 0 % of 2 trials" in ended.out
 
 
 def test_a_control_without_any_score_makes_the_instrument_invalid(niah: Niah, gate: tuple[str, str]) -> None:
@@ -77,7 +77,7 @@ def test_a_control_without_any_score_makes_the_instrument_invalid(niah: Niah, ga
     Path("results/r/run.jsonl").write_text(text, encoding="utf-8")
     ended = niah("gate", "r", *gate)
     assert ended.exit_code == 4
-    assert "control oracle: right with nothing but the needle in 0 of 2 trials" in ended.out
+    assert "control oracle: right with nothing but the needle in 0 % of 2 trials" in ended.out
 
 
 def overflows_above(characters: int, solved: Any) -> Any:

@@ -55,7 +55,7 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
         wrong = wrong and (p <= limits.level or (oracle and not mean))
         limit = f"at least {limits.min_oracle:g}" if name == "oracle" else f"at most {limits.max_guess:g}"
         if wrong:
-            found.append(f"control {name}: {what} in {mean:.2g} of {len(scores)} trials, {limit} asked")
+            found.append(f"control {name}: {what} in {100 * mean:.3g} % of {len(scores)} trials, {limit} asked")
     return tuple(found)
 
 
