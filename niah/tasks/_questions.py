@@ -56,7 +56,9 @@ def question_file(name: str) -> Path:
 def read_questions(names: Sequence[str]) -> list[Question]:
     """All questions of some files. Raises ConfigError for what is missing or misspelt."""
     if not names:
-        raise ConfigError("task natural needs a file of questions: --questions FILE.toml")
+        raise ConfigError(
+            "task natural needs a file of questions: --questions FILE.toml (for an example: --set questions=FILE.toml)"
+        )
     found = [q for name in names for q in _questions(question_file(name))]
     if not found:
         raise ConfigError(f"{', '.join(names)}: no [[questions]] in it")
