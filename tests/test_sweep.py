@@ -311,6 +311,29 @@ def _digest(request: dict[str, Any]) -> str:
     return hashlib.sha256(request["messages"][0]["content"].encode()).hexdigest()
 
 
+def test_a_picture_that_was_not_finished_is_drawn_by_the_same_command(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault, picture = fails(400, {"error": {"message": "no"}}), Path("results/r/heatmap.png")
+    with loopback(READS, fault, otherwise=READS) as server:
+        command = (*sweep_at(server), *SMALL, "--concurrency", "1")
+        assert niah(*command).exit_code == 3
+        older = picture.read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr("niah.plotter.heatmap.save_heatmaps", lambda *_: sys.exit(9))  # killed before the picture
+            assert niah(*command).exit_code == 9
+        assert niah(*command).exit_code == 0
+    assert picture.read_bytes() != older
+
+
+@pytest.mark.parametrize(("haystack", "said"), [("zh-hant", True), ("en", False)])
+def test_lengths_beyond_a_told_window_are_said_as_the_server_counts_them(niah: Niah, haystack: str, said: bool) -> None:
+    with loopback(otherwise=READS) as server:
+        server.facts = {"/v1/models": {"data": [{"id": "m", "max_model_len": 2_700}]}}
+        ended = niah(*sweep_at(server), *SMALL, "--haystack", haystack)
+    assert ("2k will not fit" in ended.err) is said
+
+
 def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, tmp_path: Path) -> None:
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))

@@ -12,15 +12,16 @@ from niah.records import Grid
 
 def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
     """Write all three, where they are not there already; returns warnings about the picture."""
-    table = folder / "grid.json"
+    table, picture = folder / "grid.json", folder / "heatmap.png"
     try:
-        drawn = palette == PALETTES[0] and (folder / "heatmap.png").exists() and table.exists()
+        drawn = palette == PALETTES[0] and picture.exists() and table.exists()
         if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
             return []
+        picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
         table.write_text(grid_json(grid), encoding="utf-8")
         (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
 
-    return save_heatmaps([grid], folder / "heatmap.png", palette)
+    return save_heatmaps([grid], picture, palette)

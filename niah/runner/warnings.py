@@ -22,8 +22,8 @@ def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
             "a part that it drops in silence cannot be noticed"
         )
     if found.window is not None:
-        ratio = 1.0 if found.calibration is None else max(found.calibration.narrow, found.calibration.wide)
-        beyond = [n for n in recipe.config.lengths if n * min(1.0, ratio) > found.window]
+        ratio = 1.0 if found.calibration is None else min(found.calibration.narrow, found.calibration.wide)
+        beyond = [n for n in recipe.config.lengths if n * ratio > found.window]  # surely, whatever the script
         if beyond:
             lengths = ", ".join(map(label_of, beyond))
             said.append(f"the server says its window is {found.window:,} tokens: {lengths} will not fit")
