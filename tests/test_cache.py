@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from niah.generator.block import PARSER_VERSION
 from niah.generator.cache import cached
 from niah.generator.haystack import Corpus, Haystack
+from niah.generator.leaks import SEARCH_VERSION
 from niah.generator.store import load_haystack
 from niah.generator.tokenizers import tokenizer_of
 from niah.generator.transcripts import read_transcript
@@ -39,11 +42,17 @@ def test_arrays_are_made_once_and_mapped_afterwards() -> None:
         assert isinstance(second[name], np.memmap)
 
 
-@pytest.mark.parametrize("place", [0, 3, 70, 200, 4_000, -1])
-def test_a_changed_byte_anywhere_is_noticed(own_cache: Path, place: int) -> None:
+def stored(own_cache: Path, name: str) -> Path:
+    [folder] = (own_cache / "kind").iterdir()
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["a.npy", "b.npy", "checksums.json"])
+@pytest.mark.parametrize("place", [0, 3, 15, -1])
+def test_a_changed_byte_anywhere_is_noticed(own_cache: Path, name: str, place: int) -> None:
     log: list[int] = []
     cached("kind", "key", lambda: made(log))
-    [path] = (own_cache / "kind").iterdir()
+    path = stored(own_cache, name)
     raw = bytearray(path.read_bytes())
     raw[place] ^= 1
     path.write_bytes(raw)
@@ -51,11 +60,12 @@ def test_a_changed_byte_anywhere_is_noticed(own_cache: Path, place: int) -> None
     assert log == [1, 1]
 
 
-@pytest.mark.parametrize("size", [0, 10, 64, 100, 5_000])
-def test_a_cut_file_is_made_again(own_cache: Path, size: int) -> None:
+@pytest.mark.parametrize("name", ["a.npy", "checksums.json"])
+@pytest.mark.parametrize("size", [0, 10, 16])
+def test_a_cut_file_is_made_again(own_cache: Path, name: str, size: int) -> None:
     log: list[int] = []
     cached("kind", "key", lambda: made(log))
-    [path] = (own_cache / "kind").iterdir()
+    path = stored(own_cache, name)
     os.truncate(path, size)
     assert np.array_equal(cached("kind", "key", lambda: made(log))["a"], np.arange(1_000))
     assert log == [1, 1]
@@ -95,12 +105,12 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
     assert (again.leaks.numbers, again.leaks.held(["Lisbon", "harbour", "石頭"])) == (numbers, held)
 
 
-def test_another_tokenizer_or_another_code_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     o200k = haystack().tokens
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
     assert other.tokens is not None
     assert other.tokens > o200k
-    monkeypatch.setattr("niah.generator.block.code_digest", lambda *modules: "an older version")
+    monkeypatch.setattr("niah.generator.block.PARSER_VERSION", -1)
     read: list[Path] = []
 
     def watched(path: Path) -> Transcript:
@@ -124,4 +134,17 @@ def test_two_processes_may_build_it_at_once(own_cache: Path) -> None:
     printed = {p.communicate()[0] for p in processes}
     assert len(printed) == 1
     assert [p.returncode for p in processes] == [0, 0, 0]
-    assert not [f for f in own_cache.rglob("*") if f.is_file() and f.suffix not in (".arrays", ".json")]
+    assert not [f for f in own_cache.rglob("*") if f.is_file() and f.suffix not in (".npy", ".json")]
+
+
+def test_what_the_cache_holds_changes_only_with_its_version() -> None:
+    """A change of parsers, folding or search that forgets to raise its version would serve stale text for ever."""
+    found = haystack()
+    held = found.leaks.held(["Lisbon", "harbour", "石頭", "tide", "magic number"])
+    arrays = [
+        np.asarray(getattr(b, f)).tobytes() for b in found.blocks for f in ("utf8", "byte_offsets", "start_s", "end_s")
+    ]
+    parsed = hashlib.sha256(b"".join(arrays)).hexdigest()[:12]
+    searched = hashlib.sha256(repr((sorted(held), sorted(found.leaks.numbers))).encode()).hexdigest()[:12]
+    assert {PARSER_VERSION: parsed} == {1: "fe97d5817ea9"}
+    assert {SEARCH_VERSION: searched} == {1: "c49a032b264c"}

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from niah.generator.cache import Arrays, cached, code_digest, key_of
+from niah.generator.cache import Arrays, cached, key_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment, Transcript
 
+PARSER_VERSION = 1  # raised with every change of what the parsers make of a file, or of the arrays below
 _Offsets = npt.NDArray[np.int64]
 
 
@@ -65,7 +66,7 @@ def cached_block(
 
     Text and counts are kept apart: a second tokenizer does not parse again.
     """
-    key = key_of(kind, *parts, code_digest("segments", "transcripts", "cues", "block"))
+    key = key_of(kind, *parts, PARSER_VERSION)
     speech = cached("speech", key, lambda: _speech(read()), mapped=mapped)
     count_key = key_of(key, tokenizer.name)
     counts = cached("tokens", count_key, lambda: {"token_offsets": _counted(speech, tokenizer)}, mapped=mapped)

@@ -1,4 +1,4 @@
-"""Arrays on disk, memory-mapped: one file, a checksum over all of it. What is damaged or stale is made again.
+"""Arrays on disk in numpy's own format, memory-mapped, with a checksum each. What is damaged or stale is made again.
 
 The folder may be deleted at any time. Where it cannot be written, nothing is cached and nothing fails.
 """
@@ -6,10 +6,10 @@ The folder may be deleted at any time. Where it cannot be written, nothing is ca
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,8 +20,7 @@ import numpy.typing as npt
 import platformdirs
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
-_ALIGNMENT = 64
-_MAGIC = b"niah arrays 1\n"
+_CHECKSUMS = "checksums.json"
 
 
 def cache_root() -> Path:
@@ -36,7 +35,7 @@ def writable_cache() -> Path:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):
             return root
-    return Path(tempfile.gettempdir()) / f"niah-{os.getuid()}"
+    return Path(tempfile.gettempdir()) / f"niah-{getattr(os, 'getuid', int)()}"
 
 
 def key_of(*parts: object) -> str:
@@ -49,68 +48,46 @@ def cached(kind: str, key: str, make: Callable[[], Arrays], *, mapped: bool = Tr
 
     Mapped ones take no memory that cannot be given back, but an open file each: small ones are better read.
     """
-    path = cache_root() / kind / f"{key}.arrays"
-    found = _read(path, mapped)
+    folder = cache_root() / kind / key
+    found = _read(folder, mapped)
     if found is not None:
         return found
     arrays = make()
-    _write(path, arrays)
-    return (_read(path, mapped) if mapped else None) or arrays
+    _write(folder, arrays)
+    return (_read(folder, mapped) if mapped else None) or arrays
 
 
-def _write(path: Path, arrays: Arrays) -> None:
-    """Write under another name, then rename: two processes may do this at once."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    layout, offset = {}, 0
-    for name, array in contiguous.items():
-        layout[name] = [array.dtype.str, offset, array.size]
-        offset += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
-    checksum = 0
+def _write(folder: Path, arrays: Arrays) -> None:
+    """Write beside it, then rename: two processes may do this at once, and the last one's folder stays."""
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                head = _MAGIC + json.dumps(layout).encode() + b"\n"
-                head += b" " * (-(len(head) + _ALIGNMENT) % _ALIGNMENT)
-                file.write(b"\0" * _ALIGNMENT + head)
-                for array in contiguous.values():
-                    padded = array.tobytes() + b"\0" * (-array.nbytes % _ALIGNMENT)
-                    checksum = zlib.crc32(padded, checksum)
-                    file.write(padded)
-                file.seek(0)
-                file.write(f"{len(head)} {zlib.crc32(head, checksum)}".encode().ljust(_ALIGNMENT))
-                file.close()
-                Path(file.name).replace(path)
-            except OSError:
-                Path(file.name).unlink(missing_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent))
+        try:
+            for name, array in arrays.items():
+                np.save(fresh / f"{name}.npy", array, allow_pickle=False)
+            checksums = {name: _checksum(fresh / f"{name}.npy") for name in arrays}
+            (fresh / _CHECKSUMS).write_text(json.dumps(checksums), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _read(path: Path, mapped: bool) -> Arrays | None:
-    """The arrays of a file, or None where it is missing, cut, edited or of another format."""
+def _read(folder: Path, mapped: bool) -> Arrays | None:
+    """The arrays of a folder, or None where one is missing, cut, edited or of another format."""
     try:
-        whole = np.memmap(path, dtype=np.uint8, mode="r") if mapped else np.fromfile(path, dtype=np.uint8)
-        size, checksum = (int(word) for word in bytes(whole[:_ALIGNMENT]).split())
-        start = _ALIGNMENT + size
-        head = bytes(whole[_ALIGNMENT:start])
-        if not head.startswith(_MAGIC) or zlib.crc32(head, zlib.crc32(whole[start:].data)) != checksum:
+        checksums = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
+        paths = {name: folder / f"{name}.npy" for name in checksums}
+        if any(_checksum(path) != checksums[name] for name, path in paths.items()):
             return None
-        layout = json.loads(head.removeprefix(_MAGIC))
-        return {
-            name: whole[start + offset : start + offset + count * np.dtype(kind).itemsize].view(kind)
-            for name, (kind, offset, count) in layout.items()
-        }
-    except (OSError, ValueError):
+        mode = "r" if mapped else None
+        return {name: np.load(path, mmap_mode=mode) for name, path in paths.items()}
+    except (OSError, ValueError, AttributeError):
         return None
 
 
-@functools.cache
-def code_digest(*modules: str) -> str:
-    """A digest of the source of our own modules: an older niah's cache is never mistaken for this one's."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update((folder / f"{module}.py").read_bytes())
-    return digest.hexdigest()
+def _checksum(path: Path) -> int:
+    return zlib.crc32(np.memmap(path, dtype=np.uint8, mode="r").data)
 
 
 def read_json(kind: str, key: str) -> object | None:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from niah.folding import fold
-from niah.generator.cache import code_digest, key_of, read_json, write_json
+from niah.generator.cache import key_of, read_json, write_json
 from niah.numerals import whole_numbers
 
+SEARCH_VERSION = 1  # raised with every change of what is found in a text: folding, numerals, the pattern below
 LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
 _LONG_NUMBER = re.compile(
     r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\ \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"
@@ -36,7 +37,7 @@ class Leaks:
         return self._held[wanted]
 
     def _searched(self, wanted: tuple[str, ...]) -> frozenset[str]:
-        key = key_of(self._digest, wanted, code_digest("leaks", "../folding"))
+        key = key_of(self._digest, wanted, SEARCH_VERSION)
         stored = read_json("leaks", key)
         if not isinstance(stored, list):
             stored = [w for w in wanted if fold(w) in self._folded]
@@ -46,7 +47,7 @@ class Leaks:
     @cached_property
     def numbers(self) -> frozenset[int]:
         """Every whole number from LEAST_NUMBER on, however it is written."""
-        key = key_of(self._digest, "numbers", code_digest("leaks", "../folding", "../numerals"))
+        key = key_of(self._digest, "numbers", SEARCH_VERSION)
         stored = read_json("leaks", key)
         if not isinstance(stored, list):
             stored = self._long_numbers()
