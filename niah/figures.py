@@ -77,7 +77,7 @@ class Figures:
     missing: int  # never run
     errors: int  # to be sent again
     unscored: Mapping[str, int]  # finished without a score, by outcome
-    haystacks: int | None  # stretches that trials share; None where every trial has its own
+    haystacks: int | None  # clusters that trials share; None where every trial has its own
     whole: Recall
     by_length: Mapping[int, Recall]
     up_to_length: Mapping[int, Recall]

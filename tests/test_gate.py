@@ -689,7 +689,7 @@ def test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_
     for _ in range(300):
         found = 1 / (1 + np.exp(-(4.05 + draw.normal(0, 1.5, 10))))  # on average over haystacks, 95 %
         scores = (draw.random((10, 25)) < found[:, None]).astype(float)
-        sample = Sample(scores=tuple(scores.ravel()), stretches=tuple(np.repeat(np.arange(10), 25).tolist()))
+        sample = Sample(scores=tuple(scores.ravel()), clusters=tuple(np.repeat(np.arange(10), 25).tolist()))
         passes += sample.p_above(0.95) <= 0.05
     assert passes <= 300 * 0.08
 

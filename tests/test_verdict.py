@@ -180,7 +180,7 @@ def test_trials_that_share_a_haystack_count_for_less() -> None:
     """Five epochs, each all right or all wrong: five witnesses, not 125."""
     of = header(epochs=5, haystack_per="epoch")
     shared = sample_of(of, results(of, lambda t: float(t.epoch != 2)))
-    alone = replace(shared, stretches=None)
+    alone = replace(shared, clusters=None)
     assert shared.recall().mean == alone.recall().mean == pytest.approx(0.8)
     assert shared.recall().low < 0.25 < 0.7 < alone.recall().low  # type: ignore[operator]
     assert shared.p_below(0.95) > 0.05 > alone.p_below(0.95)
@@ -188,7 +188,7 @@ def test_trials_that_share_a_haystack_count_for_less() -> None:
 
 def test_below_five_haystacks_no_spread_is_claimed() -> None:
     of = header(epochs=4, haystack_per="epoch")
-    assert sample_of(of, results(of)).stretches is None
+    assert sample_of(of, results(of)).clusters is None
     assert figures(epochs=4, haystack_per="epoch").haystacks == 4
     assert figures().haystacks is None
 

@@ -14,6 +14,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ def _read(folder: Path, mapped: bool) -> Arrays | None:
         paths = {name: folder / f"{name}.npy" for name in checksums}
         if any(_checksum(path) != checksums[name] for name, path in paths.items()):
             return None
-        mode = "r" if mapped else None
+        mode: Literal["r"] | None = "r" if mapped else None
         return {name: np.load(path, mmap_mode=mode) for name, path in paths.items()}
     except (OSError, ValueError, AttributeError):
         return None

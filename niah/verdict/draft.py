@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from niah.figures import Finding, Verdict
-from niah.verdict.sample import FEWEST_STRETCHES
+from niah.verdict.sample import FEWEST_CLUSTERS
 
 More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
 
@@ -36,9 +36,9 @@ def tested(
     return Draft(replace(found, p_fail=p_fail, p_pass=p_pass), more)
 
 
-def few(stretches: int) -> str:
-    have = "all trials share one haystack" if stretches == 1 else f"its trials share {stretches} haystacks"
-    return f"{have}, at least {FEWEST_STRETCHES} or one per trial are needed to speak for others"
+def few(clusters: int) -> str:
+    have = "all trials share one haystack" if clusters == 1 else f"its trials share {clusters} haystacks"
+    return f"{have}, at least {FEWEST_CLUSTERS} or one per trial are needed to speak for others"
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from niah.records import Grid, Header, Outcome, Result
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pairs
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES, Sample, sample_of, stretches_shared
+from niah.verdict.sample import FEWEST_CLUSTERS, Sample, clusters_shared, sample_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Evidence:
         return [r for r in self.results if r.trial.control is None]
 
     @cached_property
-    def too_few_stretches(self) -> int | None:
-        """How many stretches of haystack there are, where they are too few to speak for others."""
+    def too_few_clusters(self) -> int | None:
+        """How many clusters there are, where they are too few to speak for others."""
         if self.limits.haystacks == "these":
             return None
-        stretches = stretches_shared(self.header, self.ordinary)
-        return stretches if stretches is not None and stretches < FEWEST_STRETCHES else None
+        clusters = clusters_shared(self.header, self.ordinary)
+        return clusters if clusters is not None and clusters < FEWEST_CLUSTERS else None
 
     def sample(self, results: Sequence[Result] | None = None) -> Sample:
         """All ordinary trials, or some."""

@@ -51,8 +51,8 @@ def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> D
     if not sample.n:
         return undecided(gate, part, f"nothing scored, {wanted} asked", limit)
     found = f"{percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
-    if e.too_few_stretches is not None:
-        return undecided(gate, part, f"{found}; {few(e.too_few_stretches)}", limit, sample.n, sample.mean)
+    if e.too_few_clusters is not None:
+        return undecided(gate, part, f"{found}; {few(e.too_few_clusters)}", limit, sample.n, sample.mean)
     return tested(
         gate,
         part,
@@ -90,8 +90,8 @@ def _effective(e: Evidence) -> Iterator[Draft]:
     weakest = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n})"
     reason = f"{weakest}, at least {percent(limit)} asked"
     reason += f" ({value:g} of {percent(base.mean)}, n = {base.n})" if base is not None else ""
-    if e.too_few_stretches is not None:
-        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, n, worst.mean)
+    if e.too_few_clusters is not None:
+        yield undecided(gate, part, f"{reason}; {few(e.too_few_clusters)}", limit, n, worst.mean)
         return
     if limit == 1:  # no test can show it, and one loss is enough against it
         least = min(s.worst().mean for s in samples)
@@ -111,7 +111,11 @@ def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float
 def _against(sample: Sample, base: Sample, ratio: float) -> tuple[float, float]:
     """The chances of so low and of so high a share, where the true one is the ratio of the base: both are measured."""
     worst = sample.worst()
-    (low_n, low_freedom), (n, freedom), (of_base, base_freedom) = sample.worth(), worst.worth(), base.worth()
+    (low_n, low_freedom), (n, freedom), (of_base, base_freedom) = (
+        sample.effective_n(),
+        worst.effective_n(),
+        base.effective_n(),
+    )
     below = ratio_z(sample.mean, low_n, base.mean, of_base, ratio)
     above = ratio_z(worst.mean, n, base.mean, of_base, ratio)
     return (
@@ -187,8 +191,8 @@ def _hallucination(e: Evidence) -> Iterator[Draft]:
     sample = absent.inverted()
     reason = f"{percent(sample.mean)} answered though nothing was there (n = {sample.n})"
     reason += f", at most {percent(limit)} asked"
-    if e.too_few_stretches is not None:
-        yield undecided(gate, part, f"{reason}; {few(e.too_few_stretches)}", limit, sample.n, sample.mean)
+    if e.too_few_clusters is not None:
+        yield undecided(gate, part, f"{reason}; {few(e.too_few_clusters)}", limit, sample.n, sample.mean)
         return
     yield tested(
         gate,

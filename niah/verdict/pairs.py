@@ -31,7 +31,7 @@ from niah.verdict.exact import (
 from niah.verdict.intervals import Z_95
 from niah.verdict.recipes import check_prompt, check_same, recipe_differences
 from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_STRETCHES, MOST, design_effect, reserved_effect
+from niah.verdict.sample import FEWEST_CLUSTERS, MOST, design_effect, reserved_effect
 
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 
@@ -108,7 +108,7 @@ class Pairs:
     @property
     def decidable(self) -> bool:
         """Whether there are enough witnesses for any verdict."""
-        return self.n > 0 and (not self.by_epoch or self.epochs >= FEWEST_STRETCHES)
+        return self.n > 0 and (not self.by_epoch or self.epochs >= FEWEST_CLUSTERS)
 
     @property
     def test(self) -> str:
@@ -182,7 +182,7 @@ class Pairs:
         means = [total / n for total, n in drops]
         spread, apart = stdev(means) if len(means) > 1 else 0.0, self.drop - limit
         fails = ceil((student_quantile(fail, 30) * spread / apart) ** 2) if apart > 0 else MOST
-        count = max(FEWEST_STRETCHES, len(drops) + 1)
+        count = max(FEWEST_CLUSTERS, len(drops) + 1)
         while count * self.n < MOST * len(drops):
             if count >= fails or self._passes_at(count, margin, passing):
                 return round((count - len(drops)) * self.n / len(drops))

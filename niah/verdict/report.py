@@ -10,7 +10,7 @@ from niah.verdict.counts import MISSING, all_counts_of, unscored_of
 from niah.verdict.effective import RULES, effective_length
 from niah.verdict.grid import grid_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
-from niah.verdict.sample import sample_of, stretches_shared
+from niah.verdict.sample import clusters_shared, sample_of
 from niah.verdict.times import growth_of, times_of
 
 
@@ -34,7 +34,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         missing=every[MISSING],
         errors=every[Outcome.ERROR],
         unscored=unscored_of(every),
-        haystacks=stretches_shared(header, ordinary),
+        haystacks=clusters_shared(header, ordinary),
         whole=grid.recall,
         by_length=by_length,
         up_to_length={n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)},

@@ -1,9 +1,9 @@
 """The scores of some trials, and what may be concluded from them: intervals and tests that know about clusters.
 
-Where the trials of an epoch share a stretch of haystack, they are no independent witnesses: a stretch that is hard
-is hard for all of them. From five stretches on, their spread is measured, and the sample counts for as many trials as
-that leaves (effective sample size; Franco, Little, Louis and Slud 2019), with Student's t for the few stretches. Below
-five the interval holds for these stretches only.
+Trials that share a haystack are a cluster, and no independent witnesses: a haystack that is hard is hard for all
+of them. From five clusters on, their spread is measured, and the sample counts for as many trials as
+that leaves (effective sample size; Franco, Little, Louis and Slud 2019), with Student's t for the few clusters. Below
+five the interval holds for these clusters only.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from niah.records import Header, Outcome, Recall, Result
 from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
 from niah.verdict.intervals import recall_of, wilson
 
-FEWEST_STRETCHES = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
-RESERVE = 0.12  # share of a stretch: so much worse than the worst one seen might be one that was not
+FEWEST_CLUSTERS = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
+RESERVE = 0.12  # share of a cluster: so much worse than the worst one seen might be one that was not
 MOST = 100_000  # trials that are worth counting up to
 EXACT_TO = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Scores from 0 to 1, and the stretch of haystack of each, where trials share them."""
+    """Scores from 0 to 1, and the cluster of each, where trials share haystacks."""
 
     scores: tuple[float, ...]
-    stretches: tuple[int, ...] | None = None  # None: judged as independent
-    unscored: tuple[int, ...] = ()  # the stretch of each trial that ended without a score
+    clusters: tuple[int, ...] | None = None  # None: judged as independent
+    unscored: tuple[int, ...] = ()  # the cluster of each trial that ended without a score
 
     @property
     def n(self) -> int:
@@ -41,17 +41,17 @@ class Sample:
 
     def recall(self) -> Recall:
         """Mean with its 95 % interval."""
-        if self.stretches is None or not self.scores:
+        if self.clusters is None or not self.scores:
             return recall_of(self.scores)
-        worth, freedom = self._worth()
-        low, high = wilson(self.mean * worth, worth, student_quantile(0.025, freedom))
+        effective_n, freedom = self._effective_n()
+        low, high = wilson(self.mean * effective_n, effective_n, student_quantile(0.025, freedom))
         return Recall(mean=self.mean, n=self.n, low=low, high=high)
 
     def p_below(self, limit: float) -> float:
         """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
-        if self.stretches is None:
+        if self.clusters is None:
             return at_most(ceil(sum(self.scores) - 1e-9), self.n, limit)
-        return student_above(-self._t(limit, RESERVE), self._worth()[1])
+        return student_above(-self._t(limit, RESERVE), self._effective_n()[1])
 
     def p_above(self, limit: float) -> float:
         """The chance of so high a mean where the true one is at the limit: small, and the limit is held.
@@ -59,42 +59,42 @@ class Sample:
         Trials without a score count as 0 here: what they would have been is not known.
         """
         worst = self.worst()
-        if worst.stretches is None:
+        if worst.clusters is None:
             return at_least(floor(sum(worst.scores) + 1e-9), worst.n, limit)
-        return student_above(worst._t(limit, -RESERVE), worst._worth()[1])
+        return student_above(worst._t(limit, -RESERVE), worst._effective_n()[1])
 
     def worst(self) -> Sample:
         """With 0 for every trial that ended without a score."""
-        stretches = None if self.stretches is None else self.stretches + self.unscored
-        return Sample(scores=self.scores + (0.0,) * len(self.unscored), stretches=stretches)
+        clusters = None if self.clusters is None else self.clusters + self.unscored
+        return Sample(scores=self.scores + (0.0,) * len(self.unscored), clusters=clusters)
 
     def inverted(self) -> Sample:
         """One minus every score."""
-        return Sample(scores=tuple(1.0 - s for s in self.scores), stretches=self.stretches)
+        return Sample(scores=tuple(1.0 - s for s in self.scores), clusters=self.clusters)
 
     def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
         """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not."""
-        share, worth = self.mean, self._worth()[0]
-        n = worth
+        share, effective_n = self.mean, self._effective_n()[0]
+        n = effective_n
         while n < MOST:
             n = max(n + 1, n * 1.02)
             size, found = round(n), round(share * round(n))
             below, above = _tails(found, size, limit)
             if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
-                return max(1, round(size * self.n / worth) - self.n)
+                return max(1, round(size * self.n / effective_n) - self.n)
         return None
 
     def _t(self, limit: float, reserve: float) -> float:
-        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._worth(reserve)[0])
+        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._effective_n(reserve)[0])
 
-    def worth(self) -> tuple[float, float]:
+    def effective_n(self) -> tuple[float, float]:
         """As how many independent trials the sample counts, and the degrees of freedom."""
-        worth, freedom = self._worth(-RESERVE)
-        return worth, 1e6 if self.stretches is None else freedom
+        effective_n, freedom = self._effective_n(-RESERVE)
+        return effective_n, 1e6 if self.clusters is None else freedom
 
-    def _worth(self, reserve: float = 0.0) -> tuple[float, float]:
+    def _effective_n(self, reserve: float = 0.0) -> tuple[float, float]:
         """As how many independent trials of right or wrong the sample counts, and the degrees of freedom."""
-        if self.stretches is None:
+        if self.clusters is None:
             return float(self.n), max(1.0, self.n - 1.0)
         sums = self._sums()
         amount = sum(total for total, _ in sums)
@@ -103,15 +103,15 @@ class Sample:
         return self.n / factor, max(1.0, len(sums) - 1.0)
 
     def _sums(self) -> list[tuple[float, int]]:
-        """Total and count per stretch."""
-        by_stretch: dict[int, list[float]] = defaultdict(list)
-        for stretch, score in zip(self.stretches or (), self.scores, strict=True):
-            by_stretch[stretch].append(score)
-        return [(sum(scores), len(scores)) for scores in by_stretch.values()]
+        """Total and count per cluster."""
+        by_cluster: dict[int, list[float]] = defaultdict(list)
+        for cluster, score in zip(self.clusters or (), self.scores, strict=True):
+            by_cluster[cluster].append(score)
+        return [(sum(scores), len(scores)) for scores in by_cluster.values()]
 
 
 def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
-    """How much more stretches differ than chance would have them, from total and count of each; at least 1.
+    """How much more clusters differ than chance would have them, from total and count of each; at least 1.
 
     The amount is the total, or that of all losses and gains.
     """
@@ -125,7 +125,7 @@ def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
 
 
 def reserved_effect(sums: Sequence[tuple[float, int]], amount: float, sign: int) -> float:
-    """The design effect, or that with the stretch farthest out farther by the reserve: up (sign 1) or down (-1)."""
+    """The design effect, or that with the cluster farthest out farther by the reserve: up (sign 1) or down (-1)."""
     far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
     total, n = sums[far]
     moved = min(float(n), total + ceil(RESERVE * n)) if sign > 0 else max(0.0, total - ceil(RESERVE * n))
@@ -141,8 +141,8 @@ def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
     return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
 
 
-def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
-    """How many stretches of haystack the trials share; None where every trial has one of its own."""
+def clusters_shared(header: Header, results: Iterable[Result]) -> int | None:
+    """How many haystacks the trials share; None where every trial has one of its own."""
     if header.imported is not None:
         return 1  # other tools use one text for everything
     if header.config.get("haystack_per", "epoch") == "trial":
@@ -151,7 +151,7 @@ def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
 
 
 def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = False) -> Sample:
-    """The scored trials among some results; ``these_only`` asks about these stretches of haystack and no others."""
+    """The scored trials among some results; ``these_only`` asks about these haystacks and no others."""
     scored, unscored = [], []
     for r in results:
         if r.score is not None:
@@ -159,9 +159,9 @@ def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = F
         elif r.outcome is not Outcome.ERROR:
             unscored.append(r.trial.epoch)
     shared = None if these_only or header.imported else header.config.get("haystack_per", "epoch") != "trial"
-    clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_STRETCHES
+    clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
     return Sample(
         scores=tuple(score for score, _ in scored),
-        stretches=tuple(epoch for _, epoch in scored) if clustered else None,
+        clusters=tuple(epoch for _, epoch in scored) if clustered else None,
         unscored=tuple(unscored),
     )
