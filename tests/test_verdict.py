@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
-from niah.figures import Figures
+from niah.figures import Contrast, Figures
 from niah.plotter.words import comparison_lines, report_lines, side_by_side
 from niah.records import Grid, Outcome, Recall, Result, Trial
 from niah.verdict.compare import comparison_of
@@ -154,11 +154,54 @@ def test_bands() -> None:
     ]  # fmt: skip
 
 
+def test_ends_minus_middle_of_shared_haystacks_sees_a_loss_of_ten_points() -> None:
+    """What makes a haystack hard for ends and middle alike is no uncertainty of their difference."""
+    chance = random.Random(5)  # noqa: S311 - seeded, for a simulation
+    seen = held = 0
+    for _ in range(300):
+        ends, middle = _hard_and_easy_haystacks(chance, loss=0.1)
+        contrast = lost_in_the_middle(ends, middle)
+        assert contrast is not None
+        seen += contrast.low > 0
+        held += contrast.low <= 0.1 <= contrast.high
+    assert seen >= 0.6 * 300
+    assert held >= 0.93 * 300
+
+
+def _hard_and_easy_haystacks(chance: random.Random, loss: float) -> tuple[Sample, Sample]:
+    """20 haystacks, each found in 75 to 95 % at its ends and so much less in its middle; 20 and 30 trials."""
+    scores: dict[str, list[tuple[float, int]]] = {"ends": [], "middle": []}
+    for cluster in range(20):
+        share = chance.uniform(0.75, 0.95)
+        scores["ends"] += [(float(chance.random() < share), cluster) for _ in range(20)]
+        scores["middle"] += [(float(chance.random() < share - loss), cluster) for _ in range(30)]
+    ends, middle = (
+        Sample(scores=tuple(s for s, _ in side), clusters=tuple(c for _, c in side)) for side in scores.values()
+    )
+    return ends, middle
+
+
+def test_haystacks_whose_middles_differ_widen_the_contrast() -> None:
+    even = _contrast_of([0.5] * 10)
+    uneven = _contrast_of([0.0, 1.0] * 5)
+    assert even.value == pytest.approx(uneven.value)
+    assert uneven.high - uneven.low > 1.5 * (even.high - even.low)
+
+
+def _contrast_of(middles: list[float]) -> Contrast:
+    """Ends all found; in the middle of each haystack so many of ten."""
+    ends = Sample(scores=(1.0,) * 100, clusters=tuple(i // 10 for i in range(100)))
+    found = [float(i < 10 * share) for share in middles for i in range(10)]
+    contrast = lost_in_the_middle(ends, Sample(scores=tuple(found), clusters=ends.clusters))
+    assert contrast is not None
+    return contrast
+
+
 def test_ends_minus_middle_has_the_interval_of_newcombe() -> None:
-    contrast = lost_in_the_middle(recall_of([1.0] * 56 + [0.0] * 14), recall_of([1.0] * 48 + [0.0] * 32))
+    contrast = lost_in_the_middle(Sample(scores=(1.0,) * 56 + (0.0,) * 14), Sample(scores=(1.0,) * 48 + (0.0,) * 32))
     assert contrast is not None  # 56/70 and 48/80: Newcombe 1998, table II, method 10
     assert (contrast.value, contrast.low, contrast.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
-    assert lost_in_the_middle(recall_of([]), recall_of([1.0])) is None
+    assert lost_in_the_middle(Sample(scores=()), Sample(scores=(1.0,))) is None
 
 
 @given(st.sets(st.tuples(st.sampled_from(LENGTHS), st.sampled_from(DEPTHS)), max_size=25))

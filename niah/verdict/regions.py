@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log, sqrt
+from statistics import fmean, variance
 
 from niah.figures import Contrast, Region
 from niah.records import Cell, Grid, Recall
+from niah.verdict.exact import student_quantile
 from niah.verdict.intervals import recall_of, wilson
+from niah.verdict.sample import FEWEST_CLUSTERS, Sample
 
 HEAD_BELOW = 20.0  # percent of depth
 TAIL_ABOVE = 80.0
@@ -19,20 +22,48 @@ def band_of(depth_percent: float) -> str:
     return "head" if depth_percent < HEAD_BELOW else "tail" if depth_percent > TAIL_ABOVE else "middle"
 
 
-def lost_in_the_middle(ends: Recall, middle: Recall) -> Contrast | None:
-    """Ends minus middle (after Liu et al. 2023), with an interval made of both intervals (Newcombe 1998, method 10)."""
-    if ends.mean is None or ends.low is None or ends.high is None:
+def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
+    """Ends minus middle (after Liu et al. 2023), with an interval made of both intervals (Newcombe 1998, method 10).
+
+    Ends and middle of one haystack are compared with each other: what makes a haystack hard for both cancels out. So
+    the intervals are widened by how much more than chance the differences of the haystacks differ, and not by how
+    much the haystacks do; with Student's t, as there are few of them.
+    """
+    if not ends.n or not middle.n:
         return None
-    if middle.mean is None or middle.low is None or middle.high is None:
-        return None
+    (ends_low, ends_high), (middle_low, middle_high) = _paired_intervals(ends, middle)
     value = ends.mean - middle.mean
     return Contrast(
         value=value,
-        low=value - sqrt((ends.mean - ends.low) ** 2 + (middle.high - middle.mean) ** 2),
-        high=value + sqrt((ends.high - ends.mean) ** 2 + (middle.mean - middle.low) ** 2),
+        low=value - sqrt((ends.mean - ends_low) ** 2 + (middle_high - middle.mean) ** 2),
+        high=value + sqrt((ends_high - ends.mean) ** 2 + (middle.mean - middle_low) ** 2),
         n_ends=ends.n,
         n_middle=middle.n,
     )
+
+
+def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The interval of each side, as far as it is not shared by both."""
+    if ends.clusters is None or middle.clusters is None:
+        return _ends_of(ends.recall()), _ends_of(middle.recall())
+    a, b = ends.by_cluster(), middle.by_cluster()
+    both = sorted(a.keys() & b.keys())
+    if len(both) < FEWEST_CLUSTERS:
+        return _ends_of(ends.recall()), _ends_of(middle.recall())
+    expected = fmean(_variance(ends.mean, len(a[c])) + _variance(middle.mean, len(b[c])) for c in both)
+    effect = max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected) if expected > 0 else 1.0
+    z = student_quantile(0.025, len(both) - 1)
+    sides = [(s.mean * s.n / effect, s.n / effect) for s in (ends, middle)]
+    return wilson(*sides[0], z), wilson(*sides[1], z)
+
+
+def _variance(share: float, n: int) -> float:
+    """Of the mean of n independent trials."""
+    return share * (1 - share) / n
+
+
+def _ends_of(recall: Recall) -> tuple[float, float]:
+    return recall.low or 0.0, 1.0 if recall.high is None else recall.high
 
 
 def weakest_region(grid: Grid) -> Region | None:

@@ -10,7 +10,7 @@ from niah.verdict.counts import MISSING, all_counts_of, unscored_of
 from niah.verdict.effective import RULES, effective_length
 from niah.verdict.grid import grid_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
-from niah.verdict.sample import clusters_shared, sample_of
+from niah.verdict.sample import Sample, clusters_shared, sample_of
 from niah.verdict.times import growth_of, times_of
 
 
@@ -20,8 +20,11 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
     ordinary = [r for r in everything if r.trial.control is None]
     grid = grid_of(header, everything)
 
+    def sample(part: Callable[[Result], object], wanted: Container[object]) -> Sample:
+        return sample_of(header, [r for r in ordinary if part(r) in wanted])
+
     def recall(part: Callable[[Result], object], wanted: Container[object]) -> Recall:
-        return sample_of(header, [r for r in ordinary if part(r) in wanted]).recall()
+        return sample(part, wanted).recall()
 
     lengths = grid.context_lengths
     by_length = {n: recall(_length, {n}) for n in lengths}
@@ -40,7 +43,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         up_to_length={n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)},
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
-        middle=lost_in_the_middle(recall(_band, ("head", "tail")), by_band["middle"]),
+        middle=lost_in_the_middle(sample(_band, ("head", "tail")), sample(_band, ("middle",))),
         weakest=weakest_region(grid),
         claimed=header.claimed,
         tested=max((n for n in lengths if by_length[n].n), default=None),

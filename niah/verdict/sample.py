@@ -102,12 +102,16 @@ class Sample:
         factor = reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
         return self.n / factor, max(1.0, len(sums) - 1.0)
 
+    def by_cluster(self) -> dict[int, list[float]]:
+        """The scores of every cluster; nothing where trials are judged as independent."""
+        found: dict[int, list[float]] = defaultdict(list)
+        for cluster, score in zip(self.clusters or (), self.scores, strict=self.clusters is not None):
+            found[cluster].append(score)
+        return dict(found)
+
     def _sums(self) -> list[tuple[float, int]]:
         """Total and count per cluster."""
-        by_cluster: dict[int, list[float]] = defaultdict(list)
-        for cluster, score in zip(self.clusters or (), self.scores, strict=True):
-            by_cluster[cluster].append(score)
-        return [(sum(scores), len(scores)) for scores in by_cluster.values()]
+        return [(sum(scores), len(scores)) for scores in self.by_cluster().values()]
 
 
 def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
