@@ -84,10 +84,10 @@ def test_no_pyplot_and_no_python_randomness_in_the_generator() -> None:
 
 
 def test_modules_and_functions_stay_short() -> None:
-    long = [str(p) for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 300]
+    long = [str(p) for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
-                case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 40:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 50:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long

@@ -97,6 +97,29 @@ def test_a_short_effective_length_fails_and_names_the_weakest() -> None:
     assert "the weakest of 4 has 0 % (n = 50)" in j.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("lost_at", "wanted", "verdict"),
+    [
+        ((64_000, 128_000), "256k", "fail"),  # shorter lengths that are lost are proof against a longer one
+        ((), "256k", "inconclusive"),  # and those that hold are none for it
+        ((), "60k", "pass"),  # a longer one that holds is proof for a shorter one
+        ((64_000, 128_000), "60k", "inconclusive"),  # and one that is lost is none against it
+        ((16_000,), "60k", "fail"),
+        ((16_000, 64_000, 128_000), "60k", "fail"),
+        ((), "500", "pass"),
+        ((1_000, 4_000, 16_000, 64_000, 128_000), "500", "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("rule", ["absolute:0.856", "all-green:1"])
+def test_an_effective_length_between_those_that_were_run(
+    lost_at: tuple[int, ...], wanted: str, verdict: str, rule: str
+) -> None:
+    def lost(t: Trial) -> float:
+        return float(t.context_length not in lost_at)
+
+    assert verdict_on(lost, min_effective_length=wanted, effective_rule=rule) == verdict
+
+
 def controls(kind: str, right: int, n: int) -> list[Result]:
     trial = trials(header())[0]
     return [result(replace(trial, id=f"{kind}{i}", epoch=i, control=kind), float(i < right)) for i in range(n)]

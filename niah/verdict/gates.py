@@ -67,18 +67,17 @@ def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> D
 
 
 def _effective(e: Evidence) -> Iterator[Draft]:
-    """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within)."""
+    """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within).
+
+    Where the wanted length was not run itself, the next longer one may show that it holds, but not that it is lost;
+    shorter ones may show that it is lost, but not that it holds.
+    """
     wanted = e.limits.min_effective_length
     if wanted is None:
         return
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
     name, value = rule_of(e.limits.effective_rule)
-    lengths = [n for n in e.grid.context_lengths if n <= wanted]
-    if not lengths or lengths[-1] < wanted:
-        longest = max(lengths, default=0)
-        reason = f"{wanted:,} tokens asked, but the longest length of the run up to there is {longest:,}"
-        yield undecided(gate, part, reason, value)
-        return
+    lengths = _up_to(e, wanted)
     base = e.at_lengths(base_lengths(e.grid.context_lengths)) if name == "relative" else None
     samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
@@ -87,19 +86,44 @@ def _effective(e: Evidence) -> Iterator[Draft]:
         return
     worst = min(samples, key=lambda s: s.mean)
     limit = value * (1.0 if base is None else base.mean)
-    weakest = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n})"
-    reason = f"{weakest}, at least {percent(limit)} asked"
-    reason += f" ({value:g} of {percent(base.mean)}, n = {base.n})" if base is not None else ""
+    reason = _effective_reason(worst, len(samples), limit, value, base)
+    reaches = lengths[-1] >= wanted
+    if not reaches:
+        reason += f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
     if e.too_few_clusters is not None:
         yield undecided(gate, part, f"{reason}; {few(e.too_few_clusters)}", limit, n, worst.mean)
         return
+    against = _held(e, name, [length for length in lengths if length <= wanted])
     if limit == 1:  # no test can show it, and one loss is enough against it
-        least = min(s.worst().mean for s in samples)
-        yield counted(gate, part, Verdict.PASS if least == 1 else Verdict.FAIL, reason, worst.mean, limit, n)
+        lost = any(s.worst().mean < 1 for s in against)
+        held = reaches and all(s.worst().mean == 1 for s in samples)
+        verdict = Verdict.FAIL if lost else Verdict.PASS if held else Verdict.INCONCLUSIVE
+        yield counted(gate, part, verdict, reason, worst.mean, limit, n)
         return
-    tails = [(s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value) for s in samples]
-    p_fail, p_pass = min(holm([below for below, _ in tails])), max(above for _, above in tails)
-    yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, partial(_more, worst, len(samples), limit))
+
+    def tails(s: Sample) -> tuple[float, float]:
+        return (s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value)
+
+    p_fail = min(holm([tails(s)[0] for s in against]), default=1.0)
+    p_pass = max(tails(s)[1] for s in samples) if reaches else 1.0
+    more = partial(_more, worst, len(samples), limit) if reaches else _none_would_do
+    yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, more)
+
+
+def _effective_reason(worst: Sample, samples: int, limit: float, value: float, base: Sample | None) -> str:
+    reason = f"the weakest of {samples} has {percent(worst.mean)} (n = {worst.n}), at least {percent(limit)} asked"
+    return reason if base is None else f"{reason} ({value:g} of {percent(base.mean)}, n = {base.n})"
+
+
+def _up_to(e: Evidence, wanted: int) -> list[int]:
+    """The lengths that tell about a wanted one: up to it, and the next longer one where it was not run itself."""
+    lengths = e.grid.context_lengths
+    reached = next((i for i, n in enumerate(lengths) if n >= wanted), len(lengths))
+    return list(lengths[: reached + 1])
+
+
+def _none_would_do(fail: float, passing: float) -> None:
+    """More trials at these lengths decide nothing: a longer one is needed."""
 
 
 def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
