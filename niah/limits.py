@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +18,9 @@ from niah.generator.lengths import length_of
 _SHOWN = (
     "min_recall", "min_recall_per_length", "min_recall_per_band", "max_hallucination", "drop_margin",
 )  # fmt: skip
+
+
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
 class Limits(BaseModel):
@@ -43,6 +48,7 @@ class Limits(BaseModel):
     price: dict[str, float] | None = Field(None, description="US dollars per million tokens: input, cached, output.")
     min_trials: int | None = Field(None, ge=1, description="Least scored trials.")
     min_trials_per_length: int | None = Field(None, ge=1, description="Least scored trials at every length.")
+    max_age: timedelta | None = Field(None, description="Oldest last answer that still is evidence, like 36h or 2d.")
     max_mismatch: float = Field(0.0, ge=0, le=1, description="Greatest share of prompts that a server cut.")
     min_oracle: float = Field(0.9, ge=0, le=1, description="Least share right where only the needle is given.")
     max_guess: float = Field(0.1, ge=0, le=1, description="Greatest share right where no haystack is given.")
@@ -71,6 +77,14 @@ class Limits(BaseModel):
     @classmethod
     def _length(cls, value: Any) -> Any:
         return None if value is None else length_of(value)
+
+    @field_validator("max_age", mode="before")
+    @classmethod
+    def _age(cls, value: Any) -> Any:
+        matched = re.fullmatch(r"(\d+(?:\.\d+)?) *([mhd])", value.strip()) if isinstance(value, str) else None
+        if value is not None and (matched is None or not float(matched[1])):
+            raise ConfigError(f"max_age = {value!r}: use minutes, hours or days, like 90m, 36h, 2d")
+        return timedelta(minutes=float(matched[1]) * _MINUTES[matched[2]]) if matched else None
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> Limits:
@@ -101,7 +115,7 @@ class Limits(BaseModel):
 
 
 DROP_KEYS = frozenset({"max_drop", "drop_margin", "drop_per_length", "drop_per_band"})
-_ALWAYS = frozenset({"max_drop", "max_mismatch", "min_oracle", "max_guess"})
+_ALWAYS = frozenset({"max_drop", "max_mismatch", "min_oracle", "max_guess", "max_age"})
 
 
 def read_limits(path: Path | None) -> Limits:

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from niah.plotter.pipeline import junit_xml, summary_markdown, workflow_commands
 from niah.plotter.words import more_words
 from niah.records import Header, Outcome, Result, Trial
 from niah.runner.cost import dollars_of
+from niah.runner.log import write_log
 from niah.verdict.baseline import baseline_from, baseline_json
 from niah.verdict.evidence import Evidence
 from niah.verdict.grid import grid_of
@@ -263,6 +265,54 @@ def test_a_run_is_not_its_own_baseline(niah: Niah) -> None:
     assert "the baseline is the younger run" in niah("gate", "good", "--baseline", "newer").out
 
 
+def dated(folder: Path, of: Header, last: str) -> None:
+    """A run of which every trial was answered at noon of the second of June, but for the last one."""
+    stored = [replace(r, finished="2026-06-02T12:00:00+00:00") for r in results(of)]
+    write_log(folder, of, [*stored[:-1], replace(stored[-1], finished=last)])
+
+
+def test_a_copy_of_the_baseline_under_another_name_is_refused(niah: Niah) -> None:
+    dated(Path("results/good"), header(), "2026-06-02T13:30:00+00:00")
+    dated(Path("results/copy"), header(), "2026-06-02T13:30:00+00:00")
+    dated(Path("results/other"), header(), "2026-06-03T01:00:00+00:00")
+    niah("baseline", "save", "good")
+    for baseline in ("good", "baselines/good.json"):
+        refused = niah("gate", "copy", "--baseline", baseline)
+        assert (refused.exit_code, "is a copy of its baseline" in refused.err) == (2, True)
+    passed = niah("gate", "other", "--baseline", "baselines/good.json")
+    assert passed.exit_code == 0
+    assert "answered from 2026-06-02 12:00 to 2026-06-03 01:00 UTC" in passed.out
+
+
+@pytest.mark.parametrize(
+    ("age", "now", "verdict"),
+    [
+        ("2h", "2026-06-02T15:30:00+00:00", "pass"),
+        ("2h", "2026-06-02T15:30:01+00:00", "invalid"),
+        ("90m", "2026-06-02T15:00:00+00:00", "pass"),
+        ("1.5d", "2026-06-04T01:00:00+00:00", "pass"),
+        ("1.5d", "2026-06-05T13:30:00+00:00", "invalid"),
+        (None, "2030-01-01T00:00:00+00:00", "pass"),
+    ],
+)
+def test_the_last_answer_decides_whether_a_run_is_stale(age: str | None, now: str, verdict: str) -> None:
+    first, *others, last = results(header())
+    stored = [
+        replace(first, finished="2026-06-01T12:00:00+00:00"),
+        *others,
+        replace(last, finished="2026-06-02T13:30:00"),  # without a zone: UTC
+    ]
+    limits = Limits.model_validate({"min_recall": 0.9, "max_age": age})
+    evidence = Evidence(header=header(), results=tuple(stored), limits=limits, now=datetime.fromisoformat(now))
+    assert judge(evidence).verdict == verdict
+
+
+def test_a_run_that_does_not_say_when_it_was_answered_is_not_fresh() -> None:
+    limits = Limits.model_validate({"min_recall": 0.9, "max_age": "2d"})
+    found = judge(Evidence(header=header(), results=tuple(results(header())), limits=limits, now=datetime.now(UTC)))
+    assert (found.verdict, "no trial says when" in found.reasons[0]) == (Verdict.INVALID, True)
+
+
 @pytest.mark.parametrize(("right", "verdict"), [(40, "pass"), (20, "fail"), (36, "inconclusive")])
 def test_hallucination_is_judged_on_the_needles_that_are_not_there(right: int, verdict: str) -> None:
     stored = [*results(header()), *controls("absent", right, 40)]
@@ -455,6 +505,9 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
         ("min_recal = 0.9", UnknownName, "did you mean 'min_recall'"),
         ("min_recall = 1", ConfigError, "min_recall = 1: use a share above 0 and below 1"),
         ("confidence = 1", ConfigError, "confidence = 1: input should be less than 1"),
+        ("max_age = 'soon'", ConfigError, "use minutes, hours or days"),
+        ("max_age = 2", ConfigError, "use minutes, hours or days"),
+        ("max_age = '0d'", ConfigError, "use minutes, hours or days"),
         ("min_effective_length = 'long'", ConfigError, "length 'long'"),
         ("haystacks = 'some'", ConfigError, "haystacks"),
         ("min_recall = ", ConfigError, "not a TOML file"),

@@ -23,7 +23,7 @@ from niah.verdict.counts import unpaired_notes
 from niah.verdict.evidence import Evidence
 from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
-from niah.verdict.pairs import Baseline, baseline_of, pairs_of
+from niah.verdict.pairs import Baseline, baseline_of, check_copy, pairs_of
 
 
 @click.command()
@@ -97,7 +97,10 @@ def read_baseline(name: str, results: Path) -> Baseline:
 def evidence_of(header: Header, stored: list[Result], limits: Limits, baseline: Baseline | None) -> Evidence:
     """The run with its pairs and its price."""
     these = limits.haystacks == "these"
+    if baseline is not None:
+        check_copy(baseline, header, stored)
     return Evidence(
+        now=datetime.now(UTC),
         header=header,
         results=tuple(stored),
         limits=limits,
@@ -109,6 +112,9 @@ def evidence_of(header: Header, stored: list[Result], limits: Limits, baseline: 
 def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     """What a reader of the verdict should know."""
     notes = []
+    if evidence.answered is not None:
+        first, last = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" for time in evidence.answered)
+        notes.append(f"answered from {first} to {last} UTC" if first != last else f"answered {last} UTC")
     if evidence.header.imported:
         notes.append(f"imported results of {evidence.header.imported}")
     if evidence.limits.haystacks == "these":

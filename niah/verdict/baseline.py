@@ -25,6 +25,7 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
         "kind": "baseline",
         "schema": SCHEMA,
         "saved": saved,
+        "finished": baseline.finished,
         "recipe_digest": digest_of(baseline.header),
         "trials_digest": _digest(_rows(baseline)),
         "header": asdict(baseline.header),
@@ -60,6 +61,7 @@ def baseline_from(text: str, name: str) -> Baseline:
             scores={i: None if score is None else checked_score(score, Outcome.SCORED) for i, _, score in trials},
             prompts={i: prompt for i, prompt, _ in trials},
             saved=table["saved"],
+            finished=table.get("finished"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error

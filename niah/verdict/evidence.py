@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 from niah.figures import BANDS
 from niah.limits import Limits
 from niah.records import Grid, Header, Outcome, Result
 from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Pairs
+from niah.verdict.pairs import Pairs, span_of
 from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_CLUSTERS, Sample, clusters_shared, sample_of
 
@@ -25,6 +26,7 @@ class Evidence:
     limits: Limits
     pairs: Pairs | None = None  # with the baseline
     dollars: float | None = None  # what the run cost, where that is known
+    now: datetime | None = None  # when it is judged; None where its age does not matter
 
     @cached_property
     def grid(self) -> Grid:
@@ -33,6 +35,11 @@ class Evidence:
     @cached_property
     def ordinary(self) -> list[Result]:
         return [r for r in self.results if r.trial.control is None]
+
+    @cached_property
+    def answered(self) -> tuple[datetime, datetime] | None:
+        """When its first and its last trial ended; None where no line says it."""
+        return span_of(r.finished for r in self.results)
 
     @cached_property
     def too_few_clusters(self) -> int | None:

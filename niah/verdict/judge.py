@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 from niah.errors import RunError
 from niah.figures import Finding, Judgement, Verdict
@@ -45,6 +46,9 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
         found.append(
             f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials"
         )
+    stale = _stale(e)
+    if stale:
+        found.append(stale)
     for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
         right = Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))  # a refusal is nothing right
         if not right.n:
@@ -57,6 +61,27 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
         if wrong:
             found.append(f"control {name}: {what} in {100 * mean:.3g} % of {len(scores)} trials, {limit} asked")
     return tuple(found)
+
+
+def _stale(e: Evidence) -> str | None:
+    """Why the run is no evidence any more, where a greatest age is set."""
+    most = e.limits.max_age
+    if most is None or e.now is None or not e.results:
+        return None
+    if e.answered is None:
+        return f"stale evidence: no trial says when it was answered, at most {_age(most)} ago asked"
+    age = e.now - e.answered[1]
+    if age <= most:
+        return None
+    return (
+        f"stale evidence: the last answer is {_age(age)} old, at most {_age(most)} asked; "
+        "a finished run sends nothing again, so sweep under another --name"
+    )
+
+
+def _age(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.3g} days"
 
 
 def unfinished(e: Evidence) -> tuple[str, ...]:

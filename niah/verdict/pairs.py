@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from math import ceil, floor, sqrt
 from statistics import stdev
 
@@ -44,6 +46,7 @@ class Baseline:
     scores: Mapping[str, float | None]
     prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
     saved: str | None = None  # date, where it is a file of its own
+    finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +249,28 @@ def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
         header=header,
         scores={r.trial.id: r.score for r in ordinary},
         prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
+        finished=max((r.finished for r in ordinary if r.finished), default=None),
     )
+
+
+def span_of(stamps: Iterable[str]) -> tuple[datetime, datetime] | None:
+    """The first and the last of some ISO 8601 times; those that are none are left out. UTC where they name no zone."""
+    times = []
+    for stamp in stamps:
+        with suppress(ValueError):
+            time = datetime.fromisoformat(stamp)
+            times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
+    return (min(times), max(times)) if times else None
+
+
+def check_copy(baseline: Baseline, header: Header, results: Iterable[Result]) -> None:
+    """Raises RunError where the run is the baseline itself, under whatever name."""
+    last = max((r.finished for r in results if r.finished and r.trial.control is None), default=None)
+    if last is not None and (last, header.created) == (baseline.finished, baseline.header.created):
+        raise RunError(
+            f"the run is a copy of its baseline (both begun {header.created}, last answer {last}): "
+            "a run is never worse than itself; sweep again under another --name"
+        )
 
 
 def pairs_of(
