@@ -284,6 +284,27 @@ def test_a_copy_of_the_baseline_under_another_name_is_refused(niah: Niah) -> Non
     assert "answered from 2026-06-02 12:00 to 2026-06-03 01:00 UTC" in passed.out
 
 
+def test_nothing_against_nothing_is_no_pass(niah: Niah) -> None:
+    of = header()
+    run(Path("results/blind"), of, lambda t: 0.0)
+    run(Path("results/blind-too"), replace(of, created="2026-01-02"), lambda t: 0.0)
+    ended = niah("gate", "blind-too", "--baseline", "blind")
+    assert (ended.exit_code, "the baseline finds 0 % (n = 250)" in ended.out) == (3, True)
+    assert "where so little is found" in niah("baseline", "save", "blind").err
+    assert judged(results(of, wrong_in(235, of)), of, before=results(of, wrong_in(235, of))).verdict == "inconclusive"
+    assert judged(results(of, wrong_in(150, of)), of, before=results(of, wrong_in(150, of))).verdict == "pass"
+    assert judged(results(of, lambda t: 0.0), of, before=results(of, wrong_in(235, of))).verdict == "fail"
+
+
+@pytest.mark.parametrize("simulated", [0, 1])
+def test_a_simulated_reader_is_no_baseline_of_a_model(niah: Niah, simulated: int) -> None:
+    names = ["real", "reader"]
+    run(Path("results/real"), header())
+    run(Path("results/reader"), header(config={"provider": "simulated", "model": "perfect"}))
+    refused = niah("gate", names[simulated], "--baseline", names[1 - simulated])
+    assert (refused.exit_code, "neither can tell" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("age", "now", "verdict"),
     [

@@ -250,6 +250,23 @@ def test_more_trials_at_the_same_share_decide_when_they_are_said_to(count: tuple
     assert min(grown.p_below(limit), grown.p_above(limit)) <= 0.052  # beyond a thousand trials it is computed nearly
 
 
+@pytest.mark.parametrize("limit", [0.8, 0.9, 0.95])
+@pytest.mark.parametrize("haystacks", [5, 6, 10])
+def test_so_many_more_shared_haystacks_as_are_named_decide(limit: float, haystacks: int) -> None:
+    """Ten trials of each haystack, all found: fewer than named leave it open."""
+
+    def of(count: int) -> Sample:
+        return Sample(scores=(1.0,) * 10 * count, clusters=tuple(i // 10 for i in range(10 * count)))
+
+    sample = of(haystacks)
+    more = sample.more_to_decide(limit, 0.05, 0.05)
+    decided = sample.p_above(limit) <= 0.05
+    assert more is not None
+    assert of(haystacks + more // 10).p_above(limit) <= 0.05
+    if not decided and more > 10:
+        assert of(haystacks + more // 10 - 1).p_above(limit) > 0.05
+
+
 def test_fractional_scores_are_no_more_evidence_than_whole_ones_of_their_sum() -> None:
     steady, wild = Sample(scores=(0.5, 0.55, 0.45, 0.5) * 10), Sample(scores=(0.0, 1.0) * 20)
     assert steady.p_below(0.6) == wild.p_below(0.6)

@@ -11,7 +11,10 @@ from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.errors import RunError
 from niah.runner.log import read_log
 from niah.verdict.baseline import baseline_json, check_finished
+from niah.verdict.grid import grid_of
 from niah.verdict.pairs import baseline_of
+
+LEAST_FOUND = 0.5  # of a baseline that can tell much
 
 
 @click.group()
@@ -38,3 +41,10 @@ def save(run_name: str, out: Path | None, results: Path) -> None:
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
     click.echo(path)
+    recall = grid_of(header, stored.values()).recall
+    if recall.mean is not None and recall.mean < LEAST_FOUND:
+        click.echo(
+            f"niah: this run found {100 * recall.mean:.3g} % (n = {recall.n}); where so little is found, little can "
+            "get lost, and a gate against it says little",
+            err=True,
+        )

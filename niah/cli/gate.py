@@ -23,7 +23,7 @@ from niah.verdict.counts import unpaired_notes
 from niah.verdict.evidence import Evidence
 from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
-from niah.verdict.pairs import Baseline, baseline_of, check_copy, pairs_of
+from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
 
 
 @click.command()
@@ -98,7 +98,7 @@ def evidence_of(header: Header, stored: list[Result], limits: Limits, baseline: 
     """The run with its pairs and its price."""
     these = limits.haystacks == "these"
     if baseline is not None:
-        check_copy(baseline, header, stored)
+        check_baseline(baseline, header, stored)
     return Evidence(
         now=datetime.now(UTC),
         header=header,

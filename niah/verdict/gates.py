@@ -17,6 +17,7 @@ from niah.verdict.draft import Draft, counted, few, percent, tested, undecided
 from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm, ratio_z, student_above
+from niah.verdict.intervals import recall_of
 from niah.verdict.pairs import Pairs
 from niah.verdict.sample import Sample
 from niah.verdict.times import percentile
@@ -183,6 +184,11 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:
     told = _one_sided(pairs)
     if not pairs.decidable:
         return undecided("max_drop", part, f"{reason}{told}; {few(pairs.epochs)}", limit, pairs.n, pairs.drop)
+    before = recall_of([p.before for p in pairs.pairs])
+    if before.low is not None and before.low <= margin and pairs.p_drop(limit) > e.limits.level:
+        there = f"the baseline finds {percent(before.mean or 0.0)} (n = {pairs.n:,})"
+        told = f"{reason}; {there}, so that a loss of more than {100 * margin:g} points could not be seen"
+        return undecided("max_drop", part, told, limit, pairs.n, pairs.drop)
     return tested(
         "max_drop",
         part,

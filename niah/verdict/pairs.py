@@ -263,8 +263,12 @@ def span_of(stamps: Iterable[str]) -> tuple[datetime, datetime] | None:
     return (min(times), max(times)) if times else None
 
 
-def check_copy(baseline: Baseline, header: Header, results: Iterable[Result]) -> None:
-    """Raises RunError where the run is the baseline itself, under whatever name."""
+def check_baseline(baseline: Baseline, header: Header, results: Iterable[Result]) -> None:
+    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
+    simulated, was = (h.config["provider"] == "simulated" for h in (header, baseline.header))
+    if simulated != was:
+        names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
+        raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
     last = max((r.finished for r in results if r.finished and r.trial.control is None), default=None)
     if last is not None and (last, header.created) == (baseline.finished, baseline.header.created):
         raise RunError(

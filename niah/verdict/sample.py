@@ -73,19 +73,40 @@ class Sample:
         return Sample(scores=tuple(1.0 - s for s in self.scores), clusters=self.clusters)
 
     def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
-        """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not."""
-        share, effective_n = self.mean, self._effective_n()[0]
-        n = effective_n
+        """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not.
+
+        Where trials share haystacks: as many more of these, each as good as one of those that there are.
+        """
+        low, high = (fail, passing) if fails_below else (passing, fail)
+        if self.clusters is not None:
+            return self._more_of_clusters(limit, low, high)
+        n = float(self.n)
         while n < MOST:
             n = max(n + 1, n * 1.02)
-            size, found = round(n), round(share * round(n))
+            size, found = round(n), round(self.mean * round(n))
             below, above = _tails(found, size, limit)
-            if below <= (fail if fails_below else passing) or above <= (passing if fails_below else fail):
-                return max(1, round(size * self.n / effective_n) - self.n)
+            if below <= low or above <= high:
+                return size - self.n
+        return None
+
+    def _more_of_clusters(self, limit: float, low: float, high: float) -> int | None:
+        sums, worst = self._sums(), self.worst()._sums()
+        each = self.n / len(sums)
+        count = len(sums)
+        while count * each < MOST:
+            count = max(count + 1, round(count * 1.05))
+            below, above = (
+                student_above(
+                    sign * _clustered_t([known[i % len(known)] for i in range(count)], limit, reserve), count - 1
+                )
+                for known, sign, reserve in ((sums, -1, RESERVE), (worst, 1, -RESERVE))
+            )
+            if below <= low or above <= high:
+                return round((count - len(sums)) * each)
         return None
 
     def _t(self, limit: float, reserve: float) -> float:
-        return (self.mean - limit) / sqrt(limit * (1 - limit) / self._effective_n(reserve)[0])
+        return _clustered_t(self._sums(), limit, reserve)
 
     def effective_n(self) -> tuple[float, float]:
         """As how many independent trials the sample counts, and the degrees of freedom."""
@@ -97,10 +118,7 @@ class Sample:
         if self.clusters is None:
             return float(self.n), max(1.0, self.n - 1.0)
         sums = self._sums()
-        amount = sum(total for total, _ in sums)
-        sign = (reserve > 0) - (reserve < 0)
-        factor = reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
-        return self.n / factor, max(1.0, len(sums) - 1.0)
+        return self.n / _effect(sums, reserve), max(1.0, len(sums) - 1.0)
 
     def by_cluster(self) -> dict[int, list[float]]:
         """The scores of every cluster; nothing where trials are judged as independent."""
@@ -112,6 +130,20 @@ class Sample:
     def _sums(self) -> list[tuple[float, int]]:
         """Total and count per cluster."""
         return [(sum(scores), len(scores)) for scores in self.by_cluster().values()]
+
+
+def _effect(sums: Sequence[tuple[float, int]], reserve: float) -> float:
+    """The design effect of totals and counts, with a reserve upwards (above 0), downwards (below 0) or none."""
+    amount = sum(total for total, _ in sums)
+    sign = (reserve > 0) - (reserve < 0)
+    return reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
+
+
+def _clustered_t(sums: Sequence[tuple[float, int]], limit: float, reserve: float) -> float:
+    """How far the mean of some clusters lies above a limit, in standard errors."""
+    n = sum(count for _, count in sums)
+    mean = sum(total for total, _ in sums) / n
+    return (mean - limit) / sqrt(limit * (1 - limit) / (n / _effect(sums, reserve)))
 
 
 def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
