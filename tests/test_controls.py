@@ -114,3 +114,13 @@ def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(niah: Ni
         assert niah("run", "--provider", "openai", "--base-url", server.base_url, *grid).exit_code == 0
     assert {r["outcome"] for r in lines_of("r")[1:] if r["trial"]["control"] in (None, "absent")} == {"scored"}
     assert niah("gate", "r", *gate).exit_code == 4
+
+
+@pytest.mark.parametrize("asked", ["first", "latest"])
+def test_no_statement_about_the_thing_that_is_asked_is_left_where_its_needle_is_absent(niah: Niah, asked: str) -> None:
+    """Of an update, the later statement would answer for the first one as the first one for the later."""
+    niah(*RUN, "--model", "perfect", "--task", "update", "--asked", asked, "--name", "r")
+    absent = [r for r in lines_of("r") if r.get("trial", {}).get("control") == "absent"]
+    assert absent
+    assert {r["answer_class"] for r in absent} == {"absent"}
+    assert niah("report", "r").out.count("hallucination rate 0 %") == 1

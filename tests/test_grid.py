@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -121,3 +122,9 @@ def test_labels_never_round_to_the_perfect() -> None:
     assert recall_label(nearly.recall).startswith("99.9 % found (n = 10,000")
     assert recall_label(grid_of(HEADER, []).recall) == "nothing scored"
     assert unscored_label(grid().cells[2]) == "overflow"
+
+
+def test_a_grid_repeats_its_text_as_much_as_its_worst_trial_does() -> None:
+    shares = (0.5, 1.0, 0.25, None)
+    stored = [replace(result(1_000, 0, i, 1.0), unique_share=share) for i, share in enumerate(shares)]
+    assert grid_of(HEADER, stored).unique_share == 0.25
