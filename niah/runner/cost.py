@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from niah.providers.prices import pricing_of
-from niah.records import Header, Result
+from niah.records import Header, Row
 
 FREE = ("local", "simulated")
 
 
-def dollars_of(header: Header, results: Iterable[Result], price: Mapping[str, float] | None) -> float | None:
+def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
     """US dollars of all answered trials; None where a price or a count of tokens is not known."""
     config = header.config
     if header.imported is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.masking import secrets_in
+from niah.outside import hide
 from niah.providers import PROVIDERS, known_provider, local, simulated
 from niah.tasks import Options, task_names, task_of
 
@@ -31,6 +33,7 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
 
     Raises UnknownName or ConfigError.
     """
+    hide(*secrets_in(config.model_dump()))
     check_used(config)
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
@@ -96,4 +99,5 @@ def _from_file(path: Path) -> str:
 def _checked(key: str, place: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(f"the key in {place} holds a space, a line end or another sign that no key has; set it again")
+    hide(key)
     return key

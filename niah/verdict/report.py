@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 
 from niah.figures import BANDS, Figures
-from niah.records import Header, Outcome, Recall, Result
-from niah.verdict.counts import MISSING, all_counts_of, unscored_of
+from niah.records import Header, Outcome, Recall, Row
+from niah.verdict.counts import MISSING, all_counts_of, uneven_notes, unscored_of
 from niah.verdict.effective import RULES, effective_length
 from niah.verdict.grid import grid_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
@@ -14,13 +14,13 @@ from niah.verdict.sample import sample_of, stretches_shared
 from niah.verdict.times import growth_of, times_of
 
 
-def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] = RULES) -> Figures:
+def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> Figures:
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
     ordinary = [r for r in everything if r.trial.control is None]
     grid = grid_of(header, everything)
 
-    def recall(part: Callable[[Result], object], wanted: Container[object]) -> Recall:
+    def recall(part: Callable[[Row], object], wanted: Container[object]) -> Recall:
         return sample_of(header, [r for r in ordinary if part(r) in wanted]).recall()
 
     lengths = grid.context_lengths
@@ -49,12 +49,13 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
+        notes=uneven_notes(grid),
     )
 
 
-def _length(result: Result) -> int:
+def _length(result: Row) -> int:
     return result.trial.context_length
 
 
-def _band(result: Result) -> str:
+def _band(result: Row) -> str:
     return band_of(result.trial.depth_percent)

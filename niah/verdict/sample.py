@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
-from niah.records import Header, Outcome, Recall, Result
+from niah.records import Header, Outcome, Recall, Row
 from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
 from niah.verdict.intervals import recall_of, wilson
 
@@ -141,7 +141,7 @@ def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
     return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
 
 
-def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
+def stretches_shared(header: Header, results: Iterable[Row]) -> int | None:
     """How many stretches of haystack the trials share; None where every trial has one of its own."""
     if header.imported is not None:
         return 1  # other tools use one text for everything
@@ -150,7 +150,7 @@ def stretches_shared(header: Header, results: Iterable[Result]) -> int | None:
     return len({r.trial.epoch for r in results})
 
 
-def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = False) -> Sample:
+def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these stretches of haystack and no others."""
     scored, unscored = [], []
     for r in results:
