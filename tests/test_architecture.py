@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "importers": {"outside", "records", "errors"},
     "runner": {"outside", "masking", "records", "errors", "generator", "scorers", "tasks", "providers", "config"},
     "cli": {
+        "masking",
         "outside",
         "records",
         "errors",

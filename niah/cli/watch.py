@@ -24,7 +24,8 @@ TROUBLE_S = 30.0
 
 def say(console: Console, text: str, style: str = "yellow") -> None:
     """Words for people, as ``visible`` shows them. Never read as markup: they may be a server's."""
-    console.print(Text(visible(text), style=style), soft_wrap=True)
+    with suppress(OSError):  # a terminal that is gone does not stop a sweep that is paid for
+        console.print(Text(visible(text), style=style), soft_wrap=True)
 
 
 class Watch:
@@ -47,7 +48,8 @@ class Watch:
 
     def __exit__(self, *exception: object) -> None:
         if self._console.is_terminal:
-            self._live.__exit__(None, None, None)
+            with suppress(OSError):  # the terminal may be gone
+                self._live.__exit__(None, None, None)
 
     async def tick(self) -> None:
         """Draw for ever; runs beside the sweep, in the same thread."""

@@ -122,6 +122,7 @@ class HttpRequest:
     body: tuple[bytes, ...] = field(default=(), repr=False)  # parts, sent in turn: a long prompt is not copied again
     method: str = "POST"
     tokens: int = 0  # of the prompt, in the run's tokenizer
+    label: str = ""  # what it is for, for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,9 @@ class _Ended:
     begun: bool = False  # an answer had begun
 
 
+OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
+
+
 class Client:
     """Asks one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
 
@@ -68,6 +71,7 @@ class Client:
         longest_wait_s: float,
         jitter: Callable[[], float] = random.random,
         on_trouble: Callable[[str], None] = lambda message: None,
+        on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ) -> None:
         self._connections = connections
         self._provider = provider
@@ -78,6 +82,7 @@ class Client:
         self._longest_wait_s = longest_wait_s
         self._jitter = jitter
         self._on_trouble = on_trouble
+        self._on_attempt = on_attempt
 
     async def ask(self, request: HttpRequest, *, patient: bool = False) -> Answer | None:
         """The answer to a request, after as many attempts as the limit allows; None where a stop came before any.
@@ -97,7 +102,9 @@ class Client:
             answer = replace(ended.answer, attempts=sent, unreported=unreported)
             if not (patient and ended.in_trouble and self._clock() - began < MOST_TROUBLE_S):
                 counted += 1
-            if ended.wait_s is None or counted >= self._attempts:
+            is_last = ended.wait_s is None or counted >= self._attempts
+            self._on_attempt(request, answer, None if is_last else ended.wait_s)
+            if ended.wait_s is None or is_last:
                 return answer
             if ended.in_trouble:
                 self._on_trouble(f"waiting for the server: {answer.error}")

@@ -143,7 +143,7 @@ def _converters(kind: Any) -> tuple[tuple[str, bool, frozenset[type], Callable[[
         (
             f.name,
             f.default is MISSING and f.default_factory is MISSING,
-            frozenset({str, type(None)} & {hints[f.name], *get_args(hints[f.name])}),
+            frozenset(k for k in (str, type(None)) if k is hints[f.name] or k in get_args(hints[f.name])),
             _converter(hints[f.name]),
         )
         for f in fields(kind)

@@ -130,6 +130,7 @@ class RunLog:
         self.header = header
         self.results = results
         self.is_full = False  # the disk is, and the reserve is in use: nothing more should be sent
+        self.added: Part | None = None  # the grid by which this command extends the run
         self._first = first  # what is written before the next result: a header, or the line of an extension
         self._fresh = fresh  # whatever the file holds is replaced
 
@@ -194,7 +195,9 @@ def _opened(path: Path, header: Header) -> RunLog:
         return RunLog(path, old, rows)
     added = part_of(header.config)
     line = line_of("extended", {"version": header.version, "created": header.created, **asdict(added)})
-    return RunLog(path, _extended(old, added), rows, first=line)
+    log = RunLog(path, _extended(old, added), rows, first=line)
+    log.added = added
+    return log
 
 
 @contextmanager

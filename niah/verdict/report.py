@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from niah.figures import BANDS, Figures
 from niah.records import Header, Outcome, Recall, Row
@@ -20,12 +22,13 @@ def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RU
     ordinary = [r for r in everything if r.trial.control is None]
     grid = grid_of(header, everything)
 
-    def recall(part: Callable[[Row], object], wanted: Container[object]) -> Recall:
-        return sample_of(header, [r for r in ordinary if part(r) in wanted]).recall()
+    def recall(*parts: Iterable[Row]) -> Recall:
+        return sample_of(header, chain(*parts)).recall()
 
     lengths = grid.context_lengths
-    by_length = {n: recall(_length, {n}) for n in lengths}
-    by_band = {band: recall(_band, {band}) for band in BANDS}
+    at_length, in_band = _grouped(ordinary, _length), _grouped(ordinary, _band)
+    by_length = {n: recall(at_length[n]) for n in lengths}
+    by_band = {band: recall(in_band[band]) for band in BANDS}
     times, every = times_of(ordinary), all_counts_of(grid)
     return Figures(
         model=grid.model,
@@ -37,10 +40,10 @@ def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RU
         haystacks=stretches_shared(header, ordinary),
         whole=grid.recall,
         by_length=by_length,
-        up_to_length={n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)},
+        up_to_length={n: recall(*(at_length[m] for m in lengths[: i + 1])) for i, n in enumerate(lengths)},
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
-        middle=lost_in_the_middle(recall(_band, ("head", "tail")), by_band["middle"]),
+        middle=lost_in_the_middle(recall(in_band["head"], in_band["tail"]), by_band["middle"]),
         weakest=weakest_region(grid),
         claimed=header.claimed,
         tested=max((n for n in lengths if by_length[n].n), default=None),
@@ -51,6 +54,13 @@ def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RU
         imported=header.imported,
         notes=uneven_notes(grid),
     )
+
+
+def _grouped(rows: Iterable[Row], part: Callable[[Row], object]) -> Mapping[object, list[Row]]:
+    groups: dict[object, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[part(row)].append(row)
+    return groups
 
 
 def _length(result: Row) -> int:
