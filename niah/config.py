@@ -24,6 +24,7 @@ _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "st
 _REPLY_FIELDS = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
 )
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -216,6 +217,8 @@ class RunConfig(BaseModel):
     @classmethod
     def _headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
+            if name.casefold() in _KEY_HEADERS:
+                raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
             if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
                 raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
         return value

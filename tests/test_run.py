@@ -254,7 +254,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--epochs", "many"), "epochs = 'many'"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
-        ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key, which would be logged"),
+        ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key; use --api-key-env"),
         ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
         ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),
         ((*SIMULATED, "--headers", "beta=1"), "headers has no meaning for provider 'simulated'"),
@@ -330,12 +330,12 @@ def test_wrong_configs_are_one_clear_line(niah: Niah, toml: str, message: str) -
 
 
 def test_the_folder_of_another_config_is_refused(niah: Niah) -> None:
-    command = (*SIMULATED, "--depths", "50", "--name", "r", "--lengths")
-    assert niah(*command, "500").exit_code == 0
+    command = (*SIMULATED, "--depths", "50", "--name", "r", "--lengths", "500", "--seed")
+    assert niah(*command, "0").exit_code == 0
     before = Path("results/r/run.jsonl").read_bytes()
-    ended = niah(*command, "1k")
+    ended = niah(*command, "1")
     assert ended.exit_code == 2
-    assert "lengths was [500], is [1000]" in ended.err
+    assert "seed was 0, is 1" in ended.err
     assert Path("results/r/run.jsonl").read_bytes() == before
 
 

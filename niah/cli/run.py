@@ -97,7 +97,7 @@ def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console, look:
         stopped = _sweep(recipe, log, console, look)
     grid = grid_of(log.header, log.results.values())
     if not log.results:
-        say(console, f"Nothing was measured, and {folder} is not there: {stopped or 'no trial was sent'}.")
+        say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
         return False, grid, stopped
     for line in write_outputs(folder, grid, palette):
         say(console, line)

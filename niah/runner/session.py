@@ -65,6 +65,7 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             extra=config.extra,
             reply_field=config.reply_field,
             longest_context=max(config.lengths),
+            key_header=known_provider(config.provider).key_header,
         )
         yield Session(
             provider=provider_of(service),
