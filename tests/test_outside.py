@@ -7,13 +7,13 @@ import json
 import re
 import time
 import unicodedata
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Niah
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import header, result, results, trials
 from server import Handler, Say, Server, answers, answers_with, fails, serving
@@ -95,9 +95,15 @@ def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
     with serving(otherwise=answers(f"{HOSTILE} 12", model=f"m{HOSTILE}")) as server:
         said.append(niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "-v"))
     one = next(iter(read_rows(Path("results/r"))[1]))
-    for command in (("show", "r"), ("show", "r", one), ("report", "r"), ("compare", "r", "r"), ("plot", "r"),
-                    ("score", "r"), ("gate", "r", "--baseline", "r"), ("show", "r\x1b[2J")):  # fmt: skip
-        said.append(niah(*command))
+    commands: list[tuple[str, ...]] = [
+        ("show", "r"),
+        ("show", "r", one),
+        ("report", "r"),
+        ("compare", "r", "r"),
+        ("plot", "r"),
+    ]
+    commands += [("score", "r"), ("gate", "r", "--baseline", "r"), ("show", "r\x1b[2J")]
+    said += [niah(*command) for command in commands]
     hostile_error = fails(400, {"error": {"message": f"no {HOSTILE}"}})
     with serving(otherwise=hostile_error, preflight=answers("x")) as server:
         said.append(niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:-3], "e", "-v"))
@@ -222,8 +228,9 @@ def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(p for k, v in inner for p in places_in(v, (*path, k)))]
 
 
-@given(st.data())
-def test_an_edited_log_is_read_or_refused_in_one_line(data: st.DataObject, tmp_path_factory: Any) -> None:
+@settings(max_examples=200)
+@given(data=st.data())
+def test_an_edited_log_is_read_or_refused_in_one_line(tmp_path_factory: Any, data: st.DataObject) -> None:
     table = copy.deepcopy(json.loads(LINES[number := data.draw(st.integers(0, 3))]))
     *where, last = data.draw(st.sampled_from([p for p in places_in(table) if p and p != ("kind",)]))
     holder = table
@@ -237,8 +244,8 @@ def test_an_edited_log_is_read_or_refused_in_one_line(data: st.DataObject, tmp_p
     usable_or_one_line(tmp_path_factory.mktemp("edited"), "\n".join(lines).encode() + b"\n")
 
 
-@given(st.integers(0, 1_500), st.binary(max_size=4))
-def test_a_log_with_other_bytes_is_read_or_refused_in_one_line(at: int, put: bytes, tmp_path_factory: Any) -> None:
+@given(at=st.integers(0, 1_500), put=st.binary(max_size=4))
+def test_a_log_with_other_bytes_is_read_or_refused_in_one_line(tmp_path_factory: Any, at: int, put: bytes) -> None:
     whole = "\n".join(LINES).encode() + b"\n"
     usable_or_one_line(tmp_path_factory.mktemp("bytes"), whole[:at] + put + whole[at + 1 :])
 
@@ -256,11 +263,8 @@ def usable_or_one_line(folder: Path, log: bytes) -> None:
 
 
 def test_rows_do_not_grow_with_answers() -> None:
-    rows = Rows()
-    long = result(trials(RUN)[0], 1.0)
-    text = "x" * 1_000_000
-    rows["a"] = type(long)(**{f: getattr(long, f) for f in asdict(long)} | {
-        "trial": long.trial, "outcome": Outcome.SCORED, "response": Response(text=text, stop_reason="stop")})  # fmt: skip
+    rows, text = Rows(), "x" * 1_000_000
+    rows["a"] = replace(result(trials(RUN)[0], 1.0), response=Response(text=text, stop_reason="stop"))
     assert not hasattr(rows["a"].response, "text")
     assert text not in repr(rows["a"])
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
+from niah.outside import redacted
 from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError, StoppedOddly
 from niah.providers.failures import status_in
 from niah.records import Outcome, Response
@@ -263,9 +264,10 @@ def _parsing() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise _NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {str(error)[:80]})") from error
+        said = redacted(str(error))[:80]
+        raise _NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {said})") from error
 
 
 def _fault(message: str) -> Failure:
-    message = message.encode(errors="replace").decode()
+    message = redacted(message.encode(errors="replace").decode())  # before the cut, which could halve a key
     return Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)

@@ -143,17 +143,21 @@ def _converters(kind: Any) -> tuple[tuple[str, bool, frozenset[type], Callable[[
         (
             f.name,
             f.default is MISSING and f.default_factory is MISSING,
-            frozenset(k for k in (str, type(None)) if k is hints[f.name] or k in get_args(hints[f.name])),
+            frozenset(k for k in (str, type(None)) if k in _alternatives(hints[f.name])),
             _converter(hints[f.name]),
         )
         for f in fields(kind)
     )
 
 
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _converter(hint: Any) -> Callable[[Any], Any]:
     """What turns a JSON value into a value of that type. It raises ValueError for a value of another."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
+    if len(_alternatives(hint)) > 1:
         inner = _converter(next(a for a in arguments if a is not type(None)))
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
