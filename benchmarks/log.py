@@ -22,6 +22,7 @@ from niah.runner.recipe import recipe_of
 
 LENGTHS, DEPTHS = 50, 40
 COMMANDS = {
+    "run, drawing": ("run", "--name", "r"),  # no picture is there yet
     "run": ("run", "--name", "r"),
     "report": ("report", "r"),
     "plot": ("plot", "r"),
@@ -48,8 +49,8 @@ def main() -> None:
         for name, command in COMMANDS.items():
             if given.only in (None, name):
                 arguments = [some if a == "TRIAL" else a for a in command]
-                took = one(root, [*arguments, *(flags if name == "run" else ())])
-                print(f"{name:<11} {took.cpu_s['command']:>7.1f} CPU s {took.peak_mb:>7.0f} MB", flush=True)
+                took = one(root, [*arguments, *(flags if command[0] == "run" else ())])
+                print(f"{name:<13} {took.cpu_s['command']:>7.1f} CPU s {took.peak_mb:>7.0f} MB", flush=True)
 
 
 def write_run(root: Path, trials: int, answer_bytes: int) -> tuple[list[str], str]:

@@ -463,6 +463,23 @@ def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
     assert "100 % found (n = 6" in ended.err
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal that hangs up here")
+def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path: Path) -> None:
+    with serving(otherwise=slowly(0.3)) as server:
+        command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+        process = niah_process(*command, cwd=tmp_path)
+        wait_for_lines(tmp_path / "results" / "r" / "run.jsonl", 2)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)  # of the shell
+        _, err = process.communicate(timeout=30)
+        sent = len(server.requests)
+    assert process.returncode == 3
+    assert b"stopped early (the terminal was closed)" in err
+    lines = (tmp_path / "results" / "r" / "run.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) - 1 == sent < 9  # every request that was sent has its line
+    assert (tmp_path / "results" / "r" / "heatmap.png").exists()
+
+
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
     with serving(otherwise=fails(429, {}, Retry_After="60"), preflight=None) as server:
         process = niah_process("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path)

@@ -18,7 +18,7 @@ from niah.config import RunConfig
 from niah.errors import RunError
 from niah.masking import without_secrets
 from niah.outside import visible
-from niah.records import Header, Outcome, Part, Reported, Result, Row
+from niah.records import Header, Outcome, Part, Reported, Result, Row, Trial
 from niah.runner import disk
 from niah.runner.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
 
@@ -44,9 +44,16 @@ class Rows(dict[str, Row]):
         """The row alone, as a screen may show it, with one copy of what many rows repeat."""
         response = row.response
         reported = None if response is None else self._reported(response)
-        trial = replace(row.trial, task=self._one(row.trial.task))
+        t = row.trial
         return Row(
-            trial=trial,
+            trial=Trial(
+                id=t.id,
+                task=self._one(t.task),
+                context_length=self._one(t.context_length),
+                depth_percent=self._one(t.depth_percent),
+                epoch=t.epoch,
+                control=t.control,
+            ),
             outcome=row.outcome,
             targets=row.targets,
             prompt_tokens=row.prompt_tokens,
@@ -245,7 +252,7 @@ def read_log(folder: Path) -> tuple[Header, Stored]:
     header, lines = _lines(path)
     for number, start, table in lines:
         if table.get("kind") == "result":
-            places[_checked(path, number, table, result_of).trial.id] = (number, start)
+            places[_checked(path, number, table, row_of).trial.id] = (number, start)
         elif table.get("kind") == "extended":
             header = _extended(header, _checked(path, number, table, part_of))
     return header, Stored(path, places)
