@@ -27,13 +27,16 @@ _PLAIN_HEADERS = frozenset(
     }
 )
 _PLAIN_QUERY = frozenset({"api-version", "alt", "version"})  # the same for what stands behind the ? of an address
-_SECRET_NAME = re.compile(  # api_key, access-token, X-Auth; not max_tokens
-    r"(?:^|[_-])(?:api)?-?_?key$|token$|secret|passw|auth|credential|signature|cookie|session", re.IGNORECASE
+_SECRET_NAME = re.compile(  # api_key, access-token, X-Auth; not max_tokens, prompt_cache_key, eos_token, author
+    r"(?<!cache[_-])key$|^token$|(?:access|api|auth|bearer|id|refresh|security)[_-]?token$"
+    r"|secret|passw|auth(?!or)|credential|signature|cookie",
+    re.IGNORECASE,
 )
-# what keys of services look like: sk-..., AIza..., eyJ... (a JWT), or long with letters and digits: 9f86d081884c7d65...
+# what keys of services look like: sk-..., AIza..., eyJ... (a JWT), or long: 9f86d081884c7d659a2feaa0c55ad015
 _SECRET_VALUE = re.compile(
-    r"(?:Bearer |Basic |sk-|rk-|pk-|gsk_|xai-|hf_|AIza|ya29\.|eyJ|AKIA|ABSK|ghp_|glpat-|nvapi-|r8_).+"
-    r"|(?=[^\s]*\d)(?=[^\s]*[A-Za-z])[\w+/=.~-]{32,}",
+    r"(?:Bearer |Basic |sk-|rk-|pk-|gsk_|xai-|hf_|AIza|ya29\.|eyJ|AKIA|ABSK|ghp_|glpat-|nvapi-|r8_).{8,}"
+    r"|[0-9a-fA-F-]{32,}|(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[\w+/=.~-]{32,}",
+    re.DOTALL,
 )
 
 
@@ -55,7 +58,7 @@ def secrets_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Every value in a config's headers, request fields and address that may be a secret."""
     parts = [value for name, value in config["headers"].items() if name.casefold() not in _PLAIN_HEADERS]
     parts += [value for name, value in parse_qsl((config["base_url"] or "").partition("?")[2]) if _is_hidden(name)]
-    parts += _secrets_in(config["extra"])
+    parts += _texts_that_may_be_secret(config["extra"])
     return tuple(parts + [p.partition(" ")[2] for p in parts if p.startswith(("Bearer ", "Basic "))])
 
 
@@ -79,12 +82,12 @@ def _masked(value: Any, name: str = "") -> Any:
     return value
 
 
-def _secrets_in(value: Any, name: str = "") -> list[str]:
+def _texts_that_may_be_secret(value: Any, name: str = "") -> list[str]:
     match value:
         case dict():
-            return [s for k, v in value.items() for s in _secrets_in(v, str(k))]
+            return [s for k, v in value.items() for s in _texts_that_may_be_secret(v, str(k))]
         case list():
-            return [s for v in value for s in _secrets_in(v, name)]
+            return [s for v in value for s in _texts_that_may_be_secret(v, name)]
         case str() if _is_secret(name, value):
             return [value]
     return []

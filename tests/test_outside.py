@@ -184,9 +184,36 @@ def test_a_run_is_the_same_whatever_its_key() -> None:
     assert "one-key-of-mine" not in json.dumps(identity("one-key-of-mine"))
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"api_key": "short"},
+        {"apiKey": "of-some-kind"},
+        {"nested": [{"subscription-key": "of-some-kind"}]},
+        {"x": "sk-0123456789"},
+        {"x": "9f86d081884c7d659a2feaa0c55ad015"},
+        {"x": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln"},
+        {"access_token": "of-some-kind"},
+        {"proxy_password": "hunter2"},
+    ],
+)
+def test_what_may_be_a_secret_in_a_request_field_is_not_logged(extra: dict[str, Any]) -> None:
+    logged = json.dumps(RunConfig(extra=extra).identity()["extra"])
+    assert KEY in logged
+    assert not [word for word in ("short", "of-some-kind", "sk-0", "9f86", "eyJ", "hunter2") if word in logged]
+
+
 def test_what_is_no_secret_is_logged_as_it_is() -> None:
     config = RunConfig(
-        extra={"temperature": 0, "reasoning_effort": "none", "max_thinking_tokens": 5, "stop": ["\n"]},
+        extra={
+            "temperature": 0,
+            "reasoning_effort": "none",
+            "max_thinking_tokens": 5,
+            "stop": ["\n"],
+            "prompt_cache_key": "niah",
+            "eos_token": "</s>",
+            "models": ["accounts/fireworks/models/llama-v3p1-405b-instruct"],
+        },
         headers={"anthropic-beta": "context-1m-2025-08-07"},
         base_url="https://h.example/openai/v1?api-version=2024-10-21",
     ).model_dump(mode="json")

@@ -135,6 +135,8 @@ def _run_suite(
             say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
             complete = complete and number == len(recipes)
             break
+    if not folder.is_dir():
+        return False  # nothing was measured
     for line in write_summary(folder, suite, grids, palette):
         say(console, line)
     console.print(summary_table(suite, grids))
