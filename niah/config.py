@@ -17,6 +17,7 @@ from niah.errors import ConfigError, UnknownName
 from niah.generator.language import LANGUAGES
 from niah.generator.lengths import depths_of, length_of, lengths_of
 from niah.generator.plan import check_order
+from niah.masking import without_secrets
 
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
@@ -60,7 +61,8 @@ class RunConfig(BaseModel):
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
     )
     headers: dict[str, str] = Field(
-        default_factory=dict, description="Further request header, as NAME=VALUE; may be repeated. Never a key."
+        default_factory=dict,
+        description="Further request header, as NAME=VALUE; may be repeated. Values are not logged.",
     )
     haystack: tuple[str, ...] = Field(
         ("en",),
@@ -216,9 +218,9 @@ class RunConfig(BaseModel):
     def _headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
             if name.casefold() in _KEY_HEADERS:
-                raise ConfigError(f"header {name!r} holds a key, which would be logged; use --api-key-env")
+                raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
             if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
-                raise ConfigError(f"header {name!r} = {text!r} cannot be sent; write NAME=VALUE in plain signs")
+                raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
         return value
 
     @field_validator("language")
@@ -229,8 +231,11 @@ class RunConfig(BaseModel):
         return value
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for two commands to be the same run; how fast, how patiently and who pays is left out."""
-        return self.model_dump(mode="json", exclude=_NOT_IDENTITY)
+        """What must be equal for two commands to be the same run, with ``[key]`` for what may be a secret.
+
+        How fast, how patiently and who pays is left out.
+        """
+        return without_secrets(self.model_dump(mode="json", exclude=_NOT_IDENTITY))
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
@@ -270,7 +275,8 @@ def _check_address(url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise ConfigError(f"base_url {url!r}: write an address like http://127.0.0.1:8000/v1")
+        address = url.partition("?")[0]
+        raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
     if parts.username or parts.password:
         raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
 

@@ -92,6 +92,7 @@ class Figures:
     total_growth: Growth | None = None
     by_control: Mapping[str, Recall] = field(default_factory=dict)  # share right, by control
     imported: str | None = None
+    notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
 
 
 class Verdict(StrEnum):

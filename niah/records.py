@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+CONTROLS = ("absent", "closed-book", "oracle")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
@@ -152,13 +154,19 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """What came back for one prompt."""
+class Reported:
+    """What came back for one prompt, without the answer's text."""
 
-    text: str
     stop_reason: str | None
     usage: Usage = Usage()
     model: str | None = None  # as the server names it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Reported):
+    """What came back for one prompt."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,30 +181,37 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One finished trial, one line of the run log."""
+class Row:
+    """One finished trial without its words: all that figures, verdicts and pictures need, however long answers are."""
 
     trial: Trial
     outcome: Outcome
-    placements: tuple[Placement, ...]
     targets: tuple[str, ...]
     prompt_tokens: int
     prompt_digest: str | None  # None where the prompt was another tool's
     unique_share: float | None
-    response: Response | None = None
+    response: Reported | None = None
     score: float | None = None
     answer_class: str | None = None
-    explanation: str | None = None
     first_token_s: float | None = None  # of the attempt that was answered, as is total_s
     total_s: float | None = None
-    output_tokens_per_s: float | None = None  # after the first one
     expected_input_tokens: int | None = None  # what the server should have counted
     attempts: int = 0  # requests sent for this trial; 0 where it was not sent
-    request_id: str | None = None
     error: str | None = None
     finished: str = ""  # ISO 8601, UTC
     answer_detail: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Row):
+    """One finished trial, one line of the run log."""
+
+    placements: tuple[Placement, ...]
+    response: Response | None = None
+    explanation: str | None = None
+    output_tokens_per_s: float | None = None  # after the first one
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,16 +284,55 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The grid that one command asked for; a run that was extended has several."""
+
+    lengths: tuple[int, ...]
+    depths: tuple[float, ...]
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """The first line of a run log: everything needed to build its prompts again."""
 
     schema: int
     version: str
     created: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any]  # of a run that was extended with all its lengths and depths and the most epochs
     haystack_digest: str
     tokenizer: str  # with the digest of its file, where it is one
     task_version: int
     unique_share: float | None  # of the longest haystack
     claimed: int | None = None  # the context length that the model's maker states
     imported: str | None = None  # the tool whose results these are
+    extended: tuple[Part, ...] = ()  # the first grid and those that were added; empty where none was
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every grid that was asked for."""
+        c = self.config
+        whole = Part(lengths=tuple(c["lengths"]), depths=tuple(c["depths"]), epochs=c["epochs"])
+        return self.extended or (whole,)
+
+    def planned(self) -> dict[tuple[int, float], int]:
+        """Trials that were asked for, by context length and depth."""
+        cells: dict[tuple[int, float], int] = {}
+        for part in self.parts:
+            for place in ((length, float(depth)) for length in part.lengths for depth in part.depths):
+                cells[place] = max(part.epochs, cells.get(place, 0))
+        return dict(sorted(cells.items())) if self.extended else cells
+
+    def planned_controls(self) -> dict[tuple[str, int | None], int]:
+        """Control trials that were asked for, by kind; those of absent needles also by context length."""
+        if not self.config.get("controls"):
+            return {}
+        absent: dict[int, int] = {}
+        shortest: dict[int, int] = {}  # where closed-book and oracle stand
+        for part in self.parts:
+            for length in part.lengths:
+                absent[length] = max(part.epochs, absent.get(length, 0))
+            shortest[min(part.lengths)] = max(part.epochs, shortest.get(min(part.lengths), 0))
+        others = sum(shortest.values())
+        lengths: dict[tuple[str, int | None], int] = {("absent", n): absent[n] for n in sorted(absent)}
+        return {**lengths, ("closed-book", None): others, ("oracle", None): others}

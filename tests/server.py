@@ -37,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
             act = self.server.act_for(self.protocol.prompt(body), body)
             self.server.keys.append(self.headers.get("Authorization"))
             self.server.headers.append(dict(self.headers))
+            self.server.paths.append(self.path)
         act(self, body)
 
     def do_GET(self) -> None:  # the base class calls it so
@@ -81,6 +82,7 @@ class Server(ThreadingHTTPServer):
         self.preflights: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.facts: Mapping[str, object] = {}  # by path: what the server tells about itself
         self.lock = threading.Lock()
 

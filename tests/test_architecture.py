@@ -16,18 +16,22 @@ MAY_IMPORT = {
     "errors": set(),
     "numerals": set(),
     "folding": set(),
+    "outside": set(),
+    "masking": {"outside"},
     "scorers": {"records", "errors", "numerals", "folding"},
     "generator": {"records", "errors", "numerals", "folding"},
     "tasks": {"records", "errors", "folding", "generator", "scorers"},
-    "providers": {"records", "errors", "generator", "tasks"},
-    "config": {"records", "errors", "generator"},
+    "providers": {"outside", "records", "errors", "generator", "tasks"},
+    "config": {"outside", "masking", "records", "errors", "generator"},
     "figures": {"records"},
     "limits": {"errors", "generator"},  # generator: lengths as people write them
-    "verdict": {"records", "errors", "figures", "limits"},
-    "plotter": {"records", "errors", "generator", "figures"},  # generator: the label of a length
-    "importers": {"records", "errors"},
-    "runner": {"records", "errors", "generator", "scorers", "tasks", "providers", "config"},
+    "verdict": {"outside", "records", "errors", "figures", "limits"},
+    "plotter": {"outside", "records", "errors", "generator", "figures"},  # generator: the label of a length
+    "importers": {"outside", "records", "errors"},
+    "runner": {"outside", "masking", "records", "errors", "generator", "scorers", "tasks", "providers", "config"},
     "cli": {
+        "masking",
+        "outside",
         "records",
         "errors",
         "generator",

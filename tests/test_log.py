@@ -12,7 +12,7 @@ from test_grid import HEADER, result
 
 from niah.errors import RunError
 from niah.records import Outcome, Placement, Response, Result, Usage
-from niah.runner.log import LOG_NAME, RunLog, open_log, read_log
+from niah.runner.log import LOG_NAME, RunLog, open_log, read_log, read_rows, write_log
 
 FULL = replace(
     result(1_000, 50, 0, 1.0),
@@ -23,6 +23,7 @@ FULL = replace(
 
 
 EDITED = json.dumps({"kind": "result", **asdict(FULL)})
+_RESPONSE = json.dumps(asdict(FULL)["response"])
 
 
 def written(folder: Path, *results: Result) -> RunLog:
@@ -48,7 +49,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         log.append(result(2_000, 0, 0, None, Outcome.OVERFLOW))
     header, results = read_log(tmp_path / "run")
     assert header == HEADER
-    assert results == log.results
+    assert results[FULL.trial.id] == FULL
+    assert list(results.values()) == [FULL, result(2_000, 0, 0, None, Outcome.OVERFLOW)]
+    assert read_rows(tmp_path / "run") == (HEADER, log.results)
     with open_log(tmp_path / "run", HEADER) as again:
         assert again.finished == log.finished
 
@@ -75,24 +78,25 @@ def test_a_line_torn_at_any_byte_costs_that_line_only(tmp_path: Path) -> None:
 
 
 def test_a_header_torn_by_a_crash_begins_again(tmp_path: Path) -> None:
-    written(tmp_path)
-    header = (tmp_path / LOG_NAME).read_bytes()
-    (tmp_path / LOG_NAME).write_bytes(header[:20])
-    assert written(tmp_path).results == {}
-    assert (tmp_path / LOG_NAME).read_bytes() == header
+    written(tmp_path, FULL)
+    whole = (tmp_path / LOG_NAME).read_bytes()
+    (tmp_path / LOG_NAME).write_bytes(whole[:20])
+    assert set(written(tmp_path, FULL).results) == {FULL.trial.id}
+    assert (tmp_path / LOG_NAME).read_bytes() == whole
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"config": {**HEADER.config, "epochs": 3}}, "epochs was 2, is 3"),
+        ({"config": {**HEADER.config, "task": "multikey"}}, "task was 'single', is 'multikey'"),
+        ({"config": {**HEADER.config, "seed": 1}}, "seed was 0, is 1; further --epochs of the old seed"),
         ({"haystack_digest": "other"}, "haystack has changed"),
         ({"tokenizer": "cl100k_base"}, "tokenizer was o200k_base"),
         ({"task_version": 2}, "task's version was 1, is 2"),
     ],
 )
 def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dict[str, object], message: str) -> None:
-    written(tmp_path)
+    written(tmp_path, FULL)
     other = replace(HEADER, **change)  # type: ignore[arg-type]  # fields by name
     with pytest.raises(RunError, match=message), open_log(tmp_path, other):
         raise AssertionError("refused")
@@ -104,14 +108,25 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
         ("nonsense", "run.jsonl:2: damaged line"),
         ('{"kind": "result"}', "run.jsonl:2: damaged line"),
         (EDITED.replace('"score": 1.0', '"score": "1.0"'), "score '1.0' of a trial that is scored"),
-        (EDITED.replace('"context_length": 1000', '"context_length": null'), "None where int should be"),
+        (
+            EDITED.replace('"context_length": 1000', '"context_length": null'),
+            "context_length: None where int should be",
+        ),
+        (EDITED.replace('"total_s": null', '"total_s": "x"'), "total_s: 'x' where float or int should be"),
+        ("[" * 100_000, "brackets inside brackets"),
+        (EDITED.replace('"attempts": 0', '"attempts": 1').replace(_RESPONSE, "null"), "there is no response"),
+        (EDITED.replace('"control": null', '"control": "sham"'), "control is 'sham', one of absent"),
+        (EDITED.replace('"parts": {}', '"parts": {"what": 2}'), "parts hold more than 1"),
+        (EDITED.replace('"input_tokens": 5', '"input_tokens": -5'), "is not from 0"),
+        (EDITED.replace('"input_tokens": 5', '"input_tokens": 1' + "0" * 400), "is not from 0"),
+        (EDITED.replace('"total_s": null', '"total_s": NaN'), "NaN is no number"),
         (EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'), "where str should be"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
-    written(tmp_path)
-    with (tmp_path / LOG_NAME).open("a") as file:
-        file.write(line + "\n")
+    written(tmp_path, FULL)
+    header = (tmp_path / LOG_NAME).read_text(encoding="utf-8").split("\n")[0]
+    (tmp_path / LOG_NAME).write_text(f"{header}\n{line}\n", encoding="utf-8")
     with pytest.raises(RunError, match=message):
         read_log(tmp_path)
 
@@ -123,7 +138,8 @@ def test_what_a_newer_version_adds_is_passed_over(tmp_path: Path) -> None:
     newer = [{**json.loads(text), "mood": "calm"} for text in (header, line)]
     newer[1]["response"]["usage"]["joules"] = 3
     path.write_text("".join(json.dumps(t) + "\n" for t in [newer[0], {"kind": "weather"}, newer[1]]))
-    assert read_log(tmp_path) == (HEADER, {FULL.trial.id: FULL})
+    old, results = read_log(tmp_path)
+    assert (old, dict(results)) == (HEADER, {FULL.trial.id: FULL})
 
 
 def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None:
@@ -136,7 +152,7 @@ def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None
     for name in ("cache_write_tokens", "reasoning_tokens", "dollars"):
         del older["response"]["usage"][name]
     path.write_text(header + "\n" + json.dumps(older) + "\n")
-    assert read_log(tmp_path)[1] == {FULL.trial.id: FULL}
+    assert dict(read_log(tmp_path)[1]) == {FULL.trial.id: FULL}
 
 
 def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
@@ -153,7 +169,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         kept = len(log.results)
         assert 2 <= kept < 12
-        assert read_log(tmp_path)[1] == log.results
+        assert read_rows(tmp_path)[1] == log.results
         log.append(lines[kept])
     assert len(read_log(tmp_path)[1]) == kept + 1
 
@@ -165,7 +181,8 @@ def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run log of niah"):
         read_log(tmp_path)
     (tmp_path / LOG_NAME).unlink()
-    with pytest.raises(RunError, match="schema 99"), open_log(tmp_path, replace(HEADER, schema=99)):
+    write_log(tmp_path, replace(HEADER, schema=99), [FULL])
+    with pytest.raises(RunError, match="schema 99"), open_log(tmp_path, HEADER):
         raise AssertionError("refused")
 
 

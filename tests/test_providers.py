@@ -38,12 +38,29 @@ PROMPT = Prompt(
     planting=Planting(opening="", closing="", question="", needles=(), targets=()),
     digest="d",
 )
+PLACES = {  # region, project and resource of providers that have an address for each
+    "AZURE_OPENAI_ENDPOINT": "https://acme.openai.azure.com",
+    "AWS_REGION": "us-west-2",
+    "GOOGLE_CLOUD_LOCATION": "us-central1",
+    "GOOGLE_CLOUD_PROJECT": "p",
+}
 HTTP = sorted(name for name, known in PROVIDERS.items() if known.made_by)
 
 
 def provider(name: str, **settings: Any) -> Provider:
-    base_url = PROVIDERS[name].base_url
-    return provider_of(Service(**{"provider": name, "model": "m", "base_url": base_url, "api_key": KEY, **settings}))
+    known = PROVIDERS[name]
+    ours = {
+        "provider": name,
+        "model": "m",
+        "base_url": own_address(name),
+        "api_key": KEY,
+        "key_header": known.key_header,
+    }
+    return provider_of(Service(**{**ours, **settings}))
+
+
+def own_address(name: str) -> str:
+    return str(PROVIDERS[name].base_url).format(**PLACES)
 
 
 def client_of(api: Provider, connections: Connections, waits: list[float], *, attempts: int) -> Client:
@@ -133,6 +150,7 @@ GPT: dict[str, Any] = {"model": "gpt-6-luna-2026-08-20", "id": "chatcmpl-CfK3mZ0
 SOL: dict[str, Any] = {"model": "gpt-6.1-sol-2026-10-02", "id": "resp_68f1c0ffee52819a"}
 SOL_USAGE = counted(3072, 1024, 215, 192)
 CLAUDE: dict[str, Any] = {"model": "claude-sonnet-5-5", "id": "msg_01XFDUDYJgAACzvnptvVoYEL"}
+AZURE: dict[str, Any] = {"model": "gpt-4.1-2025-04-14", "id": "chatcmpl-CgAz71"}
 GEMINI: dict[str, Any] = {"model": "gemini-3.8-flash", "id": "xU4haYD-B5_Sz7IP7bWbmAQ"}
 OLLAMA: dict[str, Any] = {"model": "gemma4:12b", "id": None}
 LLAMA: dict[str, Any] = {"model": "gemma-4-12b-it-Q4_K_M.gguf", "id": "chatcmpl-3vXb0u1aZk"}
@@ -234,6 +252,23 @@ REPLIES = [
         usage=counted(out=4),
         **GEMINI,
     ),
+    Recording(path="azure/answer", usage=counted(3072, None, 23, 0), **AZURE),
+    Recording(path="azure/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **AZURE),
+    Recording(
+        path="bedrock/reasoning_in_text",
+        usage=counted(None, None, 47),
+        model="openai.gpt-oss-20b-1:0",
+        id="chatcmpl-8d31f0a2",
+    ),
+    Recording(
+        path="bedrock-anthropic/answer",
+        stop="end_turn",
+        usage=counted(0, 0),
+        model="anthropic.claude-sonnet-5-5",
+        id="msg_bdrk_01XFDUDYJgAACzvnptvVoYEL",
+    ),
+    Recording(path="vertex/answer", usage=counted(3072), model="google/gemini-3.8-flash", id=GEMINI["id"]),
+    Recording(path="vertex-gemini/answer", stop="STOP", usage=counted(3072), **GEMINI),
     Recording(path="gemini/whole", stop="STOP", usage=counted(out=19), **GEMINI),
     Recording(path="gemini/no_usage", stop="STOP", **GEMINI),
     Recording(path="ollama/answer", usage=counted(), **OLLAMA),
@@ -638,6 +673,33 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
         {"x-goog-api-key": KEY},
         {"contents": [{"role": "user", "parts": [{"text": TEXT}]}], "generationConfig": {"maxOutputTokens": 64}},
     ),
+    "azure": (
+        "https://acme.openai.azure.com/openai/v1/chat/completions",
+        {"api-key": KEY} | STREAMED,
+        {"model": "m", "messages": MESSAGES, "max_completion_tokens": 64, **COUNTED},
+    ),
+    "bedrock": (
+        "https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions",
+        BEARER | STREAMED,
+        {"model": "m", "messages": MESSAGES, "max_completion_tokens": 64, **COUNTED},
+    ),
+    "bedrock-anthropic": (
+        "https://bedrock-mantle.us-west-2.api.aws/anthropic/v1/messages",
+        {"x-api-key": KEY, "anthropic-version": "2023-06-01"} | STREAMED,
+        {"model": "m", "max_tokens": 64, "messages": MESSAGES, "stream": True},
+    ),
+    "vertex": (
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints/openapi"
+        "/chat/completions",
+        BEARER | STREAMED,
+        CHAT,
+    ),
+    "vertex-gemini": (
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google"
+        "/models/m:streamGenerateContent?alt=sse",
+        BEARER,
+        {"contents": [{"role": "user", "parts": [{"text": TEXT}]}], "generationConfig": {"maxOutputTokens": 64}},
+    ),
     "ollama": (
         "http://127.0.0.1:11434/api/chat",
         BEARER,
@@ -718,7 +780,7 @@ def test_without_a_key_no_header_speaks_of_one(name: str) -> None:
     api = provider(name, api_key=None)
     window = api.window_request()
     for request in (api.request(PROMPT), *([window] if window else [])):
-        assert not {"authorization", "x-api-key", "x-goog-api-key"} & {k.casefold() for k in request.headers}
+        assert not {"authorization", "x-api-key", "api-key", "x-goog-api-key"} & {k.casefold() for k in request.headers}
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -780,6 +842,7 @@ MARKS: Mapping[str, Mapping[str, Any]] = {
     "openai": {"type": "text", **BREAKPOINT},
     "openai-responses": {"type": "input_text", **BREAKPOINT},
     "anthropic": {"type": "text", **CONTROL},
+    "bedrock-anthropic": {"type": "text", **CONTROL},
     "qwen": {"type": "text", **CONTROL},
 }
 
@@ -801,6 +864,16 @@ def test_the_last_four_blocks_before_the_first_needle_are_marked_for_the_cache(n
     assert message["content"] == expected
     if name.startswith("openai"):
         assert body["prompt_cache_options"] == {"mode": "explicit"}
+
+
+def test_what_stands_behind_the_address_goes_with_every_request() -> None:
+    base = "https://acme.openai.azure.com/openai/deployments/d?api-version=2024-10-21"
+    assert provider("azure", base_url=base).request(PROMPT).url == base.replace("?", "/chat/completions?")
+    gemini = provider("gemini", base_url="http://h/v1beta?key=x").request(PROMPT).url
+    assert gemini == "http://h/v1beta/models/m:streamGenerateContent?alt=sse&key=x"
+    window = provider("llama.cpp", base_url="http://h/v1/?a=b").window_request()
+    assert window is not None
+    assert window.url == "http://h/props?a=b"
 
 
 def test_openai_at_another_address_is_any_server_that_speaks_chat_completions() -> None:
@@ -826,6 +899,11 @@ def test_every_provider_has_its_request_in_the_table() -> None:
         "openai-responses": "OPENAI_API_KEY",
         "anthropic": "ANTHROPIC_API_KEY",
         "gemini": "GEMINI_API_KEY",
+        "azure": "AZURE_OPENAI_API_KEY",
+        "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
+        "bedrock-anthropic": "AWS_BEARER_TOKEN_BEDROCK",
+        "vertex": "VERTEX_ACCESS_TOKEN",
+        "vertex-gemini": "VERTEX_ACCESS_TOKEN",
         "openrouter": "OPENROUTER_API_KEY",
         "deepseek": "DEEPSEEK_API_KEY",
         "qwen": "DASHSCOPE_API_KEY",
@@ -958,7 +1036,7 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
         return httpx.Response(status, text=body)
 
     async def ask() -> int | None:
-        base_url = "http://127.0.0.1:9/v1" if name == "openai" else PROVIDERS[name].base_url
+        base_url = "http://127.0.0.1:9/v1" if name == "openai" else own_address(name)
         api = provider(name, base_url=base_url)
         async with Connections(lambda: httpx.AsyncClient(transport=httpx.MockTransport(handle))) as connections:
             return await told_window(client_of(api, connections, [], attempts=1), api)

@@ -254,7 +254,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--epochs", "many"), "epochs = 'many'"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
-        ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key, which would be logged"),
+        ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key; use --api-key-env"),
         ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
         ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),
         ((*SIMULATED, "--headers", "beta=1"), "headers has no meaning for provider 'simulated'"),
@@ -330,12 +330,12 @@ def test_wrong_configs_are_one_clear_line(niah: Niah, toml: str, message: str) -
 
 
 def test_the_folder_of_another_config_is_refused(niah: Niah) -> None:
-    command = (*SIMULATED, "--depths", "50", "--name", "r", "--lengths")
-    assert niah(*command, "500").exit_code == 0
+    command = (*SIMULATED, "--depths", "50", "--name", "r", "--lengths", "500", "--seed")
+    assert niah(*command, "0").exit_code == 0
     before = Path("results/r/run.jsonl").read_bytes()
-    ended = niah(*command, "1k")
+    ended = niah(*command, "1")
     assert ended.exit_code == 2
-    assert "lengths was [500], is [1000]" in ended.err
+    assert "seed was 0, is 1" in ended.err
     assert Path("results/r/run.jsonl").read_bytes() == before
 
 
@@ -461,6 +461,23 @@ def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
     with serving(otherwise=act, preflight=act) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:1], "500,8k", *SMALL[2:])
     assert "100 % found (n = 6" in ended.err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal that hangs up here")
+def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path: Path) -> None:
+    with serving(otherwise=slowly(0.3)) as server:
+        command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+        process = niah_process(*command, cwd=tmp_path)
+        wait_for_lines(tmp_path / "results" / "r" / "run.jsonl", 2)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)  # of the shell
+        _, err = process.communicate(timeout=30)
+        sent = len(server.requests)
+    assert process.returncode == 3
+    assert b"stopped early (the terminal was closed)" in err
+    lines = (tmp_path / "results" / "r" / "run.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) - 1 == sent < 9  # every request that was sent has its line
+    assert (tmp_path / "results" / "r" / "heatmap.png").exists()
 
 
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import click
 
 from niah import __version__
 from niah.errors import NiahError
+from niah.outside import secrets_kept, visible
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -73,16 +74,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Python's own exit of 1 would read as the verdict "fail".
     """
+    with secrets_kept():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     try:
         cli.main(args=arguments, prog_name="niah")
     except NiahError as error:
-        click.echo(f"niah: {error}", err=True)
+        click.echo(visible(f"niah: {error}"), err=True)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else would choose the exit code
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
             click.echo(f"niah: standard output cannot be written ({error.strerror})", err=True)
             sys.exit(2)
-        traceback.print_exc()
+        click.echo(visible(traceback.format_exc()), err=True)
         sys.exit(BUG)
 
 

@@ -9,7 +9,7 @@ import click
 
 from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.errors import RunError
-from niah.runner.log import read_log
+from niah.runner.log import read_rows
 from niah.verdict.baseline import baseline_json, check_finished
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import baseline_of
@@ -31,7 +31,7 @@ def baseline() -> None:
 def save(run_name: str, out: Path | None, results: Path) -> None:
     """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
     folder = run_folder(run_name, results)
-    header, stored = read_log(folder)
+    header, stored = read_rows(folder)
     check_finished(folder, header, stored.values())
     text = baseline_json(baseline_of(header, stored.values()), datetime.now(UTC).date().isoformat())
     path = out or Path("baselines") / f"{folder.resolve().name}.json"

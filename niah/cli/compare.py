@@ -12,7 +12,7 @@ from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Comparison
 from niah.plotter.words import comparison_lines, side_by_side
-from niah.runner.log import read_log
+from niah.runner.log import read_rows
 from niah.verdict.compare import Run, comparison_of
 from niah.verdict.grid import grid_of
 from niah.verdict.report import figures_of
@@ -42,7 +42,7 @@ def compare(
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
     folders = [run_folder(run, results) for run in runs]
-    read = [(header, list(stored.values())) for header, stored in map(read_log, folders)]
+    read = [(header, list(stored.values())) for header, stored in map(read_rows, folders)]
     figures = [figures_of(*run) for run in read]
     compared = [_compared(read[0], run, these_only=haystacks == "these") for run in read[1:]]
     if as_json:

@@ -15,11 +15,11 @@ from niah.figures import Judgement
 from niah.limits import Limits, read_limits
 from niah.plotter.pipeline import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
 from niah.plotter.words import judgement_lines
-from niah.records import Grid, Header, Result
+from niah.records import Grid, Header, Row
 from niah.runner.cost import dollars_of
-from niah.runner.log import read_log
+from niah.runner.log import read_rows
 from niah.verdict.baseline import baseline_from, check_finished
-from niah.verdict.counts import unpaired_notes
+from niah.verdict.counts import uneven_notes, unpaired_notes
 from niah.verdict.evidence import Evidence
 from niah.verdict.grid import model_of
 from niah.verdict.judge import judge
@@ -68,7 +68,7 @@ def gate(
         raise ConfigError(
             f"{folder} is the run and its own baseline: a run is never worse than itself; give an older one"
         )
-    header, stored = read_log(folder)
+    header, stored = read_rows(folder)
     baseline = read_baseline(baseline_name, results) if baseline_name else None
     evidence = evidence_of(header, list(stored.values()), limits, baseline)
     judgement = judge(evidence, notes_on(evidence, baseline))
@@ -85,7 +85,7 @@ def read_baseline(name: str, results: Path) -> Baseline:
     path = Path(name)
     if not path.is_file():
         folder = run_folder(name, results)
-        header, stored = read_log(folder)
+        header, stored = read_rows(folder)
         check_finished(folder, header, stored.values())
         return baseline_of(header, stored.values())
     try:
@@ -94,7 +94,7 @@ def read_baseline(name: str, results: Path) -> Baseline:
         raise RunError(f"{path}: cannot be read ({error})") from error
 
 
-def evidence_of(header: Header, stored: list[Result], limits: Limits, baseline: Baseline | None) -> Evidence:
+def evidence_of(header: Header, stored: list[Row], limits: Limits, baseline: Baseline | None) -> Evidence:
     """The run with its pairs and its price."""
     these = limits.haystacks == "these"
     if baseline is not None:
@@ -121,6 +121,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
         notes.append("the verdict is about the haystacks of this run and no others")
     if evidence.grid.simulated:
         notes.append("a simulated reader, no model")
+    notes += uneven_notes(evidence.grid)
     if baseline is not None and evidence.pairs is not None:
         older = f"{model_of(baseline.header.config)}, run {baseline.header.created}"
         saved = f", saved {baseline.saved}" if baseline.saved else ""

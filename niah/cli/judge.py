@@ -14,7 +14,8 @@ import click
 from niah.cli.options import DEFAULT_RESULTS, run_folder, tables_in
 from niah.config import read_config
 from niah.errors import RunError
-from niah.records import Result
+from niah.outside import visible
+from niah.records import Result, Row
 from niah.runner.judge import judge_recipe
 from niah.runner.log import open_log, read_log
 from niah.runner.recipe import recipe_of
@@ -67,7 +68,7 @@ def judge(
     sys.exit(0 if set(recipe.answers) <= {i for i, v in verdicts.items() if v.score is not None} else INCOMPLETE)
 
 
-def _report(answers: Mapping[str, Result], verdicts: Mapping[str, Result]) -> None:
+def _report(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> None:
     """How often judge and scorer agree, and every answer on which they do not."""
     counts: Counter[str] = Counter()
     for trial_id, answer in answers.items():
@@ -79,5 +80,5 @@ def _report(answers: Mapping[str, Result], verdicts: Mapping[str, Result]) -> No
         counts["agree" if agree else "differ"] += 1
         if not agree:
             said = "" if answer.response is None else " ".join(answer.response.text.split())[:60]
-            click.echo(f"{trial_id}  score {answer.score:g}, judge {verdict.score:g}: {said}", err=True)
+            click.echo(visible(f"{trial_id}  score {answer.score:g}, judge {verdict.score:g}: {said}"), err=True)
     click.echo(", ".join(f"{counts[k]} {k}" for k in ("agree", "differ", "no verdict")), err=True)

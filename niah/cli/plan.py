@@ -142,9 +142,9 @@ def _number(text: str) -> float | None:
 
 def _measured(folder: Path) -> float:
     """Prompt tokens per second to the first token, over the scored trials of a run."""
-    from niah.runner.log import read_log
+    from niah.runner.log import read_rows
 
-    timed = [r for r in read_log(folder)[1].values() if r.first_token_s]
+    timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
     if not timed:
         raise ConfigError(f"{folder}: no trial of this run has a time to first token; give --speed as a number")
     return sum(r.prompt_tokens for r in timed) / sum(r.first_token_s or 0 for r in timed)

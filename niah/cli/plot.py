@@ -9,7 +9,7 @@ import click
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
 from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
-from niah.runner.log import read_log
+from niah.runner.log import read_rows
 from niah.verdict.grid import grid_of
 from niah.verdict.report import figures_of
 
@@ -27,7 +27,7 @@ from niah.verdict.report import figures_of
 def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, results: Path) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     folders = [run_folder(r, results) for r in runs]
-    read = [read_log(folder) for folder in folders]
+    read = [read_rows(folder) for folder in folders]
     path = out or folders[0] / ("curves.png" if curves else "heatmap.png")
     if curves:
         warnings = save_curves([figures_of(header, stored.values()) for header, stored in read], path)

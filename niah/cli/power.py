@@ -10,6 +10,7 @@ import click
 from niah.cli.options import config_from, config_options
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.providers import known_provider
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Usage
 from niah.tasks import task_of
@@ -89,7 +90,7 @@ def _cost(c: RunConfig, epochs: int) -> tuple[int, str]:
     sizes = [max(0, length - reply) for length in c.lengths]
     each = len(c.depths) * epochs
     pricing = _pricing(c)
-    if c.provider in ("local", "simulated"):
+    if known_provider(c.provider).free:
         price = "nothing: it runs on this machine"
     elif pricing is None:
         price = "unknown (set --model and --price, or pip install 'niah[prices]')"

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from niah.cli.look import Look
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
 from niah.cli.suite import read_suite, summary_table, write_summary
 from niah.cli.watch import Watch, say
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.generator.lengths import label_of
 from niah.plotter.terminal import terminal_heatmap
 from niah.plotter.words import summary_lines, unfinished_lines
-from niah.records import Grid, Outcome
+from niah.records import Grid, Outcome, Part
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
@@ -47,8 +49,21 @@ INCOMPLETE = 3
 )
 @click.option("--name", help="Name of this run's folder; made from the config by default.")
 @click.option("--suite", help="Run all tasks of a suite instead: quick, retrieval, reading, ci, or a TOML file.")
+@click.option("--log-requests", type=click.Path(path_type=Path), help="Write requests and replies to this file too.")
+@click.option("--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends.")
+@click.option("-v", "--verbose", is_flag=True, help="Say why each attempt failed.")
 @PALETTE
-def run(config: str | None, results: Path, name: str | None, suite: str | None, palette: str, **flags: Any) -> None:
+def run(
+    config: str | None,
+    results: Path,
+    name: str | None,
+    suite: str | None,
+    log_requests: Path | None,
+    log_prompts: bool,
+    verbose: bool,
+    palette: str,
+    **flags: Any,
+) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
     CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same
@@ -56,11 +71,12 @@ def run(config: str | None, results: Path, name: str | None, suite: str | None, 
     Exits 3 where trials are missing.
     """
     console = Console(stderr=True)
+    look = Look(requests=log_requests, prompts=log_prompts, verbose=verbose)
     if suite is not None:
-        complete = _run_suite(suite, config, results, name, palette, flags, console)
+        complete = _run_suite(suite, config, results, name, palette, flags, console, look)
     else:
         recipe = _recipe(config_from(config, flags), console)
-        complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
+        complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console, look)
     sys.exit(0 if complete else INCOMPLETE)
 
 
@@ -73,11 +89,16 @@ def _recipe(config: RunConfig, console: Console) -> Recipe:
     return recipe
 
 
-def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tuple[bool, Grid, str | None]:
+def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console, look: Look) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
     with open_log(folder, recipe.header()) as log:
-        stopped = _sweep(recipe, log, console)
+        if log.added is not None:
+            say(console, f"{folder} is extended by {grid_words(log.added)}; what it holds is not asked again")
+        stopped = _sweep(recipe, log, console, look)
     grid = grid_of(log.header, log.results.values())
+    if not log.results:
+        say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
+        return False, grid, stopped
     for line in write_outputs(folder, grid, palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
@@ -92,6 +113,7 @@ def _run_suite(
     palette: str,
     flags: dict[str, Any],
     console: Console,
+    look: Look,
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
     if config is not None:
@@ -107,17 +129,25 @@ def _run_suite(
     complete = True
     for number, (run_name, recipe) in enumerate(recipes.items(), 1):
         say(console, f"{number}/{len(recipes)}  {run_name}", "bold")
-        done, grids[run_name], stopped = _run_one(recipe, folder / run_name, palette, console)
+        done, grids[run_name], stopped = _run_one(recipe, folder / run_name, palette, console, look)
         complete = complete and done
         if stopped is not None:
             say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
             complete = complete and number == len(recipes)
             break
+    if not folder.is_dir():
+        return False  # nothing was measured
     for line in write_summary(folder, suite, grids, palette):
         say(console, line)
     console.print(summary_table(suite, grids))
     click.echo(folder / "suite.png")
     return complete
+
+
+def grid_words(part: Part) -> str:
+    """ "4k, 8k tokens at 5 depths, 3 epochs"."""
+    lengths, depths, n = ", ".join(map(label_of, part.lengths)), len(part.depths), part.epochs
+    return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
 
 
 def _check_name(name: str | None) -> None:
@@ -136,7 +166,7 @@ def _folder_name(name: str | None, config: RunConfig) -> str:
     return re.sub(r"[^\w.-]+", "-", words)
 
 
-def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
+def _sweep(recipe: Recipe, log: RunLog, console: Console, look: Look) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
         say(console, "Nothing to do: every trial of this run is finished.")
@@ -149,7 +179,16 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:
         watch = Watch(recipe, log, console)
         tell = partial(_tell, recipe, console)
-        sweep = Sweep(recipe, session, log, on_preflight=tell, on_result=watch.landed, on_trouble=watch.trouble)
+        session, on_attempt = look.at(session, recipe, partial(say, console))
+        sweep = Sweep(
+            recipe,
+            session,
+            log,
+            on_preflight=tell,
+            on_result=watch.landed,
+            on_trouble=watch.trouble,
+            on_attempt=on_attempt,
+        )
         with watch:
             asyncio.run(_until_done(sweep, watch, console))
     if sweep.spent.dollars:
@@ -176,7 +215,7 @@ async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
 
 @contextmanager
 def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) drains, the second one stops at once."""
+    """The first Ctrl-C (or SIGTERM) drains, the second one stops at once; SIGHUP drains."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     pressed = 0
 
@@ -184,24 +223,29 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
             sweep.stop("interrupted")
+            say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
         elif main is not None:
             main.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
+    # a terminal that closes sends SIGHUP, often twice: its shell does, too
+    handlers = {signal.SIGINT: interrupted, signal.SIGTERM: interrupted}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = partial(sweep.stop, "the terminal was closed")
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     except asyncio.CancelledError:
         pass  # stopped at once, as asked: what was in flight has no result and runs again
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in handlers:
             loop.remove_signal_handler(number)
 
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
-    console.print(terminal_heatmap(grid, console.width))
+    with suppress(OSError):  # the terminal may be gone, and the picture is written
+        console.print(terminal_heatmap(grid, console.width))
     figures = figures_of(log.header, log.results.values())
     for line in unfinished_lines(figures):
         say(console, line)

@@ -31,14 +31,14 @@ def score(run_name: str, results: Path, palette: str) -> None:
         if log.header.imported is not None:
             raise RunError(f"{run_name} was imported from {log.header.imported}: its answers cannot be judged here")
         recipe = recipe_of(RunConfig(**log.header.config))
-        again = [_again(r, recipe) for r in log.results.values()]  # all of them, before the first is written
-        changed = [new for new in again if new != log.results[new.trial.id]]
+        judged = ((old, _again(old, recipe)) for old in log.stored().values())
+        changed = [new for old, new in judged if new != old]  # all of them, before the first is written
         for result in changed:
             log.append(result)
     grid = grid_of(log.header, log.results.values())
     for warning in write_outputs(folder, grid, palette):
         click.echo(f"niah: {warning}", err=True)
-    click.echo(f"{len(changed)} of {len(again)} scores changed; {recall_label(grid.recall)}")
+    click.echo(f"{len(changed)} of {len(log.results)} scores changed; {recall_label(grid.recall)}")
 
 
 def _again(result: Result, recipe: Recipe) -> Result:

@@ -11,6 +11,7 @@ from niah.cli.example import example, expected_label
 from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, RunError, UnknownName
+from niah.outside import visible
 from niah.records import Prompt, Result
 from niah.runner.log import read_log
 from niah.runner.recipe import Recipe, recipe_of
@@ -74,12 +75,12 @@ def _show_run(run_name: str, trial_id: str | None, results: Path, prompt: bool) 
     header, stored = read_log(run_folder(run_name, results))
     if trial_id is None:
         for result in stored.values():
-            click.echo(_line(result))
+            click.echo(visible(_line(result)))
         return
-    matches = [r for i, r in stored.items() if i.startswith(trial_id)]
+    matches = [i for i in stored if i.startswith(trial_id)]
     if len(matches) != 1:
         raise UnknownName("trial", trial_id, stored)
-    result = matches[0]
+    result = stored[matches[0]]
     if header.imported is not None:
         raise RunError(
             f"{run_name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
@@ -91,7 +92,7 @@ def _show_run(run_name: str, trial_id: str | None, results: Path, prompt: bool) 
             f"trial {result.trial.id}: its prompt cannot be built again; "
             f"haystack or niah have changed since (version {header.version})"
         )
-    click.echo(built.text if prompt else _page(result, built))
+    click.echo(built.text if prompt else visible(_page(result, built)))
 
 
 def _line(r: Result) -> str:

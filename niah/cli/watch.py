@@ -11,8 +11,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from niah.outside import visible
 from niah.plotter.terminal import live_view
-from niah.records import Result
+from niah.records import Result, Row
 from niah.runner.log import RunLog
 from niah.runner.recipe import Recipe
 from niah.verdict.grid import grid_of
@@ -22,8 +23,9 @@ TROUBLE_S = 30.0
 
 
 def say(console: Console, text: str, style: str = "yellow") -> None:
-    """Words for people. Never read as markup: they may be a server's."""
-    console.print(Text(text, style=style), soft_wrap=True)
+    """Words for people, as ``visible`` shows them. Never read as markup: they may be a server's."""
+    with suppress(OSError):  # a terminal that is gone does not stop a sweep that is paid for
+        console.print(Text(visible(text), style=style), soft_wrap=True)
 
 
 class Watch:
@@ -46,7 +48,8 @@ class Watch:
 
     def __exit__(self, *exception: object) -> None:
         if self._console.is_terminal:
-            self._live.__exit__(None, None, None)
+            with suppress(OSError):  # the terminal may be gone
+                self._live.__exit__(None, None, None)
 
     async def tick(self) -> None:
         """Draw for ever; runs beside the sweep, in the same thread."""
@@ -56,7 +59,7 @@ class Watch:
             self._live.update(view, refresh=True)
             await asyncio.sleep(REFRESH_S)
 
-    def _view(self, results: list[Result], done: int, status: str) -> RenderableType:
+    def _view(self, results: list[Row], done: int, status: str) -> RenderableType:
         size = self._console.size
         return live_view(grid_of(self._log.header, results), size.width, size.height, done, self._total, status)
 
@@ -81,7 +84,7 @@ class Watch:
         verdict += f": {result.error}" if result.error else ""
         where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
         place = f"{t.context_length:>9,} tokens  {where:<13}"
-        click.echo(f"{self._landed:>5}/{self._total}  {place}  {verdict}", err=True)
+        click.echo(visible(f"{self._landed:>5}/{self._total}  {place}  {verdict}"), err=True)
 
     def _done_tokens(self) -> int:
         return sum(self._tokens.get(i, 0) for i in self._log.finished)

@@ -30,7 +30,8 @@ def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
     for depth in grid.depths:
         line = Text(f"{depth:.3g} % ".rjust(_MARGIN), no_wrap=True, overflow="crop")
         for length in lengths:
-            line.append_text(_square(cells[length, depth], step))
+            cell = cells.get((length, depth))  # an extended run need not ask for every pair
+            line.append_text(_square(cell, step) if cell else Text(" " * step))
         lines.append(line)
     lines += _absent_row(grid, step)
     said = [recall_label(grid.recall), *control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]

@@ -149,6 +149,7 @@ def unfinished_lines(f: Figures) -> Iterator[str]:
     open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
     if open_trials:
         yield f"INCOMPLETE: of {f.planned:,} trials {', '.join(open_trials)}; what follows is about the others"
+    yield from f.notes
     if f.unscored:
         yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
 

@@ -21,9 +21,12 @@ class Known:
 
     line: str  # what `niah providers` shows
     made_by: str | None = None  # module:attribute, called with a Service; None: made by the session itself
-    base_url: str | None = None
+    base_url: str | None = None  # {NAME} stands for the environment's variable NAME
     marks: bool = False  # whether its cache takes marks
     key_variable: str | None = None  # read for the address above only; None: no key unless one is named
+    key_header: str | None = None  # that carries the key, where it is not the protocol's own
+    embedded: bool = False  # runs inside this process: no address, no key
+    free: bool = False
 
     @property
     def on_this_machine(self) -> bool:
@@ -33,10 +36,21 @@ class Known:
 
 _CHAT = "niah.providers.presets:chat"
 
+_VERTEX = (
+    "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1"
+    "/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}"
+)
+
 PROVIDERS: Mapping[str, Known] = {
-    "local": Known(line="a small model inside this process, on your CPU: no key, no account (extra 'local')"),
+    "local": Known(
+        line="a small model inside this process, on your CPU: no key, no account (extra 'local')",
+        embedded=True,
+        free=True,
+    ),
     "simulated": Known(
-        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS"
+        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS",
+        embedded=True,
+        free=True,
     ),
     "openai": Known(
         line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
@@ -64,6 +78,39 @@ PROVIDERS: Mapping[str, Known] = {
         made_by="niah.providers.gemini:Gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         key_variable="GEMINI_API_KEY",
+    ),
+    "azure": Known(
+        line="Azure OpenAI, Chat Completions; the model is the name of a deployment",
+        made_by=_CHAT,
+        base_url="{AZURE_OPENAI_ENDPOINT}/openai/v1",
+        key_variable="AZURE_OPENAI_API_KEY",
+        key_header="api-key",
+    ),
+    "bedrock": Known(
+        line="Amazon Bedrock, Chat Completions, by an API key of Bedrock's",
+        made_by=_CHAT,
+        base_url="https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1",
+        key_variable="AWS_BEARER_TOKEN_BEDROCK",
+    ),
+    "bedrock-anthropic": Known(
+        line="Amazon Bedrock, Anthropic Messages, by an API key of Bedrock's",
+        made_by="niah.providers.anthropic:Anthropic",
+        base_url="https://bedrock-mantle.{AWS_REGION}.api.aws/anthropic/v1",
+        marks=True,
+        key_variable="AWS_BEARER_TOKEN_BEDROCK",
+    ),
+    "vertex": Known(
+        line="Google Vertex AI, Chat Completions, by an access token; models as google/NAME",
+        made_by=_CHAT,
+        base_url=f"{_VERTEX}/endpoints/openapi",
+        key_variable="VERTEX_ACCESS_TOKEN",
+    ),
+    "vertex-gemini": Known(
+        line="Google Vertex AI, Gemini's generateContent, by an access token",
+        made_by="niah.providers.gemini:Gemini",
+        base_url=f"{_VERTEX}/publishers/google",
+        key_variable="VERTEX_ACCESS_TOKEN",
+        key_header="authorization",
     ),
     "ollama": Known(
         line="Ollama by its own route, which sets the window and refuses what does not fit",
@@ -111,6 +158,21 @@ class Service:
     extra: Mapping[str, Any] = field(default_factory=dict)
     reply_field: str | None = None  # name of the reply budget's field, where the provider's own does not fit
     longest_context: int = 0  # tokens: for servers that are told their window
+    key_header: str | None = None  # that carries the key, where it is not the protocol's own
+
+    def url(self, path: str) -> str:
+        """The address of a route; what stands behind the ? of the base URL goes with every request."""
+        base, _, query = self.base_url.partition("?")
+        path, _, own = path.partition("?")
+        both = "&".join(filter(None, (own, query)))
+        return base.rstrip("/") + path + (f"?{both}" if both else "")
+
+    def key_headers(self, usual: str) -> dict[str, str]:
+        """The header that carries the key; ``usual`` is the protocol's own."""
+        name = self.key_header or usual
+        if not self.api_key:
+            return {}
+        return {name: f"Bearer {self.api_key}" if name.casefold() == "authorization" else self.api_key}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +184,7 @@ class HttpRequest:
     body: tuple[bytes, ...] = field(default=(), repr=False)  # parts, sent in turn: a long prompt is not copied again
     method: str = "POST"
     tokens: int = 0  # of the prompt, in the run's tokenizer
+    label: str = ""  # what it is for, for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

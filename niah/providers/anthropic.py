@@ -36,7 +36,7 @@ class Anthropic:
             "stream": True,
         }
         return HttpRequest(
-            url=f"{self.service.base_url.rstrip('/')}/messages",
+            url=self.service.url("/messages"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._headers()},
             body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
@@ -49,15 +49,14 @@ class Anthropic:
         return failure_of(status, body, key=self.service.api_key)
 
     def window_request(self) -> HttpRequest:
-        url = f"{self.service.base_url.rstrip('/')}/models/{self.service.model}"
+        url = self.service.url(f"/models/{self.service.model}")
         return HttpRequest(url=url, headers=self._headers(), method="GET")
 
     def window_in(self, body: str) -> int | None:
         return count_of(json.loads(body).get("max_input_tokens")) or None
 
     def _headers(self) -> dict[str, str]:
-        key = {"x-api-key": self.service.api_key} if self.service.api_key else {}
-        return {"anthropic-version": VERSION, **key}
+        return {"anthropic-version": VERSION, **self.service.key_headers("x-api-key")}
 
 
 class MessageReply(TextReply):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from niah.outside import redacted
 from niah.providers import Failure
 from niah.providers.bodies import error_in, message_of, said_by
 from niah.records import Outcome
@@ -82,6 +83,7 @@ def failure_of(status: int, body: str, *, key: str | None = None, quota_refills:
     message = f"{status or 'in the stream'}: {message_of(body)}"
     if key:
         message = message.replace(key, "[key]")  # some servers repeat it; before the cut, which could halve it
+    message = redacted(message)
     message = " ".join(message.encode(errors="replace").decode().split())[:_MOST_MESSAGE]
     wait_s = _wait_s(said, body)
     too_fast = status in (413, 429) and bool(_TOO_FAST.search(said))

@@ -26,7 +26,7 @@ class Gemini:
             "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
         }
         return HttpRequest(
-            url=f"{self._model_url()}:streamGenerateContent?alt=sse",
+            url=self._model_url(":streamGenerateContent?alt=sse"),
             headers={"Content-Type": "application/json", **self._headers()},
             body=body_with(merged(table, self.service.extra), prompt.utf8),
             tokens=prompt.tokens,
@@ -44,11 +44,11 @@ class Gemini:
     def window_in(self, body: str) -> int | None:
         return count_of(json.loads(body).get("inputTokenLimit")) or None
 
-    def _model_url(self) -> str:
-        return f"{self.service.base_url.rstrip('/')}/models/{self.service.model.removeprefix('models/')}"
+    def _model_url(self, verb: str = "") -> str:
+        return self.service.url(f"/models/{self.service.model.removeprefix('models/')}{verb}")
 
     def _headers(self) -> dict[str, str]:
-        return {"x-goog-api-key": self.service.api_key} if self.service.api_key else {}
+        return self.service.key_headers("x-goog-api-key")
 
 
 class ContentReply(TextReply):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niah.providers import Failure, HttpRequest, Service
@@ -39,7 +39,7 @@ class OpenAI:
             **self.fields,
         }
         return HttpRequest(
-            url=f"{self.service.base_url.rstrip('/')}/chat/completions",
+            url=self.service.url("/chat/completions"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
             body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
@@ -54,18 +54,18 @@ class OpenAI:
     def window_request(self) -> HttpRequest | None:
         if self.window_path is None:
             return None
-        base = self.service.base_url.rstrip("/")
-        if self.window_path.startswith("//"):
-            base, path = base.removesuffix("/v1"), self.window_path[1:]
-        else:
-            path = self.window_path
-        return HttpRequest(url=base + path, headers=self._key(), method="GET")
+        service, path = self.service, self.window_path
+        if path.startswith("//"):
+            base, _, query = service.base_url.partition("?")
+            root = base.rstrip("/").removesuffix("/v1") + (f"?{query}" if query else "")
+            service, path = replace(service, base_url=root), path[1:]
+        return HttpRequest(url=service.url(path), headers=self._key(), method="GET")
 
     def window_in(self, body: str) -> int | None:
         return window_among(json.loads(body), self.service.model)
 
     def _key(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.service.api_key}"} if self.service.api_key else {}
+        return self.service.key_headers("Authorization")
 
 
 class ChatReply(TextReply):

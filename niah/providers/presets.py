@@ -78,6 +78,11 @@ def _untold(service: Service) -> OpenAI:
     return OpenAI(service=service, fields=_USAGE, window_path=None)
 
 
+def _cloud(service: Service) -> OpenAI:
+    # newer models refuse max_tokens there, and a deployment's name does not tell which one it is
+    return OpenAI(service=service, reply_field="max_completion_tokens", fields=_USAGE, window_path=None)
+
+
 _PRESETS: Mapping[str, Callable[[Service], OpenAI]] = {
     "openai": _openai,
     "llama.cpp": _llama_cpp,
@@ -87,4 +92,7 @@ _PRESETS: Mapping[str, Callable[[Service], OpenAI]] = {
     "deepseek": _untold,
     "qwen": _qwen,
     "zai": _untold,
+    "azure": _cloud,
+    "bedrock": _cloud,
+    "vertex": _untold,
 }

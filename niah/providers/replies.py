@@ -45,7 +45,12 @@ _DECLINED = frozenset(
     }
 )
 # reasoning that a server leaves in the text, by the marks of the model's template
-_REASONING = (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"))
+_REASONING = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<reasoning>", "</reasoning>"),  # of gpt-oss on Bedrock
+)
 
 
 class TextReply:

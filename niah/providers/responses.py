@@ -34,9 +34,9 @@ class Responses:
             "truncation": "disabled",
             **cache_off(self.service.model),
         }
-        key = {"Authorization": f"Bearer {self.service.api_key}"} if self.service.api_key else {}
+        key = self.service.key_headers("Authorization")
         return HttpRequest(
-            url=f"{self.service.base_url.rstrip('/')}/responses",
+            url=self.service.url("/responses"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **key},
             body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,

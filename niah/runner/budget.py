@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers.prices import Pricing
-from niah.records import Result, Usage
+from niah.records import Row, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Spent:
 class Budget:
     """What was spent, what requests in flight may yet spend, and the limits."""
 
-    def __init__(self, config: RunConfig, pricing: Pricing | None, results: Iterable[Result]) -> None:
+    def __init__(self, config: RunConfig, pricing: Pricing | None, results: Iterable[Row]) -> None:
         """Raises ConfigError where dollars are limited and no price is known."""
         if config.max_cost is not None and pricing is None:
             raise ConfigError(
@@ -71,7 +71,7 @@ class Budget:
         """Take the cost of a request that belongs to no trial."""
         self.spent += self.cost_of(usage)
 
-    def settle(self, held: Spent | None, result: Result | None, *, unreported: int = 0) -> None:
+    def settle(self, held: Spent | None, result: Row | None, *, unreported: int = 0) -> None:
         """Give back what was held, and take what the result reports, and as much for every unreported attempt."""
         if held is not None:
             for _ in range(unreported):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
+from niah.outside import redacted
 from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError, StoppedOddly
 from niah.providers.failures import status_in
 from niah.records import Outcome, Response
@@ -53,6 +54,9 @@ class _Ended:
     begun: bool = False  # an answer had begun
 
 
+OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
+
+
 class Client:
     """Asks one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
 
@@ -68,6 +72,7 @@ class Client:
         longest_wait_s: float,
         jitter: Callable[[], float] = random.random,
         on_trouble: Callable[[str], None] = lambda message: None,
+        on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ) -> None:
         self._connections = connections
         self._provider = provider
@@ -78,6 +83,7 @@ class Client:
         self._longest_wait_s = longest_wait_s
         self._jitter = jitter
         self._on_trouble = on_trouble
+        self._on_attempt = on_attempt
 
     async def ask(self, request: HttpRequest, *, patient: bool = False) -> Answer | None:
         """The answer to a request, after as many attempts as the limit allows; None where a stop came before any.
@@ -97,7 +103,9 @@ class Client:
             answer = replace(ended.answer, attempts=sent, unreported=unreported)
             if not (patient and ended.in_trouble and self._clock() - began < MOST_TROUBLE_S):
                 counted += 1
-            if ended.wait_s is None or counted >= self._attempts:
+            is_last = ended.wait_s is None or counted >= self._attempts
+            self._on_attempt(request, answer, None if is_last else ended.wait_s)
+            if ended.wait_s is None or is_last:
                 return answer
             if ended.in_trouble:
                 self._on_trouble(f"waiting for the server: {answer.error}")
@@ -256,9 +264,10 @@ def _parsing() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise _NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {str(error)[:80]})") from error
+        said = redacted(str(error))[:80]
+        raise _NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {said})") from error
 
 
 def _fault(message: str) -> Failure:
-    message = message.encode(errors="replace").decode()
+    message = redacted(message.encode(errors="replace").decode())  # before the cut, which could halve a key
     return Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from niah.providers import PROVIDERS
 from niah.providers.prices import pricing_of
-from niah.records import Header, Result
-
-FREE = ("local", "simulated")
+from niah.records import Header, Row
 
 
-def dollars_of(header: Header, results: Iterable[Result], price: Mapping[str, float] | None) -> float | None:
+def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
     """US dollars of all answered trials; None where a price or a count of tokens is not known."""
     config = header.config
     if header.imported is not None:
         return None
-    if config["provider"] in FREE:
+    known = PROVIDERS.get(config["provider"])
+    if known is not None and known.free:
         return 0.0
     pricing = pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))
     if pricing is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from niah.records import Outcome, Result
+from niah.records import Outcome, Result, Row
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.runner.score import counted_tokens
@@ -18,7 +18,7 @@ _REFUSALS = 2  # one may be a fluke of one machine behind the address
 class Lessons:
     """Takes in results as they land. The clock (seconds, monotonic) is an argument."""
 
-    def __init__(self, results: Iterable[Result], *, clock: Callable[[], float]) -> None:
+    def __init__(self, results: Iterable[Row], *, clock: Callable[[], float]) -> None:
         self.calibration: Calibration | None = None
         self.hopeless: set[str] = set()  # trials that another try would not help
         self._clock = clock
@@ -26,11 +26,11 @@ class Lessons:
         self._errors_in_a_row = 0
         self._fatal_in_a_row = 0
         self._longest_accepted = 0
-        self._too_long: list[Result] = []
+        self._too_long: list[Row] = []
         for result in results:
             self._take_length(result)
 
-    def surely_too_long(self, prompt_tokens: int) -> Result | None:
+    def surely_too_long(self, prompt_tokens: int) -> Row | None:
         """What the server refused that is shorter than a prompt, where longer ones need not be sent."""
         refused = [r for r in self._too_long if self._longest_accepted < r.prompt_tokens < prompt_tokens]
         return refused[0] if len(refused) >= _REFUSALS else None
@@ -61,7 +61,7 @@ class Lessons:
             return f"{self._errors_in_a_row} trials in a row failed: {answer.error}"
         return None
 
-    def _take_length(self, result: Result) -> None:
+    def _take_length(self, result: Row) -> None:
         """Longer prompts than those that the server itself refused need not be sent."""
         length = result.prompt_tokens  # of a control without a haystack that is far below its context length
         if result.outcome is Outcome.OVERFLOW and result.attempts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from niah.records import Outcome, Planting, Prompt, Result, Trial
+from niah.outside import plain
+from niah.records import Outcome, Planting, Prompt, Result, Row, Trial
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.tasks import Task
@@ -44,7 +45,7 @@ def result_of(
     return scored(result, prompt.planting, task)
 
 
-def not_sent(trial: Trial, prompt: Prompt, refused: Result) -> Result:
+def not_sent(trial: Trial, prompt: Prompt, refused: Row) -> Result:
     """The overflow of a trial that is longer than one that the server refused as too long."""
     least = refused.prompt_tokens + prompt.reply_tokens
     return Result(
@@ -75,7 +76,7 @@ def not_built(trial: Trial, targets: tuple[str, ...], why: str) -> Result:
     )
 
 
-def counted_tokens(result: Result) -> int | None:
+def counted_tokens(result: Row) -> int | None:
     """The server's count of the whole prompt, where it counts."""
     return None if result.response is None else result.response.usage.input_tokens
 
@@ -84,7 +85,7 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
     """The result with its score, as the task judges it today. Other outcomes stay without one."""
     if result.outcome is not Outcome.SCORED or result.response is None:
         return result
-    score = control_score(result.response.text, planting, task, result.trial.control)
+    score = control_score(plain(result.response.text), planting, task, result.trial.control)
     return replace(
         result,
         score=score.value,

@@ -15,7 +15,7 @@ from niah.errors import ConfigError
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
-from niah.runner.client import Client
+from niah.runner.client import Client, OnAttempt
 from niah.runner.connections import Connections
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
@@ -65,6 +65,7 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             extra=config.extra,
             reply_field=config.reply_field,
             longest_context=max(config.lengths),
+            key_header=known_provider(config.provider).key_header,
         )
         yield Session(
             provider=provider_of(service),
@@ -88,7 +89,11 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 
 @asynccontextmanager
 async def connected(
-    session: Session, recipe: Recipe, limits: Limits, on_trouble: Say = lambda message: None
+    session: Session,
+    recipe: Recipe,
+    limits: Limits,
+    on_trouble: Say = lambda message: None,
+    on_attempt: OnAttempt = lambda request, answer, again_s: None,
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
@@ -122,4 +127,5 @@ async def connected(
             patience=Patience(config.timeout_s),
             longest_wait_s=config.longest_wait_s,
             on_trouble=on_trouble,
+            on_attempt=on_attempt,
         )

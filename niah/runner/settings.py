@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import fields
 from pathlib import Path
+from string import Formatter
 
 from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.providers import PROVIDERS, known_provider, local, simulated
+from niah.masking import secrets_in
+from niah.outside import hide
+from niah.providers import PROVIDERS, Known, known_provider, local, simulated
 from niah.tasks import Options, task_names, task_of
 
-_EMBEDDED = ("local", "simulated")
 _MEANINGLESS = (
     "base_url",
     "api_key_env",
@@ -31,6 +33,7 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
 
     Raises UnknownName or ConfigError.
     """
+    hide(*secrets_in(config.model_dump()))
     check_used(config)
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
@@ -40,9 +43,40 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
         raise ConfigError(f"provider {config.provider!r} needs a model: --model {example}")
     elif config.provider == "simulated":
         simulated.check_reader(config.model)
-    elif key_needed:
-        api_key_of(config)
+    else:
+        config = _addressed(config)
+        if key_needed:
+            api_key_of(config)
     return config
+
+
+def address_of(known: Known) -> str | None:
+    """A provider's own address with the environment's region or project filled in; None where one is not set."""
+    names = _variables(known)
+    values = {name: os.environ.get(name, "").strip().rstrip("/") for name in names}
+    if known.base_url is None or not all(values.values()):
+        return None
+    address = known.base_url.format(**values)
+    return address.replace("https://global-aiplatform.", "https://aiplatform.")  # Vertex: that place has no prefix
+
+
+def _addressed(config: RunConfig) -> RunConfig:
+    """The config with the address of a provider whose own depends on a region or project. Raises ConfigError."""
+    known = known_provider(config.provider)
+    if config.base_url is not None or not _variables(known):
+        return config
+    address = address_of(known)
+    if address is None:
+        missing = [name for name in _variables(known) if not os.environ.get(name, "").strip()]
+        raise ConfigError(
+            f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment variable"
+            f"{'s' * (len(missing) > 1)}, or give the whole address with --base-url and the key with --api-key-env"
+        )
+    return RunConfig(**{**config.model_dump(exclude_unset=True), "base_url": address})
+
+
+def _variables(known: Known) -> list[str]:
+    return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
 
 
 def check_used(config: RunConfig) -> None:
@@ -50,7 +84,7 @@ def check_used(config: RunConfig) -> None:
     known_provider(config.provider)
     given = config.model_fields_set
     for key in _MEANINGLESS:
-        if key in given and getattr(config, key) and config.provider in _EMBEDDED:
+        if key in given and getattr(config, key) and known_provider(config.provider).embedded:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
     marking = ", ".join(name for name, known in PROVIDERS.items() if known.marks)
     if config.cache == "marks" and not known_provider(config.provider).marks:
@@ -73,7 +107,8 @@ def api_key_of(config: RunConfig) -> str | None:
     """
     if config.api_key_file:
         return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
-    own = known_provider(config.provider).key_variable if config.base_url is None else None
+    known = known_provider(config.provider)
+    own = known.key_variable if config.base_url in (None, address_of(known)) else None
     variable = config.api_key_env or own
     if variable is None:
         return None
@@ -96,4 +131,5 @@ def _from_file(path: Path) -> str:
 def _checked(key: str, place: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(f"the key in {place} holds a space, a line end or another sign that no key has; set it again")
+    hide(key)
     return key

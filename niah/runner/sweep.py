@@ -17,7 +17,7 @@ from niah.providers import HttpRequest
 from niah.records import Prompt, Result, Trial, Usage
 from niah.runner.budget import Budget, Spent
 from niah.runner.calibration import Calibration
-from niah.runner.client import Answer, Client
+from niah.runner.client import Answer, Client, OnAttempt
 from niah.runner.journal import Journal
 from niah.runner.lessons import Lessons
 from niah.runner.log import RunLog
@@ -59,6 +59,7 @@ class Sweep:
         on_preflight: Callable[[Preflight], None] = lambda found: None,
         on_result: Callable[[Result], None] = lambda result: None,
         on_trouble: Callable[[str], None] = lambda message: None,
+        on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self._recipe = recipe
@@ -72,6 +73,7 @@ class Sweep:
         self._on_preflight = on_preflight
         self._on_result = on_result
         self._on_trouble = on_trouble
+        self._on_attempt = on_attempt
         self.stopped_because: str | None = None
 
     @property
@@ -94,7 +96,8 @@ class Sweep:
             asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
         with self._builder:
             try:
-                async with connected(self._session, self._recipe, self._limits, self._on_trouble) as client:
+                hooks = self._on_trouble, self._on_attempt
+                async with connected(self._session, self._recipe, self._limits, *hooks) as client:
                     await self._fly(client)
             finally:
                 await self._journal.close()
@@ -205,10 +208,15 @@ class Sweep:
         prompt, known = self._recipe.prompt(trial), self._lessons.calibration
         return _Prepared(
             prompt=replace(prompt, utf8=b""),
-            request=self._session.provider.request(prompt),
+            request=replace(self._session.provider.request(prompt), label=_label(trial)),
             calibration=known,
             expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
         )
+
+
+def _label(trial: Trial) -> str:
+    where = f"control {trial.control}" if trial.control else f"depth {trial.depth_percent:g} %"
+    return f"trial {trial.id}, {trial.context_length:,} tokens, {where}, epoch {trial.epoch}"
 
 
 async def _all_of(workers: list[asyncio.Task[None]]) -> None:

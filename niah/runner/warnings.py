@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from niah.generator.lengths import label_of
-from niah.records import Header, Outcome, Result
+from niah.records import Header, Outcome, Row
 from niah.runner.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
     return said
 
 
-def run_warnings(header: Header, results: Iterable[Result]) -> list[str]:
+def run_warnings(header: Header, results: Iterable[Row]) -> list[str]:
     """About a run, from its log."""
     results = list(results)
     return [*_cut_prompts(results), *_model_names(str(header.config.get("model")), results)]
 
 
-def _cut_prompts(results: list[Result]) -> list[str]:
+def _cut_prompts(results: list[Row]) -> list[str]:
     cut = [r for r in results if r.outcome is Outcome.MISMATCH]
     if not cut:
         return []
@@ -48,7 +48,7 @@ def _cut_prompts(results: list[Result]) -> list[str]:
     ]
 
 
-def _model_names(asked: str, results: list[Result]) -> list[str]:
+def _model_names(asked: str, results: list[Row]) -> list[str]:
     names = sorted({r.response.model for r in results if r.response and r.response.model})
     if len(names) > 1:
         return [f"the server answered under several names during this run: {', '.join(names)}"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.records import Header, Outcome, Result, checked_score
+from niah.records import Header, Outcome, Part, Row, checked_score
 from niah.verdict.counts import MISSING, all_counts_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Baseline
@@ -35,7 +35,7 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
     return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
 
 
-def check_finished(folder: Path, header: Header, results: Iterable[Result]) -> None:
+def check_finished(folder: Path, header: Header, results: Iterable[Row]) -> None:
     """Raises RunError for a run with trials that are missing or in error: what is not there cannot be lost."""
     if header.imported is not None:
         return
@@ -51,7 +51,7 @@ def baseline_from(text: str, name: str) -> Baseline:
         table: dict[str, Any] = json.loads(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
-        header, trials = Header(**table["header"]), table["trials"]
+        header, trials = _header(table["header"]), table["trials"]
         if header.schema != SCHEMA or not isinstance(header.config["model"], str):
             raise ValueError(f"header of schema {header.schema}, model {header.config['model']!r}")
         if not trials:
@@ -72,6 +72,14 @@ def baseline_from(text: str, name: str) -> Baseline:
     if table.get("trials_digest") != _digest(_rows(baseline)):
         raise RunError(f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN")
     return baseline
+
+
+def _header(table: Mapping[str, Any]) -> Header:
+    parts = tuple(
+        Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"])
+        for p in table.get("extended", ())
+    )
+    return Header(**{**table, "extended": parts})
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:

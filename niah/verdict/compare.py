@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from niah.figures import BANDS, CellChange, Comparison
-from niah.records import Grid, Header, Result
-from niah.verdict.counts import counts_of, unpaired_notes
+from niah.records import Grid, Header, Row
+from niah.verdict.counts import counts_of, uneven_notes, unpaired_notes
 from niah.verdict.exact import holm
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
 
-Run = tuple[Header, Sequence[Result]]
+Run = tuple[Header, Sequence[Row]]
 NOTHING = Pairs(pairs=(), by_epoch=False)
 
 
@@ -28,7 +28,7 @@ def comparison_of(before: Run, after: Run, *, these_only: bool = False) -> Compa
         whole=pairs.summary(),
         bands={band: pairs.in_band(band).summary() for band in BANDS},
         cells=_cells(grid, pairs),
-        notes=unpaired_notes(pairs.n, planned),
+        notes=(*unpaired_notes(pairs.n, planned), *uneven_notes(grid)),
     )
 
 

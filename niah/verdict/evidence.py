@@ -10,7 +10,7 @@ from functools import cached_property
 
 from niah.figures import BANDS
 from niah.limits import Limits
-from niah.records import Grid, Header, Outcome, Result
+from niah.records import Grid, Header, Outcome, Row
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pairs, span_of
 from niah.verdict.regions import band_of
@@ -22,7 +22,7 @@ class Evidence:
     """All that is known about a run."""
 
     header: Header
-    results: tuple[Result, ...]
+    results: tuple[Row, ...]
     limits: Limits
     pairs: Pairs | None = None  # with the baseline
     dollars: float | None = None  # what the run cost, where that is known
@@ -33,7 +33,7 @@ class Evidence:
         return grid_of(self.header, self.results)
 
     @cached_property
-    def ordinary(self) -> list[Result]:
+    def ordinary(self) -> list[Row]:
         return [r for r in self.results if r.trial.control is None]
 
     @cached_property
@@ -49,12 +49,12 @@ class Evidence:
         clusters = clusters_shared(self.header, self.ordinary)
         return clusters if clusters is not None and clusters < FEWEST_CLUSTERS else None
 
-    def sample(self, results: Sequence[Result] | None = None) -> Sample:
+    def sample(self, results: Sequence[Row] | None = None) -> Sample:
         """All ordinary trials, or some."""
         chosen = self.ordinary if results is None else results
         return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
 
-    def share(self, results: Sequence[Result], what: Callable[[Result], bool]) -> Sample:
+    def share(self, results: Sequence[Row], what: Callable[[Row], bool]) -> Sample:
         """Of how many something is true, as a sample."""
         return self.sample([replace(r, outcome=Outcome.SCORED, score=float(what(r))) for r in results])
 
@@ -71,13 +71,13 @@ class Evidence:
         return self.sample(self._cells.get((length, depth), []))
 
     @cached_property
-    def _cells(self) -> dict[tuple[int, float], list[Result]]:
-        cells: dict[tuple[int, float], list[Result]] = defaultdict(list)
+    def _cells(self) -> dict[tuple[int, float], list[Row]]:
+        cells: dict[tuple[int, float], list[Row]] = defaultdict(list)
         for r in self.ordinary:
             cells[r.trial.context_length, r.trial.depth_percent].append(r)
         return cells
 
-    def controls(self, name: str) -> list[Result]:
+    def controls(self, name: str) -> list[Row]:
         """The control trials of a kind that the model answered, or did not answer: no errors, no cut prompts."""
         faults = (Outcome.ERROR, Outcome.MISMATCH)
         return [r for r in self.results if r.trial.control == name and r.outcome not in faults]
@@ -85,10 +85,10 @@ class Evidence:
     @property
     def planned_controls(self) -> dict[str, int]:
         """How many control trials the config asks for, by kind."""
-        c = self.header.config
-        if not c.get("controls"):
-            return {}
-        return {"absent": c["epochs"] * len(c["lengths"]), "closed-book": c["epochs"], "oracle": c["epochs"]}
+        wanted: dict[str, int] = defaultdict(int)
+        for (control, _), n in self.header.planned_controls().items():
+            wanted[control] += n
+        return dict(wanted)
 
     def bands(self) -> list[str]:
         return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from niah.records import Cell, Grid, Header, Outcome, Recall, Result
+from niah.records import Cell, Grid, Header, Outcome, Recall, Row
 from niah.verdict.controls import classes_of, controls_of, normalised, parts_of, recall_by_control
 from niah.verdict.counts import outcomes_of
 from niah.verdict.intervals import recall_of
@@ -25,24 +25,24 @@ SPREAD_AS = {
 }
 
 
-def grid_of(header: Header, results: Iterable[Result]) -> Grid:
+def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     """The grid of a run. Cells that the config asks for and no result fills are there, with their missing trials."""
     config = header.config
-    by_cell: dict[tuple[int, float], list[Result]] = defaultdict(list)
+    by_cell: dict[tuple[int, float], list[Row]] = defaultdict(list)
     results = list(results)
     for result in (r for r in results if r.trial.control is None):
         by_cell[(result.trial.context_length, result.trial.depth_percent)].append(result)
-    places = [(length, float(depth)) for length in config["lengths"] for depth in config["depths"]]
-    controls, by_control = controls_of(config, results), recall_by_control(header, results)
-    cells = tuple(_cell(place, by_cell[place], config["epochs"], by_control) for place in places)
-    everything = [r for place in places for r in by_cell[place]]
+    planned = header.planned()
+    controls, by_control = controls_of(header, results), recall_by_control(header, results)
+    cells = tuple(_cell(place, by_cell[place], epochs, by_control) for place, epochs in planned.items())
+    everything = [r for place in planned for r in by_cell[place]]
     recall = sample_of(header, everything).recall()
     return Grid(
         model=model_of(config),
         task=task_label(config),
         haystack=haystack_label(config["haystack"]),
         tokenizer=header.tokenizer,
-        epochs=config["epochs"],
+        epochs=min(planned.values()),
         simulated=config["provider"] == "simulated",
         unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
         recall=recall,
@@ -72,7 +72,7 @@ def task_label(config: Mapping[str, Any]) -> str:
     """The task with the options that change its difficulty, where they are not the ordinary ones."""
     said = [str(config["task"])]
     if config["task"] in WITH_DISTRACTORS:
-        said.append(f"{config['distractors']} distractors")
+        said.append(f"{config.get('distractors', 2)} distractors")
     said += [f"{config[k]} {what}" for k, what in (("values", "values"), ("needles", "needles")) if _unusual(config, k)]
     if config.get("needle_count"):
         said.append(f"{config['needle_count']} needles of a question")
@@ -85,7 +85,7 @@ def depth_of(config: Mapping[str, Any]) -> str:
     """What stands at a trial's depth: the needle, or a stated place of several."""
     task, needles = config["task"], config.get("needles", "spread")
     if task in SPREAD:
-        return SPREAD_AS[needles]
+        return SPREAD_AS.get(needles, "the needles")
     return {"update": "the statement asked for", "natural": "the passage"}.get(task, "the needle")
 
 
@@ -94,7 +94,7 @@ def _unusual(config: Mapping[str, Any], key: str) -> bool:
     return config.get(key) not in (None, {"values": "number", "needles": "spread", "asked": "latest"}[key])
 
 
-def _cell(place: tuple[int, float], results: list[Result], epochs: int, by_control: Mapping[str, Recall]) -> Cell:
+def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Recall]) -> Cell:
     recall = recall_of([r.score for r in results if r.outcome is Outcome.SCORED and r.score is not None])
     return Cell(
         context_length=place[0],

@@ -107,12 +107,11 @@ def _check_grid(e: Evidence) -> None:
     """Raises RunError for results that the config does not ask for: its figures would leave them out."""
     if e.header.imported is not None:
         return
-    c = e.header.config
-    places = {(n, float(depth)) for n in c["lengths"] for depth in c["depths"]}
+    planned = e.header.planned()
     for place, n in Counter((r.trial.context_length, r.trial.depth_percent) for r in e.ordinary).items():
-        if place not in places or n > c["epochs"]:
+        if n > planned.get(place, 0):
             where = f"{n} results at {place[0]:,} tokens and depth {place[1]:g} %"
-            raise RunError(f"the run holds {where}, its config asks for {c['epochs'] * (place in places)}; run it anew")
+            raise RunError(f"the run holds {where}, its config asks for {planned.get(place, 0)}; run it anew")
 
 
 def _decided(drafts: list[Draft], level: float) -> list[Finding]:

@@ -18,7 +18,7 @@ from statistics import stdev
 
 from niah.errors import RunError
 from niah.figures import Paired
-from niah.records import Header, Result, Trial
+from niah.records import Header, Row, Trial
 from niah.verdict.exact import (
     at_least,
     mcnemar,
@@ -242,7 +242,7 @@ def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:
     return max(score, at_least(floor(lost - gained + 1e-9), n, limit))
 
 
-def baseline_of(header: Header, results: Iterable[Result]) -> Baseline:
+def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
     """A run as the older side of a comparison. Control trials stay out."""
     ordinary = [r for r in results if r.trial.control is None]
     return Baseline(
@@ -280,7 +280,7 @@ def check_baseline(baseline: Baseline, header: Header, results: Iterable[Result]
 def pairs_of(
     baseline: Baseline,
     header: Header,
-    results: Sequence[Result],
+    results: Sequence[Row],
     *,
     these_only: bool = False,
     partly: bool = False,
@@ -314,7 +314,7 @@ def pairs_of(
     )
 
 
-def _by_scores(baseline: Baseline, common: Sequence[Result]) -> tuple[Some, Some, Some]:
+def _by_scores(baseline: Baseline, common: Sequence[Row]) -> tuple[Some, Some, Some]:
     """The trials with a score in both runs, in the older one only, in the newer one only."""
     both, gone, new = [], [], []
     for r in common:

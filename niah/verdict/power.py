@@ -8,7 +8,7 @@ from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
 from niah.figures import Finding, Verdict
 from niah.limits import Limits
-from niah.records import Header, Outcome, Result, Trial
+from niah.records import Header, Outcome, Row, Trial
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import at_least, at_most, mcnemar, normal_above, paired_z
 from niah.verdict.judge import judge
@@ -85,11 +85,10 @@ def _run_of(limits: Limits, header: Header, trials: Iterable[Trial], score: floa
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
 
 
-def _result(trial: Trial, score: float) -> Result:
-    return Result(
+def _result(trial: Trial, score: float) -> Row:
+    return Row(
         trial=trial,
         outcome=Outcome.SCORED,
-        placements=(),
         targets=(),
         prompt_tokens=trial.context_length,
         prompt_digest=None,

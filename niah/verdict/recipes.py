@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from niah.errors import RunError
-from niah.records import Header, Result
+from niah.records import Header, Row
 
 # of a config: they change no prompt
 MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra", "headers", "reply_field", "controls"})
@@ -47,7 +47,7 @@ def _short(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
 
 
-def check_prompt(result: Result, before: str | None, version: str) -> None:
+def check_prompt(result: Row, before: str | None, version: str) -> None:
     """Raises RunError where a trial's prompt is not the one whose digest begins so."""
     if before and result.prompt_digest and not result.prompt_digest.startswith(before):
         raise RunError(

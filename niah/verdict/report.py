@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from niah.figures import BANDS, Figures
-from niah.records import Header, Outcome, Recall, Result
-from niah.verdict.counts import MISSING, all_counts_of, unscored_of
+from niah.records import Header, Outcome, Recall, Row
+from niah.verdict.counts import MISSING, all_counts_of, uneven_notes, unscored_of
 from niah.verdict.effective import RULES, effective_length
 from niah.verdict.grid import grid_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
@@ -14,21 +16,22 @@ from niah.verdict.sample import Sample, clusters_shared, sample_of
 from niah.verdict.times import growth_of, times_of
 
 
-def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] = RULES) -> Figures:
+def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> Figures:
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
     ordinary = [r for r in everything if r.trial.control is None]
     grid = grid_of(header, everything)
 
-    def sample(part: Callable[[Result], object], wanted: Container[object]) -> Sample:
-        return sample_of(header, [r for r in ordinary if part(r) in wanted])
+    def sample(*parts: Iterable[Row]) -> Sample:
+        return sample_of(header, chain(*parts))
 
-    def recall(part: Callable[[Result], object], wanted: Container[object]) -> Recall:
-        return sample(part, wanted).recall()
+    def recall(*parts: Iterable[Row]) -> Recall:
+        return sample(*parts).recall()
 
     lengths = grid.context_lengths
-    by_length = {n: recall(_length, {n}) for n in lengths}
-    by_band = {band: recall(_band, {band}) for band in BANDS}
+    at_length, in_band = _grouped(ordinary, _length), _grouped(ordinary, _band)
+    by_length = {n: recall(at_length[n]) for n in lengths}
+    by_band = {band: recall(in_band[band]) for band in BANDS}
     times, every = times_of(ordinary), all_counts_of(grid)
     return Figures(
         model=grid.model,
@@ -40,10 +43,10 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         haystacks=clusters_shared(header, ordinary),
         whole=grid.recall,
         by_length=by_length,
-        up_to_length={n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)},
+        up_to_length={n: recall(*(at_length[m] for m in lengths[: i + 1])) for i, n in enumerate(lengths)},
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
-        middle=lost_in_the_middle(sample(_band, ("head", "tail")), sample(_band, ("middle",))),
+        middle=lost_in_the_middle(sample(in_band["head"], in_band["tail"]), sample(in_band["middle"])),
         weakest=weakest_region(grid),
         claimed=header.claimed,
         tested=max((n for n in lengths if by_length[n].n), default=None),
@@ -52,12 +55,20 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
+        notes=uneven_notes(grid),
     )
 
 
-def _length(result: Result) -> int:
+def _grouped(rows: Iterable[Row], part: Callable[[Row], object]) -> Mapping[object, list[Row]]:
+    groups: dict[object, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[part(row)].append(row)
+    return groups
+
+
+def _length(result: Row) -> int:
     return result.trial.context_length
 
 
-def _band(result: Result) -> str:
+def _band(result: Row) -> str:
     return band_of(result.trial.depth_percent)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
-from niah.records import Header, Outcome, Recall, Result
+from niah.records import Header, Outcome, Recall, Row
 from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
 from niah.verdict.intervals import recall_of, wilson
 
@@ -177,7 +177,7 @@ def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
     return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
 
 
-def clusters_shared(header: Header, results: Iterable[Result]) -> int | None:
+def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
     """How many haystacks the trials share; None where every trial has one of its own."""
     if header.imported is not None:
         return 1  # other tools use one text for everything
@@ -186,7 +186,7 @@ def clusters_shared(header: Header, results: Iterable[Result]) -> int | None:
     return len({r.trial.epoch for r in results})
 
 
-def sample_of(header: Header, results: Iterable[Result], *, these_only: bool = False) -> Sample:
+def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these haystacks and no others."""
     scored, unscored = [], []
     for r in results:

@@ -8,14 +8,14 @@ from math import ceil, log
 from statistics import linear_regression, median
 
 from niah.figures import Growth, Times
-from niah.records import Result
+from niah.records import Row
 
 LEAST_LENGTHS = 3  # a line through two points fits always
 
 
-def times_of(results: Iterable[Result]) -> tuple[Times, ...]:
+def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
     """Median seconds by length, over whole answers; what was not measured is None."""
-    by_length: dict[int, list[Result]] = defaultdict(list)
+    by_length: dict[int, list[Row]] = defaultdict(list)
     for r in results:
         if r.score is not None and (r.total_s is not None or r.first_token_s is not None):
             by_length[r.trial.context_length].append(r)
@@ -36,7 +36,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
-def _times(length: int, results: list[Result]) -> Times:
+def _times(length: int, results: list[Row]) -> Times:
     first = [r.first_token_s for r in results if r.first_token_s is not None]
     total = [r.total_s for r in results if r.total_s is not None]
     return Times(
@@ -49,7 +49,7 @@ def _times(length: int, results: list[Result]) -> Times:
     )
 
 
-def _cached_share(results: list[Result]) -> float | None:
+def _cached_share(results: list[Row]) -> float | None:
     usages = [r.response.usage for r in results if r.response is not None]
     known = [(u.cached_tokens, u.input_tokens) for u in usages if u.cached_tokens is not None and u.input_tokens]
     return sum(c for c, _ in known) / sum(n for _, n in known) if known else None

@@ -1,0 +1,116 @@
+"""Text from outside (answers, errors, names): what a terminal or a log may see of it.
+
+A terminal obeys control signs, so none from outside reaches one: ``visible`` writes them out. A server may repeat a
+key, so no text is printed or logged before ``redacted`` has looked at it; every key is made known once, by ``hide``,
+where it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+KEY = "[key]"
+LEAST_SECRET = 8  # characters: a shorter value, such as EMPTY, would be found in honest text as well
+
+# control signs but newline and tab, marks of direction, invisible signs (not the joiners of emoji and scripts),
+# line separators, halves of characters, tags
+_SIGNS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# colours, cursor moves and titles: \x1b[31m, \x1b]0;title\x07, \x9b2J, \x1bc
+_ESCAPES = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|\x1b[ -/]*[0-~]?"
+)
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+def visible(text: str) -> str:
+    """The text as a terminal may show it: keys hidden, control signs written out (``\\x1b``, ``U+202E``)."""
+    text = redacted(text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _SIGNS.sub(lambda sign: _name(ord(sign[0])), text.replace("\r\n", "\n"))
+
+
+def plain(text: str) -> str:
+    """The text as a reader means it: without escape sequences, control signs and invisible marks. Linear."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _SIGNS.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
+
+
+class _Hidden:
+    """The secrets of this process, as they may be spelt, and the pattern that finds them."""
+
+    def __init__(self) -> None:
+        self.spellings: set[str] = set()
+        self.pattern: re.Pattern[str] | None = None
+
+    def add(self, secret: str) -> None:
+        if len(secret) < LEAST_SECRET or secret in self.spellings:
+            return
+        self.spellings |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+        longest_first = sorted(self.spellings, key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def cut_off_at_the_end(self, text: str) -> int | None:
+        """Where a secret begins that a text is cut off in; None where it is not."""
+        for secret in self.spellings:
+            end = text[-len(secret) :]
+            start = end.rfind(secret[:LEAST_SECRET])
+            if start >= 0 and secret.startswith(end[start:]):
+                return len(text) - len(end) + start
+        return None
+
+
+_hidden = _Hidden()
+
+
+@contextmanager
+def secrets_kept() -> Iterator[None]:
+    """What becomes hidden inside the block is forgotten behind it."""
+    global _hidden
+    before, _hidden = _hidden, _Hidden()
+    try:
+        yield
+    finally:
+        _hidden = before
+
+
+def hide(*secrets: str | None) -> None:
+    """From now on these are ``[key]`` wherever text is printed or logged."""
+    for secret in secrets:
+        if secret:
+            _hidden.add(secret)
+
+
+def redacted(text: str) -> str:
+    """The text with ``[key]`` for everything that is hidden, also where it was cut off in the middle of one."""
+    if _hidden.pattern is None:
+        return text
+    text = _hidden.pattern.sub(KEY, text)
+    cut = _hidden.cut_off_at_the_end(text)
+    return text if cut is None else text[:cut] + KEY
+
+
+def redacted_in(value: Any) -> Any:
+    """The same for every text in a table, a list or a tuple, keys included."""
+    match value:
+        case str():
+            return redacted(value)
+        case dict():
+            return {redacted_in(k): redacted_in(v) for k, v in value.items()}
+        case list() | tuple():
+            return [redacted_in(v) for v in value]
+    return value
+
+
+def _name(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0xA0 else f"U+{code:04X}"

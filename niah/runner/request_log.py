@@ -1,0 +1,171 @@
+"""Requests and replies as JSON lines, for whoever has to find out why a server does not answer as expected.
+
+Keys are hidden, prompts are cut to their ends unless asked for, and the file has a size that it does not pass.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from niah.errors import ConfigError
+from niah.outside import redacted_in
+from niah.providers import Failure, HttpRequest, Provider, Reply
+from niah.runner.client import Answer
+
+MOST_BYTES = 100_000_000  # of the file
+_ENDS = 2_000  # bytes kept of a long body, at its beginning and at its end
+_MOST_REPLY = 20_000  # characters kept of a reply
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What came back for one attempt."""
+
+    status: int | None = None
+    parts: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def take(self, text: str) -> None:
+        if self.size < _MOST_REPLY:
+            self.parts.append(text[: _MOST_REPLY - self.size])
+        self.size += len(text)
+
+
+# of this task: an attempt is sent, heard and told within one
+_heard: ContextVar[_Heard | None] = ContextVar("heard", default=None)
+
+
+class RequestLog:
+    """Appends to one file. It never stops a run: where it cannot be written any more, it says so once."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        prompts: bool = False,
+        headers: Mapping[str, str] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """``headers`` go with every request. Raises ConfigError where the file cannot be written."""
+        self._path = path
+        self._prompts = prompts
+        self._headers = dict(headers or {})
+        self._say = say
+        self._most = most_bytes
+        try:
+            with path.open("ab") as file:
+                self._size = file.tell()
+        except OSError as error:
+            raise ConfigError(f"--log-requests {str(path)!r}: cannot be written ({error.strerror})") from error
+
+    def listening(self, provider: Provider) -> Provider:
+        """The provider, with every reply and error body heard on its way."""
+        return cast(Provider, _Listening(provider))
+
+    def attempt(self, request: HttpRequest, answer: Answer, again_s: float | None) -> None:
+        """Take in how an attempt ended; ``again_s`` are the seconds until the next one (None: there is none)."""
+        heard = _heard.get() or _Heard()
+        _heard.set(None)
+        table = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "for": request.label or "a small request",
+            "attempt": answer.attempts,
+            "request": {
+                "method": request.method,
+                "url": request.url,
+                "headers": {**self._headers, **request.headers},
+                "body": self._body(request),
+                "body_bytes": sum(map(len, request.body)),
+            },
+            "status": heard.status,
+            "reply": "\n".join(heard.parts),
+            "reply_characters": heard.size,
+            "outcome": answer.outcome,
+            "error": answer.error,
+            "first_token_s": answer.first_token_s,
+            "total_s": answer.total_s,
+            "request_id": answer.request_id,
+            "again_in_s": again_s,
+        }
+        self._write(table)
+
+    def _body(self, request: HttpRequest) -> str:
+        size = sum(map(len, request.body))
+        if self._prompts or size <= 2 * _ENDS:
+            return b"".join(request.body).decode(errors="replace")
+        head = b"".join(part[:_ENDS] for part in request.body)[:_ENDS]
+        tail = b"".join(part[-_ENDS:] for part in request.body)[-_ENDS:]
+        cut = f" ... {size - 2 * _ENDS:,} bytes left out (--log-prompts keeps them) ... "
+        return head.decode(errors="ignore") + cut + tail.decode(errors="ignore")
+
+    def _write(self, table: Mapping[str, Any]) -> None:
+        if self._size >= self._most:
+            return
+        text = json.dumps(redacted_in(dict(table)), ensure_ascii=False) + "\n"
+        line = text.encode(errors="replace")
+        if self._size + len(line) > self._most:
+            self._size = self._most
+            self._say(f"{self._path} has reached {self._most // 1_000_000} MB: no more requests are logged")
+            return
+        try:
+            with self._path.open("ab") as file:
+                file.write(line)
+            self._size += len(line)
+        except OSError as error:
+            self._size = self._most
+            self._say(f"{self._path}: cannot be written any more ({error.strerror})")
+
+
+class _Listening:
+    """A provider that hears what its replies are fed and what its errors say."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+    def reply(self) -> Reply:
+        heard = _Heard(status=200)
+        _heard.set(heard)
+        return cast(Reply, _Overheard(self._provider.reply(), heard))
+
+    def failure(self, status: int, body: str) -> Failure:
+        heard = _heard.get() or _Heard()  # an error inside a stream comes behind what was heard of it
+        heard.status = status or heard.status
+        if not heard.parts:
+            heard.take(body)
+        _heard.set(heard)
+        return self._provider.failure(status, body)
+
+
+class _Overheard:
+    """A reply that notes every event it is fed."""
+
+    def __init__(self, reply: Reply, heard: _Heard) -> None:
+        self._reply = reply
+        self._heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reply, name)
+
+    def feed(self, event: str) -> bool:
+        self._heard.take(event)
+        return self._reply.feed(event)
+
+
+def told(request: HttpRequest, answer: Answer, again_s: float | None) -> str | None:
+    """Why an attempt failed and what comes next, for ``--verbose``; None for one that did not."""
+    if answer.error is None:
+        return None
+    after = "not tried again" if again_s is None else f"again in {again_s:.1f} s"
+    clock = time.strftime("%H:%M:%S")
+    return f"{clock}  {request.label or 'a small request'}, attempt {answer.attempts}: {answer.error}; {after}"

@@ -1,0 +1,88 @@
+"""Addresses that depend on a region or project, and the keys that belong to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from niah.config import read_config
+from niah.errors import ConfigError
+from niah.runner.settings import api_key_of, completed
+
+CLOUDS = {
+    "azure": ("https://acme.openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY"),
+    "bedrock": ("https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1", "AWS_BEARER_TOKEN_BEDROCK"),
+    "bedrock-anthropic": ("https://bedrock-mantle.us-west-2.api.aws/anthropic/v1", "AWS_BEARER_TOKEN_BEDROCK"),
+    "vertex": (
+        "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/endpoints/openapi",
+        "VERTEX_ACCESS_TOKEN",
+    ),
+    "vertex-gemini": (
+        "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4/publishers/google",
+        "VERTEX_ACCESS_TOKEN",
+    ),
+}
+PLACES = {
+    "AZURE_OPENAI_ENDPOINT": "https://acme.openai.azure.com/",
+    "AWS_REGION": "us-west-2",
+    "GOOGLE_CLOUD_LOCATION": "europe-west4",
+    "GOOGLE_CLOUD_PROJECT": "p",
+}
+
+
+@pytest.fixture(autouse=True)
+def _places(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PLACES.items():
+        monkeypatch.setenv(name, value)
+    for _, variable in CLOUDS.values():
+        monkeypatch.setenv(variable, f"key-of-{variable}")
+
+
+@pytest.mark.parametrize("provider", CLOUDS)
+def test_the_address_is_made_from_the_environment_and_has_its_own_key(provider: str) -> None:
+    address, variable = CLOUDS[provider]
+    config = completed(read_config(None, {"provider": provider, "model": "m"}))
+    assert config.base_url == address
+    assert api_key_of(config) == f"key-of-{variable}"
+    assert config.identity()["base_url"] == address
+
+
+@pytest.mark.parametrize("provider", CLOUDS)
+def test_another_address_does_not_get_that_key(provider: str) -> None:
+    config = completed(read_config(None, {"provider": provider, "model": "m", "base_url": "https://elsewhere/v1"}))
+    assert config.base_url == "https://elsewhere/v1"
+    assert api_key_of(config) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "lacking", "named"),
+    [
+        ("azure", ("AZURE_OPENAI_ENDPOINT",), "AZURE_OPENAI_ENDPOINT: set"),
+        ("bedrock", ("AWS_REGION",), "AWS_REGION: set"),
+        ("bedrock-anthropic", ("AWS_REGION",), "AWS_REGION: set"),
+        ("vertex", ("GOOGLE_CLOUD_PROJECT",), "GOOGLE_CLOUD_PROJECT: set"),
+        (
+            "vertex-gemini",
+            ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+            "GOOGLE_CLOUD_LOCATION and GOOGLE_CLOUD_PROJECT: set",
+        ),
+    ],
+)
+def test_a_missing_region_or_project_is_named(
+    provider: str, lacking: tuple[str, ...], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in lacking:
+        monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=named):
+        completed(read_config(None, {"provider": provider, "model": "m"}))
+
+
+def test_a_missing_key_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_BEARER_TOKEN_BEDROCK")
+    with pytest.raises(ConfigError, match="AWS_BEARER_TOKEN_BEDROCK"):
+        completed(read_config(None, {"provider": "bedrock", "model": "m"}))
+
+
+def test_vertex_has_a_place_without_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "global")
+    config = completed(read_config(None, {"provider": "vertex", "model": "google/m"}))
+    assert config.base_url == "https://aiplatform.googleapis.com/v1/projects/p/locations/global/endpoints/openapi"
