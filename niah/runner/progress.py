@@ -20,6 +20,14 @@ class Trouble:
     kind: Kind
     reason: str  # the server's words, its status first
     wait_s: float
+    address: str = ""
+    gives_up_s: float | None = None  # patience that is left; None where attempts are counted
+
+    def __str__(self) -> str:
+        """A line for people: who, what, and what will happen."""
+        who = f"{self.address}: " if self.address else ""
+        left = "" if self.gives_up_s is None else f", for up to {self.gives_up_s / 60:.0f} min (--patience)"
+        return f"{who}{self.reason}; asking again in {self.wait_s:.0f} s{left}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +102,7 @@ class Meter:
         """Where the sweep stands now."""
         now = self._clock()
         elapsed = now - self._began
-        remaining = Counter(
-            n for n in self._open.values() if self._unsent_from is None or n < self._unsent_from
-        )
+        remaining = Counter(n for n in self._open.values() if self._unsent_from is None or n < self._unsent_from)
         moving = self._landed and elapsed > 0
         return Progress(
             done=self.done,

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.request import getproxies
 
 import httpx
 
+from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
-from niah.runner.client import Client
-from niah.runner.connections import Connections
-from niah.runner.limits import Limits
-from niah.runner.patience import Patience
+from niah.runner.client import Client, Ledger
+from niah.runner.pool import Pool
 from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
+from niah.runner.throttle import Throttle
+from niah.runner.timeouts import AdaptiveTimeout
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
@@ -42,6 +45,7 @@ class Session:
     pricing: Pricing | None = None
     transport: httpx.AsyncBaseTransport | None = None
     proxies: bool = True  # whether the environment's proxies are used
+    start: str | None = None  # the command that starts such a server
 
 
 @contextmanager
@@ -72,13 +76,14 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             concurrency=concurrency,
             pricing=pricing_of(model, base_url, config.price),
             proxies=not is_loopback(base_url),
+            start=known_provider(config.provider).start if is_loopback(base_url) else None,
         )
 
 
-def limits_of(recipe: Recipe, session: Session) -> Limits:
-    """The limits that a config sets."""
+def throttle_of(recipe: Recipe, session: Session) -> Throttle:
+    """The throttle that a config sets."""
     config = recipe.config
-    return Limits(
+    return Throttle(
         cap=session.concurrency,
         in_flight_tokens=config.in_flight_tokens,
         requests_per_minute=config.requests_per_minute,
@@ -89,14 +94,36 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 
 @asynccontextmanager
 async def connected(
-    session: Session, recipe: Recipe, limits: Limits, on_trouble: Callable[[Trouble], None] = lambda trouble: None
+    session: Session,
+    recipe: Recipe,
+    throttle: Throttle,
+    on_trouble: Callable[[Trouble], None] = lambda trouble: None,
+    ledger: Ledger | None = None,
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
-    trust = httpx.create_ssl_context(trust_env=session.proxies)
+    async with Pool(_maker_of(session, config)) as pool:
+        yield Client(
+            pool,
+            session.provider,
+            throttle,
+            attempts=config.attempts,
+            clock=time.monotonic,
+            timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=recipe.reply_tokens),
+            longest_wait_s=config.longest_wait_s,
+            patience_s=config.patience,
+            ledger=ledger,
+            on_trouble=on_trouble,
+            start=session.start,
+        )
+
+
+def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncClient]:
+    """Makes clients of one connection each. Raises ConfigError where proxy or certificates cannot be used."""
+    trust = _trust(config.ca_file)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
-    def one() -> httpx.AsyncClient:
+    def make() -> httpx.AsyncClient:
         transport = session.transport
         if transport is None and not (session.proxies and getproxies()):
             transport = httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE)
@@ -110,17 +137,22 @@ async def connected(
         )
 
     try:
-        await one().aclose()
+        make()  # opens nothing
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
-    async with Connections(one) as connections:
-        yield Client(
-            connections,
-            session.provider,
-            limits,
-            attempts=config.attempts,
-            clock=time.monotonic,
-            patience=Patience(config.timeout_s),
-            longest_wait_s=config.longest_wait_s,
-            on_trouble=on_trouble,
-        )
+    return make
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those of a file."""
+    try:
+        trust = httpx.create_ssl_context(trust_env=True)  # also on loopback, where no proxy is used
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})") from error
+    if ca_file is not None:
+        try:
+            trust.load_verify_locations(cafile=Path(ca_file).expanduser())
+        except OSError as error:  # no certificate in it is one, too
+            why = error.strerror or error
+            raise ConfigError(f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates") from error
+    return trust

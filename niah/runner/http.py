@@ -1,4 +1,4 @@
-"""Bytes and headers of one exchange: the body in pieces, the rest of a reply, errors, waits and ids."""
+"""Bytes and headers of one exchange: the body in pieces, errors, waits and ids."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx
 
-_REST_S = 1.0  # for the end of a connection behind a finished reply
+from niah.providers import HttpRequest
+
+_ERROR_S = 10.0  # for the body of an error
+_MOST_ERROR_BYTES = 65_536
 _PIECE = 262_144
-_MOST_ERROR = 65_536  # bytes of an error body that are read
 _ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
+
+
+def address_of(request: HttpRequest) -> str:
+    """Host and port, for people."""
+    return urlsplit(request.url).netloc
 
 
 async def pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -29,22 +37,26 @@ async def pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield small
 
 
-async def read_rest(chunks: AsyncIterator[bytes]) -> None:
-    """Read on to the end of a finished reply, so that the connection can be used again; not for long."""
-    with suppress(TimeoutError, httpx.RequestError):
-        async with asyncio.timeout(_REST_S):
-            async for _ in chunks:
-                pass
-
-
 async def error_body(reply: httpx.Response) -> str:
-    """The beginning of an error body."""
+    """The beginning of an error body: what of it comes in a few seconds. What is no error of time is raised."""
+    body = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ERROR_S):
+            async for chunk in reply.aiter_bytes():
+                body += chunk
+                if len(body) >= _MOST_ERROR_BYTES:
+                    break
+    return body[:_MOST_ERROR_BYTES].decode(errors="replace")
+
+
+async def small_body(reply: httpx.Response, most: int) -> bytes | None:
+    """The whole body of a reply; None where it is longer."""
     body = b""
     async for chunk in reply.aiter_bytes():
         body += chunk
-        if len(body) >= _MOST_ERROR:
-            break
-    return body[:_MOST_ERROR].decode(errors="replace")
+        if len(body) > most:
+            return None
+    return body
 
 
 def request_id_in(headers: httpx.Headers) -> str | None:

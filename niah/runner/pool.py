@@ -13,7 +13,7 @@ from types import TracebackType
 import httpx
 
 
-class Connections:
+class Pool:
     """As many connections as are in use at once, made when they are needed, the last used one first."""
 
     def __init__(self, make: Callable[[], httpx.AsyncClient]) -> None:
@@ -33,7 +33,7 @@ class Connections:
         finally:
             self._free.append(http)
 
-    async def __aenter__(self) -> Connections:
+    async def __aenter__(self) -> Pool:
         return self
 
     async def __aexit__(
