@@ -231,7 +231,7 @@ FAULTS: dict[str, Say] = {
 def test_soak_a_fifth_of_faults_loses_nothing_and_repeats_nothing(
     niah: Niah, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.01)
     chance = random.Random(7)  # noqa: S311  # faults, no secrets
     injected: Counter[str] = Counter()
     answered: Counter[str] = Counter()

@@ -26,6 +26,7 @@ from niah.errors import ConfigError
 from niah.plotter.terminal import terminal_heatmap
 from niah.plotter.words import summary_lines, unfinished_lines
 from niah.records import Grid, Outcome
+from niah.runner.cost import unreported_line
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
@@ -209,6 +210,9 @@ def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: st
         say(console, line, style="")
     for warning in run_warnings(log.header, log.results.values()):
         say(console, warning, "bold red")
+    unreported = unreported_line(folder, log.header)
+    if unreported:
+        say(console, unreported)
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
     if errors:
         say(console, f"last error: {errors[-1]}")

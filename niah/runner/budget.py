@@ -14,7 +14,7 @@ from niah.config import RunConfig
 from niah.errors import ConfigError, RunError
 from niah.providers.prices import Pricing
 from niah.records import Result, Usage
-from niah.runner.attempts import Attempt, AttemptLog, unreported
+from niah.runner.attempts import AttemptLog
 from niah.runner.throttle import Throttle
 
 
@@ -97,7 +97,6 @@ class RunLedger:
         self._throttle = throttle
         self._may_cost = may_cost
         self._on_refusal = on_refusal
-        self._unreported: list[Attempt] = unreported(attempts.past)
         for attempt in attempts.past:
             budget.pay(attempt.counted)
         noted = {attempt.trial for attempt in attempts.past}
@@ -109,12 +108,6 @@ class RunLedger:
     def spent(self) -> Spent:
         """Tokens and dollars of the whole run, with what attempts may have cost that the server did not report."""
         return self._budget.spent
-
-    @property
-    def unreported(self) -> tuple[int, Spent]:
-        """How many attempts the server did not report, and what they may have cost."""
-        costs = [self._budget.cost_of(attempt.may) for attempt in self._unreported]
-        return len(costs), sum(costs, Spent(dollars=self._budget.cost_of(Usage()).dollars))
 
     async def admit(self, tokens: int, trial: str | None) -> Holding | None:
         """Wait until the budget holds one more attempt; None, and the run stops, where it never will."""
@@ -136,15 +129,13 @@ class RunLedger:
             self._on_refusal(str(error))
             return None
 
-    def settle(self, number: int | None, trial: str | None, may: Usage, paid: Usage | None) -> None:
+    def settle(self, number: int | None, may: Usage, paid: Usage | None) -> None:
         """Give back what was held, and take what an attempt cost."""
         self._budget.release(may)
         if number is not None:
             cost = None if paid is None else _counted(paid, may)
-            attempt = Attempt(number=number, trial=trial, may=may, cost=cost)
             self._attempts.ended(number, cost)
-            self._budget.pay(attempt.counted)
-            self._unreported += [attempt] if cost is None else []
+            self._budget.pay(may if cost is None else cost)
         self._throttle.changed()
 
 
@@ -164,7 +155,7 @@ class Holding:
 
     def ended(self, paid: Usage | None) -> None:
         """What it cost; None where that is not known."""
-        self._ledger.settle(self._number, self._trial, self._may, paid)
+        self._ledger.settle(self._number, self._may, paid)
 
 
 def _counted(usage: Usage, may: Usage) -> Usage:

@@ -85,11 +85,6 @@ class Sweep:
         """Tokens and dollars of the whole run so far."""
         return self._ledger.spent
 
-    @property
-    def unreported(self) -> tuple[int, Spent]:
-        """Attempts whose cost the server did not report, and what they may have cost; a part of what was spent."""
-        return self._ledger.unreported
-
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight finishes and is logged."""
         self.stopped_because = self.stopped_because or reason
