@@ -133,19 +133,28 @@ class Exchange:
 
     def _take(self, events: Callable[[], list[str]], deadline: asyncio.Timeout) -> None:
         """Feed the events that are whole now. What follows a whole answer cannot make it less."""
-        settled = self._complete_at is not None and self._reply.counted
-        try:
-            with _parsing():
-                word = sum([self._reply.feed(event) for event in events()]) > 0
-        except (NoAnswer, ReplyError):
-            if self._complete_at is None or not self._reply.stops_once:
-                raise
-            return
+        settled = self._reply.complete and self._reply.counted
+        word = False
+        with self._forgiven_when_whole():
+            for event in events():
+                with self._forgiven_when_whole():
+                    word = self._reply.feed(event) or word
         if not settled:
             self._total_s = self._clock() - self.started
         if word and self._first_token_s is None:
             self._first_token_s = self._total_s
         self._move(deadline, word)
+
+    @contextmanager
+    def _forgiven_when_whole(self) -> Iterator[None]:
+        """Faults of the server's are raised, unless the reply was whole before."""
+        whole = self._reply.complete and self._reply.stops_once
+        try:
+            with _parsing():
+                yield
+        except (NoAnswer, ReplyError):
+            if not whole:
+                raise
 
     def _move(self, deadline: asyncio.Timeout, word: bool) -> None:
         """Move the deadline: by every word, and nearer once a stop marker was seen."""
