@@ -75,6 +75,7 @@ def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
         "runner/http.py",
         "runner/pool.py",
         "runner/session.py",
+        "runner/transport.py",
         "providers/simulated.py",
     }
 

@@ -67,7 +67,7 @@ class Run:
             clock=loop.time,
             jitter=random.Random(self.seed).random,  # noqa: S311  # pauses, no secrets
         )
-        async with Pool(lambda: httpx.AsyncClient(transport=transport)) as pool:
+        async with Pool(lambda: transport) as pool:
             client = Client(
                 pool,
                 provider_at("http://127.0.0.1:9/v1"),

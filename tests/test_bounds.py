@@ -35,6 +35,7 @@ from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
+from niah.runner.transport import DirectTransport
 
 Script = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n"
@@ -125,7 +126,7 @@ def asked_of(script: Script, *, name: str = "openai", silence_s: float = 0.4, at
 
     async def ask(port: int) -> Answer | None:
         provider = provider_at(f"http://127.0.0.1:{port}/v1", name)
-        async with Pool(httpx.AsyncClient) as pool:
+        async with Pool(DirectTransport) as pool:
             clock = asyncio.get_running_loop().time
             client = Client(
                 pool,
@@ -260,7 +261,7 @@ def text_of(raw: bytes, kind: str) -> str:
 
     async def ask() -> Answer | None:
         provider = provider_at("http://127.0.0.1:9/v1")
-        async with Pool(lambda: httpx.AsyncClient(transport=transport)) as pool:
+        async with Pool(lambda: transport) as pool:
             clock = asyncio.get_running_loop().time
             throttle = Throttle(cap=1, in_flight_tokens=10**6, clock=clock)
             client = Client(
@@ -319,7 +320,7 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(
         loop = asyncio.get_running_loop()
         throttle = Throttle(cap=1, in_flight_tokens=1, clock=loop.time)
         provider = provider_at(f"http://127.0.0.1:{port}/v1")
-        async with Pool(httpx.AsyncClient) as pool:
+        async with Pool(DirectTransport) as pool:
             client = Client(
                 pool, provider, throttle, attempts=1, clock=loop.time, timeouts=AdaptiveTimeout(5), longest_wait_s=1
             )

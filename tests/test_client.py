@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import threading
 import time
@@ -40,6 +39,7 @@ from niah.runner.http import retry_after_s
 from niah.runner.pool import Pool
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
+from niah.runner.transport import DirectTransport
 
 PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))
 TEXT = "long text, 長文, naïve\u2028line"
@@ -74,15 +74,14 @@ def asked(
         return True
 
     async def ask(base_url: str) -> Answer:
-        async with Pool(httpx.AsyncClient) as pool:
+        async with Pool(DirectTransport) as pool:
             provider = provider_at(base_url, name, api_key="sk-test")
-            ticks = itertools.count()
             client = Client(
                 pool,
                 provider,
                 Throttle(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause, jitter=lambda: 1.0),
                 attempts=attempts,
-                clock=lambda: next(ticks),
+                clock=time.monotonic,
                 timeouts=AdaptiveTimeout(timeout, reply_tokens=PROMPT.reply_tokens),
                 longest_wait_s=600,
                 patience_s=0,

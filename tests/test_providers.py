@@ -76,7 +76,7 @@ def answered(
 
     async def ask() -> Answer | None:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, content=pieces()))
-        async with Pool(lambda: httpx.AsyncClient(transport=transport)) as pool:
+        async with Pool(lambda: transport) as pool:
             api = provider(name)
             return await client_of(api, pool, waits, attempts=attempts).ask(api.request(PROMPT))
 
@@ -960,7 +960,7 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
     async def ask() -> int | None:
         base_url = "http://127.0.0.1:9/v1" if name == "openai" else PROVIDERS[name].base_url
         api = provider(name, base_url=base_url)
-        async with Pool(lambda: httpx.AsyncClient(transport=httpx.MockTransport(handle))) as pool:
+        async with Pool(lambda: httpx.MockTransport(handle)) as pool:
             return await told_window(client_of(api, pool, [], attempts=1), api)
 
     return asyncio.run(ask()), asked

@@ -143,15 +143,8 @@ class Client:
         return None
 
     async def _fetched(self, request: HttpRequest) -> bytes | None:
-        with self._pool.one() as http:
-            async with http.stream(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=b"".join(request.body),
-                timeout=CONNECT_S,
-            ) as reply:
-                return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
+        async with self._pool.sent(request, httpx.Timeout(CONNECT_S)) as reply:
+            return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
 
     async def _admitted(self, request: HttpRequest, attempt: int, trial: str | None) -> _Attempt | None:
         """One attempt, once budget and throttle let it through; None where they do not."""
@@ -186,8 +179,7 @@ class Client:
         if not self._met:
             silent = asyncio.get_running_loop().call_later(FIRST_WORD_S, self._tell_silence, request, times)
         try:
-            with self._pool.one() as http:
-                got = await exchange.run(http)
+            got = await exchange.run(self._pool)
         except ReplyError as error:  # its status stands in the body, if anywhere
             failure = self._provider.failure(status_in(error.body), error.body)
             return self._failed(failure, attempt, exchange, paid=None)

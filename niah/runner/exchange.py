@@ -16,7 +16,8 @@ import httpx
 from niah.providers import HttpRequest, Provider, ReplyError, StoppedOddly
 from niah.records import Outcome, Response
 from niah.runner.faults import NoAnswer
-from niah.runner.http import error_body, pieces, request_id_in
+from niah.runner.http import error_body, request_id_in
+from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader, WebPage
 
 CONNECT_S = 10.0
@@ -59,7 +60,7 @@ class Refusal:
 
 
 class Exchange:
-    """One attempt. The clock is monotonic, in seconds."""
+    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of the bytes that came in."""
 
     def __init__(self, provider: Provider, request: HttpRequest, times: Times, clock: Callable[[], float]) -> None:
         self._request = request
@@ -72,6 +73,7 @@ class Exchange:
         self._first_token_s: float | None = None
         self._total_s = 0.0
         self.started = clock()
+        self._stamp: Callable[[], float | None] = lambda: None  # when bytes came in last, where the transport knows
         self.headers = httpx.Headers()  # of the reply, once it has begun
         self.status: int | None = None
 
@@ -80,12 +82,12 @@ class Exchange:
         """Whether anybody answered, in whatever way."""
         return self.status is not None
 
-    async def run(self, http: httpx.AsyncClient) -> Whole | Refusal:
+    async def run(self, pool: Pool) -> Whole | Refusal:
         """Raises NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
         try:
             async with asyncio.timeout(min(self._times.first_word_s, self._times.total_s)) as deadline:
-                refusal = await self._exchanged(http, deadline)
+                refusal = await self._exchanged(pool, deadline)
         except (TimeoutError, httpx.ReadTimeout) as error:
             if self._complete_at is None:
                 raise TimeoutError(self._waited(error)) from error
@@ -101,14 +103,10 @@ class Exchange:
             return f"ReadTimeout: silent for {self._times.silence_s:.0f} s"
         return f"no answer in {self._clock() - self.started:.0f} s"
 
-    async def _exchanged(self, http: httpx.AsyncClient, deadline: asyncio.Timeout) -> Refusal | None:
-        async with http.stream(
-            "POST",
-            self._request.url,
-            headers={**self._request.headers, "Content-Length": str(sum(map(len, self._request.body)))},
-            content=pieces(self._request.body),
-            timeout=httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None),
-        ) as reply:
+    async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> Refusal | None:
+        timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None)
+        async with pool.sent(self._request, timeout) as reply:
+            self._stamp = reply.extensions.get("stamp", self._stamp)
             self.headers, self.status = reply.headers, reply.status_code
             if reply.status_code != 200:
                 location = reply.headers.get("location") if reply.has_redirect_location else None
@@ -140,7 +138,7 @@ class Exchange:
                 with self._forgiven_when_whole():
                     word = self._reply.feed(event) or word
         if not settled:
-            self._total_s = self._clock() - self.started
+            self._total_s = (self._stamp() or self._clock()) - self.started
         if word and self._first_token_s is None:
             self._first_token_s = self._total_s
         self._move(deadline, word)

@@ -24,17 +24,22 @@ def address_of(request: HttpRequest) -> str:
     return urlsplit(request.url).netloc
 
 
-async def pieces(body: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """The body, a piece at a time: a long one must not keep the other requests waiting, a short one goes at once."""
-    small = b""
-    for part in body:
-        for start in range(0, len(part), _PIECE):
-            small += part[start : start + _PIECE]
-            if len(small) >= _PIECE:
-                yield small
-                small = b""
-    if small:
-        yield small
+class Pieces(httpx.AsyncByteStream):
+    """A body, a piece at a time: a long one must not keep the other requests waiting, a short one goes at once."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        small = b""
+        for part in self._body:
+            for start in range(0, len(part), _PIECE):
+                small += part[start : start + _PIECE]
+                if len(small) >= _PIECE:
+                    yield small
+                    small = b""
+        if small:
+            yield small
 
 
 async def error_body(reply: httpx.Response) -> str:

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -26,6 +27,7 @@ from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
+from niah.runner.transport import DirectTransport
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
@@ -44,6 +46,7 @@ class Session:
     concurrency: int  # most requests at once
     pricing: Pricing | None = None
     transport: httpx.AsyncBaseTransport | None = None
+    address: str = ""
     proxies: bool = True  # whether the environment's proxies are used
     start: str | None = None  # the command that starts such a server
 
@@ -75,6 +78,7 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             provider=provider_of(service),
             concurrency=concurrency,
             pricing=pricing_of(model, base_url, config.price),
+            address=base_url,
             proxies=not is_loopback(base_url),
             start=known_provider(config.provider).start if is_loopback(base_url) else None,
         )
@@ -102,7 +106,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
-    async with Pool(_maker_of(session, config)) as pool:
+    async with Pool(_maker_of(session, config), config.headers) as pool:
         yield Client(
             pool,
             session.provider,
@@ -118,29 +122,34 @@ async def connected(
         )
 
 
-def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncClient]:
-    """Makes clients of one connection each. Raises ConfigError where proxy or certificates cannot be used."""
-    trust = _trust(config.ca_file)
+def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBaseTransport]:
+    """Makes connections. Raises ConfigError where proxy or certificates cannot be used."""
+    if session.transport is not None:
+        transport = session.transport
+        return lambda: transport
+    trust, proxy = _trust(config.ca_file), _proxy_for(session.address) if session.proxies else None
+    if proxy is None:
+        return lambda: DirectTransport(trust, idle_s=KEEP_ALIVE_S, options=_ALIVE)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
-    def make() -> httpx.AsyncClient:
-        transport = session.transport
-        if transport is None and not (session.proxies and getproxies()):
-            transport = httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE)
-        return httpx.AsyncClient(
-            headers=config.headers,
-            limits=limit,
-            verify=trust,
-            transport=transport,
-            trust_env=session.proxies,
-            follow_redirects=False,
-        )
+    def make() -> httpx.AsyncBaseTransport:
+        return httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy)
 
     try:
         make()  # opens nothing
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
     return make
+
+
+def _proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None for none."""
+    parts = urlsplit(address)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:
