@@ -242,5 +242,5 @@ def test_one_answer_that_waited_in_a_queue_does_not_teach_hours() -> None:
 
 
 def test_all_of_an_attempt_has_an_end_that_grows_with_the_reply() -> None:
-    assert AdaptiveTimeout(2, reply_tokens=100).total_s(1_000, 1) == 6 + 500
-    assert AdaptiveTimeout(None, reply_tokens=100).total_s(1_000, 1) == 3 * (LEAST_S + 2.5) + 500
+    assert AdaptiveTimeout(2, reply_tokens=100).times(1_000, 1).total_s == 6 + 500
+    assert AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s == 3 * (LEAST_S + 2.5) + 500

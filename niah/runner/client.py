@@ -16,14 +16,14 @@ import httpx
 from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
 from niah.records import Outcome, Response, Usage
-from niah.runner.exchange import CONNECT_S, Exchange, Refusal, Times, Whole
+from niah.runner.exchange import Exchange, Refusal, Whole
 from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
 from niah.runner.http import address_of, request_id_in, retry_after_s, small_body
 from niah.runner.pool import Pool
 from niah.runner.progress import Kind, Trouble
 from niah.runner.stream_parsing import WebPage
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
+from niah.runner.timeouts import AdaptiveTimeout, Times
 
 PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
@@ -143,7 +143,7 @@ class Client:
         return None
 
     async def _fetched(self, request: HttpRequest) -> bytes | None:
-        async with self._pool.sent(request, httpx.Timeout(CONNECT_S)) as reply:
+        async with self._pool.sent(request, httpx.Timeout(_FACTS_S)) as reply:
             return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
 
     async def _admitted(self, request: HttpRequest, attempt: int, trial: str | None) -> _Attempt | None:
@@ -169,11 +169,7 @@ class Client:
                 held.ended(paid)
 
     async def _attempt(self, request: HttpRequest, attempt: int) -> _Attempt:
-        times = Times(
-            silence_s=self._timeouts.silence_s(request.tokens, attempt),
-            first_word_s=self._timeouts.first_word_s(request.tokens, attempt),
-            total_s=self._timeouts.total_s(request.tokens, attempt),
-        )
+        times = self._timeouts.times(request.tokens, attempt)
         exchange = Exchange(self._provider, request, times, self._clock)
         silent = None
         if not self._met:

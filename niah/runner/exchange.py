@@ -19,6 +19,7 @@ from niah.runner.faults import NoAnswer
 from niah.runner.http import error_body, request_id_in
 from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader, WebPage
+from niah.runner.timeouts import Times
 
 CONNECT_S = 10.0
 WRITE_S = 120.0
@@ -27,15 +28,6 @@ FOR_USAGE_S = 10.0  # the count of tokens may follow the stop marker
 FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
 FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How long one attempt may take, in seconds."""
-
-    silence_s: float
-    first_word_s: float  # also from one word to the next
-    total_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,9 @@
-"""How long to wait for a server: longer for longer prompts, and as its finished answers taught.
-
-Three times bound an attempt: the longest silence between two bytes, the longest time to the first word and from one
-word to the next, and the whole exchange, whatever trickles in.
-"""
+"""How long to wait for a server: longer for longer prompts, and as its finished answers taught."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from statistics import median
 
 LEAST_S = 120.0  # a busy server queues requests for minutes
@@ -16,6 +13,15 @@ SLOWEST_TOKEN_S = 5.0  # of a reply: a server that is slower than this has hung
 TIMES_EXPECTED = 6.0
 SILENCES_WITHOUT_A_WORD = 3.0
 _REMEMBERED = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long one attempt may take, in seconds."""
+
+    silence_s: float  # between two bytes
+    first_word_s: float  # of the answer, and from one word to the next: comments must not hold a run
+    total_s: float  # nor may a trickle of words
 
 
 class AdaptiveTimeout:
@@ -36,13 +42,12 @@ class AdaptiveTimeout:
             silence_s = min(max(LEAST_S, TIMES_EXPECTED * expected_s), max(MOST_S, 2 * expected_s))
         return silence_s * float(2 ** min(attempt - 1, 2))
 
-    def first_word_s(self, tokens: int, attempt: int) -> float:
-        """The longest time without a word of the answer: a server that trickles comments must not hold a run."""
-        return SILENCES_WITHOUT_A_WORD * self.silence_s(tokens, attempt)
-
-    def total_s(self, tokens: int, attempt: int) -> float:
-        """The longest time for all of an attempt: one that trickles words for ever must not hold a run, either."""
-        return self.first_word_s(tokens, attempt) + SLOWEST_TOKEN_S * self._reply_tokens
+    def times(self, tokens: int, attempt: int) -> Times:
+        """All three bounds of an attempt."""
+        silence_s = self.silence_s(tokens, attempt)
+        first_word_s = SILENCES_WITHOUT_A_WORD * silence_s
+        total_s = first_word_s + SLOWEST_TOKEN_S * self._reply_tokens
+        return Times(silence_s=silence_s, first_word_s=first_word_s, total_s=total_s)
 
     def learn(self, tokens: int, first_token_s: float | None) -> None:
         """Take in a finished trial; the last ones count."""
