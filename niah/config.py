@@ -28,6 +28,7 @@ _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "
 _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
 _NOT_IDENTITY = {
     "api_key_env",
     "api_key_file",
@@ -41,6 +42,9 @@ _NOT_IDENTITY = {
     "attempts",
     "timeout_s",
     "longest_wait_s",
+    "patience",
+    "max_errors",
+    "ca_file",
     "max_cost",
     "max_tokens",
     "max_minutes",
@@ -123,6 +127,13 @@ class RunConfig(BaseModel):
         ge=0,
         description="Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
     )
+    patience: float = Field(
+        3_600.0,
+        ge=0,
+        description="How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.",
+    )
+    max_errors: int | None = Field(None, ge=1, description="Stop once so many trials have ended as errors.")
+    ca_file: str | None = Field(None, description="PEM file of certificate authorities to believe beside the usual.")
     max_cost: float | None = Field(None, gt=0, description="Stop before the whole run has cost more US dollars.")
     max_tokens: int | None = Field(
         None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
@@ -168,6 +179,14 @@ class RunConfig(BaseModel):
             return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
         except ConfigError:
             raise ConfigError(f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬") from None
+
+    @field_validator("patience", mode="before")
+    @classmethod
+    def _patience(cls, value: Any) -> Any:
+        span = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+        if isinstance(value, str) and span is None:
+            raise ConfigError(f"patience = {value!r}: write a time like 90s, 15m or 1h")
+        return value if span is None else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
 
     @field_validator("claimed", mode="before")
     @classmethod

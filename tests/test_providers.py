@@ -19,11 +19,11 @@ from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
 from niah.runner.client import Answer, Client
-from niah.runner.connections import Connections
-from niah.runner.events import reader_of
-from niah.runner.limits import Limits
-from niah.runner.patience import Patience
+from niah.runner.pool import Pool
 from niah.runner.preflight import told_window
+from niah.runner.stream_parsing import StreamReader
+from niah.runner.throttle import Throttle
+from niah.runner.timeouts import AdaptiveTimeout
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "sk-canary-0123456789abcdef"
@@ -63,21 +63,21 @@ def own_address(name: str) -> str:
     return str(PROVIDERS[name].base_url).format(**PLACES)
 
 
-def client_of(api: Provider, connections: Connections, waits: list[float], *, attempts: int) -> Client:
+def client_of(api: Provider, pool: Pool, waits: list[float], *, attempts: int) -> Client:
     async def pause(seconds: float) -> bool:
         waits.append(seconds)
         return True
 
     ticks = itertools.count()
     return Client(
-        connections,
+        pool,
         api,
-        Limits(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause),
+        Throttle(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause, jitter=lambda: 1.0),
         attempts=attempts,
         clock=lambda: next(ticks),
-        patience=Patience(60),
+        timeouts=AdaptiveTimeout(60),
         longest_wait_s=600,
-        jitter=lambda: 1.0,
+        patience_s=0,
     )
 
 
@@ -93,9 +93,9 @@ def answered(
 
     async def ask() -> Answer | None:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, content=pieces()))
-        async with Connections(lambda: httpx.AsyncClient(transport=transport)) as connections:
+        async with Pool(lambda: transport) as pool:
             api = provider(name)
-            return await client_of(api, connections, waits, attempts=attempts).ask(api.request(PROMPT))
+            return await client_of(api, pool, waits, attempts=attempts).ask(api.request(PROMPT))
 
     answer = asyncio.run(ask())
     assert answer is not None
@@ -400,7 +400,7 @@ class Read:
 def read(path: str, pieces: Sequence[bytes]) -> Read:
     """A stream, fed piece by piece to the provider's reply."""
     reply = provider(path.partition("/")[0]).reply()
-    events = reader_of(content_type_of(path))
+    events = StreamReader()
     generated: tuple[bool, ...] = ()
     try:
         for event in itertools.chain(*(events.feed(piece) for piece in pieces), events.finish()):
@@ -1038,8 +1038,8 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
     async def ask() -> int | None:
         base_url = "http://127.0.0.1:9/v1" if name == "openai" else own_address(name)
         api = provider(name, base_url=base_url)
-        async with Connections(lambda: httpx.AsyncClient(transport=httpx.MockTransport(handle))) as connections:
-            return await told_window(client_of(api, connections, [], attempts=1), api)
+        async with Pool(lambda: httpx.MockTransport(handle)) as pool:
+            return await told_window(client_of(api, pool, [], attempts=1), api)
 
     return asyncio.run(ask()), asked
 

@@ -43,8 +43,8 @@ from server import (
 from test_grid import HEADER, result
 
 from niah.generator.tokenizers import tokenizer_of
-from niah.runner.journal import Journal
 from niah.runner.log import RunLog, open_log, read_log
+from niah.runner.log_writer import LogWriter
 from niah.tasks import task_of
 
 SOLVE = task_of("single").solve
@@ -197,7 +197,7 @@ def test_answers_that_landed_are_written_also_when_nobody_waits_any_more(tmp_pat
     results = [result(1_000, depth, 0, 1.0) for depth in range(0, 100, 10)]
 
     async def main(log: RunLog) -> None:
-        journal = Journal(log)
+        journal = LogWriter(log)
         waiting = [asyncio.create_task(journal.write(r)) for r in results]
         await asyncio.sleep(0)
         for task in waiting:
@@ -231,7 +231,7 @@ FAULTS: dict[str, Say] = {
 def test_soak_a_fifth_of_faults_loses_nothing_and_repeats_nothing(
     niah: Niah, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.01)
     chance = random.Random(7)  # noqa: S311  # faults, no secrets
     injected: Counter[str] = Counter()
     answered: Counter[str] = Counter()

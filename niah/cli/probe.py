@@ -13,8 +13,9 @@ from niah.generator.lengths import length_of
 from niah.runner.client import Answer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.session import connected, limits_of, open_session
+from niah.runner.session import connected, open_session, throttle_of
 from niah.runner.settings import completed
 
 DEFAULT_MOST = "128k"
@@ -43,13 +44,17 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
 
 async def _probe(recipe: Recipe, most: int | None) -> None:
     with open_session(recipe, lambda text: click.echo(text, err=True)) as session:
-        async with connected(session, recipe, limits_of(recipe, session)) as client:
+        async with connected(session, recipe, throttle_of(recipe, session), _tell) as client:
             asking = Probe(client, session.provider, recipe)
             found, again = await asking.look()
             for name, value in _rows(recipe, found, again).items():
                 click.echo(f"{name:<12} {value}")
             if most is not None:
                 click.echo(f"{'true window':<12} {_window(await asking.window(most, _show))}")
+
+
+def _tell(trouble: Trouble) -> None:
+    click.echo(str(trouble), err=True)
 
 
 def _rows(recipe: Recipe, found: Preflight, again: Answer | None) -> dict[str, str]:

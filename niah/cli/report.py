@@ -10,6 +10,7 @@ import click
 
 from niah.cli.options import DEFAULT_RESULTS, run_folder
 from niah.plotter.words import report_lines
+from niah.runner.cost import unreported_line
 from niah.runner.log import read_rows
 from niah.verdict.effective import RULES
 from niah.verdict.report import figures_of
@@ -26,8 +27,11 @@ from niah.verdict.report import figures_of
 )
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
     """Print what RUN says in numbers: recall, effective length, the middle, the weakest region, times."""
-    header, stored = read_rows(run_folder(run_name, results))
+    folder = run_folder(run_name, results)
+    header, stored = read_rows(folder)
     figures = figures_of(header, stored.values(), rules or RULES)
     click.echo(
         json.dumps(asdict(figures), ensure_ascii=False, indent=1) if as_json else "\n".join(report_lines(figures))
     )
+    if not as_json and (unreported := unreported_line(folder, header)):
+        click.echo(unreported)

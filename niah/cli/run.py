@@ -28,6 +28,7 @@ from niah.generator.lengths import label_of
 from niah.plotter.terminal import terminal_heatmap
 from niah.plotter.words import summary_lines, unfinished_lines
 from niah.records import Grid, Outcome, Part
+from niah.runner.cost import unreported_line
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
@@ -253,6 +254,9 @@ def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: st
         say(console, line, style="")
     for warning in run_warnings(log.header, log.results.values()):
         say(console, warning, "bold red")
+    unreported = unreported_line(folder, log.header)
+    if unreported:
+        say(console, unreported)
     errors = [r.error for r in log.results.values() if r.outcome is Outcome.ERROR]
     if errors:
         say(console, f"last error: {errors[-1]}")

@@ -15,6 +15,7 @@ from niah.outside import visible
 from niah.plotter.terminal import live_view
 from niah.records import Result, Row
 from niah.runner.log import RunLog
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.verdict.grid import grid_of
 
@@ -63,13 +64,13 @@ class Watch:
         size = self._console.size
         return live_view(grid_of(self._log.header, results), size.width, size.height, done, self._total, status)
 
-    def trouble(self, message: str) -> None:
+    def trouble(self, trouble: Trouble) -> None:
         """Called when the sweep waits for the server; said now and then."""
         now = time.monotonic()
         if now - self._said_trouble >= TROUBLE_S:
             self._said_trouble = now
             with suppress(OSError):
-                say(self._console, message, "dim")
+                say(self._console, str(trouble), "dim")
 
     def landed(self, result: Result) -> None:
         """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""

@@ -27,6 +27,7 @@ class Known:
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
     embedded: bool = False  # runs inside this process: no address, no key
     free: bool = False
+    start: str | None = None  # the command that starts such a server on this machine
 
     @property
     def on_this_machine(self) -> bool:
@@ -116,11 +117,22 @@ PROVIDERS: Mapping[str, Known] = {
         line="Ollama by its own route, which sets the window and refuses what does not fit",
         made_by="niah.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
+        start="ollama serve",
     ),
-    "llama.cpp": Known(line="llama.cpp's llama-server", made_by=_CHAT, base_url="http://127.0.0.1:8080/v1"),
-    "vllm": Known(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1"),
-    "sglang": Known(line="SGLang", made_by=_CHAT, base_url="http://127.0.0.1:30000/v1"),
-    "lmstudio": Known(line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1"),
+    "llama.cpp": Known(
+        line="llama.cpp's llama-server",
+        made_by=_CHAT,
+        base_url="http://127.0.0.1:8080/v1",
+        start="llama-server -m MODEL.gguf",
+    ),
+    "vllm": Known(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1", start="vllm serve MODEL"),
+    "sglang": Known(
+        line="SGLang",
+        made_by=_CHAT,
+        base_url="http://127.0.0.1:30000/v1",
+        start="python -m sglang.launch_server --model-path MODEL",
+    ),
+    "lmstudio": Known(line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1", start="lms server start"),
     "openrouter": Known(
         line="OpenRouter, its context compression switched off",
         made_by=_CHAT,
@@ -214,6 +226,11 @@ class Reply(Protocol):
     @property
     def complete(self) -> bool:
         """Whether a stop marker was seen; a stream that ends without one was cut."""
+        ...
+
+    @property
+    def counted(self) -> bool:
+        """Whether the server's count of the prompt was seen."""
         ...
 
     def response(self) -> Response: ...

@@ -71,6 +71,10 @@ class TextReply:
     def complete(self) -> bool:
         return self._stop_reason is not None
 
+    @property
+    def counted(self) -> bool:
+        return self._usage.input_tokens is not None
+
     def feed(self, event: str) -> bool:
         if event.strip() == "[DONE]":
             self.finished = True

@@ -1,18 +1,21 @@
 """What a run may cost: dollars and tokens of the whole run, as the server reports them.
 
-A request is sent where its prompt, as the server should count it, and its whole reply budget still fit. What an attempt
-cost that broke off is not reported: it counts as it was held.
+Every attempt is admitted on its own: it is sent where its prompt, as the server should count it, and its whole reply
+budget still fit. What an attempt cost that broke off is not reported: it counts as the most it may cost. So a cap is
+passed by nothing, unless the server counts more than it should.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from niah.config import RunConfig
-from niah.errors import ConfigError
+from niah.errors import ConfigError, RunError
 from niah.providers.prices import Pricing
 from niah.records import Row, Usage
+from niah.runner.attempts import AttemptLog
+from niah.runner.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +29,14 @@ class Spent:
         both = None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
         return Spent(tokens=self.tokens + other.tokens, dollars=both)
 
+    def __neg__(self) -> Spent:
+        return Spent(tokens=-self.tokens, dollars=None if self.dollars is None else -self.dollars)
+
 
 class Budget:
-    """What was spent, what requests in flight may yet spend, and the limits."""
+    """What was spent, what attempts in flight may yet spend, and the limits."""
 
-    def __init__(self, config: RunConfig, pricing: Pricing | None, results: Iterable[Row]) -> None:
+    def __init__(self, config: RunConfig, pricing: Pricing | None) -> None:
         """Raises ConfigError where dollars are limited and no price is known."""
         if config.max_cost is not None and pricing is None:
             raise ConfigError(
@@ -42,8 +48,6 @@ class Budget:
         self._pricing = pricing
         self.spent = Spent(dollars=None if pricing is None else 0.0)
         self._held = self.spent
-        for result in results:
-            self.settle(None, result)
 
     @property
     def idle(self) -> bool:
@@ -55,31 +59,107 @@ class Budget:
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
         return Spent(tokens=tokens, dollars=None if self._pricing is None else self._pricing.dollars(usage))
 
-    def refuses(self, cost: Spent) -> str | None:
-        """Why a request of that cost may not be sent beside what is in flight; None where it may."""
-        after = self.spent + self._held + cost
+    def refuses(self, may: Usage) -> str | None:
+        """Why a request that may cost so much may not be sent beside what is in flight; None where it may."""
+        after = self.spent + self._held + self.cost_of(may)
         if self._max_cost is not None and (after.dollars or 0.0) > self._max_cost:
             return f"max_cost ${self._max_cost:,.2f} is reached (${self.spent.dollars or 0:,.2f} spent)"
         if self._max_tokens is not None and after.tokens > self._max_tokens:
             return f"max_tokens {self._max_tokens:,} is reached ({self.spent.tokens:,} used)"
         return None
 
-    def hold(self, cost: Spent) -> None:
-        self._held += cost
+    def hold(self, may: Usage) -> None:
+        self._held += self.cost_of(may)
+
+    def release(self, may: Usage) -> None:
+        self._held += -self.cost_of(may)
 
     def pay(self, usage: Usage) -> None:
-        """Take the cost of a request that belongs to no trial."""
         self.spent += self.cost_of(usage)
 
-    def settle(self, held: Spent | None, result: Row | None, *, unreported: int = 0) -> None:
-        """Give back what was held, and take what the result reports, and as much for every unreported attempt."""
-        if held is not None:
-            for _ in range(unreported):
-                self.spent += held
-            minus = None if held.dollars is None else -held.dollars
-            self._held += Spent(tokens=-held.tokens, dollars=minus)
-        if result is not None and result.response is not None:
-            usage = result.response.usage
-            if usage.input_tokens is None:  # not reported: as we counted it
-                usage = replace(usage, input_tokens=result.prompt_tokens)
-            self.spent += self.cost_of(usage)
+
+class RunLedger:
+    """Admits every attempt of a run by its budget, notes it before it is sent, and knows what earlier sessions paid."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        attempts: AttemptLog,
+        throttle: Throttle,
+        results: Iterable[Row],
+        *,
+        may_cost: Callable[[int], Usage],
+        on_refusal: Callable[[str], None],
+    ) -> None:
+        """``may_cost`` tells the most that a prompt of so many tokens costs; a refusal stops the run."""
+        self._budget = budget
+        self._attempts = attempts
+        self._throttle = throttle
+        self._may_cost = may_cost
+        self._on_refusal = on_refusal
+        for attempt in attempts.past:
+            budget.pay(attempt.counted)
+        noted = {attempt.trial for attempt in attempts.past}
+        for result in results:  # of an older niah, which noted no attempts
+            if result.response is not None and result.trial.id not in noted:
+                budget.pay(_counted(result.response.usage, Usage(input_tokens=result.prompt_tokens)))
+
+    @property
+    def spent(self) -> Spent:
+        """Tokens and dollars of the whole run, with what attempts may have cost that the server did not report."""
+        return self._budget.spent
+
+    async def admit(self, tokens: int, trial: str | None) -> Holding | None:
+        """Wait until the budget holds one more attempt; None, and the run stops, where it never will."""
+        may = self._may_cost(tokens)
+        await self._throttle.until(lambda: not self._budget.refuses(may) or self._budget.idle)
+        refused = self._budget.refuses(may)
+        if refused:
+            self._on_refusal(refused)
+        if self._throttle.stopping:
+            return None
+        self._budget.hold(may)
+        return Holding(self, trial, may)
+
+    def note(self, trial: str | None, may: Usage) -> int | None:
+        """The number of an attempt that is about to be sent; None, and the run stops, where it cannot be noted."""
+        try:
+            return self._attempts.sent(trial, may)
+        except RunError as error:
+            self._on_refusal(str(error))
+            return None
+
+    def settle(self, number: int | None, may: Usage, paid: Usage | None) -> None:
+        """Give back what was held, and take what an attempt cost."""
+        self._budget.release(may)
+        if number is not None:
+            cost = None if paid is None else _counted(paid, may)
+            self._attempts.ended(number, cost)
+            self._budget.pay(may if cost is None else cost)
+        self._throttle.changed()
+
+
+class Holding:
+    """What the ledger holds for one attempt."""
+
+    def __init__(self, ledger: RunLedger, trial: str | None, may: Usage) -> None:
+        self._ledger = ledger
+        self._trial = trial
+        self._may = may
+        self._number: int | None = None
+
+    def sent(self) -> bool:
+        """Note it, before it is sent; False where that is not possible."""
+        self._number = self._ledger.note(self._trial, self._may)
+        return self._number is not None
+
+    def ended(self, paid: Usage | None) -> None:
+        """What it cost; None where that is not known."""
+        self._ledger.settle(self._number, self._may, paid)
+
+
+def _counted(usage: Usage, may: Usage) -> Usage:
+    """The usage, its output as it was held where an answer did not report it. An empty one is of no answer: free."""
+    if usage == Usage() or usage.output_tokens is not None:
+        return usage
+    return replace(usage, output_tokens=may.output_tokens)

@@ -1,31 +1,35 @@
-"""Send one prompt: bounded attempts, streamed replies, every ending told apart. A fault is never an answer."""
+"""Send one prompt: bounded attempts, every one admitted and noted, every ending told apart.
+
+A fault is never an answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import httpx
 
-from niah.outside import redacted
-from niah.providers import Failure, HttpRequest, Provider, Reply, ReplyError, StoppedOddly
+from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
-from niah.records import Outcome, Response
-from niah.runner.connections import Connections
-from niah.runner.events import reader_of
-from niah.runner.limits import Limits
-from niah.runner.patience import Patience
-from niah.runner.transfer import error_body, pieces, read_rest, request_id_in, retry_after_s
+from niah.records import Outcome, Response, Usage
+from niah.runner.exchange import Exchange, Refusal, Whole
+from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
+from niah.runner.http import address_of, request_id_in, retry_after_s, small_body
+from niah.runner.pool import Pool
+from niah.runner.progress import Kind, Trouble
+from niah.runner.stream_parsing import WebPage
+from niah.runner.throttle import Throttle
+from niah.runner.timeouts import AdaptiveTimeout, Times
 
-CONNECT_S = 10.0
-WRITE_S = 120.0
-MOST_TROUBLE_S = 3_600.0  # a patient request outlives so long a throttle or outage
-_FIRST_WAIT_S = 1.0
-_LONGEST_BACKOFF_S = 60.0
-_MOST_REPLY = 16_000_000  # bytes of a reply: more is no answer
+PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
+FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
+_FACTS_S = 15.0  # for a small request beside the sweep
+_MOST_FACTS_BYTES = 16_000_000  # a list of models may be long
+_MOST_PAGES = 2  # web pages before the first answer: the address is wrong, not the moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,6 @@ class Answer:
 
     outcome: Outcome
     attempts: int
-    unreported: int = 0  # attempts that began to answer and broke off: perhaps paid for, and not reported
     response: Response | None = None
     first_token_s: float | None = None
     total_s: float | None = None
@@ -44,191 +47,193 @@ class Answer:
     fatal: bool = False
 
 
+class Held(Protocol):
+    """What a ledger keeps for one attempt."""
+
+    def sent(self) -> bool:
+        """Note it, before it is sent; False where it may not be."""
+        ...
+
+    def ended(self, paid: Usage | None) -> None:
+        """What it cost, None where that is not known. Also ends one that was never sent."""
+        ...
+
+
+class Ledger(Protocol):
+    """Admits every attempt, and keeps what it may cost."""
+
+    async def admit(self, tokens: int, trial: str | None) -> Held | None:
+        """Wait until an attempt may be paid; None where it may not, or a stop came first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
+class _Attempt:
     """How one attempt ended; wait_s: before another one (None: there is no use in one)."""
 
     answer: Answer
+    paid: Usage | None  # None: perhaps paid for, and not reported
     wait_s: float | None = None
-    in_trouble: bool = False  # throttled or not reachable: the server's state, not this request's
-    begun: bool = False  # an answer had begun
+    kind: Kind = "fault"
 
 
 OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
 
 
 class Client:
-    """Asks one provider. Clock (seconds, monotonic) and jitter (0 to 1) are arguments."""
+    """Asks one provider. Clock is monotonic, in seconds; ``start`` is the command that starts such a server."""
 
     def __init__(
         self,
-        connections: Connections,
+        pool: Pool,
         provider: Provider,
-        limits: Limits,
+        throttle: Throttle,
         *,
         attempts: int,
         clock: Callable[[], float],
-        patience: Patience,
+        timeouts: AdaptiveTimeout,
         longest_wait_s: float,
-        jitter: Callable[[], float] = random.random,
-        on_trouble: Callable[[str], None] = lambda message: None,
+        patience_s: float = PATIENCE_S,
+        ledger: Ledger | None = None,
+        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
         on_attempt: OnAttempt = lambda request, answer, again_s: None,
+        start: str | None = None,
     ) -> None:
-        self._connections = connections
+        self._pool = pool
         self._provider = provider
-        self._limits = limits
+        self._throttle = throttle
         self._attempts = attempts
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
         self._longest_wait_s = longest_wait_s
-        self._jitter = jitter
+        self._patience_s = patience_s
+        self._ledger = ledger
         self._on_trouble = on_trouble
         self._on_attempt = on_attempt
+        self._start = start
+        self._met = False  # whether anybody answered at that address, in whatever way
+        self._understood = False  # whether an answer was one
+        self._pages = 0
 
-    async def ask(self, request: HttpRequest, *, patient: bool = False) -> Answer | None:
+    async def ask(self, request: HttpRequest, *, patient: bool = True, trial: str | None = None) -> Answer | None:
         """The answer to a request, after as many attempts as the limit allows; None where a stop came before any.
 
-        A patient request does not count attempts at a server that is throttling or not there, for up to an hour.
+        A patient request does not count attempts at a server that is throttled or away, as long as patience lasts.
         """
-        answer, began, counted, sent, unreported = None, self._clock(), 0, 0, 0
+        answer, counted, sent = None, 0, 0
         while True:
-            if not await self._limits.enter(request.tokens):
+            ended = await self._admitted(request, counted + 1, trial)
+            if ended is None:
                 return answer
             sent += 1
-            try:
-                ended = await self._attempt(request, counted + 1)
-            finally:
-                self._limits.leave()
-            unreported += ended.begun and ended.answer.error is not None
-            answer = replace(ended.answer, attempts=sent, unreported=unreported)
-            if not (patient and ended.in_trouble and self._clock() - began < MOST_TROUBLE_S):
-                counted += 1
-            is_last = ended.wait_s is None or counted >= self._attempts
+            answer = replace(ended.answer, attempts=sent)
+            waits = patient and ended.kind != "fault" and self._met and self._patience_s > 0
+            given_up = ended.wait_s is not None and waits and self._throttle.trouble_s >= self._patience_s
+            counted += 0 if waits else 1
+            is_last = ended.wait_s is None or given_up or counted >= self._attempts
             self._on_attempt(request, answer, None if is_last else ended.wait_s)
             if ended.wait_s is None or is_last:
-                return answer
-            if ended.in_trouble:
-                self._on_trouble(f"waiting for the server: {answer.error}")
-            if not await self._limits.pause(ended.wait_s):
+                return self._given_up(answer) if given_up else answer
+            self._tell(request, ended)
+            if ended.kind == "fault" and not await self._throttle.pause(ended.wait_s):
                 return answer
 
     async def fetch(self, request: HttpRequest) -> str | None:
-        """The body of a small request beside the sweep, or None where the server does not answer it."""
-        try:
-            with self._connections.one() as http:
-                content = b"".join(request.body)
-                reply = await http.request(
-                    request.method, request.url, headers=request.headers, content=content, timeout=CONNECT_S
-                )
-        except (httpx.HTTPError, httpx.InvalidURL):
-            return None
-        return reply.text if reply.status_code == 200 else None
+        """The body of a small request beside the sweep; None where it does not come in time, or at a stop."""
+        with suppress(*CAUGHT):
+            async with asyncio.timeout(_FACTS_S):
+                body = await self._throttle.unless_stopped(self._fetched(request))
+            return None if body is None else body.decode(errors="replace")
+        return None
 
-    async def _attempt(self, request: HttpRequest, attempt: int) -> _Ended:
-        """One try."""
-        started, headers, begun = self._clock(), httpx.Headers(), False
-        silence_s = self._patience.silence_s(request.tokens, attempt)
+    async def _fetched(self, request: HttpRequest) -> bytes | None:
+        async with self._pool.sent(request, httpx.Timeout(_FACTS_S)) as reply:
+            return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
+
+    async def _admitted(self, request: HttpRequest, attempt: int, trial: str | None) -> _Attempt | None:
+        """One attempt, once budget and throttle let it through; None where they do not."""
+        held = await self._ledger.admit(request.tokens, trial) if self._ledger else None
+        if self._ledger is not None and held is None:
+            return None
+        paid: Usage | None = Usage()
         try:
-            async with (
-                asyncio.timeout(self._patience.wordless_s(request.tokens, attempt)) as deadline,
-                self._sent(request, silence_s) as reply,
-            ):
-                headers = reply.headers
-                if reply.status_code != 200:
-                    return self._failed(await self._failure(reply), attempt, started, headers)
-                begun = True
-                answer = await self._read(reply, started, deadline)
-                self._limits.answered()
-                self._patience.learn(request.tokens, answer.first_token_s)
-                return _Ended(answer=answer, begun=True)
+            if not await self._throttle.enter(request.tokens):
+                return None
+            try:
+                if held is not None and not held.sent():
+                    return None
+                paid = None
+                ended = await self._attempt(request, attempt)
+                paid = ended.paid
+                return ended
+            finally:
+                self._throttle.leave()
+        finally:
+            if held is not None:
+                held.ended(paid)
+
+    async def _attempt(self, request: HttpRequest, attempt: int) -> _Attempt:
+        times = self._timeouts.times(request.tokens, attempt)
+        exchange = Exchange(self._provider, request, times, self._clock)
+        silent = None
+        if not self._met:
+            silent = asyncio.get_running_loop().call_later(FIRST_WORD_S, self._tell_silence, request, times)
+        try:
+            got = await exchange.run(self._pool)
         except ReplyError as error:  # its status stands in the body, if anywhere
             failure = self._provider.failure(status_in(error.body), error.body)
-        except TimeoutError:
-            failure = _fault(f"no answer in {self._clock() - started:.0f} s")
-        except httpx.ReadTimeout:
-            failure = _fault(f"ReadTimeout: silent for {silence_s:.0f} s")
-        except (httpx.RequestError, httpx.StreamError, httpx.InvalidURL, _NoAnswer) as error:
-            failure = _fault(f"{type(error).__name__.strip('_')}: {error}" if str(error) else type(error).__name__)
-            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                failure = replace(failure, unreachable=True)
-        return replace(self._failed(failure, attempt, started, headers), begun=begun)
+            return self._failed(failure, attempt, exchange, paid=None)
+        except WebPage as page:
+            return self._failed(self._page(page), attempt, exchange, paid=Usage())
+        except CAUGHT as error:
+            if isinstance(error, httpx.ConnectError | httpx.ProxyError) and not self._met:
+                return self._nobody(request, error)
+            paid = None if fault_of(error).sent else Usage()
+            return self._failed(failure_of_exception(error), attempt, exchange, paid=paid)
+        finally:
+            if silent is not None:
+                silent.cancel()
+            self._met = self._met or exchange.connected
+        self._throttle.told(exchange.headers)
+        if isinstance(got, Refusal):
+            return self._failed(self._refused(got), attempt, exchange, paid=Usage())
+        return self._answered(got, request)
 
-    @asynccontextmanager
-    async def _sent(self, request: HttpRequest, silence_s: float) -> AsyncIterator[httpx.Response]:
-        """The reply to a request, its body unread."""
-        with self._connections.one() as http:
-            async with http.stream(
-                "POST",
-                request.url,
-                headers={**request.headers, "Content-Length": str(sum(map(len, request.body)))},
-                content=pieces(request.body),
-                timeout=httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=silence_s, pool=None),
-            ) as reply:
-                yield reply
+    def _answered(self, whole: Whole, request: HttpRequest) -> _Attempt:
+        self._understood = True
+        self._throttle.answered()
+        self._timeouts.learn(request.tokens, whole.first_token_s)
+        answer = Answer(
+            outcome=whole.outcome,
+            attempts=1,
+            response=whole.response,
+            first_token_s=whole.first_token_s,
+            total_s=whole.total_s,
+            request_id=whole.request_id,
+            error=whole.error,
+            retried=whole.error is None,
+        )
+        usage = whole.response.usage
+        paid = usage if usage.input_tokens is not None else replace(usage, input_tokens=request.tokens)
+        return _Attempt(answer=answer, paid=paid)
 
-    async def _failure(self, reply: httpx.Response) -> Failure:
+    def _refused(self, refusal: Refusal) -> Failure:
         """What a reply that is no 200 means."""
-        if reply.has_redirect_location:
-            place = reply.headers["location"].partition("?")[0]
-            message = f"{reply.status_code}: redirected to {place}, which is not followed; is base_url right?"
+        if refusal.location is not None:
+            place = refusal.location.partition("?")[0]
+            message = f"{refusal.status}: redirected to {place}, which is not followed; is base_url right?"
             return Failure(outcome=Outcome.ERROR, message=message[:300], retry=False)
-        return self._provider.failure(reply.status_code, await error_body(reply))
+        return self._provider.failure(refusal.status, refusal.body)
 
-    async def _read(self, reply: httpx.Response, started: float, deadline: asyncio.Timeout) -> Answer:
-        parsed = self._provider.reply()
-        first_token_s = await self._feed(reply, parsed, started, deadline)
-        if not parsed.complete:
-            raise _NoAnswer(f"the stream ({reply.headers.get('content-type', 'untyped')}) ended without a stop marker")
-        with _parsing():
-            answer = Answer(
-                outcome=Outcome.ERROR,
-                attempts=1,
-                response=parsed.response(),
-                first_token_s=first_token_s,
-                total_s=self._clock() - started,
-                request_id=request_id_in(reply.headers) or parsed.request_id,
-            )
-            try:
-                return replace(answer, outcome=parsed.outcome())
-            except StoppedOddly as stopped:
-                if stopped.again:
-                    raise _NoAnswer(str(stopped)) from None
-                return replace(answer, error=str(stopped), retried=False)
+    def _page(self, page: WebPage) -> Failure:
+        """A web page may be a passing one of a gateway's, but not where nothing else ever came."""
+        self._pages += 1
+        wrong = not self._understood and self._pages >= _MOST_PAGES
+        return Failure(outcome=Outcome.ERROR, message=str(page), retry=not wrong, fatal=wrong)
 
-    async def _feed(
-        self, reply: httpx.Response, parsed: Reply, started: float, deadline: asyncio.Timeout
-    ) -> float | None:
-        """Read the reply to its end; the time of the first text is returned (None for a reply in one piece).
-
-        What is whole stays whole where the connection breaks or stays open behind it. Every word moves the deadline.
-        """
-        first_token_s: float | None = None
-        events = reader_of(reply.headers.get("content-type", ""))
-        span_s = (deadline.when() or 0) - asyncio.get_running_loop().time()
-        size, chunks = 0, reply.aiter_bytes()
-        try:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > _MOST_REPLY:
-                    raise _NoAnswer(f"a reply of more than {_MOST_REPLY // 1_000_000} MB")
-                with _parsing():
-                    if sum([parsed.feed(event) for event in events.feed(chunk)]):
-                        first_token_s = first_token_s or self._clock() - started
-                        deadline.reschedule(asyncio.get_running_loop().time() + span_s)
-                if parsed.finished:
-                    await read_rest(chunks)
-                    return first_token_s
-        except httpx.TransportError:
-            if not (parsed.complete and parsed.stops_once):
-                raise
-        with _parsing():
-            for event in events.finish():
-                parsed.feed(event)
-        return first_token_s
-
-    def _failed(self, failure: Failure, attempt: int, sent_at: float, headers: httpx.Headers) -> _Ended:
-        """How a failed attempt ended; a throttled one slows everyone down, one that met nobody pauses everyone."""
-        asked_s = retry_after_s(headers)
+    def _failed(self, failure: Failure, attempt: int, exchange: Exchange, *, paid: Usage | None) -> _Attempt:
+        """How a failed attempt ended; at a server that is overloaded or away everyone waits."""
+        asked_s = retry_after_s(exchange.headers)
         asked_s = failure.wait_s if asked_s is None else asked_s
         too_long = failure.retry and asked_s is not None and asked_s > self._longest_wait_s
         error = failure.message
@@ -237,37 +242,50 @@ class Client:
         answer = Answer(
             outcome=failure.outcome,
             attempts=attempt,
-            request_id=request_id_in(headers),
+            request_id=request_id_in(exchange.headers),
             error=error,
             retried=failure.retry,
             fatal=failure.fatal or too_long,
         )
         if not failure.retry or too_long:
-            return _Ended(answer=answer)
-        wait_s = min(_LONGEST_BACKOFF_S, _FIRST_WAIT_S * 2 ** min(attempt - 1, 10)) * (0.5 + self._jitter() / 2)
+            return _Attempt(answer=answer, paid=paid)
+        if failure.throttled or failure.unreachable:
+            kind: Kind = "throttled" if failure.throttled else "unreachable"
+            wait_s = self._throttle.trouble(exchange.started, asked_s)
+            return _Attempt(answer=answer, paid=paid, wait_s=wait_s, kind=kind)
+        wait_s = self._throttle.pause_s(attempt)
         if asked_s is not None:  # at its word the first time; a server that keeps asking for too little gets more
             wait_s = asked_s if attempt == 1 else max(asked_s, wait_s)
-        if failure.throttled:
-            self._limits.throttled(sent_at, wait_s)
-        elif failure.unreachable:
-            self._limits.pause_all(wait_s)
-        return _Ended(answer=answer, wait_s=wait_s, in_trouble=failure.throttled or failure.unreachable)
+        return _Attempt(answer=answer, paid=paid, wait_s=wait_s)
 
+    def _nobody(self, request: HttpRequest, error: Exception) -> _Attempt:
+        """The very first connection failed: no moment's trouble, and what to do about it."""
+        words = failure_of_exception(error).message
+        if "CERTIFICATE" in words.upper():
+            advice = "name the certificate authority of that server with --ca-file"
+        else:
+            advice = f"start the server first: {self._start}" if self._start else "is base_url right?"
+        said = f"nobody answers at {address_of(request)} ({words}); {advice}"
+        return _Attempt(answer=Answer(outcome=Outcome.ERROR, attempts=1, error=said, fatal=True), paid=Usage())
 
-class _NoAnswer(Exception):
-    """A reply that is none: cut in the middle, of an unexpected shape, endless."""
+    def _given_up(self, answer: Answer) -> Answer:
+        """The last answer where patience is over: the run stops."""
+        waited = f"nothing was answered for {self._throttle.trouble_s:,.0f} s (--patience)"
+        return replace(answer, error=f"{waited}: {answer.error}", fatal=True)
 
+    def _tell(self, request: HttpRequest, ended: _Attempt) -> None:
+        waits = ended.kind != "fault" and self._patience_s > 0
+        self._on_trouble(
+            Trouble(
+                kind=ended.kind,
+                reason=ended.answer.error or "",
+                wait_s=ended.wait_s or 0.0,
+                address=address_of(request),
+                gives_up_s=max(0.0, self._patience_s - self._throttle.trouble_s) if waits else None,
+            )
+        )
 
-@contextmanager
-def _parsing() -> Iterator[None]:
-    """What reading a reply of an unexpected shape raises is a fault of the server's."""
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        said = redacted(str(error))[:80]
-        raise _NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {said})") from error
-
-
-def _fault(message: str) -> Failure:
-    message = redacted(message.encode(errors="replace").decode())  # before the cut, which could halve a key
-    return Failure(outcome=Outcome.ERROR, message=" ".join(message.split())[:300], retry=True)
+    def _tell_silence(self, request: HttpRequest, times: Times) -> None:
+        reason = f"no word for {FIRST_WORD_S:.0f} s"
+        wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
+        self._on_trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=address_of(request)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from niah.providers import PROVIDERS
 from niah.providers.prices import pricing_of
 from niah.records import Header, Row
+from niah.runner.attempts import read_attempts, unreported
 
 
 def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
@@ -26,3 +28,22 @@ def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float
             return None
         total += pricing.dollars(usage)
     return total
+
+
+def unreported_line(folder: Path, header: Header) -> str | None:
+    """What attempts may have cost that the server never reported, for people; None where there are none.
+
+    Raises RunError for a damaged file of attempts.
+    """
+    attempts = unreported(read_attempts(folder))
+    if not attempts:
+        return None
+    config = header.config
+    tokens = sum((a.may.input_tokens or 0) + (a.may.output_tokens or 0) for a in attempts)
+    pricing = pricing_of(str(config["model"]), config.get("base_url"), config.get("price"))
+    dollars = "" if pricing is None else f" (${sum(pricing.dollars(a.may) for a in attempts):,.2f})"
+    some = "1 attempt" if len(attempts) == 1 else f"{len(attempts):,} attempts"
+    return (
+        f"{some} broke off or ended with the process, and the server reported no cost: "
+        f"up to {tokens:,} tokens{dollars} may have been paid for nothing; a budget counts them"
+    )

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from urllib.request import getproxies
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
-from niah.runner.client import Client, OnAttempt
-from niah.runner.connections import Connections
-from niah.runner.limits import Limits
-from niah.runner.patience import Patience
+from niah.runner.client import Client, Ledger, OnAttempt
+from niah.runner.pool import Pool
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
+from niah.runner.throttle import Throttle
+from niah.runner.timeouts import AdaptiveTimeout
+from niah.runner.transport import DirectTransport
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
@@ -40,7 +46,9 @@ class Session:
     concurrency: int  # most requests at once
     pricing: Pricing | None = None
     transport: httpx.AsyncBaseTransport | None = None
+    address: str = ""
     proxies: bool = True  # whether the environment's proxies are used
+    start: str | None = None  # the command that starts such a server
 
 
 @contextmanager
@@ -71,14 +79,16 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             provider=provider_of(service),
             concurrency=concurrency,
             pricing=pricing_of(model, base_url, config.price),
+            address=base_url,
             proxies=not is_loopback(base_url),
+            start=known_provider(config.provider).start if is_loopback(base_url) else None,
         )
 
 
-def limits_of(recipe: Recipe, session: Session) -> Limits:
-    """The limits that a config sets."""
+def throttle_of(recipe: Recipe, session: Session) -> Throttle:
+    """The throttle that a config sets."""
     config = recipe.config
-    return Limits(
+    return Throttle(
         cap=session.concurrency,
         in_flight_tokens=config.in_flight_tokens,
         requests_per_minute=config.requests_per_minute,
@@ -91,41 +101,70 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 async def connected(
     session: Session,
     recipe: Recipe,
-    limits: Limits,
-    on_trouble: Say = lambda message: None,
+    throttle: Throttle,
+    on_trouble: Callable[[Trouble], None] = lambda trouble: None,
     on_attempt: OnAttempt = lambda request, answer, again_s: None,
+    ledger: Ledger | None = None,
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
-    trust = httpx.create_ssl_context(trust_env=session.proxies)
-    limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-
-    def one() -> httpx.AsyncClient:
-        transport = session.transport
-        if transport is None and not (session.proxies and getproxies()):
-            transport = httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE)
-        return httpx.AsyncClient(
-            headers=config.headers,
-            limits=limit,
-            verify=trust,
-            transport=transport,
-            trust_env=session.proxies,
-            follow_redirects=False,
-        )
-
-    try:
-        await one().aclose()
-    except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
-        raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
-    async with Connections(one) as connections:
+    async with Pool(_maker_of(session, config), config.headers) as pool:
         yield Client(
-            connections,
+            pool,
             session.provider,
-            limits,
+            throttle,
             attempts=config.attempts,
             clock=time.monotonic,
-            patience=Patience(config.timeout_s),
+            timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=recipe.reply_tokens),
             longest_wait_s=config.longest_wait_s,
+            patience_s=config.patience,
+            ledger=ledger,
             on_trouble=on_trouble,
             on_attempt=on_attempt,
+            start=session.start,
         )
+
+
+def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBaseTransport]:
+    """Makes connections. Raises ConfigError where proxy or certificates cannot be used."""
+    if session.transport is not None:
+        transport = session.transport
+        return lambda: transport
+    trust, proxy = _trust(config.ca_file), _proxy_for(session.address) if session.proxies else None
+    if proxy is None:
+        return lambda: DirectTransport(trust, idle_s=KEEP_ALIVE_S, options=_ALIVE)
+    limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
+
+    def make() -> httpx.AsyncBaseTransport:
+        return httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy)
+
+    try:
+        make()  # opens nothing
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
+        raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
+    return make
+
+
+def _proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None for none."""
+    parts = urlsplit(address)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those of a file."""
+    try:
+        trust = httpx.create_ssl_context(trust_env=True)  # also on loopback, where no proxy is used
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})") from error
+    if ca_file is not None:
+        try:
+            trust.load_verify_locations(cafile=Path(ca_file).expanduser())
+        except OSError as error:  # no certificate in it is one, too
+            why = error.strerror or error
+            raise ConfigError(f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates") from error
+    return trust

@@ -10,21 +10,25 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from niah.errors import NiahError, PromptError
 from niah.providers import HttpRequest
-from niah.records import Prompt, Result, Trial, Usage
-from niah.runner.budget import Budget, Spent
+from niah.records import Outcome, Prompt, Result, Trial, Usage
+from niah.runner.aside import Overdue, aside
+from niah.runner.attempts import AttemptLog
+from niah.runner.budget import Budget, RunLedger, Spent
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer, Client, OnAttempt
-from niah.runner.journal import Journal
 from niah.runner.lessons import Lessons
 from niah.runner.log import RunLog
+from niah.runner.log_writer import LogWriter
 from niah.runner.preflight import Preflight, preflight
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.runner.score import not_built, not_sent, result_of
-from niah.runner.session import Session, connected, limits_of
+from niah.runner.session import Session, connected, throttle_of
 
 _Built = TypeVar("_Built")
 
@@ -39,14 +43,6 @@ class _Prepared:
     expected: int | None  # tokens that the server should count, by that calibration
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
-    """How one trial ended; no result where a stop came before."""
-
-    result: Result | None = None
-    unreported: int = 0  # attempts that may have cost as much
-
-
 class Sweep:
     """One run in progress."""
 
@@ -58,16 +54,26 @@ class Sweep:
         *,
         on_preflight: Callable[[Preflight], None] = lambda found: None,
         on_result: Callable[[Result], None] = lambda result: None,
-        on_trouble: Callable[[str], None] = lambda message: None,
+        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
         on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self._recipe = recipe
         self._session = session
         self._log = log
-        self._journal = Journal(log)
-        self._limits = limits_of(recipe, session)
-        self._budget = Budget(recipe.config, session.pricing, log.results.values())
+        self._writer = LogWriter(log)
+        self._throttle = throttle_of(recipe, session)
+        self._seats = asyncio.Semaphore(session.concurrency)  # trials in flight; beside them prompts are built
+        self._attempts = AttemptLog(log.path.parent)
+        self._ledger = RunLedger(
+            Budget(recipe.config, session.pricing),
+            self._attempts,
+            self._throttle,
+            log.results.values(),
+            may_cost=self._may_cost,
+            on_refusal=self.stop,
+        )
+        self._errors = 0
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
         self._lessons = Lessons(log.results.values(), clock=time.monotonic)
         self._on_preflight = on_preflight
@@ -79,12 +85,12 @@ class Sweep:
     @property
     def spent(self) -> Spent:
         """Tokens and dollars of the whole run so far."""
-        return self._budget.spent
+        return self._ledger.spent
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight finishes and is logged."""
         self.stopped_because = self.stopped_because or reason
-        self._limits.stop()
+        self._throttle.stop()
 
     async def run(self) -> None:
         """Send every trial that has no result yet, wave after wave; what ended as an error once more at the end.
@@ -94,27 +100,24 @@ class Sweep:
         if self._recipe.config.max_minutes is not None:
             minutes = self._recipe.config.max_minutes
             asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
-        with self._builder:
+        with self._builder, self._attempts:
             try:
                 hooks = self._on_trouble, self._on_attempt
-                async with connected(self._session, self._recipe, self._limits, *hooks) as client:
+                async with connected(self._session, self._recipe, self._throttle, *hooks, self._ledger) as client:
                     await self._fly(client)
             finally:
-                await self._journal.close()
+                await self._writer.close()
 
     async def _fly(self, client: Client) -> None:
         """The small requests, then the trials."""
         try:
             found = await preflight(client, self._session.provider, self._recipe)
         except NiahError:
-            if self._limits.stopping:  # interrupted in the middle of it
+            if self._throttle.stopping:  # interrupted in the middle of it
                 return
             raise
-        if self._limits.stopping:
+        if self._throttle.stopping:
             return
-        for answer in found.answers:
-            if answer.response:
-                self._budget.pay(answer.response.usage)
         self._lessons.calibration = found.calibration
         self._on_preflight(found)
         await self._pass(client)
@@ -124,81 +127,83 @@ class Sweep:
         """Every trial that is missing, unless it was refused for good."""
         for wave in self._recipe.waves(self._log.finished | self._lessons.hopeless, self._session.concurrency):
             trials = iter(wave)  # one iterator for all workers
-            workers = min(self._session.concurrency, len(wave))
+            workers = min(2 * self._session.concurrency, len(wave))  # one half builds while the other waits
             await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
 
     async def _worker(self, client: Client, trials: Iterator[Trial]) -> None:
         try:
             for trial in trials:
-                if self._limits.stopping or not await self._admitted(client, trial):
+                if self._throttle.stopping or not await self._admitted(client, trial):
                     return
         except BaseException:
             self.stop("of a failure")  # the others finish what they have sent, and log it
             raise
 
     async def _admitted(self, client: Client, trial: Trial) -> bool:
-        """Run one trial once limits and budget allow; False where the sweep stops before."""
+        """Run one trial once the limits allow; False where the sweep stops before."""
         tokens = self._recipe.prompt_tokens(trial)
-        cost = self._cost(tokens)
-        if not await self._limits.hold(tokens):
+        if not await self._throttle.hold(tokens):
             return False
         try:
-            await self._limits.until(lambda: not self._budget.refuses(cost) or self._budget.idle)
-            refused = self._budget.refuses(cost)
-            if refused:
-                self.stop(refused)
-            if self._limits.stopping:
-                return False
-            self._budget.hold(cost)
-            ended = _Ended()
-            try:
-                ended = await self._one(client, trial)
-            finally:
-                self._budget.settle(cost, ended.result, unreported=ended.unreported)
+            return await self._one(client, trial)
         finally:
-            self._limits.release(tokens)
-        return True
+            self._throttle.release(tokens)
 
-    async def _one(self, client: Client, trial: Trial) -> _Ended:
-        """Ask, judge and log one trial."""
-        unreported = 0
-        refused = self._lessons.surely_too_long(self._recipe.prompt_tokens(trial))
+    async def _one(self, client: Client, trial: Trial) -> bool:
+        """Build, ask, judge and log one trial; False where a stop came before."""
         try:
-            if refused is not None:
-                result = not_sent(trial, await self._built(self._recipe.prompt, trial), refused)
-            else:
-                prepared = await self._built(self._prepare, trial)
-                answer = await client.ask(prepared.request, patient=True)
-                if answer is None:
-                    return _Ended()
-                unreported = answer.unreported
-                result = self._judged(trial, prepared, answer)
+            prepared = await self._built(self._prepare, trial)
+            async with self._seats:
+                result = await self._asked(client, trial, prepared)
         except PromptError as error:  # this prompt cannot be built: others can
             result = not_built(trial, self._recipe.plant(trial).targets, str(error))
             self._lessons.hopeless.add(trial.id)
-        await self._journal.write(result)
+        if result is None:
+            return False
+        await self._writer.write(result)
         if self._log.is_full:
             self.stop("the disk is full; free some space")
         self._on_result(result)
-        return _Ended(result=result, unreported=unreported)
+        return True
 
-    def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
+    async def _asked(self, client: Client, trial: Trial, prepared: _Prepared) -> Result | None:
+        """The result of a trial whose turn it is; None where a stop came before."""
+        if self._throttle.stopping:
+            return None
+        refused = self._lessons.surely_too_long(prepared.prompt.tokens)
+        if refused is not None:
+            return not_sent(trial, prepared.prompt, refused)
+        answer = await client.ask(prepared.request, trial=trial.id)
+        return None if answer is None else await self._judged(trial, prepared, answer)
+
+    async def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
         """The result of an answer; the sweep stops where it tells that no other can be better."""
         task, known = self._recipe.task, prepared.calibration
-        result = result_of(trial, prepared.prompt, answer, task, known, prepared.expected)
-        reason = self._lessons.take(result, answer, known)
+        size = len(answer.response.text) if answer.response else 0
+        try:
+            judge = partial(result_of, trial, prepared.prompt, answer, task, known, prepared.expected)
+            result = await aside(judge, size)
+        except Overdue as overdue:
+            said = f"an answer of {size:,} signs: {overdue}"
+            answer = replace(answer, outcome=Outcome.ERROR, error=said, retried=False)
+            result = result_of(trial, prepared.prompt, answer, task, known, prepared.expected)
+        reason = self._lessons.take(result, answer, known) or self._too_many(result)
         if reason:
             self.stop(reason)
         return result
 
-    def _cost(self, tokens: int) -> Spent:
+    def _too_many(self, result: Result) -> str | None:
+        self._errors += result.outcome is Outcome.ERROR
+        most = self._recipe.config.max_errors
+        return None if most is None or self._errors < most else f"max_errors {most}: {result.error}"
+
+    def _may_cost(self, tokens: int) -> Usage:
         """The most that a prompt of so many tokens of ours may cost."""
         known = self._lessons.calibration
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._recipe.config.cache == "marks" else None
-        reply = self._recipe.reply_tokens
-        return self._budget.cost_of(Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=reply))
+        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=self._recipe.reply_tokens)
 
     async def _built(self, build: Callable[[Trial], _Built], trial: Trial) -> _Built:
         """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual import run_virtual
 
-from niah.runner.limits import Limits
-from niah.runner.patience import LEAST_S, MOST_S, Patience
+from niah.runner.throttle import LONGEST_PAUSE_S, RAMP_S, START, Throttle
+from niah.runner.timeouts import LEAST_S, MOST_S, AdaptiveTimeout
 
 
 class Time:
@@ -26,37 +27,73 @@ class Time:
         self.now += seconds
         return True
 
-    def limits(self, cap: int = 8, **settings: Any) -> Limits:
+    def limits(self, cap: int = 8, **settings: Any) -> Throttle:
         given_ = {"in_flight_tokens": 1_000, **settings}
-        return Limits(cap=cap, clock=lambda: self.now, sleep=self.sleep, **given_)
+        return Throttle(cap=cap, clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0, **given_)
 
 
 def test_overload_halves_and_answers_add_one_a_round() -> None:
     time = Time()
     limits = time.limits(cap=16)
-    limits.throttled(sent_at=time.now, wait_s=0)
+    for _ in range(100):
+        limits.answered()
+    assert limits.allowed == 16
+    limits.trouble(sent_at=time.now)
     assert limits.allowed == 8
     for _ in range(9):
         limits.answered()
     assert limits.allowed == 9
-    time.now += 1
-    for _ in range(20):
-        limits.throttled(sent_at=time.now, wait_s=0)
-        time.now += 1
-    assert limits.allowed == 1
     for _ in range(1_000):
         limits.answered()
     assert limits.allowed == 16
 
 
-def test_requests_of_one_round_halve_once() -> None:
+def test_it_starts_low_and_an_answer_lets_one_more_in_until_the_first_refusal() -> None:
     time = Time()
     limits = time.limits(cap=64)
+    assert limits.allowed == START
+    for _ in range(START):
+        limits.answered()
+    assert limits.allowed == 2 * START  # a round doubles
+    limits.trouble(sent_at=time.now)
+    for _ in range(START):
+        limits.answered()
+    assert limits.allowed == START  # a round adds less than one now
+
+
+def test_requests_of_one_round_halve_once() -> None:
+    time = Time()
+    limits = time.limits(cap=8)
     sent_at = time.now
     time.now += 5
     for _ in range(64):
-        limits.throttled(sent_at=sent_at, wait_s=1)
-    assert limits.allowed == 32
+        limits.trouble(sent_at=sent_at)
+    assert limits.allowed == 4
+
+
+def test_while_nothing_is_answered_one_request_at_a_time_asks_after_pauses_that_double() -> None:
+    time = Time()
+    limits = time.limits(cap=8)
+    pauses = []
+    for _ in range(8):
+        pauses.append(limits.trouble(sent_at=time.now))
+        time.now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, 16, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
+    assert limits.allowed == 1
+    for _ in range(3):
+        limits.answered()
+    assert limits.allowed == 4  # up to half of what was too much it is quick
+    assert limits.trouble(sent_at=time.now) == 1
+
+
+def test_a_wait_that_the_server_asks_for_holds_for_everyone_and_is_not_shortened() -> None:
+    time = Time()
+    limits = time.limits(cap=8)
+    assert limits.trouble(time.now, asked_s=90) == 90
+    time.now += 90
+    assert limits.trouble(time.now, asked_s=1) == 2
+    time.now += 2
+    assert limits.trouble(time.now, asked_s=90) == 90
 
 
 def test_a_pause_holds_for_everyone() -> None:
@@ -64,7 +101,7 @@ def test_a_pause_holds_for_everyone() -> None:
 
     async def enter_two() -> None:
         limits = time.limits()
-        limits.throttled(sent_at=time.now, wait_s=7)
+        limits.trouble(sent_at=time.now, asked_s=7)
         assert await limits.enter(1)
         assert await limits.enter(1)
 
@@ -104,7 +141,7 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
         nonlocal most
         time = Time()
         limits = time.limits(cap=10)
-        limits.throttled(sent_at=time.now, wait_s=0)
+        limits.trouble(sent_at=time.now)
         busy = 0
 
         async def one() -> None:
@@ -119,7 +156,7 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
         await asyncio.gather(*(one() for _ in range(40)))
 
     asyncio.run(main())
-    assert most == 5
+    assert most == START // 2
 
 
 @pytest.mark.parametrize("waiting", ["slot", "tokens", "rate"])
@@ -160,21 +197,50 @@ def test_a_minute_of_tokens_is_a_tenth_above_the_rate_at_most_however_long_the_p
     assert {size for _, size in taken} == {max(1.0, rate / 10)}
 
 
+def busy_after(seconds: float, refused_at: float | None = None) -> int:
+    """Requests in flight of many that want in, after so long without an answer."""
+
+    async def main() -> int:
+        clock = asyncio.get_running_loop().time
+        limits = Throttle(cap=64, in_flight_tokens=10**9, clock=clock)
+        waiting = [asyncio.create_task(limits.enter(1)) for _ in range(100)]
+        if refused_at is not None:
+            await asyncio.sleep(refused_at)
+            limits.trouble(clock())
+        await asyncio.sleep(seconds - (refused_at or 0))
+        busy = sum(task.done() for task in waiting)
+        limits.stop()
+        await asyncio.gather(*waiting)
+        return busy
+
+    return run_virtual(main())
+
+
+def test_the_first_burst_doubles_as_long_as_nothing_is_refused() -> None:
+    assert [busy_after((rounds + 0.5) * RAMP_S) for rounds in range(5)] == [8, 16, 32, 64, 64]
+    assert busy_after(10, refused_at=1.5 * RAMP_S) == 16
+
+
 @given(st.integers(100, 10_000_000), st.floats(0.01, 250))
-def test_patience_grows_with_length_and_learns(tokens: int, first_s: float) -> None:
-    patience = Patience(None)
-    assert patience.silence_s(tokens, 1) < patience.silence_s(2 * tokens, 1)
-    assert patience.silence_s(tokens, 2) == 2 * patience.silence_s(tokens, 1)
-    patience.learn(tokens, first_s)
-    assert patience.silence_s(tokens, 1) == max(LEAST_S, 6 * first_s)
+def test_a_timeout_grows_with_length_and_learns(tokens: int, first_s: float) -> None:
+    timeout = AdaptiveTimeout(None)
+    assert timeout.silence_s(tokens, 1) < timeout.silence_s(2 * tokens, 1)
+    assert timeout.silence_s(tokens, 2) == 2 * timeout.silence_s(tokens, 1)
+    timeout.learn(tokens, first_s)
+    assert timeout.silence_s(tokens, 1) == max(LEAST_S, 6 * first_s)
     quadratic = 4 * first_s  # attention grows with the square of the length
-    assert patience.silence_s(2 * tokens, 1) == min(max(LEAST_S, 6 * quadratic), max(MOST_S, 2 * quadratic))
-    assert patience.silence_s(32 * tokens, 1) >= 2 * 32 * first_s
-    assert Patience(5).silence_s(tokens, 3) == 5
+    assert timeout.silence_s(2 * tokens, 1) == min(max(LEAST_S, 6 * quadratic), max(MOST_S, 2 * quadratic))
+    assert timeout.silence_s(32 * tokens, 1) >= 2 * 32 * first_s
+    assert AdaptiveTimeout(5).silence_s(tokens, 3) == 5
 
 
-def test_one_answer_that_waited_in_a_queue_does_not_teach_patience_for_hours() -> None:
-    patience = Patience(None)
+def test_one_answer_that_waited_in_a_queue_does_not_teach_hours() -> None:
+    timeout = AdaptiveTimeout(None)
     for seconds in (2.0, 1_704.0, 2.1, 1.9, 2.0):
-        patience.learn(32_000, seconds)
-    assert patience.silence_s(32_000, 1) == LEAST_S
+        timeout.learn(32_000, seconds)
+    assert timeout.silence_s(32_000, 1) == LEAST_S
+
+
+def test_all_of_an_attempt_has_an_end_that_grows_with_the_reply() -> None:
+    assert AdaptiveTimeout(2, reply_tokens=100).times(1_000, 1).total_s == 6 + 500
+    assert AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s == 3 * (LEAST_S + 2.5) + 500

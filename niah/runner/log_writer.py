@@ -10,7 +10,7 @@ from niah.runner.log import RunLog
 _Landed = tuple[Result, asyncio.Future[None]]
 
 
-class Journal:
+class LogWriter:
     """Feeds one run log from one event loop."""
 
     def __init__(self, log: RunLog) -> None:

@@ -1,0 +1,199 @@
+"""One request and its reply: sent, read to the end, within times and sizes.
+
+What is whole stays whole, whatever follows it: behind a stop marker the rest of a reply is waited for only a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+
+from niah.outside import redacted
+from niah.providers import HttpRequest, Provider, ReplyError, StoppedOddly
+from niah.records import Outcome, Response
+from niah.runner.faults import NoAnswer
+from niah.runner.http import error_body, request_id_in
+from niah.runner.pool import Pool
+from niah.runner.stream_parsing import StreamReader, WebPage
+from niah.runner.timeouts import Times
+
+CONNECT_S = 10.0
+WRITE_S = 120.0
+MOST_REPLY_BYTES = 16_000_000  # more is no answer
+FOR_USAGE_S = 10.0  # the count of tokens may follow the stop marker
+FOR_THE_END_S = 2.0  # once it is there
+MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
+FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A reply that ended as replies do."""
+
+    outcome: Outcome
+    response: Response
+    error: str | None = None  # where it ended for a reason that makes it no answer
+    first_token_s: float | None = None  # None for a reply in one piece
+    total_s: float
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A reply that is no 200."""
+
+    status: int
+    body: str
+    location: str | None = None  # where it redirects to
+
+
+class Exchange:
+    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of the bytes that came in."""
+
+    def __init__(self, provider: Provider, request: HttpRequest, times: Times, clock: Callable[[], float]) -> None:
+        self._request = request
+        self._times = times
+        self._clock = clock
+        self._reply = provider.reply()
+        self._events = StreamReader()
+        self._complete_at: float | None = None  # by the loop's clock, as is the deadline
+        self._end_at = 0.0
+        self._first_token_s: float | None = None
+        self._total_s = 0.0
+        self.started = clock()
+        self._stamp: Callable[[], float | None] = lambda: None  # when bytes came in last, where the transport knows
+        self.headers = httpx.Headers()  # of the reply, once it has begun
+        self.status: int | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether anybody answered, in whatever way."""
+        return self.status is not None
+
+    async def run(self, pool: Pool) -> Whole | Refusal:
+        """Raises NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
+        self._end_at = asyncio.get_running_loop().time() + self._times.total_s
+        try:
+            async with asyncio.timeout(min(self._times.first_word_s, self._times.total_s)) as deadline:
+                refusal = await self._exchanged(pool, deadline)
+        except (TimeoutError, httpx.ReadTimeout) as error:
+            if self._complete_at is None:
+                raise TimeoutError(self._waited(error)) from error
+            refusal = None
+        except httpx.TransportError:
+            if self._complete_at is None or not self._reply.stops_once:
+                raise
+            refusal = None
+        return refusal or self._whole()
+
+    def _waited(self, error: Exception) -> str:
+        if isinstance(error, httpx.ReadTimeout):
+            return f"ReadTimeout: silent for {self._times.silence_s:.0f} s"
+        return f"no answer in {self._clock() - self.started:.0f} s"
+
+    async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> Refusal | None:
+        timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None)
+        async with pool.sent(self._request, timeout) as reply:
+            self._stamp = reply.extensions.get("stamp", self._stamp)
+            self.headers, self.status = reply.headers, reply.status_code
+            if reply.status_code != 200:
+                location = reply.headers.get("location") if reply.has_redirect_location else None
+                return Refusal(status=reply.status_code, body=await error_body(reply), location=location)
+            await self._read(reply, deadline)
+        return None
+
+    async def _read(self, reply: httpx.Response, deadline: asyncio.Timeout) -> None:
+        """Read the reply to its end. Every word moves the deadline, up to the end of the whole time."""
+        size = 0
+        async for chunk in reply.aiter_bytes():
+            size += len(chunk)
+            if self._reply.finished:
+                continue
+            if size > MOST_REPLY_BYTES:
+                if self._complete_at is not None:
+                    return
+                raise NoAnswer(f"a reply of more than {MOST_REPLY_BYTES // 1_000_000} MB")
+            self._take(partial(self._events.feed, chunk), deadline)
+        if not self._reply.finished:
+            self._take(self._events.finish, deadline)
+
+    def _take(self, events: Callable[[], list[str]], deadline: asyncio.Timeout) -> None:
+        """Feed the events that are whole now. What follows a whole answer cannot make it less."""
+        settled = self._reply.complete and self._reply.counted
+        word = False
+        with self._forgiven_when_whole():
+            for event in events():
+                with self._forgiven_when_whole():
+                    word = self._reply.feed(event) or word
+        if not settled:
+            self._total_s = (self._stamp() or self._clock()) - self.started
+        if word and self._first_token_s is None:
+            self._first_token_s = self._total_s
+        self._move(deadline, word)
+
+    @contextmanager
+    def _forgiven_when_whole(self) -> Iterator[None]:
+        """Faults of the server's are raised, unless the reply was whole before."""
+        whole = self._reply.complete and self._reply.stops_once
+        try:
+            with _parsing():
+                yield
+        except (NoAnswer, ReplyError):
+            if not whole:
+                raise
+
+    def _move(self, deadline: asyncio.Timeout, word: bool) -> None:
+        """Move the deadline: by every word, and nearer once a stop marker was seen."""
+        now = asyncio.get_running_loop().time()
+        if self._reply.complete:
+            first = self._complete_at is None
+            if first or (word and not self._reply.stops_once):
+                self._complete_at = now
+            deadline.reschedule(min(self._end_at, (self._complete_at or now) + self._rest_s()))
+        elif word:
+            deadline.reschedule(min(self._end_at, now + self._times.first_word_s))
+
+    def _rest_s(self) -> float:
+        """How long to wait for the rest, counted from the stop marker."""
+        if self._reply.finished:
+            return FOR_THE_CONNECTION_S
+        if not self._reply.stops_once:
+            return MAY_GO_ON_S
+        return FOR_THE_END_S if self._reply.counted else FOR_USAGE_S
+
+    def _whole(self) -> Whole:
+        if not self._reply.complete:
+            kind = self.headers.get("content-type", "untyped")
+            raise NoAnswer(f"the stream ({kind}) ended without a stop marker")
+        with _parsing():
+            error = None
+            try:
+                outcome = self._reply.outcome()
+            except StoppedOddly as stopped:
+                if stopped.again:
+                    raise NoAnswer(str(stopped)) from None
+                outcome, error = Outcome.ERROR, str(stopped)
+            return Whole(
+                outcome=outcome,
+                response=self._reply.response(),
+                error=error,
+                first_token_s=self._first_token_s,
+                total_s=self._total_s,
+                request_id=request_id_in(self.headers) or self._reply.request_id,
+            )
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """What reading a reply of an unexpected shape raises is a fault of the server's."""
+    try:
+        yield
+    except WebPage:
+        raise
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {redacted(str(error))[:80]})") from error

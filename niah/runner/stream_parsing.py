@@ -1,0 +1,168 @@
+"""Cut a byte stream into events, whatever the chunks: server-sent events, JSON lines, or one plain reply.
+
+Servers and the proxies before them name content types as they like, so the first sign decides: a brace or bracket
+begins JSON, ``<`` a web page, anything else server-sent events. A byte order mark is dropped; lines end in LF, CR or
+CRLF, as the standard allows (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Protocol
+
+MOST_EVENT_BYTES = 4_000_000
+_BOM = b"\xef\xbb\xbf"
+
+
+class WebPage(ValueError):
+    """A page for people where a reply should be."""
+
+
+class EventReader(Protocol):
+    """Feed bytes, get the finished events. Raises ValueError for a line without an end."""
+
+    def feed(self, chunk: bytes) -> list[str]: ...
+
+    def finish(self) -> list[str]:
+        """What a stream leaves behind that ends without closing its last event."""
+        ...
+
+
+class StreamReader:
+    """Looks at the first sign of a stream and reads on as what it is.
+
+    Raises WebPage for a page, ValueError for a line or an event without an end.
+    """
+
+    def __init__(self) -> None:
+        self._start = b""
+        self._reader: EventReader | None = None
+
+    def feed(self, chunk: bytes) -> list[str]:
+        if self._reader is None:
+            chunk = self._start + chunk
+            if _BOM.startswith(chunk[:3]) and len(chunk) < len(_BOM):  # the mark may come in pieces
+                self._start = chunk
+                return []
+            chunk = chunk.removeprefix(_BOM).lstrip()
+            if not chunk:
+                self._start = b""
+                return []
+            self._reader = _reader_for(chunk[:1])
+        return self._reader.feed(chunk)
+
+    def finish(self) -> list[str]:
+        return [] if self._reader is None else self._reader.finish()
+
+
+def _reader_for(sign: bytes) -> EventReader:
+    if sign == b"<":
+        raise WebPage("a web page instead of a reply; is base_url right?")
+    return JsonReader() if sign in (b"{", b"[") else EventStream()
+
+
+class _Lines:
+    """Whole lines out of chunks. Text may hold U+2028 and its like: only LF, CR and CRLF end a line."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._ended_in_cr = False
+
+    @property
+    def rest(self) -> bytes:
+        """The line that is not finished."""
+        return b"".join(self._parts)
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        if self._ended_in_cr and chunk:  # the other half of a CRLF
+            chunk = chunk.removeprefix(b"\n")
+            self._ended_in_cr = False
+        lines: list[bytes] = []
+        if b"\n" in chunk or b"\r" in chunk:  # else nothing is joined: a line may come byte by byte
+            lines = (self.rest + chunk).splitlines(keepends=True)
+            chunk = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
+            self._parts, self._size = [], 0
+            self._ended_in_cr = not chunk and lines[-1].endswith(b"\r")
+        self._parts += [chunk] if chunk else []
+        self._size += len(chunk)
+        if self._size > MOST_EVENT_BYTES:
+            raise ValueError(f"a line of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream")
+        return [line.rstrip(b"\r\n") for line in lines]
+
+
+class EventStream:
+    """Server-sent events: their data lines. The message of an event named ``error`` is handed on as an error object."""
+
+    def __init__(self) -> None:
+        self._cut = _Lines()
+        self._lines: list[str] = []
+        self._size = 0
+        self._is_error = False
+
+    def feed(self, chunk: bytes) -> list[str]:
+        events = []
+        for line in self._cut.feed(chunk):
+            if line.startswith(b"data:"):
+                self._lines.append(line[5:].removeprefix(b" ").decode(errors="replace"))
+                self._size += len(line)
+                if self._size > MOST_EVENT_BYTES:
+                    raise ValueError(f"an event of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream")
+            elif line.startswith(b"event:"):
+                self._is_error = line[6:].strip() == b"error"
+            elif not line:
+                events += self._event()
+        return events
+
+    def finish(self) -> list[str]:
+        return self.feed(b"\n\n")
+
+    def _event(self) -> list[str]:
+        text, named_error = "\n".join(self._lines), self._is_error
+        there = bool(self._lines) or named_error
+        self._lines, self._size, self._is_error = [], 0, False
+        return [_as_error(text) if named_error else text] if there else []
+
+
+class JsonReader:
+    """JSON lines, or one object in one piece: told apart by whether the first line is JSON by itself."""
+
+    def __init__(self) -> None:
+        self._cut = _Lines()
+        self._whole: list[bytes] | None = None
+        self._first = True
+
+    def feed(self, chunk: bytes) -> list[str]:
+        if self._whole is not None:
+            self._whole.append(chunk)
+            return []
+        rest = self._cut.rest
+        lines = [line for line in self._cut.feed(chunk) if line.strip()]
+        if lines and self._first and not _is_json(lines[0]):
+            self._whole = [rest, chunk]
+            return []
+        self._first = self._first and not lines
+        return [line.decode(errors="replace") for line in lines]
+
+    def finish(self) -> list[str]:
+        left = self._cut.rest if self._whole is None else b"".join(self._whole)
+        return [left.decode(errors="replace")] if left.strip() else []
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _as_error(text: str) -> str:
+    """The data of an event named error, as an object that says so itself."""
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):
+        return json.dumps({"error": text.strip() or "an error event without a message"})
+    if isinstance(table, dict) and table.get("error"):
+        return text
+    return json.dumps({"error": table or "an error event without a message"})

@@ -1,0 +1,248 @@
+"""What may be sent now: requests and tokens in flight, both per minute, and one pause that holds for all.
+
+Requests in flight start low and double every RAMP_S as long as nothing is refused: a refusal comes
+back long before an answer. At an overload they are halved, and rise by one a round again (additive
+increase, multiplicative decrease), never above the cap. While nothing answers, one request at a time
+asks whether the server is back, after pauses that double. Rates are leaky buckets, by aiolimiter,
+and what the server tells of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from aiolimiter import AsyncLimiter
+
+from niah.runner.rates import ToldRates
+
+START = 8  # requests in flight at first
+RAMP_S = 0.15
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 28.0  # so that a server that is back is asked within half a minute
+_LEAST_OF_PAUSE = 0.75  # the rest is chance: wider, and ten minutes of refusals see more than 40 requests
+_MINUTE_S = 60.0
+_BURST_S = 6.0  # a bucket holds what flows in so many seconds: a minute never sees more than a tenth above the rate
+_T = TypeVar("_T")
+
+
+class Throttle:
+    """The limits of one sweep. Clock (seconds, monotonic), sleep and jitter (0 to 1) are arguments; sleep tells
+    whether to go on."""
+
+    def __init__(
+        self,
+        *,
+        cap: int,
+        in_flight_tokens: int,
+        clock: Callable[[], float],
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        sleep: Callable[[float], Awaitable[bool]] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._cap = cap
+        self._allowed = float(min(cap, START))
+        self._threshold = float(cap)  # below it an answer adds one, above it a round of answers does
+        self._ramp: asyncio.TimerHandle | None = None
+        self._busy = 0
+        self._most_tokens = in_flight_tokens
+        self._held_tokens = 0
+        self._clock = clock
+        self._sleep = sleep or self._sleep_until_stop
+        self._jitter = jitter
+        self._waiting: list[asyncio.Future[None]] = []
+        self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
+        self._stopping = asyncio.Event()
+        self._resume_at = clock()
+        self._cut_at = clock()
+        self._rounds = 0  # of trouble since the last answer
+        self._trouble_since: float | None = None
+        self._refused = False  # ever: the first rise is over
+        self._told = ToldRates(clock)
+        self._requests = _bucket(requests_per_minute)
+        self._tokens = _bucket(tokens_per_minute)
+
+    @property
+    def allowed(self) -> int:
+        """Requests that may be in flight now."""
+        return int(self._allowed)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    @property
+    def trouble_s(self) -> float:
+        """Seconds since the server answered last, where it refuses or is away; else 0."""
+        return 0.0 if self._trouble_since is None else self._clock() - self._trouble_since
+
+    def stop(self) -> None:
+        """Let nothing more in; what is in flight finishes."""
+        self._stopping.set()
+        self.changed()
+
+    async def hold(self, tokens: int) -> bool:
+        """Wait until so many tokens more may be in flight; False where a stop came first."""
+        async with self._in_turn:
+            free = await self.until(lambda: not self._held_tokens or self._held_tokens + tokens <= self._most_tokens)
+            self._held_tokens += tokens if free else 0
+        return free
+
+    def release(self, tokens: int) -> None:
+        self._held_tokens -= tokens
+        self.changed()
+
+    async def enter(self, tokens: int) -> bool:
+        """Wait until one more request may be sent; False where a stop came first."""
+        while True:
+            if not await self._pass_pause() or not await self._slot():
+                return False
+            if self._resume_at <= self._clock():
+                break
+        self._busy += 1
+        if await self._rate(tokens) and await self._pass_told(tokens) and await self._pass_pause():
+            self._told.take(tokens)
+            return True
+        self.leave()
+        return False
+
+    def leave(self) -> None:
+        self._busy -= 1
+        self.changed()
+
+    def told(self, headers: Mapping[str, str]) -> None:
+        """What a reply's headers say of the server's own rates."""
+        self._told.learn(headers)
+
+    def answered(self) -> None:
+        """The server keeps up."""
+        self._rounds = 0
+        self._trouble_since = None
+        self._allowed = min(self._cap, self._allowed + (1 if self._allowed < self._threshold else 1 / self._allowed))
+
+    def trouble(self, sent_at: float, asked_s: float | None = None) -> float:
+        """The server is overloaded or away: fewer at once, and nobody sends before the pause is over. Its seconds.
+
+        A first wait that the server asks for is taken at its word. Requests that were sent before the last trouble say
+        nothing new.
+        """
+        now, pause_s = self._clock(), asked_s or 0.0
+        if sent_at >= self._cut_at:
+            self._cut(now)
+            if asked_s is None or self._rounds > 1:
+                pause_s = max(pause_s, self.pause_s(self._rounds))
+        self._resume_at = max(self._resume_at, now + pause_s)
+        return max(0.0, self._resume_at - now)
+
+    def pause_s(self, rounds: int) -> float:
+        """The pause after so many failures in a row: it doubles up to half a minute."""
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(rounds - 1, 10))
+        return pause_s * (_LEAST_OF_PAUSE + (1 - _LEAST_OF_PAUSE) * self._jitter())
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; False where a stop came in between."""
+        return await self._sleep(seconds)
+
+    async def until(self, ready: Callable[[], bool]) -> bool:
+        """Wait for a state that ``changed`` announces; False where a stop came first."""
+        while not self.stopping and not ready():
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        return not self.stopping
+
+    def changed(self) -> None:
+        """Have everyone who waits look again."""
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
+
+    async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
+        """The result of something to wait for; None, and it is cancelled, where a stop comes first."""
+        task, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            await _cancelled([task, stop])
+
+    def _cut(self, now: float) -> None:
+        self._refused = True
+        self._rounds += 1
+        if self._trouble_since is None:
+            self._trouble_since = now
+        if self._rounds == 1:
+            self._allowed = self._threshold = max(1.0, self._allowed / 2)
+        else:  # nothing was answered in between: one is enough to ask whether it is back
+            self._allowed = 1.0
+        self._cut_at = now
+
+    async def _slot(self) -> bool:
+        if self._busy >= int(self._allowed):
+            self._ramp_up()
+        return await self.until(lambda: self._busy < int(self._allowed))
+
+    def _ramp_up(self) -> None:
+        """Double after a moment, and go on so, as long as nothing is refused."""
+        if self._ramp is None and not self._refused and self._allowed < self._cap:
+            self._ramp = asyncio.get_running_loop().call_later(RAMP_S, self._double)
+
+    def _double(self) -> None:
+        self._ramp = None
+        if not self._refused:
+            self._allowed = min(self._cap, 2 * self._allowed)
+            self.changed()
+            self._ramp_up()
+
+    async def _pass_pause(self) -> bool:
+        while (left := self._resume_at - self._clock()) > 0:
+            if not await self._sleep(left):
+                return False
+        return not self.stopping
+
+    async def _pass_told(self, tokens: int) -> bool:
+        while (left := self._told.wait_s(tokens)) > 0:
+            if not await self._sleep(left):
+                return False
+        return not self.stopping
+
+    async def _rate(self, tokens: int) -> bool:
+        """Wait for the rates; False where a stop came first."""
+        if self._requests is not None and await self._stopped_before(self._requests.acquire()):
+            return False
+        left = float(tokens) if self._tokens is not None else 0.0
+        while left > 0 and self._tokens is not None:  # a long prompt in pieces: no bucket holds it
+            piece = min(left, self._tokens.max_rate)
+            if await self._stopped_before(self._tokens.acquire(piece)):
+                return False
+            left -= piece
+        return True
+
+    async def _stopped_before(self, waiting: Awaitable[None]) -> bool:
+        await self.unless_stopped(waiting)
+        return self.stopping
+
+    async def _sleep_until_stop(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return not self.stopping
+
+
+def _bucket(per_minute: float | None) -> AsyncLimiter | None:
+    """A leaky bucket of a rate, with room for at least one."""
+    if per_minute is None:
+        return None
+    size = max(1.0, per_minute * _BURST_S / _MINUTE_S)
+    return AsyncLimiter(size, size / per_minute * _MINUTE_S)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        if not task.done():
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
