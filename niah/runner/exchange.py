@@ -196,4 +196,6 @@ def _parsing() -> Iterator[None]:
     except WebPage:
         raise
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise NoAnswer(f"a reply of an unexpected shape ({type(error).__name__}: {redacted(str(error))[:80]})") from error
+        raise NoAnswer(
+            f"a reply of an unexpected shape ({type(error).__name__}: {redacted(str(error))[:80]})"
+        ) from error

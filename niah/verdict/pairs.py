@@ -263,7 +263,7 @@ def span_of(stamps: Iterable[str]) -> tuple[datetime, datetime] | None:
     return (min(times), max(times)) if times else None
 
 
-def check_baseline(baseline: Baseline, header: Header, results: Iterable[Result]) -> None:
+def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
     """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
     simulated, was = (h.config["provider"] == "simulated" for h in (header, baseline.header))
     if simulated != was:
