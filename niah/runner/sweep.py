@@ -13,30 +13,20 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from niah.errors import NiahError, PromptError
-from niah.providers import HttpRequest
-from niah.records import Prompt, Result, Trial, Usage
+from niah.records import Result, Trial, Usage
+from niah.runner.asking import Asking, Prepared
 from niah.runner.budget import Budget, Spent
-from niah.runner.calibration import Calibration
-from niah.runner.client import Answer, Client
+from niah.runner.canary import look_for_canaries
+from niah.runner.client import Client
 from niah.runner.journal import Journal
-from niah.runner.lessons import Lessons
+from niah.runner.lessons import CircuitBreaker
 from niah.runner.log import RunLog
 from niah.runner.preflight import Preflight, preflight
 from niah.runner.recipe import Recipe
-from niah.runner.score import not_built, not_sent, result_of
+from niah.runner.score import not_built, not_sent
 from niah.runner.session import Session, connected, limits_of
 
 _Built = TypeVar("_Built")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """A request, and its prompt without the text: one copy of it waits for the answer."""
-
-    prompt: Prompt
-    request: HttpRequest
-    calibration: Calibration | None
-    expected: int | None  # tokens that the server should count, by that calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +58,8 @@ class Sweep:
         self._limits = limits_of(recipe, session)
         self._budget = Budget(recipe.config, session.pricing, log.results.values())
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
-        self._lessons = Lessons(log.results.values(), clock=time.monotonic)
+        self._breaker = CircuitBreaker(clock=time.monotonic)
+        self._asking = Asking(recipe, session.provider, log.results.values(), pay=self._budget.pay, say=on_trouble)
         self._on_preflight = on_preflight
         self._on_result = on_result
         self._on_trouble = on_trouble
@@ -112,14 +103,33 @@ class Sweep:
         for answer in found.answers:
             if answer.response:
                 self._budget.pay(answer.response.usage)
-        self._lessons.calibration = found.calibration
+        self._asking.begin(found)
+        if self._recipe.config.canary:
+            canary = await self._canary(client)
+            if canary is None:
+                return
+            found = replace(found, canary=canary)
         self._on_preflight(found)
         await self._pass(client)
         await self._pass(client)
 
+    async def _canary(self, client: Client) -> tuple[str, ...] | None:
+        """What the canary check found; None where a stop came first. Raises ProviderError where it fails."""
+        once = self._cost(max(self._recipe.config.lengths))
+        refused = self._budget.refuses(once + once)
+        if refused:
+            self.stop(f"no room for the canary check: {refused}")
+            return None
+        try:
+            return await look_for_canaries(client, self._session.provider, self._recipe, self._budget.pay)
+        except NiahError:
+            if self._limits.stopping:
+                return None
+            raise
+
     async def _pass(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""
-        for wave in self._recipe.waves(self._log.finished | self._lessons.hopeless, self._session.concurrency):
+        for wave in self._recipe.waves(self._log.finished | self._breaker.hopeless, self._session.concurrency):
             trials = iter(wave)  # one iterator for all workers
             workers = min(self._session.concurrency, len(wave))
             await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
@@ -159,38 +169,35 @@ class Sweep:
     async def _one(self, client: Client, trial: Trial) -> _Ended:
         """Ask, judge and log one trial."""
         unreported = 0
-        refused = self._lessons.surely_too_long(self._recipe.prompt_tokens(trial))
+        refused = self._asking.overflows.surely_too_long(self._recipe.prompt_tokens(trial))
         try:
             if refused is not None:
                 result = not_sent(trial, await self._built(self._recipe.prompt, trial), refused)
             else:
                 prepared = await self._built(self._prepare, trial)
-                answer = await client.ask(prepared.request, patient=True)
-                if answer is None:
+                believed = await self._asking.ask(client, trial, prepared, self._crowded)
+                if believed is None:
                     return _Ended()
-                unreported = answer.unreported
-                result = self._judged(trial, prepared, answer)
+                unreported, result = believed.unreported, believed.result
+                reason = self._breaker.take(result, believed.answer)
+                if reason:
+                    self.stop(reason)
         except PromptError as error:  # this prompt cannot be built: others can
             result = not_built(trial, self._recipe.plant(trial).targets, str(error))
-            self._lessons.hopeless.add(trial.id)
+            self._breaker.hopeless.add(trial.id)
         await self._journal.write(result)
         if self._log.is_full:
             self.stop("the disk is full; free some space")
         self._on_result(result)
         return _Ended(result=result, unreported=unreported)
 
-    def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
-        """The result of an answer; the sweep stops where it tells that no other can be better."""
-        task, known = self._recipe.task, prepared.calibration
-        result = result_of(trial, prepared.prompt, answer, task, known, prepared.expected)
-        reason = self._lessons.take(result, answer, known)
-        if reason:
-            self.stop(reason)
-        return result
+    def _crowded(self) -> None:
+        """There was too much at once for the server: less from now on."""
+        self._limits.throttled(time.monotonic(), 0.0)
 
     def _cost(self, tokens: int) -> Spent:
         """The most that a prompt of so many tokens of ours may cost."""
-        known = self._lessons.calibration
+        known = self._asking.calibration
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._recipe.config.cache == "marks" else None
@@ -201,12 +208,11 @@ class Sweep:
         """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._builder, build, trial)
 
-    def _prepare(self, trial: Trial) -> _Prepared:
-        prompt, known = self._recipe.prompt(trial), self._lessons.calibration
-        return _Prepared(
+    def _prepare(self, trial: Trial) -> Prepared:
+        prompt, known = self._recipe.prompt(trial), self._asking.calibration
+        return Prepared(
             prompt=replace(prompt, utf8=b""),
             request=self._session.provider.request(prompt),
-            calibration=known,
             expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
         )
 
