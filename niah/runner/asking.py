@@ -105,13 +105,13 @@ class Asking:
 
     async def _answer(self, client: Client, prepared: Prepared, crowded: Callable[[], None]) -> Answer | None:
         """An answer; a refusal as too long only where it is believed."""
-        async with self._crowd.among() as stay:
+        async with self._crowd.among():
             answer = await client.ask(prepared.request, patient=True)
         if answer is None or answer.outcome is not Outcome.OVERFLOW:
             return answer
         tokens, room = prepared.prompt.tokens, prepared.expected
         room = None if room is None else room + prepared.prompt.reply_tokens
-        if self.overflows.believes(tokens, room, alone=stay.alone):
+        if self.overflows.believes(tokens, room):
             return answer
         crowded()
         async with self._crowd.alone():

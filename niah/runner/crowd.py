@@ -5,37 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
-
-@dataclass(slots=True, eq=False)
-class Stay:
-    """One asking; ``alone`` as long as nobody else asked during it."""
-
-    alone: bool = True
 
 
 class Crowd:
-    """The askings of one sweep, in one event loop."""
+    """The askings of one sweep, in one event loop: many at once, or one alone."""
 
     def __init__(self) -> None:
-        self._inside: set[Stay] = set()
+        self._inside = 0
         self._closed = False
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def among(self) -> AsyncIterator[Stay]:
+    async def among(self) -> AsyncIterator[None]:
         """Ask beside others."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._closed)
-            stay = Stay(alone=not self._inside)
-            for other in self._inside:
-                other.alone = False
-            self._inside.add(stay)
+            self._inside += 1
         try:
-            yield stay
+            yield
         finally:
-            self._inside.discard(stay)
+            self._inside -= 1
             await self._tell()
 
     @asynccontextmanager

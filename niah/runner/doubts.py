@@ -6,11 +6,11 @@ A doubtful answer is no wrong answer: its trial is asked again, a few times, and
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from niah.folding import fold
 from niah.records import Outcome, Response, Result
 
 MOST_ASKED = 3  # times that one trial is asked, where doubts remain
@@ -91,7 +91,7 @@ class PlantedValues:
         """A wrong answer that names the value of another trial, which its own prompt does not hold."""
         if result.response is None or result.score is None or result.score == 1:
             return None
-        text = _GROUPED.sub("", fold(result.response.text[:_MOST_TEXT]))
+        text = _GROUPED.sub("", unicodedata.normalize("NFKC", result.response.text[:_MOST_TEXT]).casefold())
         for value in _UNIQUE.findall(text):
             if value in self._trials and value not in planted:
                 why = (

@@ -32,19 +32,16 @@ class OverflowMemory:
         refused = [r for r in self._refused if self._longest_accepted < r.prompt_tokens < prompt_tokens]
         return refused[0] if len(refused) >= _REFUSALS else None
 
-    def believes(self, prompt_tokens: int, server_tokens: int | None, *, alone: bool) -> bool:
+    def believes(self, prompt_tokens: int, server_tokens: int | None) -> bool:
         """Whether a refusal as too long is final; else the same prompt is asked again, alone.
 
-        ``server_tokens`` is what prompt and reply should take of the window, where that is known; ``alone`` whether
-        nothing else of ours was in flight.
+        ``server_tokens`` is what prompt and reply should take of the window, where that is known.
         """
         if prompt_tokens <= self._longest_accepted:
             return False
         if any(r.prompt_tokens <= prompt_tokens for r in self._refused):
             return True
-        if server_tokens is not None and self.window is not None:
-            return server_tokens > self.window
-        return alone
+        return server_tokens is not None and self.window is not None and server_tokens > self.window
 
     def take(self, result: Result) -> None:
         """Take in a result whose refusal, if it is one, is final."""
