@@ -38,7 +38,7 @@ class Reply:
     body: bytes | None = None  # None: the events
     pieces: Callable[[bytes], list[bytes]] = lambda body: [body]
     chunked: bool = True
-    end: str = "keep"  # keep, close, reset, hold; or cut: closed without the last chunk
+    end: str = "keep"  # keep, close, reset, hold, pings; or cut: closed without the last chunk
     silent_s: float = 0.0  # before anything is sent
     version: str = _HEAD
 
@@ -182,15 +182,18 @@ async def _sent(writer: asyncio.StreamWriter, told: tuple[Protocol, Reply]) -> b
         writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.chunked and piece else piece)
         await writer.drain()
     if reply.chunked and reply.end not in ("cut", "reset"):
-        writer.write(b"0\r\n\r\n" if reply.end != "hold" else b"")
+        writer.write(b"0\r\n\r\n" if reply.end not in ("hold", "pings") else b"")
     await writer.drain()
     if reply.end == "reset":
         await asyncio.sleep(0.01)  # what was sent arrives first
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-    if reply.end == "hold":
-        await asyncio.sleep(3.0)
+    for _ in range(30 if reply.end in ("hold", "pings") else 0):
+        if reply.end == "pings":
+            writer.write(b"9\r\n: ping  \n\r\n")
+            await writer.drain()
+        await asyncio.sleep(0.1)
     return reply.end == "keep"
 
 

@@ -8,8 +8,10 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from liar import Answers, Asked, Counts, CountsBy, Fault, Keeps, Lie, Reply, When, exactly, has_needle, reads, tokens
+from liar import Answers, Asked, CountsBy, Fault, Keeps, Lie, Reply, When, exactly, has_needle, reads, tokens
+from protocols import Counts, Event, framed
 
 SHORT, LONG = 600, 6_000  # context lengths: the long prompts are those that are cut
 _LONG_CHARACTERS = 12_000
@@ -32,6 +34,7 @@ class Kind:
     stops: str | None = None  # in the error that ends the run before its first trial
     warns: str | None = None  # in what the run says
     attempts: int = 8
+    timeout_s: float = 5.0
     mended_by: str | None = None  # what is not right yet, and why
     without: tuple[str, ...] = ()  # protocols in which there is no such lie
     unmended: tuple[str, ...] | None = None  # protocols that mended_by holds for; None: all
@@ -100,7 +103,7 @@ def always(count: int) -> CountsBy:
     return lambda asked, text: Counts(input=count, output=count)
 
 
-def cached(share: float, meant: str = "in") -> CountsBy:
+def cached(share: float, meant: str = "in") -> Callable[[Asked, str], Counts]:
     """Tells a share as cached from the second request on: as a part (in), left out, or counted twice."""
 
     def count(asked: Asked, text: str) -> Counts:
@@ -189,8 +192,6 @@ def bytes_as(change: Callable[[bytes], bytes], **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def fault(reply: Reply, asked: Asked) -> Reply:
-        from protocols import framed
-
         raw = b"".join(framed(asked.protocol, e) for e in reply.events) if reply.body is None else reply.body
         return replace(reply, body=change(raw), headers={**reply.headers, **named})
 
@@ -228,6 +229,39 @@ def unchunked(reply: Reply, asked: Asked) -> Reply:
 
 def told_longer(reply: Reply, asked: Asked) -> Reply:
     return replace(reply, chunked=False, end="close", headers={**reply.headers, "Content-Length": "1000000"})
+
+
+def in_one_object(reply: Reply, asked: Asked) -> Reply:
+    """The whole reply as one JSON object, as a server sends it that does not stream."""
+    return replace(reply, body=json.dumps(_one_object(reply.events)).encode())
+
+
+def _one_object(events: list[Event]) -> dict[str, Any]:
+    tables = [table for _, table in events if isinstance(table, dict)]
+    first, last = tables[0], tables[-1]
+    if "candidates" in last:
+        parts = [part for t in tables for part in t["candidates"][0]["content"]["parts"]]
+        return {**last, "candidates": [{**last["candidates"][0], "content": {"role": "model", "parts": parts}}]}
+    if "response" in last:
+        text = "".join(t.get("delta", "") for t in tables)
+        return {**last["response"], "output": [{"type": "message", "content": [{"type": "output_text", "text": text}]}]}
+    if "message" in first:
+        deltas = [t["delta"] for t in tables if "delta" in t]
+        text = "".join(d.get("text", "") for d in deltas)
+        usage = {**(first["message"]["usage"] or {}), **next(t["usage"] or {} for t in tables if "usage" in t)}
+        stop = next(d["stop_reason"] for d in deltas if "stop_reason" in d)
+        content = [{"type": "text", "text": text}]
+        return {**first["message"], "type": "message", "content": content, "stop_reason": stop, "usage": usage}
+    choices = [t["choices"][0] for t in tables if t["choices"]]
+    message = {"role": "assistant", "content": "".join(c["delta"]["content"] for c in choices)}
+    choice = {"index": 0, "message": message, "finish_reason": choices[-1]["finish_reason"]}
+    return {"id": "c", "model": "m", "choices": [choice], "usage": last.get("usage")}
+
+
+def without_the_end(reply: Reply, asked: Asked) -> Reply:
+    """The stop marker and the counts, but not the last word: the connection stays open."""
+    last = reply.events[-1]
+    return replace(reply, events=reply.events[:-1]) if last[1] == "[DONE]" or last[0] == "message_stop" else reply
 
 
 def old_version(reply: Reply, asked: Asked) -> Reply:
@@ -392,7 +426,7 @@ def clothed_kinds() -> Iterator[Kind]:
     yield clothes("fields behind", lines_as(lambda event: event + b"\nid: 8\n\n"))
     yield clothes("a comment in an event", lines_as(lambda event: event + b"\n: x\n\n"))
     yield clothes("a BOM", bytes_as(lambda raw: b"\xef\xbb\xbf" + raw), mended_by=CLIENT,
-                  unmended=("gemini",))  # fmt: skip
+                  unmended=("gemini", "openai"))  # fmt: skip
     yield clothes("charset", header(Content_Type="text/event-stream; charset=utf-8"))
     yield clothes("capitals", header(Content_Type="Text/Event-Stream"))
     yield clothes("events as text", header(Content_Type="text/plain"))
@@ -412,6 +446,21 @@ def clothed_kinds() -> Iterator[Kind]:
     yield clothes("pings behind the end", bytes_as(lambda raw: raw + b": ping\n\n" * 5))
     yield clothes("the end twice", bytes_as(lambda raw: raw + b"data: [DONE]\n\n"))
     yield clothes("an unknown event", _first(b'event: news\ndata: {"type": "news", "object": "news"}\n\n'))
+    yield clothes("one object", in_one_object, header(Content_Type="application/json"))
+    for said, kind in {"text": "text/plain", "nothing": "", "events": "text/event-stream",
+                       "a problem": "application/problem+json"}.items():  # fmt: skip
+        yield clothes(f"one object as {said}", in_one_object, header(Content_Type=kind), mended_by=CLIENT)
+    yield clothes("one object behind a BOM", in_one_object, bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
+                  header(Content_Type="application/json"), mended_by=CLIENT)  # fmt: skip
+    yield clothes(
+        "pings without an end",
+        without_the_end,
+        ends("pings"),
+        timeout_s=0.5,
+        mended_by=CLIENT,
+        unmended=("openai", "anthropic", "gemini"),
+    )
+    yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=0.5, without=("gemini",))
     for name, write in _SPELT.items():
         yield clothes(f"answer: {name}", answers=_spelt(write))
 

@@ -67,7 +67,7 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         "concurrency": kind.concurrency,
         "canary": kind.canary,
         "attempts": kind.attempts,
-        "timeout_s": 5.0,
+        "timeout_s": kind.timeout_s,
     }
     recipe = replace(recipe, config=recipe.config.model_copy(update=settings))
     found: list[Preflight] = []
