@@ -396,9 +396,16 @@ def overflow_kinds() -> Iterator[Kind]:
         yield Kind(lie=lie, once=False, lengths=(SHORT, 2 * SHORT))
         lie = Lie(name=f"too long once: {said}", faults=(fault,), when=first_time_of_trials)
         yield Kind(lie=lie, once=False)
+        lie = Lie(name=f"too long twice more: {said}", faults=(fault,), when=_full_behind_the_first)
+        yield Kind(lie=lie, once=False)
         lie = Lie(name=f"too long: {said}", faults=(fault,), when=_is_long)
         yield Kind(lie=lie, once=False, lengths=(SHORT, LONG), ends={LONG: "overflow"})
     yield passing("the small request is too long at once", _BUSY["llama.cpp"])
+
+
+def _full_behind_the_first(asked: Asked) -> bool:
+    """A cache that takes one prompt, and for every other one has to make room first."""
+    return trials_only(asked) and asked.number > 0 and asked.time < 3
 
 
 def _is_long(asked: Asked) -> bool:

@@ -51,6 +51,7 @@ def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts are as short as can be: what is tested is what comes of them."""
     monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.001)
     monkeypatch.setattr("niah.runner.transfer._REST_S", 0.05)
+    monkeypatch.setattr("niah.runner.asking.RECOVERY_S", 0.001)
 
 
 @cache

@@ -251,6 +251,27 @@ def test_a_refusal_as_too_long_is_believed_where_evidence_agrees(
     assert memory.believes(1_000, server_tokens) is believed
 
 
+@pytest.mark.parametrize(
+    ("before", "window", "server_tokens", "fits"),
+    [
+        ([], None, None, False),
+        ([passed(1_000)], None, None, True),
+        ([passed(999)], None, None, False),
+        ([], 1_050, 1_050, True),
+        ([], 1_049, 1_050, False),
+        ([], 4_096, None, False),
+        ([refused(1_000)], 4_096, 1_050, False),  # what it did counts for more than what it tells
+        ([refused(1_000), passed(1_000)], None, None, True),
+    ],
+)
+def test_a_prompt_fits_where_an_answer_or_the_server_showed_it(
+    before: list[Result], window: int | None, server_tokens: int | None, fits: bool
+) -> None:
+    memory = OverflowMemory(before)
+    memory.window = window
+    assert memory.fits(1_000, server_tokens) is fits
+
+
 def test_one_asks_alone_and_the_others_wait() -> None:
     events: list[str] = []
 

@@ -21,6 +21,9 @@ from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.recipe import Recipe
 from niah.runner.score import result_of, withheld
 
+MOST_ALONE = 3  # times that a prompt is asked alone which must fit
+RECOVERY_S = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -114,13 +117,18 @@ class Asking:
         if self.overflows.believes(tokens, room):
             return answer
         crowded()
+        tries = MOST_ALONE if self.overflows.fits(tokens, room) else 1
         async with self._crowd.alone():
-            again = await client.ask(prepared.request, patient=True)
-        if again is None:
-            return None
-        return replace(
-            again, attempts=answer.attempts + again.attempts, unreported=answer.unreported + again.unreported
-        )
+            for number in range(tries):
+                await asyncio.sleep(RECOVERY_S if number else 0)  # a cache makes room when it has been found full
+                again = await client.ask(prepared.request, patient=True)
+                if again is None:
+                    return None
+                attempts, unreported = answer.attempts + again.attempts, answer.unreported + again.unreported
+                answer = replace(again, attempts=attempts, unreported=unreported)
+                if answer.outcome is not Outcome.OVERFLOW:
+                    break
+        return answer
 
     async def _doubt(self, client: Client, prepared: Prepared, result: Result, before: list[str]) -> Doubt | None:
         """What is doubtful about a result, the gravest first."""

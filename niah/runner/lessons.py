@@ -32,11 +32,18 @@ class OverflowMemory:
         refused = [r for r in self._refused if self._longest_accepted < r.prompt_tokens < prompt_tokens]
         return refused[0] if len(refused) >= _REFUSALS else None
 
-    def believes(self, prompt_tokens: int, server_tokens: int | None) -> bool:
-        """Whether a refusal as too long is final; else the same prompt is asked again, alone.
+    def fits(self, prompt_tokens: int, server_tokens: int | None) -> bool:
+        """Whether an earlier answer, or what the server tells of its window, shows that there is room for a prompt.
 
         ``server_tokens`` is what prompt and reply should take of the window, where that is known.
         """
+        if any(r.prompt_tokens <= prompt_tokens for r in self._refused) and prompt_tokens > self._longest_accepted:
+            return False
+        told = server_tokens is not None and self.window is not None and server_tokens <= self.window
+        return prompt_tokens <= self._longest_accepted or told
+
+    def believes(self, prompt_tokens: int, server_tokens: int | None) -> bool:
+        """Whether a first refusal as too long is final; else the same prompt is asked again, alone."""
         if prompt_tokens <= self._longest_accepted:
             return False
         if any(r.prompt_tokens <= prompt_tokens for r in self._refused):
