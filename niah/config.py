@@ -48,6 +48,7 @@ _NOT_IDENTITY = {
     "max_cost",
     "max_tokens",
     "max_minutes",
+    "canary",
 }
 
 
@@ -137,6 +138,9 @@ class RunConfig(BaseModel):
     max_cost: float | None = Field(None, gt=0, description="Stop before the whole run has cost more US dollars.")
     max_tokens: int | None = Field(
         None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
+    )
+    canary: bool = Field(
+        False, description="Before the sweep, ask about front and middle of the longest prompt; stop if not seen."
     )
     max_minutes: float | None = Field(None, gt=0, description="Send nothing more after so many minutes.")
 

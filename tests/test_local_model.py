@@ -42,6 +42,21 @@ def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
     assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})
 
 
+@pytest.mark.slow
+@needs_model
+def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) -> None:
+    command = ("run", "--provider", "llama.cpp", "--model", "gemma3-270m", "--concurrency", "8", "--name", "r")
+    greedy = ("--extra", 'stop=["\\n"]', "--extra", "temperature=0")
+    grid = ("--lengths", "400,800,1600", "--depths", "0,50,100")
+    with local_server("gemma3-270m", 768, lambda text: None, slots=4) as base_url:  # a window of 2,048 tokens
+        ended = niah(*command, "--base-url", base_url, *greedy, *grid)
+    assert ended.exit_code == 0, ended.err
+    lines = Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+    results = [json.loads(line) for line in lines]
+    assert [r["outcome"] for r in results] == ["scored"] * 9
+    assert max(r["attempts"] for r in results) > 1  # it did refuse some, for the others in flight
+
+
 @needs_model
 def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(niah: Niah) -> None:
     grid = ("--lengths", "500", "--depths", "0,50,100", "--concurrency", "1")

@@ -347,7 +347,8 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(niah: Niah) -> None
 
 
 def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: Niah) -> None:
-    with serving(READS, answers(""), answers("cut", "length"), answers("", "filter"), otherwise=READS) as server:
+    empty = answers_with(lambda prompt: "")
+    with serving(READS, empty, answers("cut", "length"), answers("", "filter"), otherwise=READS) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "1")
     assert ended.exit_code == 0
     assert "1 empty, 1 refused, 1 truncated" in ended.err

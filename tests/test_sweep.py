@@ -175,12 +175,20 @@ def test_a_firewall_that_dislikes_one_prompt_costs_that_prompt_only(niah: Niah) 
     assert [r["outcome"] for r in logged()].count("scored") == 8
 
 
-def test_one_refusal_of_a_length_that_others_passed_does_not_skip_longer_ones(niah: Niah) -> None:
+def test_a_refusal_of_a_length_that_others_passed_is_asked_again(niah: Niah) -> None:
     fluke = fails(400, {"error": {"message": "maximum context length is 700 tokens"}})
     with loopback(READS, READS, READS, READS, fluke, otherwise=READS) as server:
         assert niah(*sweep_at(server), *SMALL, "--order", "length", "--concurrency", "1").exit_code == 0
+    assert Counter(r["outcome"] for r in logged()) == {"scored": 9}
+    assert len(server.requests) == 10
+
+
+def test_a_refusal_that_lasts_does_not_skip_longer_prompts_that_others_of_its_length_passed(niah: Niah) -> None:
+    fluke = fails(400, {"error": {"message": "maximum context length is 700 tokens"}})
+    with loopback(READS, READS, READS, READS, fluke, fluke, otherwise=READS) as server:
+        assert niah(*sweep_at(server), *SMALL, "--order", "length", "--concurrency", "1").exit_code == 0
     assert Counter(r["outcome"] for r in logged()) == {"scored": 8, "overflow": 1}
-    assert len(server.requests) == 9
+    assert len(server.requests) == 10
 
 
 def test_a_model_that_reasons_away_its_reply_budget_is_stopped_before_the_sweep(niah: Niah) -> None:
@@ -416,9 +424,9 @@ def test_once_a_length_is_refused_longer_ones_are_not_sent(niah: Niah) -> None:
     with loopback(otherwise=act) as server:
         ended = niah(*sweep_at(server), *grid, "--concurrency", "1")
         assert ended.exit_code == 0
-        assert len(server.requests) == 9
+        assert len(server.requests) == 10  # the first refusal is asked again, and believed then
         assert niah(*sweep_at(server), *grid).exit_code == 0
-        assert len(server.requests) == 9
+        assert len(server.requests) == 10
     over = [r for r in logged() if r["outcome"] == "overflow"]
     assert {r["attempts"] for r in over if r["trial"]["context_length"] > 2_000} == {0}
     assert len(over) == 9

@@ -120,13 +120,15 @@ def whole_characters(text: str) -> str:
 
 
 def plausible(usage: Usage) -> Usage:
-    """The usage without what cannot be: what was cached is a part of the input, a price is a finite amount."""
+    """The usage without what cannot be: a price is a finite amount, what was written is a part of the input.
+
+    More cached than input is kept: it tells that a server leaves out what it cached.
+    """
     most = usage.input_tokens
     dollars = usage.dollars if isinstance(usage.dollars, int | float) and 0 <= usage.dollars < math.inf else None
     cached, written = count_of(usage.cached_tokens), count_of(usage.cache_write_tokens)
     if most is not None:
-        cached = None if cached is None else min(cached, most)
-        written = None if written is None else min(written, most - (cached or 0))
+        written = None if written is None else min(written, max(0, most - (cached or 0)))
     return replace(usage, cached_tokens=cached, cache_write_tokens=written, dollars=dollars)
 
 

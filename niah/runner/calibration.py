@@ -1,9 +1,13 @@
-"""How many tokens a server should count for a prompt, and when a count is too small to be of the whole prompt.
+"""How a server counts tokens, and when its count is of less than the whole prompt.
 
-Measured over four haystacks and two tokenizers, the ratio between two tokenizers stays within 5 % in stretches of
-1,000 tokens of one language, within 2 % in 4,000 and within 1 % in 16,000; between two scripts it differs by a third.
-So there is a ratio for each script and a tolerance that shrinks with the prompt. The first long prompt that was
-surely counted in full refines the ratios, once: a server that drops more and more must not be followed.
+A server that counts the small requests to the token as we do is *exact*: it is held to a few tokens at every length,
+since all it may add is the constant frame of its chat template. For any other there is a ratio for each script and a
+tolerance: measured over four haystacks and two tokenizers, the ratio between two tokenizers stays within 5 % in
+stretches of 1,000 tokens of one language, within 2 % in 4,000 and within 1 % in 16,000; between two scripts it differs
+by a third. The first long prompt that was surely counted in full refines the ratios, once: a server that drops more
+and more must not be followed.
+
+Whether a count holds what was read from a cache is one fact about a server, found out once, by evidence.
 """
 
 from __future__ import annotations
@@ -11,24 +15,38 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import sqrt
 
+from niah.records import Usage
+
+EXACT_TOKENS = 4  # what a chat template's frame may differ by from one day or message to another
 LEAST_SHORTFALL = 0.015
 LONG_TOKENS = 16_000
+LEAST_RATIO = 0.2  # no tokenizer makes so few tokens of ours: such a server repeats a number
 _OF_PROMPT = 1.6
 _OF_SAMPLE = 0.6
-_FEW_TOKENS = 16  # what a server may add around a prompt differs by so much
+_FEW_TOKENS = 16  # what a server of another tokenizer may add around a prompt differs by so much
 _WIDE = re.compile(r"[^\x00-\x7f]")
 _NOT_ASCII = bytes(range(128, 256))
 
 
+class CacheCount(StrEnum):
+    """What a server's count of a prompt says of the part that it read from its cache."""
+
+    INCLUDED = "included"  # as the protocols have it
+    LEFT_OUT = "left out"
+    TWICE = "counted twice"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """A prompt and the server's count of it."""
+    """A prompt and the server's count of it, in tokens."""
 
     text: bytes
     tokens: int
     server_tokens: int
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +60,40 @@ class Calibration:
     narrow_bytes_per_token: float
     sample_tokens: int
     is_refined: bool = False
+    is_exact: bool = False  # every small request was counted to the token as we count
+    cache: CacheCount | None = None  # None: nothing showed it yet
+
+    @property
+    def resolution(self) -> float:
+        """The share of a long prompt that could be missing without being noticed."""
+        return 0.0 if self.is_exact else self.tolerance(10 * LONG_TOKENS)
 
     def expected(self, text: bytes, tokens: int) -> int:
         """What the server should count for a prompt of so many tokens of ours."""
         return round(self.overhead + tokens * self._ratio(text))
 
+    def total(self, usage: Usage) -> int | None:
+        """The whole prompt as the server counted it, cached or not; None where it did not count."""
+        if usage.input_tokens is None:
+            return None
+        return _total(usage.input_tokens, usage.cached_tokens or 0, self.cache)
+
     def is_short(self, server_tokens: int, expected: int) -> bool:
         """Whether a count is of less than the whole prompt."""
-        return server_tokens < expected * (1 - self.tolerance(expected)) - _FEW_TOKENS
+        return server_tokens < expected - self.slack(expected)
 
     def is_whole(self, server_tokens: int, expected: int) -> bool:
         """Whether a count is of about the whole prompt, neither less nor more."""
-        return abs(server_tokens - expected) <= expected * self.tolerance(expected) + _FEW_TOKENS
+        return abs(server_tokens - expected) <= self.slack(expected)
+
+    def slack(self, expected: int) -> float:
+        """Tokens by which an honest count of so many tokens may differ."""
+        if self.is_exact:
+            return EXACT_TOKENS
+        return expected * self.tolerance(expected) + _FEW_TOKENS
 
     def tolerance(self, tokens: int) -> float:
-        """The share by which a count of so many tokens may fall short by chance."""
+        """The share by which another tokenizer's count of so many tokens may fall short by chance."""
         return LEAST_SHORTFALL + _OF_PROMPT / sqrt(max(tokens, 1)) + _OF_SAMPLE / sqrt(max(self.sample_tokens, 1))
 
     def refined(self, tokens: int, server_tokens: int, expected: int) -> Calibration:
@@ -65,12 +102,30 @@ class Calibration:
         A count in the outer half of the tolerance is not taken: it could be the beginning of a shortfall.
         """
         scale = (server_tokens - self.overhead) / max(1.0, expected - self.overhead)
-        if self.is_refined or tokens < LONG_TOKENS or abs(scale - 1) > self.tolerance(expected) / 2:
+        if self.is_exact or self.is_refined or tokens < LONG_TOKENS or abs(scale - 1) > self.tolerance(expected) / 2:
             return self
         # lines from one stretch tell less than as many from all over
         return replace(
             self, narrow=self.narrow * scale, wide=self.wide * scale, sample_tokens=tokens // 2, is_refined=True
         )
+
+    def after(self, first: Counted, again: Counted) -> Calibration:
+        """What one more prompt tells, asked twice: whether the counts are exact indeed, and what a cache does to them.
+
+        The first count decides about exactness, the second (which a cache may have served) about caching.
+        """
+        expected = self.expected(first.text, first.tokens)
+        if self.is_exact and not any(_total(*_counts(first), c) == expected for c in CacheCount):
+            loose = replace(self, is_exact=False)
+            return replace(loose, cache=loose.cache or loose.cache_count(*_counts(again), expected))
+        return replace(self, cache=self.cache or self.cache_count(*_counts(again), expected))
+
+    def cache_count(self, server_tokens: int, cached_tokens: int, expected: int) -> CacheCount | None:
+        """The one way of counting by which a cached prompt was whole; None where no or more than one fits."""
+        if cached_tokens > server_tokens:
+            return CacheCount.LEFT_OUT
+        fitting = [c for c in CacheCount if self.is_whole(_total(server_tokens, cached_tokens, c), expected)]
+        return fitting[0] if len(fitting) == 1 and cached_tokens > 2 * self.slack(expected) else None
 
     def _ratio(self, text: bytes) -> float:
         if self.narrow == self.wide:
@@ -82,24 +137,59 @@ class Calibration:
         return share * self.wide + (1 - share) * self.narrow
 
 
-def calibrated(counted: Sequence[Counted]) -> Calibration:
-    """From the counts of a bare prompt and of one with haystack, or of two with haystack in narrow and wide script."""
-    bare, *samples = counted
+def calibrated(counted: Sequence[Counted]) -> Calibration | None:
+    """From the counts of a bare prompt and of one with haystack, or of two with haystack in narrow and wide script.
+
+    None where the counts do not grow with the prompt: they are no counts.
+    """
+    plain = _calibrated(counted, CacheCount.INCLUDED)
+    if not any(c.cached_tokens for c in counted):
+        return _of_counts(plain)
+    found = {cache: _calibrated(counted, cache) for cache in CacheCount}
+    fitting = [cache for cache in CacheCount if found[cache].is_exact]
+    if any(c.cached_tokens > c.server_tokens for c in counted):
+        fitting = [CacheCount.LEFT_OUT]
+    if len(fitting) == 1:
+        return _of_counts(replace(found[fitting[0]], cache=fitting[0]))
+    return _of_counts(plain)  # a later request will tell
+
+
+def _of_counts(found: Calibration) -> Calibration | None:
+    return found if min(found.narrow, found.wide) >= LEAST_RATIO else None
+
+
+def _calibrated(counted: Sequence[Counted], cache: CacheCount) -> Calibration:
+    """The calibration if caches are counted in this way."""
+    bare, *samples = [replace(c, server_tokens=_total(*_counts(c), cache)) for c in counted]
     ratios = [_slope(bare, sample) for sample in samples]
     first, last = samples[0], samples[-1]
+    is_exact = all(ratio == 1 for ratio in ratios)
+    overhead = bare.server_tokens - bare.tokens * ratios[0]
     return Calibration(
-        overhead=max(0.0, bare.server_tokens - bare.tokens * ratios[0]),
+        overhead=overhead if is_exact else max(0.0, overhead),
         narrow=ratios[0],
         wide=ratios[-1],
         narrow_bytes_per_token=len(first.text) / first.tokens,
         wide_bytes_per_token=len(last.text) / last.tokens,
         sample_tokens=min(s.tokens for s in samples),
+        is_exact=is_exact,
     )
 
 
 def _slope(bare: Counted, sample: Counted) -> float:
     """Server tokens per token of ours in what the sample holds more; a server that counts nothing more gives 0."""
     return max(0.0, (sample.server_tokens - bare.server_tokens) / max(1, sample.tokens - bare.tokens))
+
+
+def _counts(counted: Counted) -> tuple[int, int]:
+    return counted.server_tokens, counted.cached_tokens
+
+
+def _total(server_tokens: int, cached_tokens: int, cache: CacheCount | None) -> int:
+    """The whole prompt's count by what the server does with what it cached."""
+    if cache is CacheCount.LEFT_OUT:
+        return server_tokens + cached_tokens
+    return server_tokens - cached_tokens if cache is CacheCount.TWICE else server_tokens
 
 
 def is_wide(line: str) -> bool:

@@ -2,7 +2,8 @@
 
 One prompt without a haystack gives what the server adds around every prompt; one with lines from all over the run's
 stretch of haystack gives its tokens per token of ours. Where a haystack holds two scripts there is one for each, since
-tokenizers differ most between scripts.
+tokenizers differ most between scripts. During a sweep one more prompt may be needed, sent twice: where counts are in
+doubt, and where a cache is first seen.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass, replace
 from niah.errors import OutageError, ProviderError
 from niah.generator.haystack import Tour
 from niah.generator.tokenizers import Tokenizer
-from niah.providers import Provider
-from niah.records import Outcome, Prompt
+from niah.providers import HttpRequest, Provider
+from niah.records import Outcome, Planting, Prompt, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Answer, Client
 from niah.runner.recipe import Recipe
 
 SAMPLE_TOKENS = 1_000
 _SAMPLE_LINES = 140
+FURTHER_TOKENS = 2_400  # most caches keep nothing shorter than 1,024 tokens, or 2,048
+_FURTHER_LINES = 400
 _LEAST_SHARE = 0.1  # a script with fewer of the lines has no sample of its own
 
 
@@ -31,6 +34,7 @@ class Preflight:
     answers: tuple[Answer, ...]
     calibration: Calibration | None  # None: the server does not count
     window: int | None  # in the server's tokens, where it tells
+    canary: tuple[str, ...] = ()  # what the canary check found, a line each; empty where it was not asked for
 
     @property
     def model(self) -> str | None:
@@ -40,19 +44,43 @@ class Preflight:
 
 async def preflight(client: Client, provider: Provider, recipe: Recipe) -> Preflight:
     """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
-    answers: list[Answer] = []
-    counted: list[Counted] = []
-    for prompt in small_prompts(recipe):
-        answer = await client.ask(provider.request(prompt))
-        if answer is None:  # stopped
-            break
-        _check(answer)
-        answers.append(answer)
-        tokens = answer.response.usage.input_tokens if answer.response else None
-        counted += [Counted(text=prompt.utf8, tokens=prompt.tokens, server_tokens=tokens)] if tokens else []
+    prompts = small_prompts(recipe)
+    answers = [a for a in [await _asked(client, provider.request(p)) for p in prompts] if a is not None]
     _check_budget(answers, recipe)
-    known = calibrated(counted) if len(counted) == len(answers) > 1 else None
-    return Preflight(answers=tuple(answers), calibration=known, window=await told_window(client, provider))
+    counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=False)]
+    if any(counted) and not all(counted):  # a gateway loses some counts on the way
+        again = {n: await client.ask(provider.request(prompts[n])) for n, c in enumerate(counted) if c is None}
+        answers += [a for a in again.values() if a is not None]
+        counted = [c or counted_of(prompts[n], again[n]) for n, c in enumerate(counted)]
+    known = [c for c in counted if c is not None]
+    calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
+    return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
+
+
+async def _asked(client: Client, request: HttpRequest) -> Answer | None:
+    """The answer to a small request; asked again where it is refused as too long, which a busy server says too.
+
+    Raises ProviderError or OutageError for an answer that promises nothing for the sweep; None where a stop came first.
+    """
+    answer = await client.ask(request)
+    if answer and answer.outcome is Outcome.OVERFLOW:
+        answer = await client.ask(request)
+    if answer:
+        _check(answer)
+    return answer
+
+
+def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
+    """What an answer tells of the server's counting; None where it tells nothing."""
+    usage = answer.response.usage if answer and answer.response else Usage()
+    if not (usage.input_tokens or usage.cached_tokens):
+        return None
+    return Counted(
+        text=prompt.utf8,
+        tokens=prompt.tokens,
+        server_tokens=usage.input_tokens or 0,
+        cached_tokens=usage.cached_tokens or 0,
+    )
 
 
 async def told_window(client: Client, provider: Provider) -> int | None:
@@ -73,26 +101,40 @@ def small_prompts(recipe: Recipe) -> list[Prompt]:
     wide = [line for line in lines if is_wide(line)]
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
-    samples = [_thinned(part, recipe.tokenizer) for part in ((narrow, wide) if both else (lines,))]
+    samples = [_thinned(part, recipe.tokenizer, SAMPLE_TOKENS) for part in ((narrow, wide) if both else (lines,))]
     texts = [planting.opening + planting.closing]
     texts += [planting.opening + "\n".join(sample) + planting.closing for sample in samples if sample]
-    model = Prompt(
-        utf8=b"",
-        tokens=0,
+    return [_small(recipe, planting, text) for text in texts]
+
+
+def further_prompt(recipe: Recipe) -> Prompt:
+    """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a run's longest."""
+    planting = recipe.plant(min(recipe.trials, key=lambda t: t.context_length))
+    tokens = min(FURTHER_TOKENS, max(SAMPLE_TOKENS, max(recipe.config.lengths) // 2))
+    places = sorted({recipe.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
+    tour = Tour(recipe.haystack, recipe.config.seed, 0)
+    lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
+    sample = "\n".join(_thinned(lines, recipe.tokenizer, tokens))
+    return _small(recipe, planting, planting.opening + sample + planting.closing)
+
+
+def _small(recipe: Recipe, planting: Planting, text: str) -> Prompt:
+    """A prompt of this text, which belongs to no trial."""
+    utf8 = text.encode()
+    prompt = Prompt(
+        utf8=utf8,
+        tokens=recipe.tokenizer.count(text),
         reply_tokens=recipe.reply_tokens,
         haystack_tokens=0,
         unique_share=1.0,
         placements=(),
         planting=replace(planting, needles=()),
-        digest="",
+        digest=hashlib.sha256(utf8).hexdigest(),
     )
     if recipe.config.cache == "marks":  # proves that the server takes them
         opening = len(planting.opening.encode())
-        model = replace(model, splits=(opening,), shared_bytes=opening)
-    return [
-        replace(model, utf8=t.encode(), tokens=recipe.tokenizer.count(t), digest=hashlib.sha256(t.encode()).hexdigest())
-        for t in texts
-    ]
+        prompt = replace(prompt, splits=(opening,), shared_bytes=opening)
+    return prompt
 
 
 def _lines(recipe: Recipe) -> list[str]:
@@ -103,10 +145,9 @@ def _lines(recipe: Recipe) -> list[str]:
     return [tour.segment_at(tour.floor(place))[0] for place in places]
 
 
-def _thinned(lines: list[str], tokenizer: Tokenizer) -> list[str]:
-    """As many of the lines as fit into a small prompt, evenly from all of them."""
-    tokens = tokenizer.count("\n".join(lines))
-    step = max(1.0, tokens / SAMPLE_TOKENS)
+def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
+    """As many of the lines as make so many tokens, evenly from all of them."""
+    step = max(1.0, tokenizer.count("\n".join(lines)) / most)
     return [lines[int(k * step)] for k in range(int(len(lines) / step))]
 
 

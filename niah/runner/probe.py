@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from niah.errors import OutageError, ProviderError
 from niah.providers import Provider
-from niah.records import Outcome, Trial
+from niah.records import Outcome, Trial, Usage
 from niah.runner.client import Answer, Client
 from niah.runner.preflight import Preflight, preflight, small_prompts
 from niah.runner.recipe import Recipe
@@ -100,8 +100,9 @@ class Probe:
             raise OutageError("stopped before the window was found")
         if answer.outcome is Outcome.ERROR:
             raise (OutageError if answer.retried else ProviderError)(f"at {length:,} tokens: {answer.error}")
-        counted = answer.response.usage.input_tokens if answer.response else None
         known = self._found.calibration if self._found else None
+        usage = answer.response.usage if answer.response else Usage()
+        counted = known.total(usage) if known else usage.input_tokens
         if answer.outcome is Outcome.OVERFLOW:
             return Step(context_length=length, fits=False, server_tokens=counted, why=f"refused ({answer.error})")
         expected = known.expected(prompt.utf8, prompt.tokens) if known else None

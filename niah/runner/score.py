@@ -7,15 +7,12 @@ from datetime import UTC, datetime
 
 from niah.outside import plain
 from niah.records import Outcome, Planting, Prompt, Result, Row, Trial
-from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.tasks import Task
 from niah.tasks._controls import control_score
 
 
-def result_of(
-    trial: Trial, prompt: Prompt, answer: Answer, task: Task, calibration: Calibration | None, expected: int | None
-) -> Result:
+def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, expected: int | None) -> Result:
     """One line for the run log. ``expected`` is what the server should have counted, where it is calibrated."""
     result = Result(
         trial=trial,
@@ -35,14 +32,26 @@ def result_of(
         error=answer.error,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    counted = counted_tokens(result)
-    if calibration and expected and counted and calibration.is_short(counted, expected):
-        cached = (result.response.usage.cached_tokens if result.response else None) or 0
-        if calibration.is_whole(counted + cached, expected):  # this server leaves out what it read from its cache
-            return scored(result, prompt.planting, task)
-        error = f"the server counted {counted:,} prompt tokens where about {expected:,} were sent"
-        return replace(result, outcome=Outcome.MISMATCH, error=error)
     return scored(result, prompt.planting, task)
+
+
+def withheld(result: Result, why: str) -> Result:
+    """The result without its score: prompt, answer or count did not arrive as they were sent.
+
+    What has no score anyway keeps its outcome, unless the prompt was not whole.
+    """
+    if result.outcome is Outcome.EMPTY:
+        return replace(result, error=why)
+    return replace(
+        result,
+        outcome=Outcome.MISMATCH,
+        score=None,
+        answer_class=None,
+        explanation=None,
+        answer_detail=None,
+        parts={},
+        error=why,
+    )
 
 
 def not_sent(trial: Trial, prompt: Prompt, refused: Row) -> Result:
@@ -74,11 +83,6 @@ def not_built(trial: Trial, targets: tuple[str, ...], why: str) -> Result:
         error=why,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def counted_tokens(result: Row) -> int | None:
-    """The server's count of the whole prompt, where it counts."""
-    return None if result.response is None else result.response.usage.input_tokens
 
 
 def scored(result: Result, planting: Planting, task: Task) -> Result:

@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def local_server(model: str, longest_context: int, say: Say) -> Iterator[str]:
+def local_server(model: str, longest_context: int, say: Say, *, slots: int = 1) -> Iterator[str]:
     """The base URL of a server for a known model or a GGUF file, for as long as the block runs.
 
     Its window is twice the longest context (scripts differ in tokens between tokenizers), or the model's own where
@@ -29,7 +29,7 @@ def local_server(model: str, longest_context: int, say: Say) -> Iterator[str]:
     known = LOCAL_MODELS.get(model)
     weights = _weights(model, known, say) if known else Path(model).expanduser()
     window = 2 * longest_context + 512
-    server = _start(engine, weights, model, min(window, known.window) if known else window, known)
+    server = _start(engine, weights, model, min(window, known.window) if known else window, known, slots)
     say(f"{model} serves on {server.listening_address}")
     try:
         yield f"{server.listening_address}/v1"
@@ -51,11 +51,12 @@ def _engine() -> Any:
     return xllamacpp
 
 
-def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalModel | None) -> Any:
+def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalModel | None, slots: int) -> Any:
     params = engine.CommonParams()
     params.model.path = str(weights)
     params.model_alias = [alias]
-    params.n_parallel = 1  # two at once are no faster on a CPU
+    params.n_parallel = slots  # two at once are no faster on a CPU
+    params.kv_unified = slots > 1
     params.n_ctx = window
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
     params.hostnames = ["127.0.0.1"]

@@ -9,38 +9,26 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import TypeVar
 
 from niah.errors import NiahError, PromptError
-from niah.providers import HttpRequest
-from niah.records import Outcome, Prompt, Result, Trial, Usage
-from niah.runner.aside import Overdue, aside
+from niah.records import Outcome, Result, Trial, Usage
+from niah.runner.asking import Asking, Prepared
 from niah.runner.attempts import AttemptLog
 from niah.runner.budget import Budget, RunLedger, Spent
-from niah.runner.calibration import Calibration
-from niah.runner.client import Answer, Client, OnAttempt
-from niah.runner.lessons import Lessons
+from niah.runner.canary import look_for_canaries
+from niah.runner.client import Client, OnAttempt
+from niah.runner.lessons import CircuitBreaker
 from niah.runner.log import RunLog
 from niah.runner.log_writer import LogWriter
 from niah.runner.preflight import Preflight, preflight
 from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
-from niah.runner.score import not_built, not_sent, result_of
+from niah.runner.score import not_built, not_sent
 from niah.runner.session import Session, connected, throttle_of
 
 _Built = TypeVar("_Built")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Prepared:
-    """A request, and its prompt without the text: one copy of it waits for the answer."""
-
-    prompt: Prompt
-    request: HttpRequest
-    calibration: Calibration | None
-    expected: int | None  # tokens that the server should count, by that calibration
 
 
 class Sweep:
@@ -75,7 +63,8 @@ class Sweep:
         )
         self._errors = 0
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
-        self._lessons = Lessons(log.results.values(), clock=time.monotonic)
+        self._breaker = CircuitBreaker(clock=time.monotonic)
+        self._asking = Asking(recipe, session.provider, log.results.values(), say=self._doubtful)
         self._on_preflight = on_preflight
         self._on_result = on_result
         self._on_trouble = on_trouble
@@ -118,14 +107,31 @@ class Sweep:
             raise
         if self._throttle.stopping:
             return
-        self._lessons.calibration = found.calibration
+        self._asking.begin(found)
+        if self._recipe.config.canary:
+            canary = await self._canary(client)
+            if canary is None:
+                return
+            found = replace(found, canary=canary)
         self._on_preflight(found)
         await self._pass(client)
         await self._pass(client)
 
+    async def _canary(self, client: Client) -> tuple[str, ...] | None:
+        """What the canary check found; None where a stop came first. Raises ProviderError where it fails."""
+        try:
+            return await look_for_canaries(client, self._session.provider, self._recipe)
+        except NiahError:
+            if self._throttle.stopping:
+                return None
+            raise
+
+    def _doubtful(self, why: str) -> None:
+        self._on_trouble(Trouble(kind="fault", reason=why, wait_s=0.0))
+
     async def _pass(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""
-        for wave in self._recipe.waves(self._log.finished | self._lessons.hopeless, self._session.concurrency):
+        for wave in self._recipe.waves(self._log.finished | self._breaker.hopeless, self._session.concurrency):
             trials = iter(wave)  # one iterator for all workers
             workers = min(2 * self._session.concurrency, len(wave))  # one half builds while the other waits
             await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
@@ -157,7 +163,7 @@ class Sweep:
                 result = await self._asked(client, trial, prepared)
         except PromptError as error:  # this prompt cannot be built: others can
             result = not_built(trial, self._recipe.plant(trial).targets, str(error))
-            self._lessons.hopeless.add(trial.id)
+            self._breaker.hopeless.add(trial.id)
         if result is None:
             return False
         await self._writer.write(result)
@@ -166,31 +172,20 @@ class Sweep:
         self._on_result(result)
         return True
 
-    async def _asked(self, client: Client, trial: Trial, prepared: _Prepared) -> Result | None:
+    async def _asked(self, client: Client, trial: Trial, prepared: Prepared) -> Result | None:
         """The result of a trial whose turn it is; None where a stop came before."""
         if self._throttle.stopping:
             return None
-        refused = self._lessons.surely_too_long(prepared.prompt.tokens)
+        refused = self._asking.overflows.surely_too_long(prepared.prompt.tokens)
         if refused is not None:
             return not_sent(trial, prepared.prompt, refused)
-        answer = await client.ask(prepared.request, trial=trial.id)
-        return None if answer is None else await self._judged(trial, prepared, answer)
-
-    async def _judged(self, trial: Trial, prepared: _Prepared, answer: Answer) -> Result:
-        """The result of an answer; the sweep stops where it tells that no other can be better."""
-        task, known = self._recipe.task, prepared.calibration
-        size = len(answer.response.text) if answer.response else 0
-        try:
-            judge = partial(result_of, trial, prepared.prompt, answer, task, known, prepared.expected)
-            result = await aside(judge, size)
-        except Overdue as overdue:
-            said = f"an answer of {size:,} signs: {overdue}"
-            answer = replace(answer, outcome=Outcome.ERROR, error=said, retried=False)
-            result = result_of(trial, prepared.prompt, answer, task, known, prepared.expected)
-        reason = self._lessons.take(result, answer, known) or self._too_many(result)
+        believed = await self._asking.ask(client, trial, prepared, self._throttle.crowded)
+        if believed is None:
+            return None
+        reason = self._breaker.take(believed.result, believed.answer) or self._too_many(believed.result)
         if reason:
             self.stop(reason)
-        return result
+        return believed.result
 
     def _too_many(self, result: Result) -> str | None:
         self._errors += result.outcome is Outcome.ERROR
@@ -199,7 +194,7 @@ class Sweep:
 
     def _may_cost(self, tokens: int) -> Usage:
         """The most that a prompt of so many tokens of ours may cost."""
-        known = self._lessons.calibration
+        known = self._asking.calibration
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._recipe.config.cache == "marks" else None
@@ -209,12 +204,11 @@ class Sweep:
         """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._builder, build, trial)
 
-    def _prepare(self, trial: Trial) -> _Prepared:
-        prompt, known = self._recipe.prompt(trial), self._lessons.calibration
-        return _Prepared(
+    def _prepare(self, trial: Trial) -> Prepared:
+        prompt, known = self._recipe.prompt(trial), self._asking.calibration
+        return Prepared(
             prompt=replace(prompt, utf8=b""),
             request=replace(self._session.provider.request(prompt), label=_label(trial)),
-            calibration=known,
             expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
         )
 

@@ -138,6 +138,11 @@ class Throttle:
         self._resume_at = max(self._resume_at, now + pause_s)
         return max(0.0, self._resume_at - now)
 
+    def crowded(self) -> None:
+        """There is too much at once for a server that answers: fewer from now on, without a pause."""
+        self._refused = True
+        self._allowed = self._threshold = max(1.0, self._allowed / 2)
+
     def pause_s(self, rounds: int) -> float:
         """The pause after so many failures in a row: it doubles up to half a minute."""
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(rounds - 1, 10))

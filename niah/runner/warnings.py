@@ -7,19 +7,38 @@ from typing import TYPE_CHECKING
 
 from niah.generator.lengths import label_of
 from niah.records import Header, Outcome, Row
+from niah.runner.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, doubt_of
 from niah.runner.recipe import Recipe
 
 if TYPE_CHECKING:
     from niah.runner.preflight import Preflight  # a finished run is read without the network's imports
 
 
+_MANY = {  # what is said of trials without a score, by the doubt that took it
+    CUT: ("THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): these trials have no score"),
+    STALE: (
+        "THE SERVER GAVE THE ANSWER OF ANOTHER TRIAL TO {n} OF {all} ({error}): "
+        "a cache or gateway in front of the model mixes answers up; these trials have no score"
+    ),
+    OVER: "{n} of {all} prompts were counted longer than they were sent ({error}): these trials have no score",
+    UNCOUNTED: "{n} of {all} trials have no score: {error}",
+    GARBLED: "{n} of {all} answers lost or doubled a part on their way ({error}): these trials have no score",
+}
+
+
 def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
     """About the server, from the small requests."""
-    said = []
-    if found.calibration is None:
+    said = list(found.canary)
+    known = found.calibration
+    if known is None:
         said.append(
-            "the server does not say how many prompt tokens it counted: "
-            "a part that it drops in silence cannot be noticed"
+            "the server does not say how many prompt tokens it counted, or always says the same: "
+            "a part that it drops in silence cannot be noticed" + ("" if found.canary else "; --canary looks for one")
+        )
+    elif not known.is_exact:
+        said.append(
+            f"the server counts {known.narrow:.2f} tokens for one of {recipe.tokenizer.name}: a dropped part of less "
+            f"than {known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the model's own finds any"
         )
     if found.window is not None:
         ratio = 1.0 if found.calibration is None else min(found.calibration.narrow, found.calibration.wide)
@@ -33,18 +52,36 @@ def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
 def run_warnings(header: Header, results: Iterable[Row]) -> list[str]:
     """About a run, from its log."""
     results = list(results)
-    return [*_cut_prompts(results), *_model_names(str(header.config.get("model")), results)]
-
-
-def _cut_prompts(results: list[Row]) -> list[str]:
-    cut = [r for r in results if r.outcome is Outcome.MISMATCH]
-    if not cut:
-        return []
-    shortest = min(cut, key=lambda r: r.trial.context_length)
-    length = label_of(shortest.trial.context_length)
     return [
-        f"THE SERVER DROPPED A PART OF {len(cut)} OF {len(results)} PROMPTS, from {length} on "
-        f"({shortest.error}): these trials have no score"
+        *_doubtful(results),
+        *_unchecked(header, results),
+        *_model_names(str(header.config.get("model")), results),
+    ]
+
+
+def _doubtful(results: list[Row]) -> list[str]:
+    """A line for each kind of doubt that left trials without a score."""
+    said = []
+    for kind, line in _MANY.items():
+        some = [r for r in results if doubt_of(r) == kind]
+        if some:
+            first = min(some, key=lambda r: r.trial.context_length)
+            length = label_of(first.trial.context_length)
+            said.append(line.format(n=len(some), all=len(results), length=length, error=first.error))
+    return said
+
+
+def _unchecked(header: Header, results: list[Row]) -> list[str]:
+    """How many scores rest on prompts that nobody knows to have been whole."""
+    if header.imported is not None or header.config.get("provider") == "simulated":
+        return []
+    scores = [r for r in results if r.outcome is Outcome.SCORED and r.response is not None]
+    blind = [r for r in scores if r.response and r.response.usage.input_tokens is None]
+    if not blind:
+        return []
+    return [
+        f"{len(blind)} of {len(scores)} scores could not be checked: the server did not count these prompts, "
+        "and a part that it drops in silence cannot be noticed"
     ]
 
 

@@ -1,0 +1,135 @@
+"""Servers that lie in every way we could think of, in four protocols: no score is wrong, none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+from liar import Liar, has_needle, lying
+from lies import Kind, kinds
+from protocols import PROVIDER_PATHS
+
+from niah.config import RunConfig
+from niah.errors import NiahError
+from niah.records import Row
+from niah.runner.log import open_log
+from niah.runner.preflight import Preflight
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import open_session
+from niah.runner.sweep import Sweep
+from niah.runner.warnings import preflight_warnings, run_warnings
+
+PROTOCOLS = ("openai", "anthropic", "gemini", "openai-responses")
+DEPTHS = (0.0, 50.0, 100.0)
+KINDS = kinds()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """How a sweep ended."""
+
+    results: tuple[Row, ...]
+    said: str
+    stopped: str | None
+
+
+@pytest.fixture(scope="module")
+def liar() -> Iterator[Liar]:
+    with lying() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between attempts are as short as can be: what is tested is what comes of them."""
+    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("niah.runner.transfer._REST_S", 0.05)
+    monkeypatch.setattr("niah.runner.asking.RECOVERY_S", 0.001)
+
+
+@cache
+def _recipe(lengths: tuple[int, ...]) -> Recipe:
+    return recipe_of(RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS))
+
+
+def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
+    liar.tell(kind.lie)
+    recipe = _recipe(kind.lengths)
+    settings = {
+        "provider": protocol,
+        "base_url": liar.root + PROVIDER_PATHS[protocol],
+        "concurrency": kind.concurrency,
+        "canary": kind.canary,
+        "attempts": kind.attempts,
+        "timeout_s": kind.timeout_s,
+    }
+    recipe = replace(recipe, config=recipe.config.model_copy(update=settings))
+    found: list[Preflight] = []
+    with open_session(recipe, lambda text: None) as session, open_log(folder, recipe.header()) as log:
+        sweep = Sweep(recipe, session, log, on_preflight=found.append)
+        stopped = None
+        try:
+            asyncio.run(asyncio.wait_for(sweep.run(), 60))
+        except NiahError as error:
+            stopped = str(error)
+        results = tuple(log.results.values())
+        said = [*(w for f in found for w in preflight_warnings(f, recipe)), *run_warnings(log.header, results)]
+    return Swept(results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because)
+
+
+def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
+    """What must hold of every kind: nothing lost, nothing wrong, every outcome as constructed, no answer paid twice."""
+    run = swept(liar, kind, protocol, folder)
+    if kind.stops is not None:
+        assert kind.stops in (run.stopped or "")
+        assert not run.results
+        return
+    ended = [(r.trial.context_length, r.outcome.value, r.error) for r in run.results]
+    ends = kind.ends or {}
+    fatal = run.stopped is not None and set(ends.values()) == {"error"}
+    assert fatal or len(run.results) == len(kind.lengths) * len(DEPTHS), run.stopped
+    assert not [r.response for r in run.results if r.score is not None and r.score < 1]
+    assert not [e for e in ended if e[1] not in ends.get(e[0], "scored").split("|")]
+    assert (kind.warns or "") in run.said
+    assert not [p for p, n in liar.answered.items() if n > 1]
+    if kind.once:
+        assert not [n for p, n in liar.asked.items() if n > 1 and has_needle(p)]
+
+
+def cases(*protocols: str) -> list[ParameterSet]:
+    """Every kind in these protocols; without any, each kind in one of them, in turn."""
+    marked = []
+    for number, kind in enumerate(KINDS):
+        for protocol in protocols or (PROTOCOLS[number % len(PROTOCOLS)],):
+            if protocol in kind.without:
+                continue
+            left = kind.mended_by is not None and (kind.unmended is None or protocol in kind.unmended)
+            marks = [pytest.mark.xfail(strict=True, reason=str(kind.mended_by))] if left else []
+            marked.append(pytest.param(kind, protocol, id=f"{kind.name}, {protocol}", marks=marks))
+    return marked
+
+
+@pytest.mark.parametrize(("kind", "protocol"), cases())
+def test_a_lie_costs_no_score(liar: Liar, kind: Kind, protocol: str, tmp_path: Path) -> None:
+    """Every kind in one protocol, in turn."""
+    check(liar, kind, protocol, tmp_path / "r")
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "protocol"), cases(*PROTOCOLS))
+def test_a_lie_costs_no_score_in_any_protocol(liar: Liar, kind: Kind, protocol: str, tmp_path: Path) -> None:
+    check(liar, kind, protocol, tmp_path / "r")
+    shutil.rmtree(tmp_path)
+
+
+def test_no_two_kinds_are_one() -> None:
+    assert len(KINDS) >= 200
+    assert not [name for name, n in Counter(k.name for k in KINDS).items() if n > 1]
