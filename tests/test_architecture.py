@@ -14,22 +14,24 @@ PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
+    "installation": set(),
     "numerals": set(),
     "folding": set(),
     "scorers": {"records", "errors", "numerals", "folding"},
-    "generator": {"records", "errors", "numerals", "folding"},
+    "generator": {"records", "errors", "numerals", "folding", "installation"},
     "tasks": {"records", "errors", "folding", "generator", "scorers"},
-    "providers": {"records", "errors", "generator", "tasks"},
+    "providers": {"records", "errors", "generator", "tasks", "installation"},
     "config": {"records", "errors", "generator"},
     "figures": {"records"},
     "limits": {"errors", "generator"},  # generator: lengths as people write them
     "verdict": {"records", "errors", "figures", "limits"},
     "plotter": {"records", "errors", "generator", "figures"},  # generator: the label of a length
     "importers": {"records", "errors"},
-    "runner": {"records", "errors", "generator", "scorers", "tasks", "providers", "config"},
+    "runner": {"records", "errors", "generator", "scorers", "tasks", "providers", "config", "installation"},
     "cli": {
         "records",
         "errors",
+        "installation",
         "generator",
         "tasks",
         "providers",

@@ -7,11 +7,13 @@ import importlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from niah import __version__
 from niah.errors import NiahError
+from niah.installation import SCRIPT, script_warning
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -73,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Python's own exit of 1 would read as the verdict "fail".
     """
+    if arguments is None and Path(sys.argv[0]).stem != SCRIPT and (warning := script_warning()):
+        click.echo(f"niah: {warning}", err=True)
     try:
         cli.main(args=arguments, prog_name="niah")
     except NiahError as error:

@@ -13,6 +13,7 @@ from niah.cli.options import DEFAULT_RESULTS, config_from, config_options, run_f
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.generator.plan import Shape, cacheable_tokens
+from niah.installation import install_hint
 from niah.providers import known_provider
 from niah.records import Trial, Usage
 from niah.runner.recipe import Recipe, recipe_of
@@ -107,7 +108,7 @@ def _price(recipe: Recipe, tokens: int, served: int) -> str:
         return "nothing: it runs on this machine"
     pricing = pricing_of(str(c.model), c.base_url or known.base_url, c.price)
     if pricing is None:
-        return "unknown (set price in the config, or pip install 'niah[prices]')"
+        return f"unknown (set price in the config, or {install_hint('prices')})"
     share = served / tokens
     sizes = [recipe.prompt_tokens(t) for t in recipe.trials]
 

@@ -57,7 +57,7 @@ def imported_root() -> Path:
 
 
 def shared_root(kind: str) -> Path:
-    """``haystacks`` or ``configs``: inside an installed wheel, else at the top of the clone."""
+    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the clone."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "shipped" / kind
     return installed if installed.is_dir() else package.parent / kind
