@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
+from niah.cli.signals import handled
 from niah.cli.suite import read_suite, summary_table, write_summary
 from niah.cli.watch import Watch, say
 from niah.config import RunConfig
@@ -189,15 +190,9 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         elif main is not None:
             main.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
-    try:
+    # stopped at once, as asked: what was in flight has no result and runs again
+    with handled((signal.SIGINT, signal.SIGTERM), loop, interrupted), suppress(asyncio.CancelledError):
         yield
-    except asyncio.CancelledError:
-        pass  # stopped at once, as asked: what was in flight has no result and runs again
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import io
 import json
 import os
@@ -13,6 +12,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from niah.config import RunConfig
 from niah.errors import RunError
 from niah.records import Header, Outcome, Placement, Response, Result, Trial, Usage, checked_score
@@ -20,6 +21,7 @@ from niah.records import Header, Outcome, Placement, Response, Result, Trial, Us
 LOG_NAME = "run.jsonl"
 SCHEMA = 1
 _RESERVE = ".reserve"
+_LOCK = ".lock"
 _RESERVE_BYTES = 1_000_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _R = TypeVar("_R", Header, Result, Response, Usage, Trial, Placement)
@@ -240,14 +242,17 @@ def _free_reserve(path: Path) -> bool:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes out; the system lets go when this process ends, however it ends."""
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{path.parent}: another niah is running here; wait for it, or choose another --name"
-            ) from None
+    lock = FileLock(path.with_name(_LOCK))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"{path.parent}: another niah is running here; wait for it, or choose another --name") from None
+    except OSError as error:
+        raise RunError(f"{path.parent}: cannot be written ({error.strerror}); choose another --results") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _drop_torn_line(path: Path) -> None:
