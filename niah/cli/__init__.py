@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
-    "haystack": ("niah.cli.haystack:haystack", "Import, list and check transcripts."),
+    "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "tasks": ("niah.cli.registries:tasks", "List the tasks."),
     "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),
 }

@@ -53,6 +53,8 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
         sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
         counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
         click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+    for warning in recipe.warnings():
+        click.echo(f"niah: {warning}", err=True)
     if gate is not None:
         _warn_of_gates(recipe, gate)
 
