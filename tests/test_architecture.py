@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import SLOW_FILES, SLOW_TESTS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 
@@ -93,3 +94,10 @@ def test_modules_and_functions_stay_short() -> None:
                 case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 40:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long
+
+
+def test_every_test_that_is_called_slow_is_there() -> None:
+    tests = Path(__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("test_*.py")))
+    assert not [name for name in SLOW_TESTS if f"def {name}(" not in text]
+    assert not [name for name in SLOW_FILES if not (tests / f"{name}.py").is_file()]
