@@ -1,7 +1,8 @@
 """How this niah was installed: what to type for one of its extras, and whose the command ``niah`` is.
 
 What to type follows from what pip wrote down when it installed niah (PEP 610): a checkout, a repository, a file, or
-nothing, which means by name from an index. So a hint names no place that niah did not come from.
+nothing, which means by name from an index. So a hint names no place that niah did not come from. Libraries are
+imported where they are used: every command imports this module, few ask it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import shutil
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 DISTRIBUTION = "niah-eval"  # the name "niah" on the package index belongs to somebody else
 SCRIPT = "niah"
@@ -29,6 +26,8 @@ def install_hint(*extras: str) -> str:
 
 def pip_install() -> str:
     """``pip install`` for the environment that niah runs in, also where that one is not activated."""
+    import shutil
+
     python = _shown(Path(sys.executable))
     if importlib.util.find_spec("pip") is None:
         return f"uv pip install --python {python}"
@@ -49,13 +48,18 @@ def script_warning() -> str | None:
     path = next((p for p in (folder / SCRIPT, folder / f"{SCRIPT}.exe") if p.is_file()), None)
     if path is None or b"niah.cli" in path.read_bytes():
         return None
+    owner = _script_owner()
+    if owner is None and path.suffix == ".exe":  # a launcher, which may hold its script compressed
+        return None
     return (
-        f"the command {SCRIPT!r} in {folder} belongs to {_script_owner() or 'another package'}; type "
+        f"the command {SCRIPT!r} in {folder} belongs to {owner or 'another package'}; type "
         f"{DISTRIBUTION!r} or 'python -m niah' for this one, which is {DISTRIBUTION}"
     )
 
 
 def _script_owner() -> str | None:
+    from importlib import metadata
+
     for entry in metadata.entry_points(group="console_scripts", name=SCRIPT):
         if entry.dist is not None and entry.dist.name != DISTRIBUTION:
             return f"{entry.dist.name} {entry.dist.version}"
@@ -65,6 +69,8 @@ def _script_owner() -> str | None:
 @functools.cache
 def _origin() -> Mapping[str, Any]:
     """What direct_url.json says; of a checkout that is on the path without being installed, its folder."""
+    from importlib import metadata
+
     try:
         text = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
     except metadata.PackageNotFoundError:
@@ -75,6 +81,9 @@ def _origin() -> Mapping[str, Any]:
 
 def _requirement(extras: str, origin: Mapping[str, Any]) -> str:
     """What follows ``pip install``, quoted for a shell."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     url = str(origin.get("url", ""))
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]

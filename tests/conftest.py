@@ -23,7 +23,7 @@ settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
 settings.load_profile("niah")
 
-# Besides the tests marked so where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
+# Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
 SLOW_FILES = {"test_action", "test_local_model", "test_natural", "test_suites", "test_sweep", "test_synthetic"}
 SLOW_TESTS = {
     "test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +15,10 @@ import pytest
 from conftest import Niah
 
 from niah.cli.signals import handled
-from niah.errors import RunError
+from niah.errors import ConfigError, RunError
+from niah.plotter import fonts
+from niah.providers.local import LocalModel
+from niah.runner import server
 from niah.runner.log import reopen_log
 
 WITHOUT = """
@@ -110,3 +116,59 @@ def test_a_run_in_use_is_one_clear_line(niah: Niah) -> None:
         raise AssertionError("two at once")
     with reopen_log(folder):
         pass  # and free again
+
+
+PARTS = (b"GGUF first, ", b"second")
+
+
+@pytest.fixture
+def in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
+    """A model whose weights are an installed package with two files."""
+    package = tmp_path / "weights_in_parts"
+    package.mkdir()
+    for number, part in enumerate(PARTS):
+        (package / f"part{number}").write_bytes(part)
+    (package / "__init__.py").write_text(
+        "from pathlib import Path\n\n\ndef chunk_paths():\n"
+        "    return [Path(__file__).with_name(f'part{n}') for n in range(2)]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "weights_in_parts", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    digest = hashlib.sha256(b"".join(PARTS)).hexdigest()
+    return LocalModel(package="weights_in_parts", file="w.gguf", sha256=digest, licence="none", window=1_000)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_weights_in_parts_are_one_file_and_lie_on_disk_twice_only_where_there_is_no_other_way(
+    in_parts: LocalModel, in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_memory and not hasattr(os, "memfd_create"):
+        pytest.skip("this system has no files in memory")
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    said: list[str] = []
+    for _ in range(2):
+        with server.weights("m", in_parts, said.append) as path:
+            assert path.read_bytes() == b"".join(PARTS)
+    on_disk = [p for p in tmp_path.rglob("w.gguf") if p.is_file()]
+    assert (len(on_disk), len(said)) == ((0, 0) if in_memory else (1, 1))
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_parts_that_are_damaged_are_one_clear_line(in_parts: LocalModel, damage: str, tmp_path: Path) -> None:
+    part = tmp_path / "weights_in_parts" / "part1"
+    part.unlink() if damage == "missing" else part.write_bytes(b"other")
+    with pytest.raises(ConfigError, match="install them again"), server.weights("m", in_parts, print):
+        raise AssertionError("these must not be served")
+
+
+def test_a_font_of_one_weight_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("matplotlib.font_manager")
+    monkeypatch.setattr(logger, "level", logging.WARNING)
+    monkeypatch.setattr(fonts, "_known", lambda: iter([("A font", "a.ttf")]))
+    monkeypatch.setattr(fonts, "_draws", lambda path, characters: True)
+    assert fonts.fonts_for("plain") == ([fonts.BASE], [])
+    assert logger.level == logging.WARNING
+    assert fonts.fonts_for("模型") == ([fonts.BASE, "A font"], [])
+    assert logger.level == logging.ERROR

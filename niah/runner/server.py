@@ -31,8 +31,8 @@ def local_server(model: str, longest_context: int, say: Say) -> Iterator[str]:
     engine = _engine()
     known = LOCAL_MODELS.get(model)
     window = 2 * longest_context + 512
-    with _weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as weights:
-        server = _start(engine, weights, model, min(window, known.window) if known else window, known)
+    with weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as path:
+        server = _start(engine, path, model, min(window, known.window) if known else window, known)
     say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
     try:
         yield f"{server.listening_address}/v1"
@@ -78,7 +78,7 @@ def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalMode
 
 
 @contextmanager
-def _weights(model: str, known: LocalModel, say: Say) -> Iterator[Path]:
+def weights(model: str, known: LocalModel, say: Say) -> Iterator[Path]:
     """The file of a known model, its SHA-256 checked at every start."""
     spec = importlib.util.find_spec(known.package)
     if spec is None or spec.origin is None:
