@@ -19,12 +19,12 @@ from niah.generator.lengths import label_of
 from niah.records import Recall
 from niah.runner.log import read_log
 from niah.verdict.report import figures_of
+from niah.verdict.sample import FEWEST_STRETCHES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLE = REPOSITORY / "results" / "example"
 FILES = ("run.jsonl", "grid.json", "grid.csv", "heatmap.png")
 BEGIN, END = "<!-- written by make example -->\n", "<!-- end -->\n"
-RELIABLE = 0.9  # share found
 
 
 def main() -> None:
@@ -76,8 +76,16 @@ def _sentences(f: Figures) -> Iterator[str]:
         m = f.middle
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
         found = "The model loses the middle" if m.low > 0 else "Whether the middle is weaker, so few trials do not tell"
-        yield f"{found}: ends minus middle {100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})."
+        yield (
+            f"{found}: ends minus middle {100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle}"
+            f"{_shared(f.haystacks)})."
+        )
     yield "`niah show example` lists every answer. Only if the whole chart is green has a model the context it claims."
+
+
+def _shared(haystacks: int | None) -> str:
+    """Intervals of trials that share few stretches of haystack hold for those only."""
+    return "" if haystacks is None or haystacks >= FEWEST_STRETCHES else f", on the {haystacks} stretches they share"
 
 
 def _share(recall: Recall) -> str:
