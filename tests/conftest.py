@@ -26,6 +26,7 @@ settings.load_profile("niah")
 # Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
 SLOW_FILES = {"test_action", "test_local_model", "test_natural", "test_suites", "test_sweep", "test_synthetic"}
 SLOW_TESTS = {
+    "test_a_reader_that_has_enough_ends_the_writing_quietly",
     "test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same",
     "test_a_disk_that_fills_up_leaves_whole_lines",
     "test_a_gate_loads_neither_plotting_nor_science_libraries",
@@ -43,10 +44,13 @@ SLOW_TESTS = {
     "test_length_and_depth_are_exact_on_shipped_haystacks",
     "test_length_is_exact_on_any_text_at_all",
     "test_many_gates_do_not_make_a_false_alarm_more_likely",
+    "test_more_pairs_than_needed_are_enough_too",
     "test_nothing_that_any_task_plants_is_said_by_the_haystack",
     "test_over_long_prompts_are_hatched_and_not_red",
     "test_power_is_that_of_simulations_done_elsewhere",
     "test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated",
+    "test_two_processes_may_build_it_at_once",
+    "test_written_prompts_stand_up_to_a_recount",
 }
 
 
