@@ -162,3 +162,12 @@ def test_this_installation_tells_where_it_came_from() -> None:
     except metadata.PackageNotFoundError:
         pytest.skip("niah is on the path without being installed")
     assert text is None or installation._origin() == json.loads(text)
+
+
+def test_the_workflow_tests_every_python_and_system_that_the_project_names() -> None:
+    workflow = (REPOSITORY / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    classifiers = PYPROJECT["project"]["classifiers"]
+    for version in (c.rpartition(" ")[2] for c in classifiers if c.startswith("Programming Language :: Python :: 3.")):
+        assert f'"{version}"' in workflow
+    for name in ("ubuntu-latest", "macos-latest", "windows-latest"):
+        assert name in workflow
