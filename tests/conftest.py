@@ -20,7 +20,51 @@ from niah.runner.recipe import options_of
 from niah.tasks import Site
 
 settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
 settings.load_profile("niah")
+
+# Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
+SLOW_FILES = {"test_action", "test_local_model", "test_natural", "test_suites", "test_sweep", "test_synthetic"}
+SLOW_TESTS = {
+    "test_a_reader_that_has_enough_ends_the_writing_quietly",
+    "test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same",
+    "test_a_disk_that_fills_up_leaves_whole_lines",
+    "test_a_gate_loads_neither_plotting_nor_science_libraries",
+    "test_a_loss_of_just_the_margin_passes_at_most_as_often_as_stated",
+    "test_a_loss_of_just_the_tolerated_one_fails_at_most_as_often_as_stated",
+    "test_a_relative_gate_does_not_take_its_base_for_known",
+    "test_a_synthetic_haystack_per_trial_keeps_no_files_open",
+    "test_aligned_runs_can_be_resumed_shown_and_scored",
+    "test_any_error_body_is_some_failure",
+    "test_control_c_before_the_first_answer_is_no_outage",
+    "test_control_c_drains_and_leaves_a_resumable_run",
+    "test_control_readers_guard_the_instrument",
+    "test_length_and_depth_are_exact_for_tokenizer_files",
+    "test_length_and_depth_are_exact_on_real_transcripts",
+    "test_length_and_depth_are_exact_on_shipped_haystacks",
+    "test_length_is_exact_on_any_text_at_all",
+    "test_many_gates_do_not_make_a_false_alarm_more_likely",
+    "test_more_pairs_than_needed_are_enough_too",
+    "test_nothing_that_any_task_plants_is_said_by_the_haystack",
+    "test_over_long_prompts_are_hatched_and_not_red",
+    "test_power_is_that_of_simulations_done_elsewhere",
+    "test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated",
+    "test_two_processes_may_build_it_at_once",
+    "test_written_prompts_stand_up_to_a_recount",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer examples of every property where only the quick tests are asked for."""
+    if config.option.markexpr == "not slow":
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in SLOW_FILES or getattr(item, "originalname", item.name) in SLOW_TESTS:
+            item.add_marker(pytest.mark.slow)
+
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_TRANSCRIPTS = REPOSITORY.parent / "shared" / "transcripts"

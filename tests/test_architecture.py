@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import SLOW_FILES, SLOW_TESTS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 
@@ -14,26 +15,39 @@ PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
+    "installation": set(),
     "numerals": set(),
     "folding": set(),
     "outside": set(),
     "masking": {"outside"},
     "scorers": {"records", "errors", "numerals", "folding"},
-    "generator": {"records", "errors", "numerals", "folding"},
+    "generator": {"records", "errors", "numerals", "folding", "installation"},
     "tasks": {"records", "errors", "folding", "generator", "scorers"},
-    "providers": {"outside", "records", "errors", "generator", "tasks"},
+    "providers": {"outside", "records", "errors", "generator", "tasks", "installation"},
     "config": {"outside", "masking", "records", "errors", "generator"},
     "figures": {"records"},
     "limits": {"errors", "generator"},  # generator: lengths as people write them
     "verdict": {"outside", "records", "errors", "figures", "limits"},
     "plotter": {"outside", "records", "errors", "generator", "figures"},  # generator: the label of a length
     "importers": {"outside", "records", "errors"},
-    "runner": {"outside", "masking", "records", "errors", "generator", "scorers", "tasks", "providers", "config"},
+    "runner": {
+        "outside",
+        "masking",
+        "records",
+        "errors",
+        "generator",
+        "scorers",
+        "tasks",
+        "providers",
+        "config",
+        "installation",
+    },
     "cli": {
         "masking",
         "outside",
         "records",
         "errors",
+        "installation",
         "generator",
         "tasks",
         "providers",
@@ -98,3 +112,10 @@ def test_modules_and_functions_stay_short() -> None:
                 case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 50:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long
+
+
+def test_every_test_that_is_called_slow_is_there() -> None:
+    tests = Path(__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(tests.glob("test_*.py")))
+    assert not [name for name in SLOW_TESTS if f"def {name}(" not in text]
+    assert not [name for name in SLOW_FILES if not (tests / f"{name}.py").is_file()]

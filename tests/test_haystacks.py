@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import tomllib
 from collections import Counter
@@ -129,3 +130,73 @@ def test_a_damaged_haystack_does_not_hide_the_others_in_the_list(niah: Niah) -> 
     lines = listed.out.splitlines()
     assert [line.split()[0] for line in lines] == ["mine", *sorted(NAMES)]
     assert "cannot be used" in lines[0]
+
+
+TALK = "(00:00~01:00) We met at noon.\n(01:00~02:00) And left at three.\n"
+
+
+def test_files_that_are_no_transcripts_are_named(niah: Niah) -> None:
+    Path("in/deep").mkdir(parents=True)
+    Path("in/talk.txt").write_text(TALK)
+    Path("in/deep/notes.docx").write_bytes(b"PK")
+    Path("in/cover.png").write_bytes(b"PNG")
+    ended = niah("haystack", "add", "in", "--name", "mine")
+    assert ended.exit_code == 0
+    assert "left out, as they are no .md, .srt, .txt, .vtt: in/cover.png, in/deep/notes.docx" in ended.err
+    assert "left out" not in niah("haystack", "add", "in/talk.txt", "--name", "other").err
+
+
+def test_an_imported_haystack_is_written_anew_and_removed_and_its_sources_stay(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("talk.txt").write_text(TALK)
+    Path("long.txt").write_text(TALK + "(02:00~03:00) Nobody came back.\n")
+    assert niah("haystack", "add", "talk.txt", "--name", "mine").exit_code == 0
+    refused = niah("haystack", "add", "long.txt", "--name", "mine")
+    assert (refused.exit_code, refused.err.count("\n")) == (2, 1)
+    assert "--replace" in refused.err
+    assert niah("haystack", "add", "long.txt", "--name", "mine", "--replace").exit_code == 0
+    assert [e.file for e in read_manifest("mine").episodes] == ["long.txt"]
+    folder = read_manifest("mine").folder
+    for said in ("", "n\n"):  # nobody says yes
+        monkeypatch.setattr("sys.stdin", io.StringIO(said))
+        assert niah("haystack", "remove", "mine").exit_code == 1
+    assert folder.is_dir()
+    assert niah("haystack", "remove", "mine", "--yes").exit_code == 0
+    assert [p.name for p in folder.parent.iterdir()] == []
+    assert Path("talk.txt").is_file()
+    assert Path("long.txt").is_file()
+    assert "unknown haystack 'mine'" in niah("haystack", "check", "mine").err
+
+
+def test_what_came_with_niah_and_what_is_not_of_the_haystack_is_never_removed(niah: Niah) -> None:
+    assert "came with niah" in niah("haystack", "remove", "en", "--yes").err
+    assert "came with niah" in niah("haystack", "remove", str(shared_root("haystacks") / "en"), "--yes").err
+    Path("talk.txt").write_text(TALK)
+    assert "came with niah" in niah("haystack", "add", "talk.txt", "--name", "en", "--replace").err
+    added = ("add", "talk.txt", "--name", "mine", "--into", "here")
+    assert niah("haystack", *added).exit_code == 0
+    Path("here/mine/thesis.txt").write_text("three years of work")
+    for command in (("remove", "here/mine", "--yes"), (*added, "--replace")):
+        ended = niah("haystack", *command)
+        assert (ended.exit_code, "'thesis.txt'" in ended.err) == (2, True)
+    assert Path("here/mine/thesis.txt").is_file()
+
+
+def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -> None:
+    Path("talk.txt").write_text(TALK)
+    Path("broken.txt").write_bytes(b"\xff\xfe broken")
+    niah("haystack", "add", "talk.txt", "--name", "mine")
+    assert niah("haystack", "add", "broken.txt", "--name", "mine", "--replace").exit_code == 2
+    assert [e.file for e in read_manifest("mine").episodes] == ["talk.txt"]
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_haystack_that_goes_round_and_round_is_said_before_anything_is_sent(niah: Niah, command: str) -> None:
+    Path("talk.txt").write_text(TALK)
+    niah("haystack", "add", "talk.txt", "--name", "mine")
+    reader = ("--provider", "simulated", "--model", "perfect", "--depths", "50")
+    said = " ".join(niah(command, *reader, "--haystack", "mine", "--lengths", "1k,4k").err.split())
+    assert re.search(r"haystack mine has \d\d different tokens: at 4k its text goes round \d+ times", said)
+    assert "--haystack synthetic:en" in said
+    assert "goes round" not in niah(command, *reader, "--haystack", "en", "--lengths", "1k,4k").err

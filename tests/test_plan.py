@@ -46,6 +46,8 @@ def test_lists_and_ranges() -> None:
     assert lengths_of("10k:50k:20k") == (10_000, 30_000, 50_000)
     assert lengths_of("1k..10k") == (1_000, 2_000, 4_000, 8_000, 10_000)
     assert lengths_of("1k..1M:7") == (1_000, 3_200, 10_000, 32_000, 100_000, 320_000, 1_000_000)
+    assert len(lengths_of("1k..64k:100")) == 100  # of which 14 would be the same to two digits
+    assert len(lengths_of("1k..128k:35")) == 35
     assert lengths_of("512,1k..2k,1.5k..6k:3") == (512, 1_000, 1_500, 2_000, 3_000, 6_000)
     assert depths_of("0:100:25") == (0, 25, 50, 75, 100)
     assert depths_of("0:1:0.1") == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -53,7 +55,9 @@ def test_lists_and_ranges() -> None:
     assert depths_of([0, 50.0]) == (0, 50)
 
 
-@pytest.mark.parametrize("text", ["8k..1k", "1k..2k:1", "1k:2k", "1k:2k:x", "..", "1k..", ",", []])
+@pytest.mark.parametrize(
+    "text", ["64..70:100", "1k..1M:5000", "8k..1k", "1k..2k:1", "1k:2k", "1k:2k:x", "..", "1k..", ",", []]
+)
 def test_other_lists_of_lengths_are_refused(text: str | list[str]) -> None:
     with pytest.raises(ConfigError, match=r"length"):
         lengths_of(text)

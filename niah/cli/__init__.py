@@ -7,11 +7,13 @@ import importlib
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
 from niah import __version__
 from niah.errors import NiahError
+from niah.installation import SCRIPT, script_warning
 from niah.outside import secrets_kept, visible
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -35,7 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
-    "haystack": ("niah.cli.haystack:haystack", "Import, list and check transcripts."),
+    "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "tasks": ("niah.cli.registries:tasks", "List the tasks."),
     "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),
 }
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Python's own exit of 1 would read as the verdict "fail".
     """
+    if arguments is None and Path(sys.argv[0]).stem != SCRIPT and (warning := script_warning()):
+        click.echo(f"niah: {warning}", err=True)
     with secrets_kept():
         _run(arguments)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, beside, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Comparison
 from niah.plotter.words import comparison_lines, side_by_side
@@ -55,7 +55,7 @@ def compare(
             click.echo("\n" + ("\n".join(comparison_lines(c)) if isinstance(c, Comparison) else f"no test: {c}"))
     from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
 
-    path = out or folders[-1] / "compare.png"
+    path = out or beside(folders[-1], results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
     for warning in save_comparison([grid_of(*run) for run in read], only, path, palette):
         click.echo(f"niah: {warning}", err=True)

@@ -64,7 +64,8 @@ def gate(
     if baseline_name is None and not limits.asks:
         raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
     folder = run_folder(run_name, results)
-    if baseline_name and run_folder(baseline_name, results).resolve() == folder.resolve():
+    own = baseline_name and not Path(baseline_name).is_file() and run_folder(baseline_name, results)
+    if own and own.resolve() == folder.resolve():
         raise ConfigError(
             f"{folder} is the run and its own baseline: a run is never worse than itself; give an older one"
         )

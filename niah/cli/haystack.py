@@ -1,7 +1,8 @@
-"""niah haystack: import, list and check transcripts."""
+"""niah haystack: import, list, check and remove transcripts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,18 +14,23 @@ from niah.generator.store import (
     haystack_folders,
     imported_root,
     load_haystack,
+    passed_over,
     read_episodes,
     read_manifest,
+    removable_haystack,
+    remove_haystack,
 )
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
+from niah.generator.transcripts import SUFFIXES
 from niah.records import Transcript
 
+MOST_NAMES = 8  # of files, in a line
 TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
 
 
 @click.group()
 def haystack() -> None:
-    """Import, list and check transcripts."""
+    """Import, list, check and remove transcripts."""
 
 
 @haystack.command()
@@ -35,14 +41,46 @@ def haystack() -> None:
 )
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the transcripts.")
 @click.option("--source", default="imported", show_default=True, help="Where they come from.")
+@click.option("--replace", is_flag=True, help="Write an imported haystack of that name anew.")
 @TOKENIZER
-def add(paths: tuple[Path, ...], name: str, into: Path | None, licence: str, source: str, tokenizer: str) -> None:
+def add(
+    paths: tuple[Path, ...],
+    name: str,
+    into: Path | None,
+    licence: str,
+    source: str,
+    replace: bool,
+    tokenizer: str,
+) -> None:
     """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed."""
-    manifest = add_haystack(paths, name, into or imported_root(), licence=licence, source=source)
+    root = into or imported_root()
+    manifest = add_haystack(paths, name, root, licence=licence, source=source, replace=replace)
     _print_check(str(manifest.folder), tokenizer)
+    _print_passed_over(passed_over(paths))
     load_haystack([str(manifest.folder)], tokenizer_of(tokenizer))  # parsed and counted now, so that runs start at once
     usage = name if into is None else manifest.folder
     click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
+
+
+def _print_passed_over(files: Sequence[Path]) -> None:
+    if files:
+        more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
+        named = ", ".join(str(f) for f in files[:MOST_NAMES])
+        click.echo(f"left out, as they are no {', '.join(sorted(SUFFIXES))}: {named}{more}", err=True)
+
+
+@haystack.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, yes: bool) -> None:
+    """Remove an imported haystack, by name or folder. The files it was imported from stay where they are."""
+    manifest = removable_haystack(name)
+    if not yes:
+        click.confirm(
+            f"remove {manifest.folder} and the {len(manifest.episodes)} episodes in it?", abort=True, err=True
+        )
+    remove_haystack(manifest)
+    click.echo(f"removed {manifest.folder}", err=True)
 
 
 @haystack.command(name="list")

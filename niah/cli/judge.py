@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder, tables_in
+from niah.cli.options import DEFAULT_RESULTS, own_run_folder, tables_in
 from niah.config import read_config
 from niah.errors import RunError
 from niah.outside import visible
@@ -49,7 +49,7 @@ def judge(
 
     Verdicts are kept in RUN/judge-MODEL/run.jsonl; the same command asks only for those that are missing.
     """
-    folder = run_folder(run_name, results)
+    folder = own_run_folder(run_name, results)
     header, stored = read_log(folder)
     keys = {"provider": provider, "model": model, "base_url": base_url, "api_key_env": api_key_env}
     config = completed(read_config(None, {**keys, **tables_in({"extra": extra})}))

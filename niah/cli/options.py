@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 import click
 
 from niah.config import RunConfig, read_config
-from niah.errors import ConfigError, UnknownName
+from niah.errors import ConfigError, RunError, UnknownName
 from niah.plotter.colours import PALETTES
 
 DEFAULT_RESULTS = Path("results")
+EXAMPLE = "example"  # the run that is shipped
+MOST_NAMES = 8  # listed in a message
+_LOG = "run.jsonl"
 _REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
 PALETTE = click.option(
     "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
@@ -80,9 +84,43 @@ def _json(text: str) -> Any:
 
 
 def run_folder(run: str, results: Path) -> Path:
-    """A run by folder or by name under the results folder. Another folder of that name is none."""
-    folder = Path(run)
-    return folder if (folder / "run.jsonl").is_file() else results / run
+    """A run by folder, by name under the results folder, or the shipped example. Another folder of that name is none.
+
+    Raises RunError, which says where it looked and which runs there are.
+    """
+    for folder in (Path(run), results / run):
+        if (folder / _LOG).is_file():
+            return folder
+    if run == EXAMPLE and (_shipped_example() / _LOG).is_file():
+        return _shipped_example()
+    known = sorted({EXAMPLE, *(path.parent.name for path in results.glob(f"*/{_LOG}"))})
+    shown = ", ".join(known[:MOST_NAMES]) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
+    near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    raise RunError(f"{run}: no run here, nor in {results}{guess} (runs there: {shown})")
+
+
+def own_run_folder(run: str, results: Path) -> Path:
+    """A run that may be written to. Raises RunError for the shipped example: it stays as it is."""
+    folder = run_folder(run, results)
+    if _is_shipped(folder):
+        raise RunError(f"{run} came with niah and stays as it is; make one of your own: niah run demo --name demo")
+    return folder
+
+
+def beside(folder: Path, results: Path, name: str) -> Path:
+    """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
+    return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
+
+
+def _is_shipped(folder: Path) -> bool:
+    return folder.name == EXAMPLE and folder.resolve() == _shipped_example()
+
+
+def _shipped_example() -> Path:
+    from niah.generator.store import shared_root  # 0.2 s that commands about finished runs do not need
+
+    return (shared_root("results") / EXAMPLE).resolve()
 
 
 def _shown(default: Any) -> str:

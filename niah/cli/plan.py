@@ -13,6 +13,7 @@ from niah.cli.options import DEFAULT_RESULTS, config_from, config_options, run_f
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.generator.plan import Shape, cacheable_tokens
+from niah.installation import install_hint
 from niah.providers import known_provider
 from niah.records import Trial, Usage
 from niah.runner.recipe import Recipe, recipe_of
@@ -52,6 +53,8 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
         sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
         counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
         click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+    for warning in recipe.warnings():
+        click.echo(f"niah: {warning}", err=True)
     if gate is not None:
         _warn_of_gates(recipe, gate)
 
@@ -107,7 +110,7 @@ def _price(recipe: Recipe, tokens: int, served: int) -> str:
         return "nothing: it runs on this machine"
     pricing = pricing_of(str(c.model), c.base_url or known.base_url, c.price)
     if pricing is None:
-        return "unknown (set price in the config, or pip install 'niah[prices]')"
+        return f"unknown (set price in the config, or {install_hint('prices')})"
     share = served / tokens
     sizes = [recipe.prompt_tokens(t) for t in recipe.trials]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, beside, run_folder
 from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
 from niah.runner.log import read_rows
@@ -28,7 +28,7 @@ def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, re
     """Draw the heatmap of every RUN, side by side on one scale."""
     folders = [run_folder(r, results) for r in runs]
     read = [read_rows(folder) for folder in folders]
-    path = out or folders[0] / ("curves.png" if curves else "heatmap.png")
+    path = out or beside(folders[0], results, "curves.png" if curves else "heatmap.png")
     if curves:
         warnings = save_curves([figures_of(header, stored.values()) for header, stored in read], path)
     else:

@@ -10,6 +10,7 @@ import click
 from niah.cli.options import config_from, config_options
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.installation import install_hint
 from niah.providers import known_provider
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Usage
@@ -93,7 +94,7 @@ def _cost(c: RunConfig, epochs: int) -> tuple[int, str]:
     if known_provider(c.provider).free:
         price = "nothing: it runs on this machine"
     elif pricing is None:
-        price = "unknown (set --model and --price, or pip install 'niah[prices]')"
+        price = f"unknown (set --model and --price, or {install_hint('prices')})"
     else:
         price = f"${each * sum(pricing.dollars(Usage(input_tokens=n, output_tokens=reply)) for n in sizes):,.2f}"
     return each * sum(sizes), price

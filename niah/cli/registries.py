@@ -34,5 +34,5 @@ def providers() -> None:
     click.echo("\nmodels of provider local:")
     for name, model in LOCAL_MODELS.items():
         default = ", the default" if name == DEFAULT_MODEL else ""
-        click.echo(f"  {name:<14} {model.licence}, window {model.window:,}{default}: {model.install}")
+        click.echo(f"  {name:<14} {model.licence}, window {model.window:,}{default}: {model.install_hint()}")
     click.echo("  PATH.gguf      any GGUF file of yours")

@@ -20,6 +20,7 @@ from rich.console import Console
 from niah.cli.look import Look
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
+from niah.cli.signals import handled
 from niah.cli.suite import read_suite, summary_table, write_summary
 from niah.cli.watch import Watch, say
 from niah.config import RunConfig
@@ -230,18 +231,15 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
             main.cancel()
 
     # a terminal that closes sends SIGHUP, often twice: its shell does, too
-    handlers = {signal.SIGINT: interrupted, signal.SIGTERM: interrupted}
-    if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = partial(sweep.stop, "the terminal was closed")
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    try:
+    hangup = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+    closed = partial(sweep.stop, "the terminal was closed")
+    # stopped at once, as asked: what was in flight has no result and runs again
+    with (
+        handled((signal.SIGINT, signal.SIGTERM), loop, interrupted),
+        handled(hangup, loop, closed),
+        suppress(asyncio.CancelledError),
+    ):
         yield
-    except asyncio.CancelledError:
-        pass  # stopped at once, as asked: what was in flight has no result and runs again
-    finally:
-        for number in handlers:
-            loop.remove_signal_handler(number)
 
 
 def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, run_folder
+from niah.cli.options import DEFAULT_RESULTS, PALETTE, own_run_folder
 from niah.cli.outputs import write_outputs
 from niah.config import RunConfig
 from niah.errors import RunError
@@ -26,7 +26,7 @@ from niah.verdict.grid import grid_of
 @PALETTE
 def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
-    folder = run_folder(run_name, results)
+    folder = own_run_folder(run_name, results)
     with reopen_log(folder) as log:
         if log.header.imported is not None:
             raise RunError(f"{run_name} was imported from {log.header.imported}: its answers cannot be judged here")

@@ -36,7 +36,8 @@ def writable_cache() -> Path:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):
             return root
-    return Path(tempfile.gettempdir()) / f"niah-{getattr(os, 'getuid', int)()}"
+    own = f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"  # elsewhere that folder is nobody else's
+    return Path(tempfile.gettempdir()) / own
 
 
 def key_of(*parts: object) -> str:

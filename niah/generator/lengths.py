@@ -33,7 +33,7 @@ def lengths_of(value: Given) -> tuple[int, ...]:
     """Context lengths, rising and without repeats.
 
     "1k,2k,4k" is a list, "10k:50k:10k" a range (start:stop:step), "1k..1M" doubles up to 1M, "1k..1M:7" are 7 lengths
-    in equal ratios (rounded to two digits).
+    in equal ratios (rounded to two digits, or to as many as keep them apart).
     """
     items = _items(value)
     if not items:
@@ -66,12 +66,19 @@ def _doubling(start: int, stop: int) -> list[int]:
 
 
 def _in_ratio(start: int, stop: int, count: int) -> list[int]:
+    asked = f"lengths {label_of(start)}..{label_of(stop)}:{count}"
+    if count >= MOST:
+        raise ConfigError(f"{asked}: at most {MOST - 1} make sense in one run")
     inner = [start * (stop / start) ** (i / (count - 1)) for i in range(1, count - 1)]
-    return [start, *(_two_digits(n) for n in inner), stop]
+    for digits in range(2, 10):
+        lengths = [start, *(_rounded(n, digits) for n in inner), stop]
+        if len(set(lengths)) == count:
+            return lengths
+    raise ConfigError(f"{asked}: so many whole lengths in equal ratios do not fit between the two; ask for fewer")
 
 
-def _two_digits(number: float) -> int:
-    unit: int = 10 ** (floor(log10(number)) - 1)
+def _rounded(number: float, digits: int) -> int:
+    unit: int = 10 ** max(0, floor(log10(number)) + 1 - digits)
     return round(number / unit) * unit
 
 

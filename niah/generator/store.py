@@ -57,7 +57,7 @@ def imported_root() -> Path:
 
 
 def shared_root(kind: str) -> Path:
-    """``haystacks`` or ``configs``: inside an installed wheel, else at the top of the clone."""
+    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the clone."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "shipped" / kind
     return installed if installed.is_dir() else package.parent / kind
@@ -160,13 +160,17 @@ def _checked_files(manifest: Manifest) -> list[Path]:
     return paths
 
 
-def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str) -> Manifest:
-    """Copy transcripts into a new haystack. Nothing is written unless every file parses."""
+def add_haystack(
+    paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str, replace: bool = False
+) -> Manifest:
+    """Copy transcripts into a new haystack, or with ``replace`` in the place of an imported one.
+
+    Nothing is written unless every file parses. Raises HaystackError or TranscriptError.
+    """
     if not name or name.startswith(".") or Path(name).name != name or "," in name or ":" in name:
         raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
     folder = into / name
-    if folder.exists() or name in haystack_folders():
-        raise HaystackError(f"there is a haystack {name!r} already; choose another --name or remove {folder}")
+    _check_free(folder, replace)
     files = list(_files(paths))
     twice = sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1})
     if twice:
@@ -179,6 +183,49 @@ def add_haystack(paths: Sequence[Path], name: str, into: Path, *, licence: str, 
     )
     _write_folder(folder, files, head + "".join(episodes))
     return read_manifest(str(folder))
+
+
+def _check_free(folder: Path, replace: bool) -> None:
+    """Raises HaystackError where a haystack of that name may not be written."""
+    name = folder.name
+    if (shared_root("haystacks") / name).is_dir():
+        raise HaystackError(f"there is a haystack {name!r} already, which came with niah; choose another --name")
+    if not replace and (folder.exists() or name in haystack_folders()):
+        raise HaystackError(
+            f"there is a haystack {name!r} already; choose another --name, write it anew with --replace, "
+            f"or take it away with: niah haystack remove {name}"
+        )
+    if folder.exists():
+        removable_haystack(str(folder))
+
+
+def removable_haystack(name: str) -> Manifest:
+    """The manifest of an imported haystack, by name or folder. Raises HaystackError for one that is not to be removed:
+    it came with niah, or its folder holds more than was imported."""
+    manifest = read_manifest(name)
+    if manifest.folder.parent == shared_root("haystacks").resolve():
+        raise HaystackError(f"haystack {manifest.name!r} came with niah and stays; only imported ones can be removed")
+    own = {MANIFEST, *(e.file for e in manifest.episodes)}
+    strange = sorted(p.name for p in manifest.folder.iterdir() if p.name not in own)
+    if strange:
+        raise HaystackError(
+            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack; move it elsewhere first"
+        )
+    return manifest
+
+
+def remove_haystack(manifest: Manifest) -> None:
+    """Remove the copies of an imported haystack; what they were copied from stays."""
+    try:
+        shutil.rmtree(manifest.folder)
+    except OSError as error:
+        raise HaystackError(f"cannot remove {manifest.folder} ({error.strerror})") from error
+
+
+def passed_over(paths: Iterable[Path]) -> list[Path]:
+    """Files of the folders among some paths that an import leaves out, because their names end in no known form."""
+    inside = (p for path in paths if path.is_dir() for p in path.rglob("*"))
+    return sorted(p for p in inside if p.is_file() and p.suffix.lower() not in SUFFIXES)
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
@@ -209,16 +256,22 @@ def _quoted(text: str) -> str:
 
 
 def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
-    """Fill a temporary folder, then rename it: a half-written haystack is never seen."""
+    """Fill a temporary folder, then rename it: a half-written haystack is never seen, nor an old one lost."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    old = folder.with_name(f"{temporary.name}.old")
     try:
         temporary.mkdir(parents=True)
         for file in files:
             shutil.copyfile(file, temporary / file.name)
         (temporary / MANIFEST).write_text(manifest, encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
         temporary.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists():
+            old.rename(folder)
         raise HaystackError(
             f"cannot write {folder} ({error.strerror}); choose a writable folder with --into"
         ) from error

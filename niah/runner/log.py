@@ -7,12 +7,13 @@ Answers stay on disk: what is held of a finished trial is its Row, and whole res
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
 
 from niah.config import RunConfig
 from niah.errors import RunError
@@ -24,6 +25,7 @@ from niah.runner.lines import header_line, header_of, line_of, part_of, result_l
 
 LOG_NAME = "run.jsonl"
 SCHEMA = 1
+_LOCK = ".lock"
 GRID_KEYS = frozenset({"lengths", "depths", "epochs"})  # of a config: what an extension adds to
 _T = TypeVar("_T")
 
@@ -325,14 +327,17 @@ def _damaged(path: Path, number: int, error: ValueError) -> RunError:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes out; the system lets go when this process ends, however it ends."""
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{path.parent}: another niah is running here; wait for it, or choose another --name"
-            ) from None
+    lock = FileLock(path.with_name(_LOCK))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"{path.parent}: another niah is running here; wait for it, or choose another --name") from None
+    except OSError as error:
+        raise RunError(f"{path.parent}: cannot be written ({error.strerror}); choose another --results") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _remove_unused(path: Path, made: list[Path]) -> None:
@@ -341,6 +346,7 @@ def _remove_unused(path: Path, made: list[Path]) -> None:
         if path.stat().st_size:
             return
         path.unlink()
+        path.with_name(_LOCK).unlink()
         for folder in made:
             folder.rmdir()
 

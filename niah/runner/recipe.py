@@ -12,7 +12,9 @@ from niah.errors import ConfigError
 from niah.generator.cache import key_of
 from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
+from niah.generator.language import LANGUAGES
 from niah.generator.lattice import aligned_lengths, place_of
+from niah.generator.lengths import label_of
 from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.store import language_of_haystack, load_haystack
@@ -24,6 +26,7 @@ from niah.tasks._controls import CLOSED_BOOK, ORACLE, controlled
 from niah.tasks._questions import question_file
 
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
+LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
 
 ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
@@ -96,6 +99,20 @@ class Recipe:
         """What a user should know about the haystack before reading the picture."""
         if self.haystack.name.startswith("needles:"):
             return []  # it is meant to be confused with the needle
+        return [*self._repetition(), *self._own_needles()]
+
+    def _repetition(self) -> list[str]:
+        longest = max(self.config.lengths)
+        share, unique = self.unique_share(longest), self.haystack.unique_tokens()
+        if unique is None or share >= LEAST_UNIQUE:
+            return []
+        return [
+            f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
+            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
+            f"--haystack synthetic:{self.haystack.language if self.haystack.language in LANGUAGES else 'en'}"
+        ]
+
+    def _own_needles(self) -> list[str]:
         said = sorted(self.haystack.leaks.held(self.task.WORDING))
         if not said:
             return []

@@ -6,16 +6,19 @@ import hashlib
 import importlib
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from niah.errors import ConfigError
 from niah.generator.cache import writable_cache
+from niah.installation import install_hint
 from niah.providers.local import LOCAL_MODELS, LocalModel
 
 Say = Callable[[str], None]
+_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -27,10 +30,10 @@ def local_server(model: str, longest_context: int, say: Say, *, slots: int = 1) 
     """
     engine = _engine()
     known = LOCAL_MODELS.get(model)
-    weights = _weights(model, known, say) if known else Path(model).expanduser()
     window = 2 * longest_context + 512
-    server = _start(engine, weights, model, min(window, known.window) if known else window, known, slots)
-    say(f"{model} serves on {server.listening_address}")
+    with weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as path:
+        server = _start(engine, path, model, min(window, known.window) if known else window, known, slots)
+    say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
     try:
         yield f"{server.listening_address}/v1"
     finally:
@@ -43,7 +46,7 @@ def _engine() -> Any:
     try:
         import xllamacpp
     except ModuleNotFoundError:
-        raise ConfigError("provider 'local' needs the embedded engine: pip install 'niah[local]'") from None
+        raise ConfigError(f"provider 'local' needs the embedded engine: {install_hint('local')}") from None
     except ImportError as error:  # the wheel does not bundle the OpenMP runtime
         raise ConfigError(
             f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install libgomp1"
@@ -75,38 +78,90 @@ def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalMode
         ) from error
 
 
-def _weights(model: str, known: LocalModel, say: Say) -> Path:
+@contextmanager
+def weights(model: str, known: LocalModel, say: Say) -> Iterator[Path]:
     """The file of a known model, its SHA-256 checked at every start."""
     spec = importlib.util.find_spec(known.package)
     if spec is None or spec.origin is None:
-        raise ConfigError(f"the weights of {model} are not installed ({known.licence}): {known.install}")
-    beside = Path(spec.origin).with_name(known.file)
-    if not beside.is_file():
-        beside = _assembled(known, say)
-    if _sha256(beside) != known.sha256:
+        raise ConfigError(f"the weights of {model} are not installed ({known.licence}): {known.install_hint()}")
+    whole = Path(spec.origin).with_name(known.file)
+    if whole.is_file():
+        _check(whole, _sha256([whole]), model, known)
+        yield whole
+        return
+    parts: list[Path] = importlib.import_module(known.package).chunk_paths()
+    _check(parts[0].parent, _sha256(parts), model, known)
+    with _joined(known.file, parts, say) as path:
+        yield path
+
+
+def _check(path: Path, digest: str, model: str, known: LocalModel) -> None:
+    if digest != known.sha256:
         raise ConfigError(
-            f"{beside}: these are not the weights of {model} (SHA-256 differs); install them again: {known.install}"
+            f"{path}: these are not the weights of {model} (SHA-256 differs); "
+            f"install them again: {known.install_hint()}"
         )
-    return beside
 
 
-def _assembled(known: LocalModel, say: Say) -> Path:
-    """Weights that come in parts, joined once in the cache folder."""
-    target = writable_cache() / "models" / known.file
-    if target.is_file() and _sha256(target) == known.sha256:
+def _sha256(paths: Iterable[Path]) -> str:
+    """Of several files as if they were one. Raises ConfigError where one is missing."""
+    digest = hashlib.sha256()
+    try:
+        for path in paths:
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+    except OSError as error:
+        raise ConfigError(f"weights cannot be read: {path} ({error.strerror}); install them again") from error
+    return digest.hexdigest()
+
+
+@contextmanager
+def _joined(name: str, parts: Sequence[Path], say: Say) -> Iterator[Path]:
+    """Parts as one file that the engine can map: in memory where the system has such files, so that the weights lie
+    on disk once; elsewhere in the cache folder, joined once."""
+    with _file_in_memory(name) as file:
+        if file is None:
+            yield _joined_on_disk(name, parts, say)
+            return
+        try:
+            _copy(parts, file)
+            file.flush()
+        except OSError as error:
+            raise ConfigError(f"no memory to join {name} in ({error.strerror}); 260 MB are needed") from error
+        yield Path(f"/proc/self/fd/{file.fileno()}")
+
+
+@contextmanager
+def _file_in_memory(name: str) -> Iterator[BinaryIO | None]:
+    """None where the system has none (it is Linux that has), or does not let us open it by a path."""
+    try:
+        file = os.fdopen(os.memfd_create(name), "wb")
+    except (AttributeError, OSError):
+        yield None
+        return
+    with file:
+        yield file if Path(f"/proc/self/fd/{file.fileno()}").exists() else None
+
+
+def _joined_on_disk(name: str, parts: Sequence[Path], say: Say) -> Path:
+    target = writable_cache() / "models" / name
+    if target.is_file() and _sha256([target]) == _sha256(parts):
         return target
-    say(f"joining the parts of {known.file} in {target.parent}")
+    say(f"joining the parts of {name} in {target.parent}")
     temporary = target.with_suffix(f".{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        importlib.import_module(known.package).assemble(temporary)
+        with temporary.open("wb") as file:
+            _copy(parts, file)
         temporary.replace(target)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ConfigError(f"cannot join the weights in {target.parent} ({error}); 260 MB are needed there") from error
     return target
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _copy(parts: Iterable[Path], file: BinaryIO) -> None:
+    for part in parts:
+        with part.open("rb") as source:
+            shutil.copyfileobj(source, file, _BLOCK)

@@ -31,7 +31,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
-from niah.verdict.recipes import check_prompt, check_same, recipe_differences
+from niah.verdict.recipes import check_prompt, check_same, other_prompts, recipe_differences
 from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_CLUSTERS, MOST, design_effect, reserved_effect
 
@@ -292,9 +292,7 @@ def pairs_of(
     ordinary = [r for r in results if r.trial.control is None]
     common = [r for r in ordinary if r.trial.id in baseline.scores]
     if ordinary and not common:
-        differing = recipe_differences(baseline.header, header) or [
-            f"niah was {baseline.header.version}, is {header.version}"
-        ]
+        differing = recipe_differences(baseline.header, header) or [other_prompts(baseline.header, header)]
         raise RunError(f"the runs have no trial in common, so they cannot be compared: {'; '.join(differing)}")
     if not partly and header.imported is None:
         check_same(baseline.header, baseline.scores, header, [r.trial.id for r in ordinary])

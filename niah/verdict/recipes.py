@@ -42,6 +42,17 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     return found
 
 
+def other_prompts(old: Header, new: Header) -> str:
+    """Why runs of the same settings hold other trials: niah changed what it asks, between or within versions."""
+    versions = (
+        f"by niah {old.version} and {new.version}" if old.version != new.version else f"by a niah {new.version} each"
+    )
+    return (
+        f"their settings agree and their prompts do not; they were made {versions}, "
+        f"on {old.created[:10]} and {new.created[:10]}: run both again with one niah"
+    )
+
+
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
