@@ -431,7 +431,7 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
     [
         ("min_recal = 0.9", UnknownName, "did you mean 'min_recall'"),
         ("min_recall = 1", ConfigError, "min_recall = 1: use a share above 0 and below 1"),
-        ("confidence = 1", ConfigError, "confidence = 1: input should be less than 1"),
+        ("confidence = 1", ConfigError, "confidence = 1: use a number from 0.5 to below 1"),
         ("min_effective_length = 'long'", ConfigError, "length 'long'"),
         ("haystacks = 'some'", ConfigError, "haystacks"),
         ("min_recall = ", ConfigError, "not a TOML file"),
