@@ -11,6 +11,7 @@ from urllib.request import getproxies
 
 import httpx
 
+from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
@@ -57,21 +58,26 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             yield Session(provider=provider, concurrency=concurrency, proxies=False)
     else:
         base_url = config.base_url or str(known_provider(config.provider).base_url)
-        service = Service(
-            provider=config.provider,
-            model=model,
-            base_url=base_url,
-            api_key=api_key_of(config),
-            extra=config.extra,
-            reply_field=config.reply_field,
-            longest_context=max(config.lengths),
-        )
+        service = service_of(config)
         yield Session(
             provider=provider_of(service),
             concurrency=concurrency,
             pricing=pricing_of(model, base_url, config.price),
             proxies=not is_loopback(base_url),
         )
+
+
+def service_of(config: RunConfig) -> Service:
+    """The model and address that a config names, with its key. Raises ConfigError where that is missing."""
+    return Service(
+        provider=config.provider,
+        model=str(config.model),
+        base_url=config.base_url or str(known_provider(config.provider).base_url),
+        api_key=api_key_of(config),
+        extra=config.extra,
+        reply_field=config.reply_field,
+        longest_context=max(config.lengths),
+    )
 
 
 def limits_of(recipe: Recipe, session: Session) -> Limits:
@@ -92,6 +98,22 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
+    async with pool_of(session, config) as connections:
+        yield Client(
+            connections,
+            session.provider,
+            limits,
+            attempts=config.attempts,
+            clock=time.monotonic,
+            patience=Patience(config.timeout_s),
+            longest_wait_s=config.longest_wait_s,
+            on_trouble=on_trouble,
+        )
+
+
+@asynccontextmanager
+async def pool_of(session: Session, config: RunConfig) -> AsyncIterator[Connections]:
+    """The connections to a session's server. Raises ConfigError where a proxy of the environment cannot be used."""
     trust = httpx.create_ssl_context(trust_env=session.proxies)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
@@ -113,13 +135,4 @@ async def connected(
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
     async with Connections(one) as connections:
-        yield Client(
-            connections,
-            session.provider,
-            limits,
-            attempts=config.attempts,
-            clock=time.monotonic,
-            patience=Patience(config.timeout_s),
-            longest_wait_s=config.longest_wait_s,
-            on_trouble=on_trouble,
-        )
+        yield connections
