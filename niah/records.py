@@ -282,3 +282,4 @@ class Header:
     unique_share: float | None  # of the longest haystack
     claimed: int | None = None  # the context length that the model's maker states
     imported: str | None = None  # the tool whose results these are
+    environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it

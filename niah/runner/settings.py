@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 from pathlib import Path
 
 from niah.config import RunConfig
+from niah.environment import variable as environment_variable
 from niah.errors import ConfigError
 from niah.providers import PROVIDERS, known_provider, local, simulated
 from niah.tasks import Options, task_names, task_of
@@ -77,9 +77,11 @@ def api_key_of(config: RunConfig) -> str | None:
     variable = config.api_key_env or own
     if variable is None:
         return None
-    key = os.environ.get(variable, "").strip()
+    key = environment_variable(variable)
     if not key:
-        raise ConfigError(f"no key: set the environment variable {variable}, or name another with --api-key-env")
+        raise ConfigError(
+            f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
+        )
     return _checked(key, variable)
 
 
