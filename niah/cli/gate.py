@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import RESULTS, RUN, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Judgement
 from niah.limits import Limits, read_limits
@@ -27,7 +27,7 @@ from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
+@RUN
 @click.option(
     "--baseline", "baseline_name", metavar="RUN|FILE", help="The older run, or a file of 'niah baseline save'."
 )
@@ -41,9 +41,7 @@ from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 @click.option(
     "--github", is_flag=True, help="Also write the step summary and outputs of a GitHub workflow, and annotations."
 )
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def gate(
     run_name: str,
     baseline_name: str | None,

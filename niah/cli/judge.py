@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder, tables_in
+from niah.cli.options import RESULTS, RUN, run_folder, tables_in
 from niah.config import read_config
 from niah.errors import RunError
 from niah.records import Result
@@ -26,15 +26,13 @@ INCOMPLETE = 3
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
+@RUN
 @click.option("--provider", required=True, help="API that serves the judge (see: niah providers).")
 @click.option("--model", help="The judge's model.")
 @click.option("--base-url", help="Address of the judge's server, ending in /v1.")
 @click.option("--api-key-env", help="Environment variable that holds its key.")
 @click.option("--extra", multiple=True, metavar="KEY=VALUE", help="Further request field; may be repeated.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def judge(
     run_name: str,
     provider: str,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.config import RunConfig
 from niah.errors import ConfigError
@@ -18,7 +19,7 @@ from niah.verdict.power import chance_to_fail, chance_to_pass, epochs_needed, pa
 EPOCHS = (1, 2, 5, 10, 20, 50)
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options
 @click.option("--drop", type=float, default=5.0, show_default=True, help="Loss to see, in points of recall.")
 @click.option(
