@@ -26,7 +26,7 @@ class RunSummary:
     provider: str
     task: str
     created: str  # ISO 8601
-    planned: int  # ordinary trials that its config asks for
+    planned: int  # ordinary trials that its config asks for; other tools' cells may hold more
     ended: int  # of these, trials that need not be sent again
     found: Recall  # over the scored ones
     imported: str | None = None  # the tool whose results these are
@@ -75,7 +75,7 @@ def summary_of(folder: Path, name: str) -> RunSummary:
         provider=str(config["provider"]),
         task=task_label(config),
         created=header.created,
-        planned=len(config["lengths"]) * len(config["depths"]) * int(config["epochs"]),
+        planned=max(len(last), len(config["lengths"]) * len(config["depths"]) * int(config["epochs"])),
         ended=sum(ended for _, _, ended in last.values()),
         found=sample_of(header, _bare(last.values())).recall(),
         imported=header.imported,
@@ -83,12 +83,15 @@ def summary_of(folder: Path, name: str) -> RunSummary:
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    if depth == 0 or not folder.is_dir():
+    try:
+        inside = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+        runs = {f for f in inside if (f / LOG_NAME).is_file()}
+    except OSError:  # not ours to read
         return
-    for inner in sorted(folder.iterdir()):
-        if (inner / LOG_NAME).is_file():
+    for inner in inside:
+        if inner in runs:
             yield inner
-        elif inner.is_dir() and not inner.name.startswith("."):
+        elif depth > 1:
             yield from _folders(inner, depth - 1)
 
 
@@ -137,4 +140,6 @@ def _bare(kept: Iterable[tuple[float | None, int, bool]]) -> Iterator[Result]:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

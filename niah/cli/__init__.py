@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
-    "list": ("niah.cli.list:list_", "List the runs: model, task, share found, trials, date."),
+    "list": ("niah.cli.listing:list_", "List the runs: model, task, share found, trials, date."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
     "report": ("niah.cli.report:report", "Print the figures of a run: recall, effective length, weak spots, times."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),

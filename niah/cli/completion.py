@@ -64,9 +64,10 @@ def _suites(_: click.Context) -> Iterable[str]:
 
 
 def _runs(ctx: click.Context) -> Iterable[str]:
+    from niah.cli.options import results_folder  # which imports this module
     from niah.runs import run_folders
 
-    results = Path(ctx.params.get("results") or "results")
+    results = Path(ctx.params.get("results") or results_folder())
     return [folder.relative_to(results).as_posix() for folder in run_folders(results)]
 
 

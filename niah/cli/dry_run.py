@@ -20,7 +20,7 @@ def print_dry_run(recipes: Mapping[str, Recipe], folders: Mapping[str, Path], re
     for number, (label, recipe) in enumerate(recipes.items()):
         if len(recipes) > 1:
             click.echo(("\n" if number else "") + f"{number + 1}/{len(recipes)}  {label}")
-        for line in [*plan_lines(recipe, None, results), *_state_lines(recipe, folders[label], way), *way.words()]:
+        for line in [*plan_lines(recipe, None, results), *_state_lines(recipe, folders[label], way)]:
             click.echo(line)
     click.echo("nothing was sent (--dry-run)", err=True)
 
@@ -30,8 +30,12 @@ def _state_lines(recipe: Recipe, folder: Path, way: Way) -> list[str]:
     finished: set[str] = set()
     if (folder / LOG_NAME).exists():
         finished = {i for i, result in read_log(folder)[1].items() if result.outcome != "error"}
-    left = sum(trial.id not in finished for trial in sent)
-    lines = [f"{'folder':<11} {folder}", f"{'to send':<11} {left:,} of {len(recipe.trials):,} trials"]
+    left = [trial for trial in sent if trial.id not in finished]
+    tokens = sum(map(recipe.prompt_tokens, left))
+    lines = [
+        f"{'folder':<11} {folder}",
+        f"{'to send':<11} {len(left):,} of {len(recipe.trials):,} trials, {tokens:,} tokens in prompts",
+    ]
     try:
         completed(recipe.config)
     except ConfigError as error:

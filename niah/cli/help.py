@@ -14,13 +14,13 @@ OWN = "Options"
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "run": (
         "niah run demo",
-        "niah run --provider openai --model MODEL --lengths 1k,8k,32k --depths 0:100:25",
+        "niah run --provider openai --model MODEL --lengths 1k,8k --depths 0:100:25",
         "niah run quick --provider ollama --model A,B",
         "niah run demo --limit 3",
     ),
     "plan": ("niah plan openai-128k --model MODEL", "niah plan demo --speed demo"),
     "probe": ("niah probe --provider ollama --model MODEL --window --up-to 64k",),
-    "build": ("niah build --haystack en --lengths 4k,128k --depths 0,50,100 --out prompts.jsonl",),
+    "build": ("niah build --haystack en --lengths 4k,128k --depths 0,50 --out prompts.jsonl",),
     "list": ("niah list", "niah list --json"),
     "show": (
         "niah show demo --wrong",
@@ -46,6 +46,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "haystack": ("niah haystack list",),
     "haystack add": ("niah haystack add FOLDER --name mine",),
     "haystack list": ("niah haystack list",),
+    "haystack remove": ("niah haystack remove mine",),
     "haystack check": ("niah haystack check en",),
     "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
 }

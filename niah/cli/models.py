@@ -27,5 +27,6 @@ def models(**flags: str | None) -> None:
     served = served_models(config)
     width = max((len(m.name) for m in served), default=0)
     for model in served:
-        click.echo(f"{model.name:<{width}}  {model.window:>11,}" if model.window else model.name)
+        name = "".join(sign if sign.isprintable() else " " for sign in model.name)  # it is a server's word
+        click.echo(f"{name:<{width}}  {model.window:>11,}" if model.window else name)
     click.echo(f"{len(served)} model{'' if len(served) == 1 else 's'} of provider {config.provider}", err=True)

@@ -88,6 +88,8 @@ def run(
     configs = whole.configs if whole else by_model(config_from(config, flags))
     recipes = {label: _recipe(c, console, key_needed=not dry_run) for label, c in configs.items()}  # all are checked
     folders = _suite_folders(whole, recipes, results, name) if whole else model_folders(recipes, results, name)
+    for line in way.words():
+        say(console, line, "dim")
     if dry_run:
         print_dry_run(recipes, folders, results, way)
         return
@@ -110,8 +112,6 @@ def _recipe(config: RunConfig, console: Console, *, key_needed: bool = True) -> 
 
 def run_one(recipe: Recipe, folder: Path, way: Way, console: Console) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
-    for line in way.words():
-        say(console, line, "dim")
     with open_log(folder, way.header(recipe)) as log:
         stopped = _sweep(way.limited(recipe), log, console)
     grid = grid_of(log.header, log.results.values())
@@ -169,7 +169,7 @@ def _run_suite(
 def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
-        say(console, "Nothing to do: every trial of this run is finished.")
+        say(console, "Nothing to do: every trial that is asked for is finished.")
         return None
     from niah.runner.session import open_session  # these bring the network, which takes 0.1 s to import
     from niah.runner.sweep import Sweep

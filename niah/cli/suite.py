@@ -50,7 +50,9 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
             raise UnknownName("suite", name, suite_names())
         path = suite_names()[name]
     if flags.get("task"):
-        raise ConfigError("a suite brings its own tasks: leave out --task, or run that task without --suite")
+        raise ConfigError(
+            "a suite brings its own tasks: leave out --task (or NIAH_TASK), or run that task without --suite"
+        )
     table = _table(path)
     configs: dict[str, RunConfig] = {}
     for run in table["runs"]:

@@ -26,6 +26,8 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
             flags = [flag for p in context.command.get_params(context) for flag in (*p.opts, *p.secondary_opts)]
             known = [flag for flag in flags if flag.startswith("--")]
             return f"no option {error.option_name}{_guess(error.option_name, known)}"
+        case click.BadOptionUsage():
+            return f"{error.option_name} needs a value"
         case click.MissingParameter() if error.param is not None:
             return f"{_name(error.param)} is missing"
         case click.BadParameter() if error.param is not None:
@@ -40,7 +42,8 @@ def _name(param: click.Parameter) -> str:
     """--out, or RUN."""
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
-    return (param.metavar or str(param.name).upper()).strip("[]")
+    plain = (param.metavar or "").strip("[]")
+    return plain if plain.isupper() and "|" not in plain else str(param.name).upper()
 
 
 def _plain(message: str) -> str:
