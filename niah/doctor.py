@@ -196,7 +196,7 @@ def _server(config: RunConfig) -> Iterator[Check]:
         yield Check(name="server", state=state, said=said, advice=advice or "see: niah providers, niah run --help")
         return
     names = [model.name for model in served]
-    said = f"{config.provider} at {address} serves {len(names)} models"
+    said = f"{config.provider} at {address} serves {len(names)} model{'' if len(names) == 1 else 's'}"
     if config.model and config.model not in names:
         advice = f"choose one of: niah models --provider {config.provider}"
         yield Check(name="server", state=State.NOTE, said=f"{said}, none called {config.model!r}", advice=advice)

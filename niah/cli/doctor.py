@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -43,7 +44,7 @@ def doctor(**flags: str | None) -> None:
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
         states.append(check.state)
         for line in _lines(check):
-            click.echo(line)
+            click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
     notes, bad = states.count(State.NOTE), states.count(State.BAD)
     click.echo(f"{len(states) - notes - bad} ok, {notes} to note, {bad} bad", err=True)
     sys.exit(UNHEALTHY if bad else 0)

@@ -64,7 +64,7 @@ def _print(runs: list[RunSummary]) -> None:
         click.echo(line, err=number == 0)
         if broken and number:
             indent = " " * (sum(wide[:WORDS]) + 2 * WORDS)
-            click.echo(click.style(f"{indent}{', '.join(row[WORDS + 1 :])}", dim=True))
+            click.echo(f"{indent}{', '.join(row[WORDS + 1 :])}")
 
 
 def _padded(text: str, size: int, *, right: bool) -> str:

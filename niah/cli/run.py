@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     "--suite",
     metavar="SUITE",
     shell_complete=SUITES,
-    help="Run all tasks of a suite instead: quick, retrieval, reading, ci, or a TOML file.",
+    help="Run all tasks of a suite instead, by its name (see: niah tasks) or TOML file.",
 )
 @click.option(
     "--limit", type=int, callback=at_least_one, metavar="COUNT", help="Send only the first so many trials of a run."
