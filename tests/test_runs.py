@@ -236,6 +236,7 @@ def test_a_trial_without_a_score_in_one_run_is_no_difference() -> None:
     new = {r.trial.id: r for r in results(SMALL, lambda t: Outcome.ERROR if t.epoch else float(t.depth_percent == 0))}
     common, found = differences(old, new)
     assert (common, len(found)) == (6, 4)
+    assert (differences(new, old)[0], len(differences(new, old)[1])) == (6, 4)
     assert [d.new for d in found] == by_cell(d.new for d in found)
 
 

@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
     "list": ("niah.cli.listing:list_", "List the runs: model, task, share found, trials, date."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
-    "report": ("niah.cli.report:report", "Print the figures of a run: recall, effective length, weak spots, times."),
+    "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "compare": (
         "niah.cli.compare:compare",

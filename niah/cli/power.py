@@ -21,7 +21,7 @@ EPOCHS = (1, 2, 5, 10, 20, 50)
 
 @click.command(cls=Command)
 @config_options
-@click.option("--drop", type=float, default=5.0, show_default=True, help="Loss to see, in points of recall.")
+@click.option("--drop", type=float, default=5.0, show_default=True, help="Loss to see, in points of the share found.")
 @click.option(
     "--flips", type=float, default=1.0, show_default=True, help="Percent of trials that turn right by chance."
 )
