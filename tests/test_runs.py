@@ -169,6 +169,8 @@ def test_a_cell_a_length_and_a_beginning_of_an_id_are_addresses(niah: Niah) -> N
         (("r", "--class", "wrnog"), "class 'wrnog': no trial of this run has it; there are right"),
         (("r", "--outcome", "lost"), "outcome 'lost': no trial of this run has it; there are empty, error,"),
         (("r", "--prompt"), "--prompt: that is 12 trials; name one of them"),
+        (("--diff", "r", "other", "--wrong"), "choose among the trials of one RUN"),
+        (("--task", "single", "--wrong"), "choose among the trials of one RUN"),
         (("--diff", "r"), "--diff: name two runs, the older one first"),
         (("--diff", "r", "other"), "the two runs have no scored trial in common"),
         (("none",), "no run here"),

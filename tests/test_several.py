@@ -87,6 +87,13 @@ def test_a_dry_run_of_a_suite_and_of_models_plans_each(niah: Niah) -> None:
     assert ("1/2  perfect\n" in out, "2/2  blind\n" in out, out.count("to send     6 of 6")) == (True, True, 2)
 
 
+def test_a_plan_of_models_is_one_for_each(niah: Niah) -> None:
+    out = niah("plan", *READER, "perfect,blind", *GRID).out
+    assert [line for line in out.splitlines() if line.startswith("model")] == [
+        "model       perfect (simulated)", "model       blind (simulated)",
+    ]  # fmt: skip
+
+
 # several models
 
 

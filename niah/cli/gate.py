@@ -34,10 +34,11 @@ from niah.verdict.pairs import Baseline, baseline_of, pairs_of
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="The gates, as TOML; without it, only a loss against the baseline.",
+    metavar="FILE",
+    help="The gates, as TOML (niah init gate writes one); without it, only a loss against the baseline.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-@click.option("--junit", type=click.Path(path_type=Path), help="Also write JUnit XML to this file.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML to this file.")
 @click.option(
     "--github", is_flag=True, help="Also write the step summary and outputs of a GitHub workflow, and annotations."
 )

@@ -11,6 +11,7 @@ import click
 
 from niah.cli.help import Command
 from niah.cli.options import RESULTS, config_from, config_options, run_folder
+from niah.cli.several import by_model
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
@@ -28,11 +29,12 @@ from niah.runner.settings import completed, concurrency_of
 @click.option("--gate", type=click.Path(path_type=Path), help="A gate.toml: warn where this run could not decide it.")
 def plan(config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any) -> None:
     """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
-    recipe = planned(config_from(config, flags))
-    for line in plan_lines(recipe, speed, results):
-        click.echo(line)
-    if gate is not None:
-        _warn_of_gates(recipe, gate)
+    for number, one in enumerate(by_model(config_from(config, flags)).values()):
+        recipe = planned(one)
+        for line in ["", *plan_lines(recipe, speed, results)][number == 0 :]:
+            click.echo(line)
+        if gate is not None:
+            _warn_of_gates(recipe, gate)
 
 
 def planned(config: RunConfig) -> Recipe:

@@ -96,7 +96,7 @@ def run(
     if whole is not None:
         sys.exit(0 if _run_suite(whole, recipes, folders, way, console) else INCOMPLETE)
     if len(recipes) > 1:
-        sys.exit(run_models(recipes, folders, folder_of_all(recipes, results, name), way, console))
+        sys.exit(run_models(run_one, recipes, folders, folder_of_all(recipes, results, name), way, console))
     for label, recipe in recipes.items():
         sys.exit(0 if run_one(recipe, folders[label], way, console)[0] else INCOMPLETE)
 

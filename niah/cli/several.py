@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -14,12 +14,13 @@ from niah.cli.suite import summary_table
 from niah.cli.watch import say
 from niah.cli.way import Way
 from niah.config import RunConfig
-from niah.errors import ConfigError, NiahError
+from niah.errors import ConfigError, NiahError, RunError
 from niah.records import Grid
 from niah.runner.log import LOG_NAME
 from niah.runner.recipe import Recipe
 
 PICTURE = "models.png"
+RunOne = Callable[[Recipe, Path, Way, Console], tuple[bool, Grid, str | None]]  # complete, grid, why it stopped early
 
 
 def by_model(config: RunConfig) -> dict[str, RunConfig]:
@@ -59,11 +60,14 @@ def model_folders(recipes: Mapping[str, Recipe], results: Path, name: str | None
 
 
 def run_models(
-    recipes: Mapping[str, Recipe], folders: Mapping[str, Path], folder: Path, way: Way, console: Console
+    run_one: RunOne,
+    recipes: Mapping[str, Recipe],
+    folders: Mapping[str, Path],
+    folder: Path,
+    way: Way,
+    console: Console,
 ) -> int:
     """Run every model, whatever becomes of the others; the worst exit code."""
-    from niah.cli.run import run_one  # which calls this
-
     grids: dict[str, Grid] = {}
     codes: list[int] = []
     for number, (model, recipe) in enumerate(recipes.items(), 1):
@@ -89,7 +93,10 @@ def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: Console
         return
     from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results") from error
     for warning in save_heatmaps(list(grids.values()), folder / PICTURE, way.palette):
         say(console, warning)
     console.print(summary_table("models", grids, "model"))

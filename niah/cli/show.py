@@ -79,6 +79,8 @@ def show(
     RUN, print an example prompt of a task; that needs no model.
     """
     named = [ABSENT if name == class_label(ABSENT) else name for name in classes]  # as the list shows it, too
+    if (wrong or outcomes or classes) and (diff or not words):
+        raise ConfigError("--wrong, --outcome and --class choose among the trials of one RUN; leave them out here")
     chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": named}
     if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
