@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 from conftest import Niah
 from rich.console import Console
+from runs import header, results
 from server import answers_with, fails, serving
 
 from niah.cli import run as run_module
+from niah.cli.suite import summary_table
 from niah.runner.log import RunLog, read_log
 from niah.runner.recipe import Recipe
 from niah.tasks import task_of
+from niah.verdict.grid import grid_of
 
 READER = ("--provider", "simulated", "--model")
 GRID = ("--lengths", "500,1k", "--depths", "0,50,100")
@@ -108,6 +112,21 @@ def test_models_are_run_in_turn_and_drawn_side_by_side(niah: Niah) -> None:
     assert {f.name for f in Path("results/three").iterdir() if f.is_dir()} == {"perfect", "blind", "head-tail"}
     assert "  three/perfect  " in niah("list").out
     assert len({*ids("three/perfect")} & {*ids("three/blind")}) == 6  # they pair
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_long_names_are_folded_in_the_table_and_nothing_is_cut(width: int) -> None:
+    names = [f"meta-llama/Llama-4-Maverick-17B-128E-Instruct-{kind}" for kind in ("FP8-dynamic", "Q4")]
+    of = header(epochs=1)
+    screen = io.StringIO()
+    Console(width=width, file=screen).print(
+        summary_table("models", {name: grid_of(of, results(of)) for name in names}, "model")
+    )
+    lines = screen.getvalue().splitlines()
+    size = lines[1].index(" found")
+    folded = "".join(line[:size].strip() for line in lines[2:])
+    assert folded == "".join(names)
+    assert all(word in " ".join(lines[1].split()) for word in ("found 95 %", "norm. absent oracle guess other answer"))
 
 
 def test_without_a_name_a_run_lies_where_its_model_alone_puts_it(niah: Niah) -> None:

@@ -20,6 +20,7 @@ from niah.runner.settings import check_used
 from niah.tasks import task_of
 
 SCHEMA = 1
+NAMES = 19  # columns that a name gets at least, where it is that long
 _RUN_KEYS = {*RunConfig.model_fields, "name"}
 
 
@@ -79,10 +80,10 @@ def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette
 def summary_table(title: str, grids: Mapping[str, Grid], rows: str = "run") -> Table:
     """One line per run: share found with interval, normalised, controls, the commonest answer that was not right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
-    table.add_column(rows, no_wrap=True, min_width=max(map(len, grids)))
+    table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
     for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
-    table.add_column("other answers", no_wrap=True)
+    table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.recall, grid.by_control
