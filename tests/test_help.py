@@ -89,18 +89,18 @@ def test_help_of_a_run_names_every_shipped_config_and_speaks_as_people_write(nia
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("rum",), "no command 'rum'; did you mean 'run'?; see: niah --help"),
-        (("xyzzy",), "no command 'xyzzy'; see: niah --help"),
-        (("haystack", "lst"), "no command 'lst'; did you mean 'list'?; see: niah haystack --help"),
-        (("run", "--lenghts", "1k"), "no option --lenghts; did you mean '--lengths'?; see: niah run --help"),
-        (("gate",), "RUN is missing; see: niah gate --help"),
-        (("judge", "r"), "--provider is missing; see: niah judge --help"),
-        (("run", *PERFECT, "--limit", "0"), "--limit: 0: use a whole number of 1 or more; see: niah run --help"),
-        (("run", "--limit", "x"), "--limit: 'x' is not a valid integer; see: niah run --help"),
+        (("rum",), "no command 'rum'; did you mean 'run'? (see: niah --help)"),
+        (("xyzzy",), "no command 'xyzzy' (see: niah --help)"),
+        (("haystack", "lst"), "no command 'lst'; did you mean 'list'? (see: niah haystack --help)"),
+        (("run", "--lenghts", "1k"), "no option --lenghts; did you mean '--lengths'? (see: niah run --help)"),
+        (("gate",), "RUN is missing (see: niah gate --help)"),
+        (("judge", "r"), "--provider is missing (see: niah judge --help)"),
+        (("run", *PERFECT, "--limit", "0"), "--limit: 0: use a whole number of 1 or more (see: niah run --help)"),
+        (("run", "--limit", "x"), "--limit: 'x' is not a valid integer (see: niah run --help)"),
         (("plot", "r", "--palette", "blue"), "--palette: 'blue' is not one of"),
         (("init", "everything"), "KIND: 'everything' is not one of 'run', 'gate', 'suite', 'questions'"),
-        (("tasks", "single", "double"), "got unexpected extra argument (double); see: niah tasks --help"),
-        (("run", "--model"), "--model needs a value; see: niah"),
+        (("tasks", "single", "double"), "got unexpected extra argument (double) (see: niah tasks --help)"),
+        (("run", "--model"), "--model needs a value (see: niah"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_in_one_voice(niah: Niah, arguments: tuple[str, ...], line: str) -> None:

@@ -12,7 +12,7 @@ def in_our_voice(error: click.ClickException) -> str:
     """One line: what is wrong with which word, what was perhaps meant, where it is told."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "niah"
-    return f"{_what(error, context)}; see: {path} --help"
+    return f"{_what(error, context)} (see: {path} --help)"
 
 
 def unknown_command(name: str, known: Iterable[str], context: click.Context) -> click.UsageError:
