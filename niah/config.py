@@ -18,6 +18,7 @@ from niah.generator.language import LANGUAGES
 from niah.generator.lengths import depths_of, length_of, lengths_of
 from niah.generator.plan import check_order
 from niah.masking import without_secrets
+from niah.validation import explained
 
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
@@ -75,14 +76,18 @@ class RunConfig(BaseModel):
     )
     task: str = Field("single", description="What to plant and ask (see: niah tasks).")
     language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
-    distractors: int = Field(2, ge=0, le=64, description="Further needles that are wrong answers.")
+    distractors: int = Field(
+        2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
+    )
     values: Literal["number", "word", "uuid"] = Field(
-        "number", description="What a needle's value is: number, word, uuid."
+        "number", description="What kind of thing a needle's value is (how many needles: needle-count)."
     )
     needles: Literal["together", "spread", "random"] = Field(
-        "spread", description="Where several needles of one question go: together, spread around the depth, random."
+        "spread", description="Where the needles go, where one question has several (how many: needle-count)."
     )
-    needle_count: int | None = Field(None, ge=1, le=64, description="Needles of one question; default: the task's.")
+    needle_count: int | None = Field(
+        None, ge=1, le=64, description="How many needles one question has; default: the task's."
+    )
     asked: Literal["latest", "first"] = Field("latest", description="Which statement task update asks for.")
     tolerance_s: float = Field(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
     questions: tuple[str, ...] = Field((), description="Question files of task natural, several joined as a,b.")
@@ -93,20 +98,25 @@ class RunConfig(BaseModel):
         (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
     )
     layout: Literal["free", "aligned"] = Field(
-        "free", description="Lengths as asked (free), or moved to a lattice where prompts share more (aligned)."
+        "free", description="free: lengths as asked; aligned: moved a little, so that a cache can serve more of them."
     )
-    epochs: int = Field(1, ge=1, le=1_000, description="Trials per cell.")
+    epochs: int = Field(
+        1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
+    )
     seed: int = Field(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
     haystack_per: Literal["epoch", "trial"] = Field(
-        "epoch", description="Draw the stretch of haystack per epoch (cache-friendly) or per trial (independent)."
+        "epoch",
+        description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
     )
     reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = Field(None, description="Request field of the reply budget; default: the provider's.")
     cache: Literal["auto", "marks"] = Field(
         "auto",
-        description="auto leaves caching to the server; marks splits prompts and marks what a cache should keep.",
+        description="auto: as the server caches by itself; marks: requests mark what it should keep.",
     )
-    order: str = Field("cache", description="Order of requests: cache, length or shuffled.")
+    order: str = Field(
+        "cache", description="Order of requests: those that share text together, short ones first, or shuffled."
+    )
     price: dict[str, float] | None = Field(
         None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
@@ -277,9 +287,7 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig(**{**table, **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key} = {first['input']!r}: {first['msg'].lower()}") from error
+        raise ConfigError(explained(error, RunConfig)) from error
 
 
 def _keys(value: Any) -> Iterator[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_LISTED = 20  # known names in a message; of more only the near ones
+MOST_NEAR = 4
+
 
 class NiahError(Exception):
     """Shown as one line without a traceback. Any other exception is a bug in niah."""
@@ -21,9 +24,12 @@ class UnknownName(ConfigError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, names, n=MOST_NEAR, cutoff=0.5)
         guess = f"; did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"unknown {kind} {name!r}{guess} (known: {', '.join(names)})")
+        listed = names if len(names) <= MOST_LISTED else near
+        more = f" and {len(names) - len(listed)} more" if len(listed) < len(names) else ""
+        there = f"known: {', '.join(listed)}{more}" if listed else f"{len(names)} others are known"
+        super().__init__(f"unknown {kind} {name!r}{guess} ({there})")
 
 
 class TranscriptError(NiahError):

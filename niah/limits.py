@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from niah.errors import ConfigError, UnknownName
 from niah.generator.lengths import length_of
+from niah.validation import explained
 
 # a share that trials must show: none can show that everything is found, or nothing lost
 _SHOWN = (
@@ -125,7 +126,7 @@ def read_limits(path: Path | None) -> Limits:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); 'niah init gate' writes one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
     for key in table:
@@ -134,6 +135,4 @@ def read_limits(path: Path | None) -> Limits:
     try:
         return Limits(**table)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {key} = {first['input']!r}: {first['msg'].lower()}") from error
+        raise ConfigError(f"{path}: {explained(error, Limits)}") from error

@@ -306,6 +306,7 @@ class Header:
     unique_share: float | None  # of the longest haystack
     claimed: int | None = None  # the context length that the model's maker states
     imported: str | None = None  # the tool whose results these are
+    environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it
     extended: tuple[Part, ...] = ()  # the first grid and those that were added; empty where none was
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,8 @@ def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     """The command line in an empty folder with an empty data folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name in [n for n in os.environ if n.startswith("NIAH_")]:  # settings of whoever runs the tests
+        monkeypatch.delenv(name)
 
     def run(*arguments: object) -> Ended:
         capsys.readouterr()

@@ -525,7 +525,7 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
     [
         ("min_recal = 0.9", UnknownName, "did you mean 'min_recall'"),
         ("min_recall = 1", ConfigError, "min_recall = 1: use a share above 0 and below 1"),
-        ("confidence = 1", ConfigError, "confidence = 1: input should be less than 1"),
+        ("confidence = 1", ConfigError, "confidence = 1: use a number from 0.5 to below 1"),
         ("max_age = 'soon'", ConfigError, "use minutes, hours or days"),
         ("max_age = 2", ConfigError, "use minutes, hours or days"),
         ("max_age = '0d'", ConfigError, "use minutes, hours or days"),

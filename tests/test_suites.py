@@ -12,8 +12,8 @@ from rich.console import Console
 from server import Handler, chunk, serving
 
 from niah.cli import run as run_module
-from niah.cli.look import Look
 from niah.cli.suite import read_suite, suite_names
+from niah.cli.way import Way
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.heatmap import figure_of
 from niah.plotter.labels import control_labels
@@ -103,8 +103,8 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
 def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, console: Console, look: Look) -> str:
-        sweep(recipe, log, console, look)
+    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str:
+        sweep(recipe, log, way, console)
         return "interrupted"
 
     monkeypatch.setattr(run_module, "_sweep", interrupted)

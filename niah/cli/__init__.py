@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,18 +19,19 @@ from niah.installation import SCRIPT, script_warning
 from niah.outside import secrets_kept, visible
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
+STOPPED = 130  # by Ctrl-C, as shells say it
+NO_READER = 141  # nobody reads standard output any more: what SIGPIPE would have left
 
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
+    "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
-    "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
+    "list": ("niah.cli.listing:list_", "List the runs: model, task, share found, trials, date."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
+    "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
-    "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
-    "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
-    "report": ("niah.cli.report:report", "Print the figures of a run: recall, effective length, weak spots, times."),
     "compare": (
         "niah.cli.compare:compare",
         "Compare runs: what was lost and gained, and whether it is more than chance.",
@@ -36,11 +39,32 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "gate": ("niah.cli.gate:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
-    "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
-    "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
-    "tasks": ("niah.cli.registries:tasks", "List the tasks."),
+    "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
+    "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
+    "init": ("niah.cli.init:init", "Write a commented file to start from: run, gate, suite or questions."),
+    "doctor": ("niah.cli.doctor:doctor", "Check this installation, and say what to do about what is wrong."),
+    "tasks": ("niah.cli.registries:tasks", "List the tasks, or tell all about one of them."),
     "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),
+    "models": ("niah.cli.models:models", "List the models that a provider serves."),
+    "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
+    "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
 }
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Measure": ("run", "plan", "probe", "build"),
+    "Look": ("list", "show", "report", "plot", "compare"),
+    "Judge": ("gate", "power", "baseline", "score", "judge"),
+    "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "import-results"),
+}
+_START = """\b
+Start here:
+  niah doctor                      is everything there?
+  niah run demo                    a real small model on this machine, no key
+  niah run --help                  every setting of a sweep
+\b
+Every setting is a flag, a key of a TOML file (niah init run), a variable
+(NIAH_MODEL=...) or a line of a .env file. Completion for your shell:
+  eval "$(_NIAH_COMPLETE=bash_source niah)"        zsh_source, fish_source
+"""
 
 
 class _Lazy(click.Group):
@@ -54,14 +78,38 @@ class _Lazy(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        from niah.cli.help import with_examples  # not for the help of all
+
+        return with_examples(command, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from niah.cli.voice import unknown_command
+
+            raise unknown_command(args[0], COMMANDS, ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):  # names are padded, so that all sections have one column
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][1]) for name in names])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would exit with 1, which is the verdict "fail"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(NO_READER)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Lazy,
+    epilog=_START,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="niah")
 def cli() -> None:
     """Measure how well a language model reads a long context.
@@ -72,7 +120,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. A NiahError is one line on stderr; anything else is a bug: a traceback and exit 70.
+    """Run the command line. What is wrong is one line on stderr; a bug is a traceback and exit 70.
 
     Python's own exit of 1 would read as the verdict "fail".
     """
@@ -84,16 +132,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> None:
     try:
-        cli.main(args=arguments, prog_name="niah")
+        ended = cli.main(args=arguments, prog_name="niah", standalone_mode=False)
     except NiahError as error:
-        click.echo(visible(f"niah: {error}"), err=True)
-        sys.exit(error.exit_code)
+        _stop(str(error), error.exit_code)
+    except click.ClickException as error:
+        _refuse(error)
+    except click.Abort:
+        _stop("stopped", STOPPED)
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else would choose the exit code
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
-            click.echo(f"niah: standard output cannot be written ({error.strerror})", err=True)
-            sys.exit(2)
+            _stop(f"standard output cannot be written ({error.strerror})", 2)
         click.echo(visible(traceback.format_exc()), err=True)
         sys.exit(BUG)
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _refuse(error: click.ClickException) -> None:
+    """A command line that cannot be used: what is wrong with it, or the help where a group stands alone."""
+    from niah.cli.voice import in_our_voice
+
+    if type(error).__name__ == "NoArgsIsHelpError":  # not in every click
+        error.show()
+        sys.exit(2)
+    _stop(in_our_voice(error), 2)
+
+
+def _stop(message: str, code: int) -> None:
+    click.echo(visible(f"niah: {message}"), err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import RESULTS, RUN, run_folder
 from niah.errors import RunError
 from niah.runner.log import read_rows
 from niah.verdict.baseline import baseline_json, check_finished
@@ -23,11 +23,9 @@ def baseline() -> None:
 
 
 @baseline.command()
-@click.argument("run_name", metavar="RUN")
+@RUN
 @click.option("--out", type=click.Path(path_type=Path), help="The file; by default baselines/RUN.json.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def save(run_name: str, out: Path | None, results: Path) -> None:
     """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
     folder = run_folder(run_name, results)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError, PromptError
 from niah.generator.export import FORMATS, as_line, batch_line, prompt_line
@@ -17,7 +18,7 @@ from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import check_used
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; by default standard output."

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, beside, run_folder
+from niah.cli.completion import RUNS
+from niah.cli.options import PALETTE, RESULTS, beside, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Comparison
 from niah.plotter.words import comparison_lines, side_by_side
@@ -19,7 +20,7 @@ from niah.verdict.report import figures_of
 
 
 @click.command()
-@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, shell_complete=RUNS)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default compare.png in the last run's folder."
 )
@@ -32,9 +33,7 @@ from niah.verdict.report import figures_of
     help="Whether the tests ask about any stretch of haystack, or about those of the runs only.",
 )
 @PALETTE
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def compare(
     runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, palette: str, results: Path
 ) -> None:

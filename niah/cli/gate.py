@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import RESULTS, RUN, run_folder
 from niah.errors import ConfigError, RunError
 from niah.figures import Judgement
 from niah.limits import Limits, read_limits
@@ -27,23 +27,22 @@ from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
+@RUN
 @click.option(
     "--baseline", "baseline_name", metavar="RUN|FILE", help="The older run, or a file of 'niah baseline save'."
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="The gates, as TOML; without it, only a loss against the baseline.",
+    metavar="FILE",
+    help="The gates, as TOML (niah init gate writes one); without it, only a loss against the baseline.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-@click.option("--junit", type=click.Path(path_type=Path), help="Also write JUnit XML to this file.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML to this file.")
 @click.option(
     "--github", is_flag=True, help="Also write the step summary and outputs of a GitHub workflow, and annotations."
 )
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def gate(
     run_name: str,
     baseline_name: str | None,

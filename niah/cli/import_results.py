@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE
+from niah.cli.options import PALETTE, RESULTS
 from niah.cli.outputs import write_outputs
 from niah.errors import ConfigError, RunError
 from niah.importers import FORMATS, importer_of
@@ -21,9 +21,7 @@ from niah.verdict.grid import grid_of
 @click.option("--model", help="The model's name, where the files do not say it.")
 @click.option("--name", help="Name of the run's folder; by default the model's.")
 @PALETTE
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def import_results(path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path) -> None:
     """Import the results of another tool from PATH (a file, or a folder of files) as a run.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, own_run_folder, tables_in
+from niah.cli.completion import PROVIDERS
+from niah.cli.options import RESULTS, RUN, own_run_folder, tables_in
 from niah.config import read_config
 from niah.errors import RunError
 from niah.outside import visible
@@ -27,15 +28,19 @@ INCOMPLETE = 3
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
-@click.option("--provider", required=True, help="API that serves the judge (see: niah providers).")
-@click.option("--model", help="The judge's model.")
-@click.option("--base-url", help="Address of the judge's server, ending in /v1.")
-@click.option("--api-key-env", help="Environment variable that holds its key.")
-@click.option("--extra", multiple=True, metavar="KEY=VALUE", help="Further request field; may be repeated.")
+@RUN
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+    "--provider",
+    required=True,
+    metavar="NAME",
+    shell_complete=PROVIDERS,
+    help="API that serves the judge (see: niah providers).",
 )
+@click.option("--model", metavar="NAME", help="The judge's model.")
+@click.option("--base-url", metavar="URL", help="Address of the judge's server, ending in /v1.")
+@click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds its key.")
+@click.option("--extra", multiple=True, metavar="KEY=VALUE", help="Further request field; may be repeated.")
+@RESULTS
 def judge(
     run_name: str,
     provider: str,

@@ -1,4 +1,4 @@
-"""Flags shared by run and plan: one for every key of RunConfig, made from its fields."""
+"""Flags that commands share: one for every key of RunConfig, made from its fields, and where runs and colours are."""
 
 from __future__ import annotations
 
@@ -6,42 +6,145 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
+from niah.cli import completion
+from niah.cli.help import Setting
 from niah.config import RunConfig, read_config
+from niah.environment import Given, settings_given, unknown_variables
 from niah.errors import ConfigError, RunError, UnknownName
+from niah.generator.language import LANGUAGES
+from niah.generator.lengths import label_of
+from niah.generator.plan import ORDERS
 from niah.plotter.colours import PALETTES
+from niah.validation import plain_type
 
 DEFAULT_RESULTS = Path("results")
 EXAMPLE = "example"  # the run that is shipped
 MOST_NAMES = 8  # listed in a message
 _LOG = "run.jsonl"
 _REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
+_BESIDE = ("results",)  # settings that are no config keys
+_FORMS = {
+    "lengths": "LENGTHS", "depths": "PERCENTS", "claimed": "LENGTH", "base_url": "URL", "api_key_env": "VARIABLE",
+    "api_key_file": "FILE", "questions": "FILES", "price": "DOLLARS", "max_cost": "DOLLARS", "max_minutes": "MINUTES",
+    "timeout_s": "SECONDS", "longest_wait_s": "SECONDS", "tolerance_s": "SECONDS", "extra": "KEY=VALUE",
+    "headers": "NAME=VALUE", "reply_tokens": "TOKENS", "in_flight_tokens": "TOKENS", "tokens_per_minute": "TOKENS",
+    "max_tokens": "TOKENS", "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
+}  # fmt: skip
+_CHOICES = {"language": ("auto", *LANGUAGES), "order": ORDERS}  # of keys that are no literals
+
+RUN = click.argument("run_name", metavar="RUN", shell_complete=completion.RUNS)
+
 PALETTE = click.option(
     "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
 )
+RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=lambda: results_folder(),
+    help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]",
+)
+
+
+def results_folder() -> Path:
+    """The folder of all runs, as NIAH_RESULTS or .env names it, or the usual one."""
+    given = settings_given(_BESIDE)
+    return Path(given["results"].value) if given else DEFAULT_RESULTS
+
+
+def at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+    """A callback for counts."""
+    if value is not None and value < 1:
+        raise click.BadParameter(f"{value}: use a whole number of 1 or more")
+    return value
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add CONFIG and a flag per config key; the command gets them as ``config`` and ``overrides``."""
     for name, field in reversed(RunConfig.model_fields.items()):
         flag = f"--{name.replace('_', '-')}"
-        default = field.default
-        shown = "" if default in (None, ()) or name in _REPEATED else f"  [default: {_shown(default)}]"
-        text = f"{field.description}{shown}"
+        text = f"{field.description}{default_words(name, field.default)}"
         if field.annotation is bool:
-            option = click.option(f"{flag}/--no-{name.replace('_', '-')}", name, default=None, help=text)
+            option = click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
         else:
-            option = click.option(flag, name, multiple=name in _REPEATED, metavar=_metavar(name), help=text)
+            option = click.option(
+                flag,
+                name,
+                cls=Setting,
+                multiple=name in _REPEATED,
+                metavar=_metavar(name, field),
+                shell_complete=_complete(name, field),
+                help=text,
+            )
         command = option(command)
-    return click.argument("config", required=False)(command)
+    return click.argument("config", required=False, shell_complete=completion.CONFIGS)(command)
 
 
-def config_from(config: str | None, flags: dict[str, Any]) -> RunConfig:
-    """The config of a file (by path, or by the name of a shipped one) with the flags on top."""
-    return read_config(_config_path(config), {**flags, **tables_in(flags)})
+def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
+    """The config of a file (by path, or by the name of a shipped one) with environment and flags on top.
+
+    A flag goes before a variable, a variable before .env, that before the file. Raises ConfigError that names whence
+    the value came.
+    """
+    warn_of_variables()
+    path, outside = _config_path(config), environment_of(flags)
+    merged = flags_over(outside, flags)
+    try:
+        return read_config(path, merged)
+    except ConfigError as error:
+        raise _named(error, merged, outside, flags) from error
+
+
+def flags_over(outside: Mapping[str, Given], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the environment with the flags on top of them, row by row where one is a table."""
+    merged = {key: given.value for key, given in outside.items()}
+    for key, value in {**flags, **tables_in(flags)}.items():
+        if value is not None:
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def environment_of(flags: Mapping[str, Any]) -> dict[str, Given]:
+    """The settings that the environment gives and no flag overrides, by key."""
+    said = {key for key, value in flags.items() if value is not None and value != ()}
+    given = settings_given(RunConfig.model_fields)
+    return {key: g for key, g in given.items() if key not in said or key in _REPEATED}
+
+
+def warn_of_variables() -> None:
+    """Say which variables look like settings and are none."""
+    for line in unknown_variables((*RunConfig.model_fields, *_BESIDE)):
+        click.echo(f"niah: {line}", err=True)
+
+
+def _named(
+    error: ConfigError, merged: Mapping[str, Any], outside: Mapping[str, Given], flags: Mapping[str, Any]
+) -> ConfigError:
+    """The error with the flag or variable that the value came by; one that is about something else as it is."""
+    key = next((k for k, value in merged.items() if k in RunConfig.model_fields and _is_wrong(k, value)), None)
+    if key is None:
+        return error
+    flag = flags.get(key) is not None and flags.get(key) != ()
+    origin = f"--{key.replace('_', '-')}" if flag or key not in outside else outside[key].origin
+    start = f"{key} = {merged[key]!r}: "
+    text = str(error)
+    if text.startswith(start):
+        return ConfigError(f"{origin} {merged[key]!r}: {text.removeprefix(start)}")
+    return ConfigError(f"{origin}: {text}")
+
+
+def _is_wrong(key: str, value: Any) -> bool:
+    """Whether a key cannot have this value, whatever the others are."""
+    try:
+        RunConfig(**{key: value})
+    except (ConfigError, ValidationError):
+        return True
+    return False
 
 
 def _config_path(config: str | None) -> Path | None:
@@ -123,9 +226,34 @@ def _shipped_example() -> Path:
     return (shared_root("results") / EXAMPLE).resolve()
 
 
-def _shown(default: Any) -> str:
-    return ",".join(str(d) for d in default) if isinstance(default, tuple) else str(default)
+def people_value(value: Any) -> str:
+    """A setting's value as people write it: 16M, 1k,2k, 0,25."""
+    if isinstance(value, tuple):
+        return ",".join(map(people_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return label_of(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _metavar(name: str) -> str:
-    return {"extra": "KEY=VALUE", "headers": "NAME=VALUE", "lengths": "LIST", "depths": "LIST"}.get(name, "VALUE")
+def default_words(name: str, default: Any) -> str:
+    """ "  [default: 1k,2k]", or nothing where a key has none."""
+    return "" if default in (None, ()) or name in _REPEATED else f"  [default: {people_value(default)}]"
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    choices = _choices(name, field)
+    if choices:
+        return f"[{'|'.join(choices)}]"
+    return _FORMS.get(name) or {int: "COUNT", float: "NUMBER"}.get(plain_type(field), "NAME")
+
+
+def _choices(name: str, field: FieldInfo) -> tuple[str, ...]:
+    kind = plain_type(field)
+    return get_args(kind) if get_origin(kind) is Literal else _CHOICES.get(name, ())
+
+
+def _complete(name: str, field: FieldInfo) -> completion.Complete | None:
+    choices = _choices(name, field)
+    return completion.offering(lambda _: choices) if choices else completion.BY_KEY.get(name)

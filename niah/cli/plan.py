@@ -9,7 +9,10 @@ from typing import Any
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, config_from, config_options, run_folder
+from niah.cli.help import Command
+from niah.cli.options import RESULTS, config_from, config_options, run_folder
+from niah.cli.several import by_model
+from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
 from niah.generator.plan import Shape, cacheable_tokens
@@ -20,17 +23,32 @@ from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed, concurrency_of
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options
 @click.option("--speed", metavar="TOKENS|RUN", help="Prompt tokens per second, or a finished run to take it from.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 @click.option("--gate", type=click.Path(path_type=Path), help="A gate.toml: warn where this run could not decide it.")
 def plan(config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any) -> None:
     """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
-    recipe = recipe_of(completed(config_from(config, flags), key_needed=False))
+    for number, one in enumerate(by_model(config_from(config, flags)).values()):
+        recipe = planned(one)
+        for line in ["", *plan_lines(recipe, speed, results)][number == 0 :]:
+            click.echo(line)
+        for warning in recipe.warnings():
+            click.echo(f"niah: {warning}", err=True)
+        if gate is not None:
+            _warn_of_gates(recipe, gate)
+
+
+def planned(config: RunConfig) -> Recipe:
+    """The recipe of a config, checked as for a run but for its key. Raises the NiahError of what is wrong."""
+    recipe = recipe_of(completed(config, key_needed=False))
     recipe.check_lengths()
+    return recipe
+
+
+def plan_lines(recipe: Recipe, speed: str | None, results: Path) -> list[str]:
+    """What a run would send, cost and take: a line for each figure, then one for each length."""
     c, tokens = recipe.config, sum(map(recipe.prompt_tokens, recipe.trials))
     served = cacheable_tokens(recipe.waves((), concurrency_of(c)), _shapes(recipe))
     size = "endless" if recipe.haystack.tokens is None else f"{recipe.haystack.tokens:,} tokens"
@@ -47,16 +65,12 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
         "price": _price(recipe, tokens, served),
         "time": _time(tokens, served, speed, results),
     }
-    for name, value in rows.items():
-        click.echo(f"{name:<11} {value}")
+    lines = [f"{name:<11} {value}" for name, value in rows.items()]
     for length in c.lengths:
         sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
         counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
-        click.echo(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
-    for warning in recipe.warnings():
-        click.echo(f"niah: {warning}", err=True)
-    if gate is not None:
-        _warn_of_gates(recipe, gate)
+        lines.append(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+    return lines
 
 
 def _warn_of_gates(recipe: Recipe, path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, beside, run_folder
+from niah.cli.completion import RUNS
+from niah.cli.options import PALETTE, RESULTS, beside, run_folder
 from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
 from niah.runner.log import read_rows
@@ -15,15 +16,13 @@ from niah.verdict.report import figures_of
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=RUNS)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="PNG, SVG or PDF; by default heatmap.png in the first run's folder."
 )
 @click.option("--curves", is_flag=True, help="Draw share found and time by length instead; by default into curves.png.")
 @PALETTE
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, results: Path) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     folders = [run_folder(r, results) for r in runs]

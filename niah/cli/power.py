@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.config import RunConfig
 from niah.errors import ConfigError
@@ -20,15 +21,19 @@ from niah.verdict.power import chance_to_fail, chance_to_pass, epochs_needed, pa
 EPOCHS = (1, 2, 5, 10, 20, 50)
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options
-@click.option("--drop", type=float, default=5.0, show_default=True, help="Loss to see, in points of recall.")
 @click.option(
-    "--flips", type=float, default=1.0, show_default=True, help="Percent of trials that turn right by chance."
+    "--drop", type=float, metavar="POINTS", default=5.0, help="Loss to see, of the share found.  [default: 5]"
 )
-@click.option("--margin", type=float, default=5.0, show_default=True, help="drop_margin of the gate, in points.")
-@click.option("--confidence", type=float, default=95.0, show_default=True, help="Of the gate, in percent.")
-@click.option("--chance", type=float, default=90.0, show_default=True, help="Wanted chance of seeing it, in percent.")
+@click.option(
+    "--flips", type=float, metavar="PERCENT", default=1.0, help="Trials that turn right by chance.  [default: 1]"
+)
+@click.option("--margin", type=float, metavar="POINTS", default=5.0, help="drop_margin of the gate.  [default: 5]")
+@click.option("--confidence", type=float, metavar="PERCENT", default=95.0, help="Of the gate.  [default: 95]")
+@click.option(
+    "--chance", type=float, metavar="PERCENT", default=90.0, help="Wanted chance of seeing the loss.  [default: 90]"
+)
 def power(
     config: str | None, drop: float, flips: float, margin: float, confidence: float, chance: float, **flags: Any
 ) -> None:

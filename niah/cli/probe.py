@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError
 from niah.generator.lengths import length_of
@@ -21,7 +22,7 @@ from niah.runner.settings import completed
 DEFAULT_MOST = "128k"
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options
 @click.option("--window", is_flag=True, help="Find the true window by longer and longer prompts. Costs their tokens.")
 @click.option("--up-to", default=DEFAULT_MOST, show_default=True, metavar="LENGTH", help="Longest prompt of --window.")

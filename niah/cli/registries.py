@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import inspect
+
 import click
+
+from niah.cli.completion import TASKS
 
 
 @click.command()
-def tasks() -> None:
-    """List the tasks: what each of them tests, and the config keys that it reads."""
+@click.argument("name", metavar="[TASK]", required=False, shell_complete=TASKS)
+def tasks(name: str | None) -> None:
+    """List the tasks: what each of them tests, and the config keys that it reads.
+
+    With TASK, tell all about that one: what it plants and asks, its settings with their defaults, its controls.
+    """
     from niah.cli.suite import suite_summaries
     from niah.tasks import task_names, task_of
 
+    if name is not None:
+        _tell(name)
+        return
     for name in task_names():
         task = task_of(name)
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
         click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
     for name, summary in suite_summaries().items():
         click.echo(f"suite {name:<10} {summary}", err=True)
-    hint = "niah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them."
-    click.echo(hint, err=True)
+    click.echo("niah tasks NAME tells all about one; niah show --task NAME prints an example prompt.", err=True)
+
+
+def _tell(name: str) -> None:
+    """All that a task says of itself."""
+    from niah.cli.options import default_words
+    from niah.config import RunConfig
+    from niah.tasks import task_of
+
+    task = task_of(name)
+    click.echo(f"{name}: {task.SUMMARY}\n\n{inspect.cleandoc(str(task.__doc__))}\n")
+    click.echo(f"version       {task.VERSION}: raised by whatever changes its numbers")
+    click.echo(f"reply budget  {task.REPLY_TOKENS} tokens")
+    if task.FILLER:
+        click.echo(f"stands in     {task.FILLER}, a made haystack, instead of speech")
+    for key in task.OPTIONS:
+        field = RunConfig.model_fields[key]
+        click.echo(f"--{key.replace('_', '-'):<13}{field.description}{default_words(key, field.default)}")
+    click.echo(f"\nAn example: niah show --task {name} --length 2k --depth 50", err=True)
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import RESULTS, RUN, run_folder
 from niah.plotter.words import report_lines
 from niah.runner.cost import unreported_line
 from niah.runner.log import read_rows
@@ -17,14 +17,12 @@ from niah.verdict.report import figures_of
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
+@RUN
 @click.option(
     "--rule", "rules", multiple=True, help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RESULTS
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
     """Print what RUN says in numbers: recall, effective length, the middle, the weakest region, times."""
     folder = run_folder(run_name, results)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,12 +14,27 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from niah.cli.completion import SUITES
+from niah.cli.dry_run import print_dry_run
+from niah.cli.help import Command
 from niah.cli.look import Look
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
+from niah.cli.naming import INCOMPLETE, INTERRUPTED, check_name, folder_name
+from niah.cli.options import (
+    PALETTE,
+    RESULTS,
+    at_least_one,
+    config_from,
+    config_options,
+    environment_of,
+    flags_over,
+    warn_of_variables,
+)
 from niah.cli.outputs import write_outputs
+from niah.cli.several import by_model, folder_of_all, model_folders, run_models
 from niah.cli.signals import handled
-from niah.cli.suite import read_suite, summary_table, write_summary
+from niah.cli.suite import Suite, read_suite, summary_table, write_summary
 from niah.cli.watch import Watch, say
+from niah.cli.way import Way
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
@@ -34,24 +46,31 @@ from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import completed
 from niah.runner.warnings import preflight_warnings, run_warnings
-from niah.verdict.grid import grid_of, haystack_label, model_of
+from niah.verdict.grid import grid_of
 from niah.verdict.report import figures_of
 
 if TYPE_CHECKING:
     from niah.runner.preflight import Preflight
     from niah.runner.sweep import Sweep
 
-INCOMPLETE = 3
 
-
-@click.command()
+@click.command(cls=Command)
 @config_options
+@RESULTS
+@click.option("--name", metavar="NAME", help="Name of this run's folder; made from the config by default.")
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+    "--suite",
+    metavar="SUITE",
+    shell_complete=SUITES,
+    help="Run all tasks of a suite instead, by its name (see: niah tasks) or TOML file.",
 )
-@click.option("--name", help="Name of this run's folder; made from the config by default.")
-@click.option("--suite", help="Run all tasks of a suite instead: quick, retrieval, reading, ci, or a TOML file.")
-@click.option("--log-requests", type=click.Path(path_type=Path), help="Write requests and replies to this file too.")
+@click.option(
+    "--limit", type=int, callback=at_least_one, metavar="COUNT", help="Send only the first so many trials of a run."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, as niah plan does, and send nothing.")
+@click.option(
+    "--log-requests", type=click.Path(path_type=Path), metavar="FILE", help="Write requests and replies to FILE, too."
+)
 @click.option("--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends.")
 @click.option("-v", "--verbose", is_flag=True, help="Say why each attempt failed.")
 @PALETTE
@@ -60,6 +79,8 @@ def run(
     results: Path,
     name: str | None,
     suite: str | None,
+    limit: int | None,
+    dry_run: bool,
     log_requests: Path | None,
     log_prompts: bool,
     verbose: bool,
@@ -68,70 +89,93 @@ def run(
 ) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
-    CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same
-    command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once.
-    Exits 3 where trials are missing.
+    Type the same command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at
+    once. Several models (--model A,B) are run in turn, and drawn side by side. Exits 3 where trials are missing.
     """
     console = Console(stderr=True)
-    look = Look(requests=log_requests, prompts=log_prompts, verbose=verbose)
-    if suite is not None:
-        complete = _run_suite(suite, config, results, name, palette, flags, console, look)
-    else:
-        recipe = _recipe(config_from(config, flags), console)
-        complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console, look)
-    sys.exit(0 if complete else INCOMPLETE)
+    outside = environment_of(flags)
+    way = Way(
+        palette=palette,
+        limit=limit,
+        environment={key: given.origin for key, given in outside.items()},
+        look=Look(requests=log_requests, prompts=log_prompts, verbose=verbose),
+    )
+    check_name(name)
+    whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
+    configs = whole.configs if whole else by_model(config_from(config, flags))
+    recipes = {label: _recipe(c, console, key_needed=not dry_run) for label, c in configs.items()}  # all are checked
+    folders = _suite_folders(whole, recipes, results, name) if whole else model_folders(recipes, results, name)
+    for line in way.words():
+        say(console, line, "dim")
+    if dry_run:
+        print_dry_run(recipes, folders, results, way)
+        return
+    if whole is not None:
+        sys.exit(0 if _run_suite(whole, recipes, folders, way, console) else INCOMPLETE)
+    if len(recipes) > 1:
+        sys.exit(run_models(run_one, recipes, folders, folder_of_all(recipes, results, name), way, console))
+    for label, recipe in recipes.items():
+        sys.exit(0 if run_one(recipe, folders[label], way, console)[0] else INCOMPLETE)
 
 
-def _recipe(config: RunConfig, console: Console) -> Recipe:
+def _recipe(config: RunConfig, console: Console, *, key_needed: bool = True) -> Recipe:
     """The recipe of a config, checked before anything is sent."""
-    recipe = recipe_of(completed(config))
+    recipe = recipe_of(completed(config, key_needed=key_needed))
     recipe.check_lengths()
     if recipe.config.haystack != config.haystack and "haystack" in config.model_fields_set:
         say(console, f"task {config.task} stands in {recipe.config.haystack[0]}, not in speech", "dim")
     return recipe
 
 
-def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console, look: Look) -> tuple[bool, Grid, str | None]:
+def run_one(recipe: Recipe, folder: Path, way: Way, console: Console) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
-    with open_log(folder, recipe.header()) as log:
+    with open_log(folder, way.header(recipe)) as log:
         if log.added is not None:
             say(console, f"{folder} is extended by {grid_words(log.added)}; what it holds is not asked again")
-        stopped = _sweep(recipe, log, console, look)
+        stopped = _sweep(way.limited(recipe), log, way, console)
     grid = grid_of(log.header, log.results.values())
     if not log.results:
         say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
         return False, grid, stopped
-    for line in write_outputs(folder, grid, palette):
+    for line in write_outputs(folder, grid, way.palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
-    return not [t for t in recipe.trials if t.id not in log.finished], grid, stopped
+    missing = sum(t.id not in log.finished for t in recipe.trials)
+    if missing and way.limit is not None and stopped is None:
+        say(console, f"--limit {way.limit}: {missing} of {len(recipe.trials)} trials are left; go on without it")
+    return not missing, grid, stopped
+
+
+def _suite_of(name: str, config: str | None, flags: dict[str, Any]) -> Suite:
+    """The suite of a name. Raises ConfigError for a setting that has no place beside it."""
+    if config is not None:
+        raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
+    warn_of_variables()
+    suite = read_suite(name, flags)
+    if len(by_model(next(iter(suite.configs.values())))) > 1:
+        raise ConfigError(f"--suite {name} with several models: run it once for each --model")
+    return suite
+
+
+def _suite_folders(suite: Suite, recipes: Mapping[str, Recipe], results: Path, name: str | None) -> dict[str, Path]:
+    """The folder of every run of a suite, inside one of its own."""
+    first = next(iter(recipes.values())).config
+    folder = results / (name or f"{suite.name}-{folder_name(None, first)}")
+    if (folder / LOG_NAME).exists():
+        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
+    return {run_name: folder / run_name for run_name in recipes}
 
 
 def _run_suite(
-    name: str,
-    config: str | None,
-    results: Path,
-    folder_name: str | None,
-    palette: str,
-    flags: dict[str, Any],
-    console: Console,
-    look: Look,
+    suite: Suite, recipes: Mapping[str, Recipe], folders: Mapping[str, Path], way: Way, console: Console
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
-    if config is not None:
-        raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
-    suite = read_suite(name, {**flags, **tables_in(flags)})
-    _check_name(folder_name)
-    recipes = {run: _recipe(c, console) for run, c in suite.configs.items()}  # all are checked before one is sent
-    first = next(iter(recipes.values())).config
-    folder = results / (folder_name or f"{suite.name}-{_folder_name(None, first)}")
-    if (folder / LOG_NAME).exists():
-        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
+    folder = next(iter(folders.values())).parent
     grids: dict[str, Grid] = {}
     complete = True
     for number, (run_name, recipe) in enumerate(recipes.items(), 1):
         say(console, f"{number}/{len(recipes)}  {run_name}", "bold")
-        done, grids[run_name], stopped = _run_one(recipe, folder / run_name, palette, console, look)
+        done, grids[run_name], stopped = run_one(recipe, folders[run_name], way, console)
         complete = complete and done
         if stopped is not None:
             say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
@@ -139,9 +183,9 @@ def _run_suite(
             break
     if not folder.is_dir():
         return False  # nothing was measured
-    for line in write_summary(folder, suite, grids, palette):
+    for line in write_summary(folder, suite, grids, way.palette):
         say(console, line)
-    console.print(summary_table(suite, grids))
+    console.print(summary_table(f"suite {suite.name}", grids))
     click.echo(folder / "suite.png")
     return complete
 
@@ -152,26 +196,10 @@ def grid_words(part: Part) -> str:
     return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
 
 
-def _check_name(name: str | None) -> None:
-    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
-        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
-
-
-def _folder_name(name: str | None, config: RunConfig) -> str:
-    """The given name, or one of the config's own, so that the same command finds the same folder."""
-    _check_name(name)
-    if name is not None:
-        return name
-    identity = json.dumps(config.identity(), sort_keys=True)
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    words = f"{model_of(config.model_dump())}-{config.task}-{haystack_label(config.haystack)}-{digest}"
-    return re.sub(r"[^\w.-]+", "-", words)
-
-
-def _sweep(recipe: Recipe, log: RunLog, console: Console, look: Look) -> str | None:
+def _sweep(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
-        say(console, "Nothing to do: every trial of this run is finished.")
+        say(console, "Nothing to do: every trial that is asked for is finished.")
         return None
     from niah.runner.session import open_session  # these bring the network, which takes 0.1 s to import
     from niah.runner.sweep import Sweep
@@ -181,7 +209,7 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console, look: Look) -> str | N
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:
         watch = Watch(recipe, log, console)
         tell = partial(_tell, recipe, console)
-        session, on_attempt = look.at(session, recipe, partial(say, console))
+        session, on_attempt = way.look.at(session, recipe, partial(say, console))
         sweep = Sweep(
             recipe,
             session,
@@ -225,7 +253,7 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed == 1:
-            sweep.stop("interrupted")
+            sweep.stop(INTERRUPTED)
             say(console, "Finishing what is in flight; press Ctrl-C again to stop at once.")
         elif main is not None:
             main.cancel()

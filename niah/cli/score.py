@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import DEFAULT_RESULTS, PALETTE, own_run_folder
+from niah.cli.options import PALETTE, RESULTS, RUN, own_run_folder
 from niah.cli.outputs import write_outputs
 from niah.config import RunConfig
 from niah.errors import RunError
@@ -19,10 +19,8 @@ from niah.verdict.grid import grid_of
 
 
 @click.command()
-@click.argument("run_name", metavar="RUN")
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
-)
+@RUN
+@RESULTS
 @PALETTE
 def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""

@@ -2,50 +2,93 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.cells import cell_len, chop_cells
 
+from niah.cli.completion import HAYSTACKS, RUNS, TASKS
 from niah.cli.example import example, expected_label
-from niah.cli.options import DEFAULT_RESULTS, run_folder
+from niah.cli.options import RESULTS, run_folder
 from niah.config import RunConfig, read_config
-from niah.errors import ConfigError, RunError, UnknownName
+from niah.errors import ConfigError, RunError
 from niah.outside import visible
-from niah.records import Prompt, Result
+from niah.plotter.labels import class_label
+from niah.records import Header, Prompt, Result
 from niah.runner.log import read_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import check_used
+from niah.selection import addressed, by_cell, chosen, differences
 from niah.tasks import CONTROLS
 
 AROUND = 240  # characters shown before and after the needle
+ABSENT = "absent"  # the class of an answer that says the needle is not there
+SHORT = 8  # signs of an id that tell it from the others of its run
+SHOWN = 50  # characters of an answer in a list
 
 
 @click.command()
-@click.argument("run_name", metavar="[RUN]", required=False)
-@click.argument("trial_id", metavar="[TRIAL]", required=False)
+@click.argument("words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=RUNS)
+@RESULTS
+@click.option("--wrong", is_flag=True, help="List only the trials that were scored below 1.")
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=DEFAULT_RESULTS, show_default=True, help="Folder of all runs."
+    "--outcome", "outcomes", multiple=True, metavar="OUTCOME", help="List only this outcome; may be repeated."
 )
-@click.option("--prompt", is_flag=True, help="Print the whole prompt and nothing else.")
-@click.option("--task", help="Print an example prompt of this task instead, with its needles marked.")
-@click.option("--length", default="2k", show_default=True, help="Context length of the example.")
-@click.option("--depth", default="50", show_default=True, help="Depth of the example in percent.")
-@click.option("--haystack", default="en", show_default=True, help="Haystack of the example.")
-@click.option("--language", default="auto", show_default=True, help="Language of the example's needle and question.")
+@click.option(
+    "--class", "classes", multiple=True, metavar="CLASS", help="List only this class of answer; may be repeated."
+)
+@click.option("--diff", is_flag=True, help="Take two runs, OLD and NEW, and list the trials with another score.")
+@click.option("--prompt", is_flag=True, help="Print the whole prompt of a trial and nothing else.")
+@click.option(
+    "--task", metavar="TASK", shell_complete=TASKS, help="Print an example prompt of this task, its needles marked."
+)
+@click.option("--length", metavar="LENGTH", default="2k", show_default=True, help="Context length of the example.")
+@click.option("--depth", metavar="PERCENT", default="50", show_default=True, help="Depth of the example.")
+@click.option(
+    "--haystack",
+    metavar="NAME",
+    default="en",
+    show_default=True,
+    shell_complete=HAYSTACKS,
+    help="Haystack of the example.",
+)
+@click.option(
+    "--language", metavar="LANGUAGE", default="auto", show_default=True, help="Language of its needle and question."
+)
 @click.option("--control", type=click.Choice(CONTROLS), help="Show the example as this control.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another config key of the example.")
 def show(
-    run_name: str | None, trial_id: str | None, results: Path, prompt: bool, task: str | None, **example_flags: Any
+    words: tuple[str, ...],
+    results: Path,
+    wrong: bool,
+    outcomes: tuple[str, ...],
+    classes: tuple[str, ...],
+    diff: bool,
+    prompt: bool,
+    task: str | None,
+    **example_flags: Any,
 ) -> None:
-    """Show TRIAL of RUN: needle in its surroundings, question, answer, score. Without TRIAL, list the trials.
+    """Show one trial of RUN: the needle in its surroundings, question, answer, score.
 
-    With --task and without RUN, print an example prompt of a task. Needs no model.
+    TRIAL is the beginning of its id; LENGTH and DEPTH name a cell. Where they name several trials, or nothing is
+    named, the trials are listed by length, depth and epoch, with the first eight signs of their ids.
+
+    With --diff OLD NEW, list the trials that two runs scored differently, with both answers. With --task and without
+    RUN, print an example prompt of a task; that needs no model.
     """
-    if task is not None and run_name is None:
+    named = [ABSENT if name == class_label(ABSENT) else name for name in classes]  # as the list shows it, too
+    if (wrong or outcomes or classes) and (diff or not words):
+        raise ConfigError("--wrong, --outcome and --class choose among the trials of one RUN; leave them out here")
+    chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": named}
+    if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
-    elif run_name is not None and task is None:
-        _show_run(run_name, trial_id, results, prompt)
+    elif diff:
+        _show_differences(words, results)
+    elif words and task is None:
+        _show_run(words[0], words[1:], results, prompt, chosen_by)
     else:
         raise ConfigError("name a run, or a task with --task (niah show --task single --length 2k --depth 50)")
 
@@ -71,22 +114,54 @@ def _example_recipe(
     return recipe_of(config)
 
 
-def _show_run(run_name: str, trial_id: str | None, results: Path, prompt: bool) -> None:
-    header, stored = read_log(run_folder(run_name, results))
-    if trial_id is None:
-        for result in stored.values():
-            click.echo(visible(_line(result)))
-        return
-    matches = [i for i in stored if i.startswith(trial_id)]
-    if len(matches) != 1:
-        raise UnknownName("trial", trial_id, stored)
-    result = stored[matches[0]]
+def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]) -> None:
+    """One trial, or a list of those that are asked for."""
+    if len(address) > 2:
+        raise ConfigError(f"{' '.join(address)}: name one trial, or a cell by length and depth, like 8k 50")
+    header, stored = read_log(run_folder(name, results))
+    found = addressed(stored, address) if address else by_cell(stored.values())
+    filtered = chosen(found, **chosen_by)
+    if address and len(found) == 1 and filtered:
+        _show_trial(name, header, found[0], prompt)
+    elif prompt:
+        raise ConfigError(f"--prompt: that is {len(filtered)} trials; name one of them")
+    else:
+        _list(filtered)
+
+
+def _list(results: list[Result]) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer", err=True)
+    for result in results:
+        line = visible(_line(result))
+        click.echo(line if width is None or cell_len(line) <= width else f"{chop_cells(line, width - 1)[0]}…")
+    if not results:
+        click.echo("no such trial", err=True)
+
+
+def _show_differences(words: tuple[str, ...], results: Path) -> None:
+    """Trials with another score, and what both runs answered."""
+    if len(words) != 2:
+        raise ConfigError("--diff: name two runs, the older one first (niah show --diff OLD NEW)")
+    (_, old), (_, new) = (read_log(run_folder(name, results)) for name in words)
+    common, found = differences(old, new)
+    for d in found:
+        t = d.new.trial
+        where = f"{t.context_length:,} tokens, {t.control or f'depth {t.depth_percent:g} %'}, epoch {t.epoch}"
+        click.echo(f"{t.id[:SHORT]}  {where}; expected {expected_label(t, d.new.targets)}")
+        for name, r in zip(("old", "new"), (d.old, d.new), strict=True):
+            click.echo(visible(f"    {name}  {r.score:<4.2g}  {_verdict(r):<14}  {_answer(r)}"))
+    lost = sum((d.new.score or 0) < (d.old.score or 0) for d in found)
+    click.echo(f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored", err=True)
+
+
+def _show_trial(name: str, header: Header, result: Result, prompt: bool) -> None:
+    """One trial with its prompt built again. Raises RunError where that is another one today."""
     if header.imported is not None:
         raise RunError(
-            f"{run_name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
+            f"{name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
         )
-    recipe = recipe_of(RunConfig(**header.config))
-    built = recipe.prompt(result.trial)
+    built = recipe_of(RunConfig(**header.config)).prompt(result.trial)
     if built.digest != result.prompt_digest:
         raise RunError(
             f"trial {result.trial.id}: its prompt cannot be built again; "
@@ -96,17 +171,27 @@ def _show_run(run_name: str, trial_id: str | None, results: Path, prompt: bool) 
 
 
 def _line(r: Result) -> str:
-    t, verdict = r.trial, r.answer_class or r.outcome.value
-    answer = "" if r.response is None else " ".join(r.response.text.split())[:50]
+    t = r.trial
     where = t.control or f"{t.depth_percent:>5g} %"
-    return f"{t.id}  {t.context_length:>9,}  {where:<11}  epoch {t.epoch}  {verdict:<10}  {answer}"
+    verdict = _verdict(r)
+    return f"{t.id[:SHORT]}  {t.context_length:>9,}  {where:<11}  {t.epoch:>5}  {verdict:<14}  {_answer(r)}"
+
+
+def _verdict(r: Result) -> str:
+    """The class of an answer, or the outcome of a trial without one, for people."""
+    return class_label(r.answer_class) if r.answer_class else r.outcome.value
+
+
+def _answer(r: Result) -> str:
+    """The beginning of an answer, on one line."""
+    return "" if r.response is None else " ".join(r.response.text.split())[:SHOWN]
 
 
 def _page(r: Result, prompt: Prompt) -> str:
     answer = "(none)" if r.response is None else r.response.text.strip()
     verdict = f"none ({r.outcome.value}: {r.error or '-'})"
     if r.score is not None:
-        verdict = f"{r.score:g} ({r.answer_class}: {r.explanation})"
+        verdict = f"{r.score:g} ({_verdict(r)}: {r.explanation})"
     seconds = "not measured" if r.total_s is None else f"{r.total_s:g} s"
     control = f", control {r.trial.control}" if r.trial.control else ""
     length = prompt.tokens + prompt.reply_tokens
@@ -118,7 +203,7 @@ def _page(r: Result, prompt: Prompt) -> str:
         f"expected  {expected_label(r.trial, r.targets)}\n"
         f"answer    {answer}\n"
         f"score     {verdict}\n"
-        f"time      {seconds}, {r.attempts} attempt(s)"
+        f"time      {seconds}, {r.attempts} attempt{'' if r.attempts == 1 else 's'}"
     )
 
 

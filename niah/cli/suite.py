@@ -14,12 +14,13 @@ from rich.table import Table
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, NiahError, RunError, UnknownName
 from niah.generator.store import language_of_haystack, shared_root
-from niah.plotter.labels import percent
+from niah.plotter.labels import class_label, percent
 from niah.records import Grid
 from niah.runner.settings import check_used
 from niah.tasks import task_of
 
 SCHEMA = 1
+NAMES = 19  # columns that a name gets at least, where it is that long
 _RUN_KEYS = {*RunConfig.model_fields, "name"}
 
 
@@ -50,7 +51,9 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
             raise UnknownName("suite", name, suite_names())
         path = suite_names()[name]
     if flags.get("task"):
-        raise ConfigError("a suite brings its own tasks: leave out --task, or run that task without --suite")
+        raise ConfigError(
+            "a suite brings its own tasks: leave out --task (or NIAH_TASK), or run that task without --suite"
+        )
     table = _table(path)
     configs: dict[str, RunConfig] = {}
     for run in table["runs"]:
@@ -74,13 +77,13 @@ def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette
     return save_multiples(f"suite {suite.name}", grids, folder / "suite.png", palette)
 
 
-def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
-    """One line per run: score with interval, normalised score, controls, the commonest answer that was not right."""
-    table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
-    table.add_column("run", no_wrap=True, min_width=max(map(len, grids)))
-    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+def summary_table(title: str, grids: Mapping[str, Grid], rows: str = "run") -> Table:
+    """One line per run: share found with interval, normalised, controls, the commonest answer that was not right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
+    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
-    table.add_column("other answers", no_wrap=True)
+    table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.recall, grid.by_control
@@ -165,4 +168,4 @@ def _commonest(grid: Grid) -> str:
     if not others:
         return ""
     name = max(others, key=lambda k: others[k])
-    return f"{others[name]} {name}"
+    return f"{others[name]:,} {class_label(name)}"

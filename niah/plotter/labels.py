@@ -88,6 +88,12 @@ def detail_labels(grid: Grid) -> list[str]:
     return [*lines, f"answers: {', '.join(f'{n} {name}' for name, n in classes)}"]
 
 
+def class_label(answer_class: str) -> str:
+    """An answer's class for people; the word absent is left to the control without a needle."""
+    name, colon, detail = answer_class.partition(":")
+    return {"absent": "said not there"}.get(name, name) + colon + detail
+
+
 def unscored_label(cell: Cell) -> str:
     """The most frequent outcome other than scored."""
     others = {k: v for k, v in cell.outcomes.items() if k != "scored"}

@@ -212,6 +212,14 @@ class Failure:
     wait_s: float | None = None  # as the body asks
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """One model of a server's list."""
+
+    name: str
+    window: int | None = None  # in the model's tokens, where the list tells it
+
+
 class Reply(Protocol):
     """Collects one streamed reply."""
 
@@ -255,6 +263,14 @@ class Provider(Protocol):
 
     def window_in(self, body: str) -> int | None:
         """The window in the answer to that, in the server's tokens. Raises whatever an odd shape raises."""
+        ...
+
+    def models_request(self) -> HttpRequest:
+        """Asks the server for its models. A server without such a list says so by its status."""
+        ...
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        """The models in the answer to that. Raises whatever an odd shape raises."""
         ...
 
 

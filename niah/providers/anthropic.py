@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from niah.providers import Failure, HttpRequest, Service
+from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
@@ -54,6 +54,14 @@ class Anthropic:
 
     def window_in(self, body: str) -> int | None:
         return count_of(json.loads(body).get("max_input_tokens")) or None
+
+    def models_request(self) -> HttpRequest:
+        url = f"{self.service.base_url.rstrip('/')}/models?limit=1000"
+        return HttpRequest(url=url, headers=self._headers(), method="GET")
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        rows = json.loads(body)["data"]
+        return [ServedModel(name=str(row["id"]), window=count_of(row.get("max_input_tokens")) or None) for row in rows]
 
     def _headers(self) -> dict[str, str]:
         return {"anthropic-version": VERSION, **self.service.key_headers("x-api-key")}

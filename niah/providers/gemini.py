@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from niah.providers import Failure, HttpRequest, Service
+from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
@@ -43,6 +43,18 @@ class Gemini:
 
     def window_in(self, body: str) -> int | None:
         return count_of(json.loads(body).get("inputTokenLimit")) or None
+
+    def models_request(self) -> HttpRequest:
+        return HttpRequest(url=self.service.url("/models?pageSize=1000"), headers=self._headers(), method="GET")
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        """Those that generate content; others embed or count only."""
+        rows = json.loads(body)["models"]
+        return [
+            ServedModel(name=str(r["name"]).removeprefix("models/"), window=count_of(r.get("inputTokenLimit")) or None)
+            for r in rows
+            if "generateContent" in r.get("supportedGenerationMethods", ["generateContent"])
+        ]
 
     def _model_url(self, verb: str = "") -> str:
         return self.service.url(f"/models/{self.service.model.removeprefix('models/')}{verb}")

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from niah.providers import Failure, HttpRequest, Service
+from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
@@ -63,6 +63,12 @@ class Ollama:
         # of the architecture itself; a part of it, as what sees pictures, has one of its own behind another dot
         names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
         return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
+
+    def models_request(self) -> HttpRequest:
+        return HttpRequest(url=f"{self._root()}/api/tags", headers=self._key(), method="GET")
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        return [ServedModel(name=str(row["name"])) for row in json.loads(body)["models"]]
 
     def _root(self) -> str:
         return self.service.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")

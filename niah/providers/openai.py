@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from niah.providers import Failure, HttpRequest, Service
+from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of, text_in
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
@@ -63,6 +63,12 @@ class OpenAI:
 
     def window_in(self, body: str) -> int | None:
         return window_among(json.loads(body), self.service.model)
+
+    def models_request(self) -> HttpRequest:
+        return HttpRequest(url=f"{self.service.base_url.rstrip('/')}/models", headers=self._key(), method="GET")
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        return listed_models(json.loads(body))
 
     def _key(self) -> dict[str, str]:
         return self.service.key_headers("Authorization")
@@ -137,7 +143,16 @@ def window_among(table: Any, model: str) -> int | None:
     entries = table.get("data") if isinstance(table.get("data"), list) else [table]
     named = [e for e in entries if e.get("id") == model]
     for entry in named or (entries if len(entries) == 1 else []):
-        places = (entry, entry.get("default_generation_settings") or {}, entry.get("meta") or {})
-        if told := count_of(*(place.get(key) or None for key in _WINDOW_KEYS for place in places)):
+        if told := _window_of(entry):
             return told
     return None
+
+
+def listed_models(table: Any) -> list[ServedModel]:
+    """The models of a list as OpenAI's, with the windows that some servers tell."""
+    return [ServedModel(name=str(entry["id"]), window=_window_of(entry)) for entry in table["data"]]
+
+
+def _window_of(entry: Mapping[str, Any]) -> int | None:
+    places = (entry, entry.get("default_generation_settings") or {}, entry.get("meta") or {})
+    return count_of(*(place.get(key) or None for key in _WINDOW_KEYS for place in places)) or None

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from niah.providers import Failure, HttpRequest, ReplyError, Service
+from niah.providers import Failure, HttpRequest, ReplyError, ServedModel, Service
 from niah.providers.failures import failure_of
+from niah.providers.openai import listed_models
 from niah.providers.presets import OPENAI_MARK, cache_off
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
@@ -34,10 +35,9 @@ class Responses:
             "truncation": "disabled",
             **cache_off(self.service.model),
         }
-        key = self.service.key_headers("Authorization")
         return HttpRequest(
             url=self.service.url("/responses"),
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **key},
+            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
             body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
             tokens=prompt.tokens,
         )
@@ -53,6 +53,15 @@ class Responses:
 
     def window_in(self, body: str) -> None:
         return None
+
+    def models_request(self) -> HttpRequest:
+        return HttpRequest(url=self.service.url("/models"), headers=self._key(), method="GET")
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        return listed_models(json.loads(body))
+
+    def _key(self) -> dict[str, str]:
+        return self.service.key_headers("Authorization")
 
 
 class ResponsesReply(TextReply):

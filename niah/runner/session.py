@@ -65,16 +65,7 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             yield Session(provider=provider, concurrency=concurrency, proxies=False)
     else:
         base_url = config.base_url or str(known_provider(config.provider).base_url)
-        service = Service(
-            provider=config.provider,
-            model=model,
-            base_url=base_url,
-            api_key=api_key_of(config),
-            extra=config.extra,
-            reply_field=config.reply_field,
-            longest_context=max(config.lengths),
-            key_header=known_provider(config.provider).key_header,
-        )
+        service = service_of(config)
         yield Session(
             provider=provider_of(service),
             concurrency=concurrency,
@@ -83,6 +74,21 @@ def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
             proxies=not is_loopback(base_url),
             start=known_provider(config.provider).start if is_loopback(base_url) else None,
         )
+
+
+def service_of(config: RunConfig) -> Service:
+    """The model and address that a config names, with its key. Raises ConfigError where that is missing."""
+    known = known_provider(config.provider)
+    return Service(
+        provider=config.provider,
+        model=str(config.model),
+        base_url=config.base_url or str(known.base_url),
+        api_key=api_key_of(config),
+        extra=config.extra,
+        reply_field=config.reply_field,
+        longest_context=max(config.lengths),
+        key_header=known.key_header,
+    )
 
 
 def throttle_of(recipe: Recipe, session: Session) -> Throttle:
@@ -108,7 +114,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config
-    async with Pool(_maker_of(session, config), config.headers) as pool:
+    async with pool_of(session, config) as pool:
         yield Client(
             pool,
             session.provider,
@@ -123,6 +129,11 @@ async def connected(
             on_attempt=on_attempt,
             start=session.start,
         )
+
+
+def pool_of(session: Session, config: RunConfig) -> Pool:
+    """The connections of a config, to be opened. Raises ConfigError where proxy or certificates cannot be used."""
+    return Pool(_maker_of(session, config), config.headers)
 
 
 def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBaseTransport]:

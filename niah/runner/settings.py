@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
 from pathlib import Path
 from string import Formatter
 
 from niah.config import RunConfig
+from niah.environment import variable as environment_variable
 from niah.errors import ConfigError
 from niah.masking import secrets_in
 from niah.outside import hide
@@ -53,7 +53,7 @@ def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
 def address_of(known: Known) -> str | None:
     """A provider's own address with the environment's region or project filled in; None where one is not set."""
     names = _variables(known)
-    values = {name: os.environ.get(name, "").strip().rstrip("/") for name in names}
+    values = {name: environment_variable(name).rstrip("/") for name in names}
     if known.base_url is None or not all(values.values()):
         return None
     address = known.base_url.format(**values)
@@ -67,7 +67,7 @@ def _addressed(config: RunConfig) -> RunConfig:
         return config
     address = address_of(known)
     if address is None:
-        missing = [name for name in _variables(known) if not os.environ.get(name, "").strip()]
+        missing = [name for name in _variables(known) if not environment_variable(name)]
         raise ConfigError(
             f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment variable"
             f"{'s' * (len(missing) > 1)}, or give the whole address with --base-url and the key with --api-key-env"
@@ -112,9 +112,11 @@ def api_key_of(config: RunConfig) -> str | None:
     variable = config.api_key_env or own
     if variable is None:
         return None
-    key = os.environ.get(variable, "").strip()
+    key = environment_variable(variable)
     if not key:
-        raise ConfigError(f"no key: set the environment variable {variable}, or name another with --api-key-env")
+        raise ConfigError(
+            f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
+        )
     return _checked(key, variable)
 
 

@@ -1,0 +1,81 @@
+"""What the shell offers behind Tab: configs, tasks, runs, providers, models and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = False) -> Complete:
+    """Offer those names that begin as the word does; behind a comma its last part. Files where none does."""
+
+    def complete(ctx: click.Context, _: click.Parameter, word: str) -> list[CompletionItem]:
+        done, comma, begun = word.rpartition(",")
+        found = [CompletionItem(done + comma + name) for name in names(ctx) if name.startswith(begun)]
+        return found or ([CompletionItem(word, type="file")] if files else [])
+
+    return complete
+
+
+def config_names() -> list[str]:
+    """The shipped configs."""
+    from niah.generator.store import shared_root
+
+    return [p.stem for p in sorted(shared_root("configs").glob("*.toml"))]
+
+
+def _tasks(_: click.Context) -> Iterable[str]:
+    from niah.tasks import task_names
+
+    return task_names()
+
+
+def _providers(_: click.Context) -> Iterable[str]:
+    from niah.providers import PROVIDERS
+
+    return PROVIDERS
+
+
+def _models(ctx: click.Context) -> Iterable[str]:
+    """Of the providers that need no server; nobody is asked while a word is typed."""
+    from niah.providers.local import LOCAL_MODELS
+    from niah.providers.simulated import READERS
+
+    provider = ctx.params.get("provider") or "local"
+    return {"local": [*LOCAL_MODELS], "simulated": [r.partition("TOKENS")[0] for r in READERS]}.get(provider, [])
+
+
+def _haystacks(_: click.Context) -> Iterable[str]:
+    from niah.generator.language import LANGUAGES
+    from niah.generator.store import SYNTHETIC, haystack_folders
+
+    return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in LANGUAGES)]
+
+
+def _suites(_: click.Context) -> Iterable[str]:
+    from niah.cli.suite import suite_names
+
+    return suite_names()
+
+
+def _runs(ctx: click.Context) -> Iterable[str]:
+    from niah.cli.options import results_folder  # which imports this module
+    from niah.runs import run_folders
+
+    results = Path(ctx.params.get("results") or results_folder())
+    return [folder.relative_to(results).as_posix() for folder in run_folders(results)]
+
+
+CONFIGS = offering(lambda _: config_names(), files=True)
+TASKS = offering(_tasks)
+PROVIDERS = offering(_providers)
+MODELS = offering(_models, files=True)
+HAYSTACKS = offering(_haystacks, files=True)
+SUITES = offering(_suites, files=True)
+RUNS = offering(_runs, files=True)
+BY_KEY = {"task": TASKS, "provider": PROVIDERS, "model": MODELS, "haystack": HAYSTACKS}

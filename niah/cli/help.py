@@ -1,0 +1,112 @@
+"""Help as people read it: options in sections, an example for every command, no line cut."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import click
+
+from niah.sections import KEY_SECTIONS, OTHER
+
+OWN = "Options"
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "run": (
+        "niah run demo",
+        "niah run --provider openai --model MODEL --lengths 1k,8k --depths 0:100:25",
+        "niah run quick --provider ollama --model A,B",
+        "niah run demo --limit 3",
+    ),
+    "plan": ("niah plan openai-128k --model MODEL", "niah plan demo --speed demo"),
+    "probe": ("niah probe --provider ollama --model MODEL --window --up-to 64k",),
+    "build": ("niah build --haystack en --lengths 4k,128k --depths 0,50 --out prompts.jsonl",),
+    "list": ("niah list", "niah list --json"),
+    "show": (
+        "niah show demo --wrong",
+        "niah show demo 8k 50",
+        "niah show demo e77d8f",
+        "niah show --diff OLD NEW",
+        "niah show --task multikey --length 2k --depth 50",
+    ),
+    "report": ("niah report demo",),
+    "plot": ("niah plot demo --out demo.svg", "niah plot OLD NEW --curves"),
+    "compare": ("niah compare OLD NEW",),
+    "gate": ("niah gate NEW --baseline baselines/OLD.json --config gate.toml",),
+    "power": ("niah power ci --provider openai --model MODEL --drop 5",),
+    "baseline": ("niah baseline save demo",),
+    "baseline save": ("niah baseline save demo --out baselines/main.json",),
+    "score": ("niah score demo",),
+    "judge": ("niah judge demo --provider openai --model MODEL",),
+    "init": ("niah init run", "niah init gate --out gate.toml"),
+    "doctor": ("niah doctor", "niah doctor --provider vllm --base-url http://127.0.0.1:8000/v1"),
+    "tasks": ("niah tasks", "niah tasks multikey"),
+    "providers": ("niah providers",),
+    "models": ("niah models --provider ollama",),
+    "haystack": ("niah haystack list",),
+    "haystack add": ("niah haystack add FOLDER --name mine",),
+    "haystack list": ("niah haystack list",),
+    "haystack remove": ("niah haystack remove mine",),
+    "haystack check": ("niah haystack check en",),
+    "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
+}
+
+
+class Setting(click.Option):
+    """A flag for a config key."""
+
+    @property
+    def section(self) -> str:
+        """The section of the help that it stands in."""
+        return next((title for title, keys in KEY_SECTIONS.items() if self.name in keys), OTHER)
+
+
+class Command(click.Command):
+    """A command that takes CONFIG and a flag for every config key; its help is in sections."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        from niah.cli.completion import config_names
+
+        formatter.write_paragraph()
+        with formatter.indentation():
+            names = ", ".join(config_names())
+            formatter.write_text(f"CONFIG is a TOML file (see: niah init run), or the name of a shipped one: {names}.")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for param in sorted(self.get_params(ctx), key=_place):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                rows[param.section if isinstance(param, Setting) else OWN].append(record)
+        for title in (OWN, *KEY_SECTIONS, OTHER):
+            if rows[title]:
+                with formatter.section(title):
+                    formatter.write_dl(rows[title])
+
+
+def _place(param: click.Parameter) -> int:
+    """Where a setting stands among those of its section; everything else stays in its own order."""
+    keys = [key for keys in KEY_SECTIONS.values() for key in keys]
+    return keys.index(param.name) if isinstance(param, Setting) and param.name in keys else len(keys)
+
+
+def with_examples(command: click.Command, path: str) -> click.Command:
+    """The command with its examples, as have those inside it, each of which gets a whole sentence in the list."""
+    command.epilog = command.epilog or _epilog(EXAMPLES.get(path, ()))
+    for name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
+        with_examples(inner, f"{path} {name}")
+        inner.short_help = inner.short_help or _first_sentence(inner.help or "")
+    return command
+
+
+def _epilog(examples: Sequence[str]) -> str | None:
+    if not examples:
+        return None
+    title = "Example:" if len(examples) == 1 else "Examples:"
+    return "\n".join(["\b", title, *(f"  {line}" for line in examples)])
+
+
+def _first_sentence(text: str) -> str:
+    """Up to the first full stop that ends a sentence."""
+    return " ".join(text.split("\n\n")[0].split()).partition(". ")[0].rstrip(".") + "."

@@ -1,0 +1,98 @@
+"""Settings and keys from the environment: variables NIAH_*, and a .env file in the current folder below them.
+
+Only names are ever told to anybody: a value may be a secret. A .env file is never put into this process's environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dotenv.parser import parse_stream
+
+from niah.errors import ConfigError
+
+PREFIX = "NIAH_"
+DOTENV = Path(".env")
+_TABLES = ("extra", "headers")  # keys that hold a table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A setting as the environment gives it."""
+
+    value: Any = field(repr=False)
+    origin: str  # "NIAH_MODEL", or ".env: NIAH_MODEL"
+
+
+def settings_given(known: Iterable[str]) -> dict[str, Given]:
+    """The settings among the known keys that a variable or .env gives, by key; a variable goes before .env.
+
+    An empty value is none. Raises ConfigError for a table that is neither KEY=VALUE nor JSON.
+    """
+    found: dict[str, Given] = {}
+    sources = ((f"{DOTENV}: ", dotenv_values()), ("", dict(os.environ)))
+    for key in known:
+        name = PREFIX + key.upper()
+        for place, values in sources:
+            if text := values.get(name, "").strip():
+                found[key] = Given(value=_table(key, name, text) if key in _TABLES else text, origin=place + name)
+    return found
+
+
+def unknown_variables(known: Iterable[str]) -> list[str]:
+    """A line for every NIAH_ name that is no setting, with what was perhaps meant, and for broken lines of .env.
+
+    They may be meant for another program, and stop nothing.
+    """
+    names = {PREFIX + key.upper() for key in known}
+    lines = [f"{DOTENV}, line {number}: no NAME=VALUE; passed over" for number in _read_dotenv()[1]]
+    for place, values in (("", dict(os.environ)), (f"{DOTENV}: ", dotenv_values())):
+        for name in sorted(n for n in values if n.startswith(PREFIX) and n not in names):
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            lines.append(f"{place}{name} is no setting and has no effect{guess}")
+    return lines
+
+
+def variable(name: str) -> str:
+    """A variable's value, or that of a .env file, or nothing. For keys: nothing of it may be printed."""
+    return os.environ.get(name, "").strip() or dotenv_values().get(name, "").strip()
+
+
+def dotenv_values() -> dict[str, str]:
+    """What the .env file of the current folder says; nothing where there is none. Raises ConfigError."""
+    return _read_dotenv()[0]
+
+
+def _read_dotenv() -> tuple[dict[str, str], list[int]]:
+    """The values of .env, and the numbers of lines that hold none."""
+    if not DOTENV.is_file():
+        return {}, []
+    try:
+        with DOTENV.open(encoding="utf-8-sig") as file:
+            bindings = list(parse_stream(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f".env of this folder cannot be read ({error.__class__.__name__}); mend or move it") from None
+    values = {b.key: b.value for b in bindings if b.key and b.value is not None and not b.error}
+    return values, [b.original.line for b in bindings if b.error]
+
+
+def _table(key: str, name: str, text: str) -> dict[str, Any]:
+    """A table of JSON, or KEY=VALUE where it has one row. A header's value is text, a request field's JSON."""
+    with suppress(ValueError):
+        table = json.loads(text)
+        if isinstance(table, dict):
+            return table
+    row, equals, value = text.partition("=")
+    if not row.strip() or not equals or text.startswith("{"):
+        raise ConfigError(f'{name}: write KEY=VALUE, or a table of JSON like {{"temperature": 0}}')
+    with suppress(ValueError):
+        return {row.strip(): json.loads(value) if key == "extra" else value.strip()}
+    return {row.strip(): value.strip()}
