@@ -17,6 +17,7 @@ from niah.runner.connections import Connections
 from niah.runner.events import reader_of
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
+from niah.runner.progress import Kind, Trouble
 from niah.runner.transfer import error_body, pieces, read_rest, request_id_in, retry_after_s
 
 CONNECT_S = 10.0
@@ -50,6 +51,7 @@ class _Ended:
     answer: Answer
     wait_s: float | None = None
     in_trouble: bool = False  # throttled or not reachable: the server's state, not this request's
+    kind: Kind = "fault"
     begun: bool = False  # an answer had begun
 
 
@@ -67,7 +69,7 @@ class Client:
         patience: Patience,
         longest_wait_s: float,
         jitter: Callable[[], float] = random.random,
-        on_trouble: Callable[[str], None] = lambda message: None,
+        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
     ) -> None:
         self._connections = connections
         self._provider = provider
@@ -99,8 +101,7 @@ class Client:
                 counted += 1
             if ended.wait_s is None or counted >= self._attempts:
                 return answer
-            if ended.in_trouble:
-                self._on_trouble(f"waiting for the server: {answer.error}")
+            self._on_trouble(Trouble(kind=ended.kind, reason=answer.error or "", wait_s=ended.wait_s))
             if not await self._limits.pause(ended.wait_s):
                 return answer
 
@@ -243,7 +244,8 @@ class Client:
             self._limits.throttled(sent_at, wait_s)
         elif failure.unreachable:
             self._limits.pause_all(wait_s)
-        return _Ended(answer=answer, wait_s=wait_s, in_trouble=failure.throttled or failure.unreachable)
+        kind: Kind = "throttled" if failure.throttled else "unreachable" if failure.unreachable else "fault"
+        return _Ended(answer=answer, wait_s=wait_s, in_trouble=kind != "fault", kind=kind)
 
 
 class _NoAnswer(Exception):

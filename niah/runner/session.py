@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.request import getproxies
@@ -19,6 +19,7 @@ from niah.runner.client import Client
 from niah.runner.connections import Connections
 from niah.runner.limits import Limits
 from niah.runner.patience import Patience
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.runner.server import Say, local_server
 from niah.runner.settings import api_key_of, concurrency_of
@@ -88,7 +89,7 @@ def limits_of(recipe: Recipe, session: Session) -> Limits:
 
 @asynccontextmanager
 async def connected(
-    session: Session, recipe: Recipe, limits: Limits, on_trouble: Say = lambda message: None
+    session: Session, recipe: Recipe, limits: Limits, on_trouble: Callable[[Trouble], None] = lambda trouble: None
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
     config = recipe.config

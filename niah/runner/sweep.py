@@ -22,6 +22,7 @@ from niah.runner.journal import Journal
 from niah.runner.lessons import Lessons
 from niah.runner.log import RunLog
 from niah.runner.preflight import Preflight, preflight
+from niah.runner.progress import Trouble
 from niah.runner.recipe import Recipe
 from niah.runner.score import not_built, not_sent, result_of
 from niah.runner.session import Session, connected, limits_of
@@ -58,7 +59,7 @@ class Sweep:
         *,
         on_preflight: Callable[[Preflight], None] = lambda found: None,
         on_result: Callable[[Result], None] = lambda result: None,
-        on_trouble: Callable[[str], None] = lambda message: None,
+        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
     ) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self._recipe = recipe
