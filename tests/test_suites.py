@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from rich.console import Console
 from server import Handler, chunk, serving
 
 from niah.cli import run as run_module
+from niah.cli.screen import RunConsole
 from niah.cli.suite import read_suite, suite_names
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.heatmap import figure_of
@@ -102,7 +102,7 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
 def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, console: Console) -> str:
+    def interrupted(recipe: Recipe, log: RunLog, console: RunConsole) -> str:
         sweep(recipe, log, console)
         return "interrupted"
 

@@ -10,21 +10,23 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
+from niah.cli.screen import RunConsole, say
 from niah.cli.suite import read_suite, summary_table, write_summary
-from niah.cli.watch import Watch, say
+from niah.cli.watch import Watch
 from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
-from niah.plotter.words import summary_lines, unfinished_lines
+from niah.plotter.words import incomplete_lines
 from niah.records import Grid, Outcome
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
@@ -47,24 +49,42 @@ INCOMPLETE = 3
 )
 @click.option("--name", help="Name of this run's folder; made from the config by default.")
 @click.option("--suite", help="Run all tasks of a suite instead: quick, retrieval, reading, ci, or a TOML file.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "lines", "json"]),
+    default="auto",
+    show_default=True,
+    help="What standard error shows: a live picture on a terminal, a line per trial, or JSON Lines for programs.",
+)
+@click.option("--progress-file", type=click.Path(path_type=Path), help="Also append those JSON Lines to this file.")
 @PALETTE
-def run(config: str | None, results: Path, name: str | None, suite: str | None, palette: str, **flags: Any) -> None:
+def run(
+    config: str | None,
+    results: Path,
+    name: str | None,
+    suite: str | None,
+    progress: str,
+    progress_file: Path | None,
+    palette: str,
+    **flags: Any,
+) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
     CONFIG is a TOML file, or the name of a shipped one (demo, quick, openai-128k, million). Type the same
     command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at once.
     Exits 3 where trials are missing.
     """
-    console = Console(stderr=True)
-    if suite is not None:
-        complete = _run_suite(suite, config, results, name, palette, flags, console)
-    else:
-        recipe = _recipe(config_from(config, flags), console)
-        complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
+    console = RunConsole(progress, progress_file)
+    with console.failures():
+        if suite is not None:
+            complete = _run_suite(suite, config, results, name, palette, flags, console)
+        else:
+            recipe = _recipe(config_from(config, flags), console)
+            complete, _, _ = _run_one(recipe, results / _folder_name(name, recipe.config), palette, console)
     sys.exit(0 if complete else INCOMPLETE)
 
 
-def _recipe(config: RunConfig, console: Console) -> Recipe:
+def _recipe(config: RunConfig, console: RunConsole) -> Recipe:
     """The recipe of a config, checked before anything is sent."""
     recipe = recipe_of(completed(config))
     recipe.check_lengths()
@@ -73,7 +93,7 @@ def _recipe(config: RunConfig, console: Console) -> Recipe:
     return recipe
 
 
-def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tuple[bool, Grid, str | None]:
+def _run_one(recipe: Recipe, folder: Path, palette: str, console: RunConsole) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
     with open_log(folder, recipe.header()) as log:
         stopped = _sweep(recipe, log, console)
@@ -81,7 +101,9 @@ def _run_one(recipe: Recipe, folder: Path, palette: str, console: Console) -> tu
     for line in write_outputs(folder, grid, palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
-    return not [t for t in recipe.trials if t.id not in log.finished], grid, stopped
+    complete = not [t for t in recipe.trials if t.id not in log.finished]
+    console.event("finished", folder=str(folder), complete=complete, stopped=stopped, **asdict(grid.recall))
+    return complete, grid, stopped
 
 
 def _run_suite(
@@ -91,7 +113,7 @@ def _run_suite(
     folder_name: str | None,
     palette: str,
     flags: dict[str, Any],
-    console: Console,
+    console: RunConsole,
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
     if config is not None:
@@ -136,7 +158,7 @@ def _folder_name(name: str | None, config: RunConfig) -> str:
     return re.sub(r"[^\w.-]+", "-", words)
 
 
-def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
+def _sweep(recipe: Recipe, log: RunLog, console: RunConsole) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
         say(console, "Nothing to do: every trial of this run is finished.")
@@ -147,17 +169,19 @@ def _sweep(recipe: Recipe, log: RunLog, console: Console) -> str | None:
     for warning in recipe.warnings():
         say(console, warning)
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:
-        watch = Watch(recipe, log, console)
+        watch = Watch(recipe, log, console, session.concurrency)
         tell = partial(_tell, recipe, console)
         sweep = Sweep(recipe, session, log, on_preflight=tell, on_result=watch.landed, on_trouble=watch.trouble)
+        watch.follow(lambda: sweep.spent)
         with watch:
             asyncio.run(_until_done(sweep, watch, console))
+    console.event("spent", **asdict(sweep.spent))
     if sweep.spent.dollars:
         say(console, f"{sweep.spent.tokens:,} tokens and ${sweep.spent.dollars:,.2f} for the whole run", "dim")
     return sweep.stopped_because
 
 
-def _tell(recipe: Recipe, console: Console, found: Preflight) -> None:
+def _tell(recipe: Recipe, console: RunConsole, found: Preflight) -> None:
     """What the small requests before the sweep found out, where it matters."""
     if recipe.config.provider == "simulated":
         return
@@ -165,7 +189,7 @@ def _tell(recipe: Recipe, console: Console, found: Preflight) -> None:
         say(console, warning)
 
 
-async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
+async def _until_done(sweep: Sweep, watch: Watch, console: RunConsole) -> None:
     ticking = asyncio.create_task(watch.tick())
     try:
         with _draining_on_interrupt(sweep, console):
@@ -175,7 +199,7 @@ async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
 
 
 @contextmanager
-def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
+def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) drains, the second one stops at once."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     pressed = 0
@@ -200,10 +224,10 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
+def _report(console: RunConsole, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     console.print(terminal_heatmap(grid, console.width))
     figures = figures_of(log.header, log.results.values())
-    for line in unfinished_lines(figures):
+    for line in incomplete_lines(figures):
         say(console, line)
     for line in summary_lines(figures):
         say(console, line, style="")

@@ -14,7 +14,7 @@ from rich.table import Table
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, NiahError, RunError, UnknownName
 from niah.generator.store import language_of_haystack, shared_root
-from niah.plotter.labels import percent
+from niah.plotter.labels import class_label, percent
 from niah.records import Grid
 from niah.runner.settings import check_used
 from niah.tasks import task_of
@@ -75,10 +75,10 @@ def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette
 
 
 def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
-    """One line per run: score with interval, normalised score, controls, the commonest answer that was not right."""
+    """One line per run: share found with interval, normalised score, controls, the commonest other answer."""
     table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("run", no_wrap=True, min_width=max(map(len, grids)))
-    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", no_wrap=True)
     counts: set[str] = set()
@@ -165,4 +165,4 @@ def _commonest(grid: Grid) -> str:
     if not others:
         return ""
     name = max(others, key=lambda k: others[k])
-    return f"{others[name]} {name}"
+    return f"{others[name]:,} {class_label(name)}"

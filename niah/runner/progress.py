@@ -11,6 +11,7 @@ from niah.records import Outcome, Result
 from niah.runner.time_left import TimeLeft
 
 Kind = Literal["throttled", "unreachable", "fault"]
+_LONGEST_LABEL = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,12 @@ class Trouble:
     kind: Kind
     reason: str  # the server's words, its status first
     wait_s: float
+
+    @property
+    def label(self) -> str:
+        """The status or the name of the error, where the reason begins with one."""
+        first = self.reason.partition(":")[0]
+        return first if first and first.isalnum() and len(first) <= _LONGEST_LABEL else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +44,8 @@ class Progress:
     spent_tokens: int  # of the whole run, replies included
     dollars: float | None
     errors: int  # trials whose last attempt failed
-    retries: Mapping[str, int]  # attempts that were made again, by kind of trouble
+    last_error: str | None
+    retries: Mapping[str, int]  # attempts that were made again, by the label of their trouble
     trouble: Trouble | None  # the latest, while it is waited for
 
 
@@ -48,7 +56,7 @@ class Meter:
         self, tokens: Mapping[str, int], finished: Container[str], concurrency: int, clock: Callable[[], float]
     ) -> None:
         """``tokens`` are those of every trial's prompt, by id; ``finished`` were answered in an earlier session."""
-        self._total = len(tokens)
+        self.total = len(tokens)
         self._all = tokens
         self._open = {i: n for i, n in tokens.items() if i not in finished}
         self._clock = clock
@@ -57,6 +65,7 @@ class Meter:
         self._tokens = 0
         self._landed = 0
         self._failed: set[str] = set()
+        self._last_error: str | None = None
         self._unsent_from: int | None = None  # prompts of so many tokens are known to be too long
         self._retries: Counter[str] = Counter()
         self._trouble: tuple[Trouble, float] | None = None
@@ -64,7 +73,7 @@ class Meter:
     @property
     def done(self) -> int:
         """Trials of the whole run that need not be sent again."""
-        return self._total - len(self._open)
+        return self.total - len(self._open)
 
     def landed(self, result: Result) -> None:
         """Take in a result; one that is an error stays open."""
@@ -73,6 +82,7 @@ class Meter:
         self._trouble = None
         if result.outcome is Outcome.ERROR:
             self._failed.add(identity)
+            self._last_error = result.error
             return
         self._failed.discard(identity)
         self._open.pop(identity, None)
@@ -87,20 +97,18 @@ class Meter:
 
     def met(self, trouble: Trouble) -> None:
         """Take in an attempt that will be made again."""
-        self._retries[trouble.kind] += 1
+        self._retries[trouble.label] += 1
         self._trouble = (trouble, self._clock() + trouble.wait_s)
 
     def progress(self, spent_tokens: int = 0, dollars: float | None = None) -> Progress:
         """Where the sweep stands now."""
         now = self._clock()
         elapsed = now - self._began
-        remaining = Counter(
-            n for n in self._open.values() if self._unsent_from is None or n < self._unsent_from
-        )
+        remaining = Counter(n for n in self._open.values() if self._unsent_from is None or n < self._unsent_from)
         moving = self._landed and elapsed > 0
         return Progress(
             done=self.done,
-            total=self._total,
+            total=self.total,
             elapsed_s=elapsed,
             tokens=self._tokens,
             tokens_per_s=self._tokens / elapsed if moving else None,
@@ -110,6 +118,7 @@ class Meter:
             spent_tokens=spent_tokens,
             dollars=dollars,
             errors=len(self._failed),
+            last_error=self._last_error,
             retries=dict(self._retries),
             trouble=self._waited_for(now),
         )

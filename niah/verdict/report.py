@@ -7,8 +7,9 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from niah.figures import BANDS, Figures
 from niah.records import Header, Outcome, Recall, Result
 from niah.verdict.counts import MISSING, all_counts_of, unscored_of
-from niah.verdict.effective import RULES, effective_length
+from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import grid_of
+from niah.verdict.pattern import least_trials, pattern_of
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
 from niah.verdict.sample import sample_of, stretches_shared
 from niah.verdict.times import growth_of, times_of
@@ -26,6 +27,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
     lengths = grid.context_lengths
     by_length = {n: recall(_length, {n}) for n in lengths}
     by_band = {band: recall(_band, {band}) for band in BANDS}
+    up_to_length = {n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)}
     times, every = times_of(ordinary), all_counts_of(grid)
     return Figures(
         model=grid.model,
@@ -37,7 +39,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         haystacks=stretches_shared(header, ordinary),
         whole=grid.recall,
         by_length=by_length,
-        up_to_length={n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)},
+        up_to_length=up_to_length,
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
         middle=lost_in_the_middle(recall(_band, ("head", "tail")), by_band["middle"]),
@@ -49,6 +51,8 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
+        pattern=pattern_of(grid.recall, by_length, up_to_length, by_band),
+        least_per_length=least_trials(rule_of("absolute")[1]),
     )
 
 

@@ -1,0 +1,85 @@
+"""Where words go: to a terminal wrapped at words, to a pipe or a log as they are, to a program as events."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from niah.errors import ConfigError, NiahError
+from niah.plotter.terminal import words_for
+from niah.plotter.words import Part, lines_of, rendered
+
+EVENT_SCHEMA = 1
+
+
+class RunConsole(Console):
+    """Standard error while a run goes on. As ``json`` it takes events only, words for people among them."""
+
+    def __init__(self, progress: str = "auto", events_to: Path | None = None, **options: Any) -> None:
+        """Raises ConfigError where ``events_to`` cannot be written."""
+        super().__init__(**({"stderr": True} | options))
+        self.as_json = progress == "json"
+        self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
+        self._events: IO[str] | None = sys.stderr if self.as_json else None
+        if events_to is not None:
+            try:
+                events_to.parent.mkdir(parents=True, exist_ok=True)
+                self._events = events_to.open("a", encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"--progress-file {events_to}: cannot be written ({error.strerror})") from error
+
+    def event(self, name: str, **fields: Any) -> None:
+        """One line of JSON, where events are asked for."""
+        if self._events is not None:
+            line = {"event": name, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
+            self._events.write(json.dumps(line, ensure_ascii=True) + "\n")
+            self._events.flush()
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Tell a NiahError as an event; as ``json``, in the place of its line for people."""
+        try:
+            yield
+        except NiahError as error:
+            self.event("failed", error=str(error), exit_code=error.exit_code)
+            if self.as_json:
+                sys.exit(error.exit_code)
+            raise
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich prints; as ``json``, words become messages and pictures are left out."""
+        if not self.as_json:
+            super().print(*objects, **options)
+            return
+        for text in (o for o in objects if isinstance(o, Text)):
+            self.event("message", text=text.plain)
+
+
+def say(console: Console, text: str, style: str = "yellow") -> None:
+    """Words for people. Never read as markup: they may be a server's."""
+    console.print(Text(words_for(console.options, text), style=style), soft_wrap=not has_width(console))
+
+
+def print_parts(parts: Iterable[Part]) -> None:
+    """Words and tables to standard output."""
+    console = Console(highlight=False)
+    if not has_width(console):
+        click.echo("\n".join(lines_of(parts)))
+        return
+    for part in rendered(parts):
+        console.print(part)
+
+
+def has_width(console: Console) -> bool:
+    """Whether lines have an end: on a terminal, or where COLUMNS says so. A log line stays whole."""
+    return console.is_terminal or bool(os.environ.get("COLUMNS"))
