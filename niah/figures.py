@@ -51,7 +51,7 @@ class ByLength(StrEnum):
     """How the share found goes with length."""
 
     EVEN = "even"  # no difference that is more than chance
-    EDGE = "edge"  # holds up to a length and not beyond it
+    EDGE = "edge"  # less is found beyond a length than up to it
     DIP = "dip"  # worse at a length than at a longer one
 
 
@@ -74,6 +74,7 @@ class Pattern:
     by_length: ByLength
     by_depth: ByDepth
     lengths: tuple[int, int] | None = None  # the last before an edge and the first behind it; a dip and a better one
+    shares: tuple[Recall, Recall] | None = None  # found up to the edge and beyond it; at the dip and the better one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,8 @@ class Figures:
 
     model: str
     simulated: bool
-    planned: int
+    planned: int  # controls included
+    ordinary: int  # of these, trials that are no controls
     missing: int  # never run
     errors: int  # to be sent again
     unscored: Mapping[str, int]  # finished without a score, by outcome

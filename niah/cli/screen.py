@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.text import Text
 
 from niah.errors import ConfigError, NiahError
-from niah.plotter.terminal import words_for
 from niah.plotter.words import Part, lines_of, rendered
+from niah.plotter.wrapping import Words, words_for
 
 EVENT_SCHEMA = 1
 
@@ -61,13 +61,16 @@ class RunConsole(Console):
         if not self.as_json:
             super().print(*objects, **options)
             return
-        for text in (o for o in objects if isinstance(o, Text)):
-            self.event("message", text=text.plain)
+        for words in (o for o in objects if isinstance(o, Text | Words)):
+            self.event("message", text=words.plain)
 
 
 def say(console: Console, text: str, style: str = "yellow") -> None:
     """Words for people. Never read as markup: they may be a server's."""
-    console.print(Text(words_for(console.options, text), style=style), soft_wrap=not has_width(console))
+    if has_width(console):
+        console.print(Words(text, style))
+    else:
+        console.print(Text(words_for(console.options, text), style=style), soft_wrap=True)
 
 
 def print_parts(parts: Iterable[Part]) -> None:

@@ -30,10 +30,12 @@ from niah.plotter.heatmap import (
     heatmap,
     height_in,
     length_label,
+    names_of,
     title_of,
     width_in,
     write_above,
 )
+from niah.plotter.names import shortened
 from niah.plotter.words import change_words
 from niah.records import Grid
 
@@ -73,8 +75,8 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[panels:]:
         ax.set_axis_off()
-    for grid, ax in zip(grids, axes, strict=False):
-        heatmap(grid, ax, palette)
+    for grid, ax, name in zip(grids, axes, names_of(grids), strict=False):
+        heatmap(grid, ax, palette, name)
     _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
     if comparison is not None:
         ax = difference(comparison, axes[len(grids)], grids[-1])
@@ -96,10 +98,11 @@ def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
     ax.set_xlabel(length_label(grid))
     ax.set_ylabel(depth_label(grid))
     ax.spines[:].set_visible(False)
-    head = f"{comparison.after} minus {comparison.before}"
+    room = int(14.5 * width_in(grid)) // 2
+    after, before = shortened([comparison.after, comparison.before], max(16, (room - len(" minus ")) // 2))
     said = textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))
     small = f"{said}\nframed: more than chance in that cell (Holm, 5 %)"
-    write_above(ax, textwrap.shorten(head, 80, placeholder=" …"), small)
+    write_above(ax, f"{after} minus {before}", small)
     return ax
 
 

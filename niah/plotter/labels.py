@@ -66,6 +66,12 @@ def unscored_labels(grid: Grid) -> list[str]:
     return labels
 
 
+def points_label(difference: float) -> str:
+    """ "+23 points"; no sign where it rounds to none."""
+    points = round(100 * difference)
+    return f"{points:+d} points" if points else "0 points"
+
+
 def plural(n: int, what: str) -> str:
     """ "1 trial", "1,200 trials"."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from niah.figures import ByDepth, ByLength, EffectiveLength, Figures
 from niah.generator.lengths import label_of
 from niah.plotter.labels import brief_label, percent_label, plural
-from niah.records import Recall
 
 NOT_SHOWN = '"not shown"'
 _DEPTHS = {
@@ -85,18 +84,14 @@ def _reliable(f: Figures) -> EffectiveLength | None:
 
 def _by_length(f: Figures) -> Iterator[str]:
     p = f.pattern
-    if p is None or p.lengths is None:
+    if p is None or p.lengths is None or p.shares is None:
         return
-    first, second = p.lengths
+    first, second = map(label_of, p.lengths)
+    share, other = map(brief_label, p.shares)
     if p.by_length is ByLength.EDGE:
-        held, lost = f.up_to_length[first], f.by_length[second]
-        yield f"holds up to {label_of(first)}: {_found(held)}; not beyond: {_found(lost)} at {label_of(second)}"
-    elif p.by_length is ByLength.DIP:
-        worse, better = f.by_length[first], f.by_length[second]
-        yield (
-            f"not a matter of length alone: {_found(worse)} at {label_of(first)}, "
-            f"but {_found(better)} at {label_of(second)}"
-        )
+        yield f"finds less beyond {first}: {share} up to it, {other} from {second} on"
+    else:
+        yield f"not a matter of length alone: {share} at {first}, but {other} at {second}"
 
 
 def _by_depth(f: Figures) -> Iterator[str]:
@@ -104,10 +99,6 @@ def _by_depth(f: Figures) -> Iterator[str]:
         return
     bands = (f"{_PARTS[band]} {brief_label(r)}" for band, r in f.by_band.items() if r.mean is not None)
     yield f"{_DEPTHS[f.pattern.by_depth]}: found in the {', '.join(bands)}"
-
-
-def _found(r: Recall) -> str:
-    return f"found {brief_label(r)}"
 
 
 def _shown(tokens: int | None) -> str:

@@ -30,6 +30,7 @@ from niah.plotter.labels import (
     plural,
     value_label,
 )
+from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Grid
 
 _T = TypeVar("_T")
@@ -40,7 +41,6 @@ _MARGIN = 8  # for the depths
 _SHORT = {"overflow": "over", "truncated": "cut", "refused": "refus", "mismatch": "mism"}
 FOUND, PARTLY, LOST, UNSCORED, NOT_RUN = "found", "partly", "not found", "no score", "not run"
 SIGNS: Mapping[str, str] = {FOUND: "█", PARTLY: "▒", LOST: "░", UNSCORED: "x", NOT_RUN: "·"}
-_IN_ASCII = str.maketrans({"·": "-", "…": "...", "×": "x"})
 ASCII_SIGNS: Mapping[str, str] = {FOUND: "#", PARTLY: "+", LOST: "-", UNSCORED: "x", NOT_RUN: "."}
 
 
@@ -75,10 +75,9 @@ class _Live:
             yield bar
         else:
             yield Text(f"{count}  {self.status}")
-        lines = [Text(words_for(options, line), style="dim") for line in self.below]
-        yield from lines
-        above = 1 + sum(_height(console, line, self.columns) for line in lines)
-        yield terminal_heatmap(self.grid, self.columns, self.rows - above - 1)
+        for line in self.below:  # one row each, so that the picture does not jump
+            yield Text(words_for(options, line), style="dim", no_wrap=True, overflow="ellipsis")
+        yield terminal_heatmap(self.grid, self.columns, self.rows - len(self.below) - 2)
 
 
 class _Heatmap:
@@ -92,22 +91,22 @@ class _Heatmap:
         signs = ASCII_SIGNS if options.ascii_only else SIGNS
         coloured = console.color_system is not None and not console.no_color
         about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
-        head = Text(words_for(options, about), style="bold")
-        said = [Text(words_for(options, line)) for line in self._said()]
+        head = Words(about, "bold").lines(console, options, columns)
+        said = [line for text in self._said() for line in Words(text).lines(console, options, columns)]
         absent = 2 if _absent(grid) else 0  # lines
-        taken = 2 + absent + sum(_height(console, line, columns) for line in (head, *said))
+        taken = 2 + absent + len(head) + len(said)
         room = len(grid.depths) if self._rows is None else max(1, self._rows - taken - 1)
         folded = fold(grid, max(1, columns - _MARGIN), room)
         step = min(WIDEST + 1, max(1, (columns - _MARGIN) // len(folded.columns)))
         painter = _Painter(step=step, signs=signs, coloured=coloured)
-        yield head
+        yield from head
         for label, cells in zip(folded.rows, folded.cells, strict=True):
             yield painter.line(label, cells)
         if absent:
             yield Text("")
             yield painter.line("absent", folded.absent)
         yield _axis(folded.columns, step)
-        yield from (Text(line, style="dim") for line in (*folded.said, *painter.legend()))
+        yield from (Words(line, "dim") for line in (*folded.said, *painter.legend()))
         yield from said
 
     def _said(self) -> list[str]:
@@ -268,12 +267,3 @@ def _axis(labels: Sequence[str], step: int) -> Text:
             signs[start : start + len(label)] = list(label)
             free = start + len(label) + 1
     return Text(" " * _MARGIN + "".join(signs).rstrip(), no_wrap=True, overflow="crop")
-
-
-def words_for(options: ConsoleOptions, text: str) -> str:
-    """Text without the signs that only Unicode has, where the screen has none."""
-    return text.translate(_IN_ASCII) if options.ascii_only else text
-
-
-def _height(console: Console, text: Text, columns: int) -> int:
-    return len(text.wrap(console, max(1, columns)))

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from niah.figures import BANDS, Comparison, Figures, Finding, Growth, Judgement, Paired, Verdict
 from niah.generator.lengths import label_of
-from niah.plotter.labels import control_labels, interval_label, model_label, percent_label, plural, recall_label
+from niah.plotter.labels import (
+    control_labels,
+    interval_label,
+    model_label,
+    percent_label,
+    plural,
+    points_label,
+    recall_label,
+)
 from niah.plotter.summary import reading_lines, shape_lines, weakest_lines
+from niah.plotter.wrapping import Words
 from niah.records import Recall
 
 MOST_CELLS = 12  # listed one by one
@@ -42,7 +50,7 @@ class Rows:
         for _ in self.rows[0][1:]:
             table.add_column(justify="right", overflow="fold")
         for row in self.rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Words(cell, indent="") for cell in row))
         return table
 
 
@@ -58,7 +66,7 @@ def lines_of(parts: Iterable[Part]) -> Iterator[str]:
 def rendered(parts: Iterable[Part]) -> Iterator[RenderableType]:
     """Parts for a screen, which wraps them at words."""
     for part in parts:
-        yield Text(part) if isinstance(part, str) else part.table()
+        yield Words(part) if isinstance(part, str) else part.table()
 
 
 def report_lines(f: Figures) -> list[str]:
@@ -156,11 +164,11 @@ def side_by_side_parts(names: Sequence[str], figures: Sequence[Figures]) -> Iter
         yield from (f"{name}: {line}" for line in unfinished_lines(f))
     rows = [("", *names)]
     rows.append(("model", *(model_label(f) for f in figures)))
-    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
+    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.ordinary:,}" for f in figures)))
     rows.append(("found", *(_counted(f.whole) for f in figures)))
     rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
     rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
-    ends = ("none" if f.middle is None else f"{100 * f.middle.value:+.0f} points" for f in figures)
+    ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
     rows.append(("ends minus middle", *ends))
     for i, rule in enumerate(e.rule for e in figures[0].effective):
         rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
@@ -184,7 +192,7 @@ def middle_lines(f: Figures) -> Iterator[str]:
     m = f.middle
     if m is not None:
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
-        points = f"{100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})"
+        points = f"{points_label(m.value)} ({interval}; n = {m.n_ends} and {m.n_middle})"
         yield f"lost in the middle: ends minus middle {points}"
 
 

@@ -1,31 +1,48 @@
 """Where a run loses needles, as two questions: at which lengths, and at which depths.
 
-A difference is named where the 95 % intervals of both sides do not meet: that holds at about 99 % for one pair, so that
-picking the clearest of a few lengths leaves little to chance. Everything else is "no pattern".
+A difference is named only where intervals of both sides do not meet, at a level divided by the number of differences
+that were looked at (Bonferroni): all that is named holds together at 95 % or more. Everything else is "no pattern".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
+from itertools import combinations, pairwise
+from math import log
+from statistics import NormalDist
 
 from niah.figures import ByDepth, ByLength, Pattern
 from niah.records import Recall
-from niah.verdict.intervals import Z_95
+from niah.verdict.intervals import Z_95, wilson
+
+_DEPTHS: Mapping[frozenset[str], ByDepth] = {
+    frozenset({"middle"}): ByDepth.MIDDLE,
+    frozenset({"head"}): ByDepth.HEAD,
+    frozenset({"tail"}): ByDepth.TAIL,
+    frozenset({"head", "middle"}): ByDepth.ALL_BUT_TAIL,
+    frozenset({"middle", "tail"}): ByDepth.ALL_BUT_HEAD,
+    frozenset({"head", "tail"}): ByDepth.ENDS,
+}
 
 
 def pattern_of(
-    whole: Recall,
     by_length: Mapping[int, Recall],
     up_to_length: Mapping[int, Recall],
+    beyond_length: Mapping[int, Recall],
     by_band: Mapping[str, Recall],
 ) -> Pattern:
-    """What is seen of a run's shape."""
+    """The shape of a run's losses. ``beyond_length`` is the recall of all lengths longer than each."""
     measured = {n: r for n, r in sorted(by_length.items()) if r.mean is not None}
-    if whole.mean is None or whole.mean in (0.0, 1.0):
-        return Pattern(by_length=ByLength.EVEN, by_depth=ByDepth.EVEN)
-    kind, lengths = _by_length(measured, up_to_length)
-    return Pattern(by_length=kind, lengths=lengths, by_depth=_by_depth(by_band))
+    dip = _dip(measured)
+    by_depth = _by_depth(by_band)
+    if dip is not None:
+        shares = (measured[dip[0]], measured[dip[1]])
+        return Pattern(by_length=ByLength.DIP, lengths=dip, shares=shares, by_depth=by_depth)
+    edge = _edge(list(measured), up_to_length, beyond_length)
+    if edge is not None:
+        shares = (up_to_length[edge[0]], beyond_length[edge[0]])
+        return Pattern(by_length=ByLength.EDGE, lengths=edge, shares=shares, by_depth=by_depth)
+    return Pattern(by_length=ByLength.EVEN, by_depth=by_depth)
 
 
 def least_trials(threshold: float) -> int:
@@ -36,40 +53,49 @@ def least_trials(threshold: float) -> int:
     return n
 
 
-def below(low: Recall, high: Recall) -> bool:
-    """Whether one share is surely below another."""
-    return low.high is not None and high.low is not None and low.high < high.low
+def below(low: Recall, high: Recall, comparisons: int) -> bool:
+    """Whether one share is surely below another, as one of so many comparisons."""
+    if low.mean is None or high.mean is None or low.mean >= high.mean:
+        return False
+    z = NormalDist().inv_cdf(1 - 0.025 / comparisons)
+    n_low, n_high = effective_n(low), effective_n(high)
+    return wilson(low.mean * n_low, n_low, z)[1] < wilson(high.mean * n_high, n_high, z)[0]
 
 
-def _by_length(
-    measured: Mapping[int, Recall], up_to_length: Mapping[int, Recall]
-) -> tuple[ByLength, tuple[int, int] | None]:
-    """An edge, a dip or neither, and the two lengths that show it."""
-    lengths = list(measured)
-    dips = [(a, b) for i, a in enumerate(lengths) for b in lengths[i + 1 :] if below(measured[a], measured[b])]
-    if dips:
-        worst = max(dips, key=lambda pair: (measured[pair[1]].mean or 0.0) - (measured[pair[0]].mean or 0.0))
-        return ByLength.DIP, worst
-    edges = [
-        (a, b)
-        for i, (a, b) in enumerate(pairwise(lengths))
-        if all(below(measured[n], up_to_length[a]) for n in lengths[i + 1 :])
-    ]
-    if not edges:
-        return ByLength.EVEN, None
-    edge = max(edges, key=lambda pair: (up_to_length[pair[0]].mean or 0.0) - (measured[pair[1]].mean or 0.0))
-    return ByLength.EDGE, edge
+def effective_n(r: Recall) -> float:
+    """Independent trials whose Wilson interval is as wide as the given one: fewer where trials share haystacks."""
+    if r.mean is None or r.low is None or r.high is None:
+        return 0.0
+    few, many = 0.01, 100.0 * r.n
+    for _ in range(60):
+        n = (few * many) ** 0.5
+        low, high = wilson(r.mean * n, n)
+        few, many = (n, many) if high - low > r.high - r.low else (few, n)
+    return few
+
+
+def _dip(measured: Mapping[int, Recall]) -> tuple[int, int] | None:
+    """The length that is most below a longer one, and that one."""
+    pairs = list(combinations(measured, 2))
+    dips = [(a, b) for a, b in pairs if below(measured[a], measured[b], len(pairs))]
+    return max(dips, key=lambda ab: (measured[ab[1]].mean or 0.0) - (measured[ab[0]].mean or 0.0), default=None)
+
+
+def _edge(lengths: list[int], up_to: Mapping[int, Recall], beyond: Mapping[int, Recall]) -> tuple[int, int] | None:
+    """The last length before the split that explains most, and the first behind it."""
+    pairs = list(pairwise(lengths))
+    edges = [(a, b) for a, b in pairs if below(beyond[a], up_to[a], len(pairs))]
+    return max(edges, key=lambda ab: _likelihood(up_to[ab[0]]) + _likelihood(beyond[ab[0]]), default=None)
+
+
+def _likelihood(r: Recall) -> float:
+    """Of trials that are all found with the chance of their mean, as a logarithm."""
+    share = r.mean or 0.0
+    return r.n * sum(p * log(p) for p in (share, 1 - share) if p > 0)
 
 
 def _by_depth(by_band: Mapping[str, Recall]) -> ByDepth:
     """Which bands are surely worse than another one."""
-    bands: Sequence[str] = [band for band, r in by_band.items() if r.mean is not None]
-    worse = {low for low in bands for high in bands if below(by_band[low], by_band[high])}
-    return {
-        frozenset({"middle"}): ByDepth.MIDDLE,
-        frozenset({"head"}): ByDepth.HEAD,
-        frozenset({"tail"}): ByDepth.TAIL,
-        frozenset({"head", "middle"}): ByDepth.ALL_BUT_TAIL,
-        frozenset({"middle", "tail"}): ByDepth.ALL_BUT_HEAD,
-        frozenset({"head", "tail"}): ByDepth.ENDS,
-    }.get(frozenset(worse), ByDepth.EVEN)
+    pairs = [(low, high) for low in by_band for high in by_band if low != high]
+    worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
+    return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 
 from niah.figures import BANDS, Figures
 from niah.records import Header, Outcome, Recall, Result
-from niah.verdict.counts import MISSING, all_counts_of, unscored_of
+from niah.verdict.counts import MISSING, all_counts_of, counts_of, unscored_of
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pattern import least_trials, pattern_of
@@ -28,11 +28,13 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
     by_length = {n: recall(_length, {n}) for n in lengths}
     by_band = {band: recall(_band, {band}) for band in BANDS}
     up_to_length = {n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)}
+    beyond_length = {n: recall(_length, lengths[i + 1 :]) for i, n in enumerate(lengths)}
     times, every = times_of(ordinary), all_counts_of(grid)
     return Figures(
         model=grid.model,
         simulated=grid.simulated,
         planned=sum(every.values()),
+        ordinary=sum(counts_of(grid).values()),
         missing=every[MISSING],
         errors=every[Outcome.ERROR],
         unscored=unscored_of(every),
@@ -51,7 +53,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
-        pattern=pattern_of(grid.recall, by_length, up_to_length, by_band),
+        pattern=pattern_of(by_length, up_to_length, beyond_length, by_band),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
 
