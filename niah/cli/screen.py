@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ class RunConsole(Console):
     def __init__(self, progress: str = "auto", events_to: Path | None = None, **options: Any) -> None:
         """Raises ConfigError where ``events_to`` cannot be written."""
         super().__init__(**({"stderr": True} | options))
+        fit_to_terminal(self)
         self.as_json = progress == "json"
         self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
         self._events: IO[str] | None = sys.stderr if self.as_json else None
@@ -76,11 +78,18 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
 def print_parts(parts: Iterable[Part]) -> None:
     """Words and tables to standard output."""
     console = Console(highlight=False)
+    fit_to_terminal(console)
     if not has_width(console):
         click.echo("\n".join(lines_of(parts)))
         return
     for part in rendered(parts):
         console.print(part)
+
+
+def fit_to_terminal(console: Console) -> None:
+    """Take the true width of a dumb terminal, which rich takes for 80."""
+    if console.is_dumb_terminal:
+        console.width = shutil.get_terminal_size().columns
 
 
 def has_width(console: Console) -> bool:

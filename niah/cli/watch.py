@@ -13,6 +13,7 @@ from rich.live import Live
 
 from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
 from niah.plotter.labels import class_label, plural
+from niah.plotter.names import middle_cut
 from niah.plotter.terminal import live_view
 from niah.records import Grid, Result
 from niah.runner.budget import Spent
@@ -23,6 +24,7 @@ from niah.verdict.grid import grid_of, model_of
 
 REFRESH_S = 0.5
 STATUS_S = 30.0  # between two lines of status in a log
+MOST_REASON = 90  # columns of a server's words in the live picture
 TROUBLE_S = 30.0  # between two lines on one kind of trouble
 
 
@@ -159,10 +161,10 @@ def speed_words(p: Progress) -> str:
     """Tokens and time of this session, both rates, and the cost of the run."""
     words = f"{p.tokens:,} tokens in {duration(p.elapsed_s)}"
     if p.tokens_per_s is not None and p.trials_per_min is not None:
-        words += f" ({p.tokens_per_s:,.0f} tokens/s, {p.trials_per_min:.3g} trials/min)"
+        words += f" ({p.tokens_per_s:,.0f}/s, {p.trials_per_min:.3g} trials/min)"
     if p.spent_tokens:
         dollars = "" if p.dollars is None else f", ${p.dollars:,.2f}"
-        words += f" · cost so far {p.spent_tokens:,} tokens{dollars}"
+        words += f" · spent {p.spent_tokens:,} tokens{dollars}"
     return words
 
 
@@ -171,9 +173,11 @@ def troubles_words(p: Progress) -> list[str]:
     counts = ", ".join(f"{label} x {n:,}" for label, n in p.retries.items())
     words = [counts] if counts else []
     if p.trouble is not None:
-        words.append(f"waiting {duration(p.trouble.wait_s)}: {p.trouble.reason}")
+        words.append(f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}")
     if p.errors:
-        words.append(f"{plural(p.errors, 'trial')} ended in an error ({p.last_error})")
+        words.append(
+            f"{plural(p.errors, 'trial')} ended in an error ({middle_cut(p.last_error or 'no reason given', MOST_REASON)})"
+        )
     return [" · ".join(words)] if words else []
 
 

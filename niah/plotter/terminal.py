@@ -74,10 +74,10 @@ class _Live:
             bar.add_row(ProgressBar(total=self.total, completed=self.done, width=width), count, self.status)
             yield bar
         else:
-            yield Text(f"{count}  {self.status}")
-        for line in self.below:  # one row each, so that the picture does not jump
-            yield Text(words_for(options, line), style="dim", no_wrap=True, overflow="ellipsis")
-        yield terminal_heatmap(self.grid, self.columns, self.rows - len(self.below) - 2)
+            yield Text(words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis")
+        below = [line for text in self.below for line in Words(text, "dim").lines(console, options, self.columns)]
+        yield from below
+        yield terminal_heatmap(self.grid, self.columns, self.rows - len(below) - 2)
 
 
 class _Heatmap:
@@ -158,7 +158,7 @@ def _groups(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
 def _span(depths: Sequence[float]) -> str:
     if len(depths) == 1:
         return f"{depths[0]:.3g} %"
-    return f"{depths[0]:.0f}-{depths[-1]:.0f} %"
+    return f"{depths[0]:.0f}-{depths[-1]:.0f}%"
 
 
 def _together(cells: Sequence[Cell]) -> Cell:

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
-# "(n = 36", "66 to 93 %", "(44 to 100 %", "83.1 %", "0.07 s"
+# as in (n = 36, or 66 to 93 %, or 0.07 s
 _GLUED = re.compile(r"\(?n = [\d,]+|\(?[\d.,]+ to [\d.,]+ %|[\d.,]+ (?:%|s\b)")
 _GLUE = "\ue000"  # a sign of private use that stands for a space inside a number and its unit
 _IN_ASCII = str.maketrans({"·": "-", "…": "...", "×": "x"})
@@ -34,10 +34,9 @@ class Words:
         glued = words_for(options, self._glued())
         first, *rest = Text(glued).wrap(console, max(columns, 1)) or [Text("")]
         if rest:
-            behind = Text(" ".join(line.plain.strip() for line in rest))
-            rest = [
-                Text(self._indent + line.plain) for line in behind.wrap(console, max(1, columns - len(self._indent)))
-            ]
+            behind = Text(glued[len(first.plain) :].lstrip())
+            lines = behind.wrap(console, max(1, columns - len(self._indent)))
+            rest = [Text(self._indent + line.plain) for line in lines]
         return [Text(line.plain.rstrip().replace(_GLUE, " "), style=self._style) for line in (first, *rest)]
 
     def _glued(self) -> str:
