@@ -175,9 +175,8 @@ def troubles_words(p: Progress) -> list[str]:
     if p.trouble is not None:
         words.append(f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}")
     if p.errors:
-        words.append(
-            f"{plural(p.errors, 'trial')} ended in an error ({middle_cut(p.last_error or 'no reason given', MOST_REASON)})"
-        )
+        last = middle_cut(p.last_error or "no reason given", MOST_REASON)
+        words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
     return [" · ".join(words)] if words else []
 
 
