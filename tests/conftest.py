@@ -56,6 +56,7 @@ def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     """The command line in an empty folder with an empty data folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("COLUMNS", raising=False)  # lines stay whole
 
     def run(*arguments: object) -> Ended:
         capsys.readouterr()

@@ -154,7 +154,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     right = Recall(mean=0.75, n=4, low=0.3, high=0.95)
     assert control_labels({"absent": right, "oracle": right, "closed-book": recall_of([])}) == [
         "absent (no needle): hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
-        "oracle (no haystack): 75 % right (n = 4, 95 % interval 30 to 95 %)",
+        "oracle (no haystack): 75 % found (n = 4, 95 % interval 30 to 95 %)",
         "closed-book (question alone): nothing scored",
     ]
 

@@ -31,6 +31,7 @@ from niah.plotter.heatmap import (
     height_in,
     length_label,
     names_of,
+    title_in,
     title_of,
     width_in,
     write_above,
@@ -67,10 +68,11 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
     panels = len(grids) + (comparison is not None)
     rows = -(-panels // COLUMNS)
     columns = -(-panels // rows)  # four are two by two
-    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + _TITLE_IN + 0.6
+    title = max(_TITLE_IN, title_in(grids))
+    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + title + 0.6
     figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
     FigureCanvasAgg(figure)
-    above, between = (_TITLE_IN, 0.04) if rows == 1 else (_TITLE_IN / 2, _TITLE_IN / 2)  # titles stand over the axes
+    above, between = (title, 0.04) if rows == 1 else (title / 2, title / 2)  # titles stand over the axes
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / (rows * height + 0.4)), h_pad=between)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[panels:]:

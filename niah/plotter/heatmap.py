@@ -27,6 +27,8 @@ from niah.plotter.names import shortened
 from niah.records import Cell, Grid
 
 FORMATS = (".png", ".svg", ".pdf")
+_BETWEEN = " · "
+_GLUE = "\u00a0"  # a space at which no line is broken
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 
 
@@ -55,9 +57,10 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     """A figure with one heatmap per grid and a common colour bar."""
     widths = [width_in(g) for g in grids]
-    height = max(height_in(g) for g in grids)
-    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height + 2.2))
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - 1.05 / (height + 2.2)))  # the title stands above
+    above = title_in(grids)
+    height = max(height_in(g) for g in grids) + above + 1.15
+    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height))
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / height))  # the title stands above
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=widths)[0]
     for grid, ax, name in zip(grids, axes, names_of(grids), strict=True):
@@ -111,16 +114,30 @@ def length_label(grid: Grid) -> str:
 
 def names_of(grids: Sequence[Grid]) -> list[str]:
     """The models as titles: long ones shortened in the middle, and never two of them to the same."""
-    room = int(min(map(width_in, grids)) * 14.5) // 2
+    room = int(min(map(width_in, grids)) * 8.5)
     return shortened([model_label(g) for g in grids], room)
 
 
 def _write_title(ax: Axes, grid: Grid, name: str) -> None:
     """The model large, the rest small below it, wrapped to the width: a title never squeezes the picture."""
-    _, detail, found = title_of(grid)
+    write_above(ax, name, "\n".join(_small_lines(grid)))
+
+
+def _small_lines(grid: Grid) -> list[str]:
+    """What stands below the model, broken between its parts where they fit."""
     characters = int(width_in(grid) * 14.5)
-    small = [line for text in (detail, found) for line in textwrap.wrap(text, characters, break_on_hyphens=False)]
-    write_above(ax, name, "\n".join(small))
+    lines = []
+    for text in title_of(grid)[1:]:
+        parts = text.split(_BETWEEN)
+        whole = [part.replace(" ", _GLUE) if len(part) < characters else part for part in parts]
+        wrapped = textwrap.wrap(_BETWEEN.join(whole), characters, break_on_hyphens=False)
+        lines += [line.replace(_GLUE, " ").removesuffix(_BETWEEN.rstrip()) for line in wrapped]
+    return lines
+
+
+def title_in(grids: Sequence[Grid]) -> float:
+    """Inches that the tallest title takes."""
+    return (14.4 * max(len(_small_lines(g)) for g in grids) + 32) / 72
 
 
 def write_above(ax: Axes, title: str, small: str) -> None:

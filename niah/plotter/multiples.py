@@ -74,5 +74,7 @@ def _panel(ax: Axes, name: str, grid: Grid, palette: str) -> None:
     ax.set_yticks([*range(len(depths)), *(y for y, _ in rows)], names)
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-    score = f"{name}: {percent(grid.recall.mean)} (n = {grid.recall.n})"
-    ax.set_title(score, fontsize=10, loc="left", parse_math=False)
+    found = f"{name}: {percent(grid.recall.mean)} found (n = {grid.recall.n:,})"
+    lost = sum(n for c in grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
+    said = f"{found}, {lost:,} without a score" if lost else found
+    ax.set_title(said, fontsize=10, loc="left", parse_math=False)

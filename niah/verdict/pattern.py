@@ -6,7 +6,7 @@ that were looked at (Bonferroni): all that is named holds together at 95 % or mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, pairwise
 from math import log
 from statistics import NormalDist
@@ -27,21 +27,19 @@ _DEPTHS: Mapping[frozenset[str], ByDepth] = {
 
 def pattern_of(
     by_length: Mapping[int, Recall],
-    up_to_length: Mapping[int, Recall],
-    beyond_length: Mapping[int, Recall],
+    of_lengths: Callable[[Sequence[int]], Recall],
     by_band: Mapping[str, Recall],
 ) -> Pattern:
-    """The shape of a run's losses. ``beyond_length`` is the recall of all lengths longer than each."""
+    """The shape of a run's losses. ``of_lengths`` is the recall of some lengths together."""
     measured = {n: r for n, r in sorted(by_length.items()) if r.mean is not None}
     dip = _dip(measured)
     by_depth = _by_depth(by_band)
     if dip is not None:
         shares = (measured[dip[0]], measured[dip[1]])
         return Pattern(by_length=ByLength.DIP, lengths=dip, shares=shares, by_depth=by_depth)
-    edge = _edge(list(measured), up_to_length, beyond_length)
+    edge = _edge(list(measured), of_lengths)
     if edge is not None:
-        shares = (up_to_length[edge[0]], beyond_length[edge[0]])
-        return Pattern(by_length=ByLength.EDGE, lengths=edge, shares=shares, by_depth=by_depth)
+        return Pattern(by_length=ByLength.EDGE, lengths=edge[0], shares=edge[1], by_depth=by_depth)
     return Pattern(by_length=ByLength.EVEN, by_depth=by_depth)
 
 
@@ -81,11 +79,16 @@ def _dip(measured: Mapping[int, Recall]) -> tuple[int, int] | None:
     return max(dips, key=lambda ab: (measured[ab[1]].mean or 0.0) - (measured[ab[0]].mean or 0.0), default=None)
 
 
-def _edge(lengths: list[int], up_to: Mapping[int, Recall], beyond: Mapping[int, Recall]) -> tuple[int, int] | None:
-    """The last length before the split that explains most, and the first behind it."""
-    pairs = list(pairwise(lengths))
-    edges = [(a, b) for a, b in pairs if below(beyond[a], up_to[a], len(pairs))]
-    return max(edges, key=lambda ab: _likelihood(up_to[ab[0]]) + _likelihood(beyond[ab[0]]), default=None)
+def _edge(
+    lengths: list[int], of_lengths: Callable[[Sequence[int]], Recall]
+) -> tuple[tuple[int, int], tuple[Recall, Recall]] | None:
+    """The lengths on both sides of the split that explains most, and what is found up to it and beyond it."""
+    edges = []
+    for i, pair in enumerate(pairwise(lengths), 1):
+        shares = (of_lengths(lengths[:i]), of_lengths(lengths[i:]))
+        if below(shares[1], shares[0], len(lengths) - 1):
+            edges.append((pair, shares))
+    return max(edges, key=lambda edge: sum(map(_likelihood, edge[1])), default=None)
 
 
 def _likelihood(r: Recall) -> float:

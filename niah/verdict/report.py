@@ -18,17 +18,15 @@ from niah.verdict.times import growth_of, times_of
 def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] = RULES) -> Figures:
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
-    ordinary = [r for r in everything if r.trial.control is None]
-    grid = grid_of(header, everything)
+    ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
 
     def recall(part: Callable[[Result], object], wanted: Container[object]) -> Recall:
         return sample_of(header, [r for r in ordinary if part(r) in wanted]).recall()
 
     lengths = grid.context_lengths
     by_length = {n: recall(_length, {n}) for n in lengths}
-    by_band = {band: recall(_band, {band}) for band in BANDS}
     up_to_length = {n: recall(_length, lengths[: i + 1]) for i, n in enumerate(lengths)}
-    beyond_length = {n: recall(_length, lengths[i + 1 :]) for i, n in enumerate(lengths)}
+    by_band = {band: recall(_band, {band}) for band in BANDS}
     times, every = times_of(ordinary), all_counts_of(grid)
     return Figures(
         model=grid.model,
@@ -53,7 +51,7 @@ def figures_of(header: Header, results: Iterable[Result], rules: Sequence[str] =
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
-        pattern=pattern_of(by_length, up_to_length, beyond_length, by_band),
+        pattern=pattern_of(by_length, lambda some: recall(_length, some), by_band),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
 
