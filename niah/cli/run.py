@@ -75,7 +75,7 @@ def run(
     Exits 3 where trials are missing.
     """
     console = RunConsole(progress, progress_file)
-    with console.failures():
+    with console.until_closed():
         if suite is not None:
             complete = _run_suite(suite, config, results, name, palette, flags, console)
         else:

@@ -48,8 +48,8 @@ class RunConsole(Console):
             self._events.flush()
 
     @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Tell a NiahError as an event; as ``json``, in the place of its line for people."""
+    def until_closed(self) -> Iterator[None]:
+        """Tell a NiahError as an event (as ``json``, in the place of its line for people), and close the file."""
         try:
             yield
         except NiahError as error:
@@ -57,6 +57,9 @@ class RunConsole(Console):
             if self.as_json:
                 sys.exit(error.exit_code)
             raise
+        finally:
+            if self._events is not None and self._events is not sys.stderr:
+                self._events.close()
 
     def print(self, *objects: Any, **options: Any) -> None:
         """As rich prints; as ``json``, words become messages and pictures are left out."""

@@ -36,6 +36,8 @@ from niah.records import Cell, Grid
 _T = TypeVar("_T")
 
 WIDEST = 7
+LEAST_DEPTHS = 5  # rows of cells that are worth more than details
+LOW = 20  # rows of a screen on which the words about a run have a line each
 LEAST_WITH_TEXT = 3  # a narrower cell is a block of colour, or a sign
 _MARGIN = 8  # for the depths
 _SHORT = {"overflow": "over", "truncated": "cut", "refused": "refus", "mismatch": "mism"}
@@ -76,6 +78,8 @@ class _Live:
         else:
             yield Text(words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis")
         below = [line for text in self.below for line in Words(text, "dim").lines(console, options, self.columns)]
+        if self.rows < LOW:
+            below = [Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis") for text in self.below]
         yield from below
         yield terminal_heatmap(self.grid, self.columns, self.rows - len(below) - 2)
 
@@ -87,27 +91,43 @@ class _Heatmap:
         self._grid, self._columns, self._rows = grid, columns, rows
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        grid, columns = self._grid, min(self._columns, options.max_width)
-        signs = ASCII_SIGNS if options.ascii_only else SIGNS
-        coloured = console.color_system is not None and not console.no_color
+        options = options.update_width(min(self._columns, options.max_width))
+        said, depths = self._said(), len(self._grid.depths)
+        if self._rows is None:
+            yield from self._lines(console, options, depths, said)
+            return
+        lines: list[Text] = []
+        for kept in range(len(said), 0, -1):  # details go first, then depths are folded further
+            lines = self._fitting(console, options, said[:kept], LEAST_DEPTHS if kept > 1 else 1)
+            if len(lines) <= self._rows:
+                break
+        yield from lines[: self._rows]
+
+    def _fitting(self, console: Console, options: ConsoleOptions, said: Sequence[str], least: int) -> list[Text]:
+        """As many depths as the rows hold, but no fewer than the least."""
+        room = len(self._grid.depths)
+        lines = self._lines(console, options, room, said)
+        while self._rows is not None and len(lines) > self._rows and room > least:
+            room = max(least, room - (len(lines) - self._rows))
+            lines = self._lines(console, options, room, said)
+        return lines
+
+    def _lines(self, console: Console, options: ConsoleOptions, depths: int, said: Sequence[str]) -> list[Text]:
+        """All lines, with so many rows of cells at most."""
+        grid, columns = self._grid, options.max_width
+        folded = fold(grid, max(1, columns - _MARGIN), depths)
+        painter = _Painter(
+            step=min(WIDEST + 1, max(1, (columns - _MARGIN) // len(folded.columns))),
+            signs=ASCII_SIGNS if options.ascii_only else SIGNS,
+            coloured=console.color_system is not None and not console.no_color,
+        )
+        rows = [painter.line(label, cells) for label, cells in zip(folded.rows, folded.cells, strict=True)]
+        rows += [Text(""), painter.line("absent", folded.absent)] if folded.absent else []
+        rows.append(_axis(folded.columns, painter.step))
         about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
-        head = Words(about, "bold").lines(console, options, columns)
-        said = [line for text in self._said() for line in Words(text).lines(console, options, columns)]
-        absent = 2 if _absent(grid) else 0  # lines
-        taken = 2 + absent + len(head) + len(said)
-        room = len(grid.depths) if self._rows is None else max(1, self._rows - taken - 1)
-        folded = fold(grid, max(1, columns - _MARGIN), room)
-        step = min(WIDEST + 1, max(1, (columns - _MARGIN) // len(folded.columns)))
-        painter = _Painter(step=step, signs=signs, coloured=coloured)
-        yield from head
-        for label, cells in zip(folded.rows, folded.cells, strict=True):
-            yield painter.line(label, cells)
-        if absent:
-            yield Text("")
-            yield painter.line("absent", folded.absent)
-        yield _axis(folded.columns, step)
-        yield from (Words(line, "dim") for line in (*folded.said, *painter.legend()))
-        yield from said
+        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [Words(line) for line in said]
+        after = [line for words in below for line in words.lines(console, options, columns)]
+        return [*Words(about, "bold").lines(console, options, columns), *rows, *after]
 
     def _said(self) -> list[str]:
         grid = self._grid
@@ -122,7 +142,7 @@ class Folded:
     columns: tuple[str, ...]  # labels: of several lengths the longest
     rows: tuple[str, ...]  # labels: of several depths the first and the last
     cells: tuple[tuple[Cell, ...], ...]  # by row, then column
-    absent: tuple[Cell, ...]  # the control, by column
+    absent: tuple[Cell, ...]  # the control by column, where it was run
     said: tuple[str, ...]  # what was folded, in words
 
 
@@ -143,7 +163,7 @@ def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
         cells=tuple(
             tuple(_together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across) for ds in down
         ),
-        absent=tuple(_together([absent[n] for n in ns if n in absent]) for ns in across),
+        absent=tuple(_together([absent[n] for n in ns if n in absent]) for ns in across) if absent else (),
         said=("; ".join(said),) if said else (),
     )
 
@@ -194,7 +214,7 @@ class _Painter:
     """Draws cells of one width, and remembers which signs a legend must explain."""
 
     def __init__(self, *, step: int, signs: Mapping[str, str], coloured: bool) -> None:
-        self._step, self._signs, self._coloured = step, signs, coloured
+        self.step, self._signs, self._coloured = step, signs, coloured
         self._width = step - 1 if step > 1 else 1  # the last column is a gap
         self._seen: set[str] = set()
         self._starred = False
@@ -204,7 +224,7 @@ class _Painter:
         for cell in cells:
             text, style = self._cell(cell)
             line.append(text.center(self._width), style)
-            line.append(" " * (self._step - self._width))
+            line.append(" " * (self.step - self._width))
         if not self._coloured:
             line.rstrip()
         return line
