@@ -182,7 +182,7 @@ def troubles_words(p: Progress) -> list[str]:
 
 def trouble_line(trouble: Trouble) -> str:
     """What is wrong and what will be done about it."""
-    wait = "at once" if trouble.wait_s < 0.5 else f"in {duration(trouble.wait_s)}"
+    wait = "at once" if trouble.wait_s < 0.1 else f"in {duration(max(1.0, trouble.wait_s))}"
     if trouble.kind == "fault":
         return f"asking again {wait}: {trouble.reason}"
     return f"waiting for the server, asking again {wait}: {trouble.reason}"
