@@ -262,6 +262,14 @@ def test_two_names_that_differ_differ_when_they_are_short(names: list[str], colu
         assert label == name or (CUT in label and Text(label).cell_len <= columns)
 
 
+def test_names_that_nothing_short_tells_apart_stay_whole() -> None:
+    first, second, third = (f"{'a' * 30}{x}{'b' * 30}{y}{'c' * 20}" for x, y in (("x", "p"), ("y", "p"), ("x", "q")))
+    short = shortened([first, second, third], 20)
+    assert (short[0], short[2]) == (first, third)
+    assert "y" in short[1]
+    assert len(short[1]) <= 20
+
+
 @pytest.mark.parametrize("other", [("FP8", "FP4"), ("128E", "64E"), ("meta", "beta"), ("dynamic", "static")])
 def test_two_variants_of_one_model_stand_under_two_titles(other: tuple[str, str]) -> None:
     grids = [replace(grid(3, 3), model=name) for name in (LLAMA, LLAMA.replace(*other))]
