@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Niah
+from rich.console import Console
 from server import Handler, chunk, serving
 
 from niah.cli import run as run_module
 from niah.cli.screen import RunConsole
-from niah.cli.suite import read_suite, suite_names
+from niah.cli.suite import Suite, read_suite, suite_names, summary_view
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.heatmap import figure_of
 from niah.plotter.labels import control_labels
@@ -205,3 +209,19 @@ def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> No
     assert "name a run, or a task" in niah("show").err
     assert "write KEY=VALUE" in niah("show", "--task", "single", "--set", "x").err
     assert "has no meaning for task 'single'" in niah("show", "--task", "single", "--set", "asked=first").err
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> None:
+    grids = {
+        "associative": replace(grid_with(control("oracle", 1.0)), by_control={"oracle": recall_of([1.0, 0.0])}),
+        "single": grid_with(),
+    }
+    suite = Suite(name="quick", summary="", configs={})
+    console = Console(width=columns, record=True, file=io.StringIO())
+    console.print(summary_view(suite, grids, columns))
+    lines = console.export_text().splitlines()
+    assert all(len(line) <= columns for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert re.search(r"associative:? +100 %.* 50 %.*single:? +100 %", text)
+    assert "…" not in text

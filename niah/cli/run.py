@@ -20,7 +20,7 @@ import click
 from niah.cli.options import DEFAULT_RESULTS, PALETTE, config_from, config_options, tables_in
 from niah.cli.outputs import write_outputs
 from niah.cli.screen import RunConsole, say
-from niah.cli.suite import read_suite, summary_table, write_summary
+from niah.cli.suite import read_suite, summary_view, write_summary
 from niah.cli.watch import Watch
 from niah.config import RunConfig
 from niah.errors import ConfigError
@@ -137,7 +137,7 @@ def _run_suite(
             break
     for line in write_summary(folder, suite, grids, palette):
         say(console, line)
-    console.print(summary_table(suite, grids))
+    console.print(summary_view(suite, grids, console.width))
     click.echo(folder / "suite.png")
     return complete
 

@@ -7,6 +7,7 @@ that were looked at (Bonferroni): all that is named holds together at 95 % or mo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 from math import log
 from statistics import NormalDist
@@ -60,6 +61,7 @@ def below(low: Recall, high: Recall, comparisons: int) -> bool:
     return wilson(low.mean * n_low, n_low, z)[1] < wilson(high.mean * n_high, n_high, z)[0]
 
 
+@lru_cache(maxsize=1_024)
 def effective_n(r: Recall) -> float:
     """Independent trials whose Wilson interval is as wide as the given one: fewer where trials share haystacks."""
     if r.mean is None or r.low is None or r.high is None:
