@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -318,12 +319,28 @@ def test_a_resumed_sweep_is_watched_by_what_is_new(tmp_path: Path) -> None:
 def test_throttled_and_failed_attempts_of_a_real_server_are_told(niah: Niah) -> None:
     reads = answers_with(task_of("single").solve)
     busy = fails(429, {"error": {"message": "slow down"}}, retry_after="0")
-    grid = ("--lengths", "500", "--depths", "0,50", "--model", "m", "--name", "r", "--concurrency", "1")
+    grid = (
+        "--lengths",
+        "500",
+        "--depths",
+        "0,50",
+        "--model",
+        "m",
+        "--name",
+        "r",
+        "--concurrency",
+        "1",
+        "--progress-file",
+        "e",
+    )
     with serving(busy, fails(500, {}), otherwise=reads, preflight=reads) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
     assert ended.exit_code == 0
     assert re.search(r"^waiting for the server, asking again (at once|in \d+ s): 429: slow down$", ended.err, re.M)
     assert re.search(r"^asking again (at once|in \d+ s): 500", ended.err, re.M)
+    events = [json.loads(line) for line in Path("e").read_text(encoding="utf-8").splitlines()]
+    troubles = [(e["label"], e["kind"]) for e in events if e["event"] == "trouble"]
+    assert troubles == [("429", "throttled"), ("500", "fault")]
 
 
 def test_a_picture_is_folded_again_only_when_something_landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from conftest import Niah
+from conftest import REPOSITORY, Niah
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Rectangle
@@ -491,6 +491,12 @@ def test_progress_as_json_is_all_that_stands_on_standard_error(niah: Niah) -> No
     assert (events[-1]["complete"], events[-1]["n"], round(events[-1]["mean"], 3)) == (True, 6, 0.667)
     assert any(e["event"] == "message" and "reads reliably" in e["text"] for e in events)
     assert ended.out == "results/r/heatmap.png\n"
+    told = (REPOSITORY / "docs" / "progress.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in told.splitlines() if row.startswith("| `")}
+    for event in events:
+        assert {f"`{key}`" for key in event if key not in ("event", "at")} <= set(
+            re.findall(r"`\w+`", rows[event["event"]])
+        )
 
 
 def test_a_run_that_cannot_go_on_ends_its_events_with_the_reason(niah: Niah) -> None:
