@@ -185,6 +185,13 @@ def test_a_cell_that_lost_some_trials_has_a_star_that_is_explained() -> None:
     assert "*" not in "\n".join(screen(terminal_heatmap(of, 80), 80))
 
 
+def test_a_cell_that_no_trial_was_asked_for_is_empty() -> None:
+    of = grid(3, 2)
+    lines = screen(terminal_heatmap(replace(of, cells=of.cells[:-1]), 80), 80)
+    assert [len(row.split()) for row in picture(lines)] == [3, 2]
+    assert "not run" not in "\n".join(lines)
+
+
 def test_the_absent_control_is_folded_with_its_lengths() -> None:
     controls = tuple(
         Control(control="absent", context_length=n, n=1, mean=float(n > 50_000), low=None, high=None)

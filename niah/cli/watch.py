@@ -99,7 +99,7 @@ class Watch:
             self._said[trouble.label] = now
             if not self._console.as_json:
                 with suppress(OSError):
-                    say(self._console, trouble_line(trouble), "dim")
+                    say(self._console, str(trouble), "dim")
 
     def landed(self, result: Result) -> None:
         """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""
@@ -178,14 +178,6 @@ def troubles_words(p: Progress) -> list[str]:
         last = middle_cut(p.last_error or "no reason given", MOST_REASON)
         words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
     return [" · ".join(words)] if words else []
-
-
-def trouble_line(trouble: Trouble) -> str:
-    """What is wrong and what will be done about it."""
-    wait = "at once" if trouble.wait_s < 0.1 else f"in {duration(max(1.0, trouble.wait_s))}"
-    if trouble.kind == "fault":
-        return f"asking again {wait}: {trouble.reason}"
-    return f"waiting for the server, asking again {wait}: {trouble.reason}"
 
 
 def duration(seconds: float) -> str:

@@ -236,6 +236,8 @@ class _Painter:
         return ["   ".join(meant)] if meant else []
 
     def _cell(self, cell: Cell) -> tuple[str, Style | None]:
+        if cell.mean is None and not cell.outcomes:
+            return "", None  # no trial was asked for
         kind = _kind(cell)
         if cell.mean is None:
             return self._unscored(cell, kind), Style(color="bright_black")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from niah.records import Outcome, Result
@@ -12,6 +12,7 @@ from niah.runner.time_left import TimeLeft
 
 Kind = Literal["throttled", "unreachable", "fault"]
 _LONGEST_LABEL = 20
+_AT_ONCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,15 @@ class Trouble:
     kind: Kind
     reason: str  # the server's words, its status first
     wait_s: float
+    address: str = ""
+    gives_up_s: float | None = None  # patience that is left; None where attempts are counted
+
+    def __str__(self) -> str:
+        """A line for people: who, what, and what will happen."""
+        who = f"{self.address}: " if self.address else ""
+        left = "" if self.gives_up_s is None else f", for up to {self.gives_up_s / 60:.0f} min (--patience)"
+        wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
+        return f"{who}{self.reason}; asking again {wait}{left}"
 
     @property
     def label(self) -> str:
@@ -128,4 +138,4 @@ class Meter:
         if self._trouble is None or now > self._trouble[1]:
             return None
         trouble, until = self._trouble
-        return Trouble(kind=trouble.kind, reason=trouble.reason, wait_s=until - now)
+        return replace(trouble, wait_s=until - now)
