@@ -47,6 +47,36 @@ class Region:
     outside: Recall
 
 
+class ByLength(StrEnum):
+    """How the share found goes with length."""
+
+    EVEN = "even"  # no difference that is more than chance
+    EDGE = "edge"  # less is found beyond a length than up to it
+    DIP = "dip"  # worse at a length than at a longer one
+
+
+class ByDepth(StrEnum):
+    """Where in the text needles are lost."""
+
+    EVEN = "even"
+    MIDDLE = "middle"
+    HEAD = "head"
+    TAIL = "tail"
+    ALL_BUT_TAIL = "all-but-tail"
+    ALL_BUT_HEAD = "all-but-head"
+    ENDS = "ends"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """The shape of a run's losses."""
+
+    by_length: ByLength
+    by_depth: ByDepth
+    lengths: tuple[int, int] | None = None  # the last before an edge and the first behind it; a dip and a better one
+    shares: tuple[Recall, Recall] | None = None  # found up to the edge and beyond it; at the dip and the better one
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """Seconds of the answered trials at one length."""
@@ -73,7 +103,8 @@ class Figures:
 
     model: str
     simulated: bool
-    planned: int
+    planned: int  # controls included
+    ordinary: int  # of these, trials that are no controls
     missing: int  # never run
     errors: int  # to be sent again
     unscored: Mapping[str, int]  # finished without a score, by outcome
@@ -93,6 +124,8 @@ class Figures:
     by_control: Mapping[str, Recall] = field(default_factory=dict)  # share right, by control
     imported: str | None = None
     notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
+    pattern: Pattern | None = None
+    least_per_length: int | None = None  # trials, all found, that would show the absolute rule at one length
 
 
 class Verdict(StrEnum):

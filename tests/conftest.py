@@ -103,6 +103,7 @@ def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     for name in [n for n in os.environ if n.startswith("NIAH_")]:  # settings of whoever runs the tests
         monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # lines stay whole
 
     def run(*arguments: object) -> Ended:
         capsys.readouterr()

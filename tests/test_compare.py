@@ -128,7 +128,10 @@ def test_labels_of_changes(change: float, label: str) -> None:
 def test_a_run_ends_with_its_figures_and_keeps_what_is_claimed(niah: Niah) -> None:
     command = ("run", "--provider", "simulated", "--model", "head-tail", "--lengths", "1k,2k", "--depths", "0,50,100")
     ended = niah(*command, "--claimed", "128k", "--name", "r")
-    assert "claimed 128k   tested 2k   effective none" in ended.err
+    assert "reads reliably at no length tested (between" in ended.err
+    assert "tested up to 2k; claimed 128k" in ended.err
+    assert "absolute:" not in ended.err
+    assert "claimed 128k   tested 2k   effective none" in niah("report", "r").out
     assert "weakest at 1k to 2k tokens, depth 50 %: 0 % found (n = 2)" in ended.err
     assert "claimed 128k" in niah("report", "r").out
     again = niah(*command, "--claimed", "1M", "--name", "r")

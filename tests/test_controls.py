@@ -35,7 +35,7 @@ def test_a_run_with_controls_passes_the_gate_and_is_compared_on_its_ordinary_tri
     assert niah("gate", "a", *gate).exit_code == 0
     said = niah("report", "a").out
     assert "absent (no needle): hallucination rate 0 % (n = 4" in said
-    assert "oracle (no haystack): 100 % right (n = 2" in said
+    assert "oracle (no haystack): 100 % found (n = 2" in said
     assert "closed-book (question alone): 0 % guessed (n = 2" in said
     compared = niah("compare", "a", "b").out
     assert "0 lost, 0 gained of 12 pairs" in compared

@@ -14,6 +14,7 @@ from runs import header, results
 from server import answers_with, fails, serving
 
 from niah.cli import run as run_module
+from niah.cli.screen import RunConsole
 from niah.cli.suite import summary_table
 from niah.cli.way import Way
 from niah.runner.log import RunLog, read_log
@@ -167,7 +168,7 @@ def test_the_worst_of_several_exit_codes_counts(niah: Niah) -> None:
 def test_an_interrupt_ends_all_of_them(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str:
+    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str:
         sweep(recipe, log, way, console)
         return "interrupted"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from rich.console import Console
 from server import Handler, chunk, serving
 
 from niah.cli import run as run_module
-from niah.cli.suite import read_suite, suite_names
+from niah.cli.screen import RunConsole
+from niah.cli.suite import Suite, read_suite, suite_names, summary_view
 from niah.cli.way import Way
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.heatmap import figure_of
@@ -103,7 +107,7 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
 def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str:
+    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str:
         sweep(recipe, log, way, console)
         return "interrupted"
 
@@ -155,7 +159,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     right = Recall(mean=0.75, n=4, low=0.3, high=0.95)
     assert control_labels({"absent": right, "oracle": right, "closed-book": recall_of([])}) == [
         "absent (no needle): hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
-        "oracle (no haystack): 75 % right (n = 4, 95 % interval 30 to 95 %)",
+        "oracle (no haystack): 75 % found (n = 4, 95 % interval 30 to 95 %)",
         "closed-book (question alone): nothing scored",
     ]
 
@@ -206,3 +210,19 @@ def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> No
     assert "name a run, or a task" in niah("show").err
     assert "write KEY=VALUE" in niah("show", "--task", "single", "--set", "x").err
     assert "has no meaning for task 'single'" in niah("show", "--task", "single", "--set", "asked=first").err
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> None:
+    grids = {
+        "associative": replace(grid_with(control("oracle", 1.0)), by_control={"oracle": recall_of([1.0, 0.0])}),
+        "single": grid_with(),
+    }
+    suite = Suite(name="quick", summary="", configs={})
+    console = Console(width=columns, record=True, file=io.StringIO())
+    console.print(summary_view(f"suite {suite.name}", grids, columns))
+    lines = console.export_text().splitlines()
+    assert all(len(line) <= columns for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert re.search(r"associative:? +100 %.* 50 %.*single:? +100 %", text)
+    assert "…" not in text

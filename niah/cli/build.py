@@ -13,6 +13,7 @@ from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError, PromptError
 from niah.generator.export import FORMATS, as_line, batch_line, prompt_line
+from niah.plotter.labels import plural
 from niah.records import Prompt, Trial
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.settings import check_used
@@ -41,7 +42,7 @@ def build(config: str | None, out: Path | None, form: str, verify: bool, **flags
             click.echo(line, nl=False)
     else:
         _write(out, lines)
-    click.echo(f"{len(recipe.trials)} prompts{' verified' if verify else ''}", err=True)
+    click.echo(f"{plural(len(recipe.trials), 'prompt')}{' verified' if verify else ''}", err=True)
 
 
 def _write(out: Path, lines: Iterator[str]) -> None:

@@ -10,9 +10,10 @@ import click
 
 from niah.cli.completion import RUNS
 from niah.cli.options import PALETTE, RESULTS, beside, run_folder
+from niah.cli.screen import print_parts
 from niah.errors import ConfigError, RunError
 from niah.figures import Comparison
-from niah.plotter.words import comparison_lines, side_by_side
+from niah.plotter.words import comparison_lines, side_by_side_parts
 from niah.runner.log import read_rows
 from niah.verdict.compare import Run, comparison_of
 from niah.verdict.grid import grid_of
@@ -48,10 +49,9 @@ def compare(
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        for line in side_by_side([f.name for f in folders], figures):
-            click.echo(line)
+        print_parts(side_by_side_parts([f.name for f in folders], figures))
         for c in compared:
-            click.echo("\n" + ("\n".join(comparison_lines(c)) if isinstance(c, Comparison) else f"no test: {c}"))
+            print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
     from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
 
     path = out or beside(folders[-1], results, "compare.png")

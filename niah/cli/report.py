@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from niah.cli.options import RESULTS, RUN, run_folder
-from niah.plotter.words import report_lines
+from niah.cli.screen import print_parts
+from niah.plotter.words import report_parts
 from niah.runner.cost import unreported_line
 from niah.runner.log import read_rows
 from niah.verdict.effective import RULES
@@ -24,12 +25,13 @@ from niah.verdict.report import figures_of
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @RESULTS
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
-    """Print what RUN says in numbers: recall, effective length, the middle, the weakest region, times."""
+    """Print what RUN says in numbers: the share found, effective length, the middle, the weakest region, times."""
     folder = run_folder(run_name, results)
     header, stored = read_rows(folder)
     figures = figures_of(header, stored.values(), rules or RULES)
-    click.echo(
-        json.dumps(asdict(figures), ensure_ascii=False, indent=1) if as_json else "\n".join(report_lines(figures))
-    )
-    if not as_json and (unreported := unreported_line(folder, header)):
-        click.echo(unreported)
+    if as_json:
+        click.echo(json.dumps(asdict(figures), ensure_ascii=False, indent=1))
+        return
+    print_parts(report_parts(figures))
+    if unreported := unreported_line(folder, header):
+        print_parts([unreported])

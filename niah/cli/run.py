@@ -7,12 +7,12 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from niah.cli.completion import SUITES
 from niah.cli.dry_run import print_dry_run
@@ -30,16 +30,18 @@ from niah.cli.options import (
     warn_of_variables,
 )
 from niah.cli.outputs import write_outputs
+from niah.cli.screen import RunConsole, say
 from niah.cli.several import by_model, folder_of_all, model_folders, run_models
 from niah.cli.signals import handled
-from niah.cli.suite import Suite, read_suite, summary_table, write_summary
-from niah.cli.watch import Watch, say
+from niah.cli.suite import Suite, read_suite, summary_view, write_summary
+from niah.cli.watch import Watch
 from niah.cli.way import Way
 from niah.config import RunConfig
 from niah.errors import ConfigError
 from niah.generator.lengths import label_of
+from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
-from niah.plotter.words import summary_lines, unfinished_lines
+from niah.plotter.words import incomplete_lines
 from niah.records import Grid, Outcome, Part
 from niah.runner.cost import unreported_line
 from niah.runner.log import LOG_NAME, RunLog, open_log
@@ -73,6 +75,16 @@ if TYPE_CHECKING:
 )
 @click.option("--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends.")
 @click.option("-v", "--verbose", is_flag=True, help="Say why each attempt failed.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "lines", "json"]),
+    default="auto",
+    show_default=True,
+    help="What standard error shows: a live picture on a terminal, a line per trial, or JSON Lines for programs.",
+)
+@click.option(
+    "--progress-file", type=click.Path(path_type=Path), metavar="FILE", help="Also append those JSON Lines to FILE."
+)
 @PALETTE
 def run(
     config: str | None,
@@ -84,6 +96,8 @@ def run(
     log_requests: Path | None,
     log_prompts: bool,
     verbose: bool,
+    progress: str,
+    progress_file: Path | None,
     palette: str,
     **flags: Any,
 ) -> None:
@@ -92,7 +106,6 @@ def run(
     Type the same command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at
     once. Several models (--model A,B) are run in turn, and drawn side by side. Exits 3 where trials are missing.
     """
-    console = Console(stderr=True)
     outside = environment_of(flags)
     way = Way(
         palette=palette,
@@ -101,24 +114,30 @@ def run(
         look=Look(requests=log_requests, prompts=log_prompts, verbose=verbose),
     )
     check_name(name)
-    whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
-    configs = whole.configs if whole else by_model(config_from(config, flags))
-    recipes = {label: _recipe(c, console, key_needed=not dry_run) for label, c in configs.items()}  # all are checked
-    folders = _suite_folders(whole, recipes, results, name) if whole else model_folders(recipes, results, name)
-    for line in way.words():
-        say(console, line, "dim")
-    if dry_run:
-        print_dry_run(recipes, folders, results, way)
-        return
-    if whole is not None:
-        sys.exit(0 if _run_suite(whole, recipes, folders, way, console) else INCOMPLETE)
-    if len(recipes) > 1:
-        sys.exit(run_models(run_one, recipes, folders, folder_of_all(recipes, results, name), way, console))
-    for label, recipe in recipes.items():
-        sys.exit(0 if run_one(recipe, folders[label], way, console)[0] else INCOMPLETE)
+    console = RunConsole(progress, progress_file)
+    with console.until_closed():
+        whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
+        configs = whole.configs if whole else by_model(config_from(config, flags))
+        recipes = {
+            label: _recipe(c, console, key_needed=not dry_run) for label, c in configs.items()
+        }  # all are checked
+        folders = _suite_folders(whole, recipes, results, name) if whole else model_folders(recipes, results, name)
+        for line in way.words():
+            say(console, line, "dim")
+        if dry_run:
+            print_dry_run(recipes, folders, results, way)
+            return
+        if whole is not None:
+            code = 0 if _run_suite(whole, recipes, folders, way, console) else INCOMPLETE
+        elif len(recipes) > 1:
+            code = run_models(run_one, recipes, folders, folder_of_all(recipes, results, name), way, console)
+        else:
+            (label, recipe), *_ = recipes.items()
+            code = 0 if run_one(recipe, folders[label], way, console)[0] else INCOMPLETE
+    sys.exit(code)
 
 
-def _recipe(config: RunConfig, console: Console, *, key_needed: bool = True) -> Recipe:
+def _recipe(config: RunConfig, console: RunConsole, *, key_needed: bool = True) -> Recipe:
     """The recipe of a config, checked before anything is sent."""
     recipe = recipe_of(completed(config, key_needed=key_needed))
     recipe.check_lengths()
@@ -127,7 +146,7 @@ def _recipe(config: RunConfig, console: Console, *, key_needed: bool = True) -> 
     return recipe
 
 
-def run_one(recipe: Recipe, folder: Path, way: Way, console: Console) -> tuple[bool, Grid, str | None]:
+def run_one(recipe: Recipe, folder: Path, way: Way, console: RunConsole) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
     with open_log(folder, way.header(recipe)) as log:
         if log.added is not None:
@@ -143,6 +162,7 @@ def run_one(recipe: Recipe, folder: Path, way: Way, console: Console) -> tuple[b
     missing = sum(t.id not in log.finished for t in recipe.trials)
     if missing and way.limit is not None and stopped is None:
         say(console, f"--limit {way.limit}: {missing} of {len(recipe.trials)} trials are left; go on without it")
+    console.event("finished", folder=str(folder), complete=not missing, stopped=stopped, **asdict(grid.recall))
     return not missing, grid, stopped
 
 
@@ -167,7 +187,7 @@ def _suite_folders(suite: Suite, recipes: Mapping[str, Recipe], results: Path, n
 
 
 def _run_suite(
-    suite: Suite, recipes: Mapping[str, Recipe], folders: Mapping[str, Path], way: Way, console: Console
+    suite: Suite, recipes: Mapping[str, Recipe], folders: Mapping[str, Path], way: Way, console: RunConsole
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
     folder = next(iter(folders.values())).parent
@@ -185,7 +205,7 @@ def _run_suite(
         return False  # nothing was measured
     for line in write_summary(folder, suite, grids, way.palette):
         say(console, line)
-    console.print(summary_table(f"suite {suite.name}", grids))
+    console.print(summary_view(f"suite {suite.name}", grids, console.width))
     click.echo(folder / "suite.png")
     return complete
 
@@ -196,7 +216,7 @@ def grid_words(part: Part) -> str:
     return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
 
 
-def _sweep(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str | None:
+def _sweep(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str | None:
     """Run what is missing; the reason where it stopped early."""
     if all(t.id in log.finished for t in recipe.trials):
         say(console, "Nothing to do: every trial that is asked for is finished.")
@@ -207,7 +227,7 @@ def _sweep(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str | Non
     for warning in recipe.warnings():
         say(console, warning)
     with open_session(recipe, lambda text: say(console, text, "dim")) as session:
-        watch = Watch(recipe, log, console)
+        watch = Watch(recipe, log, console, session.concurrency)
         tell = partial(_tell, recipe, console)
         session, on_attempt = way.look.at(session, recipe, partial(say, console))
         sweep = Sweep(
@@ -219,14 +239,16 @@ def _sweep(recipe: Recipe, log: RunLog, way: Way, console: Console) -> str | Non
             on_trouble=watch.trouble,
             on_attempt=on_attempt,
         )
+        watch.follow(lambda: sweep.spent)
         with watch:
             asyncio.run(_until_done(sweep, watch, console))
+    console.event("spent", **asdict(sweep.spent))
     if sweep.spent.dollars:
         say(console, f"{sweep.spent.tokens:,} tokens and ${sweep.spent.dollars:,.2f} for the whole run", "dim")
     return sweep.stopped_because
 
 
-def _tell(recipe: Recipe, console: Console, found: Preflight) -> None:
+def _tell(recipe: Recipe, console: RunConsole, found: Preflight) -> None:
     """What the small requests before the sweep found out, where it matters."""
     if recipe.config.provider == "simulated":
         return
@@ -234,7 +256,7 @@ def _tell(recipe: Recipe, console: Console, found: Preflight) -> None:
         say(console, warning)
 
 
-async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
+async def _until_done(sweep: Sweep, watch: Watch, console: RunConsole) -> None:
     ticking = asyncio.create_task(watch.tick())
     try:
         with _draining_on_interrupt(sweep, console):
@@ -244,7 +266,7 @@ async def _until_done(sweep: Sweep, watch: Watch, console: Console) -> None:
 
 
 @contextmanager
-def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
+def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) drains, the second one stops at once; SIGHUP drains."""
     loop, main = asyncio.get_running_loop(), asyncio.current_task()
     pressed = 0
@@ -270,11 +292,11 @@ def _draining_on_interrupt(sweep: Sweep, console: Console) -> Iterator[None]:
         yield
 
 
-def _report(console: Console, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
+def _report(console: RunConsole, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     with suppress(OSError):  # the terminal may be gone, and the picture is written
         console.print(terminal_heatmap(grid, console.width))
     figures = figures_of(log.header, log.results.values())
-    for line in unfinished_lines(figures):
+    for line in incomplete_lines(figures):
         say(console, line)
     for line in summary_lines(figures):
         say(console, line, style="")

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from niah.cli.naming import INCOMPLETE, INTERRUPTED, folder_name
-from niah.cli.suite import summary_table
-from niah.cli.watch import say
+from niah.cli.screen import RunConsole, say
+from niah.cli.suite import summary_view
 from niah.cli.way import Way
 from niah.config import RunConfig
 from niah.errors import ConfigError, NiahError, RunError
@@ -20,7 +19,9 @@ from niah.runner.log import LOG_NAME
 from niah.runner.recipe import Recipe
 
 PICTURE = "models.png"
-RunOne = Callable[[Recipe, Path, Way, Console], tuple[bool, Grid, str | None]]  # complete, grid, why it stopped early
+RunOne = Callable[
+    [Recipe, Path, Way, RunConsole], tuple[bool, Grid, str | None]
+]  # complete, grid, why it stopped early
 
 
 def by_model(config: RunConfig) -> dict[str, RunConfig]:
@@ -65,7 +66,7 @@ def run_models(
     folders: Mapping[str, Path],
     folder: Path,
     way: Way,
-    console: Console,
+    console: RunConsole,
 ) -> int:
     """Run every model, whatever becomes of the others; the worst exit code."""
     grids: dict[str, Grid] = {}
@@ -87,7 +88,7 @@ def run_models(
     return max(codes)
 
 
-def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: Console) -> None:
+def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: RunConsole) -> None:
     """The table and the picture of all runs that there are."""
     if not grids:
         return
@@ -99,5 +100,5 @@ def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: Console
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results") from error
     for warning in save_heatmaps(list(grids.values()), folder / PICTURE, way.palette):
         say(console, warning)
-    console.print(summary_table("models", grids, "model"))
+    console.print(summary_view("models", grids, console.width, "model"))
     click.echo(folder / PICTURE)

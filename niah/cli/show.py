@@ -16,7 +16,7 @@ from niah.cli.options import RESULTS, run_folder
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, RunError
 from niah.outside import visible
-from niah.plotter.labels import class_label
+from niah.plotter.labels import class_label, plural
 from niah.records import Header, Prompt, Result
 from niah.runner.log import read_log
 from niah.runner.recipe import Recipe, recipe_of
@@ -192,7 +192,7 @@ def _page(r: Result, prompt: Prompt) -> str:
     verdict = f"none ({r.outcome.value}: {r.error or '-'})"
     if r.score is not None:
         verdict = f"{r.score:g} ({_verdict(r)}: {r.explanation})"
-    seconds = "not measured" if r.total_s is None else f"{r.total_s:g} s"
+    seconds = "not measured" if r.total_s is None else f"{r.total_s:.3g} s"
     control = f", control {r.trial.control}" if r.trial.control else ""
     length = prompt.tokens + prompt.reply_tokens
     return (
@@ -203,7 +203,7 @@ def _page(r: Result, prompt: Prompt) -> str:
         f"expected  {expected_label(r.trial, r.targets)}\n"
         f"answer    {answer}\n"
         f"score     {verdict}\n"
-        f"time      {seconds}, {r.attempts} attempt{'' if r.attempts == 1 else 's'}"
+        f"time      {seconds}, {plural(r.attempts, 'attempt')}"
     )
 
 

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, NiahError, RunError, UnknownName
 from niah.generator.store import language_of_haystack, shared_root
-from niah.plotter.labels import class_label, percent
+from niah.plotter.labels import class_label, normalised_label, percent, recall_label
+from niah.plotter.wrapping import Words
 from niah.records import Grid
 from niah.runner.settings import check_used
 from niah.tasks import task_of
@@ -75,6 +77,20 @@ def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     return save_multiples(f"suite {suite.name}", grids, folder / "suite.png", palette)
+
+
+def summary_view(title: str, grids: Mapping[str, Grid], columns: int, rows: str = "run") -> RenderableType:
+    """The table, or a line per run where so few columns cannot hold it."""
+    table = summary_table(title, grids, rows)
+    if Console(width=1_000).measure(table).minimum <= columns:
+        return table
+    lines = [Words(title, "bold")]
+    for name, grid in grids.items():
+        shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
+        parts = [recall_label(grid.recall), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
+        parts += [other] if (other := _commonest(grid)) else []
+        lines.append(Words(f"{name}: {', '.join(parts)}"))
+    return Group(*lines)
 
 
 def summary_table(title: str, grids: Mapping[str, Grid], rows: str = "run") -> Table:

@@ -1,102 +1,197 @@
-"""What a person sees while a sweep runs: the live picture on a terminal, a line per trial anywhere else."""
+"""What is seen while a sweep runs: a live picture on a terminal, a line per trial in a log, events for programs."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 import click
-from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.text import Text
 
+from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
 from niah.outside import visible
+from niah.plotter.labels import class_label, plural
+from niah.plotter.names import middle_cut
 from niah.plotter.terminal import live_view
-from niah.records import Result, Row
+from niah.records import Grid, Result, Row
+from niah.runner.budget import Spent
 from niah.runner.log import RunLog
-from niah.runner.progress import Trouble
+from niah.runner.progress import Meter, Progress, Trouble
 from niah.runner.recipe import Recipe
-from niah.verdict.grid import grid_of
+from niah.verdict.grid import grid_of, model_of
 
 REFRESH_S = 0.5
-TROUBLE_S = 30.0
-
-
-def say(console: Console, text: str, style: str = "yellow") -> None:
-    """Words for people, as ``visible`` shows them. Never read as markup: they may be a server's."""
-    with suppress(OSError):  # a terminal that is gone does not stop a sweep that is paid for
-        console.print(Text(visible(text), style=style), soft_wrap=True)
+STATUS_S = 30.0  # between two lines of status in a log
+MOST_REASON = 90  # columns of a server's words in the live picture
+TROUBLE_S = 30.0  # between two lines on one kind of trouble
 
 
 class Watch:
-    """The live picture on a terminal, drawn twice a second; a line per trial anywhere else."""
+    """One sweep as it goes on. The clock is monotonic, in seconds."""
 
-    def __init__(self, recipe: Recipe, log: RunLog, console: Console) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        log: RunLog,
+        console: RunConsole,
+        concurrency: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
         self._console = console
-        self._total = len(recipe.trials)
-        self._said_trouble = -TROUBLE_S
-        self._tokens = {t.id: t.context_length for t in recipe.trials}
-        self._landed = len(log.finished)
-        self._started = time.monotonic()
-        self._before = self._done_tokens()
+        self._clock = clock
+        tokens = {t.id: recipe.prompt_tokens(t) for t in recipe.trials}
+        self._meter = Meter(tokens, log.finished, concurrency, clock)
+        self._landed = self._meter.done
+        self._said: dict[str, float] = {}  # when, by kind of trouble
+        self._spent: Callable[[], Spent] = Spent
+        self._drawn: tuple[int, Grid] | None = None
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
+        console.event(
+            "started",
+            schema=EVENT_SCHEMA,
+            run=log.path.parent.name,
+            model=model_of(log.header.config),
+            task=log.header.config["task"],
+            trials=len(tokens),
+            finished=self._meter.done,
+            tokens=sum(tokens.values()),
+        )
 
     def __enter__(self) -> None:
-        if self._console.is_terminal:
+        if self._console.draws:
             self._live.__enter__()
 
     def __exit__(self, *exception: object) -> None:
-        if self._console.is_terminal:
+        if self._console.draws:
             with suppress(OSError):  # the terminal may be gone
                 self._live.__exit__(None, None, None)
 
-    async def tick(self) -> None:
-        """Draw for ever; runs beside the sweep, in the same thread."""
-        while self._console.is_terminal:
-            results = list(self._log.results.values())  # here: a thread must not walk through what grows
-            view = await asyncio.to_thread(self._view, results, len(self._log.finished), self._status())
-            self._live.update(view, refresh=True)
-            await asyncio.sleep(REFRESH_S)
+    def follow(self, spent: Callable[[], Spent]) -> None:
+        """Ask there what the run has cost."""
+        self._spent = spent
 
-    def _view(self, results: list[Row], done: int, status: str) -> RenderableType:
-        size = self._console.size
-        return live_view(grid_of(self._log.header, results), size.width, size.height, done, self._total, status)
+    async def tick(self) -> None:
+        """Draw, or say now and then how far it is, for ever; runs beside the sweep, in the same thread."""
+        while self._console.draws:
+            results = list(self._log.results.values())  # here: a thread must not walk through what grows
+            grid = await asyncio.to_thread(self._grid, results)
+            self._draw(grid)
+            await asyncio.sleep(REFRESH_S)
+        while not self._console.as_json:
+            await asyncio.sleep(STATUS_S)
+            with suppress(OSError):
+                say(self._console, status_line(self.progress()), "dim")
+
+    def progress(self) -> Progress:
+        """Where the sweep stands now."""
+        spent = self._spent()
+        return self._meter.progress(spent.tokens, spent.dollars)
 
     def trouble(self, trouble: Trouble) -> None:
-        """Called when the sweep waits for the server; said now and then."""
-        now = time.monotonic()
-        if now - self._said_trouble >= TROUBLE_S:
-            self._said_trouble = now
-            with suppress(OSError):
-                say(self._console, str(trouble), "dim")
+        """Called for every attempt that will be made again; the first of a kind is said at once, more now and then."""
+        self._meter.met(trouble)
+        self._console.event("trouble", label=trouble.label, **asdict(trouble))
+        now = self._clock()
+        last = self._said.get(trouble.label)
+        if last is None or now - last >= TROUBLE_S:
+            self._said[trouble.label] = now
+            if not self._console.as_json:
+                with suppress(OSError):
+                    say(self._console, str(trouble), "dim")
 
     def landed(self, result: Result) -> None:
         """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""
         self._landed += 1
-        if not self._console.is_terminal:
-            with suppress(OSError):
-                self._line(result)
+        self._meter.landed(result)
+        with suppress(OSError):
+            self._tell(result)
+            if not self._console.draws and not self._console.as_json:
+                click.echo(visible(f"{self._landed:>5}/{self._meter.total}  {_line(result)}"), err=True)
 
-    def _line(self, result: Result) -> None:
-        t = result.trial
-        verdict = result.answer_class or result.outcome.value
-        verdict += f": {result.error}" if result.error else ""
-        where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
-        place = f"{t.context_length:>9,} tokens  {where:<13}"
-        click.echo(visible(f"{self._landed:>5}/{self._total}  {place}  {verdict}"), err=True)
+    def _grid(self, results: list[Row]) -> Grid:
+        """The grid of some results; that of the last look where nothing has landed since."""
+        if self._drawn is None or self._drawn[0] != self._landed:
+            self._drawn = (self._landed, grid_of(self._log.header, results))
+        return self._drawn[1]
 
-    def _done_tokens(self) -> int:
-        return sum(self._tokens.get(i, 0) for i in self._log.finished)
+    def _draw(self, grid: Grid) -> None:
+        size, p = self._console.size, self.progress()
+        lines = [speed_words(p), *troubles_words(p)]
+        view = live_view(grid, size.width, size.height, p.done, p.total, left_words(p), lines)
+        self._live.update(view, refresh=True)
 
-    def _status(self) -> str:
-        """Tokens so far, and the time left at the speed so far (time goes with tokens, not with trials)."""
-        done = self._done_tokens()
-        elapsed = time.monotonic() - self._started
-        fresh = done - self._before
-        left = (sum(self._tokens.values()) - done) * elapsed / fresh if fresh else None
-        minutes = (
-            "" if left is None else f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
+    def _tell(self, result: Result) -> None:
+        t, p = result.trial, self._meter.progress()
+        self._console.event(
+            "trial",
+            id=t.id,
+            context_length=t.context_length,
+            depth_percent=t.depth_percent,
+            epoch=t.epoch,
+            control=t.control,
+            outcome=result.outcome.value,
+            score=result.score,
+            answer_class=result.answer_class,
+            error=result.error,
+            total_s=result.total_s,
+            attempts=result.attempts,
+            done=p.done,
+            total=p.total,
+            left_s=None if p.left_s is None else round(p.left_s, 1),
         )
-        return f"{done:,} tokens in {elapsed:.0f} s{minutes}"
+
+
+def status_line(p: Progress) -> str:
+    """All of it in one line, for a log."""
+    parts = [f"{p.done:,} of {plural(p.total, 'trial')}", left_words(p), speed_words(p), *troubles_words(p)]
+    return "; ".join(part for part in parts if part)
+
+
+def left_words(p: Progress) -> str:
+    """ "about 6 min left", called a first guess where it rests on little."""
+    if p.left_s is None:
+        return "waiting for the first answer"
+    guess = " (first guess)" if p.left_is_rough else ""
+    return f"about {duration(p.left_s)} left{guess}"
+
+
+def speed_words(p: Progress) -> str:
+    """Tokens and time of this session, both rates, and the cost of the run."""
+    words = f"{p.tokens:,} tokens in {duration(p.elapsed_s)}"
+    if p.tokens_per_s is not None and p.trials_per_min is not None:
+        words += f" ({p.tokens_per_s:,.0f}/s, {p.trials_per_min:.3g} trials/min)"
+    if p.spent_tokens:
+        dollars = "" if p.dollars is None else f", ${p.dollars:,.2f}"
+        words += f" · spent {p.spent_tokens:,} tokens{dollars}"
+    return words
+
+
+def troubles_words(p: Progress) -> list[str]:
+    """ "429 x 12, waiting 8 s · 2 errors", with the reason of the latest; nothing where nothing went wrong."""
+    counts = ", ".join(f"{label} x {n:,}" for label, n in p.retries.items())
+    words = [counts] if counts else []
+    if p.trouble is not None:
+        words.append(f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}")
+    if p.errors:
+        last = middle_cut(p.last_error or "no reason given", MOST_REASON)
+        words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
+    return [" · ".join(words)] if words else []
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "5 min", "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _line(result: Result) -> str:
+    t = result.trial
+    verdict = class_label(result.answer_class) if result.answer_class else result.outcome.value
+    verdict += f": {result.error}" if result.error else ""
+    where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
+    return f"{t.context_length:>9,} tokens  {where:<13}  {verdict}"

@@ -30,10 +30,13 @@ from niah.plotter.heatmap import (
     heatmap,
     height_in,
     length_label,
+    names_of,
+    title_in,
     title_of,
     width_in,
     write_above,
 )
+from niah.plotter.names import shortened
 from niah.plotter.words import change_words
 from niah.records import Grid
 
@@ -65,16 +68,17 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
     panels = len(grids) + (comparison is not None)
     rows = -(-panels // COLUMNS)
     columns = -(-panels // rows)  # four are two by two
-    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + _TITLE_IN + 0.6
+    title = max(_TITLE_IN, title_in(grids))
+    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + title + 0.6
     figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
     FigureCanvasAgg(figure)
-    above, between = (_TITLE_IN, 0.04) if rows == 1 else (_TITLE_IN / 2, _TITLE_IN / 2)  # titles stand over the axes
+    above, between = (title, 0.04) if rows == 1 else (title / 2, title / 2)  # titles stand over the axes
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / (rows * height + 0.4)), h_pad=between)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[panels:]:
         ax.set_axis_off()
-    for grid, ax in zip(grids, axes, strict=False):
-        heatmap(grid, ax, palette)
+    for grid, ax, name in zip(grids, axes, names_of(grids), strict=False):
+        heatmap(grid, ax, palette, name)
     _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
     if comparison is not None:
         ax = difference(comparison, axes[len(grids)], grids[-1])
@@ -96,10 +100,11 @@ def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
     ax.set_xlabel(length_label(grid))
     ax.set_ylabel(depth_label(grid))
     ax.spines[:].set_visible(False)
-    head = f"{comparison.after} minus {comparison.before}"
+    room = int(14.5 * width_in(grid)) // 2
+    after, before = shortened([comparison.after, comparison.before], max(16, (room - len(" minus ")) // 2))
     said = textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))
     small = f"{said}\nframed: more than chance in that cell (Holm, 5 %)"
-    write_above(ax, textwrap.shorten(head, 80, placeholder=" …"), small)
+    write_above(ax, f"{after} minus {before}", small)
     return ax
 
 

@@ -22,10 +22,13 @@ from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
 from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.fonts import fonts_for
-from niah.plotter.labels import model_label, normalised_label, recall_label, trials_label, unscored_label, value_label
+from niah.plotter.labels import headline_label, model_label, normalised_label, trials_label, unscored_label, value_label
+from niah.plotter.names import shortened
 from niah.records import Cell, Grid
 
 FORMATS = (".png", ".svg", ".pdf")
+_BETWEEN = " · "
+_GLUE = "\u00a0"  # a space at which no line is broken
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 
 
@@ -54,13 +57,14 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     """A figure with one heatmap per grid and a common colour bar."""
     widths = [width_in(g) for g in grids]
-    height = max(height_in(g) for g in grids)
-    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height + 2.2))
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - 1.05 / (height + 2.2)))  # the title stands above
+    above = title_in(grids)
+    height = max(height_in(g) for g in grids) + above + 1.15
+    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height))
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / height))  # the title stands above
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=widths)[0]
-    for grid, ax in zip(grids, axes, strict=True):
-        heatmap(grid, ax, palette)
+    for grid, ax, name in zip(grids, axes, names_of(grids), strict=True):
+        heatmap(grid, ax, palette, name)
     scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
     bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
     bar.set_label("share of trials in which the needle was found", fontsize=9)
@@ -68,8 +72,8 @@ def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     return figure
 
 
-def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
-    """Draw one grid on the axes and return them."""
+def heatmap(grid: Grid, ax: Axes, palette: str = "red-green", name: str | None = None) -> Axes:
+    """Draw one grid on the axes and return them; its model under that name, where others stand beside it."""
     lengths, depths = grid.context_lengths, grid.depths
     colours = colour_map(palette)
     size = 11.0 if len(lengths) <= 12 else 7.0
@@ -87,7 +91,7 @@ def heatmap(grid: Grid, ax: Axes, palette: str = "red-green") -> Axes:
     ax.set_xlabel(length_label(grid))
     ax.set_ylabel(depth_label(grid))
     ax.spines[:].set_visible(False)
-    _write_title(ax, grid)
+    _write_title(ax, grid, name or names_of([grid])[0])
     if any(c.mean is None or _unscored(c) for c in grid.cells):
         hatch = Patch(
             facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
@@ -108,15 +112,32 @@ def length_label(grid: Grid) -> str:
     return f"context length ({tokens})"
 
 
-def _write_title(ax: Axes, grid: Grid) -> None:
-    """The model large, the rest small below it, cut to the width: a title never squeezes the picture."""
-    head, detail, recall = title_of(grid)
+def names_of(grids: Sequence[Grid]) -> list[str]:
+    """The models as titles: long ones shortened in the middle, and never two of them to the same."""
+    room = int(min(map(width_in, grids)) * 8.5)
+    return shortened([model_label(g) for g in grids], room)
+
+
+def _write_title(ax: Axes, grid: Grid, name: str) -> None:
+    """The model large, the rest small below it, wrapped to the width: a title never squeezes the picture."""
+    write_above(ax, name, "\n".join(_small_lines(grid)))
+
+
+def _small_lines(grid: Grid) -> list[str]:
+    """What stands below the model, broken between its parts where they fit."""
     characters = int(width_in(grid) * 14.5)
-    small = "\n".join([*textwrap.wrap(detail, characters, break_on_hyphens=False), recall])
-    title = (
-        textwrap.shorten(head, max(20, characters // 2), placeholder=" …") if " " in head else head[: characters // 2]
-    )
-    write_above(ax, title, small)
+    lines = []
+    for text in title_of(grid)[1:]:
+        parts = text.split(_BETWEEN)
+        whole = [part.replace(" ", _GLUE) if len(part) < characters else part for part in parts]
+        wrapped = textwrap.wrap(_BETWEEN.join(whole), characters, break_on_hyphens=False)
+        lines += [line.replace(_GLUE, " ").removesuffix(_BETWEEN.rstrip()) for line in wrapped]
+    return lines
+
+
+def title_in(grids: Sequence[Grid]) -> float:
+    """Inches that the tallest title takes."""
+    return (14.4 * max(len(_small_lines(g)) for g in grids) + 32) / 72
 
 
 def write_above(ax: Axes, title: str, small: str) -> None:
@@ -160,7 +181,7 @@ def title_of(grid: Grid) -> tuple[str, str, str]:
         f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}"
         if grid.imported is None
         else f"imported results of {grid.imported} · {grid.task} · {trials}",
-        " · ".join([recall_label(grid.recall), *normalised_label(grid)]),
+        " · ".join([headline_label(grid), *normalised_label(grid)]),
     )
 
 

@@ -19,6 +19,7 @@ from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.fonts import fonts_for
 from niah.plotter.heatmap import colour_map, draw_cell
 from niah.plotter.labels import model_label, percent
+from niah.plotter.names import middle_cut
 from niah.records import Grid
 
 MOST_COLUMNS = 4
@@ -51,10 +52,11 @@ def multiples(title: str, grids: Mapping[str, Grid], palette: str = "red-green")
         _panel(ax, name, grid, palette)
     scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
     bar = figure.colorbar(scale, ax=panels, shrink=0.8, aspect=30, pad=0.015)
-    bar.set_label("mean score of a cell", fontsize=9)
+    bar.set_label("share found", fontsize=9)
     bar.outline.set_visible(False)
     first = next(iter(grids.values()))
-    head = f"{model_label(first)} · {title} · tokenizer {first.tokenizer}"
+    room = int(figure.get_figwidth() * 11) - len(title) - len(first.tokenizer) - 20
+    head = f"{middle_cut(model_label(first), max(24, room))} · {title} · tokenizer {first.tokenizer}"
     figure.suptitle(head, fontsize=12, fontweight="bold", x=0.01, ha="left", parse_math=False)
     return figure
 
@@ -72,5 +74,7 @@ def _panel(ax: Axes, name: str, grid: Grid, palette: str) -> None:
     ax.set_yticks([*range(len(depths)), *(y for y, _ in rows)], names)
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
-    score = f"{name}: {percent(grid.recall.mean)} (n = {grid.recall.n})"
-    ax.set_title(score, fontsize=10, loc="left", parse_math=False)
+    found = f"{name}: {percent(grid.recall.mean)} found (n = {grid.recall.n:,})"
+    lost = sum(n for c in grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
+    said = f"{found}, {lost:,} without a score" if lost else found
+    ax.set_title(said, fontsize=10, loc="left", parse_math=False)

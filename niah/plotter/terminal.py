@@ -1,10 +1,19 @@
-"""The heatmap in the terminal: live while a run fills it, and whole afterwards."""
+"""The heatmap in the terminal: live while a run fills it, and whole afterwards.
+
+With colours a cell is a coloured block with its value where there is room. Without them (a pipe, NO_COLOR, a dumb
+terminal) a cell without room for a value is a sign. What does not fit is folded into its neighbours, and that is said.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.style import Style
 from rich.table import Table
@@ -12,76 +21,271 @@ from rich.text import Text
 
 from niah.generator.lengths import label_of
 from niah.plotter.colours import luminance, red_green
-from niah.plotter.labels import control_labels, detail_labels, model_label, normalised_label, recall_label, value_label
+from niah.plotter.labels import (
+    control_labels,
+    detail_labels,
+    headline_label,
+    model_label,
+    normalised_label,
+    plural,
+    value_label,
+)
+from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Grid
 
+_T = TypeVar("_T")
+
 WIDEST = 7
-LEAST_WITH_TEXT = 3  # a narrower cell is a block of colour
+LEAST_DEPTHS = 5  # rows of cells that are worth more than details
+LOW = 20  # rows of a screen on which the words about a run have a line each
+LEAST_WITH_TEXT = 3  # a narrower cell is a block of colour, or a sign
 _MARGIN = 8  # for the depths
 _SHORT = {"overflow": "over", "truncated": "cut", "refused": "refus", "mismatch": "mism"}
+FOUND, PARTLY, LOST, UNSCORED, NOT_RUN = "found", "partly", "not found", "no score", "not run"
+SIGNS: Mapping[str, str] = {FOUND: "█", PARTLY: "▒", LOST: "░", UNSCORED: "x", NOT_RUN: "·"}
+ASCII_SIGNS: Mapping[str, str] = {FOUND: "#", PARTLY: "+", LOST: "-", UNSCORED: "x", NOT_RUN: "."}
 
 
-def terminal_heatmap(grid: Grid, columns: int = 100) -> RenderableType:
-    """Lines of coloured cells that fit the width, with the total below; many lengths become blocks of colour."""
-    lengths = grid.context_lengths
-    step = min(WIDEST + 1, max(1, (columns - _MARGIN) // len(lengths)))
+def terminal_heatmap(grid: Grid, columns: int = 100, rows: int | None = None) -> RenderableType:
+    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals below."""
+    return _Heatmap(grid, columns, rows)
+
+
+def live_view(
+    grid: Grid, columns: int, rows: int, done: int, total: int, status: str, below: Sequence[str] = ()
+) -> RenderableType:
+    """A progress bar and a status line, further lines below them, and the heatmap in what is left of the screen."""
+    return _Live(grid, columns, rows, done, total, status, tuple(below))
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    grid: Grid
+    columns: int
+    rows: int
+    done: int
+    total: int
+    status: str
+    below: tuple[str, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        count = f"{self.done:,}/{self.total:,} trials"
+        width = min(40, self.columns - len(count) - cell_len(self.status) - 3)
+        if width >= 10:
+            bar = Table.grid(padding=(0, 1))
+            bar.add_row(ProgressBar(total=self.total, completed=self.done, width=width), count, self.status)
+            yield bar
+        else:
+            yield Text(words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis")
+        below = [line for text in self.below for line in Words(text, "dim").lines(console, options, self.columns)]
+        if self.rows < LOW:
+            below = [Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis") for text in self.below]
+        yield from below
+        yield terminal_heatmap(self.grid, self.columns, self.rows - len(below) - 2)
+
+
+class _Heatmap:
+    """Laid out when it is drawn: only then colours and encoding are known."""
+
+    def __init__(self, grid: Grid, columns: int, rows: int | None) -> None:
+        self._grid, self._columns, self._rows = grid, columns, rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        options = options.update_width(min(self._columns, options.max_width))
+        said, depths = self._said(), len(self._grid.depths)
+        if self._rows is None:
+            yield from self._lines(console, options, depths, said)
+            return
+        lines: list[Text] = []
+        for kept in range(len(said), 0, -1):  # details go first, then depths are folded further
+            lines = self._fitting(console, options, said[:kept], LEAST_DEPTHS if kept > 1 else 1)
+            if len(lines) <= self._rows:
+                break
+        yield from lines[: self._rows]
+
+    def _fitting(self, console: Console, options: ConsoleOptions, said: Sequence[str], least: int) -> list[Text]:
+        """As many depths as the rows hold, but no fewer than the least."""
+        room = len(self._grid.depths)
+        lines = self._lines(console, options, room, said)
+        while self._rows is not None and len(lines) > self._rows and room > least:
+            room = max(least, room - (len(lines) - self._rows))
+            lines = self._lines(console, options, room, said)
+        return lines
+
+    def _lines(self, console: Console, options: ConsoleOptions, depths: int, said: Sequence[str]) -> list[Text]:
+        """All lines, with so many rows of cells at most."""
+        grid, columns = self._grid, options.max_width
+        folded = fold(grid, max(1, columns - _MARGIN), depths)
+        painter = _Painter(
+            step=min(WIDEST + 1, max(1, (columns - _MARGIN) // len(folded.columns))),
+            signs=ASCII_SIGNS if options.ascii_only else SIGNS,
+            coloured=console.color_system is not None and not console.no_color,
+        )
+        rows = [painter.line(label, cells) for label, cells in zip(folded.rows, folded.cells, strict=True)]
+        rows += [Text(""), painter.line("absent", folded.absent)] if folded.absent else []
+        rows.append(_axis(folded.columns, painter.step))
+        about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
+        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [Words(line) for line in said]
+        after = [line for words in below for line in words.lines(console, options, columns)]
+        return [*Words(about, "bold").lines(console, options, columns), *rows, *after]
+
+    def _said(self) -> list[str]:
+        grid = self._grid
+        below = [*control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
+        return [headline_label(grid), *below]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """A grid in as many rows and columns as there is room for."""
+
+    columns: tuple[str, ...]  # labels: of several lengths the longest
+    rows: tuple[str, ...]  # labels: of several depths the first and the last
+    cells: tuple[tuple[Cell, ...], ...]  # by row, then column
+    absent: tuple[Cell, ...]  # the control by column, where it was run
+    said: tuple[str, ...]  # what was folded, in words
+
+
+def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
+    """Neighbouring lengths and depths as one cell each where there are too many of them: nothing is left out."""
+    lengths, depths = grid.context_lengths, grid.depths
+    across, down = _groups(lengths, most_columns), _groups(depths, most_rows)
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
-    lines = [Text(f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}", style="bold")]
-    for depth in grid.depths:
-        line = Text(f"{depth:.3g} % ".rjust(_MARGIN), no_wrap=True, overflow="crop")
-        for length in lengths:
-            cell = cells.get((length, depth))  # an extended run need not ask for every pair
-            line.append_text(_square(cell, step) if cell else Text(" " * step))
-        lines.append(line)
-    lines += _absent_row(grid, step)
-    said = [recall_label(grid.recall), *control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
-    return Group(*lines, _axis(lengths, step), *(Text(line) for line in said))
+    absent = _absent(grid)
+    said = []
+    if len(across) < len(lengths):
+        said.append(f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of each")
+    if len(down) < len(depths):
+        said.append(f"{len(depths)} depths in {plural(len(down), 'row')}")
+    return Folded(
+        columns=tuple(label_of(group[-1]) for group in across),
+        rows=tuple(_span(group) for group in down),
+        cells=tuple(
+            tuple(_together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across) for ds in down
+        ),
+        absent=tuple(_together([absent[n] for n in ns if n in absent]) for ns in across) if absent else (),
+        said=("; ".join(said),) if said else (),
+    )
 
 
-def live_view(grid: Grid, columns: int, rows: int, done: int, total: int, status: str) -> RenderableType:
-    """A progress bar and a status line over the heatmap; where the screen is low, not every depth is shown."""
-    bar = Table.grid(padding=(0, 1))
-    width = max(10, min(40, columns - 60))
-    bar.add_row(ProgressBar(total=total, completed=done, width=width), f"{done}/{total} trials", status)
-    every = -(-len(grid.depths) // max(1, rows - 8))
-    shown = set(grid.depths[::every])
-    thinned = replace(grid, cells=tuple(c for c in grid.cells if c.depth_percent in shown))
-    return Group(bar, terminal_heatmap(thinned, columns))
+def _groups(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
+    """Neighbours together, in at most so many groups of nearly one size."""
+    count = min(len(values), max(1, most))
+    edges = [round(i * len(values) / count) for i in range(count + 1)]
+    return [values[a:b] for a, b in pairwise(edges)]
 
 
-def _absent_row(grid: Grid, step: int) -> list[Text]:
-    """How often a model says so where there is no needle, by length, under the depths."""
-    absent = {c.context_length: c for c in grid.controls if c.control == "absent"}
-    if not absent:
-        return []
-    line = Text("absent ".rjust(_MARGIN), no_wrap=True, overflow="crop")
-    for length in grid.context_lengths:
-        found = absent.get(length)
-        mean, outcomes = (found.mean, found.outcomes) if found else (None, {})
-        cell = Cell(context_length=length, depth_percent=0, n=0, mean=mean, low=None, high=None, outcomes=outcomes)
-        line.append_text(_square(cell, step))
-    return [Text(""), line]
+def _span(depths: Sequence[float]) -> str:
+    if len(depths) == 1:
+        return f"{depths[0]:.3g} %"
+    return f"{depths[0]:.0f}-{depths[-1]:.0f}%"
 
 
-def _square(cell: Cell, step: int) -> Text:
-    """One cell of ``step`` columns; the last column is a gap where there is room for text."""
-    gap = " " if step > LEAST_WITH_TEXT else ""
-    width = step - len(gap)
+def _together(cells: Sequence[Cell]) -> Cell:
+    """Some cells as one: the mean over all their scored trials."""
+    if len(cells) == 1:
+        return cells[0]
+    outcomes: Counter[str] = Counter()
+    for cell in cells:
+        outcomes.update(cell.outcomes)
+    n = sum(c.n for c in cells)
+    mean = sum(c.n * (c.mean or 0.0) for c in cells) / n if n else None
+    return Cell(context_length=0, depth_percent=0, n=n, mean=mean, low=None, high=None, outcomes=dict(outcomes))
+
+
+def _absent(grid: Grid) -> dict[int, Cell]:
+    """How often a model says so where there is no needle, by length."""
+    return {
+        c.context_length: Cell(
+            context_length=c.context_length,
+            depth_percent=0,
+            n=c.n,
+            mean=c.mean,
+            low=None,
+            high=None,
+            outcomes=c.outcomes,
+        )
+        for c in grid.controls
+        if c.control == "absent" and c.context_length is not None
+    }
+
+
+class _Painter:
+    """Draws cells of one width, and remembers which signs a legend must explain."""
+
+    def __init__(self, *, step: int, signs: Mapping[str, str], coloured: bool) -> None:
+        self.step, self._signs, self._coloured = step, signs, coloured
+        self._width = step - 1 if step > 1 else 1  # the last column is a gap
+        self._seen: set[str] = set()
+        self._starred = False
+
+    def line(self, label: str, cells: Iterable[Cell]) -> Text:
+        line = Text(f"{label} ".rjust(_MARGIN), no_wrap=True, overflow="crop")
+        for cell in cells:
+            text, style = self._cell(cell)
+            line.append(text.center(self._width), style)
+            line.append(" " * (self.step - self._width))
+        if not self._coloured:
+            line.rstrip()
+        return line
+
+    def legend(self) -> list[str]:
+        """What the signs mean, where any stand in the picture."""
+        meant = [f"{sign} {what}" for what, sign in self._signs.items() if what in self._seen]
+        meant += ["* some trials without a score"] if self._starred else []
+        return ["   ".join(meant)] if meant else []
+
+    def _cell(self, cell: Cell) -> tuple[str, Style | None]:
+        if cell.mean is None and not cell.outcomes:
+            return "", None  # no trial was asked for
+        kind = _kind(cell)
+        if cell.mean is None:
+            return self._unscored(cell, kind), Style(color="bright_black")
+        text = self._value(cell)
+        if not self._coloured:
+            return text or self._sign(kind) * self._width, None
+        colour = red_green(cell.mean)
+        red, green, blue = (round(255 * c) for c in colour)
+        ink = "white" if luminance(colour) < 0.3 else "black"
+        return text or " " * self._width, Style(color=ink, bgcolor=f"rgb({red},{green},{blue})")
+
+    def _value(self, cell: Cell) -> str:
+        """The value, with a star where some trials of the cell have no score; nothing where there is no room."""
+        if self._width < LEAST_WITH_TEXT:
+            return ""
+        lost = any(n for outcome, n in cell.outcomes.items() if outcome not in ("scored", "missing"))
+        if not lost or self._width <= LEAST_WITH_TEXT:
+            return value_label(cell.mean or 0.0)
+        self._starred = True
+        return f"{value_label(cell.mean or 0.0)}*"
+
+    def _unscored(self, cell: Cell, kind: str) -> str:
+        if self._width < LEAST_WITH_TEXT or kind == NOT_RUN:
+            return self._sign(kind)
+        others = {o: n for o, n in cell.outcomes.items() if o != "missing"}
+        outcome = max(others, key=lambda o: others[o])
+        return _SHORT.get(outcome, outcome)[: self._width]
+
+    def _sign(self, kind: str) -> str:
+        self._seen |= {FOUND, PARTLY, LOST, kind} if kind in (FOUND, PARTLY, LOST) else {kind}
+        return self._signs[kind]
+
+
+def _kind(cell: Cell) -> str:
     if cell.mean is None:
-        seen = [k for k in cell.outcomes if k != "missing"]
-        label = _SHORT.get(seen[0], seen[0]) if seen else "·"
-        return Text(label[:width].center(width) + gap, style=Style(color="bright_black"))
-    colour = red_green(cell.mean)
-    red, green, blue = (round(255 * c) for c in colour)
-    ink = "white" if luminance(colour) < 0.3 else "black"
-    label = value_label(cell.mean) if width >= LEAST_WITH_TEXT else ""
-    square = Text(label.center(width), style=Style(color=ink, bgcolor=f"rgb({red},{green},{blue})"))
-    return square.append(gap, style=Style.null())
+        return UNSCORED if any(n for o, n in cell.outcomes.items() if o != "missing") else NOT_RUN
+    return FOUND if cell.mean == 1 else LOST if cell.mean == 0 else PARTLY
 
 
-def _axis(lengths: tuple[int, ...], step: int) -> Text:
-    """Labels under the columns, as many as there is room for."""
-    every = -(-WIDEST // step)
-    labels = [label_of(n) for n in lengths[::every]]
-    line = "".join(label.center(step * every) if every == 1 else label.ljust(step * every) for label in labels)
-    return Text(" " * _MARGIN + line, no_wrap=True, overflow="crop")
+def _axis(labels: Sequence[str], step: int) -> Text:
+    """Labels under the columns: the last one always, of the others as many as there is room for."""
+    width = len(labels) * step
+    starts = [i * step + max(0, step - 1 - len(label)) // 2 for i, label in enumerate(labels)]
+    last = max(0, min(starts[-1], width - len(labels[-1])))
+    signs = [" "] * last + list(labels[-1])
+    free = 0
+    for start, label in zip(starts[:-1], labels[:-1], strict=True):
+        if start >= free and start + len(label) < last:
+            signs[start : start + len(label)] = list(label)
+            free = start + len(label) + 1
+    return Text(" " * _MARGIN + "".join(signs).rstrip(), no_wrap=True, overflow="crop")

@@ -2,22 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.table import Table
 
 from niah.figures import BANDS, Comparison, Figures, Finding, Growth, Judgement, Paired, Verdict
 from niah.generator.lengths import label_of
-from niah.plotter.labels import control_labels, model_label, percent_label, recall_label
+from niah.plotter.labels import (
+    control_labels,
+    interval_label,
+    model_label,
+    percent_label,
+    plural,
+    points_label,
+    recall_label,
+)
+from niah.plotter.summary import reading_lines, shape_lines, weakest_lines
+from niah.plotter.wrapping import Words
 from niah.records import Recall
 
 MOST_CELLS = 12  # listed one by one
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A plain table: the first row is its head, the first column stands left, the others right."""
+
+    rows: tuple[tuple[str, ...], ...]
+
+    def lines(self) -> Iterator[str]:
+        """For a file or another program: as wide as it is."""
+        widths = [max(cell_len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
+        for first, *others in self.rows:
+            cells = [
+                _padded(first, widths[0]),
+                *(_padded(c, w, "right") for c, w in zip(others, widths[1:], strict=True)),
+            ]
+            yield "  ".join(cells).rstrip()
+
+    def table(self) -> Table:
+        """For a screen: cells wrap at words."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column(justify="left", overflow="fold")
+        for _ in self.rows[0][1:]:
+            table.add_column(justify="right", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Words(cell, indent="") for cell in row))
+        return table
+
+
+Part = str | Rows
+
+
+def lines_of(parts: Iterable[Part]) -> Iterator[str]:
+    """Parts as lines of text, however long."""
+    for part in parts:
+        yield from (part,) if isinstance(part, str) else part.lines()
+
+
+def rendered(parts: Iterable[Part]) -> Iterator[RenderableType]:
+    """Parts for a screen, which wraps them at words."""
+    for part in parts:
+        yield Words(part) if isinstance(part, str) else part.table()
+
+
 def report_lines(f: Figures) -> list[str]:
+    """Everything that a run says, as lines of text."""
+    return list(lines_of(report_parts(f)))
+
+
+def report_parts(f: Figures) -> list[Part]:
     """Everything that a run says; what it does not say comes first."""
     return [
         *unfinished_lines(f),
         f"{model_label(f)}: {recall_label(f.whole)}",
         *_design(f),
+        "",
+        *reading_lines(f),
+        *shape_lines(f),
         "",
         *length_lines(f),
         *_effective(f),
@@ -26,16 +91,10 @@ def report_lines(f: Figures) -> list[str]:
         "",
         *_by_band(f),
         *middle_lines(f),
-        *weakest_lines(f),
+        *(f"{line}; picked out of all blocks, without a test" for line in weakest_lines(f)),
         *control_labels(f.by_control),
         *_times(f),
     ]
-
-
-def summary_lines(f: Figures) -> list[str]:
-    """What a run says beside its heatmap, in a few lines: no loss in the middle is no news."""
-    middle = middle_lines(f) if f.middle is not None and f.middle.low * f.middle.high > 0 else ()
-    return [*length_lines(f), *middle, *weakest_lines(f)]
 
 
 def judgement_lines(j: Judgement) -> list[str]:
@@ -62,7 +121,7 @@ def more_words(f: Finding) -> str:
         return "; no loss seen that is more than chance"
     if f.more_trials is None:
         return "; not even 100,000 more trials would decide: what is measured lies on the limit"
-    trials = f"{f.more_trials:,} more trial{'s' if f.more_trials > 1 else ''}"
+    trials = plural(f.more_trials, "more trial")
     return f"; about {trials} would decide with even odds, if the shares stay"
 
 
@@ -95,23 +154,28 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
 
 
 def side_by_side(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[str]:
+    """A table with a column per run, as lines of text."""
+    return lines_of(side_by_side_parts(names, figures))
+
+
+def side_by_side_parts(names: Sequence[str], figures: Sequence[Figures]) -> Iterator[Part]:
     """A table with a column per run; what a run does not say comes first."""
     for name, f in zip(names, figures, strict=True):
         yield from (f"{name}: {line}" for line in unfinished_lines(f))
     rows = [("", *names)]
     rows.append(("model", *(model_label(f) for f in figures)))
-    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.planned:,}" for f in figures)))
+    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.ordinary:,}" for f in figures)))
     rows.append(("found", *(_counted(f.whole) for f in figures)))
     rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
     rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
-    ends = ("none" if f.middle is None else f"{100 * f.middle.value:+.0f} points" for f in figures)
+    ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
     rows.append(("ends minus middle", *ends))
     for i, rule in enumerate(e.rule for e in figures[0].effective):
         rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
     rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
     rows.append(("first token at the longest", *(_seconds(s) for s in first)))
-    yield from _table(rows)
+    yield Rows(tuple(rows))
 
 
 def length_lines(f: Figures) -> Iterator[str]:
@@ -128,27 +192,20 @@ def middle_lines(f: Figures) -> Iterator[str]:
     m = f.middle
     if m is not None:
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
-        points = f"{100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle})"
+        points = f"{points_label(m.value)} ({interval}; n = {m.n_ends} and {m.n_middle})"
         yield f"lost in the middle: ends minus middle {points}"
 
 
-def weakest_lines(f: Figures) -> Iterator[str]:
-    w = f.weakest
-    if w is None:
-        return
-    lengths = _span(label_of(w.lengths[0]), label_of(w.lengths[1]))
-    depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
-    inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
-    elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
-    picked = "; picked out of all blocks, without a test"
-    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}{picked}"
+def incomplete_lines(f: Figures) -> Iterator[str]:
+    """Trials that are yet to be run, or to be run again."""
+    open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
+    if open_trials:
+        yield f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is about the others"
 
 
 def unfinished_lines(f: Figures) -> Iterator[str]:
     """What a run does not say: trials not run, errors, outcomes without a score."""
-    open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
-    if open_trials:
-        yield f"INCOMPLETE: of {f.planned:,} trials {', '.join(open_trials)}; what follows is about the others"
+    yield from incomplete_lines(f)
     yield from f.notes
     if f.unscored:
         yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
@@ -165,30 +222,30 @@ def _design(f: Figures) -> Iterator[str]:
         yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
 
 
-def _effective(f: Figures) -> Iterator[str]:
+def _effective(f: Figures) -> Iterator[Part]:
     rows = [("effective length", "measured", "cautious", "hopeful", "threshold")]
     for e in f.effective:
         threshold = "not measured" if e.threshold is None else percent_label(e.threshold)
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
         rows.append((e.rule, _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
-    yield from _table(rows)
+    yield Rows(tuple(rows))
 
 
-def _by_length(f: Figures) -> Iterator[str]:
+def _by_length(f: Figures) -> Iterator[Part]:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
     for length, recall in f.by_length.items():
         so_far = f.up_to_length[length]
         rows.append((label_of(length), *_cells(recall), *_cells(so_far)))
-    yield from _table(rows)
+    yield Rows(tuple(rows))
 
 
-def _by_band(f: Figures) -> Iterator[str]:
+def _by_band(f: Figures) -> Iterator[Part]:
     names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
     rows = [("depth", "found", "n", "95 % interval")]
-    yield from _table([*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())])
+    yield Rows((*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())))
 
 
-def _times(f: Figures) -> Iterator[str]:
+def _times(f: Figures) -> Iterator[Part]:
     if not f.times:
         return
     yield ""
@@ -197,7 +254,7 @@ def _times(f: Figures) -> Iterator[str]:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
         seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
-    yield from _table(rows)
+    yield Rows(tuple(rows))
     grown = [_growth("first token", f.first_token_growth), _growth("whole answer", f.total_growth)]
     yield from (line for line in grown if line)
 
@@ -209,7 +266,7 @@ def _growth(what: str, growth: Growth | None) -> str:
 
 
 def _cells(r: Recall) -> tuple[str, str, str]:
-    interval = "" if r.low is None or r.high is None else f"{100 * r.low:.0f} to {100 * r.high:.0f} %"
+    interval = "" if r.low is None or r.high is None else interval_label(r.low, r.high)
     return _share(r.mean), f"{r.n:,}", interval
 
 
@@ -229,12 +286,7 @@ def _length(tokens: int | None) -> str:
     return "none" if tokens is None else label_of(tokens)
 
 
-def _span(first: str, last: str) -> str:
-    return first if first == last else f"{first} to {last}"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        yield "  ".join(cells).rstrip()
+def _padded(text: str, columns: int, side: str = "left") -> str:
+    """Text in so many columns of a terminal, where a Chinese sign takes two."""
+    room = " " * (columns - cell_len(text))
+    return text + room if side == "left" else room + text

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from niah.records import Outcome, Result
 from niah.runner.time_left import TimeLeft
 
 Kind = Literal["throttled", "unreachable", "fault"]
+_LONGEST_LABEL = 20
+_AT_ONCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,19 @@ class Trouble:
     def __str__(self) -> str:
         """A line for people: who, what, and what will happen."""
         who = f"{self.address}: " if self.address else ""
-        left = "" if self.gives_up_s is None else f", for up to {self.gives_up_s / 60:.0f} min (--patience)"
-        return f"{who}{self.reason}; asking again in {self.wait_s:.0f} s{left}"
+        left = "" if self.gives_up_s is None else f", for up to {_span(self.gives_up_s)} (--patience)"
+        wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
+        return f"{who}{self.reason}; asking again {wait}{left}"
+
+    @property
+    def label(self) -> str:
+        """The status or the name of the error, where the reason begins with one."""
+        first = self.reason.partition(":")[0]
+        return first if first and first.isalnum() and len(first) <= _LONGEST_LABEL else self.kind
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +58,8 @@ class Progress:
     spent_tokens: int  # of the whole run, replies included
     dollars: float | None
     errors: int  # trials whose last attempt failed
-    retries: Mapping[str, int]  # attempts that were made again, by kind of trouble
+    last_error: str | None
+    retries: Mapping[str, int]  # attempts that were made again, by the label of their trouble
     trouble: Trouble | None  # the latest, while it is waited for
 
 
@@ -56,7 +70,7 @@ class Meter:
         self, tokens: Mapping[str, int], finished: Container[str], concurrency: int, clock: Callable[[], float]
     ) -> None:
         """``tokens`` are those of every trial's prompt, by id; ``finished`` were answered in an earlier session."""
-        self._total = len(tokens)
+        self.total = len(tokens)
         self._all = tokens
         self._open = {i: n for i, n in tokens.items() if i not in finished}
         self._clock = clock
@@ -65,6 +79,7 @@ class Meter:
         self._tokens = 0
         self._landed = 0
         self._failed: set[str] = set()
+        self._last_error: str | None = None
         self._unsent_from: int | None = None  # prompts of so many tokens are known to be too long
         self._retries: Counter[str] = Counter()
         self._trouble: tuple[Trouble, float] | None = None
@@ -72,7 +87,7 @@ class Meter:
     @property
     def done(self) -> int:
         """Trials of the whole run that need not be sent again."""
-        return self._total - len(self._open)
+        return self.total - len(self._open)
 
     def landed(self, result: Result) -> None:
         """Take in a result; one that is an error stays open."""
@@ -81,6 +96,7 @@ class Meter:
         self._trouble = None
         if result.outcome is Outcome.ERROR:
             self._failed.add(identity)
+            self._last_error = result.error
             return
         self._failed.discard(identity)
         self._open.pop(identity, None)
@@ -95,7 +111,7 @@ class Meter:
 
     def met(self, trouble: Trouble) -> None:
         """Take in an attempt that will be made again."""
-        self._retries[trouble.kind] += 1
+        self._retries[trouble.label] += 1
         self._trouble = (trouble, self._clock() + trouble.wait_s)
 
     def progress(self, spent_tokens: int = 0, dollars: float | None = None) -> Progress:
@@ -106,7 +122,7 @@ class Meter:
         moving = self._landed and elapsed > 0
         return Progress(
             done=self.done,
-            total=self._total,
+            total=self.total,
             elapsed_s=elapsed,
             tokens=self._tokens,
             tokens_per_s=self._tokens / elapsed if moving else None,
@@ -116,6 +132,7 @@ class Meter:
             spent_tokens=spent_tokens,
             dollars=dollars,
             errors=len(self._failed),
+            last_error=self._last_error,
             retries=dict(self._retries),
             trouble=self._waited_for(now),
         )
@@ -125,4 +142,4 @@ class Meter:
         if self._trouble is None or now > self._trouble[1]:
             return None
         trouble, until = self._trouble
-        return Trouble(kind=trouble.kind, reason=trouble.reason, wait_s=until - now)
+        return replace(trouble, wait_s=until - now)

@@ -1,0 +1,103 @@
+"""Where words go: to a terminal wrapped at words, to a pipe or a log as they are, to a program as events."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from niah.errors import ConfigError, NiahError
+from niah.outside import redacted, visible
+from niah.plotter.words import Part, lines_of, rendered
+from niah.plotter.wrapping import Words, words_for
+
+EVENT_SCHEMA = 1
+
+
+class RunConsole(Console):
+    """Standard error while a run goes on. As ``json`` it takes events only, words for people among them."""
+
+    def __init__(self, progress: str = "auto", events_to: Path | None = None, **options: Any) -> None:
+        """Raises ConfigError where ``events_to`` cannot be written."""
+        super().__init__(**({"stderr": True} | options))
+        fit_to_terminal(self)
+        self.as_json = progress == "json"
+        self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
+        self._events: IO[str] | None = sys.stderr if self.as_json else None
+        if events_to is not None:
+            try:
+                events_to.parent.mkdir(parents=True, exist_ok=True)
+                self._events = events_to.open("a", encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"--progress-file {events_to}: cannot be written ({error.strerror})") from error
+
+    def event(self, name: str, **fields: Any) -> None:
+        """One line of JSON, where events are asked for."""
+        if self._events is not None:
+            line = {"event": name, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
+            self._events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
+            self._events.flush()
+
+    @contextmanager
+    def until_closed(self) -> Iterator[None]:
+        """Tell a NiahError as an event (as ``json``, in the place of its line for people), and close the file."""
+        try:
+            yield
+        except NiahError as error:
+            self.event("failed", error=str(error), exit_code=error.exit_code)
+            if self.as_json:
+                sys.exit(error.exit_code)
+            raise
+        finally:
+            if self._events is not None and self._events is not sys.stderr:
+                self._events.close()
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich prints; as ``json``, words become messages and pictures are left out."""
+        if not self.as_json:
+            super().print(*objects, **options)
+            return
+        for words in (o for o in objects if isinstance(o, Text | Words)):
+            self.event("message", text=words.plain)
+
+
+def say(console: Console, text: str, style: str = "yellow") -> None:
+    """Words for people, as ``visible`` shows them. Never read as markup: they may be a server's."""
+    text = visible(text)
+    with suppress(OSError):  # a terminal that is gone does not stop a sweep that is paid for
+        if has_width(console):
+            console.print(Words(text, style))
+        else:
+            console.print(Text(words_for(console.options, text), style=style), soft_wrap=True)
+
+
+def print_parts(parts: Iterable[Part]) -> None:
+    """Words and tables to standard output."""
+    console = Console(highlight=False)
+    fit_to_terminal(console)
+    if not has_width(console):
+        click.echo("\n".join(lines_of(parts)))
+        return
+    for part in rendered(parts):
+        console.print(part)
+
+
+def fit_to_terminal(console: Console) -> None:
+    """Take the true width of a dumb terminal, which rich takes for 80."""
+    if console.is_dumb_terminal:
+        console.width = shutil.get_terminal_size().columns
+
+
+def has_width(console: Console) -> bool:
+    """Whether lines have an end: on a terminal, or where COLUMNS says so. A log line stays whole."""
+    return console.is_terminal or bool(os.environ.get("COLUMNS"))

@@ -1,0 +1,109 @@
+"""What a run found, in a person's words: a few lines under its heatmap. Rules and tests are left to ``niah report``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from niah.figures import ByDepth, ByLength, EffectiveLength, Figures
+from niah.generator.lengths import label_of
+from niah.plotter.labels import brief_label, percent_label, plural
+
+NOT_SHOWN = '"not shown"'
+_DEPTHS = {
+    ByDepth.MIDDLE: "loses the middle",
+    ByDepth.HEAD: "loses the beginning",
+    ByDepth.TAIL: "loses the end",
+    ByDepth.ALL_BUT_TAIL: "reads the end better than the rest",
+    ByDepth.ALL_BUT_HEAD: "reads the beginning better than the rest",
+    ByDepth.ENDS: "reads the middle better than the ends",
+}
+_PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
+
+
+def summary_lines(f: Figures) -> list[str]:
+    """How far it reads, what shape its losses have, where they are worst, and what more trials would show."""
+    return [*reading_lines(f), *shape_lines(f), *weakest_lines(f), *doubt_lines(f)]
+
+
+def reading_lines(f: Figures) -> Iterator[str]:
+    """How far a run reads reliably, with the 95 % interval of that, and what is claimed for it."""
+    held = _reliable(f)
+    if held is None or f.whole.mean is None:
+        return
+    longest = f.tested is not None and held.point == f.tested
+    far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
+    far += ", the longest tested" if longest else ""
+    between = f"between {_shown(held.cautious)} and {_shown(held.hopeful)} at 95 %"
+    if held.cautious == held.hopeful:
+        between = "sure at 95 %"
+    more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
+    more += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
+    yield "; ".join([f"reads reliably {far} ({between})", *more])
+
+
+def shape_lines(f: Figures) -> Iterator[str]:
+    """All found, nothing found, or at which lengths and depths needles are lost by more than chance."""
+    if f.whole.mean is None:
+        yield "nothing can be said: no trial has a score"
+    elif f.whole.mean == 1:
+        yield "all green: every needle was found, at every length and depth that has a score"
+    elif f.whole.mean == 0:
+        yield "all red: no needle was found at any length or depth; read an answer or two before blaming the length"
+    elif f.pattern is not None:
+        said = [*_by_length(f), *_by_depth(f)]
+        yield from said or ["misses are scattered: no length and no depth is worse by more than chance"]
+
+
+def weakest_lines(f: Figures) -> Iterator[str]:
+    """The block of lengths and depths that stands out most. It was picked, so that its interval would say too much."""
+    w = f.weakest
+    if w is None:
+        return
+    lengths = _span(label_of(w.lengths[0]), label_of(w.lengths[1]))
+    depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
+    inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
+    elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
+
+
+def doubt_lines(f: Figures) -> Iterator[str]:
+    """A line where no length has trials enough to be shown, were all of them found."""
+    least, most = f.least_per_length, max((r.n for r in f.by_length.values()), default=0)
+    held = _reliable(f)
+    if least is None or held is None or not most or most >= least or held.hopeful is None:
+        return
+    yield (
+        f"too few trials to be sure of any length: at most {most:,} each, and it takes {plural(least, 'trial')}, "
+        "all found (set --epochs)"
+    )
+
+
+def _reliable(f: Figures) -> EffectiveLength | None:
+    return next((e for e in f.effective if e.rule.startswith("absolute")), None)
+
+
+def _by_length(f: Figures) -> Iterator[str]:
+    p = f.pattern
+    if p is None or p.lengths is None or p.shares is None:
+        return
+    first, second = map(label_of, p.lengths)
+    share, other = map(brief_label, p.shares)
+    if p.by_length is ByLength.EDGE:
+        yield f"finds less beyond {first}: {share} up to it, {other} from {second} on"
+    else:
+        yield f"not a matter of length alone: {share} at {first}, but {other} at {second}"
+
+
+def _by_depth(f: Figures) -> Iterator[str]:
+    if f.pattern is None or f.pattern.by_depth is ByDepth.EVEN:
+        return
+    bands = (f"{_PARTS[band]} {brief_label(r)}" for band, r in f.by_band.items() if r.mean is not None)
+    yield f"{_DEPTHS[f.pattern.by_depth]}: found in the {', '.join(bands)}"
+
+
+def _shown(tokens: int | None) -> str:
+    return NOT_SHOWN if tokens is None else label_of(tokens)
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
