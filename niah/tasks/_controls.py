@@ -39,12 +39,12 @@ def control_score(text: str, planting: Planting, task: Task, control: str | None
     """The task's score; of an absent needle 1 for saying so and 0 for everything else."""
     if control != ABSENT:
         return task.score(text, planting)
-    answer = _without_question(scorers.without_reasoning(text), planting.question)
+    answer = _without_question(scorers.seen(scorers.without_reasoning(text)), planting.question)
     score = task.score(answer, planting)
-    if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
-        return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     if score.answer_class == "absent" and not scorers.offers_anyway(answer):
         return Score(value=1.0, answer_class="absent", explanation="said that it is not there, and it is not")
+    if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
+        return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     said = "wrong" if score.answer_class in ("right", "absent") else score.answer_class
     return Score(value=0.0, answer_class=said, explanation=f"not there, but: {score.explanation}", detail=score.detail)
 
