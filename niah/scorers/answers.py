@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 from niah.folding import fold
 from niah.records import Needle, Planting, Score
-from niah.scorers.clauses import Mention
+from niah.scorers.clauses import Layout, Mention
 from niah.scorers.decide import Facts, Verdict
-from niah.scorers.reading import Keys, Reading
+from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
 
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
+_MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
 
 
@@ -91,9 +92,16 @@ def read(
 ) -> Reading:
     """An answer taken apart. ``text`` is folded by ``fold_as``; ``find`` gives the places of names in it."""
     taken = {(m.start, m.stop) for m in values}
-    asked = [m for m in find(text, expected.keys) if (m.start, m.stop) not in taken]
-    others = [m for m in find(text, expected.other_keys) if (m.start, m.stop) not in taken]
-    return Reading(text, values, Keys(asked=asked, others=others), fold_as(expected.question), expected.words)
+    asked, others = (
+        [m for m in find(text, keys) if (m.start, m.stop) not in taken] for keys in (expected.keys, expected.other_keys)
+    )
+    layout = Layout(text, _ends(values), _ends(asked), _ends(others))
+    return Reading(layout, fold_as(expected.question), expected.words)
+
+
+def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
+    """Not more than an answer could hold: the first and last of thousands."""
+    return mentions if len(mentions) <= 2 * _MOST_AT_AN_END else [*mentions[:_MOST_AT_AN_END], *mentions[-_MOST_AT_AN_END:]]
 
 
 def lines_kept(text: str) -> str:
@@ -104,7 +112,7 @@ def lines_kept(text: str) -> str:
 def says_absent(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in English or Chinese of either script."""
     return any(
-        is_absent_clause(clause) and not words("condition").match(clause.lstrip(" \"'*"))
+        (is_absent_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))
         for clause in re.split(r"[.。!?;¶]+(?!\w)|,|\bbut\b|但", fold(lines_kept(answer)))
     ) or bool(re.match(r"^\W*(?:none|nothing|n/a|null|no|missing|没有|无)\W*$", fold(answer)))
 
@@ -196,6 +204,11 @@ def _order_of(needles: Sequence[Needle]) -> str | None:
     if any(n.answer_class in ("stale", "earlier") for n in needles):
         return "latest"
     return "first" if any(n.detail == "later" for n in needles) else None
+
+
+def _is_unsure(clause: str) -> bool:
+    """I'm not sure; 我不太肯定."""
+    return bool(words("unsure").search(clause) and re.search(r"\bnot\b|n't|不|没", clause))
 
 
 def _is_short(text: str) -> bool:

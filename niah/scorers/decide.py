@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from niah.scorers.order import EARLY, LATE, PLAIN
-from niah.scorers.reading import ASKED, OTHER, Reading, Statement
+from niah.scorers.reading import Reading
+from niah.scorers.statements import ASKED, OTHER, Statement
 from niah.scorers.words import content_words, words
 
 
@@ -24,7 +25,7 @@ class Facts:
 
     order: str | None = None  # "latest" or "first": of several values of one key the one asked for
     wrong: frozenset[str] = frozenset()  # planted values that are not the answer
-    own: dict[str, frozenset[str]] | None = None  # of such a value: the words that only its own fact has
+    own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such a value: the words that only its own fact has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,12 @@ def decide(reading: Reading, facts: Facts) -> Verdict:
     return Verdict(values=values, absent=absent and not values, refused=named - values)
 
 
+def all_given(reading: Reading, facts: Facts) -> tuple[list[Statement], bool]:
+    """The statements that give a value of a set, and whether there are none because the text does not tell."""
+    given = given_in(reading, facts)
+    return given, not given and (bool(reading.absences) or _others_only(reading, given))
+
+
 def given_in(reading: Reading, facts: Facts) -> list[Statement]:
     """The statements that give a value, not considering a choice between them."""
     given = [s for s in reading.statements if not s.denied and s.key != OTHER]
@@ -71,7 +78,7 @@ def _not_taken_back(reading: Reading, given: list[Statement]) -> list[Statement]
 
 def _of_the_question(reading: Reading, given: list[Statement], facts: Facts) -> list[Statement]:
     """Without wrong values that are told with the words of their own fact; a right one told with them goes, too."""
-    own = facts.own or {}
+    own = facts.own
     if len({s.value for s in given}) < 2 or not own:
         return given
     foreign = frozenset().union(*own.values())
@@ -94,8 +101,8 @@ def _stands(reading: Reading, s: Statement) -> bool:
 
 def _others_only(reading: Reading, given: Sequence[Statement]) -> bool:
     """Whether an answer names others only and says so: "The text only gives numbers for Oslo and Riga"."""
-    only = any(words("only").search(c.text) for c in reading.clauses)
-    return only and not given and bool(reading.keys) and not any(s.key == ASKED for s in reading.statements)
+    only = any(words("only").search(c.text) for c in reading.layout.clauses)
+    return only and not given and bool(reading.layout.keys) and not any(s.key == ASKED for s in reading.statements)
 
 
 def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
@@ -105,7 +112,8 @@ def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
         return {concluded}
     if any(a.group == b.group and b.coupled and _is_or(reading, a, b) for a, b in zip(given, given[1:], strict=False)):
         return everything
-    if any(s.guessed or s.added for s in given[1:]) and facts.order is None:
+    second = [s for s in given[1:] if (s.guessed or s.added) and (s.bare or s.echoes or s.key == ASKED)]
+    if second and facts.order is None:
         return everything
     if facts.order is not None and (timed := _timed(given, facts.order)) is not None:
         return {timed}
@@ -124,13 +132,13 @@ def _last_sentence(reading: Reading, concluded: Sequence[Statement]) -> str | No
     """The one value of the last sentence that concludes."""
     if not concluded:
         return None
-    sentence = reading.clauses[concluded[-1].clause].sentence
-    values = {s.value for s in concluded if reading.clauses[s.clause].sentence == sentence}
+    sentence = reading.sentence_of(concluded[-1])
+    values = {s.value for s in concluded if reading.sentence_of(s) == sentence}
     return values.pop() if len(values) == 1 else None
 
 
 def _is_or(reading: Reading, a: Statement, b: Statement) -> bool:
-    return bool(words("alternative").search(reading.text[a.stop : b.start]))
+    return bool(words("alternative").search(reading.layout.text[a.stop : b.start]))
 
 
 def _timed(given: Sequence[Statement], order: str) -> str | None:
@@ -151,7 +159,7 @@ def _alone(reading: Reading, given: list[Statement]) -> set[str]:
     """The value of a bare head or last line, where no other one is bare or takes up the question."""
     for end in (given[0], given[-1]):
         others = [s for s in given if s.value != end.value]
-        apart = all(reading.clauses[s.clause].sentence != reading.clauses[end.clause].sentence for s in others)
+        apart = all(reading.sentence_of(s) != reading.sentence_of(end) for s in others)
         if end.bare and apart and not any(s.bare or s.echoes or s.group == end.group for s in others):
             return {end.value}
     return set()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from niah.records import Score
 from niah.scorers.answers import Expected, no_value, read, wrong_score
-from niah.scorers.decide import given_in
+from niah.scorers.decide import all_given
 from niah.scorers.names import names_at
 from niah.scorers.reading import Reading, Statement
 from niah.scorers.reply import answer_in
@@ -38,7 +38,7 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
 def number_set(text: str, expected: Expected) -> Score:
     """``value_set`` over whole numbers of the targets' digits."""
     answer = answer_in(text, expected.question)
-    return value_set(answer, {s.value for s in _given(_numbers(answer, expected), expected)}, expected)
+    return _judged(answer, _numbers(answer, expected), expected)[0]
 
 
 def number_pairs(text: str, expected: Expected) -> Score:
@@ -48,9 +48,7 @@ def number_pairs(text: str, expected: Expected) -> Score:
     does; otherwise it is judged as a set. ``parts`` holds recall and precision of the set, and the share of pairs.
     """
     answer = answer_in(text, expected.question)
-    reading = _numbers(answer, expected)
-    given = _given(reading, expected)
-    score = value_set(answer, {s.value for s in given}, expected)
+    score, given = _judged(answer, _numbers(answer, expected), expected)
     pairs = _pairs(given, expected)
     if pairs is None or not score.parts:
         return score
@@ -74,7 +72,7 @@ def name_set(text: str, expected: Expected, shape: str | None = None) -> Score:
         found = (m for m in re.finditer(shape, folded, re.IGNORECASE) if m.start() not in known)
         mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
     reading = read(folded, sorted(mentions, key=lambda m: m.start), expected, named_text, names_at)
-    return value_set(answer, {s.value for s in _given(reading, expected)}, expected)
+    return _judged(answer, reading, expected)[0]
 
 
 def _numbers(answer: str, expected: Expected) -> Reading:
@@ -82,8 +80,12 @@ def _numbers(answer: str, expected: Expected) -> Reading:
     return read(folded, like(numbers_at(folded), expected.target), expected, spelt, names_at)
 
 
-def _given(reading: Reading, expected: Expected) -> list[Statement]:
-    return given_in(reading, replace(expected.facts, own=None))
+def _judged(answer: str, reading: Reading, expected: Expected) -> tuple[Score, list[Statement]]:
+    """The score of the values that are given, and what is said of them."""
+    given, absent = all_given(reading, replace(expected.facts, own={}))
+    if absent:
+        return wrong_score("absent", "said that it is not there"), given
+    return value_set(answer, {s.value for s in given}, expected), given
 
 
 def _pairs(given: Iterable[Statement], expected: Expected) -> dict[str, str] | None:

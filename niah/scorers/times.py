@@ -120,7 +120,7 @@ def _located(folded: str) -> list[tuple[int, int, int]]:
 
 def _is_very(folded: str, match: re.Match[str]) -> bool:
     """Whether 十分 is no ten minutes but "very"."""
-    return match[0].strip() == "十分" and bool(re.match(r"[整处]*[\u3400-\u9fff]", folded[match.end() : match.end() + 9]))
+    return match[0].strip() == "十分" and bool(re.match(r"[整处]*+[\u3400-\u9fff]", folded[match.end() : match.end() + 9]))
 
 
 def _colons(match: re.Match[str]) -> int:

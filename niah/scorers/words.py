@@ -38,9 +38,9 @@ def spelling(*names: str) -> str:
 @cache
 def absence() -> re.Pattern[str]:
     """not ... mentioned; 没有提到."""
-    no = r"(?:(?<!called )(?<!named )(?<![a-z'])(?:not|never|no|none|cannot|nothing|neither|hardly)\b|n't\b)"
+    no = r"(?:(?<!called )(?<!named )(?<![a-z'])(?:not|never|no|none|cannot|nothing|neither|hardly)\b(?!\s+(?:only|just|merely))|n't\b)"
     said = spelling("unsaid")
-    return re.compile(rf"{no}[^.!?;¶]{{0,40}}?{said}|(?:没有?|未|无|不(?!只|止|过))[^。!?;,¶]{{0,6}}?{said}")
+    return re.compile(rf"{no}[^.!?;¶]{{0,40}}?{said}|(?:没有?|未|无|不(?!只|止|过|仅|但|光))[^。!?;,¶]{{0,6}}?{said}")
 
 
 def is_absent_clause(text: str) -> bool:
