@@ -44,6 +44,8 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     if not keys:
         return None
     clause, topic = layout.clauses[i], layout.clauses[i - 1]
+    if ")" in clause.before:
+        return None  # a bracket is about what stands before it
     label = ":" in clause.before
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None

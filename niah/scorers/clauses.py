@@ -76,10 +76,18 @@ class Layout:
         """The first of the clauses before, in the same sentence, that hold no value and so lead to this one."""
         first, sentence = i, self.clauses[i].sentence
         while i - first < _MOST_LEADS and first > 0:
-            if self.clauses[first - 1].sentence != sentence or self.values_in(first - 1):
+            before = self.clauses[first - 1]
+            about_value = before.before.startswith("(") and first > 1 and bool(self.values_in(first - 2))
+            if before.sentence != sentence or self.values_in(first - 1) or about_value:
                 break
             first -= 1
         return first
+
+    def aside(self, i: int) -> str:
+        """What stands in brackets right behind a clause, without a value in it."""
+        clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
+        bracket = clause is not None and clause.before.startswith("(") and not self.values_in(i + 1)
+        return clause.text if clause is not None and bracket else ""
 
     def without(self, i: int, mentions: Sequence[Mention]) -> str:
         """A clause without some mentions."""

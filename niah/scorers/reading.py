@@ -73,10 +73,8 @@ class Reading:
         first = layout.lead(i)
         while first < i and any(layout.keys_in(j) for j in range(first, i)):
             first += 1
-        behind = layout.clauses[i + 1] if i + 1 < len(layout.clauses) else None
-        bracket = behind is not None and behind.before.startswith("(") and not layout.values_in(i + 1)
-        stop = behind.stop if behind is not None and bracket else layout.clauses[i].stop
-        return layout.text[layout.clauses[first].start : stop]
+        said = layout.text[layout.clauses[first].start : layout.clauses[i].stop]
+        return f"{said} {layout.aside(i)}"
 
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
@@ -210,5 +208,6 @@ class Reading:
         layout, values = self.layout, self.layout.values_in(i)
         at = values.index(mention)
         start = values[at - 1].stop if at else layout.clauses[layout.lead(i)].start
-        behind = "" if at + 1 < len(values) else layout.text[mention.stop : layout.clauses[i].stop]
+        last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
+        behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
