@@ -1,8 +1,9 @@
 """Pure functions from an answer and what was planted to a Score. Values are parsed, not searched for as substrings."""
 
 from niah.scorers.answers import Expected, Known, expected_of, is_echo, offers_anyway, repeats, says_absent, without_phrase
+from niah.scorers.cut import head_of, is_loop, whole_part
 from niah.scorers.names import names_in, spaced
-from niah.scorers.reply import answer_in, seen, without_reasoning
+from niah.scorers.reply import answer_in, goes_on, said_in, without_reasoning
 from niah.scorers.sets import name_set, number_pairs, number_set, value_set
 from niah.scorers.times import clock, seconds_in, time_of_day
 from niah.scorers.values import name, number, uuid
@@ -13,7 +14,10 @@ __all__ = [
     "answer_in",
     "clock",
     "expected_of",
+    "goes_on",
+    "head_of",
     "is_echo",
+    "is_loop",
     "name",
     "name_set",
     "names_in",
@@ -22,13 +26,14 @@ __all__ = [
     "number_set",
     "offers_anyway",
     "repeats",
+    "said_in",
     "says_absent",
     "seconds_in",
-    "seen",
     "spaced",
     "time_of_day",
     "uuid",
     "value_set",
+    "whole_part",
     "without_phrase",
     "without_reasoning",
 ]

@@ -20,6 +20,7 @@ from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
 
+_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|no|missing|没有|无)\W*")
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
@@ -66,7 +67,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     others = [n for n in planting.needles if n.answer_class != "right" and n.value not in planting.targets]
     question = fold(planting.question)
     keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
-    asked = content_words(question).union(*(content_words(fold(n.text)) for n in right))
+    asked = content_words(question).union(*(_words_of(n) for n in right))
     wrong = {
         n.value: Known(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others
     }
@@ -78,7 +79,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
         question=planting.question,
         keys=keys,
         other_keys=tuple(dict.fromkeys(k for k in named if fold(k) not in known and fold(k) not in question)),
-        words=frozenset().union(*(content_words(fold(n.text)) - content_words(fold(n.value)) for n in right)),
+        words=frozenset().union(*(_words_of(n) for n in right)),
         order=_order_of(planting.needles),
     )
 
@@ -111,10 +112,13 @@ def lines_kept(text: str) -> str:
 
 def says_absent(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in English or Chinese of either script."""
+    folded = fold(lines_kept(answer)).lstrip(" ¶")
+    if _NOTHING.fullmatch(re.split(r"[.。!?;¶]", folded)[0]):
+        return True
     return any(
         (is_absent_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))
-        for clause in re.split(r"[.。!?;¶]+(?!\w)|,|\bbut\b|但", fold(lines_kept(answer)))
-    ) or bool(re.match(r"^\W*(?:none|nothing|n/a|null|no|missing|没有|无)\W*$", fold(answer)))
+        for clause in re.split(r"[.。!?;¶]+(?!\w)|,|\bbut\b|但", folded)
+    )
 
 
 def offers_anyway(answer: str) -> bool:
@@ -196,7 +200,12 @@ def shares_words(text: str, question: str) -> bool:
 
 
 def _own_words(needle: Needle, asked: set[str]) -> frozenset[str]:
-    return frozenset(content_words(fold(needle.text)) - content_words(fold(needle.value)) - asked)
+    return frozenset(_words_of(needle) - asked)
+
+
+def _words_of(needle: Needle) -> set[str]:
+    """The words of a planted line beside its value."""
+    return content_words(fold(needle.text).replace(fold(needle.value), " "))
 
 
 def _order_of(needles: Sequence[Needle]) -> str | None:

@@ -86,8 +86,9 @@ class Layout:
     def aside(self, i: int) -> str:
         """What stands in brackets right behind a clause, without a value in it."""
         clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
-        bracket = clause is not None and clause.before.startswith("(") and not self.values_in(i + 1)
-        return clause.text if clause is not None and bracket else ""
+        if clause is None or self.values_in(i + 1):
+            return ""
+        return clause.text if clause.before.startswith("(") and clause.behind.startswith(")") else ""
 
     def without(self, i: int, mentions: Sequence[Mention]) -> str:
         """A clause without some mentions."""

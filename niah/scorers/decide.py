@@ -84,7 +84,7 @@ def _of_the_question(reading: Reading, given: list[Statement], facts: Facts) -> 
     foreign = frozenset().union(*own.values())
     left = []
     for s in given:
-        told = content_words(reading.context(s)) - content_words(s.value)
+        told = content_words(reading.context(s))
         if not told & (own.get(s.value, frozenset()) if s.value in own else foreign):
             left.append(s)
     return left or given

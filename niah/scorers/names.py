@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from niah.folding import fold
 from niah.numerals import located_numbers
@@ -29,18 +30,19 @@ def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
     """``names_in`` with the places in a ``spaced`` text. A whole number is found however it is written."""
     by_form: dict[str, str] = {}
     for candidate in names:
-        by_form.setdefault(spaced(candidate), candidate)
-    numbers = {v: f for f in by_form if (v := number_of(f)) is not None}
+        by_form.setdefault(_form_of(candidate)[0], candidate)
+    numbers = {v: f for f in by_form if (v := _form_of(f)[1]) is not None}
     found = [
         Mention(value=by_form[numbers[v]], start=a, stop=b)
         for v, a, b in (located_numbers(folded) if numbers else ())
         if v in numbers and _stands_alone(folded, a, b)
     ]
-    bare = re.sub(r"\W+", "", folded)
-    present = [f for f in by_form if f and f not in numbers.values() and re.sub(r"\W+", "", f) in bare]
+    bare = _letters(folded)
+    counted = set(numbers.values())
+    present = {f for f in by_form if f and f not in counted and _letters(f) in bare}
     if present:
-        forms = "|".join(f"({_bounded(f)})" for f in sorted(present, key=lambda f: (-len(f), f)))
         order = sorted(present, key=lambda f: (-len(f), f))
+        forms = "|".join(f"({_bounded(f)})" for f in order)
         for m in re.finditer(forms, folded):
             found.append(Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end()))
     return sorted(found, key=lambda m: m.start)
@@ -52,6 +54,13 @@ def spaced(text: str) -> str:
     folded = re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b)|(?<=\b[a-z]\.[a-z])\.", "", folded)
     folded = re.sub(r"[\s_\-‐‑–]+(?!>)", " ", folded).strip()
     return re.sub(rf"(?<=[{HAN}]) (?=[a-z0-9])|(?<=[a-z0-9]) (?=[{HAN}])", "", folded)
+
+
+@lru_cache(maxsize=8192)
+def _form_of(name: str) -> tuple[str, int | None]:
+    """A name as it is looked for, and its value where it is a number."""
+    form = spaced(name)
+    return form, number_of(form)
 
 
 def number_of(form: str) -> int | None:
@@ -76,6 +85,10 @@ def _no_unit(behind: str) -> bool:
     """Whether no unit follows a number: nothing, a sign, or a small word."""
     word = re.match(rf"\s*([a-z]+|[{HAN}]+)", behind)
     return word is None or (word[1].isascii() and is_small(word[1]))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", text)
 
 
 def _without_accents(match: re.Match[str]) -> str:

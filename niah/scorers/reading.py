@@ -68,13 +68,13 @@ class Reading:
         return [i for i, clause in enumerate(self.layout.clauses) if starts.match(clause.text)]
 
     def context(self, statement: Statement) -> str:
-        """What is said together with a value: its clause, what leads to it, and a bracket behind it."""
+        """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
         layout, i = self.layout, statement.clause
         first = layout.lead(i)
         while first < i and any(layout.keys_in(j) for j in range(first, i)):
             first += 1
-        said = layout.text[layout.clauses[first].start : layout.clauses[i].stop]
-        return f"{said} {layout.aside(i)}"
+        lead = layout.text[layout.clauses[first].start : layout.clauses[i].start]
+        return f"{lead} {layout.without(i, layout.values_in(i))} {layout.aside(i)}"
 
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""

@@ -31,9 +31,20 @@ _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20
 
 def answer_in(text: str, question: str = "") -> str:
     """What is given as the answer: behind the reasoning, before a next turn, behind a last "Answer:"."""
-    answer = without_next_turn(seen(without_reasoning(text)), question)
+    answer = said_in(text, question)
     labels = list(_label().finditer(answer))
     return next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+
+
+def said_in(text: str, question: str = "") -> str:
+    """What is said behind the reasoning and before a next turn, as a reader sees it."""
+    return without_next_turn(seen(without_reasoning(text)), question)
+
+
+def goes_on(text: str, question: str = "") -> bool:
+    """Whether a reply goes on to a next turn behind its answer."""
+    shown = seen(without_reasoning(text))
+    return without_next_turn(shown, question) != shown
 
 
 def without_reasoning(text: str) -> str:
