@@ -1,10 +1,11 @@
-"""How often scorers misjudge: composed answers by form and language, and answers judged by hand. Prints two tables."""
+"""How often scorers misjudge answers composed of forms and answers judged by hand, and how long they take."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -12,34 +13,38 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import composed
 import golden
 
+from niah.tasks import task_of
+
+SHAPES = (
+    *("12 ", "7421830 ", "7421830, ", "word ", "(((", "7", "十", "一千 ", "Lusaka 7421830 ", "not ", "</think>"),
+    *("\u0301\u0323", "\x1b[0m", "12:16 ", "因此"),
+)
+
 
 def main() -> None:
-    """``python benchmarks/scorers.py [-v]``: with -v every form that was misjudged, once."""
-    right, wrong, low, high = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    """``python benchmarks/scorers.py [-v]``: with -v the first of every form that was misjudged."""
+    counts: Counter[tuple[str, str]] = Counter()
     shown: set[tuple[str, str, str]] = set()
-    for task in composed.TASKS:
-        for language in composed.LANGUAGES:
-            for case in composed.composed(task, language):
-                row = f"{case.kind} | {language}"
-                score = case.score()
-                (right if case.right else wrong)[row] += 1
-                if case.right and score.value < 1:
-                    low[row] += 1
-                elif not case.right and score.value > 0:
-                    high[row] += 1
-                else:
-                    continue
-                if "-v" in sys.argv and (task, language, case.form) not in shown:
-                    shown.add((task, language, case.form))
-                    print(task, language, case.kind, case.right, score.answer_class, repr(case.answer), score.explanation)
-    print("| forms | language | right | judged wrong | wrong | judged right |\n|---|---|---|---|---|---|")
-    for row in sorted(right):
-        print(f"| {row} | {right[row]:,} | {low[row]:,} | {wrong[row]:,} | {high[row]:,} |")
-    total = sum(right.values()) + sum(wrong.values())
-    print(f"| all | | {sum(right.values()):,} | {sum(low.values()):,} | {sum(wrong.values()):,} | {sum(high.values()):,} |")
-    print(f"\n{total:,} composed answers\n\n| judged by hand | answers | too low | too high |\n|---|---|---|---|")
+    for case in _cases():
+        given = case.score().value == 1
+        row = f"{case.kind} | {case.language}"
+        for place in (row, "all | "):
+            counts[place, f"{case.right}"] += 1
+            counts[place, f"{case.right} as {given}"] += 1
+        if given != case.right and "-v" in sys.argv and (case.task, case.language, case.form) not in shown:
+            shown.add((case.task, case.language, case.form))
+            print(case.task, row, repr(case.answer), case.score().explanation)
+    print("| forms | language | right | judged wrong | wrong | judged right |\n|---|---|--:|--:|--:|--:|")
+    for place in sorted({place for place, _ in counts}):
+        figures = ("True", "True as False", "False", "False as True")
+        print(f"| {place} | " + " | ".join(f"{counts[place, f]:,}" for f in figures) + " |")
+
+
+def by_hand() -> None:
+    """Answers that a person judged."""
+    print("\n| judged by hand | answers | too low | too high |\n|---|--:|--:|--:|")
     fixtures = golden.fixtures()
-    for name in ("answers-1", "answers-2"):
+    for name in golden.SETS:
         rows = [(r.share, golden.score_of(r, fixtures[r.fixture]).value) for r in golden.judged(name)]
         below, above = sum(v < s - 0.01 for s, v in rows), sum(v > s + 0.01 for s, v in rows)
         print(f"| {name} | {len(rows)} | {below} | {above} |")
@@ -48,16 +53,21 @@ def main() -> None:
 def timed() -> None:
     """CPU seconds to score 5 MB of several shapes."""
     planting = golden.planting_of(golden.fixtures()["lusaka"])
-    from niah.tasks import task_of
-
-    print("\n| 5 MB of | CPU s |\n|---|---|")
-    for shape in ("12 ", "7421830 ", "7421830, ", "word ", "(((", "7", "十", "一千 ", "Lusaka 7421830 ", "not ", "</think>", "\u0301\u0323", "\x1b[0m", "12:16 ", "因此"):
+    print("\n| 5 MB of | CPU s |\n|---|--:|")
+    for shape in SHAPES:
         text = shape * (5_000_000 // len(shape))
         started = time.process_time()
         task_of("multikey").score(text, planting)
         print(f"| {shape!r} | {time.process_time() - started:.2f} |")
 
 
+def _cases() -> Iterator[composed.Composed]:
+    for task in composed.TASKS:
+        for language in composed.LANGUAGES:
+            yield from composed.composed(task, language)
+
+
 if __name__ == "__main__":
     main()
+    by_hand()
     timed()

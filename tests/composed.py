@@ -64,22 +64,23 @@ def planted(task: str, language: str, epoch: int = 0) -> Planting:
     return recipe.plant(recipe.trials[epoch])
 
 
-def composed(task: str, language: str, epoch: int = 0) -> Iterator[Composed]:
+@cache
+def composed(task: str, language: str, epoch: int = 0) -> tuple[Composed, ...]:
     """All forms around a task's target, each with every prefix and suffix."""
-    planting = planted(task, language, epoch)
-    for kind in ("any", *_KINDS[task]):
-        yield from _wrapped(task, language, kind, planting, None)
-    if "keyed" in _KINDS[task] and len(planting.needles) > 2:
-        yield from _wrapped(task, language, "absent", controlled(planting, "absent", language), "absent")
+    whole = planted(task, language, epoch)
+    cases = [c for kind in ("any", *_KINDS[task]) for c in _wrapped(task, language, kind, whole, whole, None)]
+    if "keyed" in _KINDS[task] and len(whole.needles) > 2:
+        cases += _wrapped(task, language, "absent", whole, controlled(whole, "absent", language), "absent")
+    return tuple(cases)
 
 
-def _wrapped(task: str, language: str, kind: str, planting: Planting, control: str | None) -> Iterator[Composed]:
+def _wrapped(
+    task: str, language: str, kind: str, whole: Planting, planting: Planting, control: str | None
+) -> Iterator[Composed]:
     forms = _forms(language)
-    slots = _slots(planted(task, language), planting, language)
+    slots = _slots(whole, language)
     for right in (True, False):
         for form in forms[kind]["right" if right else "wrong"]:
-            if not right and _same_in_kind(slots, form):
-                continue
             for prefix, suffix in product(forms["prefix"], forms["suffix"]):
                 answer = _filled(prefix + form + suffix, slots)
                 yield Composed(
@@ -88,11 +89,7 @@ def _wrapped(task: str, language: str, kind: str, planting: Planting, control: s
                 )  # fmt: skip
 
 
-def _same_in_kind(slots: dict[str, str], form: str) -> bool:
-    return "{B}" in form and slots["B"] == slots["A"]
-
-
-def _slots(whole: Planting, planting: Planting, language: str) -> dict[str, str]:
+def _slots(whole: Planting, language: str) -> dict[str, str]:
     """The values, keys and lines that forms speak of; what a task does not plant is invented in its shape."""
     asked = next(n for n in whole.needles if n.value == whole.targets[0])
     others = [n for n in whole.needles if n.answer_class != "right" and n.value != asked.value]
@@ -110,11 +107,10 @@ def _invented(asked: Needle, language: str) -> list[Needle]:
     """Two values of the target's shape that nobody planted, for other places."""
     keys = [p for p in PLACES[language] if p != asked.key][:2]
     if re.fullmatch(r"[0-9a-f-]{36}", asked.value):
-        values = [asked.value[::-1].replace(asked.value[::-1][:8], h * 8)[:36] for h in "ab"]
         values = [f"{h * 8}-1111-4222-8333-{h * 12}" for h in "ab"]
     elif asked.value.isdecimal():
-        values = [str(int(asked.value[::-1].replace("0", "3")) // 1).rjust(len(asked.value), d) for d in "12"]
-        values = [v if v != asked.value else v[:-1] + "9" for v in (values[0], str(int(values[0]) ^ 1))]
+        least = 10 ** (len(asked.value) - 1)
+        values = [str(least + (int(asked.value) * by) % (8 * least)) for by in (7, 11)]
     elif language == "en":
         values = ["brisk-heron", "russet-camel"] if "-" in asked.value else keys
     else:

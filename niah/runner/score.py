@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.providers.replies import is_cut_off
+from niah.records import Outcome, Planting, Prompt, Result, Trial
 from niah.runner.calibration import Calibration
 from niah.runner.client import Answer
 from niah.tasks import Task

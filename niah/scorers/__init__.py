@@ -1,6 +1,15 @@
 """Pure functions from an answer and what was planted to a Score. Values are parsed, not searched for as substrings."""
 
-from niah.scorers.answers import Expected, Known, expected_of, is_echo, offers_anyway, repeats, says_absent, without_phrase
+from niah.scorers.answers import (
+    Expected,
+    Known,
+    expected_of,
+    is_echo,
+    offers_anyway,
+    repeats,
+    says_absent,
+    without_phrase,
+)
 from niah.scorers.cut import head_of, is_loop, whole_part
 from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import answer_in, goes_on, said_in, without_reasoning

@@ -68,9 +68,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     question = fold(planting.question)
     keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
     asked = content_words(question).union(*(_words_of(n) for n in right))
-    wrong = {
-        n.value: Known(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others
-    }
+    wrong = {n.value: Known(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others}
     known = {fold(k) for k in keys}
     named = [n.key for n in others] + list(places)
     return Expected(
@@ -102,7 +100,11 @@ def read(
 
 def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
     """Not more than an answer could hold: the first and last of thousands."""
-    return mentions if len(mentions) <= 2 * _MOST_AT_AN_END else [*mentions[:_MOST_AT_AN_END], *mentions[-_MOST_AT_AN_END:]]
+    return (
+        mentions
+        if len(mentions) <= 2 * _MOST_AT_AN_END
+        else [*mentions[:_MOST_AT_AN_END], *mentions[-_MOST_AT_AN_END:]]
+    )
 
 
 def lines_kept(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which key a value belongs to, by where they stand: "Oslo's is 1", "Oslo: 1", "1 (Oslo)", "1, but that is for Oslo"."""
+"""Which key a value belongs to, by where they stand: "Oslo's is 1", "Oslo: 1", "1 (Oslo)", "1, that is Oslo's"."""
 
 from __future__ import annotations
 

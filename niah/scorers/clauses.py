@@ -112,9 +112,7 @@ def clauses_of(text: str, kept: Sequence[Mention]) -> list[Clause]:
     for stop, behind, sign in [*_cuts(text, kept), (len(text), len(text), LINE)]:
         said = text[start : min(stop, start + 2 * _LONGEST)]
         if re.search(r"\w", said):
-            found.append(
-                Clause(text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign)
-            )
+            found.append(Clause(text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign))
             before = sign
         else:
             before = (before + sign)[:8]

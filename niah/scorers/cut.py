@@ -34,7 +34,7 @@ def whole_part(text: str) -> str:
 
 def head_of(text: str) -> str:
     """The first whole sentence or line that says something."""
-    start = 0
+    start, text = 0, f"{text}\n"
     for end in (m.end() for m in _END.finditer(text)):
         if re.search(r"\w", text[start:end]):
             return text[start:end].strip()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from niah.scorers.order import EARLY, LATE, PLAIN
 from niah.scorers.reading import Reading
@@ -25,7 +26,9 @@ class Facts:
 
     order: str | None = None  # "latest" or "first": of several values of one key the one asked for
     wrong: frozenset[str] = frozenset()  # planted values that are not the answer
-    own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such a value: the words that only its own fact has
+    own: Mapping[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # of such a value: the words that only its own fact has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
     everything = {s.value for s in given}
     if (concluded := _last_sentence(reading, [s for s in given if s.concluded])) is not None:
         return {concluded}
-    if any(a.group == b.group and b.coupled and _is_or(reading, a, b) for a, b in zip(given, given[1:], strict=False)):
+    if any(a.group == b.group and b.coupled and _is_or(reading, a, b) for a, b in pairwise(given)):
         return everything
     second = [s for s in given[1:] if (s.guessed or s.added) and (s.bare or s.echoes or s.key == ASKED)]
     if second and facts.order is None:

@@ -43,8 +43,10 @@ def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
     if present:
         order = sorted(present, key=lambda f: (-len(f), f))
         forms = "|".join(f"({_bounded(f)})" for f in order)
-        for m in re.finditer(forms, folded):
-            found.append(Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end()))
+        found += [
+            Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end())
+            for m in re.finditer(forms, folded)
+        ]
     return sorted(found, key=lambda m: m.start)
 
 
@@ -106,7 +108,7 @@ def _loose(form: str) -> str:
     if re.fullmatch(rf"[{HAN}]+", form):
         return _PUNCTUATION.join(form) if len(form) >= _LEAST_PHRASE else re.escape(form)
     words = form.split(" ")
-    return rf"[,;:]? ".join(re.escape(w) for w in words) if len(words) >= _LEAST_PHRASE - 1 else re.escape(form)
+    return r"[,;:]? ".join(re.escape(w) for w in words) if len(words) >= _LEAST_PHRASE - 1 else re.escape(form)
 
 
 def _stands_alone(folded: str, start: int, stop: int) -> bool:

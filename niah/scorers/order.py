@@ -23,9 +23,8 @@ def _turned(gap: str) -> int | None:
     """By the word that turns from one value to the next: "to", "replaced"."""
     onward = list(words("onward").finditer(gap))
     found = [(m.start(), LATE) for m in onward]
-    for m in words("backward").finditer(gap):
-        if not any(o.start() <= m.start() < o.end() for o in onward):
-            found.append((m.start(), EARLY))
+    back = words("backward").finditer(gap)
+    found += [(m.start(), EARLY) for m in back if not any(o.start() <= m.start() < o.end() for o in onward)]
     return max(found)[1] if found else None
 
 

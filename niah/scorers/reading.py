@@ -7,7 +7,6 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -16,9 +16,7 @@ HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
 MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS
 LINE = "¶"  # stands for a line end in a folded answer: folding takes white space out between Chinese characters
 _OPEN = re.compile(r"<(?:think(?:ing)?|thought|reasoning)>|◁think▷", re.IGNORECASE)
-_CLOSED = re.compile(
-    r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE
-)
+_CLOSED = re.compile(r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE)
 _STOP = re.compile(r"<\|(?:im_(?:end|start)|eot_id|endoftext|end)\|>|</s>|<end_of_turn>|<eos>")  # a token as text
 _UNSEEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor: ESC [ 1 m
@@ -56,7 +54,7 @@ def without_reasoning(text: str) -> str:
 
 
 def seen(text: str) -> str:
-    """A text as a reader sees it, without escape sequences, control and direction signs; a long one as head and tail."""
+    """A text as a reader sees it, without escape sequences and control signs; of a long one head and tail."""
     if len(text) > MOST_SIGNS:
         text = f"{text[:HEAD_SIGNS]}\n{text[-TAIL_SIGNS:]}"
     return _MARKS_ABOVE.sub(r"\1", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from niah.records import Score
 from niah.scorers.answers import Expected, no_value, read, wrong_score
+from niah.scorers.clauses import Mention
 from niah.scorers.decide import all_given
 from niah.scorers.names import names_at
-from niah.scorers.reading import Reading, Statement
+from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in
+from niah.scorers.statements import Statement
 from niah.scorers.values import like, named_text, numbers_at, spelt
-from niah.scorers.clauses import Mention
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -59,7 +60,9 @@ def number_pairs(text: str, expected: Expected) -> Score:
     why = f"{score.explanation}, {right} of {len(expected.targets)} under their own key"
     kept = score.answer_class if score.answer_class != "right" else "wrong"
     parts = {**score.parts, "pairs": share}
-    return replace(score, value=share, answer_class=kept, detail=score.detail or "mixed up", explanation=why, parts=parts)
+    return replace(
+        score, value=share, answer_class=kept, detail=score.detail or "mixed up", explanation=why, parts=parts
+    )
 
 
 def name_set(text: str, expected: Expected, shape: str | None = None) -> Score:

@@ -25,7 +25,7 @@ _COLONS = re.compile(r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[
 _READ_ALOUD = re.compile(rf"{_COUNT}点{_COUNT}分(?:{_COUNT}秒)?")  # the sign 12:01, not a time of day
 _UNITS = re.compile(
     rf"""(?<![a-z0-9点])(?<!\d[:.])
-    (?: {_COUNT} \s*-?\s* (?:hours?|hrs?\.?|h(?![a-z])|个?小时|时) [\s,]* (?:and\s+)? )?
+    (?: {_COUNT} \s*-?\s* (?:hours?|hrs?\.?|h(?![a-z])|个?小时|时(?!间)) [\s,]* (?:and\s+)? )?
     (?: {_COUNT} \s*-?\s* (?:minutes?|mins?\.?|m(?![a-z])|分钟?) [\s,]* (?:and\s+|又)? )?
     (?: {_COUNT} \s*-?\s* (?:seconds?|secs?\.?|s(?![a-z])|秒钟?) )?
     """,
@@ -56,7 +56,7 @@ def seconds_in(text: str) -> list[int]:
     "12:01", "00:12:01", "12分01秒", "12m1s", "PT12M1S" and "twelve minutes one second" are one; so is "12点01分", which
     is how the sign 12:01 is read aloud.
     """
-    return [seconds for seconds, _, _ in _located(fold(text))]
+    return [seconds for seconds, _, _ in _located(_timed(text))]
 
 
 def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
@@ -120,7 +120,9 @@ def _located(folded: str) -> list[tuple[int, int, int]]:
 
 def _is_very(folded: str, match: re.Match[str]) -> bool:
     """Whether 十分 is no ten minutes but "very"."""
-    return match[0].strip() == "十分" and bool(re.match(r"[整处]*+[\u3400-\u9fff]", folded[match.end() : match.end() + 9]))
+    return match[0].strip() == "十分" and bool(
+        re.match(r"[整处]*+[\u3400-\u9fff]", folded[match.end() : match.end() + 9])
+    )
 
 
 def _colons(match: re.Match[str]) -> int:

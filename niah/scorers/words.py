@@ -37,10 +37,12 @@ def spelling(*names: str) -> str:
 
 @cache
 def absence() -> re.Pattern[str]:
-    """not ... mentioned; 没有提到."""
-    no = r"(?:(?<!called )(?<!named )(?<![a-z'])(?:not|never|no|none|cannot|nothing|neither|hardly)\b(?!\s+(?:only|just|merely))|n't\b)"
+    """not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned."""
+    negated = r"not|never|no|none|cannot|nothing|neither|hardly"
+    not_ = rf"(?:(?<!called )(?<!named )(?<![a-z'])(?:{negated})\b(?!\s+(?:only|just|merely))|n't\b)"
+    bu = r"(?:没有?|未|无|不(?!只|止|过|仅|但|光))"
     said = spelling("unsaid")
-    return re.compile(rf"{no}[^.!?;¶]{{0,40}}?{said}|(?:没有?|未|无|不(?!只|止|过|仅|但|光))[^。!?;,¶]{{0,6}}?{said}")
+    return re.compile(rf"{not_}[^.!?;¶]{{0,40}}?{said}|{bu}[^。!?;,¶]{{0,6}}?{said}")
 
 
 def is_absent_clause(text: str) -> bool:
