@@ -169,11 +169,15 @@ SHAPES = (
 )
 
 
-GROWING = [("multikey", s) for s in SHAPES] + [
-    ("when", "12:16 "),
-    ("multivalue", "7421830, "),
-    ("associative", "Kwame, "),
-]
+GROWING = (
+    [("when", "十"), ("when", "7")]
+    + [("multikey", s) for s in SHAPES]
+    + [
+        ("when", "12:16 "),
+        ("multivalue", "7421830, "),
+        ("associative", "Kwame, "),
+    ]
+)
 
 
 @pytest.mark.parametrize(("task", "shape"), GROWING)

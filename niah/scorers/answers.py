@@ -20,7 +20,8 @@ from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
 
-_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|no|missing|没有|无)\W*")
+_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|没有)\W*")
+_NO = re.compile(r"\W*(?:no|missing|无)\W*")
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
@@ -115,7 +116,8 @@ def lines_kept(text: str) -> str:
 def says_absent(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in English or Chinese of either script."""
     folded = fold(lines_kept(answer)).lstrip(" ¶")
-    if _NOTHING.fullmatch(re.split(r"[.。!?;¶]", folded)[0]):
+    sentences = re.split(r"[.。!?;¶]", folded)
+    if _NO.fullmatch(sentences[0]) or any(_NOTHING.fullmatch(s) for s in sentences):
         return True
     return any(
         (is_absent_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))

@@ -77,7 +77,8 @@ class Layout:
         first, sentence = i, self.clauses[i].sentence
         while i - first < _MOST_LEADS and first > 0:
             before = self.clauses[first - 1]
-            about_value = before.before.startswith("(") and first > 1 and bool(self.values_in(first - 2))
+            bracket = before.before.startswith("(") and before.behind.startswith(")")
+            about_value = bracket and first > 1 and bool(self.values_in(first - 2))
             if before.sentence != sentence or self.values_in(first - 1) or about_value:
                 break
             first -= 1

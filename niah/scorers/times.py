@@ -20,7 +20,9 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {w: i for i, w in enumerate(_ONES.split())} | {w: 20 + 10 * i for i, w in enumerate(_TENS.split())}
 _DIGITS = "|".join(_ONES.split()[1:10])
 _WORD = rf"(?:(?:{_TENS.replace(' ', '|')})(?:[\s-](?:{_DIGITS}))?|{'|'.join(reversed(_ONES.split()))})"
-_COUNT = rf"(零?\d+(?:\.0+)?|[零〇一二两三四五六七八九十百]+|{_WORD})"
+# counts are bounded, so that no long run of digits is read again from each of its places
+_HAN_DIGIT = "[零〇一二两三四五六七八九十百]"
+_COUNT = rf"(零?(?<!\d)\d{{1,6}}(?:\.0{{1,3}})?|(?<!{_HAN_DIGIT}){_HAN_DIGIT}{{1,9}}|{_WORD})"
 _COLONS = re.compile(r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])")
 _READ_ALOUD = re.compile(rf"{_COUNT}点{_COUNT}分(?:{_COUNT}秒)?")  # the sign 12:01, not a time of day
 _UNITS = re.compile(
