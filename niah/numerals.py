@@ -13,7 +13,7 @@ _NUMBER = re.compile(
     (?![A-Za-z0-9]|\.\d|(?<=\.\d{3})[百千万萬亿億])
   | (?<![A-Za-z0-9]) (?<!\d\.) (?P<scaled>\d+(?:\.\d+)?[百千万萬亿億](?:\d+(?:\.\d+)?[百千万萬]?)*)
   | (?<![A-Za-z0-9]) (?<!\d\.) (?P<plain>\d+) (?:\.0+)? (?![A-Za-z0-9]|\.\d)
-  | (?P<chinese>[零〇○一二三四五六七八九十百千万萬亿億兩两]+)
+  | (?P<chinese>[零〇○一二三四五六七八九十百千万萬亿億兩两]+|[壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟零万萬亿億]{3,})
     """,
     re.VERBOSE,
 )
@@ -25,6 +25,10 @@ _EXACT = {"thousand": 1_000, "million": 1_000_000}
 _ANY = "|".join([*sorted(_WORDS, key=len, reverse=True), "hundred", *_EXACT])
 _ENGLISH = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?:(?:,? |-| and )(?:{_ANY}))*\b")
 _DECIMAL = re.compile(r"(?<![\d.,])(\d{1,4}\.\d{1,6}) ?(thousand|million)\b")
+_FORMAL = dict(
+    zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
+)  # of cheques
+_PLAIN = str.maketrans({"兩": "两", "〇": "零", "○": "零", **_FORMAL})
 _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
 
 
@@ -85,6 +89,6 @@ def _chinese(text: str) -> int | None:
     from cn2an import cn2an  # 0.2 s: only where a text holds Chinese numerals
 
     try:
-        return int(cn2an(text.replace("兩", "两").replace("〇", "零").replace("○", "零"), "smart"))
+        return int(cn2an(text.translate(_PLAIN), "smart"))
     except (ValueError, KeyError, IndexError):
         return None  # a stray numeral, such as the 千萬 of "by all means"

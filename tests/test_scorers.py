@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 
 from niah.numerals import whole_numbers
 from niah.records import Needle, Planting, Score
-from niah.scorers import Expected, Known, clock, name, name_set, number, number_set, seconds_in, time_of_day, uuid
-from niah.scorers.values import names_in
+from niah.scorers import (
+    Expected,
+    Known,
+    clock,
+    name,
+    name_set,
+    names_in,
+    number,
+    number_set,
+    seconds_in,
+    time_of_day,
+    uuid,
+)
 from niah.tasks import task_of
 from niah.tasks._controls import control_score
 

@@ -112,6 +112,11 @@ class TextReply:
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
 
 
+def is_cut_off(stop_reason: str | None) -> bool:
+    """Whether a reply stopped because its budget was spent."""
+    return str(stop_reason).casefold() in _CUT_OFF
+
+
 def whole_characters(text: str) -> str:
     """The text with halves of characters joined where both are there (a stream may part them), else replaced."""
     if text.isascii():

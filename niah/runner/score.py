@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from niah.outside import plain
+from niah.providers.replies import is_cut_off
 from niah.records import Outcome, Planting, Prompt, Result, Row, Trial
 from niah.runner.client import Answer
 from niah.tasks import Task
-from niah.tasks._controls import control_score
+from niah.tasks._controls import control_score, cut_score
 
 
 def result_of(trial: Trial, prompt: Prompt, answer: Answer, task: Task, expected: int | None) -> Result:
@@ -86,12 +87,27 @@ def not_built(trial: Trial, targets: tuple[str, ...], why: str) -> Result:
 
 
 def scored(result: Result, planting: Planting, task: Task) -> Result:
-    """The result with its score, as the task judges it today. Other outcomes stay without one."""
-    if result.outcome is not Outcome.SCORED or result.response is None:
+    """The result with its score, as the task judges it today. Other outcomes stay without one.
+
+    A reply that was cut off has a score where it is a loop or has answered already (see ``cut_score``).
+    """
+    if result.outcome not in (Outcome.SCORED, Outcome.TRUNCATED) or result.response is None:
         return result
-    score = control_score(plain(result.response.text), planting, task, result.trial.control)
+    cut = result.outcome is Outcome.TRUNCATED or is_cut_off(result.response.stop_reason)
+    score = (cut_score if cut else control_score)(plain(result.response.text), planting, task, result.trial.control)
+    if score is None:
+        return replace(
+            result,
+            outcome=Outcome.TRUNCATED,
+            score=None,
+            answer_class=None,
+            explanation=None,
+            answer_detail=None,
+            parts={},
+        )
     return replace(
         result,
+        outcome=Outcome.SCORED,
         score=score.value,
         answer_class=score.answer_class,
         explanation=score.explanation,

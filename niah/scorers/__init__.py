@@ -3,17 +3,19 @@
 from niah.scorers.answers import (
     Expected,
     Known,
-    answer_in,
     expected_of,
     is_echo,
     offers_anyway,
     repeats,
+    says_absent,
     without_phrase,
-    without_reasoning,
 )
-from niah.scorers.sets import name_set, number_set, value_set
+from niah.scorers.cut import head_of, is_loop, whole_part
+from niah.scorers.names import names_in, spaced
+from niah.scorers.reply import answer_in, goes_on, said_in, without_reasoning
+from niah.scorers.sets import name_set, number_pairs, number_set, value_set
 from niah.scorers.times import clock, seconds_in, time_of_day
-from niah.scorers.values import name, names_in, number, spaced, uuid
+from niah.scorers.values import name, number, uuid
 
 __all__ = [
     "Expected",
@@ -21,19 +23,26 @@ __all__ = [
     "answer_in",
     "clock",
     "expected_of",
+    "goes_on",
+    "head_of",
     "is_echo",
+    "is_loop",
     "name",
     "name_set",
     "names_in",
     "number",
+    "number_pairs",
     "number_set",
     "offers_anyway",
     "repeats",
+    "said_in",
+    "says_absent",
     "seconds_in",
     "spaced",
     "time_of_day",
     "uuid",
     "value_set",
+    "whole_part",
     "without_phrase",
     "without_reasoning",
 ]

@@ -1,13 +1,20 @@
-"""Scorers for several values: every one that was asked for, and no other."""
+"""Scorers for several values: every one that was asked for, and no other; of pairs each under its own key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from niah.records import Score
-from niah.scorers.answers import Expected, Mention, answer_in, denied, no_value, wrong_score
-from niah.scorers.values import mentions_of, number_mentions, numbers_like, spaced, spelt
+from niah.scorers.answers import Expected, no_value, read, wrong_score
+from niah.scorers.clauses import Mention
+from niah.scorers.decide import all_given
+from niah.scorers.names import names_at
+from niah.scorers.reading import Reading
+from niah.scorers.reply import answer_in
+from niah.scorers.statements import Statement
+from niah.scorers.values import like, named_text, numbers_at, spelt
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -31,22 +38,68 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
 
 def number_set(text: str, expected: Expected) -> Score:
     """``value_set`` over whole numbers of the targets' digits."""
-    answer = answer_in(text)
-    folded = spelt(answer)
-    denials = denied(folded, number_mentions(folded), expected.question)
-    return value_set(answer, numbers_like(answer, expected.target) - denials, expected)
+    answer = answer_in(text, expected.question)
+    return _judged(answer, _numbers(answer, expected), expected)[0]
 
 
-def name_set(text: str, expected: Expected, shape: str | None = None, others: Iterable[str] = ()) -> Score:
+def number_pairs(text: str, expected: Expected) -> Score:
+    """Judge each value under its own key. ``expected.keys`` belong to the targets, in order.
+
+    Where the answer labels its values, the labels bind; where it gives exactly as many as were asked for, their order
+    does; otherwise it is judged as a set. ``parts`` holds recall and precision of the set, and the share of pairs.
+    """
+    answer = answer_in(text, expected.question)
+    score, given = _judged(answer, _numbers(answer, expected), expected)
+    pairs = _pairs(given, expected)
+    if pairs is None or not score.parts:
+        return score
+    right = sum(pairs.get(key) == target for key, target in zip(expected.keys, expected.targets, strict=True))
+    share = right / len(expected.targets)
+    if share >= score.value:
+        return replace(score, parts={**score.parts, "pairs": share})
+    why = f"{score.explanation}, {right} of {len(expected.targets)} under their own key"
+    kept = score.answer_class if score.answer_class != "right" else "wrong"
+    parts = {**score.parts, "pairs": share}
+    return replace(
+        score, value=share, answer_class=kept, detail=score.detail or "mixed up", explanation=why, parts=parts
+    )
+
+
+def name_set(text: str, expected: Expected, shape: str | None = None) -> Score:
     """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper case."""
-    answer = answer_in(text)
-    folded = spaced(answer)
-    mentions = mentions_of(answer, [*expected.targets, *expected.wrong, *others])
+    answer = answer_in(text, expected.question)
+    folded = named_text(answer)
+    mentions = names_at(folded, [*expected.targets, *expected.wrong])
     if shape:
-        found = re.finditer(shape, folded, re.IGNORECASE)
+        known = {m.start for m in mentions}
+        found = (m for m in re.finditer(shape, folded, re.IGNORECASE) if m.start() not in known)
         mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
-    values = {m.value for m in mentions} - denied(folded, mentions, expected.question)
-    return value_set(answer, values, expected)
+    reading = read(folded, sorted(mentions, key=lambda m: m.start), expected, named_text, names_at)
+    return _judged(answer, reading, expected)[0]
+
+
+def _numbers(answer: str, expected: Expected) -> Reading:
+    folded = spelt(answer)
+    return read(folded, like(numbers_at(folded), expected.target), expected, spelt, names_at)
+
+
+def _judged(answer: str, reading: Reading, expected: Expected) -> tuple[Score, list[Statement]]:
+    """The score of the values that are given, and what is said of them."""
+    given, absent = all_given(reading, replace(expected.facts, own={}))
+    if absent:
+        return wrong_score("absent", "said that it is not there"), given
+    return value_set(answer, {s.value for s in given}, expected), given
+
+
+def _pairs(given: Iterable[Statement], expected: Expected) -> dict[str, str] | None:
+    """The value of each key; None where neither labels nor order tell."""
+    said = list(given)
+    labelled = [s for s in said if s.name]
+    if labelled:
+        keys = {named_text(k): k for k in expected.keys}
+        return {keys[n]: s.value for s in labelled if (n := named_text(s.name or "")) in keys}
+    values = list(dict.fromkeys(s.value for s in said))
+    return dict(zip(expected.keys, values, strict=True)) if len(values) == len(expected.targets) else None
 
 
 def _class_of(given: set[str], targets: set[str], expected: Expected) -> tuple[str, str | None]:

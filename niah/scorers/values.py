@@ -3,82 +3,84 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from niah.folding import fold
 from niah.numerals import located_numbers, whole_numbers
 from niah.records import Score
 from niah.scorers.answers import (
     Expected,
-    Mention,
-    answer_in,
-    denied,
+    lines_kept,
+    no_value,
     one_value,
+    read,
     says_absent,
     shares_words,
     wrong_score,
 )
+from niah.scorers.clauses import Mention
+from niah.scorers.decide import Verdict, decide
+from niah.scorers.names import names_at, names_in, spaced, without_unit
+from niah.scorers.reply import answer_in
 
 _UUID = re.compile(r"(?<![0-9a-z-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z-])")
 _HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]+(?:-[0-9a-f]+)+|(?<![0-9a-z])[0-9a-f]{8,}")
 _LABELLED = re.compile(r"\b(?:id|uuid|key|value)-(?=[0-9a-f]{8}-)")
 _DASH = re.compile(r"[‐‑‒–—−]")
 _QUANTITY = re.compile(r"\s*(?:thousand|million|billion|万|亿|%)")
-_BESIDE = r"\s*(?:/|\bor\b|\band\b|[,;、&]|或者?|和|还是)\s*"
+_BESIDE = re.compile(r"\s*(?:/|\bor\b|\band\b|[,;、&]|或者?|和|还是)\s*")
 _LEAST_BESIDE = 3  # digits of a number that is a second answer where it stands right beside the first
-_DIGIT = "0-9零〇一二三四五六七八九十百千万亿两"
-_HAN = "\u3400-\u9fff"
+_LEAST_NEAR = 5  # digits of a number that is a misread target wherever it stands
 _MOST_WORDS = 6  # a longer answer without a known name is no name
 _MOST_HAN = 12
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _LIST = re.compile(r"\s*[,、;；/\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+|或(?:者)?(?!许|許)|和|还是|還是")
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _NO_ITEM = ("yes", "sure", "obviously", "probably", "indeed", "thanks", "right", "correct", "sorry", "ok", "clearly")
+_GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
 def number(text: str, expected: Expected) -> Score:
-    """Whether the one number of the target's digits in the answer is the target (after RULER's values, parsed)."""
-    answer = answer_in(text)
-    target, folded = expected.target, spelt(answer)
-    mentions = number_mentions(folded)
-    found = numbers_like(answer, target)
-    denials = denied(folded, [m for m in mentions if m.value in found or _is_near(m.value, target)], expected.question)
-    known = {str(v) for v in whole_numbers(expected.question)}
-    near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - known - denials
-    if found - denials == {target}:
-        if not any(_is_plain(folded, m) for m in mentions if m.value == target):
-            return wrong_score("wrong", f"named {target} without giving it as the answer")
-        others = {n for n in near - {target} if _is_near(n, target) and not _rounds(n, target)}
-        if others or _another_beside(folded, mentions, target, known | denials):
-            return wrong_score("several", f"gave another number beside {target}")
-    return one_value(answer, found, expected, near, denials)
+    """Whether the one number of the target's digits that the answer gives is the target (after RULER, parsed)."""
+    answer, target = answer_in(text, expected.question), expected.target
+    folded = spelt(answer)
+    mentions = numbers_at(folded)
+    asked = {str(v) for v in whole_numbers(expected.question)} - {target}
+    values = _candidates(folded, [m for m in mentions if m.value not in asked], target)
+    verdict = decide(read(folded, values, expected, spelt, names_at), expected.facts)
+    if verdict.values == {target} and not any(_is_plain(folded, m) for m in values if m.value == target):
+        return wrong_score("wrong", f"named {target} without giving it as the answer")
+    near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - asked
+    alike = {m.value for m in values if len(m.value) == len(target)}
+    return one_value(answer, verdict, expected, near, alike)
 
 
-def numbers_like(answer: str, target: str) -> set[str]:
-    """The numbers of an answer with as many digits as the target, without rough repetitions of it."""
-    numbers = {m.value for m in number_mentions(spelt(answer))}
-    return {n for n in numbers if len(n) == len(target) and not _rounds(n, target)}
-
-
-def number_mentions(folded: str) -> list[Mention]:
+def numbers_at(folded: str) -> list[Mention]:
     """The whole numbers of a text with their places."""
     return [Mention(value=str(v), start=start, stop=stop) for v, start, stop in located_numbers(folded)]
 
 
 def spelt(text: str) -> str:
-    """Folded for numbers: dots of an ellipsis are no decimal point, and a word may stick to its number."""
-    return re.sub(r"(?<=[a-z]{3})(?=\d)", " ", fold(text.replace("…", " ")))
+    """Folded for numbers: line ends are kept, and a word may stick to its number."""
+    return re.sub(r"(?<=[a-z]{3})(?=\d)", " ", fold(lines_kept(text)))
+
+
+def like(mentions: Iterable[Mention], target: str) -> list[Mention]:
+    """The numbers with as many digits as the target, without rough repetitions of it."""
+    return [m for m in mentions if len(m.value) == len(target) and not _rounds(m.value, target)]
 
 
 def uuid(text: str, expected: Expected) -> Score:
     """Whether the one uuid in the answer is the target, in either case (after RULER and Lost in the Middle)."""
-    answer, question = answer_in(text), fold(expected.question)
-    folded = _LABELLED.sub("", _DASH.sub("-", fold(answer)))
+    answer, question = answer_in(text, expected.question), fold(expected.question)
+    folded = _LABELLED.sub("", _DASH.sub("-", fold(lines_kept(answer))))
     mentions = [Mention(value=m[0], start=m.start(), stop=m.end()) for m in _UUID.finditer(folded)]
-    found = {m.value for m in mentions} - set(_UUID.findall(question))  # the key of a pair may be said again
-    near = {h for h in _HEX.findall(folded) if h not in question} - found
-    return one_value(answer, found, expected, near, denied(folded, mentions, expected.question))
+    values = [m for m in mentions if m.value not in question]  # the key of a pair may be said again
+    near = {h for h in _HEX.findall(folded) if h not in question}
+    keyed = replace(expected, keys=tuple(k for k in expected.keys if not _UUID.fullmatch(fold(k))))
+    verdict = decide(read(folded, values, keyed, fold, names_at), expected.facts)
+    return one_value(answer, verdict, expected, near, {m.value for m in values})
 
 
 def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bool = False) -> Score:
@@ -88,76 +90,41 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     but for one word behind a ``place`` ("Lisbon, Portugal"). Case, width, script of Chinese, accents, hyphens and the
     spaces of speech recognition make no difference; "Anna" is not "Ann".
     """
-    answer = answer_in(text)
-    mentions = mentions_of(answer, [*expected.targets, *expected.wrong, *expected.aliases, *others])
-    found = {m.value for m in mentions}
-    denials = denied(spaced(answer), mentions, expected.question)
-    values = {expected.aliases.get(v, v) for v in found - denials or found}
-    refused = {expected.aliases.get(v, v) for v in denials} if not found - denials else set()
+    answer = answer_in(text, expected.question)
+    folded = named_text(answer)
+    names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
+    mentions = _without_glosses(folded, names_at(folded, names), expected)
+    if not any(expected.aliases.get(m.value, m.value) == expected.target for m in mentions):
+        bare = (p for spelling in (expected.target, *expected.aliases) for p in without_unit(folded, spelling))
+        mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
+    values = [replace(m, value=expected.aliases.get(m.value, m.value)) for m in mentions]
+    verdict = decide(read(folded, values, expected, named_text, names_at), expected.facts)
     if not values:
-        score = one_value(answer, (), expected)
-        if score.answer_class == "off-format" and _may_be_a_name(answer):
-            return wrong_score("wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}")
-        return score
-    listed = _offers_another(answer, found) or _is_list(answer, found, expected.question, 1 if place else 0)
-    if values == {expected.target} and not denials and listed:
+        return _unknown_name(answer, expected)
+    found = {m.value for m in mentions}
+    listed = _offers_another(folded, found) or _is_list(answer, found, expected.question, 1 if place else 0)
+    if verdict.values == {expected.target} and not verdict.refused and listed:
         return wrong_score("several", f"offered another answer beside {expected.target}")
-    return one_value(answer, values, expected, denials=refused)
+    return one_value(answer, verdict, expected, named={v.value for v in values})
 
 
-def names_in(answer: str, names: Iterable[str]) -> set[str]:
-    """Those of the names that stand in the answer, and not only inside a longer one of them.
-
-    Of names that fold to the same, the first one is given back.
-    """
-    return {m.value for m in mentions_of(answer, names)}
+def named_text(text: str) -> str:
+    """Folded for names, with its line ends kept."""
+    return spaced(lines_kept(text))
 
 
-def mentions_of(answer: str, names: Iterable[str]) -> list[Mention]:
-    """``names_in`` with the places in the ``spaced`` answer. A whole number is found however it is written."""
-    folded = spaced(answer)
-    by_form: dict[str, str] = {}
-    for candidate in names:
-        by_form.setdefault(spaced(candidate), candidate)
-    found: list[Mention] = []
-    for form in [f for f in by_form if _number_of(f) is not None]:
-        places = [(a, b) for v, a, b in located_numbers(folded) if v == _number_of(form)]
-        found += [Mention(value=by_form[form], start=a, stop=b) for a, b in places if _stands_alone(folded, a, b)]
-    for form in sorted((f for f in by_form if f and f in folded), key=lambda f: (-len(f), f)):
-        if _number_of(form) is None:
-            matches = list(re.finditer(_bounded(form), folded))
-            found += [Mention(value=by_form[form], start=m.start(), stop=m.end()) for m in matches]
-            folded = re.sub(_bounded(form), lambda m: "\0" * len(m[0]), folded)
-    return found
+def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Mention]:
+    """The numbers that could be an answer: of the target's digits, nearly so, or right beside such a one."""
+    found = [_could_be(m.value, target) for m in mentions]
+    for i in range(1, len(mentions)):
+        if found[i] != found[i - 1] and _BESIDE.fullmatch(folded[mentions[i - 1].stop : mentions[i].start][:20]):
+            found[i - 1 : i + 1] = [found[j] or len(mentions[j].value) >= _LEAST_BESIDE for j in (i - 1, i)]
+    return [m for m, could in zip(mentions, found, strict=True) if could and not _rounds(m.value, target)]
 
 
-def spaced(text: str) -> str:
-    """Folded for names: hyphens and white space are one space, accents and the dots of U.S. are left out."""
-    folded = re.sub(r"[\u00c0-\u024f\u1e00-\u1eff]", _without_accents, fold(text)).replace("’", "'")
-    folded = re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b)|(?<=\b[a-z]\.[a-z])\.", "", folded)
-    folded = re.sub(r"[\s_\-‐‑–]+", " ", folded).strip()
-    return re.sub(rf"(?<=[{_HAN}]) (?=[a-z0-9])|(?<=[a-z0-9]) (?=[{_HAN}])", "", folded)
-
-
-def _without_accents(match: re.Match[str]) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", match[0]) if not unicodedata.combining(c))
-
-
-def _bounded(form: str) -> str:
-    """A name where it is no part of a longer word or number."""
-    before = rf"(?<![{_DIGIT}])(?<!\d[.,:])" if re.match(rf"[{_DIGIT}]", form) else ""
-    after = rf"(?![{_DIGIT}]|[.,:]\d)" if re.search(rf"[{_DIGIT}]$", form) else ""
-    return rf"(?<![a-z0-9]){before}{re.escape(form)}{after}(?![a-z0-9])"
-
-
-def _number_of(form: str) -> int | None:
-    """The value of a name that is nothing but a whole number."""
-    return next((v for v, start, stop in located_numbers(form) if (start, stop) == (0, len(form))), None)
-
-
-def _stands_alone(folded: str, start: int, stop: int) -> bool:
-    """Whether a number is no part of a time or a decimal fraction."""
-    return not re.search(r"\d[:.]$", folded[:start]) and not re.match(r"[:.]\d", folded[stop:])
+def _could_be(value: str, target: str) -> bool:
+    near = abs(len(value) - len(target)) <= 2 and len(value) >= _LEAST_NEAR
+    return len(value) == len(target) or near
 
 
 def _rounds(value: str, target: str) -> bool:
@@ -166,35 +133,40 @@ def _rounds(value: str, target: str) -> bool:
     return value != target and len(significant) <= len(value) - 3 and abs(int(value) - int(target)) * 200 < int(target)
 
 
-def _is_near(value: str, target: str) -> bool:
-    """Whether a number has a digit or two more or fewer than the target."""
-    return abs(len(value) - len(target)) <= 2 < len(value)
-
-
 def _is_plain(folded: str, mention: Mention) -> bool:
     """Whether no other quantity is made of the digits: "-42", "42 million", "042", "42%"."""
+    sign = re.search(r"(?:^|[\s:(])[-−]$", folded[max(0, mention.start - 2) : mention.start])
+    bullet = re.search(r"(?:^|¶)\s*-$", folded[max(0, mention.start - 4) : mention.start]) and mention.start > 1
     return not (
-        re.search(r"[-−]$", folded[: mention.start])
-        or re.match(r"0", folded[mention.start :])
+        (sign and not bullet)
+        or re.match(r"0", folded[mention.start : mention.start + 1])
         or _QUANTITY.match(folded, mention.stop)
     )
 
 
-def _another_beside(folded: str, mentions: Collection[Mention], target: str, known: Collection[str]) -> bool:
-    """Whether a further number stands right beside the target, in a list or behind an "or"."""
-    for a in mentions:
-        for b in mentions:
-            pair = a.stop <= b.start and target in (a.value, b.value) and a.value != b.value
-            if pair and re.fullmatch(_BESIDE, folded[a.stop : b.start]):
-                other = b.value if a.value == target else a.value
-                if len(other) >= _LEAST_BESIDE and other not in known and not _rounds(other, target):
-                    return True
-    return False
+def _without_glosses(folded: str, mentions: list[Mention], expected: Expected) -> list[Mention]:
+    """Without a name in another script in brackets behind a name: Mumbai（孟買）."""
+    left: list[Mention] = []
+    for m in mentions:
+        before = left[-1] if left else None
+        gap = folded[before.stop : m.start] if before else ""
+        if before and m.value not in expected.wrong and m.value not in expected.targets:
+            other_script = folded[before.start].isascii() != folded[m.start].isascii()
+            if other_script and _GLOSS.fullmatch(gap):
+                continue
+        left.append(m)
+    return left
 
 
-def _offers_another(answer: str, found: Iterable[str]) -> bool:
+def _unknown_name(answer: str, expected: Expected) -> Score:
+    score = no_value(answer, expected.question)
+    if score.answer_class == "off-format" and _may_be_a_name(answer):
+        return wrong_score("wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}")
+    return score
+
+
+def _offers_another(folded: str, found: Iterable[str]) -> bool:
     """Whether an "or" stands beside a found name, with another word behind or before it."""
-    folded = spaced(answer)
     names = "|".join(re.escape(spaced(n)) for n in found)
     joint = r"(?: or |/|或者?(?!许)|还是)"
     return bool(re.search(rf"(?:{names}){joint}\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
@@ -203,10 +175,11 @@ def _offers_another(answer: str, found: Iterable[str]) -> bool:
 def _is_list(answer: str, found: Collection[str], question: str, gloss: int) -> bool:
     """Whether an answer is nothing but a list of names. ``gloss``: so many items may follow the found one."""
     text = answer.strip().strip(".。\"'*")
-    items = [i for i in _LIST.split(text) if i]
-    if len(text) > _MOST_OF_LIST or len(items) < 2 or not all(_AN_ITEM.fullmatch(i) for i in items):
+    items = [i for i in _LIST.split(text) if i] if len(text) <= _MOST_OF_LIST else []
+    if len(items) < 2 or not all(_AN_ITEM.fullmatch(i) for i in items):
         return False
-    own = [bool(names_in(i, found)) for i in items]
+    spellings = [spaced(f) for f in found]
+    own = [bool(names_in(i, found)) or any(spaced(i) in s for s in spellings) for i in items]
     others = [i for i, mine in zip(items, own, strict=True) if not mine and _is_another(i, question)]
     return len(others) > (gloss if own[0] and "," in text else 0)
 
@@ -221,3 +194,6 @@ def _may_be_a_name(answer: str) -> bool:
     han = len(re.findall(r"[\u3400-\u9fff]", answer))
     words = len(re.findall(r"[A-Za-z]+", answer))
     return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_absent(answer)
+
+
+__all__ = ["Verdict", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]

@@ -39,14 +39,37 @@ def control_score(text: str, planting: Planting, task: Task, control: str | None
     """The task's score; of an absent needle 1 for saying so and 0 for everything else."""
     if control != ABSENT:
         return task.score(text, planting)
-    answer = _without_question(scorers.without_reasoning(text), planting.question)
+    answer = _without_question(scorers.said_in(text, planting.question), planting.question)
     score = task.score(answer, planting)
-    if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
-        return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     if score.answer_class == "absent" and not scorers.offers_anyway(answer):
         return Score(value=1.0, answer_class="absent", explanation="said that it is not there, and it is not")
+    if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
+        return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     said = "wrong" if score.answer_class in ("right", "absent") else score.answer_class
     return Score(value=0.0, answer_class=said, explanation=f"not there, but: {score.explanation}", detail=score.detail)
+
+
+def cut_score(text: str, planting: Planting, task: Task, control: str | None) -> Score | None:
+    """The score of a reply that its budget cut off; None where nobody can tell what it would have said.
+
+    A reply that goes round until its budget ends is wrong. One that has answered already, in its first whole sentence
+    and no otherwise since, is judged by what is whole of it; so is one that has gone on to another question.
+    """
+    said = scorers.said_in(text, planting.question)
+    if scorers.goes_on(text, planting.question):
+        return control_score(said, planting, task, control)  # what follows the next "Question:" does not count
+    if scorers.is_loop(said):
+        return Score(value=0.0, answer_class="loop", explanation="repeated itself until the reply budget was spent")
+    whole = scorers.whole_part(said)
+    head, score = scorers.head_of(whole), control_score(whole, planting, task, control)
+    if "recall" in score.parts:
+        given = score.parts["recall"] * len(planting.targets) / score.parts["precision"] if score.value else 0.0
+        return score if given >= len(planting.targets) else None
+    first = control_score(head, planting, task, control)
+    others = {n.key for n in planting.needles if n.answer_class != "right"} - {n.value for n in planting.needles}
+    settled = (first.value, first.answer_class) == (score.value, score.answer_class)
+    unsettled = first.answer_class in ("off-format", "echo", "several") or scorers.names_in(head, others)
+    return score if settled and not unsettled else None
 
 
 def _without_question(answer: str, question: str) -> str:

@@ -16,6 +16,7 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Site
 from niah.tasks._frame import NOT_THERE, Asked, asked_in, planting_of, speech_opening
+from niah.tasks._places import places_like
 from niah.tasks._supply import Supply, words_in
 
 VERSION = 2  # Chinese needles without a full stop, which no transcript has
@@ -167,7 +168,7 @@ def needle(supply: Supply, language: str, kind: str, depth: float | None, *, dis
 
 def score(text: str, planting: Planting) -> Score:
     """The value asked for, and no others, by the scorer of its kind."""
-    expected = scorers.expected_of(planting)
+    expected = scorers.expected_of(planting, places_like(planting.question))
     kind = kind_of(expected.target)
     if kind == "word":
         return scorers.name(text, expected, words_in(scorers.answer_in(text)))

@@ -44,3 +44,8 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "zh-Hant": tuple(_HANT.split()),
     "zh-Hans": tuple(_HANS.split()),
 }
+
+
+def places_like(question: str) -> tuple[str, ...]:
+    """All places in the language of the one that a question names."""
+    return next((names for names in PLACES.values() if any(name in question for name in names)), ())

@@ -7,7 +7,7 @@ BABILong's chains of facts). Other chains, for other things, end in other cities
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from niah import scorers
 from niah.generator.draw import Draw
@@ -95,7 +95,7 @@ def score(text: str, planting: Planting) -> Score:
     links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
-    held = scorers.Expected(targets=planting.targets, wrong=wrong, question=planting.question)
+    held = replace(expected, wrong=wrong)
     score = scorers.name(text, held, sorted(cities), place=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Planting, Score
 from niah.tasks import Options, Site, _magic_number
 from niah.tasks._frame import NOT_THERE, asked_in, listed, planting_of
+from niah.tasks._places import places_like
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
 
@@ -43,8 +45,10 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 
 def score(text: str, planting: Planting) -> Score:
-    """Recall of the values, lowered by values that were not asked for. The order is not judged, as in RULER."""
-    return scorers.number_set(text, scorers.expected_of(planting))
+    """The share of keys with their own value, by labels or by the asked order; otherwise recall, as in RULER."""
+    key_of = {n.value: n.key for n in planting.needles}
+    expected = scorers.expected_of(planting, places_like(planting.question))
+    return scorers.number_pairs(text, replace(expected, keys=tuple(key_of.get(t, t) for t in planting.targets)))
 
 
 def solve(text: str, options: Options | None = None) -> str:

@@ -7,6 +7,7 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._places import places_like
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
 
@@ -46,7 +47,7 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """Recall of the values, lowered by values that were not asked for."""
-    return scorers.number_set(text, scorers.expected_of(planting))
+    return scorers.number_set(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
 def solve(text: str, options: Options | None = None) -> str:

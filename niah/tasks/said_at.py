@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
@@ -35,7 +36,11 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The number, and no other."""
-    return scorers.number(text, scorers.expected_of(planting))
+    expected, (_, *others) = scorers.expected_of(planting), planting.needles
+    asked = [scorers.clock(s) for s in scorers.seconds_in(planting.question)]
+    times = [n.text.split("\n")[0].strip("()") for n in others]
+    keyed = replace(expected, keys=(*expected.keys, *asked), other_keys=(*expected.other_keys, *times))
+    return scorers.number(text, keyed)
 
 
 def solve(text: str, options: Options | None = None) -> str:

@@ -13,6 +13,7 @@ from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._places import places_like
 from niah.tasks._placing import anywhere
 from niah.tasks._supply import Supply
 
@@ -67,7 +68,7 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The number stated last (or first), and no other."""
-    return scorers.number(text, scorers.expected_of(planting))
+    return scorers.number(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
 def solve(text: str, options: Options | None = None) -> str:

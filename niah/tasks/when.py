@@ -9,6 +9,7 @@ from niah.generator.draw import Draw
 from niah.records import Planting, Score
 from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._places import places_like
 
 SUMMARY = "tell at what time of the recording something is said (--tolerance-s)"
 VERSION = 1
@@ -45,7 +46,8 @@ def plant(draw: Draw, site: Site) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The exact time; within the tolerance is scored apart."""
-    return scorers.time_of_day(text, scorers.expected_of(planting), planting.tolerance_s)
+    expected = scorers.expected_of(planting, places_like(planting.question))
+    return scorers.time_of_day(text, expected, planting.tolerance_s)
 
 
 def solve(text: str, options: Options | None = None) -> str:

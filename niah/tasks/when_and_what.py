@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Planting, Score
-from niah.scorers import Expected, Known
+from niah.scorers import Known
 from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._places import places_like
 from niah.tasks.when import time_stated
 
 SUMMARY = "tell a value and the time at which it is said, scored apart (--tolerance-s)"
@@ -45,12 +48,10 @@ def plant(draw: Draw, site: Site) -> Planting:
 def score(text: str, planting: Planting) -> Score:
     """Half for the number, half for the exact time; the answer class is the number's unless only the time is wrong."""
     number, time = planting.targets
-    expected = scorers.expected_of(planting)
-    what = scorers.number(text, Expected(targets=(number,), wrong=expected.wrong, question=planting.question))
+    expected = scorers.expected_of(planting, places_like(planting.question))
+    what = scorers.number(text, replace(expected, targets=(number,)))
     times = {n.text.split("\n")[0].strip("()"): Known() for n in planting.needles[1:]}
-    when = scorers.time_of_day(
-        text, Expected(targets=(time,), wrong=times, question=planting.question), planting.tolerance_s
-    )
+    when = scorers.time_of_day(text, replace(expected, targets=(time,), wrong=times), planting.tolerance_s)
     worse = what if what.value < 1 else when
     parts = {"what": what.value, "when": when.value, "when, within tolerance": when.parts["within tolerance"]}
     return Score(

@@ -1,0 +1,77 @@
+"""Which key a value belongs to, by where they stand: "Oslo's is 1", "Oslo: 1", "1 (Oslo)", "1, that is Oslo's"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from niah.scorers.clauses import Layout, Mention
+from niah.scorers.words import is_small, spelling, words
+
+_MOST_ASIDE = 16  # signs of an interjection between a value and "that is for Oslo"
+_MOST_BEHIND = 4  # clauses
+_UNKNOWN = re.compile(r"\s*(?:(?:is|was|belongs)\s+(?:for|to)\s+(?:the\s+)?([a-z]\w+)|是(\w{2,8}?)的)")
+
+
+def key_of(layout: Layout, mention: Mention, i: int) -> Mention | None:
+    """The key of a value in clause ``i``: one beside it, else one that the sentence is about, else one behind."""
+    keys = layout.keys_in(i)
+    if keys:
+        return _beside(mention, keys, layout.values_in(i))
+    return _topic(layout, i) or _attribution(layout, i)
+
+
+def names_unknown_key(after: str, question: str) -> bool:
+    """Whether a value is said to belong to something that is not in the question: "42 is for Oslo"."""
+    other = _UNKNOWN.match(after)
+    name = (other[1] or other[2]) if other else ""
+    return bool(name) and name not in question and not is_small(name)
+
+
+def _beside(mention: Mention, keys: Sequence[Mention], values: Sequence[Mention]) -> Mention:
+    """Of several keys in a clause the one of a value: in turn, else the nearest before it, else the first."""
+    if 1 < len(keys) == len(values):
+        places = sorted([*((k.start, "k") for k in keys), *((v.start, "v") for v in values)])
+        order = "".join(kind for _, kind in places)
+        if order in ("kv" * len(keys), "vk" * len(keys)):
+            return keys[values.index(mention)]
+    return next((k for k in reversed(keys) if k.stop <= mention.start), keys[0])
+
+
+def _topic(layout: Layout, i: int) -> Mention | None:
+    """The key of a clause before, that is about nothing else: "For Oslo, it is 42", "Oslo: 42", "Oslo (42)"."""
+    keys = layout.keys_in(i - 1) if i and not layout.values_in(i - 1) else []
+    if not keys:
+        return None
+    clause, topic = layout.clauses[i], layout.clauses[i - 1]
+    if ")" in clause.before:
+        return None  # a bracket is about what stands before it
+    label = ":" in clause.before
+    if clause.sentence != topic.sentence:
+        return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
+    left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
+    relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
+    return keys[-1] if label or "(" in clause.before or "|" in clause.before or relative or is_small(left) else None
+
+
+def _attribution(layout: Layout, i: int) -> Mention | None:
+    """The key of a clause behind, that takes the value up: "42, but that is for Oslo", "42 (Oslo)"."""
+    for j in range(i + 1, min(i + 1 + _MOST_BEHIND, len(layout.clauses))):
+        if layout.values_in(j):
+            return None
+        if layout.keys_in(j):
+            bracket = j == i + 1 and layout.clauses[j].before.startswith("(")
+            return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
+        if len(layout.clauses[j].text) > _MOST_ASIDE:
+            return None
+    return None
+
+
+def _takes_up(layout: Layout, i: int) -> bool:
+    """that is for KEY; it is KEY's; 那是KEY的."""
+    clause, key = layout.clauses[i], layout.keys_in(i)[0]
+    head, tail = layout.text[clause.start : key.start], layout.text[key.stop : clause.stop]
+    starts = re.match(rf"\s*(?:{spelling('conjunction')})?\s*{spelling('reference')}", head)
+    if not starts or words("negation").search(clause.text):
+        return False
+    return bool(words("belonging").search(head[starts.end() - 1 :]) or re.match(r"'s\b|的", tail) or "'s" in head)

@@ -1,0 +1,142 @@
+"""Cut a folded answer into clauses: the stretches in which one thing is said of a value.
+
+A sentence ends at a full stop, a question mark, a semicolon or a line end; a clause at a comma, a colon, a bracket or
+a word such as "but" and 而. No cut goes through a value or a key: 7,421,830 has no clauses.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from niah.scorers.reply import LINE
+from niah.scorers.words import spelling
+
+_LONGEST = 300  # signs of a clause: a longer stretch is cut before a value, so that reading stays cheap
+_MOST_LEADS = 8  # clauses that may lead to another
+_ENDS = tuple(f"{LINE}。;…!?.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A value or a key with its place in a folded answer."""
+
+    value: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """A part of a sentence, with the signs before and behind it, such as "," or "." with a line end."""
+
+    text: str
+    start: int
+    stop: int
+    sentence: int
+    before: str
+    behind: str
+
+
+class Layout:
+    """An answer as clauses, with the values and keys in each of them."""
+
+    def __init__(self, text: str, values: Iterable[Mention], asked: Iterable[Mention], others: Iterable[Mention]):
+        self.text = text
+        self.values = sorted(values, key=lambda m: (m.start, -m.stop))
+        asked = list(asked)
+        self._asked = {(m.start, m.stop) for m in asked}
+        self.keys = sorted([*asked, *others], key=lambda m: m.start)
+        self.clauses = clauses_of(text, sorted([*self.values, *self.keys], key=lambda m: m.start))
+        self._starts = [c.start for c in self.clauses]
+        self._values_in = self._by_clause(self.values)
+        self._keys_in = self._by_clause(self.keys)
+
+    def clause_at(self, place: int) -> int:
+        return max(0, bisect_right(self._starts, place) - 1)
+
+    def values_in(self, i: int) -> list[Mention]:
+        return self._values_in.get(i, [])
+
+    def keys_in(self, i: int) -> list[Mention]:
+        return self._keys_in.get(i, [])
+
+    def is_asked(self, key: Mention) -> bool:
+        """Whether a key is the one that the question is about."""
+        return (key.start, key.stop) in self._asked
+
+    def spelt(self, mention: Mention) -> str:
+        """A mention as it stands in the answer."""
+        return self.text[mention.start : mention.stop]
+
+    def lead(self, i: int) -> int:
+        """The first of the clauses before, in the same sentence, that hold no value and so lead to this one."""
+        first, sentence = i, self.clauses[i].sentence
+        while i - first < _MOST_LEADS and first > 0:
+            before = self.clauses[first - 1]
+            bracket = before.before.startswith("(") and before.behind.startswith(")")
+            about_value = bracket and first > 1 and bool(self.values_in(first - 2))
+            if before.sentence != sentence or self.values_in(first - 1) or about_value:
+                break
+            first -= 1
+        return first
+
+    def aside(self, i: int) -> str:
+        """What stands in brackets right behind a clause, without a value in it."""
+        clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
+        if clause is None or self.values_in(i + 1):
+            return ""
+        return clause.text if clause.before.startswith("(") and clause.behind.startswith(")") else ""
+
+    def without(self, i: int, mentions: Sequence[Mention]) -> str:
+        """A clause without some mentions."""
+        left, place = [], self.clauses[i].start
+        for m in mentions:
+            left.append(self.text[place : m.start])
+            place = max(place, m.stop)
+        return " ".join([*left, self.text[place : self.clauses[i].stop]])
+
+    def _by_clause(self, mentions: Sequence[Mention]) -> dict[int, list[Mention]]:
+        found: dict[int, list[Mention]] = {}
+        for m in mentions:
+            found.setdefault(self.clause_at(m.start), []).append(m)
+        return found
+
+
+def clauses_of(text: str, kept: Sequence[Mention]) -> list[Clause]:
+    """The clauses of a folded text that are not empty, in order. ``kept`` are not cut, in order of their places."""
+    found: list[Clause] = []
+    sentence, before, start = 0, "", 0
+    for stop, behind, sign in [*_cuts(text, kept), (len(text), len(text), LINE)]:
+        said = text[start : min(stop, start + 2 * _LONGEST)]
+        if re.search(r"\w", said):
+            found.append(Clause(text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign))
+            before = sign
+        else:
+            before = (before + sign)[:8]
+        sentence += sign.startswith(_ENDS)
+        start = behind
+    return found
+
+
+def _cuts(text: str, kept: Sequence[Mention]) -> Iterator[tuple[int, int, str]]:
+    """First and last place of every joint, and its signs; nothing for a word."""
+    i = last = 0
+    for start, stop in [*(m.span() for m in _joints().finditer(text)), (len(text), len(text))]:
+        while i < len(kept) and kept[i].stop <= start:
+            if kept[i].start - last > _LONGEST:  # a stretch without a joint
+                last = kept[i].start
+                yield last, last, ""
+            i += 1
+        if (i == len(kept) or stop <= kept[i].start) and start < len(text):
+            last = stop
+            yield start, stop, text[start:stop].strip()
+
+
+@cache
+def _joints() -> re.Pattern[str]:
+    """A full stop, a comma, or the place before a word such as "but"."""
+    return re.compile(rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|:]|—+|--+(?!>)|(?={spelling('conjunction')})")

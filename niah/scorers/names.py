@@ -1,0 +1,117 @@
+"""Where names stand in a text, however they are spelt: case, width, script of Chinese, accents, hyphens, spaces."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+from niah.folding import fold
+from niah.numerals import located_numbers
+from niah.scorers.clauses import Mention
+from niah.scorers.words import HAN, is_small
+
+_DIGIT = "0-9零〇一二三四五六七八九十百千万亿两"
+_LEAST_PHRASE = 4  # Chinese characters, or one more than words, of a name that may hold punctuation
+_PUNCTUATION = r"[\s,、.。!?:;'\"“”‘’「」()¶]*"
+_UNIT = re.compile(rf"([{_DIGIT}]+|[a-z-]+) ?([{HAN}]{{1,3}}|[a-z]{{2,12}})$")
+
+
+def names_in(answer: str, names: Iterable[str]) -> set[str]:
+    """Those of the names that stand in the answer, and not only inside a longer one of them.
+
+    Of names that fold to the same, the first one is given back.
+    """
+    return {m.value for m in names_at(spaced(answer), names)}
+
+
+def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
+    """``names_in`` with the places in a ``spaced`` text. A whole number is found however it is written."""
+    by_form: dict[str, str] = {}
+    for candidate in names:
+        by_form.setdefault(_form_of(candidate)[0], candidate)
+    numbers = {v: f for f in by_form if (v := _form_of(f)[1]) is not None}
+    found = [
+        Mention(value=by_form[numbers[v]], start=a, stop=b)
+        for v, a, b in (located_numbers(folded) if numbers else ())
+        if v in numbers and _stands_alone(folded, a, b)
+    ]
+    bare = _letters(folded)
+    counted = set(numbers.values())
+    present = {f for f in by_form if f and f not in counted and _letters(f) in bare}
+    if present:
+        order = sorted(present, key=lambda f: (-len(f), f))
+        forms = "|".join(f"({_bounded(f)})" for f in order)
+        found += [
+            Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end())
+            for m in re.finditer(forms, folded)
+        ]
+    return sorted(found, key=lambda m: m.start)
+
+
+def spaced(text: str) -> str:
+    """Folded for names: hyphens and white space are one space, accents and the dots of U.S. are left out."""
+    folded = re.sub(r"[\u00c0-\u024f\u1e00-\u1eff]", _without_accents, fold(text)).replace("’", "'")
+    folded = re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b)|(?<=\b[a-z]\.[a-z])\.", "", folded)
+    folded = re.sub(r"[\s_\-‐‑–]+(?!>)", " ", folded).strip()
+    return re.sub(rf"(?<=[{HAN}]) (?=[a-z0-9])|(?<=[a-z0-9]) (?=[{HAN}])", "", folded)
+
+
+@lru_cache(maxsize=8192)
+def _form_of(name: str) -> tuple[str, int | None]:
+    """A name as it is looked for, and its value where it is a number."""
+    form = spaced(name)
+    return form, number_of(form)
+
+
+def number_of(form: str) -> int | None:
+    """The value of a name that is nothing but a whole number."""
+    return next((v for v, start, stop in located_numbers(form) if (start, stop) == (0, len(form))), None)
+
+
+def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
+    """Where the number of a counted target ("87 jars", 八十七階) stands without its unit, and with no other one."""
+    counted = _UNIT.match(spaced(target))
+    number = number_of(counted[1]) if counted else None
+    if number is None:
+        return []
+    return [
+        (a, b)
+        for v, a, b in located_numbers(folded)
+        if v == number and _stands_alone(folded, a, b) and _no_unit(folded[b : b + 40])
+    ]
+
+
+def _no_unit(behind: str) -> bool:
+    """Whether no unit follows a number: nothing, a sign, or a small word."""
+    word = re.match(rf"\s*([a-z]+|[{HAN}]+)", behind)
+    return word is None or (word[1].isascii() and is_small(word[1]))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", text)
+
+
+def _without_accents(match: re.Match[str]) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", match[0]) if not unicodedata.combining(c))
+
+
+def _bounded(form: str) -> str:
+    """A name where it is no part of a longer word or number; a longer one with any punctuation in it."""
+    before = rf"(?<![{_DIGIT}])(?<!\d[.,:])" if re.match(rf"[{_DIGIT}]", form) else ""
+    after = rf"(?![{_DIGIT}]|[.,:]\d)" if re.search(rf"[{_DIGIT}]$", form) else ""
+    return rf"(?<![a-z0-9]){before}{_loose(form)}{after}(?![a-z0-9])"
+
+
+def _loose(form: str) -> str:
+    if re.fullmatch(rf"[{HAN}]+", form):
+        return _PUNCTUATION.join(form) if len(form) >= _LEAST_PHRASE else re.escape(form)
+    words = form.split(" ")
+    return r"[,;:]? ".join(re.escape(w) for w in words) if len(words) >= _LEAST_PHRASE - 1 else re.escape(form)
+
+
+def _stands_alone(folded: str, start: int, stop: int) -> bool:
+    """Whether a number is no part of a time or a decimal fraction."""
+    before, after = folded[max(0, start - 2) : start], folded[stop : stop + 2]
+    return not re.search(r"\d[:.]$", before) and not re.match(r"[:.]\d", after)

@@ -1,0 +1,212 @@
+"""Read what an answer says of each value: of which key, given or denied, as a conclusion or in passing.
+
+One grammar for all values and languages. A clause says something of the values in it. Its key is the key beside the
+value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar.toml).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from niah.scorers.binding import key_of, names_unknown_key
+from niah.scorers.clauses import Clause, Layout, Mention
+from niah.scorers.lists import grouped, paired
+from niah.scorers.order import rank_of
+from niah.scorers.reply import LINE
+from niah.scorers.statements import ASKED, OTHER, Statement
+from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is_small, spelling, words
+
+_BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
+_SUFFIX_NOT = re.compile(
+    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
+)
+_WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
+_NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
+_OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """What a clause does with the values in it."""
+
+    doubted: bool
+    guessed: bool
+    added: bool
+    bare: bool
+    echoes: bool
+
+
+class Reading:
+    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact."""
+
+    def __init__(self, layout: Layout, question: str, cues: frozenset[str] = frozenset()) -> None:
+        self.layout, self._question = layout, question
+        self._cues = content_words(question.partition(" answer with")[0]) | cues
+        self._manners: dict[int, _Manner] = {}
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """What is said of every value, in the order of the answer."""
+        said = [self._statement(m) for m in self.layout.values]
+        return paired(self.layout, grouped(self.layout.text, said))
+
+    @cached_property
+    def absences(self) -> list[int]:
+        """The clauses that say that the text does not tell what was asked."""
+        return [i for i, c in enumerate(self.layout.clauses) if self._is_absence(i, c)]
+
+    @cached_property
+    def corrections(self) -> list[int]:
+        """The clauses that take back what stands before them."""
+        starts = re.compile(
+            rf"\W*(?:(?:{spelling('conjunction')}|oh|hmm|ah|um)\W*)?"
+            rf"(?:{spelling('correction')}|{spelling('dismissal')}\W*$)"
+        )
+        return [i for i, clause in enumerate(self.layout.clauses) if starts.match(clause.text)]
+
+    def context(self, statement: Statement) -> str:
+        """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
+        layout, i = self.layout, statement.clause
+        first = layout.lead(i)
+        while first < i and any(layout.keys_in(j) for j in range(first, i)):
+            first += 1
+        lead = layout.text[layout.clauses[first].start : layout.clauses[i].start]
+        return f"{lead} {layout.without(i, layout.values_in(i))} {layout.aside(i)}"
+
+    def follows(self, statement: Statement, rule: str) -> bool:
+        """Whether a word of a rule stands in a value's clause, or leads to it."""
+        return bool(words(rule).search(self.context(statement)))
+
+    def sentence_of(self, statement: Statement) -> int:
+        return self.layout.clauses[statement.clause].sentence
+
+    def _statement(self, mention: Mention) -> Statement:
+        layout, i = self.layout, self.layout.clause_at(mention.start)
+        clause = layout.clauses[i]
+        before, after = layout.text[clause.start : mention.start], layout.text[mention.stop : clause.stop]
+        key, manner = key_of(layout, mention, i), self._manner(i)
+        other = names_unknown_key(after, self._question) if key is None else not layout.is_asked(key)
+        return Statement(
+            value=mention.value,
+            start=mention.start,
+            stop=mention.stop,
+            clause=i,
+            key=OTHER if other else None if key is None else ASKED,
+            name=None if key is None else layout.spelt(key),
+            denied=self._denies(clause.text, before, after),
+            doubted=manner.doubted or bool(words("belief").search(before)),
+            concluded=i in self._concluded,
+            guessed=manner.guessed,
+            added=manner.added,
+            bare=manner.bare,
+            bold=any(a <= mention.start and mention.stop <= b for a, b in self._bold),
+            echoes=manner.echoes,
+            rank=self._rank(mention, i),
+        )
+
+    def _manner(self, i: int) -> _Manner:
+        if i not in self._manners:
+            clause, echoes = self.layout.clauses[i], self._echoes(i)
+            concedes = bool(re.match(rf"\W*{spelling('concession')}", clause.text)) and not echoes
+            self._manners[i] = _Manner(
+                doubted=concedes or clause.sentence in self._asked_aloud,
+                guessed=bool(words("guess").search(clause.text)),
+                added=bool(words("addition").search(clause.text)),
+                bare=self._is_bare(i),
+                echoes=echoes,
+            )
+        return self._manners[i]
+
+    @cached_property
+    def _asked_aloud(self) -> set[int]:
+        """Sentences that end in a question mark, where more follows."""
+        clauses = self.layout.clauses
+        return {c.sentence for c in clauses if c.behind.startswith("?") and c.sentence < clauses[-1].sentence}
+
+    @cached_property
+    def _bold(self) -> list[tuple[int, int]]:
+        return [m.span() for m in _BOLD.finditer(self.layout.text)]
+
+    @cached_property
+    def _concluded(self) -> set[int]:
+        """Clauses from a word of conclusion to the end of their sentence; of the next one, where it stands alone."""
+        found: set[int] = set()
+        clauses, sentence = self.layout.clauses, -1
+        for i, clause in enumerate(clauses):
+            if self._concludes(clause):
+                alone = not self.layout.values_in(i) and i + 1 < len(clauses)
+                sentence = clauses[i + 1].sentence if alone else clause.sentence
+            if clause.sentence == sentence:
+                found.add(i)
+        return found
+
+    def _concludes(self, clause: Clause) -> bool:
+        """Whether a clause holds a phrase of conclusion, or starts with a word of it."""
+        for match in words("conclusion").finditer(clause.text):
+            lone = match[0].isascii() and " " not in match[0]
+            if not lone or re.fullmatch(r"\W*(?:and\s+|but\s+)?\W*", clause.text[: match.start()]):
+                return True
+        return False
+
+    def _denies(self, clause: str, before: str, after: str) -> bool:
+        """Whether the words around a value in its clause deny it."""
+        if not before.strip(" \"'*") and not after.strip(" \"'*"):
+            return False  # nothing but the value
+        if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
+            return True
+        unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
+        if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
+            return True
+        rest = _SUFFIX_NOT.match(after)
+        denied = rest is not None and (
+            not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+        )
+        return denied or _WRONG.match(after) is not None
+
+    def _is_thin(self, text: str) -> bool:
+        """Whether the words between "not" and a value only name the value, or others in a list with it."""
+        named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
+        for form in sorted((f for f in named if f in text), key=len, reverse=True):
+            text = text.replace(form, " ")
+        return is_small(_OR.sub(" ", text), self._small)
+
+    @cached_property
+    def _small(self) -> set[str]:
+        return set(re.findall(rf"[a-z0-9']+|[{HAN}]", self._question))
+
+    def _is_bare(self, i: int) -> bool:
+        """Whether a clause holds values and small words only."""
+        if self.layout.keys_in(i):
+            return False
+        rest = words("conjunction", "guess", "addition").sub(" ", self.layout.without(i, self.layout.values_in(i)))
+        return is_small(_OR.sub(" ", rest))
+
+    def _echoes(self, i: int) -> bool:
+        """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
+        first = self.layout.lead(i)
+        lead = self.layout.text[self.layout.clauses[first].start : self.layout.clauses[i].start]
+        said = lead + self.layout.without(i, self.layout.values_in(i))
+        return bool(content_words(said) & self._cues)
+
+    def _is_absence(self, i: int, clause: Clause) -> bool:
+        """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
+        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")):
+            return False
+        keys, values = self.layout.keys_in(i), self.layout.values_in(i)
+        if any(key_of(self.layout, m, i) is None for m in values):
+            return False  # it denies a value
+        asked = any(self.layout.is_asked(k) for k in keys)
+        if is_absent_clause(clause.text):
+            return asked or not keys
+        return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+
+    def _rank(self, mention: Mention, i: int) -> int:
+        """Where a value stands in time, by the words between it and the value before, or behind it."""
+        layout, values = self.layout, self.layout.values_in(i)
+        at = values.index(mention)
+        start = values[at - 1].stop if at else layout.clauses[layout.lead(i)].start
+        last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
+        behind = "" if at + 1 < len(values) else last
+        return rank_of(layout.text[start : mention.start], behind)

@@ -1,0 +1,93 @@
+"""From a reply to the answer in it: behind the reasoning, before a next turn, behind a last "Answer:".
+
+What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the head and the tail are
+read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from niah.folding import fold
+from niah.scorers.words import spelling
+
+HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
+MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS
+LINE = "¶"  # stands for a line end in a folded answer: folding takes white space out between Chinese characters
+_OPEN = re.compile(r"<(?:think(?:ing)?|thought|reasoning)>|◁think▷", re.IGNORECASE)
+_CLOSED = re.compile(r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE)
+_STOP = re.compile(r"<\|(?:im_(?:end|start)|eot_id|endoftext|end)\|>|</s>|<end_of_turn>|<eos>")  # a token as text
+_UNSEEN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor: ESC [ 1 m
+    r"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # window titles: ESC ] 0 ; text BEL
+    r"|\x1b[@-Z\\-_]?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u1ab0-\u20ff]+")
+
+
+def answer_in(text: str, question: str = "") -> str:
+    """What is given as the answer: behind the reasoning, before a next turn, behind a last "Answer:"."""
+    answer = said_in(text, question)
+    labels = list(_label().finditer(answer))
+    return next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+
+
+def said_in(text: str, question: str = "") -> str:
+    """What is said behind the reasoning and before a next turn, as a reader sees it."""
+    return without_next_turn(seen(without_reasoning(text)), question)
+
+
+def goes_on(text: str, question: str = "") -> bool:
+    """Whether a reply goes on to a next turn behind its answer."""
+    shown = seen(without_reasoning(text))
+    return without_next_turn(shown, question) != shown
+
+
+def without_reasoning(text: str) -> str:
+    """The answer behind a block of reasoning, in the marks that models use for one. An open block holds no answer."""
+    ends = [closed.end() for closed in _CLOSED.finditer(text)]
+    text = text[ends[-1] :] if ends else text
+    opened = _OPEN.search(text)
+    return text[: opened.start()] if opened else text
+
+
+def seen(text: str) -> str:
+    """A text as a reader sees it, without escape sequences and control signs; of a long one head and tail."""
+    if len(text) > MOST_SIGNS:
+        text = f"{text[:HEAD_SIGNS]}\n{text[-TAIL_SIGNS:]}"
+    return _MARKS_ABOVE.sub(r"\1", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def without_next_turn(text: str, question: str = "") -> str:
+    """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked one."""
+    asked = squashed(question)
+    ends = [m.start() for m in _STOP.finditer(text)]
+    for turn in _turn().finditer(text):
+        again = asked and squashed(text[turn.end() : turn.end() + 2 * len(question) + 40]).startswith(asked)
+        if not again:
+            ends.append(turn.start())
+    for end in sorted(ends):
+        if re.search(r"\w", _STOP.sub("", text[:end])):
+            return text[:end]
+    return text
+
+
+def squashed(text: str) -> str:
+    """A folded text without white space and punctuation."""
+    return re.sub(r"\W+", "", fold(text))
+
+
+@cache
+def _label() -> re.Pattern[str]:
+    """**Answer:**, "answer": and 答案是, with what stands between it and the answer."""
+    return re.compile(
+        rf"{spelling('label')}\W{{0,3}}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{{)", re.IGNORECASE
+    )
+
+
+@cache
+def _turn() -> re.Pattern[str]:
+    """A line that starts with "Question:" or 問題：."""
+    return re.compile(rf"^[ \t>*#\[(]*(?:{spelling('turn')}|問題|用戶)[ \t*\])]*[:：]", re.IGNORECASE | re.MULTILINE)
