@@ -33,8 +33,7 @@ from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
 from niah.tasks import _magic_number, task_names, task_of
-from niah.tasks._people import PEOPLE
-from niah.tasks._places import PLACES
+from niah.tasks._names import PEOPLE, PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
 from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of

@@ -7,7 +7,7 @@ the text, TOKENS_A_SECOND tokens a second (as in an hour of Chinese talk). So a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from niah.errors import PromptError
@@ -18,6 +18,7 @@ from niah.tasks import Site, _magic_number
 from niah.tasks._frame import speech_opening
 from niah.tasks._placing import apart
 from niah.tasks._supply import Supply
+from niah.wording import wording_of
 
 TOKENS_A_SECOND = 4.5
 EVERY_S = 30  # seconds between two marks, give or take
@@ -26,14 +27,6 @@ _TRIES = 60
 _APART_S = 12  # a mark so near to a needle is left out
 _APART_PERCENT = 5.0
 _MARK = re.compile(r"^\((\d+(?::\d\d){1,2})\)$")
-_HINT: Mapping[str, str] = {
-    "en": (
-        "Lines like (12:34) tell the time in the recording of what follows them. "
-        "In it magic numbers are given for places."
-    ),
-    "zh-Hant": "像 (12:34) 這樣的行是錄音的時間 後面的話就是那時說的 其中說出了一些地方的神奇數字",
-    "zh-Hans": "像 (12:34) 这样的行是录音的时间 后面的话就是那时说的 其中说出了一些地方的神奇数字",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +38,7 @@ class Said:
 
 
 def opening(language: str) -> str:
-    return speech_opening(language, _HINT[language])
+    return speech_opening(language, wording_of(language).text("clock.hint"))
 
 
 def said_facts(draw: Draw, site: Site) -> list[Said]:

@@ -12,9 +12,10 @@ from niah.errors import ConfigError
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._frame import Asked, planting_of, solver
 from niah.tasks._placing import anywhere
 from niah.tasks._supply import Supply
+from niah.wording import wording_of
 
 SUMMARY = "find the latest (or --asked first) of several values stated for one place"
 VERSION = 1
@@ -23,26 +24,6 @@ WORDING = _magic_number.SAID
 OPTIONS = ("asked", "needle_count", "needles")
 FILLER = None
 COUNT = 2
-_QUESTION = {
-    "en": {
-        "latest": (
-            "The magic number for {key} is given more than once, and it changes. "
-            "Which one is given last? Answer with the number only."
-        ),
-        "first": (
-            "The magic number for {key} is given more than once, and it changes. "
-            "Which one is given first? Answer with the number only."
-        ),
-    },
-    "zh-Hant": {
-        "latest": "{key}的神奇數字說了不只一次，而且有變。最後一次說的是多少？只回答數字。",
-        "first": "{key}的神奇數字說了不只一次，而且有變。第一次說的是多少？只回答數字。",
-    },
-    "zh-Hans": {
-        "latest": "{key}的神奇数字说了不止一次，而且有变。最后一次说的是多少？只回答数字。",
-        "first": "{key}的神奇数字说了不止一次，而且有变。第一次说的是多少？只回答数字。",
-    },
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
@@ -60,7 +41,7 @@ def plant(draw: Draw, site: Site) -> Planting:
             Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
         )
     asked = next(n for n in needles if n.answer_class == "right")
-    question = _QUESTION[language][options.asked].format(key=key)
+    question = wording_of(language).form(f"update.{options.asked}").fill(key=key)
     opening = _magic_number.opening(language, "number", several=True)
     return planting_of(language, opening, question, needles, [asked.value])
 
@@ -70,18 +51,16 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, scorers.expected_of(planting))
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The last (or first) value stated for the key of the question."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    for which, form in _QUESTION[asked.language].items():
-        before, _, after = form.partition("{key}")
-        if asked.question.startswith(before) and asked.question.endswith(after):
-            values = _magic_number.stated(asked, asked.question.removeprefix(before).removesuffix(after))
-            if values:
-                return values[-1] if which == "latest" else values[0]
-    return NOT_THERE[asked.language]
+    for which in ("latest", "first"):
+        if blanks := asked.wording.form(f"update.{which}").parse(asked.question):
+            values = _magic_number.stated(asked, blanks["key"])
+            return values[-1 if which == "latest" else 0] if values else None
+    return None
+
+
+solve = solver(_answer)
 
 
 def _depths(draw: Draw, options: Options, depth: float) -> list[float]:

@@ -1,0 +1,11 @@
+"""Names that needles may use: places as keys, people (of Chinese: full names) as keys and answers.
+
+No name is part of another of its list, and none is famous. Each list is drawn from with SHA-256.
+"""
+
+from __future__ import annotations
+
+from niah.wording import ByLanguage
+
+PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))
+PLACES = ByLanguage(lambda wording: wording.words("names.places"))
