@@ -36,7 +36,7 @@ _CHAT = "niah.providers.presets:chat"
 PROVIDERS: Mapping[str, Known] = {
     "local": Known(line="a small model inside this process, on your CPU: no key, no account (extra 'local')"),
     "simulated": Known(
-        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS"
+        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window, search"
     ),
     "openai": Known(
         line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
