@@ -81,6 +81,10 @@ class Wording:
         """A list written as one text, parted by white space."""
         return tuple(self.text(key).split())
 
+    def rows(self, key: str) -> tuple[Mapping[str, str], ...]:
+        """A list of tables."""
+        return tuple(self._at(key))
+
     def keys(self, key: str) -> tuple[str, ...]:
         """The keys of a table, in the order of the file."""
         return tuple(self._at(key))

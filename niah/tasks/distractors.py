@@ -1,13 +1,14 @@
-"""One fact among near misses: sentences of the same form that each break exactly one condition of the question.
+"""One fact among near misses: sentences that each break exactly one condition of the question.
 
 Another person, another season, the worst instead of the best, another kind of shop (the idea of graded distractors is
-Chroma's context-rot report; conditions and sentences are ours). Each near miss has an answer of its own, so a wrong
-answer says which condition was not read.
+Chroma's context-rot report; conditions and sentences are ours). The fact is told in other words than the question,
+and every other near miss in the question's own: what shares most words with the question is never the answer. Each
+near miss has an answer of its own, so a wrong answer says which condition was not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from niah import scorers
@@ -17,10 +18,10 @@ from niah.tasks import Options, Site
 from niah.tasks._frame import Asked, planting_of, solver, speech_opening
 from niah.tasks._placing import apart
 from niah.tasks._supply import Supply, words_in
-from niah.wording import Wording, wording_of
+from niah.wording import Form, Wording, wording_of
 
-SUMMARY = "find one fact among near misses that break one condition each (--distractors)"
-VERSION = 1
+SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
+VERSION = 2  # told in other words than the question
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors",)
@@ -45,17 +46,18 @@ def plant(draw: Draw, site: Site) -> Planting:
     supply, wording = Supply(draw, site.haystack, site.language), wording_of(site.language)
     fact = _Fact(
         person=supply.person(),
-        season=draw.choice(wording.texts("distractors.seasons")),
+        season=draw.choice(wording.rows("distractors.seasons"))["name"],
         best=wording.text("distractors.best"),
-        shop=draw.choice(wording.texts("distractors.shops")),
+        shop=draw.choice(wording.rows("distractors.shops"))["name"],
     )
-    needles = [_needle(wording, fact, supply.title(), None, None)]
+    needles = [_needle(fact, supply.title(), _retold(draw, wording, fact), None, None)]
     broken = {fact}
     for i in range(site.options.distractors):
         kind = KINDS[i % len(KINDS)]
         broken.add(wrong := _new(supply, wording, fact, kind, broken))
         depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
-        needles.append(_needle(wording, wrong, supply.title(), depth, kind))
+        form = _retold(draw, wording, wrong) if i % 2 else wording.form("distractors.said")
+        needles.append(_needle(wrong, supply.title(), form, depth, kind))
     question = wording.form("distractors.question").fill(**asdict(fact))
     opening = speech_opening(site.language, wording.text("distractors.hint"))
     return planting_of(site.language, opening, question, needles, [needles[0].value])
@@ -71,18 +73,19 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
     conditions = asked.wording.form("distractors.question").parse(asked.question)
     if conditions is None:
         return None
-    stated = asked.wording.form("distractors.said").found_in(asked.text, **conditions)
-    return next((blanks["value"] for _, blanks in stated), None)
+    forms = [Form(asked.wording.form("distractors.said").fill(**conditions, value="{value}"))]
+    forms += _retellings(asked.wording, conditions)
+    return next((blanks["value"] for form in forms for _, blanks in form.found_in(asked.text)), None)
 
 
 solve = solver(_answer)
 
 
-def _needle(wording: Wording, fact: _Fact, value: str, depth: float | None, kind: str | None) -> Needle:
+def _needle(fact: _Fact, value: str, form: Form, depth: float | None, kind: str | None) -> Needle:
     return Needle(
         key=fact.person,
         value=value,
-        text=wording.form("distractors.said").fill(**asdict(fact), value=value),
+        text=form.fill(**asdict(fact), value=value),
         depth_percent=depth,
         answer_class="near-miss" if kind else "right",
         detail=kind,
@@ -105,11 +108,25 @@ def _broken(supply: Supply, wording: Wording, fact: _Fact, kind: str) -> _Fact:
     if kind == "other person":
         return replace(fact, person=supply.person())
     if kind == "other season":
-        return replace(fact, season=_other(supply, wording.texts("distractors.seasons"), fact.season))
+        return replace(fact, season=_other(supply, wording, "seasons", fact.season))
     if kind == "opposite":
         return replace(fact, best=wording.text("distractors.worst"))
-    return replace(fact, shop=_other(supply, wording.texts("distractors.shops"), fact.shop))
+    return replace(fact, shop=_other(supply, wording, "shops", fact.shop))
 
 
-def _other(supply: Supply, all_: Sequence[str], one: str) -> str:
-    return supply.draw.choice([item for item in all_ if item != one])
+def _other(supply: Supply, wording: Wording, what: str, one: str) -> str:
+    return supply.draw.choice([row["name"] for row in wording.rows(f"distractors.{what}") if row["name"] != one])
+
+
+def _retold(draw: Draw, wording: Wording, fact: _Fact) -> Form:
+    """One of the sentences that tell a fact in other words than the question does; its blank is the shop's name."""
+    return draw.choice(_retellings(wording, asdict(fact)))
+
+
+def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
+    """Every sentence that means some conditions without naming season, kind and judgement."""
+    when = next(r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"])
+    does = next(r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"])
+    judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
+    known = {**conditions, "when": when, "does": does, "value": "{value}"}
+    return tuple(Form(form.fill(**known)) for form in wording.forms(f"distractors.{judged}"))

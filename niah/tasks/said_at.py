@@ -6,13 +6,14 @@ import re
 
 from niah import scorers
 from niah.generator.draw import Draw
-from niah.records import Planting, Score
+from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks._supply import Supply
 from niah.wording import wording_of
 
 SUMMARY = "tell what is said at a given time of the recording"
-VERSION = 1
+VERSION = 2  # start and pace of the clock are drawn
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors",)
@@ -21,10 +22,15 @@ FILLER = None
 
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time; facts at other times are distractors."""
-    facts = _clock.said_facts(draw, site)
+    times, supply = _clock.Clock(draw, site.trial), Supply(draw, site.haystack, site.language)
+
+    def needle_of(i: int, depth: float) -> Needle:
+        return _magic_number.needle(supply, site.language, "number", depth, distractor=i > 0)
+
+    facts = _clock.facts_in(times, draw, site, needle_of)
     needles = [fact.needle for fact in facts]
     question = wording_of(site.language).form("said-at.question").fill(time=scorers.clock(facts[0].second))
-    marks = _clock.marks_of(draw, site.trial, facts)
+    marks = _clock.marks_of(times, draw, facts)
     opening = _clock.opening(site.language)
     return planting_of(site.language, opening, question, needles, [needles[0].value], marks=marks)
 

@@ -1,4 +1,8 @@
-"""At what minute and second something is said: the time of a fact is asked for, among facts at other times."""
+"""At what minute and second something is said: the time of a fact is asked for, among other lines with times.
+
+The fact is told in other words than the question; every other line of ``distractors`` is about the same place in the
+question's own words, and does not tell it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import Asked, planting_of, solver
 from niah.wording import wording_of
 
-SUMMARY = "tell at what time of the recording something is said (--tolerance-s)"
-VERSION = 1
+SUMMARY = "tell at what time of the recording something is said, among lines that only ask for it (--tolerance-s)"
+VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
@@ -20,18 +24,17 @@ FILLER = None
 
 
 def plant(draw: Draw, site: Site) -> Planting:
-    """The fact at the trial's depth, under its time; the times of other facts are distractors."""
-    facts = _clock.said_facts(draw, site)
+    """The fact at the trial's depth, under its time; the times of the other lines are wrong answers."""
+    times = _clock.Clock(draw, site.trial)
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_open(draw, site))
     needles = [replace(fact.needle, value=scorers.clock(fact.second)) for fact in facts]
-    question = wording_of(site.language).form("when.question").fill(key=needles[0].key)
-    marks = _clock.marks_of(draw, site.trial, facts)
     return planting_of(
         site.language,
         _clock.opening(site.language),
-        question,
+        wording_of(site.language).form("when.question").fill(key=needles[0].key),
         needles,
         [needles[0].value],
-        marks=marks,
+        marks=_clock.marks_of(times, draw, facts),
         tolerance_s=site.options.tolerance_s,
     )
 
@@ -42,18 +45,10 @@ def score(text: str, planting: Planting) -> Score:
 
 
 def _answer(asked: Asked, options: Options | None) -> str | None:
-    """The time above the sentence that the question is about."""
+    """The time above the sentence that tells what the question is about."""
     blanks = asked.wording.form("when.question").parse(asked.question)
-    return time_stated(asked, blanks["key"]) if blanks else None
+    told = _clock.told_in(asked, blanks["key"]) if blanks else None
+    return scorers.clock(told[0]) if told else None
 
 
 solve = solver(_answer)
-
-
-def time_stated(asked: Asked, key: str) -> str | None:
-    """The time above the magic number of a key."""
-    form = asked.wording.form("magic.number.sentence")
-    for second, line in _clock.lines_with_times(asked.text):
-        if any(form.found_in(line, key=key)):
-            return scorers.clock(second)
-    return None

@@ -8,11 +8,10 @@ from niah.records import Planting, Score
 from niah.scorers import Expected, Known
 from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import Asked, planting_of, solver
-from niah.tasks.when import time_stated
 from niah.wording import wording_of
 
 SUMMARY = "tell a value and the time at which it is said, scored apart (--tolerance-s)"
-VERSION = 1
+VERSION = 2  # as when
 REPLY_TOKENS = 48
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
@@ -21,16 +20,17 @@ FILLER = None
 
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time. Targets are the number and the time."""
-    facts = _clock.said_facts(draw, site)
-    needles = [fact.needle for fact in facts]
-    question = wording_of(site.language).form("when-and-what.question").fill(key=needles[0].key)
+    times = _clock.Clock(draw, site.trial)
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_open(draw, site))
+    needles = [fact.needle for fact in facts if fact.needle.value]
+    asked_for = [fact.needle for fact in facts if not fact.needle.value]  # they hold no answer: marks
     return planting_of(
         site.language,
         _clock.opening(site.language),
-        question,
+        wording_of(site.language).form("when-and-what.question").fill(key=needles[0].key),
         needles,
         [needles[0].value, scorers.clock(facts[0].second)],
-        marks=_clock.marks_of(draw, site.trial, facts),
+        marks=[*_clock.marks_of(times, draw, facts), *asked_for],
         tolerance_s=site.options.tolerance_s,
     )
 
@@ -58,10 +58,8 @@ def score(text: str, planting: Planting) -> Score:
 def _answer(asked: Asked, options: Options | None) -> str | None:
     """The number of the key and the time above it."""
     blanks = asked.wording.form("when-and-what.question").parse(asked.question)
-    if blanks is None:
-        return None
-    time, values = time_stated(asked, blanks["key"]), _magic_number.stated(asked, blanks["key"])
-    return f"{values[0]}, {time}" if time and values else None
+    told = _clock.told_in(asked, blanks["key"]) if blanks else None
+    return f"{told[1]}, {scorers.clock(told[0])}" if told else None
 
 
 solve = solver(_answer)
