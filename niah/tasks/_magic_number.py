@@ -18,7 +18,7 @@ from niah.tasks._frame import Asked, planting_of, solver, speech_opening
 from niah.tasks._supply import Supply, words_in
 from niah.wording import wording_of
 
-VERSION = 2  # Chinese needles without a full stop, which no transcript has
+VERSION = 3  # values of each haystack; needles behind sentence ends
 REPLY_TOKENS = 32
 SAID = ("magic number", "神奇數字")  # folded: any case, width or script
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -44,7 +44,8 @@ def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
     supply, language, kind = Supply(draw, site.haystack, site.language), site.language, site.options.values
     needles = [needle(supply, language, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     question = wording_of(language).form(f"magic.{kind}.question").fill(key=needles[0].key)
-    return planting_of(language, opening(language, kind), question, needles, [needles[0].value])
+    above = opening(language, kind, several=len(needles) > 1)
+    return planting_of(language, above, question, needles, [needles[0].value])
 
 
 def needle(supply: Supply, language: str, kind: str, depth: float | None, *, distractor: bool) -> Needle:

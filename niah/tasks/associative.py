@@ -23,7 +23,7 @@ from niah.tasks._supply import Supply
 from niah.wording import Form, wording_of
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors",)

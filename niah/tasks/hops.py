@@ -18,7 +18,7 @@ from niah.tasks._supply import Supply
 from niah.wording import wording_of
 
 SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")

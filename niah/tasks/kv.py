@@ -14,7 +14,7 @@ from niah.tasks._supply import Supply
 from niah.wording import Form, wording_of
 
 SUMMARY = "look up one key in a JSON object full of uuids"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 80  # a uuid is up to 36 tokens for a small vocabulary
 WORDING = ()
 OPTIONS = ()

@@ -12,7 +12,7 @@ from niah.tasks._supply import Supply
 from niah.wording import wording_of
 
 SUMMARY = "find the values of several places in one question (--needle-count 4, --needles)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "needle_count", "needles")

@@ -12,7 +12,7 @@ from niah.tasks._supply import Supply
 from niah.wording import wording_of
 
 SUMMARY = "find all values of one place (--needle-count 4, --needles together, spread or random)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "needle_count", "needles")

@@ -21,7 +21,7 @@ from niah.tasks._questions import Question, located, read_questions
 from niah.wording import wording_of
 
 SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 64
 WORDING = ()
 OPTIONS = ("questions",)

@@ -10,7 +10,7 @@ from niah.tasks._frame import Asked, planting_of, solver
 from niah.wording import wording_of
 
 SUMMARY = "find a pass key of five digits between lines of noise; needs no reading"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ()

@@ -12,7 +12,7 @@ from niah.tasks._supply import Supply
 from niah.wording import wording_of
 
 SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 128
 WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")
