@@ -20,6 +20,7 @@ from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
+from niah.generator.sentences import FURTHER_TOKENS, ends_sentence
 from niah.generator.store import read_episodes, read_manifest
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
@@ -132,8 +133,10 @@ def check(prompt: Prompt, trial: Trial, haystack: Corpus, tokenizer: Tokenizer) 
     for needle, place in zip(prompt.planting.needles, prompt.placements, strict=True):
         largest = int(np.diff(haystack.blocks[0].token_offsets).max())
         error_tokens = abs(place.actual_depth_percent - place.depth_percent) / 100 * prompt.haystack_tokens
-        assert error_tokens <= largest / 2 + 1e-6
         before, _, after = body.partition(needle.text)
+        ahead = before.split("\n")[-2:-1]  # a sentence end may be a little further, and what is planted there pushes on
+        moved = not ahead or ends_sentence(ahead[0]) or ahead[0] in lines
+        assert error_tokens <= largest / 2 + (FURTHER_TOKENS if moved else 0) + 1e-6
         counted = sum(tokenizer.count(line + "\n") for line in before.split("\n")[:-1] if line not in lines)
         if place.depth_percent == 0:
             assert (counted, place.actual_depth_percent) == (0, 0)
@@ -232,6 +235,27 @@ def test_depths_snap_to_the_nearest_boundary_in_both_directions() -> None:
         errors.append(place.actual_depth_percent - place.depth_percent)
     assert min(errors) < 0 < max(errors)
     assert abs(np.mean(errors)) < 0.05
+
+
+def test_needles_do_not_break_a_sentence_where_one_ends_near() -> None:
+    haystack, tokenizer = shipped_haystack("en", "o200k_base"), encoding("o200k_base")
+    broken = planted = 0
+    for percent in range(5, 96, 2):
+        prompt = built(haystack, tokenizer, trial_at("single", 4_000, percent))
+        ahead = prompt.text.partition(prompt.planting.needles[0].text)[0].split("\n")[-2]
+        planted += 1
+        broken += not ends_sentence(ahead)
+    assert broken <= planted / 20  # nearly a third of all boundaries are inside a sentence
+
+
+@pytest.mark.parametrize("name", ["en", "zh-hant", "zh-hans"])
+def test_the_haystack_ends_in_speech_or_in_a_break_and_never_in_filler(name: str) -> None:
+    haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")
+    text = bytes(haystack.blocks[0].utf8).decode()
+    for length in range(1_000, 1_120):
+        prompt = built(haystack, tokenizer, trial_at("single", length, 50))
+        last = prompt.text.removesuffix(prompt.planting.closing).split("\n")[-1]
+        assert last.rstrip("…—?⋯") in text, last
 
 
 def test_a_prompt_does_not_change_when_the_grid_around_it_does() -> None:

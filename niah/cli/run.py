@@ -28,6 +28,7 @@ from niah.plotter.words import summary_lines, unfinished_lines
 from niah.records import Grid, Outcome
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.searched import best_search
 from niah.runner.settings import completed
 from niah.runner.warnings import preflight_warnings, run_warnings
 from niah.verdict.grid import grid_of, haystack_label, model_of
@@ -113,9 +114,10 @@ def _run_suite(
             say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
             complete = complete and number == len(recipes)
             break
-    for line in write_summary(folder, suite, grids, palette):
+    searched = {run_name: best_search(recipes[run_name]) for run_name in grids}
+    for line in write_summary(folder, suite, grids, searched, palette):
         say(console, line)
-    console.print(summary_table(suite, grids))
+    console.print(summary_table(suite, grids, searched))
     click.echo(folder / "suite.png")
     return complete
 

@@ -63,22 +63,25 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
     return Suite(name=path.stem, summary=table.get("summary", ""), configs=configs)
 
 
-def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette: str) -> list[str]:
-    """suite.json and suite.png; returns warnings about the picture."""
+def write_summary(
+    folder: Path, suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None], palette: str
+) -> list[str]:
+    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of searching, by run."""
     from niah.plotter.multiples import save_multiples  # matplotlib, after the runs
 
     try:
-        (folder / "suite.json").write_text(_summary_json(suite, grids), encoding="utf-8")
+        (folder / "suite.json").write_text(_summary_json(suite, grids, searched), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     return save_multiples(f"suite {suite.name}", grids, folder / "suite.png", palette)
 
 
-def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
-    """One line per run: score with interval, normalised score, controls, the commonest answer that was not right."""
+def summary_table(suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> Table:
+    """One line per run: score with interval, normalised score, controls, what searching scores on the same prompts,
+    the commonest answer that was not right."""
     table = Table(title=f"suite {suite.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("run", no_wrap=True, min_width=max(map(len, grids)))
-    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+    for column in ("score", "95 %", "n", "norm.", "absent", "oracle", "guess", "search"):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", no_wrap=True)
     counts: set[str] = set()
@@ -86,6 +89,7 @@ def summary_table(suite: Suite, grids: Mapping[str, Grid]) -> Table:
         r, controls = grid.recall, grid.by_control
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
         said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
+        said.append(percent(searched.get(name)))
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
     if counts:
@@ -139,7 +143,7 @@ def _config(
         raise ConfigError(f"{path.name}, run {name}: {error}") from error
 
 
-def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:
+def _summary_json(suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
     means = [g.recall.mean for g in grids.values() if g.recall.mean is not None]
     runs = [
         {
@@ -148,6 +152,7 @@ def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:
             "haystack": grid.haystack,
             "recall": asdict(grid.recall),
             "normalised": grid.normalised,
+            "search": searched.get(name),
             "parts": {part: asdict(recall) for part, recall in grid.parts.items()},
             "answer_classes": dict(grid.answer_classes),
             "controls": [asdict(c) for c in grid.controls],

@@ -34,14 +34,19 @@ class _Line:
         return f"{self.stamp} {self.text}".strip()
 
 
-def searched(prompt: str, way: str) -> str:
-    """The answer to the question at the end of a prompt: the lines that a way of searching finds there."""
-    text, question = _parted(prompt)
-    lines = _lines(text)
-    if not lines:
-        return ""
-    found = WAYS[way](_Index([terms_of(line.quoted) for line in lines]), terms_of(question))
-    return "\n".join(lines[i].quoted for i in found)
+class Search:
+    """A prompt that is read by searching: indexed once, answered in any of WAYS."""
+
+    def __init__(self, prompt: str) -> None:
+        text, question = _parted(prompt)
+        self._lines = _lines(text)
+        self._query = terms_of(question)
+        self._index = _Index([terms_of(line.quoted) for line in self._lines]) if self._lines else None
+
+    def answer(self, way: str) -> str:
+        """The lines that a way of searching finds for the question, quoted; "" where the text has none."""
+        found = WAYS[way](self._index, self._query) if self._index else []
+        return "\n".join(self._lines[i].quoted for i in found)
 
 
 def terms_of(text: str) -> list[str]:

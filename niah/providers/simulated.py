@@ -17,7 +17,7 @@ from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Service
 from niah.providers.openai import OpenAI
-from niah.providers.search import WAYS, searched
+from niah.providers.search import WAYS, Search
 
 if TYPE_CHECKING:
     import httpx
@@ -70,7 +70,7 @@ def _reader(model: str, solve: Solve, tokenizer: Tokenizer) -> Reads:
     check_reader(model)
     name, _, way = model.partition(":")
     if name == "search":
-        return lambda prompt: searched(prompt, way)
+        return lambda prompt: Search(prompt).answer(way)
     if name == "blind":
         return lambda prompt: solve(_question(prompt))
     if name == "head-tail":
