@@ -63,8 +63,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def write(rows: Sequence[stored.Measured], *, keep: bool) -> None:
     """Into the package and the docs; ``keep`` the rows that were not measured again."""
-    new = {row.name: row for row in rows}
-    rows = [new.get(row.name, row) for row in stored.measured()] if keep else rows
+    known = {row.name: row for row in (*(stored.measured() if keep else ()), *rows)}
+    names = [stored.Measured(task=task, options=options, scores={}).name for task, options in VARIANTS]
+    rows = [known[name] for name in names if name in known]
     text = json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1)
     text = re.sub(r"(?<=\d\d\d)\d+(?=[,\s])", "", text)
     (ROOT / "niah" / "tasks" / "measured.json").write_text(text + "\n", encoding="utf-8")

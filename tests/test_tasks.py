@@ -109,7 +109,6 @@ def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
     assert len(set(values)) == len(values)
     assert planting.targets == tuple(planting.targets)
     assert planting.needles[0].answer_class == "right" or task == "update"
-    assert next(n.value for n in planting.needles if n.answer_class == "right") in planting.targets
 
 
 @pytest.mark.parametrize("task", ["single", "multikey", "multivalue", "multiquery", "when", "update"])
@@ -186,7 +185,7 @@ def test_an_answer_for_another_needle_is_named_as_such(task: str, tmp_path: Path
     def last_distractor(planting: Planting) -> str:
         return planting.needles[-1].value
 
-    expected = {"distractors": "near-miss: other person", "when": "near-miss: open"}.get(task, "distractor")
+    expected = {"distractors": "near-miss: other person", "when": "near-miss: denied"}.get(task, "distractor")
     keys = {"distractors": 1}
     grid = run({"task": task, **SMALL, **keys}, tmp_path, saying(last_distractor))
     assert {c.mean for c in grid.cells} == {0.0}

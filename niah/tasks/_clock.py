@@ -85,20 +85,18 @@ def facts_in(times: Clock, draw: Draw, site: Site, needle_of: Callable[[int, flo
     return [_said(times, needle_of(i, depth), depth) for i, depth in enumerate(depths)]
 
 
-def told_or_open(draw: Draw, site: Site) -> Callable[[int, float], Needle]:
+def told_or_denied(draw: Draw, site: Site) -> Callable[[int, float], Needle]:
     """Needles for a question about one place: its number in other words than the question's; then, in turn, a line
-    in the question's words that does not tell it, and the number of another place."""
+    in the question's words that names a wrong one and takes it back, and the number of another place."""
     supply, wording = Supply(draw, site.haystack, site.language), wording_of(site.language)
-    key = supply.key()
+    asked = supply.key()
 
     def needle_of(i: int, depth: float) -> Needle:
-        if i % 2:
-            text = draw.choice(wording.forms("clock.open")).fill(key=key)
-            return Needle(key=key, value="", text=text, depth_percent=depth, answer_class="near-miss", detail="open")
-        named, value = supply.key() if i else key, supply.number()
-        text = draw.choice(wording.forms("clock.told")).fill(key=named, value=value)
-        answer_class = "distractor" if i else "right"
-        return Needle(key=named, value=value, text=text, depth_percent=depth, answer_class=answer_class)
+        key, value = supply.key() if i and i % 2 == 0 else asked, supply.number()
+        form = draw.choice(wording.forms("clock.denied" if i % 2 else "clock.told"))
+        answer_class, detail = ("near-miss", "denied") if i % 2 else ("distractor" if i else "right", None)
+        text = form.fill(key=key, value=value)
+        return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
 
     return needle_of
 

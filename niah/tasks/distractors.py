@@ -56,7 +56,8 @@ def plant(draw: Draw, site: Site) -> Planting:
         kind = KINDS[i % len(KINDS)]
         broken.add(wrong := _new(supply, wording, fact, kind, broken))
         depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
-        form = _retold(draw, wording, wrong) if i % 2 else wording.form("distractors.said")
+        retold = (i + i // len(KINDS)) % 2  # every kind in both ways
+        form = _retold(draw, wording, wrong) if retold else wording.form("distractors.said")
         needles.append(_needle(wrong, supply.title(), form, depth, kind))
     question = wording.form("distractors.question").fill(**asdict(fact))
     opening = speech_opening(site.language, wording.text("distractors.hint"))

@@ -1,7 +1,7 @@
 """At what minute and second something is said: the time of a fact is asked for, among other lines with times.
 
-The fact is told in other words than the question; every other line of ``distractors`` is about the same place in the
-question's own words, and does not tell it.
+The fact is told in other words than the question; every other line of ``distractors`` names a wrong number of the same
+place in the question's own words, and takes it back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from niah.tasks import Options, Site, _clock, _magic_number
 from niah.tasks._frame import Asked, planting_of, solver
 from niah.wording import wording_of
 
-SUMMARY = "tell at what time of the recording something is said, among lines that only ask for it (--tolerance-s)"
+SUMMARY = "tell at what time of the recording something is said, among lines that deny a wrong one (--tolerance-s)"
 VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
@@ -26,7 +26,7 @@ FILLER = None
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time; the times of the other lines are wrong answers."""
     times = _clock.Clock(draw, site.trial)
-    facts = _clock.facts_in(times, draw, site, _clock.told_or_open(draw, site))
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
     needles = [replace(fact.needle, value=scorers.clock(fact.second)) for fact in facts]
     return planting_of(
         site.language,

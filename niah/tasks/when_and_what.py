@@ -21,16 +21,15 @@ FILLER = None
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time. Targets are the number and the time."""
     times = _clock.Clock(draw, site.trial)
-    facts = _clock.facts_in(times, draw, site, _clock.told_or_open(draw, site))
-    needles = [fact.needle for fact in facts if fact.needle.value]
-    asked_for = [fact.needle for fact in facts if not fact.needle.value]  # they hold no answer: marks
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
+    needles = [fact.needle for fact in facts]
     return planting_of(
         site.language,
         _clock.opening(site.language),
         wording_of(site.language).form("when-and-what.question").fill(key=needles[0].key),
         needles,
         [needles[0].value, scorers.clock(facts[0].second)],
-        marks=[*_clock.marks_of(times, draw, facts), *asked_for],
+        marks=_clock.marks_of(times, draw, facts),
         tolerance_s=site.options.tolerance_s,
     )
 
