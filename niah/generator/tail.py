@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
 # a speaker who breaks off: stands in for the last comma or full stop where no plain cut counts right
 _BREAKS = ("…", "——", "…?", "⋯", " …", "……?", "⋯⋯")
 _PADS = tuple(" a" * n for n in range(1, 9))  # for cuts that only rare characters surround
+_WORDS = re.compile(
+    r"(?:^|[\s\u3400-\u9fff])[^\W\d_]+['’]?[^\W\d_]*[.,;:?!，。；：？！]*\Z", re.MULTILINE
+)  # not a uuid
 _LOOSE = " ,.;:…?!-–、，。；：？！"
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
@@ -73,7 +77,8 @@ class Tail:
         between = [k for k in window if not _inside_word(self._source, k)]
         inside = [k for k in window if _inside_word(self._source, k)]
         yield from ((k, "") for k in between)
-        yield from ((k, pad) for pad in _BREAKS for k in between)
+        spoken = [k for k in between if _WORDS.search(self._source, 0, k)]
+        yield from ((k, pad) for pad in _BREAKS for k in spoken)
         yield from ((k, "") for k in inside)
         yield from ((k, pad) for pad in (*_BREAKS, *_PADS) for k in [*between, *inside])
 
