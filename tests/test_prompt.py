@@ -17,15 +17,16 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from niah.errors import PromptError
 from niah.folding import fold
 from niah.generator.draw import Draw
-from niah.generator.haystack import Corpus, corpus_of
+from niah.generator.haystack import Corpus, Tour, corpus_of
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
-from niah.generator.sentences import FURTHER_TOKENS, ends_sentence
+from niah.generator.sentences import FURTHER_TOKENS, boundary_for, ends_sentence
 from niah.generator.store import read_episodes, read_manifest
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
+from niah.tasks._clock import lines_with_times
 
 SEED = 5
 PLANTING = [name for name in task_names() if name != "natural"]
@@ -246,6 +247,40 @@ def test_needles_do_not_break_a_sentence_where_one_ends_near() -> None:
         planted += 1
         broken += not ends_sentence(ahead)
     assert broken <= planted / 20  # nearly a third of all boundaries are inside a sentence
+
+
+@settings(max_examples=60)
+@given(length=st.integers(1_200, 9_000), depth=DEPTHS, epoch=st.integers(0, 30), name=st.sampled_from(["en", "mixed"]))
+def test_times_only_run_forward_in_the_finished_text(length: int, depth: float, epoch: int, name: str) -> None:
+    """A needle that moves on to a sentence end does not pass the mark that stands behind it."""
+    haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")
+    text = built(haystack, tokenizer, trial_at("when", length, depth, epoch)).text
+    seconds = [second for second, _ in lines_with_times(text[: text.rfind("\n\n")])]
+    assert seconds == sorted(seconds)
+
+
+@given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))
+def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_further(tokens: float, most: int) -> None:
+    tour = Tour(shipped_haystack("en", "o200k_base"), SEED, 0)
+    nearest, found = tour.nearest(tokens), boundary_for(tour, tokens, most)
+    further = abs(found.tokens - tokens) - abs(nearest.tokens - tokens)
+    assert 0 <= further <= FURTHER_TOKENS
+    if found != nearest:
+        assert found.tokens <= most
+        assert ends_sentence(tour.segment_at(tour.floor(found.tokens - 1))[0])
+    if tokens == 0:
+        assert found.tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("so it is.", True), ("is it?", True), ('he said "no."', True), ("她說「好。」", True), ("wait…", True),
+        ("and so", False), ("well,", False), ("3.5", False), ("", False), ("好 那我們", False),
+    ],
+)  # fmt: skip
+def test_a_sentence_ends_in_a_full_stop_perhaps_with_marks_behind_it(text: str, ends: bool) -> None:
+    assert ends_sentence(text) is ends
 
 
 @pytest.mark.parametrize("name", ["en", "zh-hant", "zh-hans"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import site_of
+from conftest import Niah, site_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -466,6 +466,22 @@ def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) 
 
     others = [values(h, n) for h in ("en", "mixed") for n in LANGUAGES if (h, n) != ("en", language)]
     assert not values("en", language) & set().union(*others)
+
+
+def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
+    lines = {"hant": "我們今天說說這個茶園的故事 你覺得怎麼樣", "hans": "我们今天说说这个茶园的故事 你觉得怎么样"}
+    for name, line in lines.items():
+        Path(f"{name}.txt").write_text(f"{line}\n" * 4, encoding="utf-8")
+        assert niah("haystack", "add", f"{name}.txt", "--name", name, "--into", "h").exit_code == 0
+    Path("more.txt").write_text(f"{lines['hant']} 還有\n" * 4, encoding="utf-8")
+    assert niah("haystack", "add", "hant.txt", "hans.txt", "more.txt", "--name", "both", "--into", "h").exit_code == 0
+    warnings = {
+        n: recipe_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
+    }
+    assert warnings["hant"] == warnings["hans"] == []
+    assert len(warnings["both"]) == 1
+    assert "holds episodes in zh-Hans, where its characters give it away" in warnings["both"][0]
+    assert not recipe_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
 
 
 @pytest.mark.parametrize("task", ["single", "when", "associative", "update"])

@@ -14,6 +14,7 @@ from niah.errors import UnknownName
 from niah.generator.language import LANGUAGES
 from niah.wording import FOLDER, Form, languages, wording_of
 
+OPENINGS = {"hint", "hints", "opening", "speech"}
 WORDS = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(
     lambda text: len(text.splitlines()) == 1
 )
@@ -74,6 +75,13 @@ def test_lines_that_only_look_like_a_form_are_not_found() -> None:
     form = Form("{key} is {value}.")
     text = "Oslo is 1.\nthe Oslo is 2.\nOslo is 3\nOslo is 4! \nOslo is 5."
     assert [blanks["value"] for _, blanks in form.found_in(text, key="Oslo")] == ["1", "5"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_opening_holds_a_digit_that_could_be_copied_as_an_answer(language: str) -> None:
+    said = [(k, t) for k, t in leaves(wording_of(language)._table) if k.rpartition(".")[2] in OPENINGS]
+    assert {key.rpartition(".")[2] for key, _ in said} == OPENINGS
+    assert not [key for key, text in said if re.search(r"\d", text)]
 
 
 def test_every_key_is_read_by_some_module() -> None:
