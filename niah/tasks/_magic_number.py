@@ -36,7 +36,8 @@ def one_of_several(language: str, kind: str, key: str, value: str) -> str:
 
 def opening(language: str, kind: str, *, several: bool = False) -> str:
     """What stands above the haystack."""
-    return speech_opening(language, wording_of(language).text(f"magic.{kind}.hint{'s' if several else ''}"))
+    hint = "hints" if several else "hint"
+    return speech_opening(language, wording_of(language).text(f"magic.{kind}.{hint}"))
 
 
 def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
