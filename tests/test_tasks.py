@@ -468,6 +468,21 @@ def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) 
     assert not values("en", language) & set().union(*others)
 
 
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"task": "single"}, "a magic number is given for a place"),
+        ({"task": "multikey", "distractors": 0}, "a magic number is given for a place"),
+        ({"task": "multikey"}, "magic numbers are given for places"),
+        ({"task": "multikey", "values": "word"}, "code words are given for places"),
+        ({"task": "multikey", "distractors": 0, "haystack": "needles:en"}, "magic numbers are given for places"),
+    ],
+)
+def test_an_opening_says_whether_one_thing_is_planted_or_several(keys: dict[str, Any], says: str) -> None:
+    recipe = recipe_of(RunConfig(lengths="1k", depths="50", **keys))
+    assert says in recipe.plant(recipe.trials[0]).opening
+
+
 def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
     lines = {"hant": "我們今天說說這個茶園的故事 你覺得怎麼樣", "hans": "我们今天说说这个茶园的故事 你觉得怎么样"}
     for name, line in lines.items():

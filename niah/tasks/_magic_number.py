@@ -45,7 +45,8 @@ def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
     supply, language, kind = Supply(draw, site.haystack, site.language), site.language, site.options.values
     needles = [needle(supply, language, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     question = wording_of(language).form(f"magic.{kind}.question").fill(key=needles[0].key)
-    above = opening(language, kind, several=len(needles) > 1)
+    several = len(needles) > 1 or site.haystack.name.startswith("needles:")
+    above = opening(language, kind, several=several)
     return planting_of(language, above, question, needles, [needles[0].value])
 
 
