@@ -120,8 +120,10 @@ def test_a_suite_prints_and_keeps_what_searching_scores_on_its_prompts(niah: Nia
 
 
 def test_what_no_search_was_made_of_has_no_score() -> None:
-    config = read_suite("quick", {"provider": "simulated", "model": "perfect", "lengths": "100k"}).configs["single"]
-    assert best_search(recipe_of(config)) is None
+    flags = {"provider": "simulated", "model": "perfect"}
+    for length in ("100k", "100"):  # longer than is searched; too short for any haystack
+        config = read_suite("quick", {**flags, "lengths": length}).configs["single"]
+        assert best_search(recipe_of(config)) is None
 
 
 def test_every_task_was_measured_and_the_docs_show_what_was() -> None:

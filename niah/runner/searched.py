@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
+from niah.errors import PromptError
 from niah.providers.search import WAYS, Search
 from niah.records import Trial
 from niah.runner.recipe import Recipe
@@ -19,7 +20,10 @@ def search_scores(recipe: Recipe, trials: Iterable[Trial]) -> Mapping[str, float
     """The mean score over some trials by way of searching (``search``, ``search:first`` ...)."""
     scores: dict[str, list[float]] = {}
     for trial in trials:
-        prompt = recipe.prompt(trial)
+        try:
+            prompt = recipe.prompt(trial)
+        except PromptError:  # it cannot be built, and the run says so
+            continue
         search = Search(prompt.text)
         for way in WAYS:
             score = recipe.task.score(search.answer(way), prompt.planting)
@@ -28,6 +32,6 @@ def search_scores(recipe: Recipe, trials: Iterable[Trial]) -> Mapping[str, float
 
 
 def best_search(recipe: Recipe) -> float | None:
-    """The best of them over the first epoch of a run; None where every context is longer than MOST_TOKENS."""
+    """The best of them over the first epoch of a run; None where no prompt was searched."""
     trials = [t for t in recipe.trials if t.epoch == 0 and t.control is None and t.context_length <= MOST_TOKENS]
     return max(search_scores(recipe, trials).values(), default=None)
