@@ -92,6 +92,9 @@ class RunConfig(BaseModel):
     tolerance_s: float = Field(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
     questions: tuple[str, ...] = Field((), description="Question files of task natural, several joined as a,b.")
     controls: bool = Field(False, description="Also run absent, closed-book and oracle once per epoch.")
+    may_be_absent: bool = Field(
+        False, description="Tell every question that the text may not say, as the absent control is told."
+    )
     tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
     lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
     depths: tuple[float, ...] = Field(

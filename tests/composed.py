@@ -18,7 +18,7 @@ from niah.records import Needle, Planting, Score
 from niah.runner.recipe import recipe_of
 from niah.tasks import task_of
 from niah.tasks._controls import control_score, controlled
-from niah.tasks._places import PLACES
+from niah.tasks._names import PLACES
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _KINDS = {  # which forms fit a task, beside "any"

@@ -20,9 +20,10 @@ MAY_IMPORT = {
     "folding": set(),
     "outside": set(),
     "masking": {"outside"},
-    "scorers": {"records", "errors", "numerals", "folding"},
-    "generator": {"records", "errors", "numerals", "folding", "installation"},
-    "tasks": {"records", "errors", "folding", "generator", "scorers"},
+    "wording": {"errors"},
+    "scorers": {"records", "errors", "numerals", "folding", "wording"},
+    "generator": {"records", "errors", "numerals", "folding", "installation", "wording"},
+    "tasks": {"records", "errors", "folding", "wording", "generator", "scorers"},
     "sections": set(),
     "validation": set(),  # what pydantic says, in our words
     "environment": {"errors"},

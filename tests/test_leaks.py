@@ -16,7 +16,7 @@ from niah.generator.tokenizers import tokenizer_of
 from niah.numerals import whole_numbers
 from niah.records import Transcript, Trial
 from niah.tasks import task_of
-from niah.tasks._places import PLACES
+from niah.tasks._names import PLACES
 
 
 def corpus(*lines: str) -> Corpus:

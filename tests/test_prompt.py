@@ -17,14 +17,16 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from niah.errors import PromptError
 from niah.folding import fold
 from niah.generator.draw import Draw
-from niah.generator.haystack import Corpus, corpus_of
+from niah.generator.haystack import Corpus, Tour, corpus_of
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
+from niah.generator.sentences import FURTHER_TOKENS, boundary_for, ends_sentence
 from niah.generator.store import read_episodes, read_manifest
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
+from niah.tasks._clock import lines_with_times
 
 SEED = 5
 PLANTING = [name for name in task_names() if name != "natural"]
@@ -132,8 +134,10 @@ def check(prompt: Prompt, trial: Trial, haystack: Corpus, tokenizer: Tokenizer) 
     for needle, place in zip(prompt.planting.needles, prompt.placements, strict=True):
         largest = int(np.diff(haystack.blocks[0].token_offsets).max())
         error_tokens = abs(place.actual_depth_percent - place.depth_percent) / 100 * prompt.haystack_tokens
-        assert error_tokens <= largest / 2 + 1e-6
         before, _, after = body.partition(needle.text)
+        ahead = before.split("\n")[-2:-1]  # a sentence end may be a little further, and what is planted there pushes on
+        moved = not ahead or ends_sentence(ahead[0]) or ahead[0] in lines
+        assert error_tokens <= largest / 2 + (FURTHER_TOKENS if moved else 0) + 1e-6
         counted = sum(tokenizer.count(line + "\n") for line in before.split("\n")[:-1] if line not in lines)
         if place.depth_percent == 0:
             assert (counted, place.actual_depth_percent) == (0, 0)
@@ -232,6 +236,61 @@ def test_depths_snap_to_the_nearest_boundary_in_both_directions() -> None:
         errors.append(place.actual_depth_percent - place.depth_percent)
     assert min(errors) < 0 < max(errors)
     assert abs(np.mean(errors)) < 0.05
+
+
+def test_needles_do_not_break_a_sentence_where_one_ends_near() -> None:
+    haystack, tokenizer = shipped_haystack("en", "o200k_base"), encoding("o200k_base")
+    broken = planted = 0
+    for percent in range(5, 96, 2):
+        prompt = built(haystack, tokenizer, trial_at("single", 4_000, percent))
+        ahead = prompt.text.partition(prompt.planting.needles[0].text)[0].split("\n")[-2]
+        planted += 1
+        broken += not ends_sentence(ahead)
+    assert broken <= planted / 20  # nearly a third of all boundaries are inside a sentence
+
+
+@settings(max_examples=60)
+@given(length=st.integers(1_200, 9_000), depth=DEPTHS, epoch=st.integers(0, 30), name=st.sampled_from(["en", "mixed"]))
+def test_times_only_run_forward_in_the_finished_text(length: int, depth: float, epoch: int, name: str) -> None:
+    """A needle that moves on to a sentence end does not pass the mark that stands behind it."""
+    haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")
+    text = built(haystack, tokenizer, trial_at("when", length, depth, epoch)).text
+    seconds = [second for second, _ in lines_with_times(text[: text.rfind("\n\n")])]
+    assert seconds == sorted(seconds)
+
+
+@given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))
+def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_further(tokens: float, most: int) -> None:
+    tour = Tour(shipped_haystack("en", "o200k_base"), SEED, 0)
+    nearest, found = tour.nearest(tokens), boundary_for(tour, tokens, most)
+    further = abs(found.tokens - tokens) - abs(nearest.tokens - tokens)
+    assert 0 <= further <= FURTHER_TOKENS
+    if found != nearest:
+        assert found.tokens <= most
+        assert ends_sentence(tour.segment_at(tour.floor(found.tokens - 1))[0])
+    if tokens == 0:
+        assert found.tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("so it is.", True), ("is it?", True), ('he said "no."', True), ("她說「好。」", True), ("wait…", True),
+        ("and so", False), ("well,", False), ("3.5", False), ("", False), ("好 那我們", False),
+    ],
+)  # fmt: skip
+def test_a_sentence_ends_in_a_full_stop_perhaps_with_marks_behind_it(text: str, ends: bool) -> None:
+    assert ends_sentence(text) is ends
+
+
+@pytest.mark.parametrize("name", ["en", "zh-hant", "zh-hans"])
+def test_the_haystack_ends_in_speech_or_in_a_break_and_never_in_filler(name: str) -> None:
+    haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")
+    text = bytes(haystack.blocks[0].utf8).decode()
+    for length in range(1_000, 1_120):
+        prompt = built(haystack, tokenizer, trial_at("single", length, 50))
+        last = prompt.text.removesuffix(prompt.planting.closing).split("\n")[-1]
+        assert last.rstrip("…—?⋯") in text, last
 
 
 def test_a_prompt_does_not_change_when_the_grid_around_it_does() -> None:

@@ -24,7 +24,7 @@ from niah.generator.synthetic import (
     talk_of,
     vocabulary_of,
 )
-from niah.tasks._places import PLACES
+from niah.tasks._names import PLACES
 
 FORBIDDEN = ("magic", "number", "needle", "haystack", "password", "神奇", "數字", "数字")
 LARGE_CHINESE = re.compile(r"[百千萬万億亿]|[零〇一二兩两三四五六七八九十]{5}")

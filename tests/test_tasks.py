@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import site_of
+from conftest import Niah, site_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,8 +33,8 @@ from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
 from niah.tasks import _magic_number, task_names, task_of
-from niah.tasks._people import PEOPLE
-from niah.tasks._places import PLACES
+from niah.tasks._clock import Clock
+from niah.tasks._names import PEOPLE, PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
 from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of
@@ -185,7 +185,7 @@ def test_an_answer_for_another_needle_is_named_as_such(task: str, tmp_path: Path
     def last_distractor(planting: Planting) -> str:
         return planting.needles[-1].value
 
-    expected = {"distractors": "near-miss: other person", "hops": "distractor"}.get(task, "distractor")
+    expected = {"distractors": "near-miss: other person", "when": "near-miss: denied"}.get(task, "distractor")
     keys = {"distractors": 1}
     grid = run({"task": task, **SMALL, **keys}, tmp_path, saying(last_distractor))
     assert {c.mean for c in grid.cells} == {0.0}
@@ -208,8 +208,11 @@ def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("asked", "which", "answer_class"),
-    [("latest", -2, "stale"), ("latest", 0, "earlier"), ("first", -1, "distractor: later")],
-)
+    [
+        ("latest", 1, "stale"), ("latest", 0, "earlier"), ("latest", 3, "earlier"), ("latest", -1, "distractor"),
+        ("first", 2, "distractor: later"), ("first", 0, "distractor: later"), ("first", -1, "distractor"),
+    ],
+)  # fmt: skip
 def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class: str, tmp_path: Path) -> None:
     config = {"task": "update", "asked": asked, "needle_count": 3, **SMALL}
     grid = run(config, tmp_path, saying(lambda planting: planting.needles[which].value))
@@ -292,11 +295,19 @@ def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth:
     trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
     for policy in ("together", "spread", "random"):
         site = site_of(trial, speech(SPEECH), needles=policy, asked=asked, needle_count=count)
-        needles = task_of("update").plant(Draw(1, "n"), site).needles
-        depths = [n.depth_percent or 0.0 for n in needles]
+        planting = task_of("update").plant(Draw(1, "n"), site)
+        key = next(n.key for n in planting.needles if n.answer_class == "right")
+        mine = [n for n in planting.needles if n.key == key]
+        others = [n for n in planting.needles if n.key != key]
+        depths = [n.depth_percent or 0.0 for n in mine]
         assert depths == sorted(depths)
-        assert needles[-1 if asked == "latest" else 0].answer_class == "right"
-        assert depths[-1 if asked == "latest" else 0] == pytest.approx(depth)
+        place = -2 if asked == "latest" else 1  # behind the latest, before the first one somebody misleads
+        assert (len(mine), mine[place].answer_class) == (count + 1, "right")
+        assert depths[place] == pytest.approx(depth)
+        assert mine[place].value == planting.targets[0]
+        assert len(others) == 2
+        far = (others[0].depth_percent or 0.0) - depth
+        assert far >= 0 if asked == "latest" else far <= 0
 
 
 def test_distractors_keep_away_from_the_needle(haystack: Corpus) -> None:
@@ -314,7 +325,30 @@ def test_time_only_runs_forward_and_follows_depth(length: int, depth: float, see
     lines = sorted((*planting.needles, *planting.marks), key=lambda n: n.depth_percent or 0.0)
     seconds = [seconds_in(line.text.split("\n")[0])[0] for line in lines]
     assert seconds == sorted(set(seconds))
-    assert seconds_in(planting.targets[0])[0] == pytest.approx(length / 4.5 * depth / 100, abs=1)
+    assert length / 6 - 1 <= seconds[-1] - seconds[0] + 60 or len(planting.marks) < 2
+    assert seconds[-1] - seconds[0] <= length / 3 + 1
+
+
+def test_the_time_of_a_cell_is_another_one_in_every_epoch_seed_and_haystack() -> None:
+    def golds(**keys: object) -> list[str]:
+        config = {"provider": "simulated", "model": "perfect", "task": "when", "lengths": "4k", "depths": "50", **keys}
+        recipe = recipe_of(RunConfig(**config))
+        return [recipe.plant(t).targets[0] for t in recipe.trials]
+
+    known = [*golds(epochs=20), *golds(epochs=20, seed=1), *golds(epochs=20, haystack="zh-hant")]
+    assert len(set(known)) >= 58  # of 60, in three hours
+    assert len(set(golds(epochs=20))) == 20
+    by_formula = [abs(seconds_in(gold)[0] - 4_000 / 4.5 / 2) <= 30 for gold in known]
+    assert sum(by_formula) <= 3
+
+
+def test_the_middle_of_a_recording_is_not_known_from_its_ends() -> None:
+    off = []
+    for seed in range(40):
+        trial = Trial(id="t", task="when", context_length=32_000, depth_percent=50, epoch=0)
+        times = Clock(Draw(seed, "n"), trial)
+        off.append(abs(times.at(50) - (times.first_s + times.last_s) / 2))
+    assert sum(seconds <= 30 for seconds in off) <= 8
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -423,6 +457,63 @@ def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
         planted("associative", "en", knows)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) -> None:
+    def values(haystack: str, language: str) -> set[str]:
+        config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "epochs": 3, "haystack": haystack}
+        recipe = recipe_of(RunConfig(language=language, **config))
+        return {recipe.plant(t).targets[0] for t in recipe.trials}
+
+    others = [values(h, n) for h in ("en", "mixed") for n in LANGUAGES if (h, n) != ("en", language)]
+    assert not values("en", language) & set().union(*others)
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"task": "single"}, "a magic number is given for a place"),
+        ({"task": "multikey", "distractors": 0}, "a magic number is given for a place"),
+        ({"task": "multikey"}, "magic numbers are given for places"),
+        ({"task": "multikey", "values": "word"}, "code words are given for places"),
+        ({"task": "multikey", "distractors": 0, "haystack": "needles:en"}, "magic numbers are given for places"),
+    ],
+)
+def test_an_opening_says_whether_one_thing_is_planted_or_several(keys: dict[str, Any], says: str) -> None:
+    recipe = recipe_of(RunConfig(lengths="1k", depths="50", **keys))
+    assert says in recipe.plant(recipe.trials[0]).opening
+
+
+def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
+    lines = {"hant": "我們今天說說這個茶園的故事 你覺得怎麼樣", "hans": "我们今天说说这个茶园的故事 你觉得怎么样"}
+    for name, line in lines.items():
+        Path(f"{name}.txt").write_text(f"{line}\n" * 4, encoding="utf-8")
+        assert niah("haystack", "add", f"{name}.txt", "--name", name, "--into", "h").exit_code == 0
+    Path("more.txt").write_text(f"{lines['hant']} 還有\n" * 4, encoding="utf-8")
+    assert niah("haystack", "add", "hant.txt", "hans.txt", "more.txt", "--name", "both", "--into", "h").exit_code == 0
+    warnings = {
+        n: recipe_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
+    }
+    assert warnings["hant"] == warnings["hans"] == []
+    assert len(warnings["both"]) == 1
+    assert "holds episodes in zh-Hans, where its characters give it away" in warnings["both"][0]
+    assert not recipe_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
+
+
+@pytest.mark.parametrize("task", ["single", "when", "associative", "update"])
+def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so(task: str, tmp_path: Path) -> None:
+    config = {"task": task, "may_be_absent": True, "controls": True, **SMALL}
+    recipe = recipe_of(RunConfig(provider="simulated", model="perfect", **config))
+    asked = {recipe.plant(t).closing.rpartition("?")[2] for t in recipe.trials}
+    assert len(asked) == 1
+    assert "If the text does not say" in asked.pop()
+    plain = recipe_of(recipe.config.model_copy(update={"may_be_absent": False}))
+    assert not {t.id for t in plain.trials} & {t.id for t in recipe.trials}
+    assert {c.mean for c in run(config, tmp_path / "perfect", perfect).cells} == {1.0}
+    silent = run(config, tmp_path / "silent", saying(lambda planting: "Not mentioned."))
+    assert {c.mean for c in silent.cells} == {0.0}
+    assert {c.mean for c in silent.controls if c.control == "absent"} == {1.0}
+
+
 def test_options_of_another_task_are_refused() -> None:
     with pytest.raises(ConfigError, match="asked has no meaning for task 'single'; leave it out, or use update"):
         completed(RunConfig(provider="simulated", model="perfect", task="single", asked="first"))
@@ -444,15 +535,16 @@ def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: s
 
 def test_a_needle_of_depth_nought_comes_first_in_a_control() -> None:
     config = RunConfig(
-        provider="simulated", model="perfect", task="update", lengths="3k", depths="50", needle_count=3, controls=True
+        provider="simulated", model="perfect", task="update", lengths="3k", depths="50", needles="random", controls=True
     )
     recipe = recipe_of(completed(config))
     trial = next(t for t in recipe.trials if t.control == "oracle")
     needles, text = recipe.plant(trial).needles, recipe.prompt(trial).text
-    assert [n.depth_percent for n in needles] == [0.0, 25.0, 50.0]
-    places = [text.index(n.text) for n in needles]
+    statements = needles[:3]
+    assert statements[-1].depth_percent == 50.0
+    places = [text.index(n.text) for n in statements]
     assert places == sorted(places)
-    assert recipe.task.solve(text) == needles[-1].value
+    assert recipe.task.solve(text) == statements[-1].value
 
 
 def test_too_many_facts_for_a_short_recording_are_refused(haystack: Corpus) -> None:
@@ -491,6 +583,10 @@ def test_many_near_misses_do_not_contradict_each_other(language: str, haystack: 
         planting = planted("distractors", language, haystack, seed, distractors=24)
         conditions = [n.text.replace(n.value, "") for n in planting.needles]
         assert len(set(conditions)) == len(conditions)
+        near = [n.text for n in planting.needles[1:]]
+        assert task_of("distractors").solve("\n".join([*near, planting.closing])) not in {
+            n.value for n in planting.needles
+        }
 
 
 @pytest.mark.parametrize(("task", "what"), [("hops", "things"), ("tracking", "variables"), ("multiquery", "places")])

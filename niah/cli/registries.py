@@ -18,14 +18,18 @@ def tasks(name: str | None) -> None:
     """
     from niah.cli.suite import suite_summaries
     from niah.tasks import task_names, task_of
+    from niah.tasks._measured import measured_of
 
     if name is not None:
         _tell(name)
         return
     for name in task_names():
-        task = task_of(name)
+        task, row = task_of(name), measured_of(name)
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
         click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
+        if row is not None:
+            scores = ", ".join(f"{language} {100 * share:.0f} %" for language, share in row.search().items())
+            click.echo(f"{'':<14} measures {row.measures}: a reader that only searches scores {scores}")
     for name, summary in suite_summaries().items():
         click.echo(f"suite {name:<10} {summary}", err=True)
     click.echo("niah tasks NAME tells all about one; niah show --task NAME prints an example prompt.", err=True)

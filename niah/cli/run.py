@@ -46,6 +46,7 @@ from niah.records import Grid, Outcome, Part
 from niah.runner.cost import unreported_line
 from niah.runner.log import LOG_NAME, RunLog, open_log
 from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.searched import best_search
 from niah.runner.settings import completed
 from niah.runner.warnings import preflight_warnings, run_warnings
 from niah.verdict.grid import grid_of
@@ -203,9 +204,10 @@ def _run_suite(
             break
     if not folder.is_dir():
         return False  # nothing was measured
-    for line in write_summary(folder, suite, grids, way.palette):
+    searched = {run_name: best_search(recipes[run_name]) for run_name in grids}
+    for line in write_summary(folder, suite, grids, searched, way.palette):
         say(console, line)
-    console.print(summary_view(f"suite {suite.name}", grids, console.width))
+    console.print(summary_view(f"suite {suite.name}", grids, console.width, searched=searched))
     click.echo(folder / "suite.png")
     return complete
 

@@ -68,36 +68,49 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
     return Suite(name=path.stem, summary=table.get("summary", ""), configs=configs)
 
 
-def write_summary(folder: Path, suite: Suite, grids: Mapping[str, Grid], palette: str) -> list[str]:
-    """suite.json and suite.png; returns warnings about the picture."""
+def write_summary(
+    folder: Path, suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None], palette: str
+) -> list[str]:
+    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of searching, by run."""
     from niah.plotter.multiples import save_multiples  # matplotlib, after the runs
 
     try:
-        (folder / "suite.json").write_text(_summary_json(suite, grids), encoding="utf-8")
+        (folder / "suite.json").write_text(_summary_json(suite, grids, searched), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     return save_multiples(f"suite {suite.name}", grids, folder / "suite.png", palette)
 
 
-def summary_view(title: str, grids: Mapping[str, Grid], columns: int, rows: str = "run") -> RenderableType:
+def summary_view(
+    title: str,
+    grids: Mapping[str, Grid],
+    columns: int,
+    rows: str = "run",
+    searched: Mapping[str, float | None] | None = None,
+) -> RenderableType:
     """The table, or a line per run where so few columns cannot hold it."""
-    table = summary_table(title, grids, rows)
+    table = summary_table(title, grids, rows, searched)
     if Console(width=1_000).measure(table).minimum <= columns:
         return table
     lines = [Words(title, "bold")]
     for name, grid in grids.items():
         shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
+        if searched is not None:
+            shares["search"] = percent(searched.get(name))
         parts = [recall_label(grid.recall), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
         parts += [other] if (other := _commonest(grid)) else []
         lines.append(Words(f"{name}: {', '.join(parts)}"))
     return Group(*lines)
 
 
-def summary_table(title: str, grids: Mapping[str, Grid], rows: str = "run") -> Table:
-    """One line per run: share found with interval, normalised, controls, the commonest answer that was not right."""
+def summary_table(
+    title: str, grids: Mapping[str, Grid], rows: str = "run", searched: Mapping[str, float | None] | None = None
+) -> Table:
+    """One line per run: share found with interval, normalised, controls, what searching scores on the same prompts
+    (where that is known), the commonest answer that was not right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
-    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess"):
+    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess", *(["search"] if searched else [])):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
@@ -105,6 +118,7 @@ def summary_table(title: str, grids: Mapping[str, Grid], rows: str = "run") -> T
         r, controls = grid.recall, grid.by_control
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
         said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
+        said += [percent(searched.get(name))] if searched else []
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
     if counts:
@@ -158,7 +172,7 @@ def _config(
         raise ConfigError(f"{path.name}, run {name}: {error}") from error
 
 
-def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:
+def _summary_json(suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
     means = [g.recall.mean for g in grids.values() if g.recall.mean is not None]
     runs = [
         {
@@ -167,6 +181,7 @@ def _summary_json(suite: Suite, grids: Mapping[str, Grid]) -> str:
             "haystack": grid.haystack,
             "recall": asdict(grid.recall),
             "normalised": grid.normalised,
+            "search": searched.get(name),
             "parts": {part: asdict(recall) for part, recall in grid.parts.items()},
             "answer_classes": dict(grid.answer_classes),
             "controls": [asdict(c) for c in grid.controls],

@@ -19,20 +19,13 @@ from niah.generator.language import LANGUAGES
 from niah.generator.terms import WORDS
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
+from niah.wording import ByLanguage, wording_of
 
 VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
-NOISE: Mapping[str, str] = {
-    "en": "The kettle is warm. The street is quiet. The clock is slow. On we go. Once more around.",
-    "zh-Hant": "水壺是溫的。街道很安靜。時鐘走得慢。我們往前走。再繞一圈。",
-    "zh-Hans": "水壶是温的。街道很安静。时钟走得慢。我们往前走。再绕一圈。",
-}
-NEEDLE: Mapping[str, str] = {
-    "en": "The magic number for the {term} is {number}.",
-    "zh-Hant": "{term}的神奇數字是{number}",
-    "zh-Hans": "{term}的神奇数字是{number}",
-}
+NOISE = ByLanguage(lambda wording: wording.text("haystack.noise"))
+NEEDLE = ByLanguage(lambda wording: wording.text("haystack.needle"))
 _EVERY = 20  # one term in so many is left out of the haystack, for keys of needles
 
 
@@ -87,9 +80,9 @@ def _needles(language: str) -> list[str]:
 def _terms(language: str) -> list[tuple[str, bool]]:
     """Every term, and whether it is spare."""
     first, second = WORDS[language]
-    joint = " " if language == "en" else ""
+    form = wording_of(language).form("terms.term")
     pairs = ((i, j) for i in range(len(first)) for j in range(len(second)))
-    return [(f"{first[i]}{joint}{second[j]}", (7 * i + j) % _EVERY == 0) for i, j in pairs]
+    return [(form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs]
 
 
 _LINES: Mapping[str, Callable[[str], list[str]]] = {"noise": _noise, "pairs": _pairs, "needles": _needles}

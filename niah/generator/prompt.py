@@ -14,8 +14,9 @@ from dataclasses import replace
 from itertools import count, islice
 
 from niah.errors import PromptError
-from niah.generator.haystack import Haystack, Tour
+from niah.generator.haystack import Boundary, Haystack, Tour
 from niah.generator.passage import Around
+from niah.generator.sentences import boundary_for
 from niah.generator.tail import TAIL_TOKENS, Placements, Planted, Tail, placement_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
@@ -203,7 +204,7 @@ class Builder:
         inserts: _Inserts = []
         here = tour.floor(0)
         for p in planted[: len(planted) - len(late)]:
-            place = tour.nearest(p.tokens)
+            place = _place(tour, p, here, tail_start)
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
             inserts.append((place.tokens, len(parts[-1])))
@@ -220,6 +221,13 @@ class Builder:
         if self._tokenizer.joins_at_newlines:
             return 0
         return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
+
+
+def _place(tour: Tour, planted: Planted, here: Boundary, tail_start: Boundary) -> Boundary:
+    """The boundary for a needle or mark: never before the one ahead of it, never inside the tail."""
+    is_mark = planted.number is None
+    place = tour.nearest(planted.tokens) if is_mark else boundary_for(tour, planted.tokens, tail_start.tokens)
+    return place if place.tokens >= here.tokens else here
 
 
 def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:

@@ -104,6 +104,12 @@ def language_of_haystack(names: str | Sequence[str]) -> str:
     return "en" if language == "mixed" else language
 
 
+def languages_in(name: str) -> set[str]:
+    """The languages of a haystack's episodes; of a made one its own."""
+    kind, colon, language = name.partition(":")
+    return {language} if colon and kind in (SYNTHETIC, *FILLERS) else {e.language for e in read_manifest(name).episodes}
+
+
 def read_episodes(manifest: Manifest) -> list[Transcript]:
     """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
     return [read_transcript(path) for path in _checked_files(manifest)]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from niah.generator.haystack import Boundary, Tour
+from niah.generator.sentences import FURTHER_TOKENS, ends_sentence
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement
 
 TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
-_PADS = (".", ",", "…", "。", "?", *(" a" * n for n in range(1, 9)))  # for cuts that only rare characters surround
+# a speaker who breaks off: stands in for the last comma or full stop where no plain cut counts right
+_BREAKS = ("…", "——", "…?", "⋯", " …", "……?", "⋯⋯")
+_PADS = tuple(" a" * n for n in range(1, 9))  # for cuts that only rare characters surround
+_WORDS = re.compile(
+    r"(?:^|[\s\u3400-\u9fff])[^\W\d_]+['’]?[^\W\d_]*[.,;:?!，。；：？！]*\Z", re.MULTILINE
+)  # not a uuid
+_LOOSE = " ,.;:…?!-–、，。；：？！"
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
@@ -60,7 +68,7 @@ class Tail:
                 yield text, placements
 
     def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
-        """Places to cut around the likely one: between words first, then anywhere, then with one sign more."""
+        """Places to cut around the likely one: between words first, then with a break, then anywhere."""
         window = [
             k
             for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1)
@@ -69,24 +77,41 @@ class Tail:
         between = [k for k in window if not _inside_word(self._source, k)]
         inside = [k for k in window if _inside_word(self._source, k)]
         yield from ((k, "") for k in between)
+        spoken = [k for k in between if _WORDS.search(self._source, 0, k)]
+        yield from ((k, pad) for pad in _BREAKS for k in spoken)
         yield from ((k, "") for k in inside)
-        yield from ((k, pad) for pad in _PADS for k in [*between, *inside])
+        yield from ((k, pad) for pad in (*_BREAKS, *_PADS) for k in [*between, *inside])
 
     def _compose(self, k: int, pad: str) -> tuple[str, Placements]:
         """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
-        lines = (self._source[:k] + pad).rstrip("\n").split("\n")
+        kept = self._source[:k].rstrip(_LOOSE) if pad else self._source[:k]
+        lines = (kept + pad).rstrip("\n").split("\n")
         whole = self._source[:k].count("\n")
         ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
         inserts: dict[int, list[str]] = {}
         placements: Placements = {}
+        at = 0
         for p in self._late:
-            at = min(range(len(ends)), key=lambda i: (abs(ends[i] - p.tokens), -i))
+            at = max(at, self._boundary_for(p, ends, lines))
             inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
             placements[p.number] = placement_of(p, ends[at], self._room)
         out = [
             text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None
         ]
         return "\n".join(out) + self._closing, placements
+
+    def _boundary_for(self, planted: Planted, ends: Sequence[int], lines: Sequence[str]) -> int:
+        """The number of the boundary nearest to a needle's place, or of one a little further that ends a sentence."""
+
+        def distance(i: int) -> float:
+            return abs(ends[i] - planted.tokens)
+
+        nearest = min(range(len(ends)), key=lambda i: (distance(i), -i))
+        if planted.number is None or planted.tokens >= self._room or planted.tokens <= 0:
+            return nearest
+        reach = distance(nearest) + FURTHER_TOKENS
+        ended = [i for i in range(1, len(ends)) if distance(i) <= reach and ends_sentence(lines[:i][-1])]
+        return min(ended, key=distance, default=nearest)
 
 
 def placement_of(planted: Planted, tokens_before: int, room: int) -> Placement:

@@ -49,7 +49,7 @@ PROVIDERS: Mapping[str, Known] = {
         free=True,
     ),
     "simulated": Known(
-        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window:TOKENS",
+        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window, search",
         embedded=True,
         free=True,
     ),

@@ -2,7 +2,8 @@
 
 They speak Chat Completions over an in-process transport, so that a request goes through the real client. ``perfect``
 and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every cell. ``head-tail`` and ``window`` show how a
-model that knows the ends only, or a system that cuts the front, looks in a heatmap.
+model that knows the ends only, or a system that cuts the front, looks in a heatmap. ``search`` understands nothing and
+quotes what shares words with the question: what it scores on a task is not reading.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Service
 from niah.providers.openai import OpenAI
+from niah.providers.search import WAYS, Search
 
 if TYPE_CHECKING:
     import httpx
 
-READERS = ("perfect", "blind", "head-tail", "window:TOKENS")
+READERS = ("perfect", "blind", "head-tail", "window:TOKENS", *(f"search:{way}".strip(":") for way in WAYS))
 BASE_URL = "http://simulated.invalid/v1"
 END_SHARE = 0.1
 DEFAULT_WINDOW = "8k"
 
-Sees = Callable[[str], str]
-Solve = Callable[[str], str]
+Reads = Callable[[str], str]
+Solve = Callable[[str], str]  # the task's own way to answer from a text
 
 
 def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
@@ -41,11 +43,11 @@ def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTrans
 
     import httpx
 
-    sees = _reader(model, tokenizer)
+    reads = _reader(model, solve, tokenizer)
 
     def answer(body: bytes) -> tuple[str, int]:
         prompt = json.loads(body)["messages"][0]["content"]
-        return solve(sees(prompt)), tokenizer.count(prompt)
+        return reads(prompt), tokenizer.count(prompt)
 
     async def handle(request: httpx.Request) -> httpx.Response:
         text, tokens = await asyncio.to_thread(answer, await request.aread())
@@ -57,23 +59,26 @@ def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTrans
 def check_reader(model: str) -> None:
     """Raises UnknownName or ConfigError for a reader that is not there."""
     name, _, tokens = model.partition(":")
-    if name not in ("perfect", "blind", "head-tail", "window") or (tokens and name != "window"):
+    if name == "window":
+        length_of(tokens or DEFAULT_WINDOW, least=1)
+    elif model not in READERS:
         raise UnknownName("simulated model", model, READERS)
-    length_of(tokens or DEFAULT_WINDOW, least=1)
 
 
-def _reader(model: str, tokenizer: Tokenizer) -> Sees:
-    """What part of a prompt a reader sees."""
+def _reader(model: str, solve: Solve, tokenizer: Tokenizer) -> Reads:
+    """What a reader answers to a prompt."""
     check_reader(model)
-    name, _, tokens = model.partition(":")
-    if name == "perfect":
-        return lambda prompt: prompt
+    name, _, way = model.partition(":")
+    if name == "search":
+        return lambda prompt: Search(prompt).answer(way)
     if name == "blind":
-        return _question
+        return lambda prompt: solve(_question(prompt))
     if name == "head-tail":
-        return _ends
-    window = length_of(tokens or DEFAULT_WINDOW, least=1)
-    return lambda prompt: tokenizer.last(prompt, window)
+        return lambda prompt: solve(_ends(prompt))
+    if name == "window":
+        window = length_of(way or DEFAULT_WINDOW, least=1)
+        return lambda prompt: solve(tokenizer.last(prompt, window))
+    return solve
 
 
 def _question(prompt: str) -> str:

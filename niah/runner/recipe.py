@@ -17,7 +17,7 @@ from niah.generator.lattice import aligned_lengths, place_of
 from niah.generator.lengths import label_of
 from niah.generator.plan import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
-from niah.generator.store import language_of_haystack, load_haystack
+from niah.generator.store import language_of_haystack, languages_in, load_haystack
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import Header, Needle, Planting, Prompt, Trial
 from niah.runner.log import SCHEMA
@@ -52,19 +52,21 @@ class Recipe:
 
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
-        planting = self._planted(trial)
-        return controlled(planting, trial.control, self.language) if trial.control else planting
+        return controlled(self._planted(trial), trial.control, self.language, may_be_absent=self.config.may_be_absent)
 
     def _planted(self, trial: Trial) -> Planting:
-        c = self.config
         site = Site(trial=trial, haystack=self.haystack, language=self.language, options=self.options)
         if self.lattice_overhead is None:
-            draw = Draw(c.seed, "needle", c.task, trial.context_length, trial.depth_percent, trial.epoch)
+            draw = self._draw("needle", trial.context_length, trial.depth_percent, trial.epoch)
             return self.task.plant(draw, site)
         place = place_of(trial.context_length, trial.depth_percent, self.lattice_overhead)
-        draw = Draw(c.seed, "needle at", c.task, place, trial.epoch)
+        draw = self._draw("needle at", place, trial.epoch)
         planting = self.task.plant(draw, site)
         return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
+
+    def _draw(self, purpose: str, *coordinates: object) -> Draw:
+        """Choices of one trial: other ones in another language or haystack, so that no run gives away another's."""
+        return Draw(self.config.seed, purpose, self.config.task, self.language, self.haystack.digest, *coordinates)
 
     def prompt(self, trial: Trial) -> Prompt:
         """Build a trial's prompt. Raises PromptError where the length leaves no room."""
@@ -99,7 +101,7 @@ class Recipe:
         """What a user should know about the haystack before reading the picture."""
         if self.haystack.name.startswith("needles:"):
             return []  # it is meant to be confused with the needle
-        return [*self._repetition(), *self._own_needles()]
+        return [*self._repetition(), *self._script_warning(), *self._own_needles()]
 
     def _repetition(self) -> list[str]:
         longest = max(self.config.lengths)
@@ -110,6 +112,17 @@ class Recipe:
             f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
             f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
             f"--haystack synthetic:{self.haystack.language if self.haystack.language in LANGUAGES else 'en'}"
+        ]
+
+    def _script_warning(self) -> list[str]:
+        """A needle in traditional characters is told by them alone among simplified ones, and the other way round."""
+        scripts = {language for name in self.config.haystack for language in languages_in(name)}
+        other = ({"zh-Hant", "zh-Hans"} & scripts) - {self.language}
+        if not other or not self.language.startswith("zh"):
+            return []
+        return [
+            f"the needle is in {self.language}, and the haystack holds episodes in {min(other)}, where its characters "
+            "give it away; make a haystack of each script"
         ]
 
     def _own_needles(self) -> list[str]:
@@ -188,6 +201,7 @@ def _digest(
             "layout": config.layout,
             "seed": config.seed,
             "reply_tokens": reply_tokens,
+            **({"may_be_absent": True} if config.may_be_absent else {}),
         }
     )
 

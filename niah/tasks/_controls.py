@@ -19,20 +19,25 @@ ABSENT, CLOSED_BOOK, ORACLE = CONTROLS
 _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing that is asked
 
 
-def controlled(planting: Planting, control: str, language: str) -> Planting:
-    """The planting of a control trial."""
-    if control != ABSENT:
-        return planting
+def controlled(planting: Planting, control: str | None, language: str, *, may_be_absent: bool = False) -> Planting:
+    """The planting of a trial: as its control changes it, and with what every question adds."""
+    if may_be_absent or control == ABSENT:
+        planting = _that_may_be_absent(planting, language)
+    return _without_needle(planting) if control == ABSENT else planting
+
+
+def _that_may_be_absent(planting: Planting, language: str) -> Planting:
+    """The planting with a question that allows for the answer that the text does not say."""
     question = planting.question + MAY_BE_ABSENT[language]
-    passage = None if planting.passage is None else replace(planting.passage, present=False)
+    closing = planting.closing.replace(closing_of(language, planting.question), closing_of(language, question))
+    return replace(planting, question=question, closing=closing)
+
+
+def _without_needle(planting: Planting) -> Planting:
+    if planting.passage is not None:
+        return replace(planting, passage=replace(planting.passage, present=False))
     kept = [n for n in planting.needles if n.answer_class not in _OUTDATED and n.detail != "later"]
-    return replace(
-        planting,
-        question=question,
-        closing=planting.closing.replace(closing_of(language, planting.question), closing_of(language, question)),
-        needles=planting.needles if passage else tuple(kept),
-        passage=passage,
-    )
+    return replace(planting, needles=tuple(kept))
 
 
 def control_score(text: str, planting: Planting, task: Task, control: str | None) -> Score:

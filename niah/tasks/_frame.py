@@ -5,48 +5,36 @@ The closing ends in "Answer:" without a space, which is what models without a ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from niah.records import Needle, Planting
+from niah.tasks import Options
+from niah.wording import ByLanguage, Wording, languages, wording_of
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
-NOT_THERE: Mapping[str, str] = {"en": "It is not mentioned.", "zh-Hant": "文中沒有提到。", "zh-Hans": "文中没有提到。"}
-MAY_BE_ABSENT: Mapping[str, str] = {  # what a question says in addition where its needle is left out
-    "en": " If the text does not say, answer: not mentioned.",
-    "zh-Hant": "如果文中沒有提到，請回答：沒有提到。",
-    "zh-Hans": "如果文中没有提到，请回答：没有提到。",
-}
-_SPEECH: Mapping[str, str] = {
-    "en": (
-        "What follows is a transcript of podcast conversations. {hint} "
-        "Read all of it, then answer the question at the end.\n\n"
-    ),
-    "zh-Hant": "以下是 Podcast 節目的逐字稿 {hint} 請全部讀完 再回答最後的問題\n\n",
-    "zh-Hans": "以下是播客节目的逐字稿 {hint} 请全部读完 再回答最后的问题\n\n",
-}
-_QUESTION: Mapping[str, str] = {"en": "Question: ", "zh-Hant": "問題：", "zh-Hans": "问题："}
-_ANSWER: Mapping[str, str] = {"en": "Answer:", "zh-Hant": "答案：", "zh-Hans": "答案："}
-_AND: Mapping[str, tuple[str, str]] = {"en": (", ", " and "), "zh-Hant": ("、", "和"), "zh-Hans": ("、", "和")}
+NO_QUESTION = "There is no question."
+MAY_BE_ABSENT = ByLanguage(lambda wording: wording.text("frame.may_be_absent"))  # said where a needle may be left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a reader finds at the end of a prompt, and the text before it."""
 
-    language: str
+    wording: Wording
     question: str
     text: str
 
 
 def speech_opening(language: str, hint: str) -> str:
     """The opening over a transcript; the hint says what is in it."""
-    return _SPEECH[language].format(hint=hint)
+    return f"{wording_of(language).form('frame.speech').fill(hint=hint)}\n\n"
 
 
 def closing_of(language: str, question: str) -> str:
     """The question, and the word that asks for the answer."""
-    return f"\n\n{_QUESTION[language]}{question}\n\n{_ANSWER[language]}"
+    wording = wording_of(language)
+    return f"\n\n{wording.text('frame.question')}{question}\n\n{wording.text('frame.answer')}"
 
 
 def planting_of(
@@ -70,20 +58,42 @@ def planting_of(
     )
 
 
+def solver(answer: Callable[[Asked, Options | None], str | None]) -> Callable[..., str]:
+    """A task's ``solve``: finds the question at the end of a text, and says so where nothing answers it."""
+
+    def solve(text: str, options: Options | None = None) -> str:
+        asked = asked_in(text)
+        if asked is None:
+            return NO_QUESTION
+        return answer(asked, options) or asked.wording.text("frame.not_there")
+
+    return solve
+
+
 def asked_in(prompt: str) -> Asked | None:
     """The last question of a prompt; None where it ends in none."""
     body = prompt[: prompt.rfind("\n\n")]
-    for language in LANGUAGES:
-        start = body.rfind("\n\n" + _QUESTION[language])
-        if start >= 0 or body.startswith(_QUESTION[language]):
+    for wording in map(wording_of, languages()):
+        label = wording.text("frame.question")
+        start = body.rfind("\n\n" + label)
+        if start >= 0 or body.startswith(label):
             before = body[: max(0, start)]
-            question = body[max(0, start) :].lstrip("\n").removeprefix(_QUESTION[language])
-            question = question.removesuffix(MAY_BE_ABSENT[language])
-            return Asked(language=language, question=question, text=before + "\n")
+            question = body[max(0, start) :].lstrip("\n").removeprefix(label)
+            question = question.removesuffix(wording.text("frame.may_be_absent"))
+            return Asked(wording=wording, question=question, text=before + "\n")
     return None
 
 
-def listed(language: str, items: Sequence[str]) -> str:
+def listed(wording: Wording, items: Sequence[str]) -> str:
     """A, B and C."""
-    comma, last = _AND[language]
+    comma, last = _joints(wording)
     return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
+
+
+def unlisted(wording: Wording, text: str) -> list[str]:
+    """The items of "A, B and C"."""
+    return re.split("|".join(map(re.escape, _joints(wording))), text)
+
+
+def _joints(wording: Wording) -> tuple[str, str]:
+    return wording.text("frame.comma"), wording.text("frame.last_comma")

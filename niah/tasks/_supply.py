@@ -12,8 +12,8 @@ from niah.generator.draw import Draw
 from niah.generator.fillers import new_uuid, spare_terms
 from niah.generator.haystack import Haystack
 from niah.generator.terms import WORDS
-from niah.tasks._people import PEOPLE
-from niah.tasks._places import PLACES
+from niah.tasks._names import PEOPLE, PLACES
+from niah.wording import wording_of
 
 _DRAWS = 400
 _VARIABLES = 600
@@ -53,8 +53,8 @@ class Supply:
         """What a magic number belongs to: a place, or in a haystack of needles a term like all others there."""
         if not self._haystack.name.startswith("needles:"):
             return self.place()
-        the = "the " if self._language == "en" else ""
-        return the + self._unused(spare_terms(self._language), "terms")
+        term = self._unused(spare_terms(self._language), "terms")
+        return wording_of(self._language).form("haystack.needle_key").fill(term=term)
 
     def value(self, kind: str) -> str:
         """A number of seven digits, a word or a uuid."""
@@ -80,9 +80,8 @@ class Supply:
 
     def word(self) -> str:
         """Two words joined by a hyphen (of Chinese, written together): amber-falcon, 琥珀獵鷹."""
-        first, second = WORDS[self._language]
-        joint = "-" if self._language == "en" else ""
-        return self._take(f"{self._unused(first, 'words')}{joint}{self._unused(second, 'words')}")
+        first, second = (self._unused(words, "words") for words in WORDS[self._language])
+        return self._take(wording_of(self._language).form("terms.word").fill(first=first, second=second))
 
     def title(self) -> str:
         """The name of an invented shop or book: Amber Falcon, 琥珀獵鷹."""

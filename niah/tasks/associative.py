@@ -7,7 +7,6 @@ finds nothing. All pairs are ours, in associations.toml; distractors are needles
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,29 +16,20 @@ from niah.errors import HaystackError
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
-from niah.tasks._people import PEOPLE
+from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks._names import PEOPLE
 from niah.tasks._placing import apart
 from niah.tasks._supply import Supply
+from niah.wording import Form, wording_of
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors",)
 FILLER = None
 APART_PERCENT = 5.0
 _AMBIGUOUS = ("diet",)  # "has not touched milk for years" might be an allergy: no two of them in one text
-_HINT: Mapping[str, str] = {
-    "en": "Here and there in it something is told about a person.",
-    "zh-Hant": "其中幾處提到了一個人的事情",
-    "zh-Hans": "其中几处提到了一个人的事情",
-}
-_ONLY: Mapping[str, str] = {
-    "en": " Answer with the name only, even if it can only be inferred.",
-    "zh-Hant": "只回答名字，可以從內容推斷。",
-    "zh-Hans": "只回答名字，可以从内容推断。",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +63,9 @@ def plant(draw: Draw, site: Site) -> Planting:
         depth = apart(draw, site.trial.depth_percent, APART_PERCENT) if i else None
         answer_class = "distractor" if i else "right"
         needles.append(Needle(key=person, value=person, text=text, depth_percent=depth, answer_class=answer_class))
-    question = chosen[0].question + _ONLY[language]
-    opening = speech_opening(language, _HINT[language])
+    wording = wording_of(language)
+    question = chosen[0].question + wording.text("associative.only")
+    opening = speech_opening(language, wording.text("associative.hint"))
     return planting_of(language, opening, question, needles, [needles[0].value])
 
 
@@ -84,20 +75,18 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), everybody)
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    question = asked.question.removesuffix(_ONLY[asked.language])
-    for pair in pairs(asked.language):
+    question = asked.question.removesuffix(asked.wording.text("associative.only"))
+    for pair in pairs(asked.wording.language):
         if pair.question == question:
-            for form in (pair.needle, pair.inverted):
-                before, _, after = form.partition("{name}")
-                for line in asked.text.split("\n"):
-                    if line.startswith(before) and line.endswith(after):
-                        return line.removeprefix(before).removesuffix(after)
-    return NOT_THERE[asked.language]
+            for form in map(Form, (pair.needle, pair.inverted)):
+                for _, blanks in form.found_in(asked.text):
+                    return blanks["name"]
+    return None
+
+
+solve = solver(_answer)
 
 
 def _chosen(draw: Draw, site: Site, count: int) -> list[Pair]:

@@ -1,26 +1,27 @@
-"""One fact among near misses: sentences of the same form that each break exactly one condition of the question.
+"""One fact among near misses: sentences that each break exactly one condition of the question.
 
 Another person, another season, the worst instead of the best, another kind of shop (the idea of graded distractors is
-Chroma's context-rot report; conditions and sentences are ours). Each near miss has an answer of its own, so a wrong
-answer says which condition was not read.
+Chroma's context-rot report; conditions and sentences are ours). The fact is told in other words than the question,
+and every other near miss in the question's own: what shares most words with the question is never the answer. Each
+near miss has an answer of its own, so a wrong answer says which condition was not read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
+from niah.tasks._frame import Asked, planting_of, solver, speech_opening
 from niah.tasks._placing import apart
 from niah.tasks._supply import Supply, words_in
+from niah.wording import Form, Wording, wording_of
 
-SUMMARY = "find one fact among near misses that break one condition each (--distractors)"
-VERSION = 1
+SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
+VERSION = 2  # told in other words than the question
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors",)
@@ -28,17 +29,6 @@ FILLER = None
 APART_PERCENT = 5.0
 _TRIES = 30
 KINDS = ("other person", "other season", "opposite", "other kind")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wording:
-    hint: str
-    said: str
-    question: str
-    best: str
-    worst: str
-    seasons: tuple[str, ...]
-    shops: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,52 +41,26 @@ class _Fact:
     shop: str
 
 
-_WORDING: Mapping[str, _Wording] = {
-    "en": _Wording(
-        hint="Here and there in it somebody talks about shops in town.",
-        said="Last {season}, {person} called the {value} the {best} {shop} in town.",
-        question="Which {shop} did {person} call the {best} in town last {season}? Answer with its name only.",
-        best="best",
-        worst="worst",
-        seasons=("spring", "summer", "autumn", "winter"),
-        shops=("florist", "bookshop", "tea house", "barber", "tailor", "pawnshop", "cobbler"),
-    ),
-    "zh-Hant": _Wording(
-        hint="其中幾處有人談到城裡的店家",
-        said="去年{season} {person}說城裡{best}的{shop}是{value}",
-        question="去年{season}，{person}說城裡{best}的{shop}是哪一家？只回答店名。",
-        best="最好",
-        worst="最差",
-        seasons=("春天", "夏天", "秋天", "冬天"),
-        shops=("花店", "書店", "茶館", "理髮店", "裁縫店", "當舖", "鞋店"),
-    ),
-    "zh-Hans": _Wording(
-        hint="其中几处有人谈到城里的店家",
-        said="去年{season} {person}说城里{best}的{shop}是{value}",
-        question="去年{season}，{person}说城里{best}的{shop}是哪一家？只回答店名。",
-        best="最好",
-        worst="最差",
-        seasons=("春天", "夏天", "秋天", "冬天"),
-        shops=("花店", "书店", "茶馆", "理发店", "裁缝店", "当铺", "鞋店"),
-    ),
-}
-
-
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, near misses at random depths away from it."""
-    supply, wording = Supply(draw, site.haystack, site.language), _WORDING[site.language]
+    supply, wording = Supply(draw, site.haystack, site.language), wording_of(site.language)
     fact = _Fact(
-        person=supply.person(), season=draw.choice(wording.seasons), best=wording.best, shop=draw.choice(wording.shops)
+        person=supply.person(),
+        season=draw.choice(wording.rows("distractors.seasons"))["name"],
+        best=wording.text("distractors.best"),
+        shop=draw.choice(wording.rows("distractors.shops"))["name"],
     )
-    needles = [_needle(wording, fact, supply.title(), None, None)]
+    needles = [_needle(fact, supply.title(), _retold(draw, wording, fact), None, None)]
     broken = {fact}
     for i in range(site.options.distractors):
         kind = KINDS[i % len(KINDS)]
         broken.add(wrong := _new(supply, wording, fact, kind, broken))
         depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
-        needles.append(_needle(wording, wrong, supply.title(), depth, kind))
-    question = wording.question.format(**_fields(fact))
-    opening = speech_opening(site.language, wording.hint)
+        retold = (i + i // len(KINDS)) % 2  # every kind in both ways
+        form = _retold(draw, wording, wrong) if retold else wording.form("distractors.said")
+        needles.append(_needle(wrong, supply.title(), form, depth, kind))
+    question = wording.form("distractors.question").fill(**asdict(fact))
+    opening = speech_opening(site.language, wording.text("distractors.hint"))
     return planting_of(site.language, opening, question, needles, [needles[0].value])
 
 
@@ -105,34 +69,31 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The name in the sentence that meets every condition of the question."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    wording = _WORDING[asked.language]
-    pattern = re.escape(wording.question).replace(r"\{", "{").replace(r"\}", "}")
-    names = {k: f"(?P<{k}>.+?)" for k in ("shop", "person", "best", "season")}
-    fields = re.fullmatch(pattern.format(**names), asked.question)
-    if fields is None:
-        return "There is no question."
-    before, _, after = wording.said.format(**fields.groupdict(), value="\0").partition("\0")
-    stated = re.search(f"^{re.escape(before)}(.+?){re.escape(after)}$", asked.text, re.MULTILINE)
-    return stated[1] if stated else NOT_THERE[asked.language]
+    conditions = asked.wording.form("distractors.question").parse(asked.question)
+    if conditions is None:
+        return None
+    forms = [Form(asked.wording.form("distractors.said").fill(**conditions, value="{value}"))]
+    forms += _retellings(asked.wording, conditions)
+    return next((blanks["value"] for form in forms for _, blanks in form.found_in(asked.text)), None)
 
 
-def _needle(wording: _Wording, fact: _Fact, value: str, depth: float | None, kind: str | None) -> Needle:
+solve = solver(_answer)
+
+
+def _needle(fact: _Fact, value: str, form: Form, depth: float | None, kind: str | None) -> Needle:
     return Needle(
         key=fact.person,
         value=value,
-        text=wording.said.format(**_fields(fact), value=value),
+        text=form.fill(**asdict(fact), value=value),
         depth_percent=depth,
         answer_class="near-miss" if kind else "right",
         detail=kind,
     )
 
 
-def _new(supply: Supply, wording: _Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
+def _new(supply: Supply, wording: Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
     """The fact with one condition changed, as no needle before has it; where none is left, by another person.
 
     Two needles with the same conditions and different names would contradict each other.
@@ -143,16 +104,30 @@ def _new(supply: Supply, wording: _Wording, fact: _Fact, kind: str, before: Coll
     return replace(_broken(supply, wording, fact, kind), person=supply.person())
 
 
-def _broken(supply: Supply, wording: _Wording, fact: _Fact, kind: str) -> _Fact:
+def _broken(supply: Supply, wording: Wording, fact: _Fact, kind: str) -> _Fact:
     """The fact with one condition changed."""
     if kind == "other person":
         return replace(fact, person=supply.person())
     if kind == "other season":
-        return replace(fact, season=supply.draw.choice([s for s in wording.seasons if s != fact.season]))
+        return replace(fact, season=_other(supply, wording, "seasons", fact.season))
     if kind == "opposite":
-        return replace(fact, best=wording.worst)
-    return replace(fact, shop=supply.draw.choice([s for s in wording.shops if s != fact.shop]))
+        return replace(fact, best=wording.text("distractors.worst"))
+    return replace(fact, shop=_other(supply, wording, "shops", fact.shop))
 
 
-def _fields(fact: _Fact) -> dict[str, str]:
-    return {"person": fact.person, "season": fact.season, "best": fact.best, "shop": fact.shop}
+def _other(supply: Supply, wording: Wording, what: str, one: str) -> str:
+    return supply.draw.choice([row["name"] for row in wording.rows(f"distractors.{what}") if row["name"] != one])
+
+
+def _retold(draw: Draw, wording: Wording, fact: _Fact) -> Form:
+    """One of the sentences that tell a fact in other words than the question does; its blank is the shop's name."""
+    return draw.choice(_retellings(wording, asdict(fact)))
+
+
+def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
+    """Every sentence that means some conditions without naming season, kind and judgement."""
+    when = next(r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"])
+    does = next(r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"])
+    judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
+    known = {**conditions, "when": when, "does": does, "value": "{value}"}
+    return tuple(Form(form.fill(**known)) for form in wording.forms(f"distractors.{judged}"))

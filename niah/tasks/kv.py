@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from niah import scorers
@@ -10,25 +9,16 @@ from niah.generator.draw import Draw
 from niah.generator.fillers import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._frame import Asked, planting_of, solver
 from niah.tasks._supply import Supply
+from niah.wording import Form, wording_of
 
 SUMMARY = "look up one key in a JSON object full of uuids"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 80  # a uuid is up to 36 tokens for a small vocabulary
 WORDING = ()
 OPTIONS = ()
 FILLER = "pairs"
-_OPENING = {
-    "en": "Below is a JSON object of keys and values. Find the value of the key that the question names.\n\n{\n",
-    "zh-Hant": "以下是一個由鍵和值組成的 JSON 物件 請找出問題所問的鍵的值\n\n{\n",
-    "zh-Hans": "以下是一个由键和值组成的 JSON 对象 请找出问题所问的键的值\n\n{\n",
-}
-_QUESTION = {
-    "en": 'What is the value of the key "{key}"? Answer with the value only.',
-    "zh-Hant": "鍵「{key}」的值是什麼？只回答值。",
-    "zh-Hans": "键“{key}”的值是什么？只回答值。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
@@ -36,7 +26,9 @@ def plant(draw: Draw, site: Site) -> Planting:
     language, supply = site.language, Supply(draw, site.haystack, site.language)
     key, value = supply.uuid(), supply.uuid()
     needle = Needle(key=key, value=value, text=pair_line(key, value))
-    planting = planting_of(language, _OPENING[language], _QUESTION[language].format(key=key), [needle], [value])
+    wording = wording_of(language)
+    opening, question = f"{wording.text('kv.opening')}\n\n{{\n", wording.form("kv.question").fill(key=key)
+    planting = planting_of(language, opening, question, [needle], [value])
     return replace(planting, closing=f"\n}}{planting.closing}")
 
 
@@ -48,11 +40,13 @@ def score(text: str, planting: Planting) -> Score:
     return score
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The value on the line of the key."""
-    asked = asked_in(text)
-    key = re.search(r"[0-9a-f-]{36}", asked.question) if asked else None
-    if asked is None or key is None:
-        return "There is no question."
-    stated = re.search(rf'"{key[0]}": "([^"]+)"', asked.text)
-    return stated[1] if stated else NOT_THERE[asked.language]
+    blanks = asked.wording.form("kv.question").parse(asked.question)
+    if blanks is None:
+        return None
+    stated = Form(pair_line("{key}", "{value}")).found_in(asked.text, **blanks)
+    return next((found["value"] for _, found in stated), None)
+
+
+solve = solver(_answer)

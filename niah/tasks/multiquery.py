@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Planting, Score
 from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, listed, planting_of
-from niah.tasks._places import places_like
+from niah.tasks._frame import Asked, listed, planting_of, solver, unlisted
+from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
+from niah.wording import wording_of
 
 SUMMARY = "find the values of several places in one question (--needle-count 4, --needles)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "needle_count", "needles")
 FILLER = None
 COUNT = 4
-_QUESTION = {
-    "en": "What are the magic numbers for {keys}? Answer with the numbers only, in this order, separated by commas.",
-    "zh-Hant": "{keys}的神奇數字各是多少？只回答數字，依照順序，用逗號分開。",
-    "zh-Hans": "{keys}的神奇数字各是多少？只回答数字，依照顺序，用逗号分开。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
@@ -39,7 +34,8 @@ def plant(draw: Draw, site: Site) -> Planting:
         for _ in range(options.distractors)
     ]
     order = draw.shuffled(asked)  # the question does not follow the order of the text
-    question = _QUESTION[language].format(keys=listed(language, [n.key for n in order]))
+    wording = wording_of(language)
+    question = wording.form("multiquery.question").fill(keys=listed(wording, [n.key for n in order]))
     opening = _magic_number.opening(language, "number", several=True)
     return planting_of(language, opening, question, [*asked, *others], [n.value for n in order])
 
@@ -51,12 +47,11 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number_pairs(text, replace(expected, keys=tuple(key_of.get(t, t) for t in planting.targets)))
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The value stated for every key of the question, in its order."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    before, _, after = _QUESTION[asked.language].partition("{keys}")
-    keys = re.split(r", | and |、|和", asked.question.removeprefix(before).removesuffix(after))
-    values = [value for key in keys for value in _magic_number.stated(asked, key)]
-    return ", ".join(values) or NOT_THERE[asked.language]
+    blanks = asked.wording.form("multiquery.question").parse(asked.question)
+    keys = unlisted(asked.wording, blanks["keys"]) if blanks else []
+    return ", ".join(value for key in keys for value in _magic_number.stated(asked, key)) or None
+
+
+solve = solver(_answer)

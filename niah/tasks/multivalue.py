@@ -6,23 +6,19 @@ from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
-from niah.tasks._places import places_like
+from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._supply import Supply
+from niah.wording import wording_of
 
 SUMMARY = "find all values of one place (--needle-count 4, --needles together, spread or random)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "needle_count", "needles")
 FILLER = None
 COUNT = 4
-_QUESTION = {
-    "en": "What are all the magic numbers for {key}? Answer with the numbers only, separated by commas.",
-    "zh-Hant": "{key}的神奇數字有哪些？只回答數字，全部列出，用逗號分開。",
-    "zh-Hans": "{key}的神奇数字有哪些？只回答数字，全部列出，用逗号分开。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
@@ -42,7 +38,8 @@ def plant(draw: Draw, site: Site) -> Planting:
         depth = anywhere(draw)
         needles.append(Needle(key=other, value=value, text=text, depth_percent=depth, answer_class="distractor"))
     opening = _magic_number.opening(language, "number", several=True)
-    return planting_of(language, opening, _QUESTION[language].format(key=key), needles, targets)
+    question = wording_of(language).form("multivalue.question").fill(key=needles[0].key)
+    return planting_of(language, opening, question, needles, targets)
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -50,11 +47,10 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number_set(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """All values stated for the key of the question."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    before, _, after = _QUESTION[asked.language].partition("{key}")
-    key = asked.question.removeprefix(before).removesuffix(after)
-    return ", ".join(_magic_number.stated(asked, key)) or NOT_THERE[asked.language]
+    blanks = asked.wording.form("multivalue.question").parse(asked.question)
+    return ", ".join(_magic_number.stated(asked, blanks["key"])) or None if blanks else None
+
+
+solve = solver(_answer)

@@ -16,21 +16,16 @@ from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of, speech_opening
+from niah.tasks._frame import NO_QUESTION, Asked, planting_of, solver, speech_opening
 from niah.tasks._questions import Question, located, read_questions
+from niah.wording import wording_of
 
 SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 64
 WORDING = ()
 OPTIONS = ("questions",)
 FILLER = None
-_HINT = {
-    "en": "The question is about something that is said in it.",
-    "zh-Hant": "問題問的是其中說到的一件事",
-    "zh-Hans": "问题问的是其中说到的一件事",
-}
-_SHORT = {"en": " Answer in a few words.", "zh-Hant": "請簡短回答。", "zh-Hans": "请简短回答。"}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
@@ -41,9 +36,10 @@ def plant(draw: Draw, site: Site) -> Planting:
     place = f"{site.trial.context_length} {site.trial.depth_percent:g}"
     first = Draw(0, "natural", place).below(len(questions))
     question = questions[(first + site.trial.epoch) % len(questions)]
-    asked = question.question + _SHORT[site.language]
+    wording = wording_of(site.language)
+    asked = question.question + wording.text("natural.short")
     needle = Needle(key=question.part, value=question.answer, text=question.text)
-    opening = speech_opening(site.language, _HINT[site.language])
+    opening = speech_opening(site.language, wording.text("natural.hint"))
     planting = planting_of(site.language, opening, asked, [needle], [question.answer, *question.aliases])
     return replace(planting, passage=question.passage)
 
@@ -56,16 +52,16 @@ def score(text: str, planting: Planting) -> Score:
     return replace(score, parts={planting.needles[0].key: score.value})
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The answer of a reader who knows the question file and says only what the text holds."""
-    asked = asked_in(text)
-    if asked is None or options is None:
-        return "There is no question."
-    question = _known(asked.question.removesuffix(_SHORT[asked.language]), options)
+    question = _known(asked.question.removesuffix(asked.wording.text("natural.short")), options) if options else None
     if question is None:
-        return "There is no question."
+        return NO_QUESTION
     said = scorers.names_in(asked.text, [question.answer, *question.aliases])
-    return question.answer if said else NOT_THERE[asked.language]
+    return question.answer if said else None
+
+
+solve = solver(_answer)
 
 
 def _known(text: str, options: Options) -> Question | None:

@@ -7,29 +7,31 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.generator.draw import Draw
-from niah.records import Planting, Score
+from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
+from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks._supply import Supply
+from niah.wording import wording_of
 
 SUMMARY = "tell what is said at a given time of the recording"
-VERSION = 1
+VERSION = 2  # start and pace of the clock are drawn
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors",)
 FILLER = None
-_QUESTION = {
-    "en": "Which magic number is said at {time}? Answer with the number only.",
-    "zh-Hant": "在 {time} 說出的神奇數字是多少？只回答數字。",
-    "zh-Hans": "在 {time} 说出的神奇数字是多少？只回答数字。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time; facts at other times are distractors."""
-    facts = _clock.said_facts(draw, site)
+    times, supply = _clock.Clock(draw, site.trial), Supply(draw, site.haystack, site.language)
+
+    def needle_of(i: int, depth: float) -> Needle:
+        return _magic_number.needle(supply, site.language, "number", depth, distractor=i > 0)
+
+    facts = _clock.facts_in(times, draw, site, needle_of)
     needles = [fact.needle for fact in facts]
-    question = _QUESTION[site.language].format(time=scorers.clock(facts[0].second))
-    marks = _clock.marks_of(draw, site.trial, facts)
+    question = wording_of(site.language).form("said-at.question").fill(time=scorers.clock(facts[0].second))
+    marks = _clock.marks_of(times, draw, facts)
     opening = _clock.opening(site.language)
     return planting_of(site.language, opening, question, needles, [needles[0].value], marks=marks)
 
@@ -43,14 +45,15 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, keyed)
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The number in what stands under the time of the question."""
-    asked = asked_in(text)
-    seconds = scorers.seconds_in(asked.question) if asked else []
-    if asked is None or not seconds:
-        return "There is no question."
+    blanks = asked.wording.form("said-at.question").parse(asked.question)
+    wanted = scorers.seconds_in(blanks["time"])[0] if blanks else None
     for second, line in _clock.lines_with_times(asked.text):
         stated = re.search(r"(?<!\d)\d{7}(?!\d)", line)
-        if second == seconds[0] and stated:
+        if second == wanted and stated:
             return stated[0]
-    return NOT_THERE[asked.language]
+    return None
+
+
+solve = solver(_answer)

@@ -1,8 +1,11 @@
-"""The same key stated several times with different values; the latest or the first one is asked for.
+"""The number of a place changes as the talk goes on; what holds in the end, or held at first, is asked for.
 
-No statement says that it is new or old: only the order in the text tells (after LongMemEval's knowledge updates and
-bAbI's first task). Depth is the place of the statement asked for; the others stand before it (``asked = latest``) or
-behind it (``first``), and ``needles`` says how: next to it, spread evenly over that side, or anywhere there.
+After LongMemEval's knowledge updates and bAbI's first task. The asked statement is worded otherwise than the question;
+behind the latest one somebody recalls a number of long ago, before the first one somebody announces a coming one, both
+in the question's own words and in the place where a reader who goes by position looks. Depth is that of the asked
+statement. The other statements stand before it (``asked = latest``) or behind it (``first``), and ``needles`` says how:
+next to it, one in each part of that side, or anywhere there. Numbers of ``distractors`` other places stand anywhere,
+the first of them on the far side of the asked statement.
 """
 
 from __future__ import annotations
@@ -12,58 +15,40 @@ from niah.errors import ConfigError
 from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
-from niah.tasks._places import places_like
+from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere
 from niah.tasks._supply import Supply
+from niah.wording import Form, Wording, wording_of
 
-SUMMARY = "find the latest (or --asked first) of several values stated for one place"
-VERSION = 1
+SUMMARY = "find what holds in the end (or --asked first) of several values stated for one place (--distractors)"
+VERSION = 2  # other places, other words, and a statement where position misleads
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
-OPTIONS = ("asked", "needle_count", "needles")
+OPTIONS = ("asked", "distractors", "needle_count", "needles")
 FILLER = None
-COUNT = 2
-_QUESTION = {
-    "en": {
-        "latest": (
-            "The magic number for {key} is given more than once, and it changes. "
-            "Which one is given last? Answer with the number only."
-        ),
-        "first": (
-            "The magic number for {key} is given more than once, and it changes. "
-            "Which one is given first? Answer with the number only."
-        ),
-    },
-    "zh-Hant": {
-        "latest": "{key}的神奇數字說了不只一次，而且有變。最後一次說的是多少？只回答數字。",
-        "first": "{key}的神奇數字說了不只一次，而且有變。第一次說的是多少？只回答數字。",
-    },
-    "zh-Hans": {
-        "latest": "{key}的神奇数字说了不止一次，而且有变。最后一次说的是多少？只回答数字。",
-        "first": "{key}的神奇数字说了不止一次，而且有变。第一次说的是多少？只回答数字。",
-    },
-}
+COUNT = 3
 
 
 def plant(draw: Draw, site: Site) -> Planting:
-    """The statements in the order in which they stand; the one asked for comes first in ``needles``."""
-    language, options = site.language, site.options
-    supply = Supply(draw, site.haystack, language)
-    key = supply.key()
-    depths = _depths(draw, options, site.trial.depth_percent)
-    needles = []
-    for i, depth in enumerate(depths):
-        value = supply.number()
-        text = _magic_number.sentence(language, "number", key, value)
-        answer_class, detail = _class_of(i, len(depths), options.asked)
-        needles.append(
-            Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
-        )
-    asked = next(n for n in needles if n.answer_class == "right")
-    question = _QUESTION[language][options.asked].format(key=key)
-    opening = _magic_number.opening(language, "number", several=True)
-    return planting_of(language, opening, question, needles, [asked.value])
+    """The statements about the asked place in the order in which they stand, then those about others."""
+    options, wording = site.options, wording_of(site.language)
+    supply, latest = Supply(draw, site.haystack, site.language), options.asked == "latest"
+    key, depth = supply.key(), site.trial.depth_percent
+    statements = _statements(draw, supply, wording, options, key, depth)
+    far = (depth, 100.0) if latest else (0.0, depth)
+    aside = draw.choice(wording.forms("update.recalled" if latest else "update.announced"))
+    classed = ("earlier", None) if latest else ("distractor", "later")
+    misleading = [_needle(supply, aside, key, anywhere(draw, *far), *classed)]
+    others = []
+    for i in range(options.distractors):
+        form = wording.form("magic.number.sentence") if i % 2 else draw.choice(wording.forms("update.changed"))
+        others.append(_needle(supply, form, supply.key(), anywhere(draw) if i else anywhere(draw, *far), "distractor"))
+    needles = [*statements, *misleading] if latest else [*misleading, *statements]
+    question = wording.form(f"update.{options.asked}").fill(key=key)
+    opening = speech_opening(site.language, wording.text("update.hint"))
+    target = next(n.value for n in statements if n.answer_class == "right")
+    return planting_of(site.language, opening, question, [*needles, *others], [target])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -71,31 +56,50 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
-def solve(text: str, options: Options | None = None) -> str:
-    """The last (or first) value stated for the key of the question."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    for which, form in _QUESTION[asked.language].items():
-        before, _, after = form.partition("{key}")
-        if asked.question.startswith(before) and asked.question.endswith(after):
-            values = _magic_number.stated(asked, asked.question.removeprefix(before).removesuffix(after))
-            if values:
-                return values[-1] if which == "latest" else values[0]
-    return NOT_THERE[asked.language]
+def _answer(asked: Asked, options: Options | None) -> str | None:
+    """The last (or first) value stated for the key of the question; neither what was long ago nor what is to come."""
+    for which, other in (("latest", "changed"), ("first", "started")):
+        if blanks := asked.wording.form(f"update.{which}").parse(asked.question):
+            forms = [asked.wording.form("magic.number.sentence"), *asked.wording.forms(f"update.{other}")]
+            found = sorted((at, b["value"]) for form in forms for at, b in form.found_in(asked.text, key=blanks["key"]))
+            return found[-1 if which == "latest" else 0][1] if found else None
+    return None
+
+
+solve = solver(_answer)
+
+
+def _statements(draw: Draw, supply: Supply, wording: Wording, options: Options, key: str, depth: float) -> list[Needle]:
+    """What is said of the asked place, in order: only the asked statement is not in the words of the question."""
+    latest, depths = options.asked == "latest", _depths(draw, options, depth)
+    needles = []
+    for i, place in enumerate(depths):
+        plain = i == 0 if latest else i > 0
+        retold = wording.forms("update.changed" if latest else "update.started")
+        form = wording.form("magic.number.sentence") if plain else draw.choice(retold)
+        needles.append(_needle(supply, form, key, place, *_class_of(i, len(depths), options.asked)))
+    return needles
+
+
+def _needle(supply: Supply, form: Form, key: str, depth: float, answer_class: str, detail: str | None = None) -> Needle:
+    value = supply.number()
+    text = form.fill(key=key, value=value)
+    return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
 
 
 def _depths(draw: Draw, options: Options, depth: float) -> list[float]:
     """Rising depths, the asked one last (or first)."""
     others = (options.needle_count or COUNT) - 1
     if others < 1:
-        raise ConfigError("needle_count = 1: task update asks for the latest of several statements; give 2 or more")
+        raise ConfigError("needle_count = 1: task update asks for one of several statements; give 2 or more")
     low, high = (0.0, depth) if options.asked == "latest" else (depth, 100.0)
     if options.needles == "together":
         return [depth] * (others + 1)
     if options.needles == "random":
         return sorted([depth, *(anywhere(draw, low, high) for _ in range(others))])
-    return [low + (high - low) * i / others for i in range(others + 1)]
+    part = (high - low) / others
+    places = [anywhere(draw, low + part * i, low + part * (i + 1)) for i in range(others)]
+    return [*places, depth] if options.asked == "latest" else [depth, *places]
 
 
 def _class_of(i: int, count: int, asked: str) -> tuple[str, str | None]:

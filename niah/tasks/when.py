@@ -1,4 +1,8 @@
-"""At what minute and second something is said: the time of a fact is asked for, among facts at other times."""
+"""At what minute and second something is said: the time of a fact is asked for, among other lines with times.
+
+The fact is told in other words than the question; every other line of ``distractors`` names a wrong number of the same
+place in the question's own words, and takes it back.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,30 @@ from niah import scorers
 from niah.generator.draw import Draw
 from niah.records import Planting, Score
 from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
-from niah.tasks._places import places_like
+from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks._names import places_like
+from niah.wording import wording_of
 
-SUMMARY = "tell at what time of the recording something is said (--tolerance-s)"
-VERSION = 1
+SUMMARY = "tell at what time of the recording something is said, among lines that deny a wrong one (--tolerance-s)"
+VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
-_QUESTION = {
-    "en": (
-        "At what time of the recording (minutes and seconds) is the magic number for {key} said? "
-        "Answer with the time only."
-    ),
-    "zh-Hant": "{key}的神奇數字是在錄音的幾分幾秒說的？只回答時間。",
-    "zh-Hans": "{key}的神奇数字是在录音的几分几秒说的？只回答时间。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
-    """The fact at the trial's depth, under its time; the times of other facts are distractors."""
-    facts = _clock.said_facts(draw, site)
+    """The fact at the trial's depth, under its time; the times of the other lines are wrong answers."""
+    times = _clock.Clock(draw, site.trial)
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
     needles = [replace(fact.needle, value=scorers.clock(fact.second)) for fact in facts]
-    question = _QUESTION[site.language].format(key=needles[0].key)
-    marks = _clock.marks_of(draw, site.trial, facts)
     return planting_of(
         site.language,
         _clock.opening(site.language),
-        question,
+        wording_of(site.language).form("when.question").fill(key=needles[0].key),
         needles,
         [needles[0].value],
-        marks=marks,
+        marks=_clock.marks_of(times, draw, facts),
         tolerance_s=site.options.tolerance_s,
     )
 
@@ -50,20 +46,11 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.time_of_day(text, expected, planting.tolerance_s)
 
 
-def solve(text: str, options: Options | None = None) -> str:
-    """The time above the sentence that the question is about."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    before, _, after = _QUESTION[asked.language].partition("{key}")
-    key = asked.question.removeprefix(before).removesuffix(after)
-    return time_stated(asked.text, asked.language, key) or NOT_THERE[asked.language]
+def _answer(asked: Asked, options: Options | None) -> str | None:
+    """The time above the sentence that tells what the question is about."""
+    blanks = asked.wording.form("when.question").parse(asked.question)
+    told = _clock.told_in(asked, blanks["key"]) if blanks else None
+    return scorers.clock(told[0]) if told else None
 
 
-def time_stated(text: str, language: str, key: str) -> str | None:
-    """The time above the magic number of a key."""
-    start = _magic_number.sentence(language, "number", key, "\0").partition("\0")[0]
-    for second, line in _clock.lines_with_times(text):
-        if line.startswith(start):
-            return scorers.clock(second)
-    return None
+solve = solver(_answer)

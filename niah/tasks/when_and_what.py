@@ -9,38 +9,30 @@ from niah.generator.draw import Draw
 from niah.records import Planting, Score
 from niah.scorers import Known
 from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import NOT_THERE, asked_in, planting_of
-from niah.tasks._places import places_like
-from niah.tasks.when import time_stated
+from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks._names import places_like
+from niah.wording import wording_of
 
 SUMMARY = "tell a value and the time at which it is said, scored apart (--tolerance-s)"
-VERSION = 1
+VERSION = 2  # as when
 REPLY_TOKENS = 48
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
-_QUESTION = {
-    "en": (
-        "What is the magic number for {key}, and at what time of the recording (minutes and seconds) is it said? "
-        "Answer with the number and the time only."
-    ),
-    "zh-Hant": "{key}的神奇數字是多少？又是在錄音的幾分幾秒說的？只回答數字和時間。",
-    "zh-Hans": "{key}的神奇数字是多少？又是在录音的几分几秒说的？只回答数字和时间。",
-}
 
 
 def plant(draw: Draw, site: Site) -> Planting:
     """The fact at the trial's depth, under its time. Targets are the number and the time."""
-    facts = _clock.said_facts(draw, site)
+    times = _clock.Clock(draw, site.trial)
+    facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
     needles = [fact.needle for fact in facts]
-    question = _QUESTION[site.language].format(key=needles[0].key)
     return planting_of(
         site.language,
         _clock.opening(site.language),
-        question,
+        wording_of(site.language).form("when-and-what.question").fill(key=needles[0].key),
         needles,
         [needles[0].value, scorers.clock(facts[0].second)],
-        marks=_clock.marks_of(draw, site.trial, facts),
+        marks=_clock.marks_of(times, draw, facts),
         tolerance_s=site.options.tolerance_s,
     )
 
@@ -63,12 +55,11 @@ def score(text: str, planting: Planting) -> Score:
     )
 
 
-def solve(text: str, options: Options | None = None) -> str:
+def _answer(asked: Asked, options: Options | None) -> str | None:
     """The number of the key and the time above it."""
-    asked = asked_in(text)
-    if asked is None:
-        return "There is no question."
-    before, _, after = _QUESTION[asked.language].partition("{key}")
-    key = asked.question.removeprefix(before).removesuffix(after)
-    time, values = time_stated(asked.text, asked.language, key), _magic_number.stated(asked, key)
-    return f"{values[0]}, {time}" if time and values else NOT_THERE[asked.language]
+    blanks = asked.wording.form("when-and-what.question").parse(asked.question)
+    told = _clock.told_in(asked, blanks["key"]) if blanks else None
+    return f"{told[1]}, {scorers.clock(told[0])}" if told else None
+
+
+solve = solver(_answer)

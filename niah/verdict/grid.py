@@ -14,8 +14,8 @@ from niah.verdict.sample import sample_of
 
 # tasks that read the option distractors; a test holds this against their OPTIONS, which this room may not import
 WITH_DISTRACTORS = (
-    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking", "when",
-    "when-and-what",
+    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking",
+    "update", "when", "when-and-what",
 )  # fmt: skip
 SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
 SPREAD_AS = {

@@ -1,0 +1,151 @@
+"""A reader that searches and understands nothing: it quotes the lines that share most words with the question.
+
+Ranking is BM25 (Robertson & Zaragoza, 2009, by the library bm25s); Chinese is cut into pairs of characters, English
+words lose their endings. It sees the prompt only and knows of no task: an instruction above, a question at the end, and
+between them lines, some of which may be times that belong to what stands below them. What such a reader scores is what
+a task measures beside reading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+AS_GOOD = 0.8  # of the best score: such lines are hits as well
+AS_GOOD_AGAIN = 0.3  # of the step before: a worse line ends a chain
+MOST_STEPS = 12  # of a chain
+_STAMP = re.compile(r"\(?\d+(?::\d\d)+\)?")
+_TERM = re.compile(r"\d+(?::\d\d)+|[a-z0-9]+|[\u3400-\u9fff]+")
+_ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s|e)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    stamp: str  # the time above it, where there is one
+    text: str
+
+    @property
+    def quoted(self) -> str:
+        return f"{self.stamp} {self.text}".strip()
+
+
+class Search:
+    """A prompt that is read by searching: indexed once, answered in any of WAYS."""
+
+    def __init__(self, prompt: str) -> None:
+        text, question = _parted(prompt)
+        self._lines = _lines(text)
+        self._query = terms_of(question)
+        self._index = _Index([terms_of(line.quoted) for line in self._lines]) if self._lines else None
+
+    def answer(self, way: str) -> str:
+        """The lines that a way of searching finds for the question, quoted; "" where the text has none."""
+        found = WAYS[way](self._index, self._query) if self._index else []
+        return "\n".join(self._lines[i].quoted for i in found)
+
+
+def terms_of(text: str) -> list[str]:
+    """What a text is searched by: words without their endings, numbers, pairs of Chinese characters."""
+    terms: list[str] = []
+    for word in _TERM.findall(text.casefold()):
+        if "\u3400" <= word[0] <= "\u9fff":
+            terms += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
+        else:
+            terms.append(_ENDING.sub("", word))
+    return terms
+
+
+class _Index:
+    """Lines that can be ranked by the terms of a query."""
+
+    def __init__(self, lines: Sequence[list[str]]) -> None:
+        import bm25s  # type: ignore[import-untyped]  # 0.1 s: only where something is searched
+
+        self.lines = lines
+        self._known = {term for line in lines for term in line}
+        self._ranked: Any = bm25s.BM25()
+        self._ranked.index([line or [""] for line in lines], show_progress=False)
+
+    def scores(self, query: Sequence[str]) -> npt.NDArray[np.float32]:
+        """One score for each line; all are 0 where no line has a term of the query."""
+        known = [term for term in dict.fromkeys(query) if term in self._known]
+        if not known:
+            return np.zeros(len(self.lines), dtype=np.float32)
+        scores: npt.NDArray[np.float32] = self._ranked.get_scores(known)
+        return scores
+
+    def hits(self, query: Sequence[str]) -> list[int]:
+        """The lines that are about as good as the best one, in the order of the text."""
+        scores = self.scores(query)
+        best = float(scores.max())
+        return [int(i) for i in np.flatnonzero(scores >= AS_GOOD * best)] if best > 0 else []
+
+
+def _best(index: _Index, query: Sequence[str]) -> list[int]:
+    scores = index.scores(query)
+    return [int(scores.argmax())] if scores.max() > 0 else []
+
+
+def _first(index: _Index, query: Sequence[str]) -> list[int]:
+    return index.hits(query)[:1]
+
+
+def _last(index: _Index, query: Sequence[str]) -> list[int]:
+    return index.hits(query)[-1:]
+
+
+def _all(index: _Index, query: Sequence[str]) -> list[int]:
+    return index.hits(query)
+
+
+def _again(index: _Index, query: Sequence[str]) -> list[int]:
+    """Where the chain ends."""
+    return _chain(index, query)[-1:]
+
+
+def _chain(index: _Index, query: Sequence[str]) -> list[int]:
+    """The best line, then the best one for the words that were new in it, and so on while there is a good one."""
+    found: list[int] = []
+    seen, least = set[str](), 0.0
+    while len(found) < MOST_STEPS:
+        scores = index.scores([term for term in query if term not in seen])
+        scores[found] = 0
+        if scores.max() <= least:
+            break
+        seen |= set(query)
+        found.append(int(scores.argmax()))
+        query, least = index.lines[found[-1]], AS_GOOD_AGAIN * float(scores.max())
+    return found
+
+
+WAYS: Mapping[str, Callable[[_Index, Sequence[str]], list[int]]] = {
+    "": _best,
+    "first": _first,
+    "last": _last,
+    "all": _all,
+    "again": _again,
+    "chain": _chain,
+}
+
+
+def _parted(prompt: str) -> tuple[str, str]:
+    """The text between instruction and question, and the question without what it says about the answer's form."""
+    body = prompt[: prompt.rfind("\n\n")]
+    text, _, question = body.rpartition("\n\n")
+    asked = re.search(r"[?？]", question)
+    return text.partition("\n\n")[2], question[: asked.end()] if asked else question
+
+
+def _lines(text: str) -> list[_Line]:
+    lines, stamp = [], ""
+    for line in text.split("\n"):
+        if _STAMP.fullmatch(line):
+            stamp = line
+        elif line.strip():
+            lines.append(_Line(stamp=stamp, text=line))
+    return lines
