@@ -1,0 +1,76 @@
+"""What a server that cuts prompts in silence costs: cells that are red or green though the prompt was not whole.
+
+python benchmarks/trust.py [--quick]
+
+A liar on loopback drops a share of every prompt of more than 3,000 tokens; its reader answers from what is left. Counts
+are of what is left. Below that, honest servers that count in their own way: every mismatch there is a false alarm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from liar import Liar, Lie, lying
+from lies import HONEST, drops
+
+from niah.config import RunConfig
+from niah.records import Outcome, Result
+from niah.runner.log import open_log
+from niah.runner.recipe import Recipe, recipe_of
+from niah.runner.session import open_session
+from niah.runner.sweep import Sweep
+
+LENGTHS = (4_000, 16_000, 64_000)
+DEPTHS = (0.0, 2.0, 5.0, 50.0, 95.0, 98.0, 100.0)
+SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08)
+NEITHER = ("1.3 for one", "as cl100k", "nought", "always 17", "cached, left out", "cached, twice")
+
+
+def _swept(liar: Liar, lie: Lie, recipe: Recipe) -> list[Result]:
+    liar.tell(lie)
+    recipe = replace(recipe, config=recipe.config.model_copy(update={"base_url": f"{liar.root}/v1"}))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_session(recipe, lambda text: None) as session,
+        open_log(Path(folder) / "r", recipe.header()) as log,
+    ):
+        asyncio.run(Sweep(recipe, session, log).run())
+        return list(log.results.values())
+
+
+def _cell(results: list[Result], length: int) -> str:
+    some = [r for r in results if r.trial.context_length == length]
+    outcomes = Counter(r.outcome for r in some)
+    red = sum(r.score == 0 for r in some)
+    green = sum(r.score == 1 for r in some)
+    return f"{red} / {green} / {outcomes[Outcome.MISMATCH]}"
+
+
+def main() -> None:
+    lengths = LENGTHS[:2] if "--quick" in sys.argv else LENGTHS
+    config = RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS)
+    recipe = recipe_of(config)
+    print(f"red / green / mismatch of {len(DEPTHS)} depths\n")
+    print("| server | " + " | ".join(f"{n:,}" for n in lengths) + " |")
+    print("|---|" + "---|" * len(lengths))
+    with lying() as liar:
+        for share in SHARES:
+            keeps = drops("front", share, from_characters=LONG_CHARACTERS)
+            results = _swept(liar, Lie(name="drops", keeps=keeps), recipe)
+            print(f"| drops {share:.1%} at the front | " + " | ".join(_cell(results, n) for n in lengths) + " |")
+        for counts in NEITHER:
+            results = _swept(liar, Lie(name="honest", counts=HONEST[counts]), recipe)
+            print(f"| honest, counts {counts} | " + " | ".join(_cell(results, n) for n in lengths) + " |")
+
+
+LONG_CHARACTERS = 12_000
+
+if __name__ == "__main__":
+    main()
