@@ -26,8 +26,12 @@ class Trouble:
     def __str__(self) -> str:
         """A line for people: who, what, and what will happen."""
         who = f"{self.address}: " if self.address else ""
-        left = "" if self.gives_up_s is None else f", for up to {self.gives_up_s / 60:.0f} min (--patience)"
+        left = "" if self.gives_up_s is None else f", for up to {_span(self.gives_up_s)} (--patience)"
         return f"{who}{self.reason}; asking again in {self.wait_s:.0f} s{left}"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
