@@ -1,8 +1,10 @@
 """What the runner itself costs: sweeps against a loopback server that answers after a fixed latency.
 
-python benchmarks/runner.py [--quick]
+python benchmarks/runner.py [--quick] [--against CHECKOUT]
 
-The ideal time of a sweep is cells x latency / concurrency. The server is a process of its own; it shares the machine.
+The ideal time of a sweep is cells x latency / concurrency; of whole rounds, the same with the last round counted full
+and the one lonely trial that warms a cache. The server is a process of its own; it shares the machine: on a busy one
+only the CPU column tells anything. ``--against`` measures the code of another checkout beside this one.
 """
 
 from __future__ import annotations
@@ -10,24 +12,28 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from measure import machine
 
-LATENCY_S = 0.2
-CELLS = {225: (15, 15), 1_225: (35, 35)}
+LATENCIES_S = (0.2, 1.0)
+CELLS = {225: (15, 15), 640: (32, 20), 1_225: (35, 35)}
+HERE = Path(__file__).resolve().parents[1]
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(latency_s: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One connection: whole requests in, a fixed latency, one streamed answer each."""
     with suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
@@ -37,7 +43,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
                 continue
             size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(size)
-            await asyncio.sleep(LATENCY_S)
+            await asyncio.sleep(latency_s)
             writer.write(_stream(size))
             await writer.drain()
 
@@ -53,9 +59,9 @@ def _stream(size: int) -> bytes:
     return head % len(body) + body
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, latency_s: float) -> None:
     async def main() -> None:
-        server = await asyncio.start_server(_answer, "127.0.0.1", 0, limit=4_000_000, backlog=512)
+        server = await asyncio.start_server(partial(_answer, latency_s), "127.0.0.1", 0, limit=4_000_000, backlog=512)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -99,6 +105,7 @@ def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) ->
     after_preflight = time.perf_counter() - lag.started
     figures = {
         "scored": scored, "wall_s": wall, "sweep_s": after_preflight, "cpu_s": cpu, "peak_mb": peak,
+        "total_s": median(r.total_s or 0.0 for r in log.results.values()),
         "log_bytes": size, "lag_ms": 1000 * lag.longest_s,
     }  # fmt: skip
     print(json.dumps(figures))
@@ -129,25 +136,35 @@ class _Lag:
             self.longest_s = max(self.longest_s, time.perf_counter() - before - 0.005)
 
 
-def _measured(port: int, cells: int, concurrency: int, length: int, folder: Path) -> dict[str, float]:
+def _measured(code: Path, port: int, cells: int, concurrency: int, length: int, folder: Path) -> dict[str, float]:
     arguments = [str(port), str(cells), str(concurrency), str(length), str(folder)]
-    done = subprocess.run([sys.executable, __file__, "--one", *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, "--one", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(code)},
+    )
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def _row(port: int, cells: int, concurrency: int, length: int, folder: Path) -> None:
-    found = _measured(port, cells, concurrency, length, folder)
-    ideal = cells * LATENCY_S / concurrency
+def _row(
+    code: Path, port: int, latency_s: float, cells: int, concurrency: int, folder: Path, length: int = 32_000
+) -> None:
+    found = _measured(code, port, cells, concurrency, length, folder)
+    ideal_s = cells * latency_s / concurrency
+    rounds_s = latency_s * (1 + -(-(cells - 1) // concurrency))
     print(
-        f"| {cells:,} | {length:,} | {concurrency} | {ideal:.2f} | {found['sweep_s']:.2f} | "
-        f"{100 * ideal / found['sweep_s']:.0f} % | {1000 * found['cpu_s'] / cells:.1f} | {found['peak_mb']:.0f} | "
+        f"| {code.name} | {latency_s:g} | {cells:,} | {length:,} | {concurrency} | {found['sweep_s']:.2f} | "
+        f"{100 * ideal_s / found['sweep_s']:.0f} % | {100 * rounds_s / found['sweep_s']:.0f} % | "
+        f"{1000 * found['cpu_s'] / cells:.1f} | {found['total_s']:.3f} | {found['peak_mb']:.0f} | "
         f"{found['lag_ms']:.0f} | {found['log_bytes'] / cells:,.0f} |",
         flush=True,
     )
 
 
-def _resume(folder: Path, port: int) -> None:
+def _resume(folder: Path) -> None:
     """A run of 1,225 finished cells, asked for again by command line: all of it, without the picture's drawing."""
     best = {}
     for name, code in {
@@ -163,25 +180,40 @@ def _resume(folder: Path, port: int) -> None:
     print(f"\nreading 1,225 finished cells, process start included: {best['read the log']:.2f} s")
 
 
-def main() -> None:
+@contextmanager
+def _server(latency_s: float) -> Iterator[int]:
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, latency_s), daemon=True)
     server.start()
-    port = here.recv()
+    try:
+        yield here.recv()
+    finally:
+        server.terminate()
+
+
+def main() -> None:
     quick = "--quick" in sys.argv
-    print(f"latency {LATENCY_S * 1000:.0f} ms, on {machine()}\n")
-    print(
-        "| cells | tokens | in flight | ideal s | took s | of ideal | CPU ms a trial | peak MB | loop held ms | log B |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    codes = [HERE]
+    if "--against" in sys.argv:
+        codes.insert(0, Path(sys.argv[sys.argv.index("--against") + 1]).resolve())
+    load = os.getloadavg()[0]
+    print(f"on {machine()}, load {load:.1f} at the start\n")
+    print("| code | latency s | cells | tokens | in flight | took s | of ideal | of whole rounds | ", end="")
+    print("CPU ms a trial | median total_s | peak MB | loop held ms | log B |\n" + "|---" * 13 + "|")
     with tempfile.TemporaryDirectory() as temporary:
-        for cells in (225,) if quick else (225, 1_225):
-            for concurrency in (64,) if quick else (1, 16, 64, 256):
-                _row(port, cells, concurrency, 32_000, Path(temporary) / f"{cells}-{concurrency}")
-        _row(port, 225, 64, 128_000, Path(temporary) / "long")
-        if not quick:
-            _resume(Path(temporary) / "1225-64", port)
-    server.terminate()
+        folder = Path(temporary)
+        for latency_s in LATENCIES_S:
+            with _server(latency_s) as port:
+                for concurrency in (64,) if quick else (1, 16, 64, 128, 256):
+                    cells = 225 if quick or concurrency == 1 else 640
+                    for code in codes:
+                        row = folder / f"{code.name}-{latency_s}-{concurrency}"
+                        _row(code, port, latency_s, cells, concurrency, row)
+        with _server(LATENCIES_S[0]) as port:
+            _row(HERE, port, LATENCIES_S[0], 225, 64, folder / "long", length=128_000)
+            if not quick:
+                _row(HERE, port, LATENCIES_S[0], 1_225, 64, folder / "large")
+                _resume(folder / "large")
 
 
 if __name__ == "__main__":

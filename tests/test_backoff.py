@@ -153,7 +153,7 @@ def test_without_patience_attempts_are_counted() -> None:
 def test_a_refused_first_connection_ends_at_once_with_the_command_that_starts_a_server() -> None:
     run = swept(lambda _: httpx.ConnectError("All connection attempts failed"), 1_000, workers=1)
     assert (len(run.sent), run.sent[0] < 1, run.answers[0].fatal) == (1, True, True)
-    said = "nobody answers at 127.0.0.1:9 (ConnectError: All connection attempts failed); start the server first: "
+    said = "nobody answers at 127.0.0.1:9 (All connection attempts failed); start the server first: "
     assert run.answers[0].error == said + "vllm serve MODEL"
 
 

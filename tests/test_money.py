@@ -212,3 +212,16 @@ def test_a_run_stops_after_so_many_errors(niah: Niah) -> None:
         ended = niah(*sweep_at(server), *SMALL, "--max-errors", "4", "--concurrency", "1")
     assert (ended.exit_code, len(server.requests)) == (3, 4)
     assert "stopped early (max_errors 4: 400: no)" in ended.err
+
+
+def test_a_server_that_reports_no_tokens_is_counted_as_what_may_have_been_used(niah: Niah) -> None:
+    def reads(handler: Handler, body: dict[str, Any]) -> None:
+        handler.send_stream(handler.protocol.events(SOLVE(handler.protocol.prompt(body)), "stop", None, "m"))
+
+    small, bill = Bill(), Bill(reads)
+    with serving(otherwise=bill, preflight=small) as server:
+        ended = niah(*sweep_at(server), *GRID, "--max-tokens", "6k")
+    assert ended.exit_code == 3
+    assert 4_000 < bill.tokens + small.tokens <= 6_000
+    assert {line["cost"]["output_tokens"] for line in attempts_noted() if line.get("cost")} == {7, 32}
+    assert "may have been paid" not in ended.err

@@ -260,7 +260,7 @@ class Client:
 
     def _nobody(self, request: HttpRequest, error: Exception) -> _Attempt:
         """The very first connection failed: no moment's trouble, and what to do about it."""
-        words = failure_of_exception(error).message
+        words = failure_of_exception(error).message.removeprefix("ConnectError: ")
         if "CERTIFICATE" in words.upper():
             advice = "name the certificate authority of that server with --ca-file"
         else:

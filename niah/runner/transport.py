@@ -175,7 +175,8 @@ def _named(late: type[Exception], broken: type[Exception]) -> Iterator[None]:
     except TimeoutError as error:
         raise late(str(error)) from error
     except (OSError, UnicodeError) as error:  # those of TLS as well; a name that cannot be one
-        raise broken(str(error)) from error
+        refused = isinstance(error, ConnectionRefusedError)
+        raise broken("connection refused" if refused else str(error)) from error
 
 
 @contextmanager
