@@ -80,6 +80,22 @@ def test_an_extended_run_is_finished_only_when_all_its_parts_are() -> None:
     assert figures_of(of, [r for r in done if r.trial.context_length == 4_000 or r.trial.epoch == 0]).missing == 0
 
 
+def test_a_cell_is_planned_as_often_as_the_part_that_asks_most() -> None:
+    whole = header(lengths=(1_000, 4_000), depths=(0.0,), epochs=3)
+    parts = (Part(lengths=(1_000,), depths=(0.0,), epochs=3), Part(lengths=(1_000, 4_000), depths=(0.0,), epochs=1))
+    for order in (parts, parts[::-1]):
+        of = Header(**{f: getattr(whole, f) for f in whole.__slots__} | {"extended": order})
+        assert of.planned() == {(1_000, 0.0): 3, (4_000, 0.0): 1}
+
+
+def test_a_command_that_asks_for_nothing_new_extends_nothing(tmp_path: Path) -> None:
+    large = header(lengths=(1_000, 2_000), depths=(0.0, 50.0), epochs=2)
+    write_log(tmp_path / "r", large, results(large))
+    for small in (large, header(lengths=(2_000,), depths=(50.0,), epochs=1)):
+        with open_log(tmp_path / "r", small) as log:
+            assert (log.added, log.header) == (None, large)
+
+
 def test_controls_of_an_extended_run_are_counted_by_part() -> None:
     of = header(lengths=(1_000, 4_000), epochs=3, config={"controls": True})
     parts = (
