@@ -188,7 +188,8 @@ class Asking:
             if self._looked or self.calibration is None:
                 return
             prompt = further_prompt(self._recipe)
-            answers = [await client.ask(self._provider.request(prompt)) for _ in range(2)]
+            async with self._crowd.alone():
+                answers = [await client.ask(self._provider.request(prompt)) for _ in range(2)]
             self._looked = True
             for answer in answers:
                 if answer and answer.response:
