@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from liar import Liar, Lie, lying
-from lies import HONEST, drops
+from lie_kinds import HONEST
+from lies import drops
 
 from niah.config import RunConfig
 from niah.records import Outcome, Result
@@ -62,15 +63,13 @@ def main() -> None:
     print("|---|" + "---|" * len(lengths))
     with lying() as liar:
         for share in SHARES:
-            keeps = drops("front", share, from_characters=LONG_CHARACTERS)
+            keeps = drops("front", share)
             results = _swept(liar, Lie(name="drops", keeps=keeps), recipe)
             print(f"| drops {share:.1%} at the front | " + " | ".join(_cell(results, n) for n in lengths) + " |")
         for counts in NEITHER:
             results = _swept(liar, Lie(name="honest", counts=HONEST[counts]), recipe)
             print(f"| honest, counts {counts} | " + " | ".join(_cell(results, n) for n in lengths) + " |")
 
-
-LONG_CHARACTERS = 12_000
 
 if __name__ == "__main__":
     main()

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from liar import Liar, has_needle, lying
-from lies import Kind, kinds
+from liar import NOTHING_FOUND, Liar, Lie, has_needle, lying
+from lie_kinds import Kind, kinds
+from lies import never
 from protocols import PROVIDER_PATHS
 
 from niah.config import RunConfig
@@ -38,6 +39,7 @@ class Swept:
     results: tuple[Row, ...]
     said: str
     stopped: str | None
+    spent: int  # tokens
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,7 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         "canary": kind.canary,
         "attempts": kind.attempts,
         "timeout_s": kind.timeout_s,
+        "max_tokens": kind.max_tokens,
     }
     recipe = replace(recipe, config=recipe.config.model_copy(update=settings))
     found: list[Preflight] = []
@@ -81,7 +84,9 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
             stopped = str(error)
         results = tuple(log.results.values())
         said = [*(w for f in found for w in preflight_warnings(f, recipe)), *run_warnings(log.header, results)]
-    return Swept(results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because)
+    return Swept(
+        results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because, spent=sweep.spent.tokens
+    )
 
 
 def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
@@ -99,6 +104,8 @@ def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
     assert not [e for e in ended if e[1] not in ends.get(e[0], "scored").split("|")]
     assert (kind.warns or "") in run.said
     assert not [p for p, n in liar.answered.items() if n > 1]
+    if kind.once and not kind.canary:
+        assert sum(n for p, n in liar.asked.items() if not has_needle(p)) <= 4  # bare, sample, one more prompt twice
     if kind.once:
         assert not [n for p, n in liar.asked.items() if n > 1 and has_needle(p)]
 
@@ -133,3 +140,36 @@ def test_a_lie_costs_no_score_in_any_protocol(liar: Liar, kind: Kind, protocol: 
 def test_no_two_kinds_are_one() -> None:
     assert len(KINDS) >= 200
     assert not [name for name, n in Counter(k.name for k in KINDS).items() if n > 1]
+
+
+def kind_of(name: str) -> Kind:
+    return next(k for k in KINDS if k.name == name)
+
+
+def test_an_answer_that_was_doubted_is_paid_for(liar: Liar, tmp_path: Path) -> None:
+    run = swept(liar, kind_of("once: the wrong answer, not counted"), "openai", tmp_path / "r")
+    trials = sum(r.prompt_tokens for r in run.results)
+    assert {r.attempts for r in run.results} == {2}
+    assert 2 * trials < run.spent < 2.3 * trials + 2_000
+
+
+def test_what_lasts_is_not_asked_again_for_ever(liar: Liar, tmp_path: Path) -> None:
+    many = replace(kind_of("drops 1% at the front, counts exactly"), lengths=(5_000, 5_500, 6_000), concurrency=1)
+    run = swept(liar, many, "openai", tmp_path / "r")
+    assert [r.attempts for r in run.results] == [3, 3, 3, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_weak_model_is_not_taken_for_a_server_that_cuts(liar: Liar, tmp_path: Path) -> None:
+    weak = Lie(name="weak", answers=lambda asked: NOTHING_FOUND, counts=never)
+    run = swept(liar, Kind(lie=weak, lengths=(600, 6_000), canary=True), "openai", tmp_path / "r")
+    assert run.stopped is None
+    assert {r.score for r in run.results} == {0.0}
+    assert "canary: the model does not answer even without a haystack" in run.said
+
+
+def test_a_canary_check_that_has_no_room_in_the_budget_sends_nothing_more(liar: Liar, tmp_path: Path) -> None:
+    honest = replace(kind_of("canary: honest, counts not"), max_tokens=8_000)
+    run = swept(liar, honest, "openai", tmp_path / "r")
+    assert "no room for the canary check: max_tokens 8,000" in (run.stopped or "")
+    assert not run.results
+    assert not [p for p in liar.asked if has_needle(p)]

@@ -198,7 +198,8 @@ class Asking:
             if self._looked or self.calibration is None:
                 return
             prompt = further_prompt(self._recipe)
-            answers = [await client.ask(self._provider.request(prompt)) for _ in range(2)]
+            async with self._crowd.alone():
+                answers = [await client.ask(self._provider.request(prompt)) for _ in range(2)]
             self._looked = True
             first, again = (counted_of(prompt, answer) for answer in answers)
             if first is not None and again is not None:
