@@ -22,7 +22,7 @@ from lie_kinds import HONEST
 from lies import drops
 
 from niah.config import RunConfig
-from niah.records import Outcome, Result
+from niah.records import Outcome, Row
 from niah.runner.log import open_log
 from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import open_session
@@ -34,7 +34,7 @@ SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08)
 NEITHER = ("1.3 for one", "as cl100k", "nought", "always 17", "cached, left out", "cached, twice")
 
 
-def _swept(liar: Liar, lie: Lie, recipe: Recipe) -> list[Result]:
+def _swept(liar: Liar, lie: Lie, recipe: Recipe) -> list[Row]:
     liar.tell(lie)
     recipe = replace(recipe, config=recipe.config.model_copy(update={"base_url": f"{liar.root}/v1"}))
     with (
@@ -46,7 +46,7 @@ def _swept(liar: Liar, lie: Lie, recipe: Recipe) -> list[Result]:
         return list(log.results.values())
 
 
-def _cell(results: list[Result], length: int) -> str:
+def _cell(results: list[Row], length: int) -> str:
     some = [r for r in results if r.trial.context_length == length]
     outcomes = Counter(r.outcome for r in some)
     red = sum(r.score == 0 for r in some)
