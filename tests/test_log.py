@@ -119,7 +119,7 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
         (EDITED.replace('"parts": {}', '"parts": {"what": 2}'), "parts hold more than 1"),
         (EDITED.replace('"input_tokens": 5', '"input_tokens": -5'), "is not from 0"),
         (EDITED.replace('"input_tokens": 5', '"input_tokens": 1' + "0" * 400), "is not from 0"),
-        (EDITED.replace('"total_s": null', '"total_s": NaN'), "NaN is no number"),
+        (EDITED.replace('"total_s": null', '"total_s": NaN'), "total_s: nan is not from 0"),
         (EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'), "where str should be"),
     ],
 )
