@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from niah.generator.sentences import FURTHER_TOKENS, boundary_for, ends_sentence
 from niah.generator.store import read_episodes, read_manifest
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
-from niah.records import Planting, Prompt, Segment, Transcript, Trial
+from niah.records import Needle, Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
 from niah.tasks._clock import lines_with_times
 
@@ -257,6 +258,23 @@ def test_times_only_run_forward_in_the_finished_text(length: int, depth: float, 
     text = built(haystack, tokenizer, trial_at("when", length, depth, epoch)).text
     seconds = [second for second, _ in lines_with_times(text[: text.rfind("\n\n")])]
     assert seconds == sorted(seconds)
+
+
+@settings(max_examples=40)
+@given(
+    length=st.integers(3_000, 4_000), depth=st.one_of(st.floats(0, 100), st.floats(99, 99.99)), epoch=st.integers(0, 30)
+)
+def test_a_needle_that_moves_to_a_sentence_end_passes_no_mark(length: int, depth: float, epoch: int) -> None:
+    haystack, tokenizer = shipped_haystack("en", "o200k_base"), encoding("o200k_base")
+    trial = trial_at("single", length, depth, epoch)
+    planting = planting_of(trial, haystack)
+    marks = tuple(Needle(key="", value="", text=f"[{i}]", depth_percent=i / 3) for i in range(301))
+    builder = Builder(haystack, tokenizer, seed=SEED, reply_tokens=REPLY_TOKENS, haystack_per="epoch")
+    text = builder.build(trial, replace(planting, marks=marks)).text
+    assert tokenizer.count(text) + REPLY_TOKENS == length
+    placed = sorted((*planting.needles, *marks), key=lambda n: depth if n.depth_percent is None else n.depth_percent)
+    places = [text.index(f"{n.text}\n") for n in placed]
+    assert places == sorted(places)
 
 
 @given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))
