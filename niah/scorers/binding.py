@@ -51,7 +51,8 @@ def _topic(layout: Layout, i: int) -> Mention | None:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
-    return keys[-1] if label or "(" in clause.before or "|" in clause.before or relative or is_small(left) else None
+    about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
+    return keys[-1] if label or "(" in clause.before or "|" in clause.before or relative or about else None
 
 
 def _attribution(layout: Layout, i: int) -> Mention | None:

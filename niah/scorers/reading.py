@@ -185,9 +185,9 @@ class Reading:
 
     def _echoes(self, i: int) -> bool:
         """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
-        first = self.layout.lead(i)
-        lead = self.layout.text[self.layout.clauses[first].start : self.layout.clauses[i].start]
-        said = lead + self.layout.without(i, self.layout.values_in(i))
+        layout, leads = self.layout, range(self.layout.lead(i), i)
+        told = [j for j in leads if re.search(r"\w", layout.without(j, layout.keys_in(j)))]  # no bare list
+        said = "".join(f"{layout.clauses[j].text} " for j in told) + self.layout.without(i, self.layout.values_in(i))
         return bool(content_words(said) & self._cues)
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
