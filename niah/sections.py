@@ -7,17 +7,17 @@ from collections.abc import Mapping
 # config keys by section, in the order of the help; what a command brings itself stands above them
 KEY_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Model": (
-        "provider", "model", "base_url", "api_key_env", "api_key_file", "extra", "headers", "reply_tokens",
-        "reply_field", "claimed",
+        "provider", "model", "base_url", "api_key_env", "api_key_file", "ca_file", "extra", "headers",
+        "reply_tokens", "reply_field", "claimed", "canary",
     ),
     "Text and task": (
         "haystack", "task", "language", "distractors", "values", "needle_count", "needles", "asked", "tolerance_s",
-        "questions", "controls",
+        "questions", "controls", "may_be_absent",
     ),
     "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "layout", "tokenizer"),
     "Pace": (
         "concurrency", "in_flight_tokens", "requests_per_minute", "tokens_per_minute", "order", "cache", "attempts",
-        "timeout_s", "longest_wait_s",
+        "timeout_s", "longest_wait_s", "patience", "max_errors",
     ),
     "Budget": ("price", "max_cost", "max_tokens", "max_minutes"),
 }  # fmt: skip
@@ -30,7 +30,7 @@ LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "Other answers, time, cost": ("max_hallucination", "max_unscored", "max_p95_s", "max_cost", "price"),
     "How much must have been measured": ("min_trials", "min_trials_per_length"),
-    "Whether the instrument can be trusted": ("max_mismatch", "min_oracle", "max_guess"),
+    "Whether the instrument can be trusted": ("max_age", "max_mismatch", "min_oracle", "max_guess"),
     "The verdict": ("confidence", "haystacks"),
 }  # fmt: skip
 OTHER = "Further settings"

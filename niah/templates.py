@@ -27,12 +27,13 @@ _EXAMPLES: Mapping[str, Any] = {
     "questions": "questions.toml", "reply_tokens": "4k", "reply_field": "max_completion_tokens",
     "price": {"input": 2.0, "cached": 0.2, "output": 10.0}, "claimed": "128k", "concurrency": 8,
     "requests_per_minute": 60, "tokens_per_minute": "1M", "timeout_s": 120, "max_cost": 5.0, "max_tokens": "10M",
-    "max_minutes": 60,
+    "max_minutes": 60, "max_errors": 20, "ca_file": "ca.pem",
 }  # fmt: skip
 _GATES: Mapping[str, Any] = {
     "min_recall_per_length": 0.8, "min_recall_per_band": 0.8, "min_effective_length": "16k",
     "max_hallucination": 0.1, "max_unscored": 0.05, "max_p95_s": 60, "max_cost": 5.0,
     "price": {"input": 2.0, "output": 10.0}, "min_trials": 250, "min_trials_per_length": 50,
+    "max_age": "2d",
 }  # fmt: skip
 
 _RUN_HEAD = """\

@@ -51,8 +51,14 @@ def liar() -> Iterator[Liar]:
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between attempts are as short as can be: what is tested is what comes of them."""
-    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.001)
-    monkeypatch.setattr("niah.runner.transfer._REST_S", 0.05)
+    monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.001)
+    for name, seconds in {
+        "FOR_THE_CONNECTION_S": 0.05,
+        "FOR_THE_END_S": 0.1,
+        "FOR_USAGE_S": 1.0,
+        "MAY_GO_ON_S": 1.0,
+    }.items():
+        monkeypatch.setattr(f"niah.runner.exchange.{name}", seconds)
     monkeypatch.setattr("niah.runner.asking.RECOVERY_S", 0.001)
 
 

@@ -106,7 +106,7 @@ def test_every_attempt_is_noted_before_it_is_sent(niah: Niah) -> None:
 
     with serving(otherwise=act, preflight=act) as server:
         assert niah(*sweep_at(server), *SMALL, "--concurrency", "1").exit_code == 0
-    assert noted == list(range(1, 12))  # two small requests and nine trials
+    assert noted == list(range(1, 14))  # two small requests, two more once a cache is seen, and nine trials
     assert [line["n"] for line in attempts_noted() if "cost" in line] == list(range(1, 12))
 
 

@@ -23,7 +23,7 @@ KEY = "sk-canary-0123456789"
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("niah.runner.client._FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.01)
 
 
 def logged(niah: Niah, *flags: str, provider: str = "openai") -> tuple[list[dict[str, Any]], str]:

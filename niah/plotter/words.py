@@ -201,12 +201,12 @@ def incomplete_lines(f: Figures) -> Iterator[str]:
     open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
     if open_trials:
         yield f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is about the others"
+    yield from f.notes
 
 
 def unfinished_lines(f: Figures) -> Iterator[str]:
     """What a run does not say: trials not run, errors, outcomes without a score."""
     yield from incomplete_lines(f)
-    yield from f.notes
     if f.unscored:
         yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
 

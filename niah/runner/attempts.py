@@ -46,6 +46,8 @@ class AttemptLog:
         """Raises RunError where the file cannot be read or written."""
         self.path = folder / ATTEMPTS_NAME
         self.past = read_attempts(folder)
+        self._paid = any(a.counted != Usage() for a in self.past)
+        self._open: set[int] = set()
         self._next = 1 + max((a.number for a in self.past), default=0)
         try:
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -62,10 +64,13 @@ class AttemptLog:
             self._write(table)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space") from error
+        self._open.add(number)
         return number
 
     def ended(self, number: int, cost: Usage | None) -> None:
         """Note how an attempt ended. Where that cannot be written it counts as the most it may cost."""
+        self._open.discard(number)
+        self._paid = self._paid or cost != Usage()
         try:
             self._write({"n": number, "cost": None if cost is None else _table(cost)})
         except OSError:
@@ -84,7 +89,7 @@ class AttemptLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._file)
-        if not self.path.stat().st_size:  # a run that could not start leaves nothing behind
+        if not self._open and not self._paid:  # a run that could not start leaves nothing behind
             self.path.unlink()
 
 

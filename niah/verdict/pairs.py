@@ -269,8 +269,15 @@ def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -
     if simulated != was:
         names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
         raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
-    last = max((r.finished for r in results if r.finished and r.trial.control is None), default=None)
-    if last is not None and (last, header.created) == (baseline.finished, baseline.header.created):
+    ordinary = [r for r in results if r.trial.control is None]
+    last = max((r.finished for r in ordinary if r.finished), default=None)
+    same = {r.trial.id for r in ordinary} == set(baseline.scores)
+    if (
+        header.imported is None
+        and last is not None
+        and same
+        and (last, header.created) == (baseline.finished, baseline.header.created)
+    ):
         raise RunError(
             f"the run is a copy of its baseline (both begun {header.created}, last answer {last}): "
             "a run is never worse than itself; sweep again under another --name"
