@@ -278,7 +278,7 @@ def text_of(raw: bytes, kind: str) -> str:
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_any_split_gives_the_same_events(noise: bytes, cuts: list[int], line_end: bytes) -> None:
     raw = line_end.join(
-        [b"data: a", b"", b"event: error", b"data: " + noise.replace(b"<", b""), b"", b"data: b", b"", b""]
+        [b"data: a", b"", b"event: error", b"data: " + noise.replace(b"<", b""), b"", b"data: b", b"data: c", b"", b""]
     )
     edges = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
     parts = [raw[a:b] for a, b in itertools.pairwise(edges)]
