@@ -288,6 +288,13 @@ def test_any_split_gives_the_same_events(noise: bytes, cuts: list[int], line_end
     assert at_once[0] == "a"
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_of_two_lines_is_one_event_byte_by_byte(line_end: bytes) -> None:
+    reader, raw = StreamReader(), line_end.join([b"data: b", b"data: c", b"", b""])
+    events = [event for byte in raw for event in reader.feed(bytes([byte]))]
+    assert events + reader.finish() == ["b\nc"]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
