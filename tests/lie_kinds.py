@@ -54,7 +54,6 @@ from lies import (
 from protocols import Counts
 
 SHORT, LONG = 600, 6_000  # context lengths: the long prompts are those that are cut
-CLIENT = "left to the work on reading replies"
 
 Ends = Mapping[int, str]  # outcome, or outcomes (a|b), by context length; what is not named is scored, and right
 
@@ -218,21 +217,21 @@ def clothed_kinds() -> Iterator[Kind]:
     for size in (1, 2, 3, 7, 64):
         yield clothes(f"pieces of {size} bytes", in_pieces(size))
     yield clothes("CRLF", bytes_as(lambda raw: raw.replace(b"\n", b"\r\n")))
-    yield clothes("CR", bytes_as(lambda raw: raw.replace(b"\n", b"\r")), mended_by=CLIENT)
+    yield clothes("CR", bytes_as(lambda raw: raw.replace(b"\n", b"\r")))
     yield clothes("no space", bytes_as(lambda raw: raw.replace(b"data: ", b"data:")))
     yield clothes("comments", lines_as(lambda event: b": keep-alive\n\n" + event + b"\n\n"))
     yield clothes("blank lines", lines_as(lambda event: b"\n\n\n" + event + b"\n\n\n"))
     yield clothes("ids", lines_as(lambda event: b"id: 7\nretry: 10\n" + event + b"\n\n"))
     yield clothes("fields behind", lines_as(lambda event: event + b"\nid: 8\n\n"))
     yield clothes("a comment in an event", lines_as(lambda event: event + b"\n: x\n\n"))
-    yield clothes("a BOM", bytes_as(lambda raw: b"\xef\xbb\xbf" + raw), mended_by=CLIENT,
+    yield clothes("a BOM", bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
                   unmended=("gemini", "openai"))  # fmt: skip
     yield clothes("charset", header(Content_Type="text/event-stream; charset=utf-8"))
     yield clothes("capitals", header(Content_Type="Text/Event-Stream"))
     yield clothes("events as text", header(Content_Type="text/plain"))
     yield clothes("events untyped", header(Content_Type=""))
     yield clothes("events as bytes", header(Content_Type="application/octet-stream"))
-    yield clothes("events as JSON", header(Content_Type="application/json"), mended_by=CLIENT)
+    yield clothes("events as JSON", header(Content_Type="application/json"))
     yield clothes("gzip", bytes_as(gzip.compress, Content_Encoding="gzip"))
     yield clothes("deflate", bytes_as(deflated, Content_Encoding="deflate"))
     yield clothes("gzip in pieces", bytes_as(gzip.compress, Content_Encoding="gzip"), in_pieces(5))
@@ -249,15 +248,14 @@ def clothed_kinds() -> Iterator[Kind]:
     yield clothes("one object", in_one_object, header(Content_Type="application/json"))
     for said, kind in {"text": "text/plain", "nothing": "", "events": "text/event-stream",
                        "a problem": "application/problem+json"}.items():  # fmt: skip
-        yield clothes(f"one object as {said}", in_one_object, header(Content_Type=kind), mended_by=CLIENT)
+        yield clothes(f"one object as {said}", in_one_object, header(Content_Type=kind))
     yield clothes("one object behind a BOM", in_one_object, bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
-                  header(Content_Type="application/json"), mended_by=CLIENT)  # fmt: skip
+                  header(Content_Type="application/json"))  # fmt: skip
     yield clothes(
         "pings without an end",
         without_the_end,
         ends("pings"),
         timeout_s=0.5,
-        mended_by=CLIENT,
         unmended=("openai", "anthropic", "gemini"),
     )
     yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=0.5, without=("gemini",))

@@ -157,6 +157,11 @@ def test_a_refused_first_connection_ends_at_once_with_the_command_that_starts_a_
     assert run.answers[0].error == said + "vllm serve MODEL"
 
 
+def test_a_server_that_was_never_met_is_not_waited_for_with_patience() -> None:
+    run = swept(lambda _: httpx.ConnectTimeout("x"), 1_000, workers=1, attempts=3)
+    assert (run.answers[0].attempts, run.answers[0].outcome) == (3, Outcome.ERROR)
+
+
 def test_a_web_page_where_the_api_should_be_stops_within_seconds() -> None:
     run = swept(lambda _: httpx.Response(200, content=b"<!doctype html><p>Hotel"), 1_000, workers=1)
     assert (len(run.sent), run.sent[-1] < 3, run.answers[0].fatal) == (2, True, True)

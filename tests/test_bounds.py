@@ -278,7 +278,7 @@ def text_of(raw: bytes, kind: str) -> str:
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5), st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_any_split_gives_the_same_events(noise: bytes, cuts: list[int], line_end: bytes) -> None:
     raw = line_end.join(
-        [b"data: a", b"", b"event: error", b"data: " + noise.replace(b"<", b""), b"", b"data: b", b"", b""]
+        [b"data: a", b"", b"event: error", b"data: " + noise.replace(b"<", b""), b"", b"data: b", b"data: c", b"", b""]
     )
     edges = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
     parts = [raw[a:b] for a, b in itertools.pairwise(edges)]
@@ -286,6 +286,13 @@ def test_any_split_gives_the_same_events(noise: bytes, cuts: list[int], line_end
     at_once = whole.feed(raw) + whole.finish()
     assert [event for part in parts for event in split.feed(part)] + split.finish() == at_once
     assert at_once[0] == "a"
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_of_two_lines_is_one_event_byte_by_byte(line_end: bytes) -> None:
+    reader, raw = StreamReader(), line_end.join([b"data: b", b"data: c", b"", b""])
+    events = [event for byte in raw for event in reader.feed(bytes([byte]))]
+    assert events + reader.finish() == ["b\nc"]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_cap_holds_where_every_attempt_is_cut(niah: Niah, fault: Say, monkeypa
 def test_refused_attempts_cost_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.001)
     bill = Bill()
-    refusals = [fails(500, {}), fails(429, {}), fails(503, {})] * 5
+    refusals = [fails(500, {}), fails(429, {}), fails(502, {})] * 5
     with serving(*refusals, otherwise=bill, preflight=bill) as server:
         ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1", "--attempts", "20", "--max-tokens", "14k")
     assert ended.exit_code == 0, ended.err
@@ -107,7 +107,7 @@ def test_every_attempt_is_noted_before_it_is_sent(niah: Niah) -> None:
     with serving(otherwise=act, preflight=act) as server:
         assert niah(*sweep_at(server), *SMALL, "--concurrency", "1").exit_code == 0
     assert noted == list(range(1, 14))  # two small requests, two more once a cache is seen, and nine trials
-    assert [line["n"] for line in attempts_noted() if "cost" in line] == list(range(1, 12))
+    assert [line["n"] for line in attempts_noted() if "cost" in line] == list(range(1, 14))
 
 
 @pytest.mark.slow
@@ -225,3 +225,10 @@ def test_a_server_that_reports_no_tokens_is_counted_as_what_may_have_been_used(n
     assert 4_000 < bill.tokens + small.tokens <= 6_000
     assert {line["cost"]["output_tokens"] for line in attempts_noted() if line.get("cost")} == {7, 32}
     assert "may have been paid" not in ended.err
+
+
+def test_a_gateway_that_waited_no_longer_may_have_cost(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.001)
+    with serving(fails(504, {}), otherwise=Bill(), preflight=Bill()) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
+    assert "1 attempt broke off or ended with the process, and the server reported no cost: up to 5" in ended.err

@@ -43,8 +43,8 @@ def test_every_attempt_has_a_line_with_what_came_back(
 ) -> None:
     monkeypatch.setenv("SOME_KEY", KEY)
     lines, err = logged(niah, "-v", provider=provider)
-    small, trials = lines[:-3], lines[-3:]
-    assert {line["for"] for line in small} == {"a small request"}
+    trials = [line for line in lines if line["for"] != "a small request"]
+    assert len(lines) - len(trials) >= 2
     assert [(t["attempt"], t["status"], t["outcome"]) for t in trials] == [
         (1, 500, "error"),
         (2, 200, "error"),

@@ -86,6 +86,19 @@ def test_while_nothing_is_answered_one_request_at_a_time_asks_after_pauses_that_
     assert limits.trouble(sent_at=time.now) == 1
 
 
+def test_a_refusal_of_one_prompt_ends_trouble_but_lets_no_more_in() -> None:
+    time = Time()
+    limits = time.limits(cap=8)
+    for _ in range(3):
+        limits.trouble(sent_at=time.now)
+        time.now += 1
+    assert (limits.trouble_s, limits.allowed) == (3, 1)
+    limits.reached()
+    assert (limits.trouble_s, limits.allowed) == (0, 1)
+    time.now += 10
+    assert limits.trouble(sent_at=time.now) == 1
+
+
 def test_a_wait_that_the_server_asks_for_holds_for_everyone_and_is_not_shortened() -> None:
     time = Time()
     limits = time.limits(cap=8)
@@ -209,6 +222,7 @@ def busy_after(seconds: float, refused_at: float | None = None) -> int:
             limits.trouble(clock())
         await asyncio.sleep(seconds - (refused_at or 0))
         busy = sum(task.done() for task in waiting)
+        assert refused_at is None or limits.allowed == busy // 2
         limits.stop()
         await asyncio.gather(*waiting)
         return busy

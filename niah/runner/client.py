@@ -29,6 +29,7 @@ PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
 _FACTS_S = 15.0  # for a small request beside the sweep
 _MOST_FACTS_BYTES = 16_000_000  # a list of models may be long
+_PERHAPS_PAID = frozenset({504, 524})  # a gateway that waited no longer: what is behind it may have read the prompt
 _MOST_PAGES = 2  # web pages before the first answer: the address is wrong, not the moment
 
 
@@ -196,7 +197,8 @@ class Client:
             self._met = self._met or exchange.connected
         self._throttle.told(exchange.headers)
         if isinstance(got, Refusal):
-            return self._failed(self._refused(got), attempt, exchange, paid=Usage())
+            paid = None if got.status in _PERHAPS_PAID else Usage()
+            return self._failed(self._refused(got), attempt, exchange, paid=paid)
         return self._answered(got, request)
 
     def _answered(self, whole: Whole, request: HttpRequest) -> _Attempt:
@@ -248,6 +250,7 @@ class Client:
             fatal=failure.fatal or too_long,
         )
         if not failure.retry or too_long:
+            self._throttle.reached()
             return _Attempt(answer=answer, paid=paid)
         if failure.throttled or failure.unreachable:
             kind: Kind = "throttled" if failure.throttled else "unreachable"

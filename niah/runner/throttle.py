@@ -118,10 +118,14 @@ class Throttle:
         """What a reply's headers say of the server's own rates."""
         self._told.learn(headers)
 
-    def answered(self) -> None:
-        """The server keeps up."""
+    def reached(self) -> None:
+        """The server is there and not overloaded, whatever it says."""
         self._rounds = 0
         self._trouble_since = None
+
+    def answered(self) -> None:
+        """The server keeps up."""
+        self.reached()
         self._allowed = min(self._cap, self._allowed + (1 if self._allowed < self._threshold else 1 / self._allowed))
 
     def trouble(self, sent_at: float, asked_s: float | None = None) -> float:
