@@ -258,7 +258,7 @@ def clothed_kinds() -> Iterator[Kind]:
         timeout_s=0.5,
         unmended=("openai", "anthropic", "gemini"),
     )
-    yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=0.5, without=("gemini",))
+    yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=1.5, without=("gemini",))
     for name, write in _SPELT.items():
         yield clothes(f"answer: {name}", answers=_spelt(write))
 

@@ -85,7 +85,7 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         sweep = Sweep(recipe, session, log, on_preflight=found.append)
         stopped = None
         try:
-            asyncio.run(asyncio.wait_for(sweep.run(), 60))
+            asyncio.run(asyncio.wait_for(sweep.run(), 300))
         except NiahError as error:
             stopped = str(error)
         results = tuple(log.results.values())

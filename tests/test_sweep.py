@@ -185,10 +185,10 @@ def test_a_refusal_of_a_length_that_others_passed_is_asked_again(niah: Niah) -> 
 
 def test_a_refusal_that_lasts_does_not_skip_longer_prompts_that_others_of_its_length_passed(niah: Niah) -> None:
     fluke = fails(400, {"error": {"message": "maximum context length is 700 tokens"}})
-    with loopback(READS, READS, READS, READS, fluke, fluke, otherwise=READS) as server:
+    with loopback(*[READS] * 4, *[fluke] * 4, otherwise=READS) as server:
         assert niah(*sweep_at(server), *SMALL, "--order", "length", "--concurrency", "1").exit_code == 0
     assert Counter(r["outcome"] for r in logged()) == {"scored": 8, "overflow": 1}
-    assert len(server.requests) == 10
+    assert len(server.requests) == 12  # it must fit, so it is asked three times alone
 
 
 def test_a_model_that_reasons_away_its_reply_budget_is_stopped_before_the_sweep(niah: Niah) -> None:
@@ -354,8 +354,9 @@ def test_a_disk_that_is_full_leaves_whole_lines_and_a_resumable_run(niah: Niah, 
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 
     def wordy(handler: Handler, body: dict[str, Any]) -> None:
-        text = SOLVE(handler.protocol.prompt(body)) + " " * 400_000
-        handler.send_stream(handler.protocol.events(text, "stop", None, "m"))
+        prompt = handler.protocol.prompt(body)
+        counts = Counts(input=counted(prompt))  # as for the small requests: else it would be asked again
+        handler.send_stream(handler.protocol.events(SOLVE(prompt) + " " * 400_000, "stop", counts, "m"))
 
     with loopback(otherwise=wordy) as server:
         assert niah(*sweep_at(server), *SMALL[:-1], "caches-are-filled").exit_code == 0
