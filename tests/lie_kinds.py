@@ -73,9 +73,7 @@ class Kind:
     attempts: int = 8
     timeout_s: float = 5.0
     max_tokens: int | None = None
-    mended_by: str | None = None  # what is not right yet, and why
     without: tuple[str, ...] = ()  # protocols in which there is no such lie
-    unmended: tuple[str, ...] | None = None  # protocols that mended_by holds for; None: all
 
     @property
     def name(self) -> str:
@@ -224,8 +222,7 @@ def clothed_kinds() -> Iterator[Kind]:
     yield clothes("ids", lines_as(lambda event: b"id: 7\nretry: 10\n" + event + b"\n\n"))
     yield clothes("fields behind", lines_as(lambda event: event + b"\nid: 8\n\n"))
     yield clothes("a comment in an event", lines_as(lambda event: event + b"\n: x\n\n"))
-    yield clothes("a BOM", bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
-                  unmended=("gemini", "openai"))  # fmt: skip
+    yield clothes("a BOM", bytes_as(lambda raw: b"\xef\xbb\xbf" + raw))
     yield clothes("charset", header(Content_Type="text/event-stream; charset=utf-8"))
     yield clothes("capitals", header(Content_Type="Text/Event-Stream"))
     yield clothes("events as text", header(Content_Type="text/plain"))
@@ -256,7 +253,6 @@ def clothed_kinds() -> Iterator[Kind]:
         without_the_end,
         ends("pings"),
         timeout_s=0.5,
-        unmended=("openai", "anthropic", "gemini"),
     )
     yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=1.5, without=("gemini",))
     for name, write in _SPELT.items():

@@ -121,11 +121,8 @@ def cases(*protocols: str) -> list[ParameterSet]:
     marked = []
     for number, kind in enumerate(KINDS):
         for protocol in protocols or (PROTOCOLS[number % len(PROTOCOLS)],):
-            if protocol in kind.without:
-                continue
-            left = kind.mended_by is not None and (kind.unmended is None or protocol in kind.unmended)
-            marks = [pytest.mark.xfail(strict=True, reason=str(kind.mended_by))] if left else []
-            marked.append(pytest.param(kind, protocol, id=f"{kind.name}, {protocol}", marks=marks))
+            if protocol not in kind.without:
+                marked.append(pytest.param(kind, protocol, id=f"{kind.name}, {protocol}"))
     return marked
 
 
