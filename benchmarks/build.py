@@ -16,7 +16,7 @@ from pathlib import Path
 
 from measure import Measured, machine, measured
 
-from niah.generator.store import add_haystack, read_episodes, read_manifest
+from niah.generator.library import add_haystack, read_episodes, read_manifest
 from niah.generator.synthetic import chapter
 from niah.generator.tokenizers import ENCODINGS, tokenizer_of
 from niah.records import Segment

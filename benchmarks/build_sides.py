@@ -60,21 +60,21 @@ def needlehaystack(folder: Path, watch: Watch) -> Build:
 
 def niah(folder: Path, watch: Watch) -> Build:
     """Ours: the same files as an imported haystack; the config's lengths do not matter to a single prompt."""
-    from niah.config import RunConfig
-    from niah.generator.plan import trials_of
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import Experiment, experiment_of
+    from niah.experiment.trials import trials_of
     from niah.generator.tokenizers import tokenizer_of
-    from niah.runner.recipe import Recipe, recipe_of
 
     name, _, tokenizer = str(folder).partition("@")
     tokenizer = tokenizer or "o200k_base"
     config = RunConfig(provider="simulated", model="perfect", haystack=(name,), tokenizer=tokenizer)
-    recipes: list[Recipe] = []
+    experiments: list[Experiment] = []
     watch.time("load tokenizer", lambda: tokenizer_of(tokenizer).count("x"))
-    watch.time("load haystack", lambda: recipes.append(recipe_of(config)))
+    watch.time("load haystack", lambda: experiments.append(experiment_of(config)))
 
     def build(length: int, depth: float) -> int:
         [trial] = trials_of("single", "benchmark", [length], [depth], 1)
-        return len(recipes[0].prompt(trial).utf8)
+        return len(experiments[0].prompt(trial).utf8)
 
     return build
 

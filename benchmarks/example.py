@@ -14,11 +14,11 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from niah.figures import Figures
-from niah.generator.lengths import label_of
 from niah.records import Recall
-from niah.runner.log import read_log
-from niah.verdict.report import figures_of
+from niah.runlog.log import read_log
+from niah.text.lengths import label_of
+from niah.verdict.records import RunReport
+from niah.verdict.report import report_of
 from niah.verdict.sample import FEWEST_CLUSTERS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -45,10 +45,10 @@ def _run_demo() -> None:
             shutil.copyfile(Path(folder) / "example" / name, EXAMPLE / name)
 
 
-def figures() -> Figures:
+def figures() -> RunReport:
     """What the shipped example says."""
     header, stored = read_log(EXAMPLE)
-    return figures_of(header, stored.values())
+    return report_of(header, stored.values())
 
 
 def with_caption(readme: str) -> str:
@@ -63,7 +63,7 @@ def caption() -> str:
     return f"*{' '.join(_sentences(figures()))}*"
 
 
-def _sentences(f: Figures) -> Iterator[str]:
+def _sentences(f: RunReport) -> Iterator[str]:
     yield "Gemma 3 270M on two CPU cores, no key, one command."
     yield (
         "One sentence gives the magic number of the city that is asked for, two more give those of other cities, "

@@ -17,12 +17,12 @@ from functools import cache
 
 import numpy as np
 
-from niah.figures import Verdict
-from niah.limits import Limits
 from niah.records import Header, Outcome, Result, Trial
+from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
-from niah.verdict.judge import judge
+from niah.verdict.gate_config import GateConfig
 from niah.verdict.pairs import Pair, Pairs
+from niah.verdict.records import Verdict
 
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 128_000)
 DEPTHS = (0.0, 25.0, 50.0, 75.0, 100.0)
@@ -110,7 +110,9 @@ def pair_of_runs(
     return before.astype(float), after.astype(float)
 
 
-def evidence_of(header: Header, trials: list[Trial], before: np.ndarray, after: np.ndarray, limits: Limits) -> Evidence:
+def evidence_of(
+    header: Header, trials: list[Trial], before: np.ndarray, after: np.ndarray, limits: GateConfig
+) -> Evidence:
     results = tuple(
         Result(trial=t, outcome=Outcome.SCORED, placements=(), targets=(), prompt_tokens=t.context_length,
                prompt_digest=None, unique_share=None, score=float(s))
@@ -121,7 +123,9 @@ def evidence_of(header: Header, trials: list[Trial], before: np.ndarray, after: 
     return Evidence(header=header, results=results, limits=limits, pairs=Pairs(pairs=pairs, by_epoch=by_epoch))
 
 
-def rates(truth: str, design: Design, epochs: int, limits: Limits, draws: int, base: float = BASE) -> dict[str, float]:
+def rates(
+    truth: str, design: Design, epochs: int, limits: GateConfig, draws: int, base: float = BASE
+) -> dict[str, float]:
     """The share of pairs of runs that each rule fails, and that the gate passes."""
     trials, header = trials_of(epochs), header_of(design, epochs)
     rng = np.random.default_rng([epochs, DESIGNS.index(design), TRUTHS.index(truth)])
@@ -148,7 +152,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def compared(draws: int, limits: Limits, base: float = BASE) -> list[tuple[str, int, dict[str, dict[str, float]]]]:
+def compared(draws: int, limits: GateConfig, base: float = BASE) -> list[tuple[str, int, dict[str, dict[str, float]]]]:
     return [
         (d.name, epochs, {t: rates(t, d, epochs, limits, draws, base) for t in TRUTHS})
         for d in DESIGNS
@@ -158,7 +162,7 @@ def compared(draws: int, limits: Limits, base: float = BASE) -> list[tuple[str, 
 
 def absolute(draws: int, base: float) -> None:
     """A gate on recall alone, where the true recall is exactly the limit: both verdicts are wrong half the time."""
-    limits = Limits(min_recall=base)
+    limits = GateConfig(min_recall=base)
     print(f"\n`min_recall = {base}` where the true recall is {base}: percent called fail / pass\n")
     print("| trials | " + " | ".join(f"{e} epochs" for e in EPOCHS) + " |\n" + "|---" * (1 + len(EPOCHS)) + "|")
     for design in DESIGNS:
@@ -179,7 +183,7 @@ def absolute(draws: int, base: float) -> None:
 def main() -> None:
     draws, started = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000, time.process_time()
     print(f"{draws:,} pairs of runs per cell of the tables, 5 lengths x 5 depths, 95 % recall before, confidence 95 %")
-    whole = compared(draws, Limits())
+    whole = compared(draws, GateConfig())
     for title, key in (
         ("`niah gate --baseline`, percent called fail", "fail"),
         ("`niah gate --baseline`, percent called pass (the rest is inconclusive)", "pass"),
@@ -187,10 +191,10 @@ def main() -> None:
         ("The habit of failing on a mean more than a point lower, percent called fail", "mean"),
     ):
         table(title, [(name, epochs, {t: percent(r[t][key]) for t in TRUTHS}) for name, epochs, r in whole])
-    bands = compared(draws, Limits(drop_per_band=True))
+    bands = compared(draws, GateConfig(drop_per_band=True))
     title = "With `drop_per_band = true` (four tests, corrected by Holm), percent called fail"
     table(title, [(name, epochs, {t: percent(r[t]["fail"]) for t in TRUTHS}) for name, epochs, r in bands])
-    better = compared(draws, Limits(), BETTER)
+    better = compared(draws, GateConfig(), BETTER)
     title = f"From {100 * BETTER:g} % recall before, percent called fail / pass"
     table(
         title,

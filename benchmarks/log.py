@@ -15,10 +15,10 @@ from pathlib import Path
 
 from measure import Measured, Watch, machine, measured
 
-from niah.config import RunConfig, read_config
+from niah.experiment.config import RunConfig, read_config
+from niah.experiment.experiment import experiment_of
 from niah.records import Outcome, Placement, Response, Result, Trial, Usage
-from niah.runner.log import write_log
-from niah.runner.recipe import recipe_of
+from niah.runlog.log import write_log
 
 LENGTHS, DEPTHS = 50, 40
 COMMANDS = {
@@ -62,12 +62,12 @@ def write_run(root: Path, trials: int, answer_bytes: int) -> tuple[list[str], st
     flags += ["--epochs", str(epochs)]
     keys = {"provider": "simulated", "model": "perfect", "lengths": lengths, "depths": depths, "epochs": str(epochs)}
     config: RunConfig = read_config(None, keys)
-    recipe = recipe_of(config)
-    first = recipe.trials[0]
-    prompt = recipe.prompt(first)
+    experiment = experiment_of(config)
+    first = experiment.trials[0]
+    prompt = experiment.prompt(first)
     real = replace(result(first, answer_bytes), prompt_digest=prompt.digest, targets=prompt.planting.targets,
                    placements=prompt.placements)  # fmt: skip
-    write_log(root / "r", recipe.header(), [real, *(result(t, answer_bytes) for t in recipe.trials[1:])])
+    write_log(root / "r", experiment.header(), [real, *(result(t, answer_bytes) for t in experiment.trials[1:])])
     return flags, first.id
 
 

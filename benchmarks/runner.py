@@ -70,11 +70,11 @@ def _serve(pipe: Connection, latency_s: float) -> None:
 
 def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) -> None:
     """Run one sweep in this process; prints its figures."""
-    from niah.config import read_config
-    from niah.runner.log import open_log
-    from niah.runner.recipe import recipe_of
+    from niah.experiment.checks import completed
+    from niah.experiment.config import read_config
+    from niah.experiment.experiment import experiment_of
+    from niah.runlog.log import open_log
     from niah.runner.session import open_session
-    from niah.runner.settings import completed
     from niah.runner.sweep import Sweep
 
     across, down = CELLS[cells]
@@ -91,11 +91,11 @@ def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) ->
             "concurrency": concurrency,
         },
     )
-    recipe = recipe_of(completed(config))
-    recipe.prompt(recipe.trials[0])  # the haystack is read and counted before the clock starts
+    experiment = experiment_of(completed(config))
+    experiment.prompt(experiment.trials[0])  # the haystack is read and counted before the clock starts
     lag = _Lag()
-    with open_log(Path(folder), recipe.header()) as log, open_session(recipe, lambda text: None) as session:
-        sweep = Sweep(recipe, session, log, on_preflight=lambda found: lag.start())
+    with open_log(Path(folder), experiment.header()) as log, open_session(experiment, lambda text: None) as session:
+        sweep = Sweep(experiment, session, log, on_preflight=lambda found: lag.start())
         cpu, started = time.process_time(), time.perf_counter()
         asyncio.run(lag.beside(sweep.run))
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -168,7 +168,7 @@ def _resume(folder: Path) -> None:
     """A run of 1,225 finished cells, asked for again by command line: all of it, without the picture's drawing."""
     best = {}
     for name, code in {
-        "read the log": "from niah.runner.log import read_log; from pathlib import Path; import sys; "
+        "read the log": "from niah.runlog.log import read_log; from pathlib import Path; import sys; "
         "read_log(Path(sys.argv[1]))",
     }.items():
         times = []

@@ -17,13 +17,13 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 
-from niah.config import RunConfig
-from niah.generator.draw import Draw
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.searched import search_scores
 from niah.providers.search import terms_of
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.searched import search_scores
 from niah.tasks import _measured as stored
 from niah.tasks import task_names
+from niah.text.seeded import Draw
 
 HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 GRID = {"lengths": "2k,8k", "depths": "0:100:25", "epochs": 4, "provider": "simulated", "model": "perfect"}
@@ -78,24 +78,26 @@ def write(rows: Sequence[stored.Measured], *, keep: bool) -> None:
 def scores_in(language: str, task: str, options: Mapping[str, object]) -> dict[str, float]:
     """The mean score of every reader on the task's prompts in one language."""
     questions = {"questions": (HAYSTACKS[language],)} if task == "natural" else {}
-    recipe = recipe_of(RunConfig(task=task, haystack=(HAYSTACKS[language],), **GRID, **questions, **options))
+    experiment = experiment_of(RunConfig(task=task, haystack=(HAYSTACKS[language],), **GRID, **questions, **options))
     scores = {name: [] for name in ("guess", *READERS)}  # type: dict[str, list[float]]
-    for trial in recipe.trials:
-        prompt = recipe.prompt(trial)
+    for trial in experiment.trials:
+        prompt = experiment.prompt(trial)
         lines = lines_of(prompt.text)
         for name, read in READERS.items():
-            scores[name].append(recipe.task.score(read(lines, trial.id), prompt.planting).value)
-        scores["guess"].append(recipe.task.score(guess(recipe, trial.id), prompt.planting).value)
-    return {name: fmean(values) for name, values in scores.items()} | dict(search_scores(recipe, recipe.trials))
+            scores[name].append(experiment.task.score(read(lines, trial.id), prompt.planting).value)
+        scores["guess"].append(experiment.task.score(guess(experiment, trial.id), prompt.planting).value)
+    return {name: fmean(values) for name, values in scores.items()} | dict(search_scores(experiment, experiment.trials))
 
 
-def guess(recipe: Recipe, trial_id: str) -> str:
+def guess(experiment: Experiment, trial_id: str) -> str:
     """The answer that another epoch of the cell has."""
-    trial = next(t for t in recipe.trials if t.id == trial_id)
+    trial = next(t for t in experiment.trials if t.id == trial_id)
     cell = [
-        t for t in recipe.trials if (t.context_length, t.depth_percent) == (trial.context_length, trial.depth_percent)
+        t
+        for t in experiment.trials
+        if (t.context_length, t.depth_percent) == (trial.context_length, trial.depth_percent)
     ]
-    return ", ".join(recipe.plant(cell[(cell.index(trial) + 1) % len(cell)]).targets)
+    return ", ".join(experiment.plant(cell[(cell.index(trial) + 1) % len(cell)]).targets)
 
 
 def lines_of(prompt: str) -> list[str]:

@@ -21,10 +21,10 @@ from liar import Liar, Lie, lying
 from lie_kinds import HONEST
 from lies import drops
 
-from niah.config import RunConfig
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
 from niah.records import Outcome, Row
-from niah.runner.log import open_log
-from niah.runner.recipe import Recipe, recipe_of
+from niah.runlog.log import open_log
 from niah.runner.session import open_session
 from niah.runner.sweep import Sweep
 
@@ -34,15 +34,15 @@ SHARES = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08)
 NEITHER = ("1.3 for one", "as cl100k", "nought", "always 17", "cached, left out", "cached, twice")
 
 
-def _swept(liar: Liar, lie: Lie, recipe: Recipe) -> list[Row]:
+def _swept(liar: Liar, lie: Lie, experiment: Experiment) -> list[Row]:
     liar.tell(lie)
-    recipe = replace(recipe, config=recipe.config.model_copy(update={"base_url": f"{liar.root}/v1"}))
+    experiment = replace(experiment, config=experiment.config.model_copy(update={"base_url": f"{liar.root}/v1"}))
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_session(recipe, lambda text: None) as session,
-        open_log(Path(folder) / "r", recipe.header()) as log,
+        open_session(experiment, lambda text: None) as session,
+        open_log(Path(folder) / "r", experiment.header()) as log,
     ):
-        asyncio.run(Sweep(recipe, session, log).run())
+        asyncio.run(Sweep(experiment, session, log).run())
         return list(log.results.values())
 
 
@@ -57,17 +57,17 @@ def _cell(results: list[Row], length: int) -> str:
 def main() -> None:
     lengths = LENGTHS[:2] if "--quick" in sys.argv else LENGTHS
     config = RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS)
-    recipe = recipe_of(config)
+    experiment = experiment_of(config)
     print(f"red / green / mismatch of {len(DEPTHS)} depths\n")
     print("| server | " + " | ".join(f"{n:,}" for n in lengths) + " |")
     print("|---|" + "---|" * len(lengths))
     with lying() as liar:
         for share in SHARES:
             keeps = drops("front", share)
-            results = _swept(liar, Lie(name="drops", keeps=keeps), recipe)
+            results = _swept(liar, Lie(name="drops", keeps=keeps), experiment)
             print(f"| drops {share:.1%} at the front | " + " | ".join(_cell(results, n) for n in lengths) + " |")
         for counts in NEITHER:
-            results = _swept(liar, Lie(name="honest", counts=HONEST[counts]), recipe)
+            results = _swept(liar, Lie(name="honest", counts=HONEST[counts]), experiment)
             print(f"| honest, counts {counts} | " + " | ".join(_cell(results, n) for n in lengths) + " |")
 
 

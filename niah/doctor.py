@@ -15,11 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from niah import __version__
-from niah.config import RunConfig
-from niah.environment import DOTENV, dotenv_values, settings_given, unknown_variables
 from niah.errors import NiahError
+from niah.experiment.config import RunConfig
+from niah.experiment.environment import DOTENV, dotenv_values, settings_given, unknown_variables
 from niah.generator.cache import cache_root
-from niah.generator.store import MANIFEST, read_manifest, shared_root
+from niah.generator.library import MANIFEST, read_manifest, shared_root
 from niah.providers import PROVIDERS
 from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
 from niah.runner.models import served_models

@@ -9,6 +9,8 @@ from typing import Any
 
 CONTROLS = ("absent", "closed-book", "oracle")
 
+LOG_SCHEMA = 1  # of run.jsonl
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:

@@ -10,7 +10,7 @@ from typing import Any
 
 from niah.errors import RunError
 from niah.records import Header, Outcome, Recall, Result, Trial, checked_score
-from niah.runner.log import LOG_NAME
+from niah.runlog.log import LOG_NAME
 from niah.verdict.grid import model_of, task_label
 from niah.verdict.sample import sample_of
 

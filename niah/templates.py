@@ -9,12 +9,12 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from niah.config import RunConfig
-from niah.generator.lengths import label_of
-from niah.generator.store import shared_root
-from niah.limits import Limits
-from niah.sections import KEY_SECTIONS, LIMIT_SECTIONS, OTHER
-from niah.validation import plain_type
+from niah.experiment.config import RunConfig
+from niah.experiment.sections import KEY_SECTIONS, LIMIT_SECTIONS, OTHER
+from niah.generator.library import shared_root
+from niah.text.lengths import label_of
+from niah.text.validation import plain_type
+from niah.verdict.gate_config import GateConfig
 
 # what stands in a template where a key has no default, or where another value is the better start
 _SET: Mapping[str, Any] = {
@@ -85,7 +85,7 @@ def run_template(name: str) -> str:
 
 def gate_template(name: str) -> str:
     """A gate.toml, with every gate."""
-    return _GATE_HEAD.format(name=name) + _body(Limits, LIMIT_SECTIONS, {"min_recall": 0.9}, _GATES)
+    return _GATE_HEAD.format(name=name) + _body(GateConfig, LIMIT_SECTIONS, {"min_recall": 0.9}, _GATES)
 
 
 def suite_template(name: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 from golden import FOLDER
 from opencc import OpenCC
 
-from niah.config import RunConfig
+from niah.experiment.config import RunConfig
+from niah.experiment.controls import control_score, controlled
+from niah.experiment.experiment import experiment_of
 from niah.records import Needle, Planting, Score
-from niah.runner.recipe import recipe_of
 from niah.tasks import task_of
-from niah.tasks._controls import control_score, controlled
 from niah.tasks._names import PLACES
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
@@ -60,8 +60,8 @@ def planted(task: str, language: str, epoch: int = 0) -> Planting:
         epochs=epoch + 1,
         values="word" if option else "number",
     )
-    recipe = recipe_of(config)
-    return recipe.plant(recipe.trials[epoch])
+    experiment = experiment_of(config)
+    return experiment.plant(experiment.trials[epoch])
 
 
 @cache

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from niah.cli import main
-from niah.config import RunConfig
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import options_of
 from niah.generator.haystack import Haystack
-from niah.generator.store import shared_root
+from niah.generator.library import shared_root
 from niah.generator.transcripts import read_transcript
 from niah.records import Transcript, Trial
-from niah.runner.recipe import options_of
-from niah.tasks import Site
+from niah.tasks import TaskContext
 
 settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
@@ -83,9 +83,9 @@ class Ended:
 Niah = Callable[..., Ended]
 
 
-def site_of(trial: Trial, haystack: Haystack, language: str = "en", **keys: Any) -> Site:
+def site_of(trial: Trial, haystack: Haystack, language: str = "en", **keys: Any) -> TaskContext:
     """Where a task plants, with the config's options and some of them set."""
-    return Site(trial=trial, haystack=haystack, language=language, options=options_of(RunConfig(**keys)))
+    return TaskContext(trial=trial, haystack=haystack, language=language, options=options_of(RunConfig(**keys)))
 
 
 @pytest.fixture(scope="session", autouse=True)

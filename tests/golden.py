@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from niah.experiment.controls import control_score
 from niah.records import Needle, Planting, Score
 from niah.tasks import task_of
-from niah.tasks._controls import control_score
 
 SETS = ("answers-1", "answers-2")
 FOLDER = Path(__file__).with_name("golden")

@@ -44,7 +44,7 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ParsedQuestion:
     """One request as a liar sees it."""
 
     protocol: Protocol
@@ -57,10 +57,10 @@ class Asked:
 
 
 Keeps = Callable[[str], str]
-CountsBy = Callable[[Asked, str], Counts | None]
-Answers = Callable[[Asked], str]
-Fault = Callable[[Reply, Asked], Reply]
-When = Callable[[Asked], bool]
+CountsBy = Callable[[ParsedQuestion, str], Counts | None]
+Answers = Callable[[ParsedQuestion], str]
+Fault = Callable[[Reply, ParsedQuestion], Reply]
+When = Callable[[ParsedQuestion], bool]
 
 
 @cache
@@ -68,7 +68,7 @@ def tokens(text: str, encoding: str = "o200k_base") -> int:
     return tokenizer_of(encoding).count(text)
 
 
-def reads(asked: Asked) -> str:
+def reads(asked: ParsedQuestion) -> str:
     """Answers from what was kept of the prompt; else a value out of the air."""
     found = SOLVE(asked.kept)
     return found if found.isdigit() or not has_needle(asked.prompt) else NOTHING_FOUND
@@ -78,7 +78,7 @@ def has_needle(prompt: str) -> bool:
     return SOLVE(prompt).isdigit()
 
 
-def exactly(asked: Asked, text: str) -> Counts | None:
+def exactly(asked: ParsedQuestion, text: str) -> Counts | None:
     """As we count, and nine tokens around."""
     return Counts(input=tokens(asked.kept) + 9, output=tokens(text))
 
@@ -143,7 +143,7 @@ class Liar:
 
     def _reply(self, protocol: Protocol, body: Mapping[str, Any]) -> tuple[Protocol, Reply]:
         lie, prompt = self.lie, protocol.prompt(body)
-        asked = Asked(
+        asked = ParsedQuestion(
             protocol=protocol,
             prompt=prompt,
             kept=lie.keeps(prompt),

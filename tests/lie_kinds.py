@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from liar import Answers, Asked, CountsBy, Fault, Lie, When, exactly, reads, tokens
+from liar import Answers, CountsBy, Fault, Lie, ParsedQuestion, When, exactly, reads, tokens
 from lies import (
     FRAME,
     LONG_CHARACTERS,
@@ -163,7 +163,7 @@ def doubtful_kinds() -> Iterator[Kind]:
         yield once(f"{share:.0%} counted too much", answers=cut_short, counts=short)
 
 
-def _second_trial_on(asked: Asked) -> bool:
+def _second_trial_on(asked: ParsedQuestion) -> bool:
     return first_time_of_trials(asked) and bool(asked.seen)
 
 
@@ -193,12 +193,12 @@ def overflow_kinds() -> Iterator[Kind]:
     yield passing("the small request is too long at once", _BUSY["llama.cpp"])
 
 
-def _full_behind_the_first(asked: Asked) -> bool:
+def _full_behind_the_first(asked: ParsedQuestion) -> bool:
     """A cache that takes one prompt, and for every other one has to make room first."""
     return trials_only(asked) and asked.number > 0 and asked.time < 3
 
 
-def _is_long(asked: Asked) -> bool:
+def _is_long(asked: ParsedQuestion) -> bool:
     return len(asked.prompt) > LONG_CHARACTERS
 
 

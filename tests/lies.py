@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from liar import Asked, CountsBy, Fault, Keeps, Reply, has_needle, reads, tokens
+from liar import CountsBy, Fault, Keeps, ParsedQuestion, Reply, has_needle, reads, tokens
 from protocols import Counts, Event, framed
 
 LONG_CHARACTERS = 12_000  # prompts below are small: no lie is told about them
@@ -53,7 +53,7 @@ def framed_by(frame: int, *, eos: int = 0) -> CountsBy:
     return lambda asked, text: Counts(input=tokens(asked.kept) + frame, output=tokens(text) + eos)
 
 
-def in_full(asked: Asked, text: str) -> Counts:
+def in_full(asked: ParsedQuestion, text: str) -> Counts:
     """Counts what was sent, whatever was kept: no count can show it."""
     return Counts(input=tokens(asked.prompt) + FRAME, output=tokens(text))
 
@@ -62,11 +62,11 @@ def by_ratio(ratio: float) -> CountsBy:
     return lambda asked, text: Counts(input=round(ratio * tokens(asked.kept)) + FRAME, output=tokens(text))
 
 
-def in_cl100k(asked: Asked, text: str) -> Counts:
+def in_cl100k(asked: ParsedQuestion, text: str) -> Counts:
     return Counts(input=tokens(asked.kept, "cl100k_base") + FRAME, output=tokens(text, "cl100k_base"))
 
 
-def never(asked: Asked, text: str) -> None:
+def never(asked: ParsedQuestion, text: str) -> None:
     return None
 
 
@@ -74,10 +74,10 @@ def always(count: int) -> CountsBy:
     return lambda asked, text: Counts(input=count, output=count)
 
 
-def cached(share: float, meant: str = "in") -> Callable[[Asked, str], Counts]:
+def cached(share: float, meant: str = "in") -> Callable[[ParsedQuestion, str], Counts]:
     """Tells a share as cached from the second request on: as a part (in), left out, or counted twice."""
 
-    def count(asked: Asked, text: str) -> Counts:
+    def count(asked: ParsedQuestion, text: str) -> Counts:
         whole = tokens(asked.kept) + FRAME
         read = int(share * whole) if asked.time or asked.number else 0
         counted = {"in": whole, "out": whole - read, "twice": whole + read}[meant]
@@ -86,7 +86,7 @@ def cached(share: float, meant: str = "in") -> Callable[[Asked, str], Counts]:
     return count
 
 
-def cached_to_fit(asked: Asked, text: str) -> Counts:
+def cached_to_fit(asked: ParsedQuestion, text: str) -> Counts:
     """Tells as cached just what was dropped: both together are what was sent. Small prompts are told honestly."""
     kept, sent = tokens(asked.kept) + FRAME, tokens(asked.prompt) + FRAME
     if kept == sent:
@@ -98,12 +98,12 @@ def of_output(output: Callable[[str], int]) -> CountsBy:
     return lambda asked, text: Counts(input=tokens(asked.kept) + FRAME, output=output(text))
 
 
-def estimated(asked: Asked, text: str) -> Counts:
+def estimated(asked: ParsedQuestion, text: str) -> Counts:
     """As a gateway does that got no count: by rules of its own, a little more."""
     return Counts(input=tokens(asked.kept) + FRAME + 38, output=tokens(text))
 
 
-def of_all_that_was_said(asked: Asked, text: str) -> Counts:
+def of_all_that_was_said(asked: ParsedQuestion, text: str) -> Counts:
     """Counts the answer that left the model, not what came through."""
     return Counts(input=tokens(asked.kept) + FRAME, output=tokens(reads(asked)))
 
@@ -111,16 +111,16 @@ def of_all_that_was_said(asked: Asked, text: str) -> Counts:
 # what it answers
 
 
-def cut_short(asked: Asked) -> str:
+def cut_short(asked: ParsedQuestion) -> str:
     return reads(asked)[:-1]
 
 
-def doubled(asked: Asked) -> str:
+def doubled(asked: ParsedQuestion) -> str:
     answer = reads(asked)
     return answer[: len(answer) // 2] + answer
 
 
-def of_the_one_before(asked: Asked) -> str:
+def of_the_one_before(asked: ParsedQuestion) -> str:
     """The answer to an earlier question, as a cache gives that mixes its keys up."""
     own = reads(asked)
     return next((value for value in reversed(asked.seen) if value != own), own)
@@ -129,19 +129,19 @@ def of_the_one_before(asked: Asked) -> str:
 # when it lies
 
 
-def first_time(asked: Asked) -> bool:
+def first_time(asked: ParsedQuestion) -> bool:
     return asked.time == 0
 
 
-def first_time_of_trials(asked: Asked) -> bool:
+def first_time_of_trials(asked: ParsedQuestion) -> bool:
     return asked.time == 0 and has_needle(asked.prompt)
 
 
-def trials_only(asked: Asked) -> bool:
+def trials_only(asked: ParsedQuestion) -> bool:
     return has_needle(asked.prompt)
 
 
-def all_but_the_first_trial(asked: Asked) -> bool:
+def all_but_the_first_trial(asked: ParsedQuestion) -> bool:
     return has_needle(asked.prompt) and asked.number > 0
 
 
@@ -162,7 +162,7 @@ def bytes_as(change: Callable[[bytes], bytes], **headers: str) -> Fault:
     """Changes the bytes of the whole reply."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    def fault(reply: Reply, asked: Asked) -> Reply:
+    def fault(reply: Reply, asked: ParsedQuestion) -> Reply:
         raw = b"".join(framed(asked.protocol, e) for e in reply.events) if reply.body is None else reply.body
         return replace(reply, body=change(raw), headers={**reply.headers, **named})
 
@@ -193,16 +193,16 @@ def in_pieces(size: int) -> Fault:
     return lambda reply, asked: replace(reply, pieces=parts)
 
 
-def unchunked(reply: Reply, asked: Asked) -> Reply:
+def unchunked(reply: Reply, asked: ParsedQuestion) -> Reply:
     """The length is not told: the end of the connection is the end of the reply."""
     return replace(reply, chunked=False, end="close" if reply.end == "keep" else reply.end)
 
 
-def told_longer(reply: Reply, asked: Asked) -> Reply:
+def told_longer(reply: Reply, asked: ParsedQuestion) -> Reply:
     return replace(reply, chunked=False, end="close", headers={**reply.headers, "Content-Length": "1000000"})
 
 
-def in_one_object(reply: Reply, asked: Asked) -> Reply:
+def in_one_object(reply: Reply, asked: ParsedQuestion) -> Reply:
     """The whole reply as one JSON object, as a server sends it that does not stream."""
     return replace(reply, body=json.dumps(_one_object(reply.events)).encode())
 
@@ -229,17 +229,17 @@ def _one_object(events: list[Event]) -> dict[str, Any]:
     return {"id": "c", "model": "m", "choices": [choice], "usage": last.get("usage")}
 
 
-def without_the_end(reply: Reply, asked: Asked) -> Reply:
+def without_the_end(reply: Reply, asked: ParsedQuestion) -> Reply:
     """The stop marker and the counts, but not the last word: the connection stays open."""
     last = reply.events[-1]
     return replace(reply, events=reply.events[:-1]) if last[1] == "[DONE]" or last[0] == "message_stop" else reply
 
 
-def old_version(reply: Reply, asked: Asked) -> Reply:
+def old_version(reply: Reply, asked: ParsedQuestion) -> Reply:
     return replace(unchunked(reply, asked), version="HTTP/1.0")
 
 
-def no_http(reply: Reply, asked: Asked) -> Reply:
+def no_http(reply: Reply, asked: ParsedQuestion) -> Reply:
     return replace(reply, version="SMTP/0.9", end="close")
 
 

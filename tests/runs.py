@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from niah.records import Header, Outcome, Response, Result, Trial, Usage
-from niah.runner.log import write_log
+from niah.runlog.log import write_log
 
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 128_000)
 DEPTHS = (0.0, 25.0, 50.0, 75.0, 100.0)

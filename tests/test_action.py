@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from niah.limits import Limits, read_limits
+from niah.verdict.gate_config import GateConfig, read_gate_config
 
 ACTION = (REPOSITORY / "action.yml").read_text(encoding="utf-8")
 
@@ -83,5 +83,5 @@ def test_the_documented_gate_toml_is_read_and_names_every_key(tmp_path: Path) ->
     text = (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
     block = text.split("```toml\n", 1)[1].split("```", 1)[0]
     (tmp_path / "gate.toml").write_text(block, encoding="utf-8")
-    assert read_limits(tmp_path / "gate.toml").min_effective_length == 16_000
-    assert set(tomllib.loads(block)) == set(Limits.model_fields)
+    assert read_gate_config(tmp_path / "gate.toml").min_effective_length == 16_000
+    assert set(tomllib.loads(block)) == set(GateConfig.model_fields)

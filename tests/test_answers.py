@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from niah.experiment.controls import control_score, cut_score
+from niah.experiment.scoring import scored
 from niah.records import Outcome, Placement, Planting, Response, Result, Score, Trial
-from niah.runner.score import scored
 from niah.scorers import Expected, name, names_in, number, seconds_in, time_of_day
 from niah.scorers.cut import is_loop
 from niah.scorers.reply import MOST_SIGNS, seen
 from niah.scorers.words import rules
 from niah.tasks import task_of
-from niah.tasks._controls import control_score, cut_score
 
 FIXTURES = golden.fixtures()
 JUDGED = [row for name in golden.SETS for row in golden.judged(name)]

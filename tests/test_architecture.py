@@ -11,71 +11,28 @@ from conftest import SLOW_FILES, SLOW_TESTS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 
-# a room may import from itself and from the rooms named here
+# a room may import from itself, from the leaves, and from the rooms named here; the order is that of the house
+LEAVES = {"records", "errors", "installation", "text"}
 MAY_IMPORT = {
     "records": set(),
     "errors": set(),
     "installation": set(),
-    "numerals": set(),
-    "folding": set(),
-    "outside": set(),
-    "masking": {"outside"},
-    "wording": {"errors"},
-    "scorers": {"records", "errors", "numerals", "folding", "wording"},
-    "generator": {"records", "errors", "numerals", "folding", "installation", "wording"},
-    "tasks": {"records", "errors", "folding", "wording", "generator", "scorers"},
-    "sections": set(),
-    "validation": set(),  # what pydantic says, in our words
-    "environment": {"errors"},
-    "providers": {"outside", "records", "errors", "generator", "tasks", "installation"},
-    "config": {"outside", "masking", "records", "errors", "generator", "validation"},
-    "figures": {"records"},
-    "limits": {"errors", "generator", "validation"},  # generator: lengths as people write them
-    "verdict": {"outside", "records", "errors", "figures", "limits"},
-    "plotter": {"outside", "records", "errors", "generator", "figures"},  # generator: the label of a length
-    "importers": {"outside", "records", "errors"},
-    "runs": {"records", "errors", "runner", "verdict"},
-    "selection": {"records", "errors", "generator"},
-    "templates": {"config", "generator", "limits", "sections", "validation"},
-    "doctor": {"config", "environment", "errors", "generator", "plotter", "providers", "runner", "installation"},
-    "runner": {
-        "environment",
-        "outside",
-        "masking",
-        "records",
-        "errors",
-        "generator",
-        "scorers",
-        "tasks",
-        "providers",
-        "config",
-        "installation",
-    },
-    "cli": {
-        "masking",
-        "outside",
-        "records",
-        "errors",
-        "installation",
-        "generator",
-        "tasks",
-        "providers",
-        "config",
-        "runner",
-        "verdict",
-        "plotter",
-        "figures",
-        "limits",
-        "importers",
-        "sections",
-        "validation",
-        "environment",
-        "runs",
-        "selection",
-        "templates",
-        "doctor",
-    },
+    "text": {"errors"},
+    "generator": LEAVES,
+    "scorers": LEAVES,
+    "tasks": LEAVES | {"generator", "scorers"},
+    "providers": LEAVES | {"generator"},
+    "experiment": LEAVES | {"generator", "scorers", "tasks", "providers"},
+    "runlog": LEAVES | {"providers", "experiment"},
+    "runner": LEAVES | {"generator", "tasks", "providers", "experiment", "runlog"},
+    "verdict": LEAVES,
+    "plotter": LEAVES | {"verdict"},
+    "importers": LEAVES,
+    "runs": LEAVES | {"runlog", "verdict"},
+    "templates": LEAVES | {"generator", "experiment", "verdict"},
+    "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

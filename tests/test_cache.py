@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from niah.generator.block import PARSER_VERSION
 from niah.generator.cache import cached
+from niah.generator.collisions import SEARCH_VERSION
 from niah.generator.haystack import Corpus, Haystack
-from niah.generator.leaks import SEARCH_VERSION
-from niah.generator.store import load_haystack
+from niah.generator.library import load_haystack
+from niah.generator.tokenized import PARSER_VERSION
 from niah.generator.tokenizers import tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Transcript
@@ -92,9 +92,9 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
     def refuse(*arguments: object) -> None:
         raise AssertionError("parsed or counted again")
 
-    monkeypatch.setattr("niah.generator.store.read_transcript", refuse)
-    monkeypatch.setattr("niah.generator.block._counted", refuse)
-    monkeypatch.setattr("niah.generator.leaks.fold", refuse)
+    monkeypatch.setattr("niah.generator.library.read_transcript", refuse)
+    monkeypatch.setattr("niah.generator.tokenized._counted", refuse)
+    monkeypatch.setattr("niah.generator.collisions.fold", refuse)
     again = haystack()
     assert again.digest == first.digest
     assert again.name == "en+zh-hant"
@@ -110,21 +110,21 @@ def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytes
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
     assert other.tokens is not None
     assert other.tokens > o200k
-    monkeypatch.setattr("niah.generator.block.PARSER_VERSION", -1)
+    monkeypatch.setattr("niah.generator.tokenized.PARSER_VERSION", -1)
     read: list[Path] = []
 
     def watched(path: Path) -> Transcript:
         read.append(path)
         return read_transcript(path)
 
-    monkeypatch.setattr("niah.generator.store.read_transcript", watched)
+    monkeypatch.setattr("niah.generator.library.read_transcript", watched)
     assert haystack().tokens == o200k
     assert len(read) == 5
 
 
 def test_two_processes_may_build_it_at_once(own_cache: Path) -> None:
     code = (
-        "from niah.generator.store import load_haystack\nfrom niah.generator.tokenizers import tokenizer_of\n"
+        "from niah.generator.library import load_haystack\nfrom niah.generator.tokenizers import tokenizer_of\n"
         "h = load_haystack(['en', 'zh-hans'], tokenizer_of('o200k_base'))\nprint(h.tokens, h.digest)"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(own_cache.parent)}

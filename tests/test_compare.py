@@ -16,7 +16,7 @@ from niah.plotter.curves import curves_figure
 from niah.records import Outcome, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 
 def lost(t: Trial) -> float | Outcome:
@@ -110,7 +110,7 @@ def test_many_runs_are_small_multiples() -> None:
 
 def test_curves_hold_every_measured_length_with_its_interval(niah: Niah) -> None:
     of, empty = header(), header(model="empty")
-    runs = [figures_of(of, results(of, lost)), figures_of(empty, [])]
+    runs = [report_of(of, results(of, lost)), report_of(empty, [])]
     recall, times = curves_figure(runs).axes
     assert np.asarray(recall.lines[0].get_xdata()).tolist() == list(LENGTHS)
     assert recall.get_ylim() == (-0.03, 1.03)

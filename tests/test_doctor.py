@@ -16,9 +16,9 @@ from conftest import Niah
 from server import Handler, answers, serving
 
 from niah import doctor
-from niah.config import RunConfig
 from niah.doctor import Check, State, checks
 from niah.errors import OutageError, ProviderError
+from niah.experiment.config import RunConfig
 from niah.providers import PROVIDERS
 from niah.runner import models
 from niah.runner.models import served_models

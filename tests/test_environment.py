@@ -10,8 +10,8 @@ import pytest
 from conftest import Niah
 from server import answers_with, serving
 
-from niah.config import RunConfig, read_config
-from niah.environment import settings_given, unknown_variables, variable
+from niah.experiment.config import RunConfig, read_config
+from niah.experiment.environment import settings_given, unknown_variables, variable
 from niah.tasks import task_of
 from niah.templates import _EXAMPLES, _SET
 

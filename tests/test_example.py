@@ -11,13 +11,13 @@ import pytest
 from conftest import REPOSITORY, Niah
 from runs import header, results, run
 
-from niah.config import read_config
 from niah.errors import RunError
+from niah.experiment.checks import completed
+from niah.experiment.config import read_config
+from niah.experiment.experiment import experiment_of
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Trial
-from niah.runner.log import read_log
-from niah.runner.recipe import recipe_of
-from niah.runner.settings import completed
+from niah.runlog.log import read_log
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import baseline_of, pairs_of
 
@@ -27,13 +27,15 @@ DEMO = ("run", "demo", "--provider", "simulated", "--model", "perfect", "--name"
 
 def test_the_example_is_a_whole_run_of_the_demo_of_today() -> None:
     old, stored = read_log(EXAMPLE)
-    recipe = recipe_of(completed(read_config(REPOSITORY / "configs" / "demo.toml", {})))
-    new = recipe.header()
+    experiment = experiment_of(completed(read_config(REPOSITORY / "configs" / "demo.toml", {})))
+    new = experiment.header()
     assert old.config == json.loads(json.dumps(new.config))
     for field in ("haystack_digest", "tokenizer", "task_version", "unique_share"):
         assert getattr(old, field) == getattr(new, field)
-    assert {t.id for t in recipe.trials} == set(stored)
-    assert {t.id: recipe.prompt(t).digest for t in recipe.trials} == {i: r.prompt_digest for i, r in stored.items()}
+    assert {t.id for t in experiment.trials} == set(stored)
+    assert {t.id: experiment.prompt(t).digest for t in experiment.trials} == {
+        i: r.prompt_digest for i, r in stored.items()
+    }
 
 
 def test_the_tables_beside_the_example_are_of_its_log() -> None:

@@ -12,12 +12,12 @@ from server import answers_with, fails, serving
 
 from niah.errors import RunError
 from niah.records import Header, Part
-from niah.runner.log import open_log, read_rows, write_log
+from niah.runlog.log import open_log, read_rows, write_log
 from niah.tasks import task_of
 from niah.verdict.baseline import baseline_from, baseline_json
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import baseline_of
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 PERFECT = ("run", "--provider", "simulated", "--model", "perfect", "--name", "r")
 READS = answers_with(task_of("single").solve)
@@ -75,9 +75,9 @@ def test_an_extended_run_is_finished_only_when_all_its_parts_are() -> None:
     assert of.planned() == {(1_000, 0.0): 1, (1_000, 50.0): 1, (4_000, 0.0): 2}
     done = [result(t, 1.0) for t in trials(whole) if (t.context_length, t.depth_percent) in of.planned()]
     first = [r for r in done if r.trial.context_length == 1_000 and r.trial.epoch == 0]
-    figures = figures_of(of, first)
+    figures = report_of(of, first)
     assert (figures.planned, figures.missing) == (4, 2)
-    assert figures_of(of, [r for r in done if r.trial.context_length == 4_000 or r.trial.epoch == 0]).missing == 0
+    assert report_of(of, [r for r in done if r.trial.context_length == 4_000 or r.trial.epoch == 0]).missing == 0
 
 
 def test_a_cell_is_planned_as_often_as_the_part_that_asks_most() -> None:

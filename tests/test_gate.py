@@ -22,19 +22,19 @@ from runs import LENGTHS, header, result, results, run, trials, wrong_in
 from scipy import stats
 
 from niah.errors import ConfigError, RunError, UnknownName
-from niah.figures import Judgement, Verdict
-from niah.limits import Limits, read_limits
-from niah.plotter.pipeline import junit_xml, summary_markdown, workflow_commands
-from niah.plotter.words import more_words
+from niah.plotter.ci import junit_xml, summary_markdown, workflow_commands
+from niah.plotter.report_text import more_words
 from niah.records import Header, Outcome, Result, Trial
-from niah.runner.cost import dollars_of
-from niah.runner.log import write_log
+from niah.runlog.cost import dollars_of
+from niah.runlog.log import write_log
 from niah.verdict.baseline import baseline_from, baseline_json
+from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
+from niah.verdict.gate_config import GateConfig, read_gate_config
 from niah.verdict.grid import grid_of
-from niah.verdict.judge import judge
 from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
 from niah.verdict.power import cannot_decide, cannot_fail
+from niah.verdict.records import Judgement, Verdict
 from niah.verdict.sample import Sample
 
 Answer = Callable[[Trial], float | Outcome]
@@ -45,7 +45,7 @@ def judged(
     stored: list[Result], of: Header | None = None, before: list[Result] | None = None, **limits: Any
 ) -> Judgement:
     of = of or header()
-    asked = Limits(**limits)
+    asked = GateConfig(**limits)
     these = asked.haystacks == "these"
     pairs = None if before is None else pairs_of(baseline_of(of, before), of, stored, these_only=these)
     return judge(Evidence(header=of, results=tuple(stored), limits=asked, pairs=pairs, dollars=0.5))
@@ -323,13 +323,13 @@ def test_the_last_answer_decides_whether_a_run_is_stale(age: str | None, now: st
         *others,
         replace(last, finished="2026-06-02T13:30:00"),  # without a zone: UTC
     ]
-    limits = Limits.model_validate({"min_recall": 0.9, "max_age": age})
+    limits = GateConfig.model_validate({"min_recall": 0.9, "max_age": age})
     evidence = Evidence(header=header(), results=tuple(stored), limits=limits, now=datetime.fromisoformat(now))
     assert judge(evidence).verdict == verdict
 
 
 def test_a_run_that_does_not_say_when_it_was_answered_is_not_fresh() -> None:
-    limits = Limits.model_validate({"min_recall": 0.9, "max_age": "2d"})
+    limits = GateConfig.model_validate({"min_recall": 0.9, "max_age": "2d"})
     found = judge(Evidence(header=header(), results=tuple(results(header())), limits=limits, now=datetime.now(UTC)))
     assert (found.verdict, "no trial says when" in found.reasons[0]) == (Verdict.INVALID, True)
 
@@ -480,7 +480,7 @@ def test_a_margin_that_the_flips_allow_passes() -> None:
 
 def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     of = header(epochs=1)
-    limits = Limits(min_recall=0.9, min_recall_per_length=0.9, drop_margin=0.05, drop_per_band=True)
+    limits = GateConfig(min_recall=0.9, min_recall_per_length=0.9, drop_margin=0.05, drop_per_band=True)
     open_ = cannot_decide(limits, of, trials(of))
     assert [f.gate for f in open_] == ["min_recall", *["min_recall_per_length"] * 5, "max_drop"]
     assert cannot_decide(limits, header(), trials(header())) == []
@@ -493,7 +493,7 @@ def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
 def test_a_gate_that_nothing_can_fail_is_known_before(epochs: int, watched: bool, never: bool) -> None:
     """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of 5 %."""
     of = header(epochs=epochs, haystack_per="epoch")
-    assert cannot_fail(Limits(drop_margin=0.05, drop_per_band=watched), of, trials(of)) is never
+    assert cannot_fail(GateConfig(drop_margin=0.05, drop_per_band=watched), of, trials(of)) is never
 
 
 def test_baselines_are_small_and_come_back_equal() -> None:
@@ -544,7 +544,7 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
 def test_wrong_limits_are_one_line(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
     (tmp_path / "gate.toml").write_text(text)
     with pytest.raises(error, match=said.replace("'", ".")):
-        read_limits(tmp_path / "gate.toml")
+        read_gate_config(tmp_path / "gate.toml")
 
 
 def gate(niah: Niah, *arguments: str, **limits: object) -> Ended:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niah.plotter.labels import recall_label, unscored_label, value_label
+from niah.plotter.formatting import recall_label, unscored_label, value_label
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Grid, Header, Outcome, Result, Trial
 from niah.verdict.grid import grid_of

@@ -13,7 +13,7 @@ import pytest
 from conftest import Niah
 
 from niah.errors import HaystackError
-from niah.generator.store import load_haystack, read_episodes, read_manifest, shared_root
+from niah.generator.library import load_haystack, read_episodes, read_manifest, shared_root
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Transcript
 

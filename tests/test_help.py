@@ -20,9 +20,9 @@ from runs import header, run
 from niah.cli import COMMANDS, SECTIONS, cli
 from niah.cli.completion import config_names
 from niah.cli.help import EXAMPLES
-from niah.config import RunConfig
-from niah.limits import Limits
-from niah.sections import KEY_SECTIONS, LIMIT_SECTIONS
+from niah.experiment.config import RunConfig
+from niah.experiment.sections import KEY_SECTIONS, LIMIT_SECTIONS
+from niah.verdict.gate_config import GateConfig
 
 PERFECT = ("--provider", "simulated", "--model", "perfect")
 
@@ -49,7 +49,7 @@ def test_every_command_stands_in_one_section_of_the_help(niah: Niah) -> None:
 def test_every_key_and_every_gate_stands_in_one_section() -> None:
     """A new one must be placed, so that help and templates show it where people look."""
     assert sorted(key for keys in KEY_SECTIONS.values() for key in keys) == sorted(RunConfig.model_fields)
-    assert sorted(key for keys in LIMIT_SECTIONS.values() for key in keys) == sorted(Limits.model_fields)
+    assert sorted(key for keys in LIMIT_SECTIONS.values() for key in keys) == sorted(GateConfig.model_fields)
 
 
 @pytest.mark.parametrize("path", ALL)

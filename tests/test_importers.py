@@ -15,7 +15,7 @@ from niah.importers.kamradt import read_kamradt
 from niah.importers.needlehaystack2 import read_needlehaystack2
 from niah.records import Outcome
 from niah.verdict.grid import grid_of
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 PUBLISHED = REPOSITORY.parent / "shared" / "peer-results" / "claude-2.1"
 
@@ -36,7 +36,7 @@ def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
     assert len(means) == 1_225
     assert 1 + 9 * sum(means) / len(means) == pytest.approx(6.0163, abs=5e-5)
     assert sum(m == 1 for m in means) == 673
-    f = figures_of(imported.header, imported.results)
+    f = report_of(imported.header, imported.results)
     assert f.by_length[1_000].mean == 1
     assert (f.by_length[200_000].mean or 0) < 0.2
     assert (f.by_band["tail"].mean or 0) > (f.by_band["middle"].mean or 1)

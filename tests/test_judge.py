@@ -9,10 +9,10 @@ import pytest
 from conftest import Niah
 from server import answers, serving
 
-from niah.config import RunConfig
-from niah.runner.judge import judge_recipe
-from niah.runner.log import read_log
-from niah.runner.recipe import recipe_of
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import experiment_of
+from niah.experiment.judge import judge_experiment
+from niah.runlog.log import read_log
 
 SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
 LOG = Path("results/r/run.jsonl")
@@ -36,9 +36,11 @@ def test_the_prompts_of_a_judge_have_the_size_they_have(niah: Niah) -> None:
     niah(*SWEEP, "--model", "perfect")
     header, results = read_log(Path("results/r"))
     config = RunConfig(**header.config)
-    recipe = judge_recipe(recipe_of(config), results, config)
-    assert [recipe.prompt_tokens(t) for t in recipe.trials] == [recipe.prompt(t).tokens for t in recipe.trials]
-    assert min(recipe.prompt_tokens(t) for t in recipe.trials) > 50
+    experiment = judge_experiment(experiment_of(config), results, config)
+    assert [experiment.prompt_tokens(t) for t in experiment.trials] == [
+        experiment.prompt(t).tokens for t in experiment.trials
+    ]
+    assert min(experiment.prompt_tokens(t) for t in experiment.trials) > 50
 
 
 def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:

@@ -7,16 +7,16 @@ from conftest import site_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niah.folding import fold
-from niah.generator.draw import Draw
+from niah.generator.collisions import Leaks
 from niah.generator.haystack import Corpus, corpus_of
-from niah.generator.leaks import Leaks
 from niah.generator.segments import segments_of
 from niah.generator.tokenizers import tokenizer_of
-from niah.numerals import whole_numbers
 from niah.records import Transcript, Trial
 from niah.tasks import task_of
 from niah.tasks._names import PLACES
+from niah.text.normalise import fold
+from niah.text.numerals import whole_numbers
+from niah.text.seeded import Draw
 
 
 def corpus(*lines: str) -> Corpus:

@@ -17,15 +17,16 @@ from lie_kinds import Kind, kinds
 from lies import never
 from protocols import PROVIDER_PATHS
 
-from niah.config import RunConfig
 from niah.errors import NiahError
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
 from niah.records import Row
-from niah.runner.log import open_log
+from niah.runlog.log import open_log
+from niah.runlog.warnings import run_warnings
 from niah.runner.preflight import Preflight
-from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import open_session
 from niah.runner.sweep import Sweep
-from niah.runner.warnings import preflight_warnings, run_warnings
+from niah.runner.warnings import preflight_warnings
 
 PROTOCOLS = ("openai", "anthropic", "gemini", "openai-responses")
 DEPTHS = (0.0, 50.0, 100.0)
@@ -63,13 +64,13 @@ def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @cache
-def _recipe(lengths: tuple[int, ...]) -> Recipe:
-    return recipe_of(RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS))
+def _experiment(lengths: tuple[int, ...]) -> Experiment:
+    return experiment_of(RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS))
 
 
 def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
     liar.tell(kind.lie)
-    recipe = _recipe(kind.lengths)
+    experiment = _experiment(kind.lengths)
     settings = {
         "provider": protocol,
         "base_url": liar.root + PROVIDER_PATHS[protocol],
@@ -79,17 +80,17 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         "timeout_s": kind.timeout_s,
         "max_tokens": kind.max_tokens,
     }
-    recipe = replace(recipe, config=recipe.config.model_copy(update=settings))
+    experiment = replace(experiment, config=experiment.config.model_copy(update=settings))
     found: list[Preflight] = []
-    with open_session(recipe, lambda text: None) as session, open_log(folder, recipe.header()) as log:
-        sweep = Sweep(recipe, session, log, on_preflight=found.append)
+    with open_session(experiment, lambda text: None) as session, open_log(folder, experiment.header()) as log:
+        sweep = Sweep(experiment, session, log, on_preflight=found.append)
         stopped = None
         try:
             asyncio.run(asyncio.wait_for(sweep.run(), 300))
         except NiahError as error:
             stopped = str(error)
         results = tuple(log.results.values())
-        said = [*(w for f in found for w in preflight_warnings(f, recipe)), *run_warnings(log.header, results)]
+        said = [*(w for f in found for w in preflight_warnings(f, experiment)), *run_warnings(log.header, results)]
     return Swept(
         results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because, spent=sweep.spent.tokens
     )
@@ -118,12 +119,12 @@ def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
 
 def cases(*protocols: str) -> list[ParameterSet]:
     """Every kind in these protocols; without any, each kind in one of them, in turn."""
-    marked = []
-    for number, kind in enumerate(KINDS):
-        for protocol in protocols or (PROTOCOLS[number % len(PROTOCOLS)],):
-            if protocol not in kind.without:
-                marked.append(pytest.param(kind, protocol, id=f"{kind.name}, {protocol}"))
-    return marked
+    return [
+        pytest.param(kind, protocol, id=f"{kind.name}, {protocol}")
+        for number, kind in enumerate(KINDS)
+        for protocol in protocols or (PROTOCOLS[number % len(PROTOCOLS)],)
+        if protocol not in kind.without
+    ]
 
 
 @pytest.mark.parametrize(("kind", "protocol"), cases())

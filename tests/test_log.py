@@ -12,7 +12,7 @@ from test_grid import HEADER, result
 
 from niah.errors import RunError
 from niah.records import Outcome, Placement, Response, Result, Usage
-from niah.runner.log import LOG_NAME, RunLog, open_log, read_log, read_rows, write_log
+from niah.runlog.log import LOG_NAME, RunLog, open_log, read_log, read_rows, write_log
 
 FULL = replace(
     result(1_000, 50, 0, 1.0),

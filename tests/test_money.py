@@ -16,12 +16,12 @@ from protocols import Counts
 from server import Handler, Say, Server, answers_with, cuts_the_stream, fails, resets, serving, stalls
 from test_sweep import SMALL, SOLVE, niah_process, sweep_at
 
-from niah.config import RunConfig
 from niah.errors import RunError
+from niah.experiment.config import RunConfig
 from niah.generator.tokenizers import tokenizer_of
 from niah.providers.prices import Pricing
 from niah.records import Usage
-from niah.runner.attempts import AttemptLog, read_attempts
+from niah.runlog.attempts import AttemptLog, read_attempts
 from niah.runner.budget import Budget
 
 KILLS = int(os.environ.get("NIAH_KILLS", "20"))

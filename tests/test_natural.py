@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from niah.errors import NiahError
-from niah.generator.draw import Draw
+from niah.experiment.controls import controlled
 from niah.generator.haystack import Corpus
+from niah.generator.library import load_haystack
 from niah.generator.prompt import Builder
-from niah.generator.store import load_haystack
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Trial
 from niah.tasks import natural
-from niah.tasks._controls import controlled
 from niah.tasks._questions import located, read_questions
+from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")
 SHIPPED = {"en": "en", "zh-hant": "zh-Hant", "zh-hans": "zh-Hans"}

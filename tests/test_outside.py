@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from runs import header, result, results, trials
 from server import Handler, Say, Server, answers, answers_with, fails, serving
 
-from niah.config import RunConfig, read_config
 from niah.errors import NiahError, RunError
-from niah.masking import without_secrets
-from niah.outside import KEY, hide, plain, redacted, secrets_kept, visible
-from niah.plotter.words import report_lines
+from niah.experiment.config import RunConfig, read_config
+from niah.plotter.report_text import report_lines
 from niah.records import Outcome, Response
-from niah.runner.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
+from niah.runlog.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
 from niah.tasks import task_of
-from niah.verdict.report import figures_of
+from niah.text.outside import KEY, hide, plain, redacted, secrets_kept, visible
+from niah.text.secrets import without_secrets
+from niah.verdict.report import report_of
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \u202egnp.exe\u2066 \x9b2J\x08\x00 \u200b\ufeff\U000e0041"
 KEY_GIVEN = "sk-canary-9f86d081884c7d65"
@@ -281,7 +281,7 @@ def usable_or_one_line(folder: Path, log: bytes) -> None:
     (folder / LOG_NAME).write_bytes(log)
     try:
         of, rows = read_rows(folder)
-        list(report_lines(figures_of(of, rows.values())))
+        list(report_lines(report_of(of, rows.values())))
         list(read_log(folder)[1].values())
     except NiahError as error:
         assert isinstance(error, RunError)

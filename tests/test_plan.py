@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.errors import ConfigError, UnknownName
-from niah.generator.draw import Draw
-from niah.generator.lengths import depths_of, label_of, length_of, lengths_of
-from niah.generator.plan import Shape, cacheable_tokens, recipe_digest, trials_of, waves_of
+from niah.experiment.trials import Shape, cacheable_tokens, recipe_digest, trials_of, waves_of
 from niah.records import Trial
+from niah.text.lengths import depths_of, label_of, length_of, lengths_of
+from niah.text.seeded import Draw
 
 
 @pytest.mark.parametrize(

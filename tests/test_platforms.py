@@ -18,8 +18,8 @@ from niah.cli.signals import handled
 from niah.errors import ConfigError, RunError
 from niah.plotter import fonts
 from niah.providers.local import LocalModel
-from niah.runner import server
-from niah.runner.log import reopen_log
+from niah.runlog.log import reopen_log
+from niah.runner import local_server as server
 
 WITHOUT = """
 import asyncio, importlib.abc, os, sys

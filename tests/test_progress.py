@@ -19,20 +19,20 @@ from hypothesis import strategies as st
 from runs import result
 from server import answers_with, fails, serving
 
+from niah.cli.progress import Watch, duration, left_words, speed_words, status_line, troubles_words
 from niah.cli.screen import RunConsole
-from niah.cli.watch import Watch, duration, left_words, speed_words, status_line, troubles_words
-from niah.config import read_config
-from niah.figures import Finding, Judgement, Verdict
-from niah.plotter.pipeline import workflow_commands
+from niah.experiment.checks import completed
+from niah.experiment.config import read_config
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.plotter.ci import workflow_commands
 from niah.records import Outcome, Result, Trial
+from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Spent
-from niah.runner.log import RunLog, open_log, read_log
 from niah.runner.progress import Meter, Progress, Trouble
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.settings import completed
 from niah.runner.time_left import TimeLeft, fit_of, seconds_of
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of
+from niah.verdict.records import Finding, Judgement, Verdict
 
 BUSY = Trouble(kind="throttled", reason="429: Too many requests", wait_s=8.0)
 
@@ -248,9 +248,9 @@ def test_a_trouble_says_who_what_and_what_will_happen() -> None:
 # --- what is watched
 
 
-def recipe() -> Recipe:
+def experiment() -> Experiment:
     flags = {"provider": "simulated", "model": "perfect", "lengths": "500,1k", "depths": "0,50,100"}
-    return recipe_of(completed(read_config(None, flags)))
+    return experiment_of(completed(read_config(None, flags)))
 
 
 def console_of(file: io.StringIO, *, draws: bool) -> RunConsole:
@@ -259,9 +259,9 @@ def console_of(file: io.StringIO, *, draws: bool) -> RunConsole:
     return console
 
 
-def watched(path: Path, *, draws: bool, work: Callable[[Watch, RunLog, Recipe, Clock], None]) -> str:
+def watched(path: Path, *, draws: bool, work: Callable[[Watch, RunLog, Experiment, Clock], None]) -> str:
     """What is written while something is watched; the picture is drawn at least once after the work."""
-    file, clock, of = io.StringIO(), Clock(), recipe()
+    file, clock, of = io.StringIO(), Clock(), experiment()
 
     async def drawn(watch: Watch) -> None:
         ticking = asyncio.create_task(watch.tick())
@@ -278,7 +278,7 @@ def watched(path: Path, *, draws: bool, work: Callable[[Watch, RunLog, Recipe, C
     return file.getvalue()
 
 
-def a_trial_and_a_trouble(watch: Watch, log: RunLog, of: Recipe, clock: Clock) -> None:
+def a_trial_and_a_trouble(watch: Watch, log: RunLog, of: Experiment, clock: Clock) -> None:
     clock.now += 10
     done = replace(result(of.trials[0], 1.0), attempts=1, total_s=10.0)
     log.write(done)
@@ -297,7 +297,7 @@ def test_a_live_picture_shows_speed_cost_and_what_is_waited_for(tmp_path: Path) 
 def test_the_first_word_of_a_trouble_comes_at_once_and_then_now_and_then(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def work(watch: Watch, log: RunLog, of: Recipe, clock: Clock) -> None:
+    def work(watch: Watch, log: RunLog, of: Experiment, clock: Clock) -> None:
         a_trial_and_a_trouble(watch, log, of, clock)
         watch.trouble(Trouble(kind="fault", reason="ReadTimeout: silent for 60 s", wait_s=1))
         clock.now += 31
@@ -310,7 +310,7 @@ def test_the_first_word_of_a_trouble_comes_at_once_and_then_now_and_then(
 
 
 def test_a_resumed_sweep_is_watched_by_what_is_new(tmp_path: Path) -> None:
-    of, clock = recipe(), Clock()
+    of, clock = experiment(), Clock()
     with open_log(tmp_path / "r", of.header()) as log:
         for trial in of.trials[:4]:
             log.write(replace(result(trial, 1.0, 100.0), attempts=1))
@@ -354,8 +354,8 @@ def test_throttled_and_failed_attempts_of_a_real_server_are_told(niah: Niah) -> 
 def test_a_picture_is_folded_again_only_when_something_landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = itertools.count()
 
-    def work(watch: Watch, log: RunLog, of: Recipe, clock: Clock) -> None:
-        monkeypatch.setattr("niah.cli.watch.grid_of", lambda *a: (next(calls), grid_of(*a))[1])
+    def work(watch: Watch, log: RunLog, of: Experiment, clock: Clock) -> None:
+        monkeypatch.setattr("niah.cli.progress.grid_of", lambda *a: (next(calls), grid_of(*a))[1])
         grids = [watch._grid([]) for _ in range(3)]
         assert grids[0] is grids[2]
         a_trial_and_a_trouble(watch, log, of, clock)

@@ -16,18 +16,18 @@ from tokenizers import Tokenizer as HuggingFace
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from niah.errors import PromptError
-from niah.folding import fold
-from niah.generator.draw import Draw
-from niah.generator.haystack import Corpus, Tour, corpus_of
+from niah.generator.haystack import Corpus, HaystackStream, corpus_of
+from niah.generator.library import read_episodes, read_manifest
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
 from niah.generator.sentences import FURTHER_TOKENS, boundary_for, ends_sentence
-from niah.generator.store import read_episodes, read_manifest
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Needle, Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
 from niah.tasks._clock import lines_with_times
+from niah.text.normalise import fold
+from niah.text.seeded import Draw
 
 SEED = 5
 PLANTING = [name for name in task_names() if name != "natural"]
@@ -279,7 +279,7 @@ def test_a_needle_that_moves_to_a_sentence_end_passes_no_mark(length: int, depth
 
 @given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))
 def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_further(tokens: float, most: int) -> None:
-    tour = Tour(shipped_haystack("en", "o200k_base"), SEED, 0)
+    tour = HaystackStream(shipped_haystack("en", "o200k_base"), SEED, 0)
     nearest, found = tour.nearest(tokens), boundary_for(tour, tokens, most)
     further = abs(found.tokens - tokens) - abs(nearest.tokens - tokens)
     assert 0 <= further <= FURTHER_TOKENS

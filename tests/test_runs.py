@@ -13,9 +13,9 @@ from runs import header, results, run, trials
 
 from niah.errors import ConfigError
 from niah.records import Outcome, Response, Trial
-from niah.runner.log import LOG_NAME, write_log
+from niah.runlog.log import LOG_NAME, write_log
+from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import BrokenRun, RunSummary, run_folders, runs_in
-from niah.selection import addressed, by_cell, chosen, differences
 from niah.verdict.grid import grid_of
 
 SMALL = header(lengths=(1_000, 8_000), depths=(0, 50, 100), epochs=2)

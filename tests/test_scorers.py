@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niah.numerals import whole_numbers
+from niah.experiment.controls import control_score
 from niah.records import Needle, Planting, Score
 from niah.scorers import (
     Expected,
-    Known,
+    WrongValue,
     clock,
     name,
     name_set,
@@ -22,7 +22,7 @@ from niah.scorers import (
     uuid,
 )
 from niah.tasks import task_of
-from niah.tasks._controls import control_score
+from niah.text.numerals import whole_numbers
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
 )
 def test_number_answers(text: str, value: float, answer_class: str) -> None:
     question = "What is the magic number for Oslo? Answer with the number only."
-    wrong = {"2222222": Known(), "3333333": Known(answer_class="stale")}
+    wrong = {"2222222": WrongValue(), "3333333": WrongValue(answer_class="stale")}
     score = number(text, Expected(targets=("7421830",), wrong=wrong, question=question))
     assert (score.value, score.answer_class) == (value, answer_class)
     assert score.explanation
@@ -179,14 +179,14 @@ UUID = "0f11ca40-e98b-45d4-a3e1-ae6ae4cba8a7"
 )
 def test_uuid_answers(text: str, value: float, answer_class: str) -> None:
     question = 'What is the value of the key "85adba17-d35e-4e94-98c2-43e15faceeb7"?'
-    wrong = {"1a6b624f-e503-4ec3-a417-49c1a80a9af7": Known()}
+    wrong = {"1a6b624f-e503-4ec3-a417-49c1a80a9af7": WrongValue()}
     score = uuid(text, Expected(targets=(UUID,), wrong=wrong, question=question))
     assert (score.value, score.answer_class) == (value, answer_class)
 
 
 NAMES = Expected(
     targets=("Ann",),
-    wrong={"Rasmus": Known(), "Edda": Known(answer_class="near-miss", detail="other season")},
+    wrong={"Rasmus": WrongValue(), "Edda": WrongValue(answer_class="near-miss", detail="other season")},
     question="Who lives in London? Answer with the name only.",
 )
 
@@ -287,7 +287,9 @@ def test_a_longer_name_hides_the_shorter_one_in_it() -> None:
     assert names_in("New York City", ["York", "New York"]) == {"New York"}
 
 
-SET = Expected(targets=("1234567", "7654321", "1111111", "2222222"), wrong={"3333333": Known(), "4444444": Known()})
+SET = Expected(
+    targets=("1234567", "7654321", "1111111", "2222222"), wrong={"3333333": WrongValue(), "4444444": WrongValue()}
+)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +406,7 @@ def test_a_clock_is_read_as_it_is_written(second: int) -> None:
     ],
 )
 def test_time_answers(text: str, exact: float, within: float, answer_class: str) -> None:
-    score = time_of_day(text, Expected(targets=("12:01",), wrong={"15:00": Known(), "12:10": Known()}), 30)
+    score = time_of_day(text, Expected(targets=("12:01",), wrong={"15:00": WrongValue(), "12:10": WrongValue()}), 30)
     assert (score.value, score.answer_class) == (exact, answer_class)
     assert score.parts == {"exact": exact, "within tolerance": within}
 
@@ -594,7 +596,7 @@ def test_values_of_no_needle_are_several_or_denied_in_every_task(task: str, text
 
 
 def test_sets_leave_out_what_is_denied() -> None:
-    expected = Expected(targets=("KZMBV", "KXQTW"), wrong={"XVNTX": Known()}, question="Which variables?")
+    expected = Expected(targets=("KZMBV", "KXQTW"), wrong={"XVNTX": WrongValue()}, question="Which variables?")
     shape = r"\b[B-DF-HJ-NP-TV-XZ]{5}\b"
     assert name_set("KZMBV and KXQTW hold; XVNTX does not", expected, shape).value == 1
     assert name_set("kzmbv kxqtw nbdwr", expected, shape).value == pytest.approx(2 / 3)
@@ -602,6 +604,6 @@ def test_sets_leave_out_what_is_denied() -> None:
 
 
 def test_most_of_what_was_planted_is_everything_at_once() -> None:
-    expected = Expected(targets=("1234567",), wrong={v: Known() for v in ("2222222", "3333333", "4444444")})
+    expected = Expected(targets=("1234567",), wrong={v: WrongValue() for v in ("2222222", "3333333", "4444444")})
     assert number_set("1234567, 2222222, 3333333", expected).answer_class == "several"
     assert number_set("1234567, 2222222", expected).value == 0.5

@@ -20,21 +20,21 @@ from rich.text import Text
 from runs import header, result, results, trials, wrong_in
 
 from niah.cli.screen import RunConsole, print_parts, say
-from niah.figures import ByDepth, ByLength
 from niah.plotter.compare import comparison_figure
+from niah.plotter.formatting import class_label, headline_label, interval_label
 from niah.plotter.heatmap import figure_of
-from niah.plotter.labels import class_label, headline_label, interval_label
 from niah.plotter.names import CUT, middle_cut, shortened
+from niah.plotter.report_text import Rows
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, fold, live_view, terminal_heatmap
-from niah.plotter.words import Rows
 from niah.plotter.wrapping import Words
 from niah.records import Cell, Control, Grid, Outcome, Recall, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
 from niah.verdict.intervals import recall_of
 from niah.verdict.pattern import below, effective_n, least_trials
-from niah.verdict.report import figures_of
+from niah.verdict.records import ByDepth, ByLength
+from niah.verdict.report import report_of
 
 SCREENS = [(7, 5, 40), (7, 5, 80), (35, 34, 40), (35, 34, 80), (35, 34, 200), (100, 86, 80), (100, 86, 200)]
 LLAMA = "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8-dynamic"
@@ -361,12 +361,12 @@ def test_absent_is_the_control_and_no_answer() -> None:
 
 def said(answer: Callable[[Trial], float | Outcome], **how: object) -> list[str]:
     of = header(**how)  # type: ignore[arg-type]  # a test's own arguments
-    return summary_lines(figures_of(of, results(of, answer)))
+    return summary_lines(report_of(of, results(of, answer)))
 
 
 def shape(answer: Callable[[Trial], float | Outcome], **how: object) -> tuple[ByLength, ByDepth]:
     of = header(**how)  # type: ignore[arg-type]
-    pattern = figures_of(of, results(of, answer)).pattern
+    pattern = report_of(of, results(of, answer)).pattern
     assert pattern is not None
     return pattern.by_length, pattern.by_depth
 
@@ -401,7 +401,7 @@ def test_an_interval_that_begins_nowhere_is_called_not_shown() -> None:
 
 def test_what_is_claimed_stands_beside_what_is_held() -> None:
     of = header(claimed=1_000_000)
-    assert summary_lines(figures_of(of, results(of)))[0].endswith("(sure at 95 %); claimed 1M")
+    assert summary_lines(report_of(of, results(of)))[0].endswith("(sure at 95 %); claimed 1M")
 
 
 SHAPES: dict[str, tuple[Callable[[Trial], float], ByLength, ByDepth, str]] = {
@@ -452,7 +452,7 @@ def test_a_chance_loss_is_seldom_called_a_shape() -> None:
     named = 0
     for seed in range(60):
         draw = random.Random(seed)  # noqa: S311  # a test's coin
-        pattern = figures_of(of, [result(t, float(draw.random() < 0.8)) for t in trials(of)]).pattern
+        pattern = report_of(of, [result(t, float(draw.random() < 0.8)) for t in trials(of)]).pattern
         named += pattern is None or (pattern.by_length, pattern.by_depth) != (ByLength.EVEN, ByDepth.EVEN)
     assert named <= 3
 

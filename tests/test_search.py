@@ -11,11 +11,11 @@ from conftest import REPOSITORY, Niah
 
 from niah.cli.suite import read_suite
 from niah.errors import UnknownName
+from niah.experiment.experiment import experiment_of
+from niah.experiment.searched import best_search, search_scores
 from niah.providers import search as search_module
 from niah.providers.search import WAYS, Search, terms_of
 from niah.providers.simulated import check_reader
-from niah.runner.recipe import recipe_of
-from niah.runner.searched import best_search, search_scores
 from niah.tasks import task_names
 from niah.tasks._measured import READING_BELOW, measured, measured_of, table
 
@@ -103,8 +103,8 @@ def test_no_run_of_suite_reading_is_solved_by_searching(language: str) -> None:
     flags = {"provider": "simulated", "model": "search", "haystack": LANGUAGES[language], "controls": False}
     small = {"lengths": "1500,4k", "depths": "5,50,95", "epochs": 2}
     for name, config in read_suite("reading", {**flags, **small}).configs.items():
-        recipe = recipe_of(config)
-        scores = search_scores(recipe, recipe.trials)
+        experiment = experiment_of(config)
+        scores = search_scores(experiment, experiment.trials)
         assert set(scores) == {"search", *(f"search:{way}" for way in WAYS if way)}
         assert max(scores.values()) < READING_BELOW, (name, scores)
 
@@ -123,7 +123,7 @@ def test_what_no_search_was_made_of_has_no_score() -> None:
     flags = {"provider": "simulated", "model": "perfect"}
     for length in ("100k", "100"):  # longer than is searched; too short for any haystack
         config = read_suite("quick", {**flags, "lengths": length}).configs["single"]
-        assert best_search(recipe_of(config)) is None
+        assert best_search(experiment_of(config)) is None
 
 
 def test_every_task_was_measured_and_the_docs_show_what_was() -> None:

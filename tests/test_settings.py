@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from niah.config import read_config
 from niah.errors import ConfigError
-from niah.runner.settings import api_key_of, completed
+from niah.experiment.checks import api_key_of, completed
+from niah.experiment.config import read_config
 
 CLOUDS = {
     "azure": ("https://acme.openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY"),

@@ -14,11 +14,11 @@ from runs import header, results
 from server import answers_with, fails, serving
 
 from niah.cli import run as run_module
+from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole
 from niah.cli.suite import summary_table
-from niah.cli.way import Way
-from niah.runner.log import RunLog, read_log
-from niah.runner.recipe import Recipe
+from niah.experiment.experiment import Experiment
+from niah.runlog.log import RunLog, read_log
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of
 
@@ -168,8 +168,8 @@ def test_the_worst_of_several_exit_codes_counts(niah: Niah) -> None:
 def test_an_interrupt_ends_all_of_them(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str:
-        sweep(recipe, log, way, console)
+    def interrupted(experiment: Experiment, log: RunLog, options: RunOptions, console: RunConsole) -> str:
+        sweep(experiment, log, options, console)
         return "interrupted"
 
     monkeypatch.setattr(run_module, "_sweep", interrupted)

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from niah.config import RunConfig
-from niah.runner.recipe import recipe_of
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import experiment_of
 
 
 @pytest.mark.parametrize("haystack", ["en", "zh-hant"])
@@ -17,9 +17,9 @@ def test_prompts_of_an_epoch_share_all_before_the_first_planted_line(task: str, 
         provider="anthropic", model="m", task=task, haystack=haystack, lengths="4k,8k", depths="20,60,100",
         cache="marks", controls=True,
     )  # fmt: skip
-    recipe = recipe_of(config)
-    for trial in (t for t in recipe.trials if t.control in (None, "absent")):
-        prompt = recipe.prompt(trial)
+    experiment = experiment_of(config)
+    for trial in (t for t in experiment.trials if t.control in (None, "absent")):
+        prompt = experiment.prompt(trial)
         assert list(prompt.splits) == sorted(set(prompt.splits))
         assert prompt.splits
         edges = [0, *prompt.splits, len(prompt.utf8)]

@@ -15,15 +15,15 @@ from rich.console import Console
 from server import Handler, chunk, serving
 
 from niah.cli import run as run_module
+from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole
 from niah.cli.suite import Suite, read_suite, suite_names, summary_view
-from niah.cli.way import Way
+from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.controls import control_rows, rows_height
+from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
-from niah.plotter.labels import control_labels
 from niah.records import Cell, Control, Grid, Recall
-from niah.runner.log import RunLog
-from niah.runner.recipe import Recipe, recipe_of
+from niah.runlog.log import RunLog
 from niah.tasks import task_of
 from niah.verdict.intervals import recall_of
 
@@ -52,15 +52,15 @@ def test_a_suite_is_a_folder_per_run_and_one_summary(niah: Niah) -> None:
 @pytest.mark.parametrize("name", sorted(suite_names()))
 def test_every_run_of_every_suite_can_be_built(name: str, haystack: str) -> None:
     suite = read_suite(name, {"provider": "simulated", "model": "perfect", "haystack": haystack})
-    recipes = {run: recipe_of(config) for run, config in suite.configs.items()}
-    for recipe in recipes.values():
-        recipe.check_lengths()
-        assert recipe.language == {"en": "en", "zh-hant": "zh-Hant"}[haystack]
+    experiments = {run: experiment_of(config) for run, config in suite.configs.items()}
+    for experiment in experiments.values():
+        experiment.check_lengths()
+        assert experiment.language == {"en": "en", "zh-hant": "zh-Hant"}[haystack]
     if name == "ci":
-        trials = [t for r in recipes.values() for t in r.trials]
+        trials = [t for r in experiments.values() for t in r.trials]
         assert 240 <= len(trials) <= 260
         assert max(t.context_length for t in trials) == 32_000
-        assert {r.config.haystack_per for r in recipes.values()} == {"trial"}
+        assert {r.config.haystack_per for r in experiments.values()} == {"trial"}
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
 def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = run_module._sweep
 
-    def interrupted(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str:
-        sweep(recipe, log, way, console)
+    def interrupted(experiment: Experiment, log: RunLog, options: RunOptions, console: RunConsole) -> str:
+        sweep(experiment, log, options, console)
         return "interrupted"
 
     monkeypatch.setattr(run_module, "_sweep", interrupted)

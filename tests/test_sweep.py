@@ -43,7 +43,7 @@ from server import (
 from test_grid import HEADER, result
 
 from niah.generator.tokenizers import tokenizer_of
-from niah.runner.log import RunLog, open_log, read_log
+from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.log_writer import LogWriter
 from niah.tasks import task_of
 
@@ -468,8 +468,8 @@ def test_a_budget_in_dollars_needs_a_price(niah: Niah) -> None:
 
 
 def test_an_outage_of_every_trial_stops_the_run(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("niah.runner.lessons.MOST_ERRORS_IN_A_ROW", 4)
-    monkeypatch.setattr("niah.runner.lessons.LEAST_OUTAGE_S", 0)
+    monkeypatch.setattr("niah.runner.stop_rules.MOST_ERRORS_IN_A_ROW", 4)
+    monkeypatch.setattr("niah.runner.stop_rules.LEAST_OUTAGE_S", 0)
     with loopback(otherwise=fails(500, {})) as server:
         ended = niah(*sweep_at(server), *SMALL, "--attempts", "1", "--concurrency", "1")
     assert (ended.exit_code, len(server.requests)) == (3, 4)

@@ -15,21 +15,19 @@ from conftest import Niah, site_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from niah.config import RunConfig
 from niah.errors import ConfigError, HaystackError, PromptError, UnknownName
-from niah.folding import fold
-from niah.generator.draw import Draw
-from niah.generator.fillers import NEEDLE, pair_values, spare_terms
+from niah.experiment.checks import completed
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
+from niah.generator.templated import NEEDLE, pair_values, spare_terms
 from niah.generator.terms import WORDS
 from niah.generator.tokenizers import tokenizer_of
 from niah.providers.simulated import simulated, transport
 from niah.records import Grid, Planting, Transcript, Trial
-from niah.runner.log import open_log
-from niah.runner.recipe import Recipe, recipe_of
+from niah.runlog.log import open_log
 from niah.runner.session import Session
-from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
 from niah.tasks import _magic_number, task_names, task_of
@@ -37,6 +35,8 @@ from niah.tasks._clock import Clock
 from niah.tasks._names import PEOPLE, PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
+from niah.text.normalise import fold
+from niah.text.seeded import Draw
 from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
@@ -121,29 +121,29 @@ def test_the_question_names_the_asked_key_and_no_other(task: str, language: str,
         assert not [n.key for n in planting.needles if n.key not in asked and n.key in planting.question]
 
 
-def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Recipe], Callable[[str], str]]) -> Grid:
+def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Experiment], Callable[[str], str]]) -> Grid:
     """A whole sweep through client, log and scorer, with a reader of the test's own."""
-    recipe = recipe_of(completed(RunConfig(provider="simulated", model="perfect", **config)))
-    with open_log(folder, recipe.header()) as log:
-        reader = transport("perfect", answer(recipe), recipe.tokenizer)
+    experiment = experiment_of(completed(RunConfig(provider="simulated", model="perfect", **config)))
+    with open_log(folder, experiment.header()) as log:
+        reader = transport("perfect", answer(experiment), experiment.tokenizer)
         session = Session(provider=simulated("perfect", {}), transport=reader, concurrency=4)
-        asyncio.run(Sweep(recipe, session, log).run())
+        asyncio.run(Sweep(experiment, session, log).run())
         return grid_of(log.header, log.results.values())
 
 
-def perfect(recipe: Recipe) -> Callable[[str], str]:
-    return lambda text: recipe.task.solve(text, recipe.options)
+def perfect(experiment: Experiment) -> Callable[[str], str]:
+    return lambda text: experiment.task.solve(text, experiment.options)
 
 
-def blind(recipe: Recipe) -> Callable[[str], str]:
-    return lambda text: recipe.task.solve(text[text.rfind("\n\n", 0, text.rfind("\n\n")) :], recipe.options)
+def blind(experiment: Experiment) -> Callable[[str], str]:
+    return lambda text: experiment.task.solve(text[text.rfind("\n\n", 0, text.rfind("\n\n")) :], experiment.options)
 
 
-def saying(answer: Callable[[Planting], str]) -> Callable[[Recipe], Callable[[str], str]]:
+def saying(answer: Callable[[Planting], str]) -> Callable[[Experiment], Callable[[str], str]]:
     """A reader that knows the planting and answers as told."""
 
-    def reader(recipe: Recipe) -> Callable[[str], str]:
-        plantings = {recipe.prompt(t).text: recipe.plant(t) for t in recipe.trials}
+    def reader(experiment: Experiment) -> Callable[[str], str]:
+        plantings = {experiment.prompt(t).text: experiment.plant(t) for t in experiment.trials}
         return lambda text: answer(plantings[text]) if text in plantings else "?"  # small requests have none
 
     return reader
@@ -257,7 +257,7 @@ def test_the_halves_of_a_question_are_scored_apart(tmp_path: Path) -> None:
 
 
 def test_a_model_that_always_answers_hallucinates_without_a_needle(tmp_path: Path) -> None:
-    grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, lambda recipe: lambda text: "1234567")
+    grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, lambda experiment: lambda text: "1234567")
     assert [c.mean for c in grid.controls if c.control == "absent"] == [0.0, 0.0]
 
 
@@ -332,8 +332,8 @@ def test_time_only_runs_forward_and_follows_depth(length: int, depth: float, see
 def test_the_time_of_a_cell_is_another_one_in_every_epoch_seed_and_haystack() -> None:
     def golds(**keys: object) -> list[str]:
         config = {"provider": "simulated", "model": "perfect", "task": "when", "lengths": "4k", "depths": "50", **keys}
-        recipe = recipe_of(RunConfig(**config))
-        return [recipe.plant(t).targets[0] for t in recipe.trials]
+        experiment = experiment_of(RunConfig(**config))
+        return [experiment.plant(t).targets[0] for t in experiment.trials]
 
     known = [*golds(epochs=20), *golds(epochs=20, seed=1), *golds(epochs=20, haystack="zh-hant")]
     assert len(set(known)) >= 58  # of 60, in three hours
@@ -461,8 +461,8 @@ def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
 def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) -> None:
     def values(haystack: str, language: str) -> set[str]:
         config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "epochs": 3, "haystack": haystack}
-        recipe = recipe_of(RunConfig(language=language, **config))
-        return {recipe.plant(t).targets[0] for t in recipe.trials}
+        experiment = experiment_of(RunConfig(language=language, **config))
+        return {experiment.plant(t).targets[0] for t in experiment.trials}
 
     others = [values(h, n) for h in ("en", "mixed") for n in LANGUAGES if (h, n) != ("en", language)]
     assert not values("en", language) & set().union(*others)
@@ -479,8 +479,8 @@ def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) 
     ],
 )
 def test_an_opening_says_whether_one_thing_is_planted_or_several(keys: dict[str, Any], says: str) -> None:
-    recipe = recipe_of(RunConfig(lengths="1k", depths="50", **keys))
-    assert says in recipe.plant(recipe.trials[0]).opening
+    experiment = experiment_of(RunConfig(lengths="1k", depths="50", **keys))
+    assert says in experiment.plant(experiment.trials[0]).opening
 
 
 def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
@@ -491,23 +491,23 @@ def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
     Path("more.txt").write_text(f"{lines['hant']} 還有\n" * 4, encoding="utf-8")
     assert niah("haystack", "add", "hant.txt", "hans.txt", "more.txt", "--name", "both", "--into", "h").exit_code == 0
     warnings = {
-        n: recipe_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
+        n: experiment_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
     }
     assert warnings["hant"] == warnings["hans"] == []
     assert len(warnings["both"]) == 1
     assert "holds episodes in zh-Hans, where its characters give it away" in warnings["both"][0]
-    assert not recipe_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
+    assert not experiment_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
 
 
 @pytest.mark.parametrize("task", ["single", "when", "associative", "update"])
 def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so(task: str, tmp_path: Path) -> None:
     config = {"task": task, "may_be_absent": True, "controls": True, **SMALL}
-    recipe = recipe_of(RunConfig(provider="simulated", model="perfect", **config))
-    asked = {recipe.plant(t).closing.rpartition("?")[2] for t in recipe.trials}
+    experiment = experiment_of(RunConfig(provider="simulated", model="perfect", **config))
+    asked = {experiment.plant(t).closing.rpartition("?")[2] for t in experiment.trials}
     assert len(asked) == 1
     assert "If the text does not say" in asked.pop()
-    plain = recipe_of(recipe.config.model_copy(update={"may_be_absent": False}))
-    assert not {t.id for t in plain.trials} & {t.id for t in recipe.trials}
+    plain = experiment_of(experiment.config.model_copy(update={"may_be_absent": False}))
+    assert not {t.id for t in plain.trials} & {t.id for t in experiment.trials}
     assert {c.mean for c in run(config, tmp_path / "perfect", perfect).cells} == {1.0}
     silent = run(config, tmp_path / "silent", saying(lambda planting: "Not mentioned."))
     assert {c.mean for c in silent.cells} == {0.0}
@@ -523,12 +523,12 @@ def test_options_of_another_task_are_refused() -> None:
 @pytest.mark.parametrize("task", [name for name in PLANTING if name not in ("kv", "natural")])
 def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: str) -> None:
     config = RunConfig(provider="simulated", model="perfect", task=task, haystack=HAYSTACKS[language], **SMALL)
-    recipe = recipe_of(completed(config))
-    corpus = recipe.haystack
+    experiment = experiment_of(completed(config))
+    corpus = experiment.haystack
     assert isinstance(corpus, Corpus)
     said = bytes(corpus.blocks[0].utf8).decode()
-    for trial in recipe.trials:
-        for needle in recipe.plant(trial).needles:
+    for trial in experiment.trials:
+        for needle in experiment.plant(trial).needles:
             spoken = needle.text.split("\n")[-1]  # without the line of the clock
             assert not [sign for sign in re.sub(r"[\w\s]", "", spoken) if sign not in said]
 
@@ -537,14 +537,14 @@ def test_a_needle_of_depth_nought_comes_first_in_a_control() -> None:
     config = RunConfig(
         provider="simulated", model="perfect", task="update", lengths="3k", depths="50", needles="random", controls=True
     )
-    recipe = recipe_of(completed(config))
-    trial = next(t for t in recipe.trials if t.control == "oracle")
-    needles, text = recipe.plant(trial).needles, recipe.prompt(trial).text
+    experiment = experiment_of(completed(config))
+    trial = next(t for t in experiment.trials if t.control == "oracle")
+    needles, text = experiment.plant(trial).needles, experiment.prompt(trial).text
     statements = needles[:3]
     assert statements[-1].depth_percent == 50.0
     places = [text.index(n.text) for n in statements]
     assert places == sorted(places)
-    assert recipe.task.solve(text) == statements[-1].value
+    assert experiment.task.solve(text) == statements[-1].value
 
 
 def test_too_many_facts_for_a_short_recording_are_refused(haystack: Corpus) -> None:
@@ -564,7 +564,7 @@ def test_facts_stand_two_tolerances_apart_where_there_is_room(haystack: Corpus) 
 def test_ids_hang_on_what_decides_bytes_and_on_nothing_else() -> None:
     def ids(**keys: object) -> list[str]:
         config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "depths": "50", **keys}
-        return [t.id for t in recipe_of(RunConfig(**config)).trials]
+        return [t.id for t in experiment_of(RunConfig(**config)).trials]
 
     assert ids(task="when", tolerance_s=5) == ids(task="when")
     assert ids(task="hops", needle_count=3) == ids(task="hops")

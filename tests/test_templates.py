@@ -10,10 +10,10 @@ import pytest
 from conftest import Niah
 
 from niah.cli.suite import read_suite
-from niah.config import RunConfig, read_config
-from niah.limits import Limits, read_limits
-from niah.runner.settings import check_used
+from niah.experiment.checks import check_used
+from niah.experiment.config import RunConfig, read_config
 from niah.templates import TEMPLATES
+from niah.verdict.gate_config import GateConfig, read_gate_config
 
 _KEY = re.compile(r"^# (\w+) = ", re.MULTILINE)
 _NEEDS = {"effective_rule": "min_effective_length = '16k'", "price": "max_cost = 5"}  # of gates
@@ -60,8 +60,8 @@ def test_a_suite_and_questions_run_as_they_are(niah: Niah) -> None:
     assert "100 % found" in ended.err
 
 
-@pytest.mark.parametrize(("kind", "model"), [("run", RunConfig), ("gate", Limits)])
-def test_a_template_names_every_key(kind: str, model: type[RunConfig] | type[Limits]) -> None:
+@pytest.mark.parametrize(("kind", "model"), [("run", RunConfig), ("gate", GateConfig)])
+def test_a_template_names_every_key(kind: str, model: type[RunConfig] | type[GateConfig]) -> None:
     text = TEMPLATES[kind]("x.toml")
     assert sorted([*_KEY.findall(text), *tomllib.loads(text)]) == sorted(model.model_fields)
 
@@ -80,13 +80,13 @@ def test_every_key_of_a_run_can_be_uncommented(tmp_path: Path, key: str) -> None
         assert getattr(config, key) == field.default  # what is commented out is what holds without it
 
 
-@pytest.mark.parametrize("key", Limits.model_fields)
+@pytest.mark.parametrize("key", GateConfig.model_fields)
 def test_every_gate_can_be_uncommented(tmp_path: Path, key: str) -> None:
     text = TEMPLATES["gate"]("gate.toml")
     lines = [line.removeprefix("# ") if line.startswith(f"# {key} = ") else line for line in text.splitlines()]
     path = tmp_path / "gate.toml"
     path.write_text("\n".join([_NEEDS.get(key, ""), *lines]))
-    assert key in read_limits(path).model_fields_set
+    assert key in read_gate_config(path).model_fields_set
 
 
 def test_the_run_that_a_template_makes_is_one_that_is_used() -> None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from test_grid import result
 
 from niah.records import Outcome, Response, Result, Usage
+from niah.runlog.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, AskedAgain, Doubt, OutputCounts, PlantedValues
+from niah.runlog.doubts import doubt_of as kind_of
 from niah.runner.calibration import EXACT_TOKENS, CacheCount, Calibration, Counted, calibrated
 from niah.runner.crowd import Crowd
-from niah.runner.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, AskedAgain, Doubt, OutputCounts, PlantedValues
-from niah.runner.doubts import doubt_of as kind_of
-from niah.runner.lessons import OverflowMemory
-from niah.runner.score import withheld
+from niah.runner.results import withheld
+from niah.runner.stop_rules import OverflowMemory
 
 BARE, SAMPLE = 80, 1_080
 

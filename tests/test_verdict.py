@@ -12,23 +12,23 @@ from hypothesis import strategies as st
 from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
-from niah.figures import Contrast, Figures
-from niah.plotter.words import comparison_lines, report_lines, side_by_side
+from niah.plotter.report_text import comparison_lines, report_lines, side_by_side
 from niah.records import Grid, Outcome, Recall, Result, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.effective import effective_length, rule_of
 from niah.verdict.grid import grid_of
 from niah.verdict.intervals import recall_of, wilson
 from niah.verdict.pairs import baseline_of, pairs_of
+from niah.verdict.records import Contrast, RunReport
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 from niah.verdict.sample import Sample, sample_of
 from niah.verdict.times import growth_of, percentile, times_of
 
 
-def figures(answer: Callable[[Trial], float | Outcome] = lambda t: 1.0, **of: object) -> Figures:
+def figures(answer: Callable[[Trial], float | Outcome] = lambda t: 1.0, **of: object) -> RunReport:
     made = header(**of)  # type: ignore[arg-type]
-    return figures_of(made, results(made, answer))
+    return report_of(made, results(made, answer))
 
 
 def lost_middle(t: Trial) -> float:
@@ -69,7 +69,7 @@ def test_an_incomplete_run_says_so_first() -> None:
     some = results(of)[:-3]
     some[0] = result(trials(of)[0], Outcome.ERROR)
     some[1] = result(trials(of)[1], Outcome.OVERFLOW)
-    f = figures_of(of, some)
+    f = report_of(of, some)
     assert (f.planned, f.missing, f.errors, f.unscored, f.whole.n) == (50, 3, 1, {"overflow": 1}, 45)
     assert (
         report_lines(f)[0]
@@ -79,7 +79,7 @@ def test_an_incomplete_run_says_so_first() -> None:
 
 
 def test_nothing_measured_is_no_number() -> None:
-    f = figures_of(header(), [])
+    f = report_of(header(), [])
     assert (f.whole.mean, f.tested, f.middle, f.weakest, f.times, f.total_growth) == (None, None, None, None, (), None)
     assert all((e.point, e.cautious, e.hopeful) == (None, None, None) for e in f.effective)
     assert not [
@@ -300,8 +300,8 @@ def test_control_trials_are_no_part_of_the_figures() -> None:
     control = [
         replace(r, trial=replace(r.trial, id=f"c{i}", control="absent"), score=0.0) for i, r in enumerate(results(of))
     ]
-    f = figures_of(of, [*results(of), *control])
-    assert replace(f, by_control={}, planned=f.planned - 25) == figures_of(of, results(of))
+    f = report_of(of, [*results(of), *control])
+    assert replace(f, by_control={}, planned=f.planned - 25) == report_of(of, results(of))
     assert "absent (no needle): hallucination rate 100 % (n = 25" in "\n".join(report_lines(f))
 
 

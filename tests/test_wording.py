@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.errors import UnknownName
-from niah.generator.language import LANGUAGES
-from niah.wording import FOLDER, Form, languages, wording_of
+from niah.text.language import LANGUAGES
+from niah.text.wording import FOLDER, Form, languages, wording_of
 
 OPENINGS = {"hint", "hints", "opening", "speech"}
 WORDS = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1).filter(

@@ -16,7 +16,7 @@ import click
 from niah import __version__
 from niah.errors import NiahError
 from niah.installation import SCRIPT, script_warning
-from niah.outside import secrets_kept, visible
+from niah.text.outside import secrets_kept, visible
 
 BUG = 70  # EX_SOFTWARE of sysexits.h
 STOPPED = 130  # by Ctrl-C, as shells say it
@@ -43,8 +43,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
     "init": ("niah.cli.init:init", "Write a commented file to start from: run, gate, suite or questions."),
     "doctor": ("niah.cli.doctor:doctor", "Check this installation, and say what to do about what is wrong."),
-    "tasks": ("niah.cli.registries:tasks", "List the tasks, or tell all about one of them."),
-    "providers": ("niah.cli.registries:providers", "List the providers and the embedded models."),
+    "tasks": ("niah.cli.listings:tasks", "List the tasks, or tell all about one of them."),
+    "providers": ("niah.cli.listings:providers", "List the providers and the embedded models."),
     "models": ("niah.cli.models:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),

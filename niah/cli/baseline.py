@@ -9,7 +9,7 @@ import click
 
 from niah.cli.options import RESULTS, RUN, run_folder
 from niah.errors import RunError
-from niah.runner.log import read_rows
+from niah.runlog.log import read_rows
 from niah.verdict.baseline import baseline_json, check_finished
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import baseline_of

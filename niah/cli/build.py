@@ -12,11 +12,11 @@ import click
 from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError, PromptError
-from niah.generator.export import FORMATS, as_line, batch_line, prompt_line
-from niah.plotter.labels import plural
+from niah.experiment.checks import check_used
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.export import FORMATS, as_line, batch_line, prompt_line
+from niah.plotter.formatting import plural
 from niah.records import Prompt, Trial
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.settings import check_used
 
 
 @click.command(cls=Command)
@@ -34,15 +34,15 @@ def build(config: str | None, out: Path | None, form: str, verify: bool, **flags
     check_used(resolved)
     if form == "openai-batch" and resolved.model is None:
         raise ConfigError("--format openai-batch needs a model: --model NAME")
-    recipe = recipe_of(resolved)
-    recipe.check_lengths()
-    lines = (as_line(_line(recipe, trial, form, verify)) for trial in recipe.trials)
+    experiment = experiment_of(resolved)
+    experiment.check_lengths()
+    lines = (as_line(_line(experiment, trial, form, verify)) for trial in experiment.trials)
     if out is None:
         for line in lines:
             click.echo(line, nl=False)
     else:
         _write(out, lines)
-    click.echo(f"{plural(len(recipe.trials), 'prompt')}{' verified' if verify else ''}", err=True)
+    click.echo(f"{plural(len(experiment.trials), 'prompt')}{' verified' if verify else ''}", err=True)
 
 
 def _write(out: Path, lines: Iterator[str]) -> None:
@@ -69,16 +69,16 @@ def _named_in_errors(out: Path) -> Iterator[None]:
         raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
 
 
-def _line(recipe: Recipe, trial: Trial, form: str, verify: bool) -> dict[str, object]:
-    prompt = recipe.prompt(trial)
+def _line(experiment: Experiment, trial: Trial, form: str, verify: bool) -> dict[str, object]:
+    prompt = experiment.prompt(trial)
     if verify:
-        _count_again(recipe, trial, prompt)
+        _count_again(experiment, trial, prompt)
     if form == "openai-batch":
-        return batch_line(trial, prompt, str(recipe.config.model), recipe.config.extra)
-    return prompt_line(trial, prompt, recipe.haystack.name)
+        return batch_line(trial, prompt, str(experiment.config.model), experiment.config.extra)
+    return prompt_line(trial, prompt, experiment.haystack.name)
 
 
-def _count_again(recipe: Recipe, trial: Trial, prompt: Prompt) -> None:
-    counted = recipe.tokenizer.count(prompt.text)
+def _count_again(experiment: Experiment, trial: Trial, prompt: Prompt) -> None:
+    counted = experiment.tokenizer.count(prompt.text)
     if counted != prompt.tokens:
         raise PromptError(f"trial {trial.id} holds {counted} tokens instead of {prompt.tokens}; please report this")

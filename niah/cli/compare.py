@@ -12,12 +12,12 @@ from niah.cli.completion import RUNS
 from niah.cli.options import PALETTE, RESULTS, beside, run_folder
 from niah.cli.screen import print_parts
 from niah.errors import ConfigError, RunError
-from niah.figures import Comparison
-from niah.plotter.words import comparison_lines, side_by_side_parts
-from niah.runner.log import read_rows
+from niah.plotter.report_text import comparison_lines, side_by_side_parts
+from niah.runlog.log import read_rows
 from niah.verdict.compare import Run, comparison_of
 from niah.verdict.grid import grid_of
-from niah.verdict.report import figures_of
+from niah.verdict.records import Comparison
+from niah.verdict.report import report_of
 
 
 @click.command()
@@ -43,7 +43,7 @@ def compare(
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
     folders = [run_folder(run, results) for run in runs]
     read = [(header, list(stored.values())) for header, stored in map(read_rows, folders)]
-    figures = [figures_of(*run) for run in read]
+    figures = [report_of(*run) for run in read]
     compared = [_compared(read[0], run, these_only=haystacks == "these") for run in read[1:]]
     if as_json:
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]

@@ -24,7 +24,7 @@ def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = F
 
 def config_names() -> list[str]:
     """The shipped configs."""
-    from niah.generator.store import shared_root
+    from niah.generator.library import shared_root
 
     return [p.stem for p in sorted(shared_root("configs").glob("*.toml"))]
 
@@ -51,8 +51,8 @@ def _models(ctx: click.Context) -> Iterable[str]:
 
 
 def _haystacks(_: click.Context) -> Iterable[str]:
-    from niah.generator.language import LANGUAGES
-    from niah.generator.store import SYNTHETIC, haystack_folders
+    from niah.generator.library import SYNTHETIC, haystack_folders
+    from niah.text.language import LANGUAGES
 
     return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in LANGUAGES)]
 

@@ -13,7 +13,7 @@ import click
 from niah.cli.completion import MODELS, PROVIDERS
 from niah.cli.options import config_from
 from niah.doctor import Check, State, checks
-from niah.runner.settings import check_used
+from niah.experiment.checks import check_used
 
 UNHEALTHY = 3
 _STYLES = {State.OK: "green", State.NOTE: "yellow", State.BAD: "red"}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from niah.generator.lengths import label_of
+from niah.experiment.experiment import Experiment
 from niah.records import Needle, Prompt, Trial
-from niah.runner.recipe import Recipe
+from niah.text.lengths import label_of
 
 START, END = ">>> ", " <<<"
 
 
-def example(recipe: Recipe, control: str | None) -> str:
+def example(experiment: Experiment, control: str | None) -> str:
     """The prompt of the recipe's first trial (of that control), and below it what is expected."""
-    trial = next(t for t in recipe.trials if t.control == control)
-    prompt = recipe.prompt(trial)
+    trial = next(t for t in experiment.trials if t.control == control)
+    prompt = experiment.prompt(trial)
     return f"{marked(prompt)}\n\n{_legend(trial, prompt)}"
 
 

@@ -11,19 +11,19 @@ import click
 
 from niah.cli.options import RESULTS, RUN, run_folder
 from niah.errors import ConfigError, RunError
-from niah.figures import Judgement
-from niah.limits import Limits, read_limits
-from niah.plotter.pipeline import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
-from niah.plotter.words import judgement_lines
+from niah.plotter.ci import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
+from niah.plotter.report_text import judgement_lines
 from niah.records import Grid, Header, Row
-from niah.runner.cost import dollars_of
-from niah.runner.log import read_rows
+from niah.runlog.cost import dollars_of
+from niah.runlog.log import read_rows
 from niah.verdict.baseline import baseline_from, check_finished
 from niah.verdict.counts import uneven_notes, unpaired_notes
+from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
+from niah.verdict.gate_config import GateConfig, read_gate_config
 from niah.verdict.grid import model_of
-from niah.verdict.judge import judge
 from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
+from niah.verdict.records import Judgement
 
 
 @click.command()
@@ -57,7 +57,7 @@ def gate(
     Exits 0 for pass, 1 for fail, 2 for a wrong setting, 3 for inconclusive or incomplete, 4 where the instrument
     cannot be trusted (a truncated prompt, a failed control). Each gate's reason is printed.
     """
-    limits = read_limits(config)
+    limits = read_gate_config(config)
     if baseline_name is None and limits.compares:
         raise ConfigError(f"{config} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline_name is None and not limits.asks:
@@ -94,7 +94,7 @@ def read_baseline(name: str, results: Path) -> Baseline:
         raise RunError(f"{path}: cannot be read ({error})") from error
 
 
-def evidence_of(header: Header, stored: list[Row], limits: Limits, baseline: Baseline | None) -> Evidence:
+def evidence_of(header: Header, stored: list[Row], limits: GateConfig, baseline: Baseline | None) -> Evidence:
     """The run with its pairs and its price."""
     these = limits.haystacks == "these"
     if baseline is not None:

@@ -9,7 +9,7 @@ import click
 
 from niah.errors import NiahError
 from niah.generator.haystack import corpus_of
-from niah.generator.store import (
+from niah.generator.library import (
     add_haystack,
     haystack_folders,
     imported_root,

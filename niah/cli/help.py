@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from niah.sections import KEY_SECTIONS, OTHER
+from niah.experiment.sections import KEY_SECTIONS, OTHER
 
 OWN = "Options"
 

@@ -13,16 +13,16 @@ import click
 
 from niah.cli.completion import PROVIDERS
 from niah.cli.options import RESULTS, RUN, own_run_folder, tables_in
-from niah.config import read_config
 from niah.errors import RunError
-from niah.outside import visible
+from niah.experiment.checks import completed
+from niah.experiment.config import read_config
+from niah.experiment.experiment import experiment_of
+from niah.experiment.judge import judge_experiment
 from niah.records import Result, Row
-from niah.runner.judge import judge_recipe
-from niah.runner.log import open_log, read_log
-from niah.runner.recipe import recipe_of
+from niah.runlog.log import open_log, read_log
 from niah.runner.session import open_session
-from niah.runner.settings import completed
 from niah.runner.sweep import Sweep
+from niah.text.outside import visible
 
 INCOMPLETE = 3
 
@@ -58,19 +58,19 @@ def judge(
     header, stored = read_log(folder)
     keys = {"provider": provider, "model": model, "base_url": base_url, "api_key_env": api_key_env}
     config = completed(read_config(None, {**keys, **tables_in({"extra": extra})}))
-    recipe = judge_recipe(recipe_of(read_config(None, header.config)), stored, config)
-    if not recipe.trials:
+    experiment = judge_experiment(experiment_of(read_config(None, header.config)), stored, config)
+    if not experiment.trials:
         raise RunError(f"{folder}: no answer of this run has a score, so there is nothing to judge")
     place = folder / ("judge-" + re.sub(r"[^\w.-]+", "-", str(config.model)))
     with (
-        open_log(place, recipe.header()) as log,
-        open_session(recipe, lambda text: click.echo(text, err=True)) as session,
+        open_log(place, experiment.header()) as log,
+        open_session(experiment, lambda text: click.echo(text, err=True)) as session,
     ):
-        asyncio.run(Sweep(recipe, session, log).run())
+        asyncio.run(Sweep(experiment, session, log).run())
         verdicts = dict(log.results)
-    _report(recipe.answers, verdicts)
+    _report(experiment.answers, verdicts)
     click.echo(place / "run.jsonl")
-    sys.exit(0 if set(recipe.answers) <= {i for i, v in verdicts.items() if v.score is not None} else INCOMPLETE)
+    sys.exit(0 if set(experiment.answers) <= {i for i, v in verdicts.items() if v.score is not None} else INCOMPLETE)
 
 
 def _report(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> None:

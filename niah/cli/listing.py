@@ -12,7 +12,7 @@ import click
 from rich.cells import cell_len
 
 from niah.cli.options import results_folder
-from niah.plotter.labels import percent
+from niah.plotter.formatting import percent
 from niah.runs import BrokenRun, RunSummary, runs_in
 
 TITLES = ("date (UTC)", "found", "95 %", "n", "run", "model", "task")

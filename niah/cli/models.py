@@ -6,8 +6,8 @@ import click
 
 from niah.cli.completion import PROVIDERS
 from niah.cli.options import config_from
+from niah.experiment.checks import check_used
 from niah.runner.models import served_models
-from niah.runner.settings import check_used
 
 
 @click.command()

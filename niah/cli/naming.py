@@ -7,8 +7,8 @@ import json
 import re
 from pathlib import Path
 
-from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
 from niah.verdict.grid import haystack_label, model_of
 
 INCOMPLETE = 3

@@ -14,14 +14,14 @@ from pydantic.fields import FieldInfo
 
 from niah.cli import completion
 from niah.cli.help import Setting
-from niah.config import RunConfig, read_config
-from niah.environment import Given, settings_given, unknown_variables
 from niah.errors import ConfigError, RunError, UnknownName
-from niah.generator.language import LANGUAGES
-from niah.generator.lengths import label_of
-from niah.generator.plan import ORDERS
+from niah.experiment.config import RunConfig, read_config
+from niah.experiment.environment import Given, settings_given, unknown_variables
+from niah.experiment.trials import ORDERS
 from niah.plotter.colours import PALETTES
-from niah.validation import plain_type
+from niah.text.language import LANGUAGES
+from niah.text.lengths import label_of
+from niah.text.validation import plain_type
 
 DEFAULT_RESULTS = Path("results")
 EXAMPLE = "example"  # the run that is shipped
@@ -153,7 +153,7 @@ def _config_path(config: str | None) -> Path | None:
     path = Path(config)
     if path.is_file():
         return path
-    from niah.generator.store import shared_root  # 0.2 s that commands about finished runs do not need
+    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
 
     shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
     if config not in shipped:
@@ -221,7 +221,7 @@ def _is_shipped(folder: Path) -> bool:
 
 
 def _shipped_example() -> Path:
-    from niah.generator.store import shared_root  # 0.2 s that commands about finished runs do not need
+    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
 
     return (shared_root("results") / EXAMPLE).resolve()
 

@@ -12,15 +12,15 @@ import click
 from niah.cli.help import Command
 from niah.cli.options import RESULTS, config_from, config_options, run_folder
 from niah.cli.several import by_model
-from niah.config import RunConfig
 from niah.errors import ConfigError
-from niah.generator.lengths import label_of
-from niah.generator.plan import Shape, cacheable_tokens
+from niah.experiment.checks import completed, concurrency_of
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
 from niah.providers import known_provider
 from niah.records import Trial, Usage
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.settings import completed, concurrency_of
+from niah.text.lengths import label_of
 
 
 @click.command(cls=Command)
@@ -31,55 +31,55 @@ from niah.runner.settings import completed, concurrency_of
 def plan(config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any) -> None:
     """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
     for number, one in enumerate(by_model(config_from(config, flags)).values()):
-        recipe = planned(one)
-        for line in ["", *plan_lines(recipe, speed, results)][number == 0 :]:
+        experiment = planned(one)
+        for line in ["", *plan_lines(experiment, speed, results)][number == 0 :]:
             click.echo(line)
-        for warning in recipe.warnings():
+        for warning in experiment.warnings():
             click.echo(f"niah: {warning}", err=True)
         if gate is not None:
-            _warn_of_gates(recipe, gate)
+            _warn_of_gates(experiment, gate)
 
 
-def planned(config: RunConfig) -> Recipe:
+def planned(config: RunConfig) -> Experiment:
     """The recipe of a config, checked as for a run but for its key. Raises the NiahError of what is wrong."""
-    recipe = recipe_of(completed(config, key_needed=False))
-    recipe.check_lengths()
-    return recipe
+    experiment = experiment_of(completed(config, key_needed=False))
+    experiment.check_lengths()
+    return experiment
 
 
-def plan_lines(recipe: Recipe, speed: str | None, results: Path) -> list[str]:
+def plan_lines(experiment: Experiment, speed: str | None, results: Path) -> list[str]:
     """What a run would send, cost and take: a line for each figure, then one for each length."""
-    c, tokens = recipe.config, sum(map(recipe.prompt_tokens, recipe.trials))
-    served = cacheable_tokens(recipe.waves((), concurrency_of(c)), _shapes(recipe))
-    size = "endless" if recipe.haystack.tokens is None else f"{recipe.haystack.tokens:,} tokens"
+    c, tokens = experiment.config, sum(map(experiment.prompt_tokens, experiment.trials))
+    served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment))
+    size = "endless" if experiment.haystack.tokens is None else f"{experiment.haystack.tokens:,} tokens"
     cells = f"{len(c.lengths)} lengths x {len(c.depths)} depths = {len(c.lengths) * len(c.depths)}"
     rows = {
         "model": f"{c.model} ({c.provider})",
-        "task": f"{c.task}, needle in {recipe.language}, reply budget {recipe.reply_tokens} tokens",
-        "haystack": f"{recipe.haystack.name}: {size}, drawn per {c.haystack_per}",
-        "tokenizer": recipe.tokenizer.name,
+        "task": f"{c.task}, needle in {experiment.language}, reply budget {experiment.reply_tokens} tokens",
+        "haystack": f"{experiment.haystack.name}: {size}, drawn per {c.haystack_per}",
+        "tokenizer": experiment.tokenizer.name,
         "cells": cells,
-        "trials": f"{len(recipe.trials)} ({c.epochs} per cell{_controls(recipe)})",
-        "tokens": f"{tokens:,} in prompts, {max(c.lengths) - recipe.reply_tokens:,} in the largest",
+        "trials": f"{len(experiment.trials)} ({c.epochs} per cell{_controls(experiment)})",
+        "tokens": f"{tokens:,} in prompts, {max(c.lengths) - experiment.reply_tokens:,} in the largest",
         "cacheable": f"{100 * served / tokens:.0f} % by a prefix cache, one by one, order {c.order}, layout {c.layout}",
-        "price": _price(recipe, tokens, served),
+        "price": _price(experiment, tokens, served),
         "time": _time(tokens, served, speed, results),
     }
     lines = [f"{name:<11} {value}" for name, value in rows.items()]
     for length in c.lengths:
-        sizes = [recipe.prompt_tokens(t) for t in recipe.trials if t.context_length == length]
+        sizes = [experiment.prompt_tokens(t) for t in experiment.trials if t.context_length == length]
         counts = f"{len(sizes):>5} trials  {sum(sizes):>13,} tokens"
-        lines.append(f"  {label_of(length):>9}   {counts}   {100 * recipe.unique_share(length):.0f} % unique text")
+        lines.append(f"  {label_of(length):>9}   {counts}   {100 * experiment.unique_share(length):.0f} % unique text")
     return lines
 
 
-def _warn_of_gates(recipe: Recipe, path: Path) -> None:
+def _warn_of_gates(experiment: Experiment, path: Path) -> None:
     """A line for every gate that even a perfect run of this size would leave open."""
-    from niah.limits import read_limits
-    from niah.plotter.words import finding_words
+    from niah.plotter.report_text import finding_words
+    from niah.verdict.gate_config import read_gate_config
     from niah.verdict.power import cannot_decide, cannot_fail
 
-    planned = (read_limits(path), recipe.header(), recipe.trials)
+    planned = (read_gate_config(path), experiment.header(), experiment.trials)
     undecided = cannot_decide(*planned)
     for finding in undecided:
         click.echo(f"niah: this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}", err=True)
@@ -89,23 +89,25 @@ def _warn_of_gates(recipe: Recipe, path: Path) -> None:
         click.echo(f"{'gate':<11} a perfect run of this size passes {path.name}")
 
 
-def _controls(recipe: Recipe) -> str:
-    controls = sum(t.control is not None for t in recipe.trials)
+def _controls(experiment: Experiment) -> str:
+    controls = sum(t.control is not None for t in experiment.trials)
     return f", and {controls} controls" if controls else ""
 
 
-def _shapes(recipe: Recipe) -> Callable[[Trial], Shape]:
+def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
     """What a prefix cache sees of every prompt, to within a segment; nothing is built."""
 
     def shape(trial: Trial) -> Shape:
-        planting = recipe.plant(trial)
-        tokens = recipe.prompt_tokens(trial)
+        planting = experiment.plant(trial)
+        tokens = experiment.prompt_tokens(trial)
         lines = [*planting.needles, *planting.marks]
         depth, text = min(
             ((trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in lines),
             default=(100.0, planting.question),
         )
-        alone = recipe.config.haystack_per == "trial" or planting.passage or trial.control in ("closed-book", "oracle")
+        alone = (
+            experiment.config.haystack_per == "trial" or planting.passage or trial.control in ("closed-book", "oracle")
+        )
         stretch = trial.id if alone else trial.epoch
         place = planting.needles[0].tokens_before if planting.needles else None
         before = round(tokens * depth / 100) if place is None else place
@@ -114,11 +116,11 @@ def _shapes(recipe: Recipe) -> Callable[[Trial], Shape]:
     return shape
 
 
-def _price(recipe: Recipe, tokens: int, served: int) -> str:
+def _price(experiment: Experiment, tokens: int, served: int) -> str:
     """Dollars without and with a cache that serves its share of every request."""
     from niah.providers.prices import pricing_of
 
-    c = recipe.config
+    c = experiment.config
     known = known_provider(c.provider)
     if known.on_this_machine and c.base_url is None and c.price is None:
         return "nothing: it runs on this machine"
@@ -126,11 +128,11 @@ def _price(recipe: Recipe, tokens: int, served: int) -> str:
     if pricing is None:
         return f"unknown (set price in the config, or {install_hint('prices')})"
     share = served / tokens
-    sizes = [recipe.prompt_tokens(t) for t in recipe.trials]
+    sizes = [experiment.prompt_tokens(t) for t in experiment.trials]
 
     def dollars(cached_share: float) -> float:
         usages = (
-            Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=recipe.reply_tokens)
+            Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=experiment.reply_tokens)
             for n in sizes
         )
         return sum(map(pricing.dollars, usages))
@@ -159,7 +161,7 @@ def _number(text: str) -> float | None:
 
 def _measured(folder: Path) -> float:
     """Prompt tokens per second to the first token, over the scored trials of a run."""
-    from niah.runner.log import read_rows
+    from niah.runlog.log import read_rows
 
     timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
     if not timed:

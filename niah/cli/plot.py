@@ -10,9 +10,9 @@ from niah.cli.completion import RUNS
 from niah.cli.options import PALETTE, RESULTS, beside, run_folder
 from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
-from niah.runner.log import read_rows
+from niah.runlog.log import read_rows
 from niah.verdict.grid import grid_of
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 
 @click.command()
@@ -29,7 +29,7 @@ def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, re
     read = [read_rows(folder) for folder in folders]
     path = out or beside(folders[0], results, "curves.png" if curves else "heatmap.png")
     if curves:
-        warnings = save_curves([figures_of(header, stored.values()) for header, stored in read], path)
+        warnings = save_curves([report_of(header, stored.values()) for header, stored in read], path)
     else:
         warnings = save_heatmaps([grid_of(header, stored.values()) for header, stored in read], path, palette)
     for warning in warnings:

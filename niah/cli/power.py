@@ -9,8 +9,8 @@ import click
 
 from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
-from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
 from niah.installation import install_hint
 from niah.providers import known_provider
 from niah.providers.prices import Pricing, pricing_of

@@ -10,14 +10,14 @@ import click
 from niah.cli.help import Command
 from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError
-from niah.generator.lengths import length_of
+from niah.experiment.checks import completed
+from niah.experiment.experiment import Experiment, experiment_of
 from niah.runner.client import Answer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window
 from niah.runner.progress import Trouble
-from niah.runner.recipe import Recipe, recipe_of
 from niah.runner.session import connected, open_session, throttle_of
-from niah.runner.settings import completed
+from niah.text.lengths import length_of
 
 DEFAULT_MOST = "128k"
 
@@ -40,15 +40,15 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
     most = length_of(up_to, least=min(asked.lengths))
     if window:  # servers that are told their window must have room for the longest prompt
         asked = asked.model_copy(update={"lengths": tuple(sorted({min(asked.lengths), most}))})
-    asyncio.run(_probe(recipe_of(asked), most if window else None))
+    asyncio.run(_probe(experiment_of(asked), most if window else None))
 
 
-async def _probe(recipe: Recipe, most: int | None) -> None:
-    with open_session(recipe, lambda text: click.echo(text, err=True)) as session:
-        async with connected(session, recipe, throttle_of(recipe, session), _tell) as client:
-            asking = Probe(client, session.provider, recipe)
+async def _probe(experiment: Experiment, most: int | None) -> None:
+    with open_session(experiment, lambda text: click.echo(text, err=True)) as session:
+        async with connected(session, experiment, throttle_of(experiment, session), _tell) as client:
+            asking = Probe(client, session.provider, experiment)
             found, again = await asking.look()
-            for name, value in _rows(recipe, found, again).items():
+            for name, value in _rows(experiment, found, again).items():
                 click.echo(f"{name:<12} {value}")
             if most is not None:
                 click.echo(f"{'true window':<12} {_window(await asking.window(most, _show))}")
@@ -58,13 +58,13 @@ def _tell(trouble: Trouble) -> None:
     click.echo(str(trouble), err=True)
 
 
-def _rows(recipe: Recipe, found: Preflight, again: Answer | None) -> dict[str, str]:
+def _rows(experiment: Experiment, found: Preflight, again: Answer | None) -> dict[str, str]:
     first = found.answers[-1]
     usage = first.response.usage if first.response else None
-    named = f", as {found.model}" if found.model and found.model != recipe.config.model else ""
+    named = f", as {found.model}" if found.model and found.model != experiment.config.model else ""
     reported = [k for k in ("input", "cached", "output") if usage and getattr(usage, f"{k}_tokens") is not None]
     rows = {
-        "model": f"{recipe.config.model} answers{named}",
+        "model": f"{experiment.config.model} answers{named}",
         "first token": "not streamed" if first.first_token_s is None else f"after {first.first_token_s:.2f} s",
         "tells tokens": ", ".join(reported) or "none",
         "tokens": "unknown: the server does not count",
@@ -75,7 +75,7 @@ def _rows(recipe: Recipe, found: Preflight, again: Answer | None) -> dict[str, s
         known = found.calibration
         ratios = sorted({f"{known.narrow:.2f}", f"{known.wide:.2f}"})
         rows["tokens"] = (
-            f"{' to '.join(ratios)} of the server's for one of {recipe.tokenizer.name}, "
+            f"{' to '.join(ratios)} of the server's for one of {experiment.tokenizer.name}, "
             f"{known.overhead:.0f} more around every prompt"
         )
     return rows

@@ -10,11 +10,11 @@ import click
 
 from niah.cli.options import RESULTS, RUN, run_folder
 from niah.cli.screen import print_parts
-from niah.plotter.words import report_parts
-from niah.runner.cost import unreported_line
-from niah.runner.log import read_rows
+from niah.plotter.report_text import report_parts
+from niah.runlog.cost import unreported_line
+from niah.runlog.log import read_rows
 from niah.verdict.effective import RULES
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 
 @click.command()
@@ -28,7 +28,7 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
     """Print what RUN says in numbers: the share found, effective length, the middle, the weakest region, times."""
     folder = run_folder(run_name, results)
     header, stored = read_rows(folder)
-    figures = figures_of(header, stored.values(), rules or RULES)
+    figures = report_of(header, stored.values(), rules or RULES)
     if as_json:
         click.echo(json.dumps(asdict(figures), ensure_ascii=False, indent=1))
         return

@@ -17,7 +17,6 @@ import click
 from niah.cli.completion import SUITES
 from niah.cli.dry_run import print_dry_run
 from niah.cli.help import Command
-from niah.cli.look import Look
 from niah.cli.naming import INCOMPLETE, INTERRUPTED, check_name, folder_name
 from niah.cli.options import (
     PALETTE,
@@ -30,27 +29,28 @@ from niah.cli.options import (
     warn_of_variables,
 )
 from niah.cli.outputs import write_outputs
+from niah.cli.progress import Watch
+from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.cli.several import by_model, folder_of_all, model_folders, run_models
 from niah.cli.signals import handled
 from niah.cli.suite import Suite, read_suite, summary_view, write_summary
-from niah.cli.watch import Watch
-from niah.cli.way import Way
-from niah.config import RunConfig
+from niah.cli.tracing import Tracing
 from niah.errors import ConfigError
-from niah.generator.lengths import label_of
+from niah.experiment.checks import completed
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.searched import best_search
+from niah.plotter.report_text import incomplete_lines
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
-from niah.plotter.words import incomplete_lines
 from niah.records import Grid, Outcome, Part
-from niah.runner.cost import unreported_line
-from niah.runner.log import LOG_NAME, RunLog, open_log
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.searched import best_search
-from niah.runner.settings import completed
-from niah.runner.warnings import preflight_warnings, run_warnings
+from niah.runlog.cost import unreported_line
+from niah.runlog.log import LOG_NAME, RunLog, open_log
+from niah.runlog.warnings import run_warnings
+from niah.text.lengths import label_of
 from niah.verdict.grid import grid_of
-from niah.verdict.report import figures_of
+from niah.verdict.report import report_of
 
 if TYPE_CHECKING:
     from niah.runner.preflight import Preflight
@@ -108,61 +108,69 @@ def run(
     once. Several models (--model A,B) are run in turn, and drawn side by side. Exits 3 where trials are missing.
     """
     outside = environment_of(flags)
-    way = Way(
+    options = RunOptions(
         palette=palette,
         limit=limit,
         environment={key: given.origin for key, given in outside.items()},
-        look=Look(requests=log_requests, prompts=log_prompts, verbose=verbose),
+        tracing=Tracing(requests=log_requests, prompts=log_prompts, verbose=verbose),
     )
     check_name(name)
     console = RunConsole(progress, progress_file)
     with console.until_closed():
         whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
         configs = whole.configs if whole else by_model(config_from(config, flags))
-        recipes = {
-            label: _recipe(c, console, key_needed=not dry_run) for label, c in configs.items()
+        experiments = {
+            label: _experiment(c, console, key_needed=not dry_run) for label, c in configs.items()
         }  # all are checked
-        folders = _suite_folders(whole, recipes, results, name) if whole else model_folders(recipes, results, name)
-        for line in way.words():
+        folders = (
+            _suite_folders(whole, experiments, results, name) if whole else model_folders(experiments, results, name)
+        )
+        for line in options.words():
             say(console, line, "dim")
         if dry_run:
-            print_dry_run(recipes, folders, results, way)
+            print_dry_run(experiments, folders, results, options)
             return
         if whole is not None:
-            code = 0 if _run_suite(whole, recipes, folders, way, console) else INCOMPLETE
-        elif len(recipes) > 1:
-            code = run_models(run_one, recipes, folders, folder_of_all(recipes, results, name), way, console)
+            code = 0 if _run_suite(whole, experiments, folders, options, console) else INCOMPLETE
+        elif len(experiments) > 1:
+            code = run_models(
+                run_one, experiments, folders, folder_of_all(experiments, results, name), options, console
+            )
         else:
-            (label, recipe), *_ = recipes.items()
-            code = 0 if run_one(recipe, folders[label], way, console)[0] else INCOMPLETE
+            (label, experiment), *_ = experiments.items()
+            code = 0 if run_one(experiment, folders[label], options, console)[0] else INCOMPLETE
     sys.exit(code)
 
 
-def _recipe(config: RunConfig, console: RunConsole, *, key_needed: bool = True) -> Recipe:
+def _experiment(config: RunConfig, console: RunConsole, *, key_needed: bool = True) -> Experiment:
     """The recipe of a config, checked before anything is sent."""
-    recipe = recipe_of(completed(config, key_needed=key_needed))
-    recipe.check_lengths()
-    if recipe.config.haystack != config.haystack and "haystack" in config.model_fields_set:
-        say(console, f"task {config.task} stands in {recipe.config.haystack[0]}, not in speech", "dim")
-    return recipe
+    experiment = experiment_of(completed(config, key_needed=key_needed))
+    experiment.check_lengths()
+    if experiment.config.haystack != config.haystack and "haystack" in config.model_fields_set:
+        say(console, f"task {config.task} stands in {experiment.config.haystack[0]}, not in speech", "dim")
+    return experiment
 
 
-def run_one(recipe: Recipe, folder: Path, way: Way, console: RunConsole) -> tuple[bool, Grid, str | None]:
+def run_one(
+    experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole
+) -> tuple[bool, Grid, str | None]:
     """One run in its folder: whether it is complete, its grid, and why it stopped early."""
-    with open_log(folder, way.header(recipe)) as log:
+    with open_log(folder, options.header(experiment)) as log:
         if log.added is not None:
             say(console, f"{folder} is extended by {grid_words(log.added)}; what it holds is not asked again")
-        stopped = _sweep(way.limited(recipe), log, way, console)
+        stopped = _sweep(options.limited(experiment), log, options, console)
     grid = grid_of(log.header, log.results.values())
     if not log.results:
         say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
         return False, grid, stopped
-    for line in write_outputs(folder, grid, way.palette):
+    for line in write_outputs(folder, grid, options.palette):
         say(console, line)
     _report(console, folder, grid, log, stopped)
-    missing = sum(t.id not in log.finished for t in recipe.trials)
-    if missing and way.limit is not None and stopped is None:
-        say(console, f"--limit {way.limit}: {missing} of {len(recipe.trials)} trials are left; go on without it")
+    missing = sum(t.id not in log.finished for t in experiment.trials)
+    if missing and options.limit is not None and stopped is None:
+        say(
+            console, f"--limit {options.limit}: {missing} of {len(experiment.trials)} trials are left; go on without it"
+        )
     console.event("finished", folder=str(folder), complete=not missing, stopped=stopped, **asdict(grid.recall))
     return not missing, grid, stopped
 
@@ -178,34 +186,40 @@ def _suite_of(name: str, config: str | None, flags: dict[str, Any]) -> Suite:
     return suite
 
 
-def _suite_folders(suite: Suite, recipes: Mapping[str, Recipe], results: Path, name: str | None) -> dict[str, Path]:
+def _suite_folders(
+    suite: Suite, experiments: Mapping[str, Experiment], results: Path, name: str | None
+) -> dict[str, Path]:
     """The folder of every run of a suite, inside one of its own."""
-    first = next(iter(recipes.values())).config
+    first = next(iter(experiments.values())).config
     folder = results / (name or f"{suite.name}-{folder_name(None, first)}")
     if (folder / LOG_NAME).exists():
         raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
-    return {run_name: folder / run_name for run_name in recipes}
+    return {run_name: folder / run_name for run_name in experiments}
 
 
 def _run_suite(
-    suite: Suite, recipes: Mapping[str, Recipe], folders: Mapping[str, Path], way: Way, console: RunConsole
+    suite: Suite,
+    experiments: Mapping[str, Experiment],
+    folders: Mapping[str, Path],
+    options: RunOptions,
+    console: RunConsole,
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
     folder = next(iter(folders.values())).parent
     grids: dict[str, Grid] = {}
     complete = True
-    for number, (run_name, recipe) in enumerate(recipes.items(), 1):
-        say(console, f"{number}/{len(recipes)}  {run_name}", "bold")
-        done, grids[run_name], stopped = run_one(recipe, folders[run_name], way, console)
+    for number, (run_name, experiment) in enumerate(experiments.items(), 1):
+        say(console, f"{number}/{len(experiments)}  {run_name}", "bold")
+        done, grids[run_name], stopped = run_one(experiment, folders[run_name], options, console)
         complete = complete and done
         if stopped is not None:
-            say(console, f"suite stopped after {number} of {len(recipes)} runs; type the same command to go on")
-            complete = complete and number == len(recipes)
+            say(console, f"suite stopped after {number} of {len(experiments)} runs; type the same command to go on")
+            complete = complete and number == len(experiments)
             break
     if not folder.is_dir():
         return False  # nothing was measured
-    searched = {run_name: best_search(recipes[run_name]) for run_name in grids}
-    for line in write_summary(folder, suite, grids, searched, way.palette):
+    searched = {run_name: best_search(experiments[run_name]) for run_name in grids}
+    for line in write_summary(folder, suite, grids, searched, options.palette):
         say(console, line)
     console.print(summary_view(f"suite {suite.name}", grids, console.width, searched=searched))
     click.echo(folder / "suite.png")
@@ -218,22 +232,22 @@ def grid_words(part: Part) -> str:
     return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
 
 
-def _sweep(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str | None:
+def _sweep(experiment: Experiment, log: RunLog, options: RunOptions, console: RunConsole) -> str | None:
     """Run what is missing; the reason where it stopped early."""
-    if all(t.id in log.finished for t in recipe.trials):
+    if all(t.id in log.finished for t in experiment.trials):
         say(console, "Nothing to do: every trial that is asked for is finished.")
         return None
     from niah.runner.session import open_session  # these bring the network, which takes 0.1 s to import
     from niah.runner.sweep import Sweep
 
-    for warning in recipe.warnings():
+    for warning in experiment.warnings():
         say(console, warning)
-    with open_session(recipe, lambda text: say(console, text, "dim")) as session:
-        watch = Watch(recipe, log, console, session.concurrency)
-        tell = partial(_tell, recipe, console)
-        session, on_attempt = way.look.at(session, recipe, partial(say, console))
+    with open_session(experiment, lambda text: say(console, text, "dim")) as session:
+        watch = Watch(experiment, log, console, session.concurrency)
+        tell = partial(_tell, experiment, console)
+        session, on_attempt = options.tracing.at(session, experiment, partial(say, console))
         sweep = Sweep(
-            recipe,
+            experiment,
             session,
             log,
             on_preflight=tell,
@@ -250,11 +264,13 @@ def _sweep(recipe: Recipe, log: RunLog, way: Way, console: RunConsole) -> str | 
     return sweep.stopped_because
 
 
-def _tell(recipe: Recipe, console: RunConsole, found: Preflight) -> None:
+def _tell(experiment: Experiment, console: RunConsole, found: Preflight) -> None:
     """What the small requests before the sweep found out, where it matters."""
-    if recipe.config.provider == "simulated":
+    if experiment.config.provider == "simulated":
         return
-    for warning in preflight_warnings(found, recipe):
+    from niah.runner.warnings import preflight_warnings  # brings the network
+
+    for warning in preflight_warnings(found, experiment):
         say(console, warning)
 
 
@@ -297,7 +313,7 @@ def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
 def _report(console: RunConsole, folder: Path, grid: Grid, log: RunLog, stopped: str | None) -> None:
     with suppress(OSError):  # the terminal may be gone, and the picture is written
         console.print(terminal_heatmap(grid, console.width))
-    figures = figures_of(log.header, log.results.values())
+    figures = report_of(log.header, log.results.values())
     for line in incomplete_lines(figures):
         say(console, line)
     for line in summary_lines(figures):

@@ -8,13 +8,13 @@ import click
 
 from niah.cli.options import PALETTE, RESULTS, RUN, own_run_folder
 from niah.cli.outputs import write_outputs
-from niah.config import RunConfig
 from niah.errors import RunError
-from niah.plotter.labels import recall_label
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.scoring import scored
+from niah.plotter.formatting import recall_label
 from niah.records import Result
-from niah.runner.log import reopen_log
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.score import scored
+from niah.runlog.log import reopen_log
 from niah.verdict.grid import grid_of
 
 
@@ -28,8 +28,8 @@ def score(run_name: str, results: Path, palette: str) -> None:
     with reopen_log(folder) as log:
         if log.header.imported is not None:
             raise RunError(f"{run_name} was imported from {log.header.imported}: its answers cannot be judged here")
-        recipe = recipe_of(RunConfig(**log.header.config))
-        judged = ((old, _again(old, recipe)) for old in log.stored().values())
+        experiment = experiment_of(RunConfig(**log.header.config))
+        judged = ((old, _again(old, experiment)) for old in log.stored().values())
         changed = [new for old, new in judged if new != old]  # all of them, before the first is written
         for result in changed:
             log.append(result)
@@ -39,12 +39,12 @@ def score(run_name: str, results: Path, palette: str) -> None:
     click.echo(f"{len(changed)} of {len(log.results)} scores changed; {recall_label(grid.recall)}")
 
 
-def _again(result: Result, recipe: Recipe) -> Result:
+def _again(result: Result, experiment: Experiment) -> Result:
     """The result as judged today. Raises RunError where today's needles are not the ones that were asked about."""
-    planting = recipe.plant(result.trial)
+    planting = experiment.plant(result.trial)
     if planting.targets != result.targets:
         raise RunError(
             f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or task have "
             "changed since; scores are left as they are"
         )
-    return scored(result, planting, recipe.task)
+    return scored(result, planting, experiment.task)

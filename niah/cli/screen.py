@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from niah.errors import ConfigError, NiahError
-from niah.outside import redacted, visible
-from niah.plotter.words import Part, lines_of, rendered
+from niah.plotter.report_text import Part, lines_of, rendered
 from niah.plotter.wrapping import Words, words_for
+from niah.text.outside import redacted, visible
 
 EVENT_SCHEMA = 1
 

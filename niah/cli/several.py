@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from niah.cli.naming import INCOMPLETE, INTERRUPTED, folder_name
+from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.cli.suite import summary_view
-from niah.cli.way import Way
-from niah.config import RunConfig
 from niah.errors import ConfigError, NiahError, RunError
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment
 from niah.records import Grid
-from niah.runner.log import LOG_NAME
-from niah.runner.recipe import Recipe
+from niah.runlog.log import LOG_NAME
 
 PICTURE = "models.png"
 RunOne = Callable[
-    [Recipe, Path, Way, RunConsole], tuple[bool, Grid, str | None]
+    [Experiment, Path, RunOptions, RunConsole], tuple[bool, Grid, str | None]
 ]  # complete, grid, why it stopped early
 
 
@@ -38,23 +38,23 @@ def by_model(config: RunConfig) -> dict[str, RunConfig]:
     return {name: config.model_copy(update={"model": name}) for name in names}
 
 
-def folder_of_all(recipes: Mapping[str, Recipe], results: Path, name: str | None) -> Path:
+def folder_of_all(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Path:
     """The folder of the picture of all."""
-    first = next(iter(recipes.values())).config
-    return results / folder_name(name, first.model_copy(update={"model": ",".join(recipes)}))
+    first = next(iter(experiments.values())).config
+    return results / folder_name(name, first.model_copy(update={"model": ",".join(experiments)}))
 
 
-def model_folders(recipes: Mapping[str, Recipe], results: Path, name: str | None) -> dict[str, Path]:
+def model_folders(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> dict[str, Path]:
     """The folder of every model's run; without a name the one that a command for that model alone uses.
 
     Raises ConfigError where two would share one.
     """
-    if name is None or len(recipes) == 1:
-        return {model: results / folder_name(name, recipe.config) for model, recipe in recipes.items()}
+    if name is None or len(experiments) == 1:
+        return {model: results / folder_name(name, experiment.config) for model, experiment in experiments.items()}
     root = results / name
     if (root / LOG_NAME).exists():
         raise ConfigError(f"{root} is the folder of a single run; give these models another --name")
-    folders = {model: root / (re.sub(r"[^\w.-]+", "-", model).strip(".-") or "model") for model in recipes}
+    folders = {model: root / (re.sub(r"[^\w.-]+", "-", model).strip(".-") or "model") for model in experiments}
     if len(set(folders.values())) < len(folders):
         raise ConfigError(f"--name {name!r}: two of these models would share a folder in it; leave out --name")
     return folders
@@ -62,33 +62,33 @@ def model_folders(recipes: Mapping[str, Recipe], results: Path, name: str | None
 
 def run_models(
     run_one: RunOne,
-    recipes: Mapping[str, Recipe],
+    experiments: Mapping[str, Experiment],
     folders: Mapping[str, Path],
     folder: Path,
-    way: Way,
+    options: RunOptions,
     console: RunConsole,
 ) -> int:
     """Run every model, whatever becomes of the others; the worst exit code."""
     grids: dict[str, Grid] = {}
     codes: list[int] = []
-    for number, (model, recipe) in enumerate(recipes.items(), 1):
-        say(console, f"{number}/{len(recipes)}  {model}", "bold")
+    for number, (model, experiment) in enumerate(experiments.items(), 1):
+        say(console, f"{number}/{len(experiments)}  {model}", "bold")
         try:
-            done, grids[model], stopped = run_one(recipe, folders[model], way, console)
+            done, grids[model], stopped = run_one(experiment, folders[model], options, console)
         except NiahError as error:  # this one cannot be run; the others can
             say(console, f"{model}: {error}", "bold red")
             codes.append(error.exit_code)
             continue
         codes.append(0 if done else INCOMPLETE)
-        if stopped == INTERRUPTED and number < len(recipes):
-            say(console, f"stopped after {number} of {len(recipes)} models; type the same command to go on")
+        if stopped == INTERRUPTED and number < len(experiments):
+            say(console, f"stopped after {number} of {len(experiments)} models; type the same command to go on")
             codes.append(INCOMPLETE)
             break
-    _summary(grids, folder, way, console)
+    _summary(grids, folder, options, console)
     return max(codes)
 
 
-def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: RunConsole) -> None:
+def _summary(grids: Mapping[str, Grid], folder: Path, options: RunOptions, console: RunConsole) -> None:
     """The table and the picture of all runs that there are."""
     if not grids:
         return
@@ -98,7 +98,7 @@ def _summary(grids: Mapping[str, Grid], folder: Path, way: Way, console: RunCons
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results") from error
-    for warning in save_heatmaps(list(grids.values()), folder / PICTURE, way.palette):
+    for warning in save_heatmaps(list(grids.values()), folder / PICTURE, options.palette):
         say(console, warning)
     console.print(summary_view("models", grids, console.width, "model"))
     click.echo(folder / PICTURE)

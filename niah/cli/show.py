@@ -13,16 +13,16 @@ from rich.cells import cell_len, chop_cells
 from niah.cli.completion import HAYSTACKS, RUNS, TASKS
 from niah.cli.example import example, expected_label
 from niah.cli.options import RESULTS, run_folder
-from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, RunError
-from niah.outside import visible
-from niah.plotter.labels import class_label, plural
+from niah.experiment.checks import check_used
+from niah.experiment.config import RunConfig, read_config
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.plotter.formatting import class_label, plural
 from niah.records import Header, Prompt, Result
-from niah.runner.log import read_log
-from niah.runner.recipe import Recipe, recipe_of
-from niah.runner.settings import check_used
-from niah.selection import addressed, by_cell, chosen, differences
+from niah.runlog.log import read_log
+from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.tasks import CONTROLS
+from niah.text.outside import visible
 
 AROUND = 240  # characters shown before and after the needle
 ABSENT = "absent"  # the class of an answer that says the needle is not there
@@ -101,7 +101,7 @@ def _example_recipe(
     language: str,
     control: str | None,
     settings: tuple[str, ...],
-) -> Recipe:
+) -> Experiment:
     keys: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -111,7 +111,7 @@ def _example_recipe(
     keys |= {"task": task, "lengths": length, "depths": depth, "haystack": haystack, "language": language}
     config = read_config(None, {**keys, "controls": control is not None})
     check_used(config)
-    return recipe_of(config)
+    return experiment_of(config)
 
 
 def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ def _show_trial(name: str, header: Header, result: Result, prompt: bool) -> None
         raise RunError(
             f"{name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
         )
-    built = recipe_of(RunConfig(**header.config)).prompt(result.trial)
+    built = experiment_of(RunConfig(**header.config)).prompt(result.trial)
     if built.digest != result.prompt_digest:
         raise RunError(
             f"trial {result.trial.id}: its prompt cannot be built again; "

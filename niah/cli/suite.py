@@ -12,13 +12,13 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from niah.config import RunConfig, read_config
 from niah.errors import ConfigError, NiahError, RunError, UnknownName
-from niah.generator.store import language_of_haystack, shared_root
-from niah.plotter.labels import class_label, normalised_label, percent, recall_label
+from niah.experiment.checks import check_used
+from niah.experiment.config import RunConfig, read_config
+from niah.generator.library import language_of_haystack, shared_root
+from niah.plotter.formatting import class_label, normalised_label, percent, recall_label
 from niah.plotter.wrapping import Words
 from niah.records import Grid
-from niah.runner.settings import check_used
 from niah.tasks import task_of
 
 SCHEMA = 1
@@ -72,7 +72,7 @@ def write_summary(
     folder: Path, suite: Suite, grids: Mapping[str, Grid], searched: Mapping[str, float | None], palette: str
 ) -> list[str]:
     """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of searching, by run."""
-    from niah.plotter.multiples import save_multiples  # matplotlib, after the runs
+    from niah.plotter.suite import save_multiples  # matplotlib, after the runs
 
     try:
         (folder / "suite.json").write_text(_summary_json(suite, grids, searched), encoding="utf-8")

@@ -17,14 +17,14 @@ from typing import Protocol
 import numpy as np
 
 from niah.errors import HaystackError
-from niah.generator.block import Block, block_of
 from niah.generator.cache import key_of, read_json, write_json
-from niah.generator.draw import Draw
-from niah.generator.leaks import Leaks
+from niah.generator.collisions import Leaks
+from niah.generator.tokenized import TokenizedText, block_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Transcript
+from niah.text.seeded import Draw
 
-Span = tuple[Block, int, int]  # segments start .. stop - 1 of a block
+Span = tuple[TokenizedText, int, int]  # segments start .. stop - 1 of a block
 
 
 class Haystack(Protocol):
@@ -63,7 +63,7 @@ class Haystack(Protocol):
 class Corpus:
     """Episodes of transcripts, in one block or several."""
 
-    def __init__(self, name: str, language: str, blocks: Sequence[Block], files: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, language: str, blocks: Sequence[TokenizedText], files: Sequence[str] = ()) -> None:
         """``files`` names the episodes, in their order."""
         self.name = name
         self.language = language
@@ -144,7 +144,7 @@ class Boundary:
     segment: int  # the segment that follows, in its block's numbering
 
 
-class Walked(Protocol):
+class SpanSource(Protocol):
     """What a tour needs of a haystack."""
 
     def unique_tokens(self) -> int | None: ...
@@ -152,10 +152,10 @@ class Walked(Protocol):
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]: ...
 
 
-class Tour:
+class HaystackStream:
     """One walk through a haystack, remembered as far as it was needed. Safe to use from several threads."""
 
-    def __init__(self, haystack: Walked, seed: int, *coordinates: object) -> None:
+    def __init__(self, haystack: SpanSource, seed: int, *coordinates: object) -> None:
         self._walk = haystack.walk(seed, *coordinates)
         self._unique_tokens = haystack.unique_tokens()
         self._spans: list[Span] = []

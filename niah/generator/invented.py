@@ -8,13 +8,13 @@ from weakref import WeakValueDictionary
 
 from niah.errors import UnknownName
 from niah.generator import synthetic
-from niah.generator.block import Block, block_of, cached_block
 from niah.generator.cache import key_of
-from niah.generator.draw import Draw
+from niah.generator.collisions import Leaks
 from niah.generator.haystack import Span
-from niah.generator.leaks import Leaks
+from niah.generator.tokenized import TokenizedText, block_of, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment, Transcript
+from niah.text.seeded import Draw
 
 
 class Synthetic:
@@ -34,7 +34,9 @@ class Synthetic:
         self.leaks = Leaks(self.digest, lambda: words)  # every word that it can say
         self._tokenizer = tokenizer
         self._keep = keep
-        self._blocks: WeakValueDictionary[int, Block] = WeakValueDictionary()  # for as long as a tour holds them
+        self._blocks: WeakValueDictionary[int, TokenizedText] = (
+            WeakValueDictionary()
+        )  # for as long as a tour holds them
 
     def unique_tokens(self) -> None:
         """Without an end."""
@@ -47,14 +49,14 @@ class Synthetic:
             yield block, 0, len(block)
             number = (number + 1) % synthetic.CHAPTERS
 
-    def _block(self, number: int) -> Block:
+    def _block(self, number: int) -> TokenizedText:
         block = self._blocks.get(number)
         if block is None:
             block = self._made(number)
             self._blocks[number] = block
         return block
 
-    def _made(self, number: int) -> Block:
+    def _made(self, number: int) -> TokenizedText:
         if self._keep:
             parts = [self.digest, number]
             return cached_block("synthetic", parts, lambda: [self._segments(number)], self._tokenizer, mapped=False)

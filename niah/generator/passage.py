@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from niah.errors import PromptError
-from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus, Haystack, Span
 from niah.records import Passage
+from niah.text.seeded import Draw
 
 SLACK_TOKENS = 48  # of the tail, which reads a little further than the prompt goes
 
 
-class Around:
+class PassageCentred:
     """A corpus seen from one passage. Its walk has the passage after ``before`` tokens, or leaves it out."""
 
     def __init__(self, haystack: Haystack, passage: Passage, seed: int, epoch: int, room: int, depth: float) -> None:

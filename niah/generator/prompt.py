@@ -14,10 +14,10 @@ from dataclasses import replace
 from itertools import count, islice
 
 from niah.errors import PromptError
-from niah.generator.haystack import Boundary, Haystack, Tour
-from niah.generator.passage import Around
+from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, placement_of
+from niah.generator.haystack import Boundary, Haystack, HaystackStream
+from niah.generator.passage import PassageCentred
 from niah.generator.sentences import boundary_for
-from niah.generator.tail import TAIL_TOKENS, Placements, Planted, Tail, placement_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
 
@@ -51,7 +51,7 @@ class Builder:
         self._reply_tokens = reply_tokens
         self._haystack_per = haystack_per
         self._anchor_tokens = anchor_tokens
-        self._tours: dict[int, Tour] = {}  # by epoch: walked once, sliced by every trial
+        self._tours: dict[int, HaystackStream] = {}  # by epoch: walked once, sliced by every trial
 
     def build(self, trial: Trial, planting: Planting) -> Prompt:
         """The prompt of a trial.
@@ -81,8 +81,8 @@ class Builder:
     def _around(self, trial: Trial, planting: Planting, room: int) -> Prompt:
         """The prompt in which a passage stands at the trial's depth, or is missing."""
         assert planting.passage is not None  # noqa: S101  # said by the caller
-        turned = Around(self._haystack, planting.passage, self._seed, trial.epoch, room, trial.depth_percent)
-        prompt = self._built(Tour(turned, self._seed), trial, planting, room)
+        turned = PassageCentred(self._haystack, planting.passage, self._seed, trial.epoch, room, trial.depth_percent)
+        prompt = self._built(HaystackStream(turned, self._seed), trial, planting, room)
         if not planting.passage.present:
             return prompt
         place = Placement(
@@ -93,7 +93,7 @@ class Builder:
         )
         return replace(prompt, placements=(place,))
 
-    def _built(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Prompt:
+    def _built(self, tour: HaystackStream, trial: Trial, planting: Planting, room: int) -> Prompt:
         for parts, placements, inserts in self._attempts(tour, trial, planting, room):
             utf8 = b"".join(parts)
             return Prompt(
@@ -129,7 +129,7 @@ class Builder:
         lines = [n.text + "\n" for _, n in _inserted(planting)]
         return self._reply_tokens + sum(self._tokenizer.count(t) for t in (planting.opening, planting.closing, *lines))
 
-    def _attempts(self, tour: Tour, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
+    def _attempts(self, tour: HaystackStream, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
         """Assemblies of exactly the right length. The first will do; where counts add up, it is the first tried."""
         summed, trim = room, 0  # where counts do not add up, first the segments and then the tail make up for it
         tried = {0}
@@ -146,7 +146,7 @@ class Builder:
                 trim = next(n for n in _around(trim - excess) if n not in tried)
                 tried.add(trim)
 
-    def _anchors(self, tour: Tour, room: int) -> list[int]:
+    def _anchors(self, tour: HaystackStream, room: int) -> list[int]:
         """Tokens before every anchor that lies before the tail of a prompt."""
         if self._anchor_tokens is None:
             return []
@@ -160,7 +160,7 @@ class Builder:
         return min((before for before, _ in inserts), default=max(0, room - TAIL_TOKENS))
 
     def _splits(
-        self, tour: Tour, planting: Planting, inserts: Sequence[tuple[int, int]], places: Sequence[int]
+        self, tour: HaystackStream, planting: Planting, inserts: Sequence[tuple[int, int]], places: Sequence[int]
     ) -> tuple[int, ...]:
         """Bytes of the prompt before some places in the haystack, given as tokens; a line planted there is behind."""
         opening = len(planting.opening.encode())
@@ -172,14 +172,14 @@ class Builder:
             for place in places
         )
 
-    def _tour(self, trial: Trial) -> Tour:
+    def _tour(self, trial: Trial) -> HaystackStream:
         if self._haystack_per == "trial":
-            return Tour(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+            return HaystackStream(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
         tour = self._tours.get(trial.epoch)
         if tour is None:
             for epoch in list(self._tours)[:-1]:  # epochs are sent one after the other: two at a time are in use
                 self._tours.pop(epoch, None)
-            tour = self._tours.setdefault(trial.epoch, Tour(self._haystack, self._seed, trial.epoch))
+            tour = self._tours.setdefault(trial.epoch, HaystackStream(self._haystack, self._seed, trial.epoch))
         return tour
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:
@@ -194,7 +194,7 @@ class Builder:
         return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(
-        self, tour: Tour, planting: Planting, planted: Sequence[Planted], room: int, trim: int
+        self, tour: HaystackStream, planting: Planting, planted: Sequence[Planted], room: int, trim: int
     ) -> Iterator[_Assembled]:
         """The parts of the prompt in order and the placements (asked needle first), for every cut that counts right."""
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
@@ -223,7 +223,7 @@ class Builder:
         return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
 
 
-def _place(tour: Tour, planted: Planted, here: Boundary, tail_start: Boundary) -> Boundary:
+def _place(tour: HaystackStream, planted: Planted, here: Boundary, tail_start: Boundary) -> Boundary:
     """The boundary for a needle or mark: never before the one ahead of it, never inside the tail."""
     is_mark = planted.number is None
     place = tour.nearest(planted.tokens) if is_mark else boundary_for(tour, planted.tokens, tail_start.tokens)

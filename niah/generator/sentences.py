@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from niah.generator.haystack import Boundary, Tour
+from niah.generator.haystack import Boundary, HaystackStream
 
 FURTHER_TOKENS = 16  # about a segment: so much further than the nearest boundary may a sentence end be
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』)）\]]*$")
@@ -19,7 +19,7 @@ def ends_sentence(text: str) -> bool:
     return bool(_SENTENCE_END.search(text))
 
 
-def boundary_for(tour: Tour, tokens: float, most: int) -> Boundary:
+def boundary_for(tour: HaystackStream, tokens: float, most: int) -> Boundary:
     """The boundary for a needle that should have so many tokens of haystack before it, and at most ``most``.
 
     0 is exact. Speech without full stops gives the nearest boundary.
@@ -33,7 +33,7 @@ def boundary_for(tour: Tour, tokens: float, most: int) -> Boundary:
     return min(ends, key=lambda b: abs(b.tokens - tokens), default=nearest)
 
 
-def _boundaries(tour: Tour, low: float, high: float) -> Iterator[Boundary]:
+def _boundaries(tour: HaystackStream, low: float, high: float) -> Iterator[Boundary]:
     here = tour.floor(int(low))
     while here.tokens <= high:
         if here.tokens >= low:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from niah.errors import HaystackError, UnknownName
-from niah.generator.draw import Draw
 from niah.records import Segment
+from niah.text.seeded import Draw
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 VERSION = 1  # raised by anything that changes a sentence

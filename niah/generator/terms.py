@@ -5,6 +5,6 @@ They are long enough a list to fill a haystack, and none of the words occurs in 
 
 from __future__ import annotations
 
-from niah.wording import ByLanguage
+from niah.text.wording import ByLanguage
 
 WORDS = ByLanguage(lambda wording: (wording.words("terms.first"), wording.words("terms.second")))  # first, second

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from niah.errors import TranscriptError
-from niah.generator.cues import Cue, cue_lines, flattened_cues, seconds_of, stray_time
-from niah.generator.language import language_of
 from niah.generator.segments import segments_of
+from niah.generator.subtitles import Cue, cue_lines, flattened_cues, seconds_of, stray_time
 from niah.records import Problem, Transcript
+from niah.text.language import language_of
 
 SUFFIXES = frozenset({".txt", ".srt", ".vtt", ".md"})
 

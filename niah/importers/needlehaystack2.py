@@ -65,13 +65,13 @@ def _row(line: str) -> Row | None:
 def _checked(where: str, row: Row) -> Checked:
     """The numbers of a line. Raises RunError for what is not as the tool writes it."""
     scored = row.get("score") if row["status"] == "ok" else None
-    recipe = row.get("recipe") or {}
+    experiment = row.get("recipe") or {}
     if scored is not None and (not isinstance(scored, dict) or scored.get("value") is None):
         raise RunError(f"{where}: score {scored!r} of a trial that is ok, without a value from 0 to 1")
     try:
-        for placement in recipe.get("needle_placements", ()):
+        for placement in experiment.get("needle_placements", ()):
             _placement(placement, 0.0)
-        int(recipe.get("final_context_token_count", 0))
+        int(experiment.get("final_context_token_count", 0))
         _usage(row)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{where}: not a line of {TOOL} ({type(error).__name__}: {error})") from error
@@ -81,15 +81,15 @@ def _checked(where: str, row: Row) -> Checked:
 
 
 def _result(row: Row, read: Checked, epoch: int) -> Result:
-    answer, recipe = row.get("response"), row.get("recipe") or {}
+    answer, experiment = row.get("response"), row.get("recipe") or {}
     length, depth, score = read.length, read.depth, read.score
-    identity = [row.get("seed"), row.get("expected_answer"), recipe.get("haystack")]
+    identity = [row.get("seed"), row.get("expected_answer"), experiment.get("haystack")]
     return Result(
         trial=imported_trial(str(row["task_type"]), length, depth, epoch, *identity),
         outcome=Outcome.ERROR if score is None else Outcome.SCORED,
-        placements=tuple(_placement(p, depth) for p in recipe.get("needle_placements", ())),
+        placements=tuple(_placement(p, depth) for p in experiment.get("needle_placements", ())),
         targets=(str(row["expected_answer"]),) if row.get("expected_answer") else (),
-        prompt_tokens=int(recipe.get("final_context_token_count", length)),
+        prompt_tokens=int(experiment.get("final_context_token_count", length)),
         prompt_digest=None,
         unique_share=None,
         response=None if answer is None else Response(text=str(answer), stop_reason=None, usage=_usage(row)),

@@ -19,8 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from niah.errors import ConfigError
-from niah.figures import CellChange, Comparison
-from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, check_palette, luminance
 from niah.plotter.fonts import fonts_for
 from niah.plotter.heatmap import (
@@ -37,8 +35,10 @@ from niah.plotter.heatmap import (
     write_above,
 )
 from niah.plotter.names import shortened
-from niah.plotter.words import change_words
+from niah.plotter.report_text import change_words
 from niah.records import Grid
+from niah.text.lengths import label_of
+from niah.verdict.records import CellChange, Comparison
 
 COLUMNS = 3
 LEVEL = 0.05

@@ -10,7 +10,7 @@ from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 
 from niah.plotter.colours import MISSING, RGB, luminance
-from niah.plotter.labels import value_label
+from niah.plotter.formatting import value_label
 from niah.records import Control, Grid
 
 GAP = 0.35  # between the heatmap and the rows, in cells

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from niah.errors import ConfigError
-from niah.figures import Figures
-from niah.generator.lengths import label_of
 from niah.plotter.fonts import fonts_for
+from niah.plotter.formatting import model_label
 from niah.plotter.heatmap import FORMATS
-from niah.plotter.labels import model_label
+from niah.text.lengths import label_of
+from niah.verdict.records import RunReport
 
 # Okabe and Ito 2008: told apart by colour-blind readers; markers tell them apart in grey print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -24,7 +24,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_LABELS = 12
 
 
-def save_curves(runs: Sequence[Figures], path: Path) -> list[str]:
+def save_curves(runs: Sequence[RunReport], path: Path) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
@@ -38,7 +38,7 @@ def save_curves(runs: Sequence[Figures], path: Path) -> list[str]:
     return said
 
 
-def curves_figure(runs: Sequence[Figures]) -> Figure:
+def curves_figure(runs: Sequence[RunReport]) -> Figure:
     """Recall, and beside it time, where any run has one."""
     timed = any(t.first_token_s for f in runs for t in f.times)
     figure = Figure(figsize=(12.5 if timed else 7, 4.6), layout="constrained")
@@ -50,7 +50,7 @@ def curves_figure(runs: Sequence[Figures]) -> Figure:
     return figure
 
 
-def recall_curves(runs: Sequence[Figures], ax: Axes) -> Axes:
+def recall_curves(runs: Sequence[RunReport], ax: Axes) -> Axes:
     """The share found by length, with 95 % intervals and the thresholds of the rules."""
     for f, colour, marker in _styled(runs):
         points = [(length, r.mean, r.low, r.high) for length, r in f.by_length.items() if r.mean is not None]
@@ -71,7 +71,7 @@ def recall_curves(runs: Sequence[Figures], ax: Axes) -> Axes:
     return _finished(ax, runs)
 
 
-def time_curves(runs: Sequence[Figures], ax: Axes) -> Axes:
+def time_curves(runs: Sequence[RunReport], ax: Axes) -> Axes:
     """Median seconds to the first token by length, both on logarithmic scales: a power is a straight line."""
     for f, colour, marker in _styled(runs):
         points = [(t.context_length, t.first_token_s) for t in f.times if t.first_token_s]
@@ -89,12 +89,12 @@ def time_curves(runs: Sequence[Figures], ax: Axes) -> Axes:
     return _finished(ax, runs)
 
 
-def _styled(runs: Sequence[Figures]) -> Iterator[tuple[Figures, str, str]]:
+def _styled(runs: Sequence[RunReport]) -> Iterator[tuple[RunReport, str, str]]:
     for i, f in enumerate(runs):
         yield f, COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
 
 
-def _finished(ax: Axes, runs: Sequence[Figures]) -> Axes:
+def _finished(ax: Axes, runs: Sequence[RunReport]) -> Axes:
     lengths = sorted({length for f in runs for length in f.by_length})
     shown = lengths[:: -(-len(lengths) // MOST_LABELS)]
     ax.set_xscale("log")

@@ -18,13 +18,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from niah.errors import ConfigError
-from niah.generator.lengths import label_of
 from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
 from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.fonts import fonts_for
-from niah.plotter.labels import headline_label, model_label, normalised_label, trials_label, unscored_label, value_label
+from niah.plotter.formatting import (
+    headline_label,
+    model_label,
+    normalised_label,
+    trials_label,
+    unscored_label,
+    value_label,
+)
 from niah.plotter.names import shortened
 from niah.records import Cell, Grid
+from niah.text.lengths import label_of
 
 FORMATS = (".png", ".svg", ".pdf")
 _BETWEEN = " · "

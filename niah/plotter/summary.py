@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from niah.figures import ByDepth, ByLength, EffectiveLength, Figures
-from niah.generator.lengths import label_of
-from niah.plotter.labels import brief_label, percent_label, plural
+from niah.plotter.formatting import brief_label, percent_label, plural
+from niah.text.lengths import label_of
+from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 
 NOT_SHOWN = '"not shown"'
 _DEPTHS = {
@@ -20,12 +20,12 @@ _DEPTHS = {
 _PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
 
 
-def summary_lines(f: Figures) -> list[str]:
+def summary_lines(f: RunReport) -> list[str]:
     """How far it reads, what shape its losses have, where they are worst, and what more trials would show."""
     return [*reading_lines(f), *shape_lines(f), *weakest_lines(f), *doubt_lines(f)]
 
 
-def reading_lines(f: Figures) -> Iterator[str]:
+def reading_lines(f: RunReport) -> Iterator[str]:
     """How far a run reads reliably, with the 95 % interval of that, and what is claimed for it."""
     held = _reliable(f)
     if held is None or f.whole.mean is None:
@@ -41,7 +41,7 @@ def reading_lines(f: Figures) -> Iterator[str]:
     yield "; ".join([f"reads reliably {far} ({between})", *more])
 
 
-def shape_lines(f: Figures) -> Iterator[str]:
+def shape_lines(f: RunReport) -> Iterator[str]:
     """All found, nothing found, or at which lengths and depths needles are lost by more than chance."""
     if f.whole.mean is None:
         yield "nothing can be said: no trial has a score"
@@ -54,7 +54,7 @@ def shape_lines(f: Figures) -> Iterator[str]:
         yield from said or ["misses are scattered: no length and no depth is worse by more than chance"]
 
 
-def weakest_lines(f: Figures) -> Iterator[str]:
+def weakest_lines(f: RunReport) -> Iterator[str]:
     """The block of lengths and depths that stands out most. It was picked, so that its interval would say too much."""
     w = f.weakest
     if w is None:
@@ -66,7 +66,7 @@ def weakest_lines(f: Figures) -> Iterator[str]:
     yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
 
 
-def doubt_lines(f: Figures) -> Iterator[str]:
+def doubt_lines(f: RunReport) -> Iterator[str]:
     """A line where no length has trials enough to be shown, were all of them found."""
     least, most = f.least_per_length, max((r.n for r in f.by_length.values()), default=0)
     held = _reliable(f)
@@ -78,11 +78,11 @@ def doubt_lines(f: Figures) -> Iterator[str]:
     )
 
 
-def _reliable(f: Figures) -> EffectiveLength | None:
+def _reliable(f: RunReport) -> EffectiveLength | None:
     return next((e for e in f.effective if e.rule.startswith("absolute")), None)
 
 
-def _by_length(f: Figures) -> Iterator[str]:
+def _by_length(f: RunReport) -> Iterator[str]:
     p = f.pattern
     if p is None or p.lengths is None or p.shares is None:
         return
@@ -94,7 +94,7 @@ def _by_length(f: Figures) -> Iterator[str]:
         yield f"not a matter of length alone: {share} at {first}, but {other} at {second}"
 
 
-def _by_depth(f: Figures) -> Iterator[str]:
+def _by_depth(f: RunReport) -> Iterator[str]:
     if f.pattern is None or f.pattern.by_depth is ByDepth.EVEN:
         return
     bands = (f"{_PARTS[band]} {brief_label(r)}" for band, r in f.by_band.items() if r.mean is not None)

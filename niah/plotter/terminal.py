@@ -19,9 +19,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from niah.generator.lengths import label_of
 from niah.plotter.colours import luminance, red_green
-from niah.plotter.labels import (
+from niah.plotter.formatting import (
     control_labels,
     detail_labels,
     headline_label,
@@ -32,6 +31,7 @@ from niah.plotter.labels import (
 )
 from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Grid
+from niah.text.lengths import label_of
 
 _T = TypeVar("_T")
 

@@ -16,7 +16,7 @@ from niah.records import Outcome, Prompt, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class ProviderEntry:
     """One line of the registry."""
 
     line: str  # what `niah providers` shows
@@ -42,118 +42,122 @@ _VERTEX = (
     "/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}"
 )
 
-PROVIDERS: Mapping[str, Known] = {
-    "local": Known(
+PROVIDERS: Mapping[str, ProviderEntry] = {
+    "local": ProviderEntry(
         line="a small model inside this process, on your CPU: no key, no account (extra 'local')",
         embedded=True,
         free=True,
     ),
-    "simulated": Known(
+    "simulated": ProviderEntry(
         line="readers that are no models, to check the instrument: perfect, blind, head-tail, window, search",
         embedded=True,
         free=True,
     ),
-    "openai": Known(
+    "openai": ProviderEntry(
         line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
         made_by=_CHAT,
         base_url="https://api.openai.com/v1",
         marks=True,
         key_variable="OPENAI_API_KEY",
     ),
-    "openai-responses": Known(
+    "openai-responses": ProviderEntry(
         line="OpenAI Responses",
         made_by="niah.providers.responses:Responses",
         base_url="https://api.openai.com/v1",
         marks=True,
         key_variable="OPENAI_API_KEY",
     ),
-    "anthropic": Known(
+    "anthropic": ProviderEntry(
         line="Anthropic Messages, or any server that speaks it",
         made_by="niah.providers.anthropic:Anthropic",
         base_url="https://api.anthropic.com/v1",
         marks=True,
         key_variable="ANTHROPIC_API_KEY",
     ),
-    "gemini": Known(
+    "gemini": ProviderEntry(
         line="Google Gemini, generateContent",
         made_by="niah.providers.gemini:Gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         key_variable="GEMINI_API_KEY",
     ),
-    "azure": Known(
+    "azure": ProviderEntry(
         line="Azure OpenAI, Chat Completions; the model is the name of a deployment",
         made_by=_CHAT,
         base_url="{AZURE_OPENAI_ENDPOINT}/openai/v1",
         key_variable="AZURE_OPENAI_API_KEY",
         key_header="api-key",
     ),
-    "bedrock": Known(
+    "bedrock": ProviderEntry(
         line="Amazon Bedrock, Chat Completions, by an API key of Bedrock's",
         made_by=_CHAT,
         base_url="https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1",
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
     ),
-    "bedrock-anthropic": Known(
+    "bedrock-anthropic": ProviderEntry(
         line="Amazon Bedrock, Anthropic Messages, by an API key of Bedrock's",
         made_by="niah.providers.anthropic:Anthropic",
         base_url="https://bedrock-mantle.{AWS_REGION}.api.aws/anthropic/v1",
         marks=True,
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
     ),
-    "vertex": Known(
+    "vertex": ProviderEntry(
         line="Google Vertex AI, Chat Completions, by an access token; models as google/NAME",
         made_by=_CHAT,
         base_url=f"{_VERTEX}/endpoints/openapi",
         key_variable="VERTEX_ACCESS_TOKEN",
     ),
-    "vertex-gemini": Known(
+    "vertex-gemini": ProviderEntry(
         line="Google Vertex AI, Gemini's generateContent, by an access token",
         made_by="niah.providers.gemini:Gemini",
         base_url=f"{_VERTEX}/publishers/google",
         key_variable="VERTEX_ACCESS_TOKEN",
         key_header="authorization",
     ),
-    "ollama": Known(
+    "ollama": ProviderEntry(
         line="Ollama by its own route, which sets the window and refuses what does not fit",
         made_by="niah.providers.ollama:Ollama",
         base_url="http://127.0.0.1:11434",
         start="ollama serve",
     ),
-    "llama.cpp": Known(
+    "llama.cpp": ProviderEntry(
         line="llama.cpp's llama-server",
         made_by=_CHAT,
         base_url="http://127.0.0.1:8080/v1",
         start="llama-server -m MODEL.gguf",
     ),
-    "vllm": Known(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1", start="vllm serve MODEL"),
-    "sglang": Known(
+    "vllm": ProviderEntry(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1", start="vllm serve MODEL"),
+    "sglang": ProviderEntry(
         line="SGLang",
         made_by=_CHAT,
         base_url="http://127.0.0.1:30000/v1",
         start="python -m sglang.launch_server --model-path MODEL",
     ),
-    "lmstudio": Known(line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1", start="lms server start"),
-    "openrouter": Known(
+    "lmstudio": ProviderEntry(
+        line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1", start="lms server start"
+    ),
+    "openrouter": ProviderEntry(
         line="OpenRouter, its context compression switched off",
         made_by=_CHAT,
         base_url="https://openrouter.ai/api/v1",
         key_variable="OPENROUTER_API_KEY",
     ),
-    "deepseek": Known(
+    "deepseek": ProviderEntry(
         line="DeepSeek", made_by=_CHAT, base_url="https://api.deepseek.com/v1", key_variable="DEEPSEEK_API_KEY"
     ),
-    "qwen": Known(
+    "qwen": ProviderEntry(
         line="Qwen on Alibaba's DashScope",
         made_by=_CHAT,
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         marks=True,
         key_variable="DASHSCOPE_API_KEY",
     ),
-    "moonshot": Known(
+    "moonshot": ProviderEntry(
         line="Moonshot (Kimi)", made_by=_CHAT, base_url="https://api.moonshot.ai/v1", key_variable="MOONSHOT_API_KEY"
     ),
-    "zai": Known(line="Z.ai (GLM)", made_by=_CHAT, base_url="https://api.z.ai/api/paas/v4", key_variable="ZAI_API_KEY"),
-    "mistral": Known(
+    "zai": ProviderEntry(
+        line="Z.ai (GLM)", made_by=_CHAT, base_url="https://api.z.ai/api/paas/v4", key_variable="ZAI_API_KEY"
+    ),
+    "mistral": ProviderEntry(
         line="Mistral", made_by=_CHAT, base_url="https://api.mistral.ai/v1", key_variable="MISTRAL_API_KEY"
     ),
 }
@@ -282,7 +286,7 @@ class ReplyError(Exception):
         self.body = body
 
 
-class StoppedOddly(ValueError):
+class UnexpectedStop(ValueError):
     """A reply that stopped for a reason that makes it no answer; ``again`` where another try may help."""
 
     def __init__(self, message: str, *, again: bool) -> None:
@@ -296,7 +300,7 @@ def provider_of(service: Service) -> Provider:
     return cast(Provider, getattr(importlib.import_module(module), attribute)(service))
 
 
-def known_provider(name: str) -> Known:
+def known_provider(name: str) -> ProviderEntry:
     """Raises UnknownName for a provider that is not there."""
     if name not in PROVIDERS:
         raise UnknownName("provider", name, PROVIDERS)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 
-from niah.outside import redacted
 from niah.providers import Failure
 from niah.providers.bodies import error_in, message_of, said_by
 from niah.records import Outcome
+from niah.text.outside import redacted
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from niah.providers import ReplyError, StoppedOddly
+from niah.providers import ReplyError, UnexpectedStop
 from niah.records import Outcome, Response, Usage
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
@@ -108,7 +108,7 @@ class TextReply:
         if reason in _TOO_LONG:
             return Outcome.OVERFLOW
         if self._stop_reason is not None and reason not in _WHOLE:
-            raise StoppedOddly(f"the reply stopped because of {self._stop_reason!r}", again=reason in _FAULTS)
+            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=reason in _FAULTS)
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
 
 

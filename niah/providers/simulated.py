@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from niah.errors import UnknownName
-from niah.generator.lengths import length_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Service
 from niah.providers.openai import OpenAI
 from niah.providers.search import WAYS, Search
+from niah.text.lengths import length_of
 
 if TYPE_CHECKING:
     import httpx

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from niah.experiment.experiment import Experiment
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Prompt, Response, Result, Row, Trial, Usage
+from niah.runlog.doubts import CUT, OVER, UNCOUNTED, AskedAgain, Doubt, OutputCounts, PlantedValues
 from niah.runner.aside import Overdue, aside
 from niah.runner.calibration import CacheCount, Calibration
 from niah.runner.client import Answer, Client
 from niah.runner.crowd import Crowd
-from niah.runner.doubts import CUT, OVER, UNCOUNTED, AskedAgain, Doubt, OutputCounts, PlantedValues
-from niah.runner.lessons import OverflowMemory
 from niah.runner.preflight import Preflight, counted_of, further_prompt
-from niah.runner.recipe import Recipe
-from niah.runner.score import result_of, withheld
+from niah.runner.results import result_of, withheld
+from niah.runner.stop_rules import OverflowMemory
 
 MOST_ALONE = 3  # times that a prompt is asked alone which must fit
 RECOVERY_S = 0.5
@@ -49,7 +49,7 @@ class Asking:
 
     def __init__(
         self,
-        recipe: Recipe,
+        experiment: Experiment,
         provider: Provider,
         results: Iterable[Row],
         *,
@@ -59,11 +59,11 @@ class Asking:
         results = list(results)
         self.calibration: Calibration | None = None
         self.overflows = OverflowMemory(results)
-        self._recipe = recipe
+        self._experiment = experiment
         self._provider = provider
         self._say = say
         self._values = PlantedValues(results)
-        self._outputs = OutputCounts(recipe.tokenizer.count)
+        self._outputs = OutputCounts(experiment.tokenizer.count)
         self._again = AskedAgain()
         self._crowd = Crowd()
         self._looking = asyncio.Lock()
@@ -107,7 +107,7 @@ class Asking:
     async def _result(self, trial: Trial, prepared: Prepared, answer: Answer) -> tuple[Answer, Result]:
         """The result, judged beside the event loop; an answer that cannot be judged in time is an error."""
         size = len(answer.response.text) if answer.response else 0
-        judge = partial(result_of, trial, prepared.prompt, task=self._recipe.task, expected=prepared.expected)
+        judge = partial(result_of, trial, prepared.prompt, task=self._experiment.task, expected=prepared.expected)
         try:
             return answer, await aside(partial(judge, answer=answer), size)
         except Overdue as overdue:
@@ -197,7 +197,7 @@ class Asking:
         async with self._looking:
             if self._looked or self.calibration is None:
                 return
-            prompt = further_prompt(self._recipe)
+            prompt = further_prompt(self._experiment)
             async with self._crowd.alone():
                 answers = [await client.ask(self._provider.request(prompt)) for _ in range(2)]
             self._looked = True

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from niah.config import RunConfig
 from niah.errors import ConfigError, RunError
+from niah.experiment.config import RunConfig
 from niah.installation import install_hint
 from niah.providers.prices import Pricing
 from niah.records import Row, Usage
-from niah.runner.attempts import AttemptLog
+from niah.runlog.attempts import AttemptLog
 from niah.runner.throttle import Throttle
 
 

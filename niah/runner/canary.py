@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from niah.errors import OutageError, ProviderError
-from niah.generator.draw import Draw
-from niah.generator.lengths import label_of
+from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Planting, Prompt, Trial
 from niah.runner.client import Answer, Client
-from niah.runner.recipe import Recipe
-from niah.tasks import Site, _magic_number
-from niah.tasks._frame import planting_of
+from niah.tasks import TaskContext, _magic_number
+from niah.tasks._template import planting_of
+from niah.text.lengths import label_of
+from niah.text.seeded import Draw
 
 PLACES = {"front": 0.0, "middle": 50.0}  # depth in percent
 _LINES = 5  # that one canary takes
@@ -48,12 +48,12 @@ class _Seen:
         return f"canary: the model does not answer even without a haystack ({self.said!r}): nothing is known of {where}"
 
 
-async def look_for_canaries(client: Client, provider: Provider, recipe: Recipe) -> tuple[str, ...]:
+async def look_for_canaries(client: Client, provider: Provider, experiment: Experiment) -> tuple[str, ...]:
     """What was found, a line for each place.
 
     Raises ProviderError where a place of the long prompt is not seen, OutageError where nobody answers.
     """
-    seen = [await _look(client, provider, recipe, place) for place in PLACES]
+    seen = [await _look(client, provider, experiment, place) for place in PLACES]
     missing = [s for s in seen if s.is_missing]
     if missing:
         raise ProviderError(
@@ -63,11 +63,11 @@ async def look_for_canaries(client: Client, provider: Provider, recipe: Recipe) 
     return tuple(s.line() for s in seen)
 
 
-async def _look(client: Client, provider: Provider, recipe: Recipe, place: str) -> _Seen:
-    planting, length = planted(recipe, place), max(recipe.config.lengths)
-    alone = recipe.builder.bare(planting, [needle.text for needle in planting.needles])
+async def _look(client: Client, provider: Provider, experiment: Experiment, place: str) -> _Seen:
+    planting, length = planted(experiment, place), max(experiment.config.lengths)
+    alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
     control = await _ask(client, provider, alone)
-    answer = await _ask(client, provider, long_prompt(recipe, planting))
+    answer = await _ask(client, provider, long_prompt(experiment, planting))
     said = answer.response.text.strip()[:60] if answer.response else str(answer.error)
     return _Seen(
         place=place,
@@ -78,27 +78,27 @@ async def _look(client: Client, provider: Provider, recipe: Recipe, place: str) 
     )
 
 
-def planted(recipe: Recipe, place: str) -> Planting:
+def planted(experiment: Experiment, place: str) -> Planting:
     """All canaries, and the question about one; the haystack around them is the same for each."""
-    trial = _longest(recipe)
-    options = replace(recipe.options, values="number")
-    site = Site(trial=trial, haystack=recipe.haystack, language=recipe.language, options=options)
-    draw = Draw(recipe.config.seed, "canary")
+    trial = _longest(experiment)
+    options = replace(experiment.options, values="number")
+    site = TaskContext(trial=trial, haystack=experiment.haystack, language=experiment.language, options=options)
+    draw = Draw(experiment.config.seed, "canary")
     planting = _magic_number.plant(draw, site, list(PLACES.values()))
     asked = planting.needles[list(PLACES).index(place)]
     lines = [replace(n, text="\n".join([n.text] * _LINES)) for n in planting.needles]
-    question = _magic_number.question_for(recipe.language, "number", asked.key)
-    return planting_of(recipe.language, planting.opening, question, lines, [asked.value])
+    question = _magic_number.question_for(experiment.language, "number", asked.key)
+    return planting_of(experiment.language, planting.opening, question, lines, [asked.value])
 
 
-def long_prompt(recipe: Recipe, planting: Planting) -> Prompt:
+def long_prompt(experiment: Experiment, planting: Planting) -> Prompt:
     """The canaries in a haystack of the longest length."""
-    return recipe.builder.build(_longest(recipe), planting)
+    return experiment.builder.build(_longest(experiment), planting)
 
 
-def _longest(recipe: Recipe) -> Trial:
-    length = max(recipe.config.lengths)
-    return Trial(id="", task=recipe.config.task, context_length=length, depth_percent=0.0, epoch=0)
+def _longest(experiment: Experiment) -> Trial:
+    length = max(experiment.config.lengths)
+    return Trial(id="", task=experiment.config.task, context_length=length, depth_percent=0.0, epoch=0)
 
 
 async def _ask(client: Client, provider: Provider, prompt: Prompt) -> Answer:

@@ -13,14 +13,14 @@ from functools import partial
 
 import httpx
 
-from niah.outside import redacted
-from niah.providers import HttpRequest, Provider, ReplyError, StoppedOddly
+from niah.providers import HttpRequest, Provider, ReplyError, UnexpectedStop
 from niah.records import Outcome, Response
 from niah.runner.faults import NoAnswer
 from niah.runner.http import error_body, request_id_in
 from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader, WebPage
 from niah.runner.timeouts import Times
+from niah.text.outside import redacted
 
 CONNECT_S = 10.0
 WRITE_S = 120.0
@@ -174,7 +174,7 @@ class Exchange:
             error = None
             try:
                 outcome = self._reply.outcome()
-            except StoppedOddly as stopped:
+            except UnexpectedStop as stopped:
                 if stopped.again:
                     raise NoAnswer(str(stopped)) from None
                 outcome, error = Outcome.ERROR, str(stopped)

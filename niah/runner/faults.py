@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from niah.outside import redacted
 from niah.providers import Failure
 from niah.records import Outcome
+from niah.text.outside import redacted
 
 _MOST_MESSAGE = 300
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from niah.records import Result
-from niah.runner.log import RunLog
+from niah.runlog.log import RunLog
 
 _Landed = tuple[Result, asyncio.Future[None]]
 

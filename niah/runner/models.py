@@ -6,8 +6,8 @@ import asyncio
 
 import httpx
 
-from niah.config import RunConfig
 from niah.errors import OutageError, ProviderError
+from niah.experiment.config import RunConfig
 from niah.providers import HttpRequest, ServedModel, is_loopback, known_provider, provider_of
 from niah.providers.local import LOCAL_MODELS
 from niah.providers.simulated import READERS

@@ -12,13 +12,13 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from niah.errors import OutageError, ProviderError
-from niah.generator.haystack import Tour
+from niah.experiment.experiment import Experiment
+from niah.generator.haystack import HaystackStream
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Planting, Prompt, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Answer, Client
-from niah.runner.recipe import Recipe
 
 SAMPLE_TOKENS = 1_000
 _SAMPLE_LINES = 140
@@ -42,11 +42,11 @@ class Preflight:
         return next((a.response.model for a in self.answers if a.response and a.response.model), None)
 
 
-async def preflight(client: Client, provider: Provider, recipe: Recipe) -> Preflight:
+async def preflight(client: Client, provider: Provider, experiment: Experiment) -> Preflight:
     """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
-    prompts = small_prompts(recipe)
+    prompts = small_prompts(experiment)
     answers = [a for a in [await _asked(client, provider.request(p)) for p in prompts] if a is not None]
-    _check_budget(answers, recipe)
+    _check_budget(answers, experiment)
     counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=False)]
     if any(counted) and not all(counted):  # a gateway loses some counts on the way
         again = {n: await client.ask(provider.request(prompts[n])) for n, c in enumerate(counted) if c is None}
@@ -93,54 +93,54 @@ async def told_window(client: Client, provider: Provider) -> int | None:
         return None
 
 
-def small_prompts(recipe: Recipe) -> list[Prompt]:
+def small_prompts(experiment: Experiment) -> list[Prompt]:
     """A prompt without a haystack, and one or two with about a thousand tokens of its lines."""
-    cheapest = min(recipe.trials, key=lambda t: t.context_length)
-    planting = recipe.plant(cheapest)
-    lines = _lines(recipe)
+    cheapest = min(experiment.trials, key=lambda t: t.context_length)
+    planting = experiment.plant(cheapest)
+    lines = _lines(experiment)
     wide = [line for line in lines if is_wide(line)]
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
-    samples = [_thinned(part, recipe.tokenizer, SAMPLE_TOKENS) for part in ((narrow, wide) if both else (lines,))]
+    samples = [_thinned(part, experiment.tokenizer, SAMPLE_TOKENS) for part in ((narrow, wide) if both else (lines,))]
     texts = [planting.opening + planting.closing]
     texts += [planting.opening + "\n".join(sample) + planting.closing for sample in samples if sample]
-    return [_small(recipe, planting, text) for text in texts]
+    return [_small(experiment, planting, text) for text in texts]
 
 
-def further_prompt(recipe: Recipe) -> Prompt:
+def further_prompt(experiment: Experiment) -> Prompt:
     """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a run's longest."""
-    planting = recipe.plant(min(recipe.trials, key=lambda t: t.context_length))
-    tokens = min(FURTHER_TOKENS, max(SAMPLE_TOKENS, max(recipe.config.lengths) // 2))
-    places = sorted({recipe.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
-    tour = Tour(recipe.haystack, recipe.config.seed, 0)
+    planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
+    tokens = min(FURTHER_TOKENS, max(SAMPLE_TOKENS, max(experiment.config.lengths) // 2))
+    places = sorted({experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
+    tour = HaystackStream(experiment.haystack, experiment.config.seed, 0)
     lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
-    sample = "\n".join(_thinned(lines, recipe.tokenizer, tokens))
-    return _small(recipe, planting, planting.opening + sample + planting.closing)
+    sample = "\n".join(_thinned(lines, experiment.tokenizer, tokens))
+    return _small(experiment, planting, planting.opening + sample + planting.closing)
 
 
-def _small(recipe: Recipe, planting: Planting, text: str) -> Prompt:
+def _small(experiment: Experiment, planting: Planting, text: str) -> Prompt:
     """A prompt of this text, which belongs to no trial."""
     utf8 = text.encode()
     prompt = Prompt(
         utf8=utf8,
-        tokens=recipe.tokenizer.count(text),
-        reply_tokens=recipe.reply_tokens,
+        tokens=experiment.tokenizer.count(text),
+        reply_tokens=experiment.reply_tokens,
         haystack_tokens=0,
         unique_share=1.0,
         placements=(),
         planting=replace(planting, needles=()),
         digest=hashlib.sha256(utf8).hexdigest(),
     )
-    if recipe.config.cache == "marks":  # proves that the server takes them
+    if experiment.config.cache == "marks":  # proves that the server takes them
         opening = len(planting.opening.encode())
         prompt = replace(prompt, splits=(opening,), shared_bytes=opening)
     return prompt
 
 
-def _lines(recipe: Recipe) -> list[str]:
+def _lines(experiment: Experiment) -> list[str]:
     """Lines evenly from the longest trial's stretch of haystack."""
-    longest = max(recipe.config.lengths)
-    tour = Tour(recipe.haystack, recipe.config.seed, 0)
+    longest = max(experiment.config.lengths)
+    tour = HaystackStream(experiment.haystack, experiment.config.seed, 0)
     places = sorted({tour.floor(longest * k // _SAMPLE_LINES).tokens for k in range(_SAMPLE_LINES)})
     return [tour.segment_at(tour.floor(place))[0] for place in places]
 
@@ -160,11 +160,11 @@ def _check(answer: Answer) -> None:
         raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
 
 
-def _check_budget(answers: list[Answer], recipe: Recipe) -> None:
+def _check_budget(answers: list[Answer], experiment: Experiment) -> None:
     """Raises ProviderError where reasoning leaves no room for an answer: no trial could ever be scored."""
     silent = [a for a in answers if a.outcome is Outcome.TRUNCATED and a.response and not a.response.text.strip()]
     if answers and len(silent) == len(answers):
         raise ProviderError(
-            f"the reply budget of {recipe.reply_tokens} tokens was used up before a word of an answer, as reasoning "
-            "models do; give more with --reply-tokens 4k, or have it reason less (--extra)"
+            f"the reply budget of {experiment.reply_tokens} tokens was used up before a word of an answer, as "
+            "reasoning models do; give more with --reply-tokens 4k, or have it reason less (--extra)"
         )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from niah.errors import OutageError, ProviderError
+from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Trial, Usage
 from niah.runner.client import Answer, Client
 from niah.runner.preflight import Preflight, preflight, small_prompts
-from niah.runner.recipe import Recipe
 
 WITHIN = 0.01  # of the window
 
@@ -36,10 +36,10 @@ class Window:
 class Probe:
     """Asks one server."""
 
-    def __init__(self, client: Client, provider: Provider, recipe: Recipe) -> None:
+    def __init__(self, client: Client, provider: Provider, experiment: Experiment) -> None:
         self._client = client
         self._provider = provider
-        self._recipe = recipe
+        self._experiment = experiment
         self._found: Preflight | None = None
 
     async def look(self) -> tuple[Preflight, Answer | None]:
@@ -47,8 +47,8 @@ class Probe:
 
         Raises ProviderError or OutageError where they fail.
         """
-        self._found = await preflight(self._client, self._provider, self._recipe)
-        again = await self._client.ask(self._provider.request(small_prompts(self._recipe)[-1]))
+        self._found = await preflight(self._client, self._provider, self._experiment)
+        again = await self._client.ask(self._provider.request(small_prompts(self._experiment)[-1]))
         return self._found, again
 
     async def window(self, most: int, on_step: Callable[[Step], None]) -> Window:
@@ -89,12 +89,12 @@ class Probe:
         return max(self._least(), min(most, round(0.97 * self._found.window / ratio))), 1.1
 
     def _least(self) -> int:
-        return min(self._recipe.config.lengths)
+        return min(self._experiment.config.lengths)
 
     async def _try(self, length: int) -> Step:
         """Whether a prompt of this length is accepted and counted as a whole."""
-        trial = Trial(id="", task=self._recipe.config.task, context_length=length, depth_percent=0, epoch=0)
-        prompt = self._recipe.prompt(trial)
+        trial = Trial(id="", task=self._experiment.config.task, context_length=length, depth_percent=0, epoch=0)
+        prompt = self._experiment.prompt(trial)
         answer = await self._client.ask(self._provider.request(prompt))
         if answer is None:
             raise OutageError("stopped before the window was found")

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from niah.errors import ConfigError
-from niah.outside import redacted_in
 from niah.providers import Failure, HttpRequest, Provider, Reply
 from niah.runner.client import Answer
+from niah.text.outside import redacted_in
 
 MOST_BYTES = 100_000_000  # of the file
 _ENDS = 2_000  # bytes kept of a long body, at its beginning and at its end

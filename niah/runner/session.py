@@ -14,17 +14,17 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from niah.config import RunConfig
 from niah.errors import ConfigError
+from niah.experiment.checks import api_key_of, concurrency_of
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
 from niah.runner.client import Client, Ledger, OnAttempt
+from niah.runner.local_server import Say, local_server
 from niah.runner.pool import Pool
 from niah.runner.progress import Trouble
-from niah.runner.recipe import Recipe
-from niah.runner.server import Say, local_server
-from niah.runner.settings import api_key_of, concurrency_of
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
@@ -52,12 +52,14 @@ class Session:
 
 
 @contextmanager
-def open_session(recipe: Recipe, say: Say) -> Iterator[Session]:
+def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     """The session of a completed config; an embedded server lives as long as the block."""
-    config = recipe.config
+    config = experiment.config
     model, concurrency = str(config.model), concurrency_of(config)
     if config.provider == "simulated":
-        transport = simulated.transport(model, lambda text: recipe.task.solve(text, recipe.options), recipe.tokenizer)
+        transport = simulated.transport(
+            model, lambda text: experiment.task.solve(text, experiment.options), experiment.tokenizer
+        )
         yield Session(provider=simulated.simulated(model, config.extra), transport=transport, concurrency=concurrency)
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say) as base_url:
@@ -91,9 +93,9 @@ def service_of(config: RunConfig) -> Service:
     )
 
 
-def throttle_of(recipe: Recipe, session: Session) -> Throttle:
+def throttle_of(experiment: Experiment, session: Session) -> Throttle:
     """The throttle that a config sets."""
-    config = recipe.config
+    config = experiment.config
     return Throttle(
         cap=session.concurrency,
         in_flight_tokens=config.in_flight_tokens,
@@ -106,14 +108,14 @@ def throttle_of(recipe: Recipe, session: Session) -> Throttle:
 @asynccontextmanager
 async def connected(
     session: Session,
-    recipe: Recipe,
+    experiment: Experiment,
     throttle: Throttle,
     on_trouble: Callable[[Trouble], None] = lambda trouble: None,
     on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ledger: Ledger | None = None,
 ) -> AsyncIterator[Client]:
     """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
-    config = recipe.config
+    config = experiment.config
     async with pool_of(session, config) as pool:
         yield Client(
             pool,
@@ -121,7 +123,7 @@ async def connected(
             throttle,
             attempts=config.attempts,
             clock=time.monotonic,
-            timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=recipe.reply_tokens),
+            timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=experiment.reply_tokens),
             longest_wait_s=config.longest_wait_s,
             patience_s=config.patience,
             ledger=ledger,

@@ -13,20 +13,20 @@ from dataclasses import replace
 from typing import TypeVar
 
 from niah.errors import NiahError, PromptError
+from niah.experiment.experiment import Experiment
 from niah.records import Outcome, Result, Trial, Usage
+from niah.runlog.attempts import AttemptLog
+from niah.runlog.log import RunLog
 from niah.runner.asking import Asking, Prepared
-from niah.runner.attempts import AttemptLog
 from niah.runner.budget import Budget, RunLedger, Spent
 from niah.runner.canary import look_for_canaries
 from niah.runner.client import Client, OnAttempt
-from niah.runner.lessons import CircuitBreaker
-from niah.runner.log import RunLog
 from niah.runner.log_writer import LogWriter
 from niah.runner.preflight import Preflight, preflight
 from niah.runner.progress import Trouble
-from niah.runner.recipe import Recipe
-from niah.runner.score import not_built, not_sent
+from niah.runner.results import not_built, not_sent
 from niah.runner.session import Session, connected, throttle_of
+from niah.runner.stop_rules import CircuitBreaker
 
 _Built = TypeVar("_Built")
 
@@ -36,7 +36,7 @@ class Sweep:
 
     def __init__(
         self,
-        recipe: Recipe,
+        experiment: Experiment,
         session: Session,
         log: RunLog,
         *,
@@ -46,15 +46,15 @@ class Sweep:
         on_attempt: OnAttempt = lambda request, answer, again_s: None,
     ) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
-        self._recipe = recipe
+        self._experiment = experiment
         self._session = session
         self._log = log
         self._writer = LogWriter(log)
-        self._throttle = throttle_of(recipe, session)
+        self._throttle = throttle_of(experiment, session)
         self._seats = asyncio.Semaphore(session.concurrency)  # trials in flight; beside them prompts are built
         self._attempts = AttemptLog(log.path.parent)
         self._ledger = RunLedger(
-            Budget(recipe.config, session.pricing),
+            Budget(experiment.config, session.pricing),
             self._attempts,
             self._throttle,
             log.results.values(),
@@ -64,7 +64,7 @@ class Sweep:
         self._errors = 0
         self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
         self._breaker = CircuitBreaker(clock=time.monotonic)
-        self._asking = Asking(recipe, session.provider, log.results.values(), say=self._doubtful)
+        self._asking = Asking(experiment, session.provider, log.results.values(), say=self._doubtful)
         self._on_preflight = on_preflight
         self._on_result = on_result
         self._on_trouble = on_trouble
@@ -86,21 +86,21 @@ class Sweep:
 
         Raises ProviderError or OutageError where the small requests before it fail.
         """
-        if self._recipe.config.max_minutes is not None:
-            minutes = self._recipe.config.max_minutes
+        if self._experiment.config.max_minutes is not None:
+            minutes = self._experiment.config.max_minutes
             asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
         with self._builder, self._attempts:
             try:
                 hooks = self._on_trouble, self._on_attempt
-                async with connected(self._session, self._recipe, self._throttle, *hooks, self._ledger) as client:
-                    await self._fly(client)
+                async with connected(self._session, self._experiment, self._throttle, *hooks, self._ledger) as client:
+                    await self._run_all(client)
             finally:
                 await self._writer.close()
 
-    async def _fly(self, client: Client) -> None:
+    async def _run_all(self, client: Client) -> None:
         """The small requests, then the trials."""
         try:
-            found = await preflight(client, self._session.provider, self._recipe)
+            found = await preflight(client, self._session.provider, self._experiment)
         except NiahError:
             if self._throttle.stopping:  # interrupted in the middle of it
                 return
@@ -108,19 +108,19 @@ class Sweep:
         if self._throttle.stopping:
             return
         self._asking.begin(found)
-        if self._recipe.config.canary:
+        if self._experiment.config.canary:
             canary = await self._canary(client)
             if canary is None:
                 return
             found = replace(found, canary=canary)
         self._on_preflight(found)
-        await self._pass(client)
-        await self._pass(client)
+        await self._send_missing(client)
+        await self._send_missing(client)
 
     async def _canary(self, client: Client) -> tuple[str, ...] | None:
         """What the canary check found; None where a stop came first. Raises ProviderError where it fails."""
         try:
-            return await look_for_canaries(client, self._session.provider, self._recipe)
+            return await look_for_canaries(client, self._session.provider, self._experiment)
         except NiahError:
             if self._throttle.stopping:
                 return None
@@ -129,9 +129,9 @@ class Sweep:
     def _doubtful(self, why: str) -> None:
         self._on_trouble(Trouble(kind="fault", reason=why, wait_s=0.0))
 
-    async def _pass(self, client: Client) -> None:
+    async def _send_missing(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""
-        for wave in self._recipe.waves(self._log.finished | self._breaker.hopeless, self._session.concurrency):
+        for wave in self._experiment.waves(self._log.finished | self._breaker.hopeless, self._session.concurrency):
             trials = iter(wave)  # one iterator for all workers
             workers = min(2 * self._session.concurrency, len(wave))  # one half builds while the other waits
             await _all_of([asyncio.create_task(self._worker(client, trials)) for _ in range(workers)])
@@ -147,7 +147,7 @@ class Sweep:
 
     async def _admitted(self, client: Client, trial: Trial) -> bool:
         """Run one trial once the limits allow; False where the sweep stops before."""
-        tokens = self._recipe.prompt_tokens(trial)
+        tokens = self._experiment.prompt_tokens(trial)
         if not await self._throttle.hold(tokens):
             return False
         try:
@@ -162,7 +162,7 @@ class Sweep:
             async with self._seats:
                 result = await self._asked(client, trial, prepared)
         except PromptError as error:  # this prompt cannot be built: others can
-            result = not_built(trial, self._recipe.plant(trial).targets, str(error))
+            result = not_built(trial, self._experiment.plant(trial).targets, str(error))
             self._breaker.hopeless.add(trial.id)
         if result is None:
             return False
@@ -189,7 +189,7 @@ class Sweep:
 
     def _too_many(self, result: Result) -> str | None:
         self._errors += result.outcome is Outcome.ERROR
-        most = self._recipe.config.max_errors
+        most = self._experiment.config.max_errors
         return None if most is None or self._errors < most else f"max_errors {most}: {result.error}"
 
     def _may_cost(self, tokens: int) -> Usage:
@@ -197,15 +197,15 @@ class Sweep:
         known = self._asking.calibration
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
-        written = tokens if self._recipe.config.cache == "marks" else None
-        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=self._recipe.reply_tokens)
+        written = tokens if self._experiment.config.cache == "marks" else None
+        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=self._experiment.reply_tokens)
 
     async def _built(self, build: Callable[[Trial], _Built], trial: Trial) -> _Built:
         """Build in the builder's thread. There is one: more of them only take the processor from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._builder, build, trial)
 
     def _prepare(self, trial: Trial) -> Prepared:
-        prompt, known = self._recipe.prompt(trial), self._asking.calibration
+        prompt, known = self._experiment.prompt(trial), self._asking.calibration
         return Prepared(
             prompt=replace(prompt, utf8=b""),
             request=replace(self._session.provider.request(prompt), label=_label(trial)),

@@ -1,32 +1,13 @@
-"""What a person must know before believing a picture: about the server, and about the answers it gave."""
+"""What a person must know about a server before a sweep, from the small requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-from niah.generator.lengths import label_of
-from niah.records import Header, Outcome, Row
-from niah.runner.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, doubt_of
-from niah.runner.recipe import Recipe
-
-if TYPE_CHECKING:
-    from niah.runner.preflight import Preflight  # a finished run is read without the network's imports
+from niah.experiment.experiment import Experiment
+from niah.runner.preflight import Preflight
+from niah.text.lengths import label_of
 
 
-_MANY = {  # what is said of trials without a score, by the doubt that took it
-    CUT: ("THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): these trials have no score"),
-    STALE: (
-        "THE SERVER GAVE THE ANSWER OF ANOTHER TRIAL TO {n} OF {all} ({error}): "
-        "a cache or gateway in front of the model mixes answers up; these trials have no score"
-    ),
-    OVER: "{n} of {all} prompts were counted longer than they were sent ({error}): these trials have no score",
-    UNCOUNTED: "{n} of {all} trials have no score: {error}",
-    GARBLED: "{n} of {all} answers lost or doubled a part on their way ({error}): these trials have no score",
-}
-
-
-def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
+def preflight_warnings(found: Preflight, experiment: Experiment) -> list[str]:
     """About the server, from the small requests."""
     said = list(found.canary)
     known = found.calibration
@@ -37,58 +18,13 @@ def preflight_warnings(found: Preflight, recipe: Recipe) -> list[str]:
         )
     elif not known.is_exact:
         said.append(
-            f"the server counts {known.narrow:.2f} tokens for one of {recipe.tokenizer.name}: a dropped part of less "
-            f"than {known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the model's own finds any"
+            f"the server counts {known.narrow:.2f} tokens for one of {experiment.tokenizer.name}: a dropped part of "
+            f"less than {known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the model's own finds any"
         )
     if found.window is not None:
         ratio = 1.0 if found.calibration is None else min(found.calibration.narrow, found.calibration.wide)
-        beyond = [n for n in recipe.config.lengths if n * ratio > found.window]  # surely, whatever the script
+        beyond = [n for n in experiment.config.lengths if n * ratio > found.window]  # surely, whatever the script
         if beyond:
             lengths = ", ".join(map(label_of, beyond))
             said.append(f"the server says its window is {found.window:,} tokens: {lengths} will not fit")
     return said
-
-
-def run_warnings(header: Header, results: Iterable[Row]) -> list[str]:
-    """About a run, from its log."""
-    results = list(results)
-    return [
-        *_doubtful(results),
-        *_unchecked(header, results),
-        *_model_names(str(header.config.get("model")), results),
-    ]
-
-
-def _doubtful(results: list[Row]) -> list[str]:
-    """A line for each kind of doubt that left trials without a score."""
-    said = []
-    for kind, line in _MANY.items():
-        some = [r for r in results if doubt_of(r) == kind]
-        if some:
-            first = min(some, key=lambda r: r.trial.context_length)
-            length = label_of(first.trial.context_length)
-            said.append(line.format(n=len(some), all=len(results), length=length, error=first.error))
-    return said
-
-
-def _unchecked(header: Header, results: list[Row]) -> list[str]:
-    """How many scores rest on prompts that nobody knows to have been whole."""
-    if header.imported is not None or header.config.get("provider") == "simulated":
-        return []
-    scores = [r for r in results if r.outcome is Outcome.SCORED and r.response is not None]
-    blind = [r for r in scores if r.response and r.response.usage.input_tokens is None]
-    if not blind:
-        return []
-    return [
-        f"{len(blind)} of {len(scores)} scores could not be checked: the server did not count these prompts, "
-        "and a part that it drops in silence cannot be noticed"
-    ]
-
-
-def _model_names(asked: str, results: list[Row]) -> list[str]:
-    names = sorted({r.response.model for r in results if r.response and r.response.model})
-    if len(names) > 1:
-        return [f"the server answered under several names during this run: {', '.join(names)}"]
-    if names and names[0] != asked:
-        return [f"{asked} answered as {names[0]}: an alias can change; ask for that name where runs are compared"]
-    return []

@@ -2,7 +2,7 @@
 
 from niah.scorers.answers import (
     Expected,
-    Known,
+    WrongValue,
     expected_of,
     is_echo,
     offers_anyway,
@@ -19,7 +19,7 @@ from niah.scorers.values import name, number, uuid
 
 __all__ = [
     "Expected",
-    "Known",
+    "WrongValue",
     "answer_in",
     "clock",
     "expected_of",

@@ -12,13 +12,13 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from niah.folding import fold
 from niah.records import Needle, Planting, Score
 from niah.scorers.clauses import Layout, Mention
 from niah.scorers.decide import Facts, Verdict
 from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
+from niah.text.normalise import fold
 
 _NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|没有)\W*")
 _NO = re.compile(r"\W*(?:no|missing|无)\W*")
@@ -28,7 +28,7 @@ _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class WrongValue:
     """A planted value that is not the answer: what an answer with it is called."""
 
     answer_class: str = "distractor"
@@ -41,7 +41,7 @@ class Expected:
     """What an answer is held against."""
 
     targets: tuple[str, ...]  # one value, or all values of a set
-    wrong: Mapping[str, Known] = field(default_factory=dict)
+    wrong: Mapping[str, WrongValue] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)  # another spelling -> its target
     question: str = ""
     keys: tuple[str, ...] = ()  # what the targets belong to; of pairs one for each target, in order
@@ -69,7 +69,9 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     question = fold(planting.question)
     keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
     asked = content_words(question).union(*(_words_of(n) for n in right))
-    wrong = {n.value: Known(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others}
+    wrong = {
+        n.value: WrongValue(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others
+    }
     known = {fold(k) for k in keys}
     named = [n.key for n in others] + list(places)
     return Expected(

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from niah.folding import fold
-from niah.numerals import located_numbers
 from niah.scorers.clauses import Mention
 from niah.scorers.words import HAN, is_small
+from niah.text.normalise import fold
+from niah.text.numerals import located_numbers
 
 _DIGIT = "0-9零〇一二三四五六七八九十百千万亿两"
 _LEAST_PHRASE = 4  # Chinese characters, or one more than words, of a name that may hold punctuation

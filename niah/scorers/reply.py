@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from niah.folding import fold
 from niah.scorers.words import spelling
+from niah.text.normalise import fold
 
 HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
 MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from niah.folding import fold
-from niah.numerals import whole_numbers
 from niah.records import Score
 from niah.scorers.answers import Expected, lines_kept, one_value, read
 from niah.scorers.clauses import Mention
@@ -14,6 +12,8 @@ from niah.scorers.decide import decide
 from niah.scorers.names import names_at
 from niah.scorers.reply import answer_in
 from niah.scorers.words import words
+from niah.text.normalise import fold
+from niah.text.numerals import whole_numbers
 
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # noqa: E501
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"

@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from niah.folding import fold
-from niah.numerals import located_numbers, whole_numbers
 from niah.records import Score
 from niah.scorers.answers import (
     Expected,
@@ -23,6 +21,8 @@ from niah.scorers.clauses import Mention
 from niah.scorers.decide import Verdict, decide
 from niah.scorers.names import names_at, names_in, spaced, without_unit
 from niah.scorers.reply import answer_in
+from niah.text.normalise import fold
+from niah.text.numerals import located_numbers, whole_numbers
 
 _UUID = re.compile(r"(?<![0-9a-z-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z-])")
 _HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]+(?:-[0-9a-f]+)+|(?<![0-9a-z])[0-9a-f]{8,}")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from niah.errors import UnknownName
-from niah.generator.draw import Draw
 from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
+from niah.text.seeded import Draw
 
 CONTROLS = ("absent", "closed-book", "oracle")
 
@@ -32,7 +32,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class TaskContext:
     """What a task plants into."""
 
     trial: Trial
@@ -51,7 +51,7 @@ class Task(Protocol):
     OPTIONS: tuple[str, ...]  # config keys that this task reads
     FILLER: str | None  # the made haystack that this task stands in, instead of speech: pairs or noise
 
-    def plant(self, draw: Draw, site: Site) -> Planting:
+    def plant(self, draw: Draw, site: TaskContext) -> Planting:
         """The needles of a trial. No key or value stands in the haystack or twice."""
         ...
 

@@ -15,14 +15,14 @@ from itertools import accumulate
 import numpy as np
 
 from niah.errors import PromptError
-from niah.generator.draw import Draw
 from niah.records import Needle, Trial
 from niah.scorers import clock, seconds_in
-from niah.tasks import Site
-from niah.tasks._frame import Asked, speech_opening
+from niah.tasks import TaskContext
 from niah.tasks._placing import apart
-from niah.tasks._supply import Supply
-from niah.wording import Form, wording_of
+from niah.tasks._template import ParsedQuestion, speech_opening
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import Form, wording_of
 
 START_S = 3 * 3600
 TOKENS_A_SECOND = (3.0, 6.0)  # slow and fast talk; an hour of Chinese talk has about 4.5
@@ -74,7 +74,7 @@ def opening(language: str) -> str:
     return speech_opening(language, wording_of(language).text("clock.hint"))
 
 
-def facts_in(times: Clock, draw: Draw, site: Site, needle_of: Callable[[int, float], Needle]) -> list[Said]:
+def facts_in(times: Clock, draw: Draw, site: TaskContext, needle_of: Callable[[int, float], Needle]) -> list[Said]:
     """The asked fact at the trial's depth and ``distractors`` other lines, no two at one time.
 
     ``needle_of`` makes the i-th of them for a depth; the asked one is the first.
@@ -85,10 +85,10 @@ def facts_in(times: Clock, draw: Draw, site: Site, needle_of: Callable[[int, flo
     return [_said(times, needle_of(i, depth), depth) for i, depth in enumerate(depths)]
 
 
-def told_or_denied(draw: Draw, site: Site) -> Callable[[int, float], Needle]:
+def told_or_denied(draw: Draw, site: TaskContext) -> Callable[[int, float], Needle]:
     """Needles for a question about one place: its number in other words than the question's; then, in turn, a line
     in the question's words that names a wrong one and takes it back, and the number of another place."""
-    supply, wording = Supply(draw, site.haystack, site.language), wording_of(site.language)
+    supply, wording = UnusedNames(draw, site.haystack, site.language), wording_of(site.language)
     asked = supply.key()
 
     def needle_of(i: int, depth: float) -> Needle:
@@ -125,7 +125,7 @@ def lines_with_times(text: str) -> Iterator[tuple[int, str]]:
             yield now, line
 
 
-def told_in(asked: Asked, key: str) -> tuple[int, str] | None:
+def told_in(asked: ParsedQuestion, key: str) -> tuple[int, str] | None:
     """The second at which the number of a key is told, and the number."""
     forms: tuple[Form, ...] = asked.wording.forms("clock.told")
     for second, line in lines_with_times(asked.text):

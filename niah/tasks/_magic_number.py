@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext
 from niah.tasks._names import places_like
-from niah.tasks._supply import Supply, words_in
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames, words_in
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 VERSION = 3  # values of each haystack; needles behind sentence ends
 REPLY_TOKENS = 32
@@ -46,9 +46,9 @@ def opening(language: str, kind: str, *, several: bool = False) -> str:
     return speech_opening(language, wording_of(language).text(f"magic.{kind}.{hint}"))
 
 
-def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
+def plant(draw: Draw, site: TaskContext, depths: Sequence[float | None]) -> Planting:
     """One needle for each depth; the first is asked about, the others are for other keys."""
-    supply, language, kind = Supply(draw, site.haystack, site.language), site.language, site.options.values
+    supply, language, kind = UnusedNames(draw, site.haystack, site.language), site.language, site.options.values
     needles = [needle(supply, language, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     question = question_for(language, kind, needles[0].key)
     several = len(needles) > 1 or site.haystack.name.startswith("needles:")
@@ -56,7 +56,7 @@ def plant(draw: Draw, site: Site, depths: Sequence[float | None]) -> Planting:
     return planting_of(language, above, question, needles, [needles[0].value])
 
 
-def needle(supply: Supply, language: str, kind: str, depth: float | None, *, distractor: bool) -> Needle:
+def needle(supply: UnusedNames, language: str, kind: str, depth: float | None, *, distractor: bool) -> Needle:
     """A needle for a key of its own."""
     key = supply.key()
     value = supply.value(kind)
@@ -85,7 +85,7 @@ def kind_of(value: str) -> str:
     return "uuid" if re.fullmatch(_UUID, value) else "word"
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The value stated for the key in the question."""
     return next(iter(stated(asked, key_asked(asked))), None)
 
@@ -93,7 +93,7 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
-def key_asked(asked: Asked) -> str:
+def key_asked(asked: ParsedQuestion) -> str:
     """The key in the question for a value."""
     for kind in asked.wording.keys("magic"):
         if blanks := asked.wording.form(f"magic.{kind}.question").parse(asked.question):
@@ -101,7 +101,7 @@ def key_asked(asked: Asked) -> str:
     return ""
 
 
-def stated(asked: Asked, key: str) -> list[str]:
+def stated(asked: ParsedQuestion, key: str) -> list[str]:
     """The values that the text states for a key, in order, in any of the needle's forms."""
     if not key:
         return []

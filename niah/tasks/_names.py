@@ -5,7 +5,7 @@ No name is part of another of its list, and none is famous. Each list is drawn f
 
 from __future__ import annotations
 
-from niah.wording import ByLanguage
+from niah.text.wording import ByLanguage
 
 PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))
 PLACES = ByLanguage(lambda wording: wording.words("names.places"))

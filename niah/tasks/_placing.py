@@ -7,7 +7,7 @@ anywhere. Ordered needles keep their order.
 
 from __future__ import annotations
 
-from niah.generator.draw import Draw
+from niah.text.seeded import Draw
 
 SPAN_PERCENT = 40.0
 

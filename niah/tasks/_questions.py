@@ -17,11 +17,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from niah.errors import ConfigError, HaystackError
-from niah.folding import fold
 from niah.generator.haystack import Corpus
-from niah.generator.store import shared_root
+from niah.generator.library import shared_root
 from niah.records import Passage
 from niah.scorers import names_in, seconds_in
+from niah.text.normalise import fold
 
 _MOST_SIGNS = 80  # of a question or passage in a message
 _Text = Annotated[str, StringConstraints(min_length=1)]

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from niah import scorers
 from niah.errors import HaystackError
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext
 from niah.tasks._names import PEOPLE
 from niah.tasks._placing import apart
-from niah.tasks._supply import Supply
-from niah.wording import Form, wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import Form, wording_of
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors)"
 VERSION = 2
@@ -52,9 +52,9 @@ def pairs(language: str) -> tuple[Pair, ...]:
     return tuple(Pair(**{**row, "words": tuple(row["words"]), "category": category}) for category, row in rows)
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needle at the trial's depth, those of other pairs at random depths away from it."""
-    language, supply = site.language, Supply(draw, site.haystack, site.language)
+    language, supply = site.language, UnusedNames(draw, site.haystack, site.language)
     chosen = _chosen(draw, site, 1 + site.options.distractors)
     needles = []
     for i, pair in enumerate(chosen):
@@ -75,7 +75,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), everybody)
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
     question = asked.question.removesuffix(asked.wording.text("associative.only"))
     for pair in pairs(asked.wording.language):
@@ -89,7 +89,7 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
-def _chosen(draw: Draw, site: Site, count: int) -> list[Pair]:
+def _chosen(draw: Draw, site: TaskContext, count: int) -> list[Pair]:
     """So many pairs of which the haystack holds no word; the first one is another in every epoch of a cell."""
     trial, haystack = site.trial, site.haystack
     known = pairs(site.language)

@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext
 from niah.tasks._placing import apart
-from niah.tasks._supply import Supply, words_in
-from niah.wording import Form, Wording, wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames, words_in
+from niah.text.seeded import Draw
+from niah.text.wording import Form, Wording, wording_of
 
 SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
 VERSION = 2  # told in other words than the question
@@ -41,9 +41,9 @@ class _Fact:
     shop: str
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The fact at the trial's depth, near misses at random depths away from it."""
-    supply, wording = Supply(draw, site.haystack, site.language), wording_of(site.language)
+    supply, wording = UnusedNames(draw, site.haystack, site.language), wording_of(site.language)
     fact = _Fact(
         person=supply.person(),
         season=draw.choice(wording.rows("distractors.seasons"))["name"],
@@ -69,7 +69,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The name in the sentence that meets every condition of the question."""
     conditions = asked.wording.form("distractors.question").parse(asked.question)
     if conditions is None:
@@ -93,7 +93,7 @@ def _needle(fact: _Fact, value: str, form: Form, depth: float | None, kind: str 
     )
 
 
-def _new(supply: Supply, wording: Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
+def _new(supply: UnusedNames, wording: Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
     """The fact with one condition changed, as no needle before has it; where none is left, by another person.
 
     Two needles with the same conditions and different names would contradict each other.
@@ -104,7 +104,7 @@ def _new(supply: Supply, wording: Wording, fact: _Fact, kind: str, before: Colle
     return replace(_broken(supply, wording, fact, kind), person=supply.person())
 
 
-def _broken(supply: Supply, wording: Wording, fact: _Fact, kind: str) -> _Fact:
+def _broken(supply: UnusedNames, wording: Wording, fact: _Fact, kind: str) -> _Fact:
     """The fact with one condition changed."""
     if kind == "other person":
         return replace(fact, person=supply.person())
@@ -115,7 +115,7 @@ def _broken(supply: Supply, wording: Wording, fact: _Fact, kind: str) -> _Fact:
     return replace(fact, shop=_other(supply, wording, "shops", fact.shop))
 
 
-def _other(supply: Supply, wording: Wording, what: str, one: str) -> str:
+def _other(supply: UnusedNames, wording: Wording, what: str, one: str) -> str:
     return supply.draw.choice([row["name"] for row in wording.rows(f"distractors.{what}") if row["name"] != one])
 
 

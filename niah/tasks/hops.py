@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.scorers import Known
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.scorers import WrongValue
+from niah.tasks import Options, TaskContext
 from niah.tasks._names import PLACES
 from niah.tasks._placing import anywhere, depths_of
-from niah.tasks._supply import Supply
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
 VERSION = 2
@@ -28,9 +28,9 @@ FILLER = None
 COUNT = 3
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
-    supply, options, language = Supply(draw, site.haystack, site.language), site.options, site.language
+    supply, options, language = UnusedNames(draw, site.haystack, site.language), site.options, site.language
     count = options.needle_count or COUNT
     depths = depths_of(options.needles, count, site.trial.depth_percent, draw)
     needles = _chain(supply, language, depths, "right")
@@ -46,7 +46,7 @@ def score(text: str, planting: Planting) -> Score:
     """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
     expected = scorers.expected_of(planting)
     mine = [n for n in planting.needles if n.answer_class == "right"]
-    links = {n.value: Known(answer_class="near-miss", detail="a link on the way") for n in mine}
+    links = {n.value: WrongValue(answer_class="near-miss", detail="a link on the way") for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
     held = replace(expected, wrong=wrong)
@@ -64,7 +64,7 @@ def score(text: str, planting: Planting) -> Score:
     return score
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """Go from the thing of the question to the end of what the text says of it."""
     forms = [asked.wording.form(f"hops.{key}") for key in ("inside", "where")]
     start = asked.wording.form("hops.question").parse(asked.question)
@@ -78,7 +78,7 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
-def _chain(supply: Supply, language: str, depths: list[float], answer_class: str) -> list[Needle]:
+def _chain(supply: UnusedNames, language: str, depths: list[float], answer_class: str) -> list[Needle]:
     """One line per depth: thing, containers, building, city."""
     count, forms = len(depths), [wording_of(language).form(f"hops.{key}") for key in ("inside", "where")]
     kinds = ["things", *["containers"] * (count - 2), *["buildings"] * (count > 1)]
@@ -92,7 +92,7 @@ def _chain(supply: Supply, language: str, depths: list[float], answer_class: str
     return needles
 
 
-def _new(supply: Supply, language: str, kind: str) -> str:
+def _new(supply: UnusedNames, language: str, kind: str) -> str:
     """A thing with a colour: the teal amulet."""
     wording = wording_of(language)
     form, colours, nouns = wording.form("hops.thing"), wording.texts("hops.colours"), wording.texts(f"hops.{kind}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
-from niah.generator.fillers import pair_line, pair_values
+from niah.generator.templated import pair_line, pair_values
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver
-from niah.tasks._supply import Supply
-from niah.wording import Form, wording_of
+from niah.tasks import Options, TaskContext
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import Form, wording_of
 
 SUMMARY = "look up one key in a JSON object full of uuids"
 VERSION = 2
@@ -21,9 +21,9 @@ OPTIONS = ()
 FILLER = "pairs"
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """One pair at the trial's depth, in a form that no other pair differs from."""
-    language, supply = site.language, Supply(draw, site.haystack, site.language)
+    language, supply = site.language, UnusedNames(draw, site.haystack, site.language)
     key, value = supply.uuid(), supply.uuid()
     needle = Needle(key=key, value=value, text=pair_line(key, value))
     wording = wording_of(language)
@@ -40,7 +40,7 @@ def score(text: str, planting: Planting) -> Score:
     return score
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The value on the line of the key."""
     blanks = asked.wording.form("kv.question").parse(asked.question)
     if blanks is None:

@@ -5,10 +5,10 @@ With ``haystack = needles:LANGUAGE`` the whole haystack is such needles (niah_mu
 
 from __future__ import annotations
 
-from niah.generator.draw import Draw
 from niah.records import Planting
-from niah.tasks import Site, _magic_number
+from niah.tasks import TaskContext, _magic_number
 from niah.tasks._placing import apart
+from niah.text.seeded import Draw
 
 SUMMARY = "find one planted value among others of the same form for other places (--distractors)"
 VERSION = _magic_number.VERSION
@@ -21,7 +21,7 @@ score = _magic_number.score
 solve = _magic_number.solve
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needle at the trial's depth, distractors at random depths away from it."""
     others = [apart(draw, site.trial.depth_percent, APART_PERCENT) for _ in range(site.options.distractors)]
     return _magic_number.plant(draw, site, [None, *others])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Planting, Score
-from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import Asked, listed, planting_of, solver, unlisted
+from niah.tasks import Options, TaskContext, _magic_number
 from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere, depths_of
-from niah.tasks._supply import Supply
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, listed, planting_of, solver, unlisted
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "find the values of several places in one question (--needle-count 4, --needles)"
 VERSION = 2
@@ -23,10 +23,10 @@ FILLER = None
 COUNT = 4
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The asked needles as ``needles`` says, others at random depths."""
     language, options = site.language, site.options
-    supply = Supply(draw, site.haystack, language)
+    supply = UnusedNames(draw, site.haystack, language)
     depths = depths_of(options.needles, options.needle_count or COUNT, site.trial.depth_percent, draw)
     asked = [_magic_number.needle(supply, language, "number", depth, distractor=False) for depth in depths]
     others = [
@@ -47,7 +47,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number_pairs(text, replace(expected, keys=tuple(key_of.get(t, t) for t in planting.targets)))
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The value stated for every key of the question, in its order."""
     blanks = asked.wording.form("multiquery.question").parse(asked.question)
     keys = unlisted(asked.wording, blanks["keys"]) if blanks else []

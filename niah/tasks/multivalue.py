@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks import Options, TaskContext, _magic_number
 from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere, depths_of
-from niah.tasks._supply import Supply
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "find all values of one place (--needle-count 4, --needles together, spread or random)"
 VERSION = 2
@@ -21,10 +21,10 @@ FILLER = None
 COUNT = 4
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needles of one key as ``needles`` says, others at random depths."""
     language, options = site.language, site.options
-    supply, key = Supply(draw, site.haystack, language), None
+    supply, key = UnusedNames(draw, site.haystack, language), None
     needles = []
     for depth in depths_of(options.needles, options.needle_count or COUNT, site.trial.depth_percent, draw):
         key = key or supply.key()
@@ -47,7 +47,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number_set(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """All values stated for the key of the question."""
     blanks = asked.wording.form("multivalue.question").parse(asked.question)
     return ", ".join(_magic_number.stated(asked, blanks["key"])) or None if blanks else None

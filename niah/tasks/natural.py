@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.errors import ConfigError
-from niah.generator.draw import Draw
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import NO_QUESTION, Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext
 from niah.tasks._questions import Question, located, read_questions
-from niah.wording import wording_of
+from niah.tasks._template import NO_QUESTION, ParsedQuestion, planting_of, solver, speech_opening
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
 VERSION = 2
@@ -28,7 +28,7 @@ OPTIONS = ("questions",)
 FILLER = None
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """No needle, but the passage of one question. Raises HaystackError where the answer is not unique."""
     if not isinstance(site.haystack, Corpus):
         raise ConfigError(f"task natural asks about transcripts, and {site.haystack.name!r} has none; name a haystack")
@@ -52,7 +52,7 @@ def score(text: str, planting: Planting) -> Score:
     return replace(score, parts={planting.needles[0].key: score.value})
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The answer of a reader who knows the question file and says only what the text holds."""
     question = _known(asked.question.removesuffix(asked.wording.text("natural.short")), options) if options else None
     if question is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver
-from niah.wording import wording_of
+from niah.tasks import Options, TaskContext
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "find a pass key of five digits between lines of noise; needs no reading"
 VERSION = 2
@@ -17,7 +17,7 @@ OPTIONS = ()
 FILLER = "noise"
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """One needle at the trial's depth. Its first digit is not 0, so that it is one number however it is written."""
     language, value = site.language, str(draw.between(10_000, 99_999))
     wording = wording_of(language)
@@ -31,7 +31,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, scorers.expected_of(planting))
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The number between the words of the needle."""
     return next((blanks["value"] for _, blanks in asked.wording.form("passkey.needle").found_in(asked.text)), None)
 

@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import Asked, planting_of, solver
-from niah.tasks._supply import Supply
-from niah.wording import wording_of
+from niah.tasks import Options, TaskContext, _clock, _magic_number
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "tell what is said at a given time of the recording"
 VERSION = 2  # start and pace of the clock are drawn
@@ -21,9 +21,9 @@ OPTIONS = ("distractors",)
 FILLER = None
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The fact at the trial's depth, under its time; facts at other times are distractors."""
-    times, supply = _clock.Clock(draw, site.trial), Supply(draw, site.haystack, site.language)
+    times, supply = _clock.Clock(draw, site.trial), UnusedNames(draw, site.haystack, site.language)
 
     def needle_of(i: int, depth: float) -> Needle:
         return _magic_number.needle(supply, site.language, "number", depth, distractor=i > 0)
@@ -45,7 +45,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, keyed)
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The number in what stands under the time of the question."""
     blanks = asked.wording.form("said-at.question").parse(asked.question)
     wanted = scorers.seconds_in(blanks["time"])[0] if blanks else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from niah.generator.draw import Draw
 from niah.records import Planting
-from niah.tasks import Site, _magic_number
+from niah.tasks import TaskContext, _magic_number
+from niah.text.seeded import Draw
 
 SUMMARY = "find one planted value: the magic number of a place (--values number, word or uuid)"
 VERSION = _magic_number.VERSION
@@ -16,6 +16,6 @@ score = _magic_number.score
 solve = _magic_number.solve
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """One needle at the trial's depth."""
     return _magic_number.plant(draw, site, [None])

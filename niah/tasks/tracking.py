@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext
 from niah.tasks._placing import anywhere, depths_of
-from niah.tasks._supply import Supply
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
 VERSION = 2
@@ -21,9 +21,9 @@ COUNT = 5
 SHAPE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
-    supply, options = Supply(draw, site.haystack, site.language), site.options
+    supply, options = UnusedNames(draw, site.haystack, site.language), site.options
     count, depth = options.needle_count or COUNT, site.trial.depth_percent
     needles = _chain(supply, site.language, depths_of(options.needles, count, depth, draw, ordered=True), "right")
     for _ in range(options.distractors):
@@ -42,7 +42,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name_set(text, scorers.expected_of(planting), SHAPE)
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """Follow the assignments in the order of the text."""
     blanks = asked.wording.form("tracking.question").parse(asked.question)
     if blanks is None:
@@ -59,7 +59,7 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
-def _chain(supply: Supply, language: str, depths: list[float], answer_class: str) -> list[Needle]:
+def _chain(supply: UnusedNames, language: str, depths: list[float], answer_class: str) -> list[Needle]:
     """One line per depth; the key of each is the chain's value."""
     wording, value, before, needles = wording_of(language), supply.number(), "", []
     for depth in depths:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from niah import scorers
 from niah.errors import ConfigError
-from niah.generator.draw import Draw
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, Site, _magic_number
-from niah.tasks._frame import Asked, planting_of, solver, speech_opening
+from niah.tasks import Options, TaskContext, _magic_number
 from niah.tasks._names import places_like
 from niah.tasks._placing import anywhere
-from niah.tasks._supply import Supply
-from niah.wording import Form, Wording, wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._unused import UnusedNames
+from niah.text.seeded import Draw
+from niah.text.wording import Form, Wording, wording_of
 
 SUMMARY = "find what holds in the end (or --asked first) of several values stated for one place (--distractors)"
 VERSION = 2  # other places, other words, and a statement where position misleads
@@ -30,10 +30,10 @@ FILLER = None
 COUNT = 3
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The statements about the asked place in the order in which they stand, then those about others."""
     options, wording = site.options, wording_of(site.language)
-    supply, latest = Supply(draw, site.haystack, site.language), options.asked == "latest"
+    supply, latest = UnusedNames(draw, site.haystack, site.language), options.asked == "latest"
     key, depth = supply.key(), site.trial.depth_percent
     statements = _statements(draw, supply, wording, options, key, depth)
     far = (depth, 100.0) if latest else (0.0, depth)
@@ -56,7 +56,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, scorers.expected_of(planting, places_like(planting.question)))
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The last (or first) value stated for the key of the question; neither what was long ago nor what is to come."""
     for which, other in (("latest", "changed"), ("first", "started")):
         if blanks := asked.wording.form(f"update.{which}").parse(asked.question):
@@ -69,7 +69,9 @@ def _answer(asked: Asked, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
-def _statements(draw: Draw, supply: Supply, wording: Wording, options: Options, key: str, depth: float) -> list[Needle]:
+def _statements(
+    draw: Draw, supply: UnusedNames, wording: Wording, options: Options, key: str, depth: float
+) -> list[Needle]:
     """What is said of the asked place, in order: only the asked statement is not in the words of the question."""
     latest, depths = options.asked == "latest", _depths(draw, options, depth)
     needles = []
@@ -81,7 +83,9 @@ def _statements(draw: Draw, supply: Supply, wording: Wording, options: Options, 
     return needles
 
 
-def _needle(supply: Supply, form: Form, key: str, depth: float, answer_class: str, detail: str | None = None) -> Needle:
+def _needle(
+    supply: UnusedNames, form: Form, key: str, depth: float, answer_class: str, detail: str | None = None
+) -> Needle:
     value = supply.number()
     text = form.fill(key=key, value=value)
     return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Planting, Score
-from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import Asked, planting_of, solver
+from niah.tasks import Options, TaskContext, _clock, _magic_number
 from niah.tasks._names import places_like
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "tell at what time of the recording something is said, among lines that deny a wrong one (--tolerance-s)"
 VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
@@ -24,7 +24,7 @@ OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The fact at the trial's depth, under its time; the times of the other lines are wrong answers."""
     times = _clock.Clock(draw, site.trial)
     facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
@@ -46,7 +46,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.time_of_day(text, expected, planting.tolerance_s)
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The time above the sentence that tells what the question is about."""
     blanks = asked.wording.form("when.question").parse(asked.question)
     told = _clock.told_in(asked, blanks["key"]) if blanks else None

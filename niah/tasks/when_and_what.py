@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.generator.draw import Draw
 from niah.records import Planting, Score
-from niah.scorers import Known
-from niah.tasks import Options, Site, _clock, _magic_number
-from niah.tasks._frame import Asked, planting_of, solver
+from niah.scorers import WrongValue
+from niah.tasks import Options, TaskContext, _clock, _magic_number
 from niah.tasks._names import places_like
-from niah.wording import wording_of
+from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 
 SUMMARY = "tell a value and the time at which it is said, scored apart (--tolerance-s)"
 VERSION = 2  # as when
@@ -21,7 +21,7 @@ OPTIONS = ("distractors", "tolerance_s")
 FILLER = None
 
 
-def plant(draw: Draw, site: Site) -> Planting:
+def plant(draw: Draw, site: TaskContext) -> Planting:
     """The fact at the trial's depth, under its time. Targets are the number and the time."""
     times = _clock.Clock(draw, site.trial)
     facts = _clock.facts_in(times, draw, site, _clock.told_or_denied(draw, site))
@@ -42,7 +42,7 @@ def score(text: str, planting: Planting) -> Score:
     number, time = planting.targets
     expected = scorers.expected_of(planting, places_like(planting.question))
     what = scorers.number(text, replace(expected, targets=(number,)))
-    times = {n.text.split("\n")[0].strip("()"): Known() for n in planting.needles[1:]}
+    times = {n.text.split("\n")[0].strip("()"): WrongValue() for n in planting.needles[1:]}
     when = scorers.time_of_day(text, replace(expected, targets=(time,), wrong=times), planting.tolerance_s)
     worse = what if what.value < 1 else when
     parts = {"what": what.value, "when": when.value, "when, within tolerance": when.parts["within tolerance"]}
@@ -55,7 +55,7 @@ def score(text: str, planting: Planting) -> Score:
     )
 
 
-def _answer(asked: Asked, options: Options | None) -> str | None:
+def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The number of the key and the time above it."""
     blanks = asked.wording.form("when-and-what.question").parse(asked.question)
     told = _clock.told_in(asked, blanks["key"]) if blanks else None

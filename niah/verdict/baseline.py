@@ -11,10 +11,10 @@ from typing import Any
 
 from niah.errors import RunError
 from niah.records import Header, Outcome, Part, Row, checked_score
+from niah.verdict.comparability import MODEL_KEYS
 from niah.verdict.counts import MISSING, all_counts_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Baseline
-from niah.verdict.recipes import MODEL_KEYS
 
 SCHEMA = 1
 
@@ -93,8 +93,8 @@ def _no_number(text: str) -> float:
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
     config = {k: v for k, v in header.config.items() if k not in MODEL_KEYS}
-    recipe = [config, header.haystack_digest, header.tokenizer, header.task_version]
-    return _digest(recipe)
+    experiment = [config, header.haystack_digest, header.tokenizer, header.task_version]
+    return _digest(experiment)
 
 
 def _digest(table: object) -> str:

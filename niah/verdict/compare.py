@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from niah.figures import BANDS, CellChange, Comparison
 from niah.records import Grid, Header, Row
 from niah.verdict.counts import counts_of, uneven_notes, unpaired_notes
 from niah.verdict.exact import holm
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
+from niah.verdict.records import BANDS, CellChange, Comparison
 
 Run = tuple[Header, Sequence[Row]]
 NOTHING = Pairs(pairs=(), by_epoch=False)

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from niah.errors import ConfigError
-from niah.figures import EffectiveLength
 from niah.records import Grid, Recall
+from niah.verdict.records import EffectiveLength
 
 RULES = ("all-green:0.9", "absolute:0.856", "relative:0.85")
 SHORT = 1_000  # tokens: the base of a relative rule is the best recall up to here, else the shortest length's

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from niah.figures import BANDS
-from niah.limits import Limits
 from niah.records import Grid, Header, Outcome, Row
+from niah.verdict.gate_config import GateConfig
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pairs, span_of
+from niah.verdict.records import BANDS
 from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_CLUSTERS, Sample, clusters_shared, sample_of
 
@@ -23,7 +23,7 @@ class Evidence:
 
     header: Header
     results: tuple[Row, ...]
-    limits: Limits
+    limits: GateConfig
     pairs: Pairs | None = None  # with the baseline
     dollars: float | None = None  # what the run cost, where that is known
     now: datetime | None = None  # when it is judged; None where its age does not matter

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from niah.figures import Verdict
 from niah.records import Outcome
 from niah.verdict.counts import counts_of, unscored_of
-from niah.verdict.draft import Draft, counted, few, percent, tested, undecided
+from niah.verdict.draft import PendingFinding, counted, few, percent, tested, undecided
 from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.intervals import recall_of
 from niah.verdict.pairs import Pairs
+from niah.verdict.records import Verdict
 from niah.verdict.sample import Sample
 from niah.verdict.times import percentile
 
@@ -26,15 +26,15 @@ MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a scor
 QUICK_SHARE = 0.95  # of trials within max_p95_s
 
 
-Gate = Callable[[Evidence], Iterator[Draft]]
+Gate = Callable[[Evidence], Iterator[PendingFinding]]
 
 
-def drafts_of(evidence: Evidence) -> list[Draft]:
+def drafts_of(evidence: Evidence) -> list[PendingFinding]:
     """What every gate that is set has to say."""
     return [draft for gate in GATES for draft in gate(evidence)]
 
 
-def _recall(e: Evidence) -> Iterator[Draft]:
+def _recall(e: Evidence) -> Iterator[PendingFinding]:
     limits = e.limits
     if limits.min_recall is not None:
         yield _least(e, "min_recall", "whole run", e.sample(), limits.min_recall)
@@ -46,7 +46,7 @@ def _recall(e: Evidence) -> Iterator[Draft]:
             yield _least(e, "min_recall_per_band", band, e.in_band(band), limits.min_recall_per_band)
 
 
-def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> Draft:
+def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> PendingFinding:
     """A share that must not be below a limit."""
     wanted = f"at least {percent(limit)}"
     if not sample.n:
@@ -67,7 +67,7 @@ def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> D
     )
 
 
-def _effective(e: Evidence) -> Iterator[Draft]:
+def _effective(e: Evidence) -> Iterator[PendingFinding]:
     """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within).
 
     Where the wanted length was not run itself, the next longer one may show that it holds, but not that it is lost;
@@ -157,7 +157,7 @@ def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
     return [e.at_length(n) for n in lengths if n not in base]
 
 
-def _drop(e: Evidence) -> Iterator[Draft]:
+def _drop(e: Evidence) -> Iterator[PendingFinding]:
     if e.pairs is None:
         return
     yield _loss(e, "whole run", e.pairs)
@@ -169,12 +169,12 @@ def _drop(e: Evidence) -> Iterator[Draft]:
             yield _watched(e, band, e.pairs.in_band(band))
 
 
-def _watched(e: Evidence, part: str, pairs: Pairs) -> Draft:
+def _watched(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     """A part of a comparison: too few trials to be shown to hold, but enough to see it break. None is not a few."""
-    return Draft(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
+    return PendingFinding(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
 
 
-def _loss(e: Evidence, part: str, pairs: Pairs) -> Draft:
+def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     """A loss against the baseline."""
     limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
     if not pairs.n:
@@ -209,7 +209,7 @@ def _one_sided(pairs: Pairs) -> str:
     return said if pairs.complete else f"{said}; the runs are not of the same trials, so it cannot pass"
 
 
-def _hallucination(e: Evidence) -> Iterator[Draft]:
+def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
     limit = e.limits.max_hallucination
     if limit is None:
         return
@@ -237,7 +237,7 @@ def _hallucination(e: Evidence) -> Iterator[Draft]:
     )
 
 
-def _unscored(e: Evidence) -> Iterator[Draft]:
+def _unscored(e: Evidence) -> Iterator[PendingFinding]:
     """Set: tested. Not set: many of them leave the run undecided."""
     counts = unscored_of(counts_of(e.grid))
     ended = sum(counts.values()) + e.grid.recall.n
@@ -267,7 +267,7 @@ def _unscored(e: Evidence) -> Iterator[Draft]:
         )
 
 
-def _time(e: Evidence) -> Iterator[Draft]:
+def _time(e: Evidence) -> Iterator[PendingFinding]:
     limit = e.limits.max_p95_s
     if limit is None:
         return
@@ -289,7 +289,7 @@ def _time(e: Evidence) -> Iterator[Draft]:
     )
 
 
-def _cost(e: Evidence) -> Iterator[Draft]:
+def _cost(e: Evidence) -> Iterator[PendingFinding]:
     limit, n = e.limits.max_cost, len(e.results)
     if limit is None:
         return
@@ -301,7 +301,7 @@ def _cost(e: Evidence) -> Iterator[Draft]:
     yield counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
 
 
-def _evidence(e: Evidence) -> Iterator[Draft]:
+def _evidence(e: Evidence) -> Iterator[PendingFinding]:
     parts: list[tuple[str, str, int, int]] = []
     if e.limits.min_trials is not None:
         parts.append(("min_trials", "whole run", e.grid.recall.n, e.limits.min_trials))

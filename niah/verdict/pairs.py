@@ -17,8 +17,8 @@ from math import ceil, floor, sqrt
 from statistics import stdev
 
 from niah.errors import RunError
-from niah.figures import Paired
 from niah.records import Header, Row, Trial
+from niah.verdict.comparability import check_prompt, check_same, other_prompts, recipe_differences
 from niah.verdict.exact import (
     at_least,
     mcnemar,
@@ -31,7 +31,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.intervals import Z_95
-from niah.verdict.recipes import check_prompt, check_same, other_prompts, recipe_differences
+from niah.verdict.records import Paired
 from niah.verdict.regions import band_of
 from niah.verdict.sample import FEWEST_CLUSTERS, MOST, design_effect, reserved_effect
 

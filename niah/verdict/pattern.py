@@ -12,9 +12,9 @@ from itertools import combinations, pairwise
 from math import log
 from statistics import NormalDist
 
-from niah.figures import ByDepth, ByLength, Pattern
 from niah.records import Recall
 from niah.verdict.intervals import Z_95, wilson
+from niah.verdict.records import ByDepth, ByLength, Pattern
 
 _DEPTHS: Mapping[frozenset[str], ByDepth] = {
     frozenset({"middle"}): ByDepth.MIDDLE,

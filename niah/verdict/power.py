@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
-from niah.figures import Finding, Verdict
-from niah.limits import Limits
 from niah.records import Header, Outcome, Row, Trial
+from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import at_least, at_most, mcnemar, normal_above, paired_z
-from niah.verdict.judge import judge
+from niah.verdict.gate_config import GateConfig
 from niah.verdict.pairs import Pair, Pairs
+from niah.verdict.records import Finding, Verdict
 
 MOST = 100_000
 _NEGLIGIBLE = 1e-12
@@ -65,18 +65,18 @@ def epochs_needed(pairs: int, cells: int) -> int:
     return ceil(pairs / cells)
 
 
-def cannot_decide(limits: Limits, header: Header, trials: Iterable[Trial]) -> list[Finding]:
+def cannot_decide(limits: GateConfig, header: Header, trials: Iterable[Trial]) -> list[Finding]:
     """The gates that not even the best run there could be would pass: everything found, at once, nothing lost."""
     best = _run_of(limits, header, trials, 1.0)
     return [f for f in judge(best).findings if f.verdict is not Verdict.PASS and not f.watched]
 
 
-def cannot_fail(limits: Limits, header: Header, trials: Iterable[Trial]) -> bool:
+def cannot_fail(limits: GateConfig, header: Header, trials: Iterable[Trial]) -> bool:
     """Whether not even the worst run there could be would fail: everything lost that was found before."""
     return judge(_run_of(limits, header, trials, 0.0)).verdict is not Verdict.FAIL
 
 
-def _run_of(limits: Limits, header: Header, trials: Iterable[Trial], score: float) -> Evidence:
+def _run_of(limits: GateConfig, header: Header, trials: Iterable[Trial], score: float) -> Evidence:
     """A run with one score throughout, after a baseline that found everything."""
     results = tuple(_result(t, {"oracle": 1.0, "closed-book": 0.0}.get(t.control or "", score)) for t in trials)
     all_found = tuple(Pair(trial=r.trial, before=1.0, after=score) for r in results)

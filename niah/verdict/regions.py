@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import log, sqrt
 from statistics import fmean, variance
 
-from niah.figures import Contrast, Region
 from niah.records import Cell, Grid, Recall
 from niah.verdict.exact import student_quantile
 from niah.verdict.intervals import recall_of, wilson
+from niah.verdict.records import Contrast, Region
 from niah.verdict.sample import FEWEST_CLUSTERS, Sample
 
 HEAD_BELOW = 20.0  # percent of depth

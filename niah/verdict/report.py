@@ -6,18 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
-from niah.figures import BANDS, Figures
 from niah.records import Header, Outcome, Recall, Row
 from niah.verdict.counts import MISSING, all_counts_of, counts_of, uneven_notes, unscored_of
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pattern import least_trials, pattern_of
+from niah.verdict.records import BANDS, RunReport
 from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
 from niah.verdict.sample import Sample, clusters_shared, sample_of
 from niah.verdict.times import growth_of, times_of
 
 
-def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> Figures:
+def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> RunReport:
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
     ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
@@ -34,7 +34,7 @@ def figures_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RU
     up_to_length = {n: recall(*(at_length[m] for m in lengths[: i + 1])) for i, n in enumerate(lengths)}
     by_band = {band: recall(in_band[band]) for band in BANDS}
     times, every = times_of(ordinary), all_counts_of(grid)
-    return Figures(
+    return RunReport(
         model=grid.model,
         simulated=grid.simulated,
         planned=sum(every.values()),

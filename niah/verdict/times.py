@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from math import ceil, log
 from statistics import linear_regression, median
 
-from niah.figures import Growth, Times
 from niah.records import Row
+from niah.verdict.records import Growth, Times
 
 LEAST_LENGTHS = 3  # a line through two points fits always
 

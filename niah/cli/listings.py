@@ -1,0 +1,70 @@
+"""niah tasks and niah providers: what there is."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+from niah.cli.completion import TASKS
+
+
+@click.command()
+@click.argument("name", metavar="[TASK]", required=False, shell_complete=TASKS)
+def tasks(name: str | None) -> None:
+    """List the tasks: what each of them tests, and the config keys that it reads.
+
+    With TASK, tell all about that one: what it plants and asks, its settings with their defaults, its controls.
+    """
+    from niah.cli.suite import suite_summaries
+    from niah.tasks import task_names, task_of
+    from niah.tasks._measured import measured_of
+
+    if name is not None:
+        _tell(name)
+        return
+    for name in task_names():
+        task, row = task_of(name), measured_of(name)
+        keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
+        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
+        if row is not None:
+            scores = ", ".join(f"{language} {100 * share:.0f} %" for language, share in row.search().items())
+            click.echo(f"{'':<14} measures {row.measures}: a reader that only searches scores {scores}")
+    for name, summary in suite_summaries().items():
+        click.echo(f"suite {name:<10} {summary}", err=True)
+    click.echo("niah tasks NAME tells all about one; niah show --task NAME prints an example prompt.", err=True)
+
+
+def _tell(name: str) -> None:
+    """All that a task says of itself."""
+    from niah.cli.options import default_words
+    from niah.experiment.config import RunConfig
+    from niah.tasks import task_of
+
+    task = task_of(name)
+    click.echo(f"{name}: {task.SUMMARY}\n\n{inspect.cleandoc(str(task.__doc__))}\n")
+    click.echo(f"version       {task.VERSION}: raised by whatever changes its numbers")
+    click.echo(f"reply budget  {task.REPLY_TOKENS} tokens")
+    if task.FILLER:
+        click.echo(f"stands in     {task.FILLER}, a made haystack, instead of speech")
+    for key in task.OPTIONS:
+        field = RunConfig.model_fields[key]
+        click.echo(f"--{key.replace('_', '-'):<13}{field.description}{default_words(key, field.default)}")
+    click.echo(f"\nAn example: niah show --task {name} --length 2k --depth 50", err=True)
+
+
+@click.command()
+def providers() -> None:
+    """List the providers, and the models that run inside niah with their licences."""
+    from niah.providers import PROVIDERS
+    from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
+
+    for name, known in PROVIDERS.items():
+        key = f"; key in {known.key_variable}" if known.key_variable else ""
+        place = f" ({known.base_url}{key})" if known.base_url else ""
+        click.echo(f"{name:<17} {known.line}{place}")
+    click.echo("\nmodels of provider local:")
+    for name, model in LOCAL_MODELS.items():
+        default = ", the default" if name == DEFAULT_MODEL else ""
+        click.echo(f"  {name:<14} {model.licence}, window {model.window:,}{default}: {model.install_hint()}")
+    click.echo("  PATH.gguf      any GGUF file of yours")

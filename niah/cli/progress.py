@@ -1,0 +1,197 @@
+"""What is seen while a sweep runs: a live picture on a terminal, a line per trial in a log, events for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+
+import click
+from rich.live import Live
+
+from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
+from niah.experiment.experiment import Experiment
+from niah.plotter.formatting import class_label, plural
+from niah.plotter.names import middle_cut
+from niah.plotter.terminal import live_view
+from niah.records import Grid, Result, Row
+from niah.runlog.log import RunLog
+from niah.runner.budget import Spent
+from niah.runner.progress import Meter, Progress, Trouble
+from niah.text.outside import visible
+from niah.verdict.grid import grid_of, model_of
+
+REFRESH_S = 0.5
+STATUS_S = 30.0  # between two lines of status in a log
+MOST_REASON = 90  # columns of a server's words in the live picture
+TROUBLE_S = 30.0  # between two lines on one kind of trouble
+
+
+class Watch:
+    """One sweep as it goes on. The clock is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        log: RunLog,
+        console: RunConsole,
+        concurrency: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._console = console
+        self._clock = clock
+        tokens = {t.id: experiment.prompt_tokens(t) for t in experiment.trials}
+        self._meter = Meter(tokens, log.finished, concurrency, clock)
+        self._landed = self._meter.done
+        self._said: dict[str, float] = {}  # when, by kind of trouble
+        self._spent: Callable[[], Spent] = Spent
+        self._drawn: tuple[int, Grid] | None = None
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
+        console.event(
+            "started",
+            schema=EVENT_SCHEMA,
+            run=log.path.parent.name,
+            model=model_of(log.header.config),
+            task=log.header.config["task"],
+            trials=len(tokens),
+            finished=self._meter.done,
+            tokens=sum(tokens.values()),
+        )
+
+    def __enter__(self) -> None:
+        if self._console.draws:
+            self._live.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._console.draws:
+            with suppress(OSError):  # the terminal may be gone
+                self._live.__exit__(None, None, None)
+
+    def follow(self, spent: Callable[[], Spent]) -> None:
+        """Ask there what the run has cost."""
+        self._spent = spent
+
+    async def tick(self) -> None:
+        """Draw, or say now and then how far it is, for ever; runs beside the sweep, in the same thread."""
+        while self._console.draws:
+            results = list(self._log.results.values())  # here: a thread must not walk through what grows
+            grid = await asyncio.to_thread(self._grid, results)
+            self._draw(grid)
+            await asyncio.sleep(REFRESH_S)
+        while not self._console.as_json:
+            await asyncio.sleep(STATUS_S)
+            with suppress(OSError):
+                say(self._console, status_line(self.progress()), "dim")
+
+    def progress(self) -> Progress:
+        """Where the sweep stands now."""
+        spent = self._spent()
+        return self._meter.progress(spent.tokens, spent.dollars)
+
+    def trouble(self, trouble: Trouble) -> None:
+        """Called for every attempt that will be made again; the first of a kind is said at once, more now and then."""
+        self._meter.met(trouble)
+        self._console.event("trouble", label=trouble.label, **asdict(trouble))
+        now = self._clock()
+        last = self._said.get(trouble.label)
+        if last is None or now - last >= TROUBLE_S:
+            self._said[trouble.label] = now
+            if not self._console.as_json:
+                with suppress(OSError):
+                    say(self._console, str(trouble), "dim")
+
+    def landed(self, result: Result) -> None:
+        """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""
+        self._landed += 1
+        self._meter.landed(result)
+        with suppress(OSError):
+            self._tell(result)
+            if not self._console.draws and not self._console.as_json:
+                click.echo(visible(f"{self._landed:>5}/{self._meter.total}  {_line(result)}"), err=True)
+
+    def _grid(self, results: list[Row]) -> Grid:
+        """The grid of some results; that of the last look where nothing has landed since."""
+        if self._drawn is None or self._drawn[0] != self._landed:
+            self._drawn = (self._landed, grid_of(self._log.header, results))
+        return self._drawn[1]
+
+    def _draw(self, grid: Grid) -> None:
+        size, p = self._console.size, self.progress()
+        lines = [speed_words(p), *troubles_words(p)]
+        view = live_view(grid, size.width, size.height, p.done, p.total, left_words(p), lines)
+        self._live.update(view, refresh=True)
+
+    def _tell(self, result: Result) -> None:
+        t, p = result.trial, self._meter.progress()
+        self._console.event(
+            "trial",
+            id=t.id,
+            context_length=t.context_length,
+            depth_percent=t.depth_percent,
+            epoch=t.epoch,
+            control=t.control,
+            outcome=result.outcome.value,
+            score=result.score,
+            answer_class=result.answer_class,
+            error=result.error,
+            total_s=result.total_s,
+            attempts=result.attempts,
+            done=p.done,
+            total=p.total,
+            left_s=None if p.left_s is None else round(p.left_s, 1),
+        )
+
+
+def status_line(p: Progress) -> str:
+    """All of it in one line, for a log."""
+    parts = [f"{p.done:,} of {plural(p.total, 'trial')}", left_words(p), speed_words(p), *troubles_words(p)]
+    return "; ".join(part for part in parts if part)
+
+
+def left_words(p: Progress) -> str:
+    """ "about 6 min left", called a first guess where it rests on little."""
+    if p.left_s is None:
+        return "waiting for the first answer"
+    guess = " (first guess)" if p.left_is_rough else ""
+    return f"about {duration(p.left_s)} left{guess}"
+
+
+def speed_words(p: Progress) -> str:
+    """Tokens and time of this session, both rates, and the cost of the run."""
+    words = f"{p.tokens:,} tokens in {duration(p.elapsed_s)}"
+    if p.tokens_per_s is not None and p.trials_per_min is not None:
+        words += f" ({p.tokens_per_s:,.0f}/s, {p.trials_per_min:.3g} trials/min)"
+    if p.spent_tokens:
+        dollars = "" if p.dollars is None else f", ${p.dollars:,.2f}"
+        words += f" · spent {p.spent_tokens:,} tokens{dollars}"
+    return words
+
+
+def troubles_words(p: Progress) -> list[str]:
+    """ "429 x 12, waiting 8 s · 2 errors", with the reason of the latest; nothing where nothing went wrong."""
+    counts = ", ".join(f"{label} x {n:,}" for label, n in p.retries.items())
+    words = [counts] if counts else []
+    if p.trouble is not None:
+        words.append(f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}")
+    if p.errors:
+        last = middle_cut(p.last_error or "no reason given", MOST_REASON)
+        words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
+    return [" · ".join(words)] if words else []
+
+
+def duration(seconds: float) -> str:
+    """ "8 s", "5 min", "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _line(result: Result) -> str:
+    t = result.trial
+    verdict = class_label(result.answer_class) if result.answer_class else result.outcome.value
+    verdict += f": {result.error}" if result.error else ""
+    where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
+    return f"{t.context_length:>9,} tokens  {where:<13}  {verdict}"

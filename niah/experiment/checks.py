@@ -1,0 +1,137 @@
+"""What a config leaves open, filled in, and its names checked, before anything is loaded or opened."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from string import Formatter
+
+from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
+from niah.experiment.environment import variable as environment_variable
+from niah.providers import PROVIDERS, ProviderEntry, known_provider, local, simulated
+from niah.tasks import Options, task_names, task_of
+from niah.text.outside import hide
+from niah.text.secrets import secrets_in
+
+_MEANINGLESS = (
+    "base_url",
+    "api_key_env",
+    "api_key_file",
+    "reply_field",
+    "headers",
+)  # for a provider inside this process
+
+
+def concurrency_of(config: RunConfig) -> int:
+    """Most requests in flight: as asked, else 8, but 1 for an embedded model (a CPU gains nothing from more)."""
+    return config.concurrency or (1 if config.provider == "local" else 8)
+
+
+def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
+    """The config with its model's default filled in and all names checked; nothing is opened yet.
+
+    Raises UnknownName or ConfigError.
+    """
+    hide(*secrets_in(config.model_dump()))
+    check_used(config)
+    if config.provider == "local":
+        config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
+        local.check_local_model(str(config.model))
+    elif not config.model:
+        example = "perfect" if config.provider == "simulated" else "NAME"
+        raise ConfigError(f"provider {config.provider!r} needs a model: --model {example}")
+    elif config.provider == "simulated":
+        simulated.check_reader(config.model)
+    else:
+        config = _addressed(config)
+        if key_needed:
+            api_key_of(config)
+    return config
+
+
+def address_of(known: ProviderEntry) -> str | None:
+    """A provider's own address with the environment's region or project filled in; None where one is not set."""
+    names = _variables(known)
+    values = {name: environment_variable(name).rstrip("/") for name in names}
+    if known.base_url is None or not all(values.values()):
+        return None
+    address = known.base_url.format(**values)
+    return address.replace("https://global-aiplatform.", "https://aiplatform.")  # Vertex: that place has no prefix
+
+
+def _addressed(config: RunConfig) -> RunConfig:
+    """The config with the address of a provider whose own depends on a region or project. Raises ConfigError."""
+    known = known_provider(config.provider)
+    if config.base_url is not None or not _variables(known):
+        return config
+    address = address_of(known)
+    if address is None:
+        missing = [name for name in _variables(known) if not environment_variable(name)]
+        raise ConfigError(
+            f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment variable"
+            f"{'s' * (len(missing) > 1)}, or give the whole address with --base-url and the key with --api-key-env"
+        )
+    return RunConfig(**{**config.model_dump(exclude_unset=True), "base_url": address})
+
+
+def _variables(known: ProviderEntry) -> list[str]:
+    return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
+
+
+def check_used(config: RunConfig) -> None:
+    """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
+    known_provider(config.provider)
+    given = config.model_fields_set
+    for key in _MEANINGLESS:
+        if key in given and getattr(config, key) and known_provider(config.provider).embedded:
+            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+    marking = ", ".join(name for name, known in PROVIDERS.items() if known.marks)
+    if config.cache == "marks" and not known_provider(config.provider).marks:
+        raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
+    if config.api_key_env and config.api_key_file:
+        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
+    for option in fields(Options):
+        task = task_of(config.task)
+        if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
+            users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
+            raise ConfigError(
+                f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
+            )
+
+
+def api_key_of(config: RunConfig) -> str | None:
+    """The key, from the environment or the file that the config names.
+
+    A provider's own variable is read for its own address only. Raises ConfigError where there is none.
+    """
+    if config.api_key_file:
+        return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
+    known = known_provider(config.provider)
+    own = known.key_variable if config.base_url in (None, address_of(known)) else None
+    variable = config.api_key_env or own
+    if variable is None:
+        return None
+    key = environment_variable(variable)
+    if not key:
+        raise ConfigError(
+            f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
+        )
+    return _checked(key, variable)
+
+
+def _from_file(path: Path) -> str:
+    try:
+        key = path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"api_key_file {str(path)!r} cannot be read ({error.__class__.__name__})") from None
+    if not key:
+        raise ConfigError(f"api_key_file {str(path)!r} is empty; write the key into it, and nothing else")
+    return key
+
+
+def _checked(key: str, place: str) -> str:
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"the key in {place} holds a space, a line end or another sign that no key has; set it again")
+    hide(key)
+    return key

@@ -1,0 +1,328 @@
+"""A TOML file and command-line overrides in, a RunConfig out. Defaults are written here only."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from niah.errors import ConfigError, UnknownName
+from niah.experiment.trials import check_order
+from niah.text.language import LANGUAGES
+from niah.text.lengths import depths_of, length_of, lengths_of
+from niah.text.secrets import without_secrets
+from niah.text.validation import explained
+
+MOST_TOKENS = 10**15
+_OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
+_REPLY_FIELDS = frozenset(
+    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
+)
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
+_OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
+_NOT_IDENTITY = {
+    "api_key_env",
+    "api_key_file",
+    "order",
+    "claimed",
+    "price",
+    "concurrency",
+    "in_flight_tokens",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "attempts",
+    "timeout_s",
+    "longest_wait_s",
+    "patience",
+    "max_errors",
+    "ca_file",
+    "max_cost",
+    "max_tokens",
+    "max_minutes",
+    "canary",
+}
+
+
+class RunConfig(BaseModel):
+    """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: str = Field("local", description="API that serves the model (see: niah providers).")
+    model: str | None = Field(None, description="Model name, or for 'local' a path to a GGUF file.")
+    base_url: str | None = Field(None, description="Address of the server, ending in /v1.")
+    api_key_env: str | None = Field(None, description="Environment variable that holds the key.")
+    api_key_file: str | None = Field(None, description="File that holds the key, and nothing else.")
+    extra: dict[str, Any] = Field(
+        default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further request header, as NAME=VALUE; may be repeated. Values are not logged.",
+    )
+    haystack: tuple[str, ...] = Field(
+        ("en",),
+        description="Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
+    )
+    task: str = Field("single", description="What to plant and ask (see: niah tasks).")
+    language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
+    distractors: int = Field(
+        2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
+    )
+    values: Literal["number", "word", "uuid"] = Field(
+        "number", description="What kind of thing a needle's value is (how many needles: needle-count)."
+    )
+    needles: Literal["together", "spread", "random"] = Field(
+        "spread", description="Where the needles go, where one question has several (how many: needle-count)."
+    )
+    needle_count: int | None = Field(
+        None, ge=1, le=64, description="How many needles one question has; default: the task's."
+    )
+    asked: Literal["latest", "first"] = Field("latest", description="Which statement task update asks for.")
+    tolerance_s: float = Field(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
+    questions: tuple[str, ...] = Field((), description="Question files of task natural, several joined as a,b.")
+    controls: bool = Field(False, description="Also run absent, closed-book and oracle once per epoch.")
+    may_be_absent: bool = Field(
+        False, description="Tell every question that the text may not say, as the absent control is told."
+    )
+    tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
+    lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
+    depths: tuple[float, ...] = Field(
+        (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
+    )
+    layout: Literal["free", "aligned"] = Field(
+        "free", description="free: lengths as asked; aligned: moved a little, so that a cache can serve more of them."
+    )
+    epochs: int = Field(
+        1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
+    )
+    seed: int = Field(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
+    haystack_per: Literal["epoch", "trial"] = Field(
+        "epoch",
+        description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
+    )
+    reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
+    reply_field: str | None = Field(None, description="Request field of the reply budget; default: the provider's.")
+    cache: Literal["auto", "marks"] = Field(
+        "auto",
+        description="auto: as the server caches by itself; marks: requests mark what it should keep.",
+    )
+    order: str = Field(
+        "cache", description="Order of requests: those that share text together, short ones first, or shuffled."
+    )
+    price: dict[str, float] | None = Field(
+        None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
+    )
+    claimed: int | None = Field(None, description="Context length that the model's maker states, like 128k.")
+    concurrency: int | None = Field(
+        None, ge=1, le=1_024, description="Most requests in flight; fewer while the server is overloaded."
+    )
+    in_flight_tokens: int = Field(
+        16_000_000, ge=1, description="Most prompt tokens in flight; a longer prompt goes alone."
+    )
+    requests_per_minute: float | None = Field(None, gt=0, description="Most requests sent in a minute.")
+    tokens_per_minute: float | None = Field(None, gt=0, description="Most prompt tokens sent in a minute.")
+    attempts: int = Field(8, ge=1, le=20, description="HTTP tries for one trial.")
+    timeout_s: float | None = Field(
+        None, gt=0, description="Longest silence of the server, in seconds; default: learnt from its answers."
+    )
+    longest_wait_s: float = Field(
+        600.0,
+        ge=0,
+        description="Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
+    )
+    patience: float = Field(
+        3_600.0,
+        ge=0,
+        description="How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.",
+    )
+    max_errors: int | None = Field(None, ge=1, description="Stop once so many trials have ended as errors.")
+    ca_file: str | None = Field(None, description="PEM file of certificate authorities to believe beside the usual.")
+    max_cost: float | None = Field(None, gt=0, description="Stop before the whole run has cost more US dollars.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
+    )
+    canary: bool = Field(
+        False, description="Before the sweep, ask about front and middle of the longest prompt; stop if not seen."
+    )
+    max_minutes: float | None = Field(None, gt=0, description="Send nothing more after so many minutes.")
+
+    @field_validator("lengths", mode="before")
+    @classmethod
+    def _lengths(cls, value: Any) -> tuple[int, ...]:
+        return lengths_of(value)
+
+    @field_validator("depths", mode="before")
+    @classmethod
+    def _depths(cls, value: Any) -> tuple[float, ...]:
+        return depths_of(value)
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_address(value)
+        return value
+
+    @field_validator("haystack", mode="before")
+    @classmethod
+    def _haystack(cls, value: Any) -> Any:
+        names = [n.strip() for n in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
+            raise ConfigError(
+                f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah haystack list)"
+            )
+        return tuple(names)
+
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _questions(cls, value: Any) -> Any:
+        return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
+
+    @field_validator("reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before")
+    @classmethod
+    def _tokens(cls, value: Any, info: ValidationInfo) -> Any:
+        try:
+            return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
+        except ConfigError:
+            raise ConfigError(f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬") from None
+
+    @field_validator("patience", mode="before")
+    @classmethod
+    def _patience(cls, value: Any) -> Any:
+        span = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+        if isinstance(value, str) and span is None:
+            raise ConfigError(f"patience = {value!r}: write a time like 90s, 15m or 1h")
+        return value if span is None else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
+
+    @field_validator("claimed", mode="before")
+    @classmethod
+    def _claimed(cls, value: Any) -> Any:
+        return None if value is None else length_of(value)
+
+    @field_validator("order")
+    @classmethod
+    def _order(cls, value: str) -> str:
+        check_order(value)
+        return value
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _price(cls, value: Any) -> Any:
+        table = dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
+        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "write", "output"}:
+            raise ConfigError(
+                f"price = {value!r}: give input and output, perhaps cached and write, like input=2,cached=0.2,output=10"
+            )
+        return table
+
+    @field_validator("price")
+    @classmethod
+    def _price_is_one(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value and not all(0 <= dollars < math.inf for dollars in value.values()):
+            raise ConfigError(f"price = {value}: dollars per million tokens are 0 or more")
+        return value
+
+    @field_validator("extra")
+    @classmethod
+    def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for field in _OWN_FIELDS & set(value):
+            raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
+        for field in _REPLY_FIELDS & set(_keys(value)):
+            raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
+        return value
+
+    @field_validator("reply_field")
+    @classmethod
+    def _reply_field(cls, value: str | None) -> str | None:
+        if value is not None and (value in _OWN_FIELDS or not value.strip()):
+            raise ConfigError(f"reply_field {value!r} is niah's own for something else; name the field of the budget")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if name.casefold() in _KEY_HEADERS:
+                raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
+            if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+                raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        if value not in ("auto", *LANGUAGES):
+            raise UnknownName("language", value, ["auto", *LANGUAGES])
+        return value
+
+    def identity(self) -> dict[str, Any]:
+        """What must be equal for two commands to be the same run, with ``[key]`` for what may be a secret.
+
+        How fast, how patiently and who pays is left out.
+        """
+        return without_secrets(self.model_dump(mode="json", exclude=_NOT_IDENTITY))
+
+
+def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
+    """The config of a TOML file (or of nothing) with overrides, of which None means "not given".
+
+    Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
+    """
+    table = _table(path) if path else {}
+    given = {k: v for k, v in overrides.items() if v is not None}
+    for key in ("extra", "headers"):
+        if isinstance(table.get(key), dict) and key in given:
+            given[key] = {**table[key], **given[key]}
+    for key in [*table, *given]:
+        if key not in RunConfig.model_fields:
+            raise UnknownName(f"config key{f' in {path}' if path else ''}", key, RunConfig.model_fields)
+    try:
+        return RunConfig(**{**table, **given})
+    except ValidationError as error:
+        raise ConfigError(explained(error, RunConfig)) from error
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of a table and of those inside it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _keys(inner)
+
+
+def _check_address(url: str) -> None:
+    """Raises ConfigError for what is no address of a server; keys do not belong there."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        address = url.partition("?")[0]
+        raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
+    if parts.username or parts.password:
+        raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        json.dumps(table)  # a date is valid TOML, and nothing here is one
+        return table
+    except TypeError as error:
+        raise ConfigError(f"{path}: dates and times have no meaning here; quote them") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error

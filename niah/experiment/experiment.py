@@ -1,0 +1,271 @@
+"""From a RunConfig to everything that builds its prompts: haystack, tokenizer, task, trials. No network."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+
+from niah import __version__
+from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
+from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
+from niah.experiment.trials import Waves, controls_of, recipe_digest, trials_of, waves_of
+from niah.generator.aligned import aligned_lengths, place_of
+from niah.generator.cache import key_of
+from niah.generator.haystack import Haystack
+from niah.generator.library import language_of_haystack, languages_in, load_haystack
+from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
+from niah.generator.tokenizers import Tokenizer, tokenizer_of
+from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Trial
+from niah.tasks import Options, Task, TaskContext, task_of
+from niah.tasks._questions import question_file
+from niah.text.language import LANGUAGES
+from niah.text.lengths import label_of
+from niah.text.seeded import Draw
+
+UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
+LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
+
+ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
+LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """All that decides the bytes of a run's prompts."""
+
+    config: RunConfig
+    tokenizer: Tokenizer
+    haystack: Haystack
+    builder: Builder
+    task: Task
+    language: str
+    reply_tokens: int
+    trials: tuple[Trial, ...]
+    lattice_overhead: int | None  # tokens that are no haystack, where the layout is aligned
+
+    @property
+    def options(self) -> Options:
+        return options_of(self.config)
+
+    def plant(self, trial: Trial) -> Planting:
+        """The needles, question and targets of a trial; equal for every model."""
+        return controlled(self._planted(trial), trial.control, self.language, may_be_absent=self.config.may_be_absent)
+
+    def _planted(self, trial: Trial) -> Planting:
+        site = TaskContext(trial=trial, haystack=self.haystack, language=self.language, options=self.options)
+        if self.lattice_overhead is None:
+            draw = self._draw("needle", trial.context_length, trial.depth_percent, trial.epoch)
+            return self.task.plant(draw, site)
+        place = place_of(trial.context_length, trial.depth_percent, self.lattice_overhead)
+        draw = self._draw("needle at", place, trial.epoch)
+        planting = self.task.plant(draw, site)
+        return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
+
+    def _draw(self, purpose: str, *coordinates: object) -> Draw:
+        """Choices of one trial: other ones in another language or haystack, so that no run gives away another's."""
+        return Draw(self.config.seed, purpose, self.config.task, self.language, self.haystack.digest, *coordinates)
+
+    def prompt(self, trial: Trial) -> Prompt:
+        """Build a trial's prompt. Raises PromptError where the length leaves no room."""
+        planting = self.plant(trial)
+        if trial.control == CLOSED_BOOK:
+            return self.builder.bare(planting, ())
+        if trial.control == ORACLE:
+            needles = sorted(planting.needles, key=lambda n: _depth_of(n, trial))
+            return self.builder.bare(planting, [n.text for n in needles])
+        return self.builder.build(trial, planting)
+
+    def prompt_tokens(self, trial: Trial) -> int:
+        """Tokens of a trial's prompt, known without building it wherever there is a haystack."""
+        if trial.control in (CLOSED_BOOK, ORACLE):
+            return self.prompt(trial).tokens
+        return trial.context_length - self.reply_tokens
+
+    def check_lengths(self) -> None:
+        """Raises PromptError where the shortest length cannot hold its own question."""
+        shortest = min(t.context_length for t in self.trials)
+        plantings = [self.plant(t) for t in self.trials if t.context_length == shortest and t.control is None]
+        if all(_surely_fits(p, shortest - self.reply_tokens) for p in plantings):
+            return  # no need to load the tokenizer
+        self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
+
+    def unique_share(self, context_length: int) -> float:
+        """Share of that many tokens of haystack that do not repeat."""
+        unique = self.haystack.unique_tokens()
+        return 1.0 if unique is None else min(1.0, unique / context_length)
+
+    def warnings(self) -> list[str]:
+        """What a user should know about the haystack before reading the picture."""
+        if self.haystack.name.startswith("needles:"):
+            return []  # it is meant to be confused with the needle
+        return [*self._repetition(), *self._script_warning(), *self._own_needles()]
+
+    def _repetition(self) -> list[str]:
+        longest = max(self.config.lengths)
+        share, unique = self.unique_share(longest), self.haystack.unique_tokens()
+        if unique is None or share >= LEAST_UNIQUE:
+            return []
+        return [
+            f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
+            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
+            f"--haystack synthetic:{self.haystack.language if self.haystack.language in LANGUAGES else 'en'}"
+        ]
+
+    def _script_warning(self) -> list[str]:
+        """A needle in traditional characters is told by them alone among simplified ones, and the other way round."""
+        scripts = {language for name in self.config.haystack for language in languages_in(name)}
+        other = ({"zh-Hant", "zh-Hans"} & scripts) - {self.language}
+        if not other or not self.language.startswith("zh"):
+            return []
+        return [
+            f"the needle is in {self.language}, and the haystack holds episodes in {min(other)}, where its characters "
+            "give it away; make a haystack of each script"
+        ]
+
+    def _own_needles(self) -> list[str]:
+        said = sorted(self.haystack.leaks.held(self.task.WORDING))
+        if not said:
+            return []
+        return [f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be confused with it"]
+
+    def waves(self, finished: Container[str], together: int) -> Waves:
+        """The trials still to be sent, in waves."""
+        c = self.config
+        missing = [t for t in self.trials if t.id not in finished]
+        if c.cache == "marks":
+            together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
+        return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
+
+    def header(self) -> Header:
+        """The first line of the run log."""
+        return Header(
+            schema=LOG_SCHEMA,
+            version=__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            config=self.config.identity(),
+            haystack_digest=self.haystack.digest,
+            tokenizer=self.tokenizer.name,
+            task_version=self.task.VERSION,
+            unique_share=self.unique_share(max(self.config.lengths)),
+            claimed=self.config.claimed,
+        )
+
+
+def experiment_of(config: RunConfig) -> Experiment:
+    """Load what a config names. Raises the NiahError of whatever is wrong with it."""
+    task = task_of(config.task)
+    config = _in_filler(config, task)
+    tokenizer = tokenizer_of(config.tokenizer)
+    haystack = load_haystack(config.haystack, tokenizer, keep=config.haystack_per == "epoch")
+    language = _language(config.language, haystack.language)
+    reply_tokens = config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.values == "uuid" else 0)
+    builder = Builder(
+        haystack,
+        tokenizer,
+        seed=config.seed,
+        reply_tokens=reply_tokens,
+        haystack_per=config.haystack_per,
+        anchor_tokens=max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache == "marks" else None,
+    )
+    digest = _digest(config, task, haystack, tokenizer, language, reply_tokens)
+    experiment = Experiment(
+        config=config,
+        tokenizer=tokenizer,
+        haystack=haystack,
+        builder=builder,
+        task=task,
+        language=language,
+        reply_tokens=reply_tokens,
+        trials=_trials(config, digest),
+        lattice_overhead=None,
+    )
+    return _aligned(experiment, digest) if config.layout == "aligned" else experiment
+
+
+def _digest(
+    config: RunConfig, task: Task, haystack: Haystack, tokenizer: Tokenizer, language: str, reply_tokens: int
+) -> str:
+    """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by trial."""
+    return recipe_digest(
+        {
+            "task": config.task,
+            "task_version": task.VERSION,
+            "haystack": haystack.digest,
+            "haystack_per": config.haystack_per,
+            "tokenizer": tokenizer.name,
+            "language": language,
+            **_decisive(config, task),
+            "layout": config.layout,
+            "seed": config.seed,
+            "reply_tokens": reply_tokens,
+            **({"may_be_absent": True} if config.may_be_absent else {}),
+        }
+    )
+
+
+def options_of(config: RunConfig) -> Options:
+    """The config keys that tasks read."""
+    return Options(**{field.name: getattr(config, field.name) for field in fields(Options)})
+
+
+def _in_filler(config: RunConfig, task: Task) -> RunConfig:
+    """The config with the haystack that a task brings along, in the language of the one named."""
+    first = config.haystack[0]
+    if task.FILLER is None or first.startswith(f"{task.FILLER}:"):
+        return config
+    language = language_of_haystack(config.haystack) if config.language == "auto" else config.language
+    return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
+
+
+def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
+    """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
+    trials keep the ids they had before it."""
+    usual = {k: field.default for k, field in RunConfig.model_fields.items()}
+    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != usual[k]}
+    keys -= {"tolerance_s"}  # it decides scores, and no byte
+    if config.needle_count == getattr(task, "COUNT", None):
+        keys -= {"needle_count"}
+    table: dict[str, object] = {k: getattr(config, k) for k in keys}
+    if "questions" in table:  # what is in the files, wherever they are
+        table["questions"] = [key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions]
+    return table
+
+
+def _trials(config: RunConfig, digest: str) -> tuple[Trial, ...]:
+    trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
+    return (*trials, *controls_of(config.task, digest, config.lengths, config.epochs)) if config.controls else trials
+
+
+def _surely_fits(planting: Planting, tokens: int) -> bool:
+    """Whether a prompt leaves room for its haystack even if every byte of it is a token: it never is more."""
+    texts = [planting.opening, planting.closing, *(n.text for n in planting.needles)]
+    return tokens - LEAST_HAYSTACK_TOKENS > sum(len(text.encode()) + 2 for text in texts)
+
+
+def _aligned(experiment: Experiment, digest: str) -> Experiment:
+    """The recipe with its lengths moved to the lattice."""
+    if experiment.config.task != "single" or experiment.config.haystack_per == "trial":
+        raise ConfigError('layout "aligned" needs task single and haystack_per "epoch"; else use layout free')
+    # a needle of the lattice's own: the same for every grid, also when the run is looked at again
+    anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
+    needle = Draw(experiment.config.seed, "lattice")
+    site = TaskContext(
+        trial=anywhere, haystack=experiment.haystack, language=experiment.language, options=experiment.options
+    )
+    overhead = experiment.builder.overhead(experiment.task.plant(needle, site))
+    lengths = aligned_lengths(experiment.config.lengths, experiment.config.depths, overhead)
+    config = experiment.config.model_copy(update={"lengths": lengths})
+    return replace(experiment, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
+
+
+def _depth_of(needle: Needle, trial: Trial) -> float:
+    return trial.depth_percent if needle.depth_percent is None else needle.depth_percent
+
+
+def _language(asked: str, of_haystack: str) -> str:
+    """The needle's language: as asked, else the haystack's; English where the haystack is mixed."""
+    if asked != "auto":
+        return asked
+    return "en" if of_haystack == "mixed" else of_haystack

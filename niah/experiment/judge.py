@@ -1,0 +1,94 @@
+"""A language model as a second opinion on stored answers. Never the score: its verdicts are a log of their own.
+
+A judge's run is a run like any other: one short prompt per scored answer, through the same client, resumed by the same
+command. Where judge and scorer differ, a person should look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment
+from niah.generator.prompt import Builder
+from niah.records import Outcome, Planting, Prompt, Result, Score, Trial
+from niah.scorers import without_reasoning
+from niah.tasks import Options
+
+REPLY_TOKENS = 512  # room for a model that thinks first
+_OPENING = (
+    "You check answers to questions about a long text that you do not see. "
+    "The expected answer is known to be right. Other words, spellings, languages and number formats of the same "
+    "answer are right as well. An answer that names further values where one was asked is wrong.\n\n"
+)
+_CLOSING = "\n\nQuestion: Does the given answer say what is expected? Answer with yes or no only.\n\nAnswer:"
+_NOT_THERE = "(that the text does not say)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeExperiment(Experiment):
+    """The prompts for a judge of one run."""
+
+    asked: Experiment
+    answers: Mapping[str, Result]  # by trial, scored ones only
+
+    def plant(self, trial: Trial) -> Planting:
+        """Nothing is planted: question, expected and given answer stand between opening and closing."""
+        return Planting(opening=_OPENING, closing=_CLOSING, question=_CLOSING.strip(), needles=(), targets=("yes",))
+
+    def prompt(self, trial: Trial) -> Prompt:
+        result = self.answers[trial.id]
+        expected = _NOT_THERE if result.trial.control == "absent" else ", ".join(result.targets)
+        given = "" if result.response is None else " ".join(without_reasoning(result.response.text).split())
+        question = self.asked.plant(result.trial).question
+        lines = [f"Question asked: {question}", f"Expected answer: {expected}", f"Given answer: {given}"]
+        return self.builder.bare(self.plant(trial), lines)
+
+    def prompt_tokens(self, trial: Trial) -> int:
+        """A judge's prompts are as long as the answers, whatever the length of the run."""
+        return self.prompt(trial).tokens
+
+
+class JudgeTask:
+    """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by letter."""
+
+    SUMMARY = "judge a stored answer"
+    VERSION = 1
+    REPLY_TOKENS = REPLY_TOKENS
+    WORDING = ()
+    OPTIONS = ()
+    FILLER = None
+
+    def plant(self, draw: object, site: object) -> Planting:
+        raise NotImplementedError("a judge plants nothing")
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """1 for yes, 0 for no; anything else is off-format."""
+        words = re.findall(r"\b(?:yes|no)\b", without_reasoning(text).casefold())
+        if set(words) == {"yes"}:
+            return Score(value=1.0, answer_class="right", explanation="the judge says yes")
+        if set(words) == {"no"}:
+            return Score(value=0.0, answer_class="wrong", explanation="the judge says no")
+        return Score(value=0.0, answer_class="off-format", explanation="the judge says neither yes nor no")
+
+    def solve(self, text: str, options: Options | None = None) -> str:
+        expected = re.search(r"^Expected answer: (.*)$", text, re.MULTILINE)
+        given = re.search(r"^Given answer: (.*)$", text, re.MULTILINE)
+        return "yes" if expected and given and expected[1] in given[1] else "no"
+
+
+def judge_experiment(asked: Experiment, results: Mapping[str, Result], judge: RunConfig) -> JudgeExperiment:
+    """The recipe of a judge's run over the scored answers of a run; ``judge`` names provider and model."""
+    answers = {i: r for i, r in results.items() if r.outcome is Outcome.SCORED}
+    c = asked.config
+    keys = ("provider", "model", "base_url", "api_key_env", "extra", "concurrency", "attempts", "timeout_s")
+    config = c.model_copy(update={key: getattr(judge, key) for key in keys})
+    builder = Builder(
+        asked.haystack, asked.tokenizer, seed=c.seed, reply_tokens=REPLY_TOKENS, haystack_per=c.haystack_per
+    )
+    own = {field.name: getattr(asked, field.name) for field in fields(Experiment)}
+    trials = tuple(replace(r.trial, task="judge", control=None) for r in answers.values())
+    own |= {"config": config, "builder": builder, "task": JudgeTask(), "reply_tokens": REPLY_TOKENS, "trials": trials}
+    return JudgeExperiment(**own, asked=asked, answers=answers)

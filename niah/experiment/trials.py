@@ -1,0 +1,115 @@
+"""The trials of a sweep, each with an id that leaves the model out, and the order in which they are sent.
+
+Trials go in waves: a wave is sent together, the next one when it is answered. For servers that keep the beginning of
+earlier prompts, an epoch first sends its longest prompt alone (all others begin as it does) and then all the rest by
+rising place of the needle: caches that read only what an earlier request wrote want rising places, and requests in
+flight together cannot see each other, which makes deepest-first without a warm-up the worst order of all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from niah.errors import UnknownName
+from niah.records import Trial
+from niah.text.seeded import Draw
+
+CONTROL_DEPTH = 50.0  # of the needle that a control leaves out or shows alone
+ORDERS = ("cache", "length", "shuffled")
+Waves = tuple[tuple[Trial, ...], ...]
+
+
+def recipe_digest(experiment: Mapping[str, object]) -> str:
+    """A digest of what decides the bytes of a prompt, and nothing else."""
+    canonical = json.dumps(experiment, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def trials_of(
+    task: str, experiment: str, lengths: Sequence[int], depths: Sequence[float], epochs: int
+) -> tuple[Trial, ...]:
+    """All trials, by epoch, length and depth."""
+    cells = ((epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths)
+    return tuple(_trial(task, experiment, *cell) for cell in cells)
+
+
+def controls_of(task: str, experiment: str, lengths: Sequence[int], epochs: int) -> tuple[Trial, ...]:
+    """The control trials: per epoch one absent needle at every length, and one closed book and one oracle."""
+    shortest = min(lengths)
+    cells = [
+        (epoch, length, control)
+        for epoch in range(epochs)
+        for length, control in [(shortest, "closed-book"), (shortest, "oracle"), *((n, "absent") for n in lengths)]
+    ]
+    return tuple(_trial(task, experiment, epoch, length, CONTROL_DEPTH, control) for epoch, length, control in cells)
+
+
+def _trial(task: str, experiment: str, epoch: int, length: int, depth: float, control: str | None = None) -> Trial:
+    depth = float(depth)  # 50 and 50.0 are one depth, and one needle
+    coordinates = f"{experiment}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
+    trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
+    return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch, control=control)
+
+
+def check_order(order: str) -> None:
+    """Raises UnknownName for an order that is not there."""
+    if order not in ORDERS:
+        raise UnknownName("order", order, ORDERS)
+
+
+def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int) -> Waves:
+    """The waves of some trials.
+
+    ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent together),
+    ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
+    """
+    check_order(order)
+    rest = sorted(trials, key=lambda t: (t.context_length, t.epoch, t.depth_percent))
+    if not rest:
+        return ()
+    if order == "shuffled":
+        return (tuple(Draw(seed, "order").shuffled(rest)),)
+    if order == "length" or not haystack_shared:
+        return (tuple(rest),)
+    waves: list[tuple[Trial, ...]] = []
+    for epoch in sorted({t.epoch for t in rest}):
+        rising = sorted((t for t in rest if t.epoch == epoch), key=_place)
+        if together > 1 and len(rising) > 2:
+            waves.append((rising.pop(),))  # the longest prompt with the deepest needle
+        waves.append(tuple(rising))
+    return tuple(waves)
+
+
+def _place(trial: Trial) -> tuple[float, int]:
+    return trial.context_length * trial.depth_percent, trial.context_length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a prefix cache sees of a prompt, in tokens."""
+
+    stretch: object  # equal where two prompts begin with the same haystack
+    needle: str  # the first one in the text
+    before: int  # tokens before it
+    tokens: int  # of the whole prompt
+
+
+def cacheable_tokens(waves: Waves, shape: Callable[[Trial], Shape]) -> int:
+    """Prompt tokens that an endless token-prefix cache serves in this order, one request after the other.
+
+    Two prompts share what stands before the first needle of either; where they hold the same needle at the same
+    place, the shorter one without its question.
+    """
+    deepest: dict[object, int] = {}
+    longest: dict[tuple[object, str, int], int] = {}
+    served = 0
+    for trial in (t for wave in waves for t in wave):
+        s = shape(trial)
+        same = (s.stretch, s.needle, s.before)
+        served += max(min(s.before, deepest.get(s.stretch, 0)), min(s.tokens, longest.get(same, 0)))
+        deepest[s.stretch] = max(deepest.get(s.stretch, 0), s.before)
+        longest[same] = max(longest.get(same, 0), s.tokens)
+    return served

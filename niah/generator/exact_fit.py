@@ -1,0 +1,139 @@
+"""The end of a prompt: haystack, late needles and closing, cut to an exact number of tokens."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from niah.generator.haystack import Boundary, HaystackStream
+from niah.generator.sentences import FURTHER_TOKENS, ends_sentence
+from niah.generator.tokenizers import Tokenizer
+from niah.records import Needle, Placement
+
+TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
+# a speaker who breaks off: stands in for the last comma or full stop where no plain cut counts right
+_BREAKS = ("…", "——", "…?", "⋯", " …", "……?", "⋯⋯")
+_PADS = tuple(" a" * n for n in range(1, 9))  # for cuts that only rare characters surround
+_WORDS = re.compile(
+    r"(?:^|[\s\u3400-\u9fff])[^\W\d_]+['’]?[^\W\d_]*[.,;:?!，。；：？！]*\Z", re.MULTILINE
+)  # not a uuid
+_LOOSE = " ,.;:…?!-–、，。；：？！"
+_JOINERS = "\u200d\ufe0e\ufe0f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planted:
+    """A needle with its asked place in haystack tokens."""
+
+    needle: Needle
+    number: int | None  # among the planting's needles; None for a mark, of which no placement is kept
+    depth_percent: float
+    tokens: float
+    count: int  # its own tokens, newline included
+
+
+Placements = dict[int | None, Placement]
+
+
+class Tail:
+    """The end of a prompt, cut to an exact number of tokens."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        tour: HaystackStream,
+        start: Boundary,
+        room: int,
+        late: Sequence[Planted],
+        closing: str,
+    ) -> None:
+        self._count = tokenizer.count
+        self._room = room
+        self._late = late
+        self._closing = closing
+        self._lines: list[str] = []
+        self._ends = [start.tokens]  # haystack tokens at the start of each line, and behind the last
+        here = start
+        while self._ends[-1] < room + TAIL_TOKENS:
+            text, tokens = tour.segment_at(here)
+            self._lines.append(text)
+            self._ends.append(self._ends[-1] + tokens)
+            here = tour.after(here)
+        self._source = "\n".join(self._lines)
+        self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
+
+    def cuts(self, tokens: int) -> Iterator[tuple[str, Placements]]:
+        """Tails that count exactly ``tokens``: cut between words where that is possible, the longest first."""
+        near = bisect_left(range(1, len(self._source)), tokens, key=lambda k: self._count(self._compose(k, "")[0])) + 1
+        for k, pad in self._candidates(near):
+            text, placements = self._compose(k, pad)
+            if self._count(text) == tokens:
+                yield text, placements
+
+    def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
+        """Places to cut around the likely one: between words first, then with a break, then anywhere."""
+        window = [
+            k
+            for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1)
+            if not self._source[k - 1].isspace()
+        ]
+        between = [k for k in window if not _inside_word(self._source, k)]
+        inside = [k for k in window if _inside_word(self._source, k)]
+        yield from ((k, "") for k in between)
+        spoken = [k for k in between if _WORDS.search(self._source, 0, k)]
+        yield from ((k, pad) for pad in _BREAKS for k in spoken)
+        yield from ((k, "") for k in inside)
+        yield from ((k, pad) for pad in (*_BREAKS, *_PADS) for k in [*between, *inside])
+
+    def _compose(self, k: int, pad: str) -> tuple[str, Placements]:
+        """The tail whose haystack is the first k characters of the source, with the late needles in their places."""
+        kept = self._source[:k].rstrip(_LOOSE) if pad else self._source[:k]
+        lines = (kept + pad).rstrip("\n").split("\n")
+        whole = self._source[:k].count("\n")
+        ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
+        inserts: dict[int, list[str]] = {}
+        placements: Placements = {}
+        at = 0
+        for p in self._late:
+            at = max(at, self._boundary_for(p, ends, lines))
+            inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
+            placements[p.number] = placement_of(p, ends[at], self._room)
+        out = [
+            text for i, line in enumerate([*lines, None]) for text in (*inserts.get(i, ()), line) if text is not None
+        ]
+        return "\n".join(out) + self._closing, placements
+
+    def _boundary_for(self, planted: Planted, ends: Sequence[int], lines: Sequence[str]) -> int:
+        """The number of the boundary nearest to a needle's place, or of one a little further that ends a sentence."""
+
+        def distance(i: int) -> float:
+            return abs(ends[i] - planted.tokens)
+
+        nearest = min(range(len(ends)), key=lambda i: (distance(i), -i))
+        if planted.number is None or planted.tokens >= self._room or planted.tokens <= 0:
+            return nearest
+        reach = distance(nearest) + FURTHER_TOKENS
+        ended = [i for i in range(1, len(ends)) if distance(i) <= reach and ends_sentence(lines[:i][-1])]
+        return min(ended, key=distance, default=nearest)
+
+
+def placement_of(planted: Planted, tokens_before: int, room: int) -> Placement:
+    return Placement(
+        key=planted.needle.key,
+        depth_percent=planted.depth_percent,
+        actual_depth_percent=100 * tokens_before / room,
+        tokens_before=tokens_before,
+    )
+
+
+def _inside_word(text: str, k: int) -> bool:
+    """Whether a cut before character k would split an alphabetic word, a number, or a character from its marks."""
+    if k >= len(text):
+        return False
+    left, right = text[k - 1], text[k]
+    if unicodedata.combining(right) or right in _JOINERS:
+        return True
+    return left.isalnum() and right.isalnum() and unicodedata.category(left) != "Lo" != unicodedata.category(right)

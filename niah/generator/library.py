@@ -1,0 +1,283 @@
+"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or any folder by path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from niah.errors import HaystackError, TranscriptError, UnknownName
+from niah.generator.haystack import Corpus, Haystack
+from niah.generator.tokenized import TokenizedText, cached_block
+from niah.generator.tokenizers import Tokenizer
+from niah.generator.transcripts import SUFFIXES, read_transcript
+from niah.records import Transcript
+from niah.text.language import LANGUAGES, language_of_all
+
+MANIFEST = "haystack.toml"
+SYNTHETIC = "synthetic"
+FILLERS = ("needles", "noise", "pairs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One entry of a manifest."""
+
+    file: str
+    language: str
+    sha256: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What haystack.toml says."""
+
+    folder: Path
+    language: str
+    licence: str
+    source: str
+    episodes: tuple[Episode, ...]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def imported_root() -> Path:
+    """Where ``niah haystack add`` puts haystacks by default."""
+    return Path(platformdirs.user_data_dir("niah")) / "haystacks"
+
+
+def shared_root(kind: str) -> Path:
+    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the clone."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "shipped" / kind
+    return installed if installed.is_dir() else package.parent / kind
+
+
+def haystack_folders() -> dict[str, Path]:
+    """Every haystack by name. An imported one never hides a shipped one: names are checked on import."""
+    found: dict[str, Path] = {}
+    for root in (imported_root(), shared_root("haystacks")):
+        if root.is_dir():
+            found |= {p.name: p for p in sorted(root.iterdir()) if (p / MANIFEST).is_file()}
+    return found
+
+
+def read_manifest(name: str) -> Manifest:
+    """The manifest of a haystack by name or folder. Raises HaystackError or UnknownName."""
+    folder = Path(name)
+    if not (folder / MANIFEST).is_file():
+        folders = haystack_folders()
+        if name not in folders:
+            raise UnknownName("haystack", name, folders)
+        folder = folders[name]
+    path = folder / MANIFEST
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        episodes = tuple(Episode(**entry) for entry in table["episodes"])
+        if table["language"] not in (*LANGUAGES, "mixed"):
+            raise KeyError(f"language {table['language']!r} is none of {', '.join(LANGUAGES)}, mixed")
+        return Manifest(
+            folder=folder.resolve(),
+            language=table["language"],
+            licence=table["licence"],
+            source=table["source"],
+            episodes=episodes,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
+
+
+def language_of_haystack(names: str | Sequence[str]) -> str:
+    """The language that needles speak in a haystack, told by the first of its names; English where it is mixed."""
+    first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
+    language = first.partition(":")[2] if ":" in first else read_manifest(first).language
+    return "en" if language == "mixed" else language
+
+
+def languages_in(name: str) -> set[str]:
+    """The languages of a haystack's episodes; of a made one its own."""
+    kind, colon, language = name.partition(":")
+    return {language} if colon and kind in (SYNTHETIC, *FILLERS) else {e.language for e in read_manifest(name).episodes}
+
+
+def read_episodes(manifest: Manifest) -> list[Transcript]:
+    """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
+    return [read_transcript(path) for path in _checked_files(manifest)]
+
+
+def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = True) -> Haystack:
+    """A haystack by name or folder, several joined, or a made one (``synthetic:en``); counted in a tokenizer.
+
+    ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a stretch of its own.
+    """
+    twice = [n for i, n in enumerate(names) if n in names[:i]]
+    if twice:
+        raise HaystackError(f"haystack {twice[0]!r} is named twice; a haystack goes round by itself")
+    made = [n for n in names if n.partition(":")[0] in (SYNTHETIC, *FILLERS) and ":" in n]
+    if made and len(names) > 1:
+        raise HaystackError(f"{made[0]} is made as it is needed and cannot be joined with others; name it alone")
+    if made:
+        return _made(made[0], tokenizer, keep)
+    manifests = [read_manifest(name) for name in names]
+    blocks = [_block(m, tokenizer) for m in manifests]
+    language = language_of_all([m.language for m in manifests])
+    files = [e.file for m in manifests for e in m.episodes]
+    return Corpus("+".join(m.name for m in manifests), language, blocks, files)
+
+
+def _made(name: str, tokenizer: Tokenizer, keep: bool) -> Haystack:
+    kind, _, language = name.partition(":")
+    if kind in FILLERS:
+        from niah.generator.templated import filler
+
+        return filler(kind, language, tokenizer)
+    from niah.generator.invented import Synthetic
+
+    return Synthetic(language, tokenizer, keep=keep)
+
+
+def _block(manifest: Manifest, tokenizer: Tokenizer) -> TokenizedText:
+    """All episodes of a manifest; parsed only where the cache does not hold them."""
+    _checked_files(manifest)
+    parts = [[e.sha256, Path(e.file).suffix] for e in manifest.episodes]
+    return cached_block("transcripts", parts, lambda: (t.segments for t in read_episodes(manifest)), tokenizer)
+
+
+def _checked_files(manifest: Manifest) -> list[Path]:
+    """The files of a manifest, each known to be the one that was imported."""
+    if not manifest.episodes:
+        raise HaystackError(f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add")
+    paths = [manifest.folder / e.file for e in manifest.episodes]
+    for path, episode in zip(paths, manifest.episodes, strict=True):
+        if not path.is_file():
+            raise HaystackError(f"{path}: missing; import haystack {manifest.name!r} again")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != episode.sha256:
+            raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
+    return paths
+
+
+def add_haystack(
+    paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str, replace: bool = False
+) -> Manifest:
+    """Copy transcripts into a new haystack, or with ``replace`` in the place of an imported one.
+
+    Nothing is written unless every file parses. Raises HaystackError or TranscriptError.
+    """
+    if not name or name.startswith(".") or Path(name).name != name or "," in name or ":" in name:
+        raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
+    folder = into / name
+    _check_free(folder, replace)
+    files = list(_files(paths))
+    twice = sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1})
+    if twice:
+        raise HaystackError(f"two files are called {twice[0]!r}; rename one, a haystack is one folder")
+    transcripts = [read_transcript(f) for f in files]
+    language = language_of_all([t.language for t in transcripts])
+    episodes = [_entry(f, t) for f, t in zip(files, transcripts, strict=True)]
+    head = "".join(
+        f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source))
+    )
+    _write_folder(folder, files, head + "".join(episodes))
+    return read_manifest(str(folder))
+
+
+def _check_free(folder: Path, replace: bool) -> None:
+    """Raises HaystackError where a haystack of that name may not be written."""
+    name = folder.name
+    if (shared_root("haystacks") / name).is_dir():
+        raise HaystackError(f"there is a haystack {name!r} already, which came with niah; choose another --name")
+    if not replace and (folder.exists() or name in haystack_folders()):
+        raise HaystackError(
+            f"there is a haystack {name!r} already; choose another --name, write it anew with --replace, "
+            f"or take it away with: niah haystack remove {name}"
+        )
+    if folder.exists():
+        removable_haystack(str(folder))
+
+
+def removable_haystack(name: str) -> Manifest:
+    """The manifest of an imported haystack, by name or folder. Raises HaystackError for one that is not to be removed:
+    it came with niah, or its folder holds more than was imported."""
+    manifest = read_manifest(name)
+    if manifest.folder.parent == shared_root("haystacks").resolve():
+        raise HaystackError(f"haystack {manifest.name!r} came with niah and stays; only imported ones can be removed")
+    own = {MANIFEST, *(e.file for e in manifest.episodes)}
+    strange = sorted(p.name for p in manifest.folder.iterdir() if p.name not in own)
+    if strange:
+        raise HaystackError(
+            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack; move it elsewhere first"
+        )
+    return manifest
+
+
+def remove_haystack(manifest: Manifest) -> None:
+    """Remove the copies of an imported haystack; what they were copied from stays."""
+    try:
+        shutil.rmtree(manifest.folder)
+    except OSError as error:
+        raise HaystackError(f"cannot remove {manifest.folder} ({error.strerror})") from error
+
+
+def passed_over(paths: Iterable[Path]) -> list[Path]:
+    """Files of the folders among some paths that an import leaves out, because their names end in no known form."""
+    inside = (p for path in paths if path.is_dir() for p in path.rglob("*"))
+    return sorted(p for p in inside if p.is_file() and p.suffix.lower() not in SUFFIXES)
+
+
+def _files(paths: Iterable[Path]) -> Iterable[Path]:
+    """The files of the paths, folders taken apart in sorted order."""
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not inside:
+                raise TranscriptError(
+                    f"{path}: no transcript in this folder (looked for {', '.join(sorted(SUFFIXES))})"
+                )
+            yield from inside
+        elif path.exists():
+            yield path
+        else:
+            raise TranscriptError(f"{path}: no such file or folder")
+
+
+def _entry(file: Path, transcript: Transcript) -> str:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    fields = {"file": file.name, "language": transcript.language, "sha256": digest}
+    return "\n[[episodes]]\n" + "".join(f"{k} = {_quoted(v)}\n" for k, v in fields.items())
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
+    """Fill a temporary folder, then rename it: a half-written haystack is never seen, nor an old one lost."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    old = folder.with_name(f"{temporary.name}.old")
+    try:
+        temporary.mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, temporary / file.name)
+        (temporary / MANIFEST).write_text(manifest, encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
+        temporary.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists():
+            old.rename(folder)
+        raise HaystackError(
+            f"cannot write {folder} ({error.strerror}); choose a writable folder with --into"
+        ) from error

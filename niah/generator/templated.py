@@ -1,0 +1,88 @@
+"""Haystacks made of one kind of line, for tasks whose classic form is no speech.
+
+``noise:LANGUAGE`` is one line over and over (after Mohtashami & Jaggi, arXiv:2305.16300), ``pairs:LANGUAGE`` the
+inside of a JSON object of uuids (after Liu et al., Lost in the Middle, arXiv:2307.03172), ``needles:LANGUAGE`` magic
+numbers of other keys (after RULER's niah_multikey_2, arXiv:2404.06654). A longer context goes round, and says so.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from niah.errors import UnknownName
+from niah.generator.haystack import Corpus
+from niah.generator.terms import WORDS
+from niah.generator.tokenized import cached_block
+from niah.generator.tokenizers import Tokenizer
+from niah.records import Segment
+from niah.text.language import LANGUAGES
+from niah.text.seeded import Draw
+from niah.text.wording import ByLanguage, wording_of
+
+VERSION = 2  # raised by anything that changes a line
+PAIRS = 8_000  # about 400,000 tokens
+NOISE_LINES = 400
+NOISE = ByLanguage(lambda wording: wording.text("haystack.noise"))
+NEEDLE = ByLanguage(lambda wording: wording.text("haystack.needle"))
+_EVERY = 20  # one term in so many is left out of the haystack, for keys of needles
+
+
+def filler(kind: str, language: str, tokenizer: Tokenizer) -> Corpus:
+    """The haystack ``kind:language``. Raises UnknownName."""
+    if language not in LANGUAGES:
+        raise UnknownName(f"language of haystack {kind}", language, LANGUAGES)
+    block = cached_block("filler", [kind, language, VERSION], lambda: [_episode(kind, language)], tokenizer)
+    return Corpus(f"{kind}:{language}", language, [block])
+
+
+def new_uuid(draw: Draw) -> str:
+    """A version-4 uuid from a draw."""
+    return str(uuid.UUID(int=draw.below(1 << 128), version=4))
+
+
+def pair_line(key: str, value: str) -> str:
+    """One line of the JSON object."""
+    return f'"{key}": "{value}",'
+
+
+@cache
+def pair_values() -> frozenset[str]:
+    """The values of all pairs of the JSON object."""
+    return frozenset(line.split('"')[3] for line in _pairs(""))
+
+
+def spare_terms(language: str) -> tuple[str, ...]:
+    """The terms that no line of ``needles:LANGUAGE`` has as its key; each of their words occurs in other lines."""
+    return tuple(term for term, spare in _terms(language) if spare)
+
+
+def _episode(kind: str, language: str) -> tuple[Segment, ...]:
+    return tuple(Segment(text=line) for line in _LINES[kind](language))
+
+
+def _noise(language: str) -> list[str]:
+    return [NOISE[language]] * NOISE_LINES
+
+
+def _pairs(language: str) -> list[str]:
+    draw = Draw(0, "pairs")  # the same in every language: only the question differs
+    return [pair_line(new_uuid(draw), new_uuid(draw)) for _ in range(PAIRS)]
+
+
+def _needles(language: str) -> list[str]:
+    draw = Draw(0, "needles", language)
+    keys = draw.shuffled([term for term, spare in _terms(language) if not spare])
+    return [NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999)) for key in keys]
+
+
+def _terms(language: str) -> list[tuple[str, bool]]:
+    """Every term, and whether it is spare."""
+    first, second = WORDS[language]
+    form = wording_of(language).form("terms.term")
+    pairs = ((i, j) for i in range(len(first)) for j in range(len(second)))
+    return [(form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs]
+
+
+_LINES: Mapping[str, Callable[[str], list[str]]] = {"noise": _noise, "pairs": _pairs, "needles": _needles}

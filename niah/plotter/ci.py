@@ -1,0 +1,183 @@
+"""A verdict for pipelines: JUnit XML, a Markdown summary with a heatmap in text, workflow commands of GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from niah.plotter.formatting import model_label, recall_label, unscored_label, value_label
+from niah.plotter.report_text import finding_words, more_words
+from niah.records import Cell, Grid
+from niah.text.lengths import label_of
+from niah.verdict.records import Finding, Judgement, Verdict
+
+if TYPE_CHECKING:
+    from junitparser.junitparser import FinalResult
+
+SQUARES = ((0.9, "🟩"), (0.7, "🟨"), (0.3, "🟧"), (0.0, "🟥"))
+UNSCORED = "⬜"
+MOST_SQUARES = 10_000  # a summary of more than 1 MiB is refused by GitHub
+_LEVELS = {
+    Verdict.FAIL: "error",
+    Verdict.INVALID: "error",
+    Verdict.INCONCLUSIVE: "warning",
+    Verdict.INCOMPLETE: "warning",
+}
+
+
+def judgement_json(judgement: Judgement) -> str:
+    """The verdict for other programs."""
+    return json.dumps(
+        {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)}, ensure_ascii=False, indent=1
+    )
+
+
+def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
+    """A test case for the instrument, one for each gate, one for each length. What is open is skipped, never green.
+
+    ``at`` is the time of the judgement (ISO 8601).
+    """
+    from junitparser import JUnitXml, Skipped, TestCase, TestSuite
+
+    suite, name = TestSuite("niah"), f"niah.{_plain(model_label(grid))}"
+    suite.add_property("verdict", judgement.verdict.value)
+    suite.timestamp = at
+    overall = TestCase("verdict", classname=name)
+    overall.result = _results(judgement.verdict, _first(judgement.reasons))
+    suite.add_testcase(overall)
+    for finding in judgement.findings:
+        case = TestCase(f"{finding.gate}, {finding.part}", classname=name)
+        case.result = _results(finding.verdict, finding.reason + more_words(finding))
+        if not case.result:
+            case.system_out = _plain_text(finding.reason)
+        suite.add_testcase(case)
+    for length in grid.context_lengths:
+        case = TestCase(f"length={length}", classname=name)
+        verdict, said = _of_length(judgement, grid, length)
+        case.result = [Skipped(said)] if verdict is None else _results(verdict, said)
+        if not case.result:
+            case.system_out = said
+        suite.add_testcase(case)
+    for case in suite:
+        case.time = 0.0  # the trials took their time before
+    xml = JUnitXml("niah")
+    xml.add_testsuite(suite)
+    xml.update_statistics()  # type: ignore[no-untyped-call]
+    text: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # the package types its public parts only
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + text.decode() + "\n"
+
+
+def _first(reasons: Sequence[str]) -> str:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}"
+
+
+def _results(verdict: Verdict, message: str) -> list[FinalResult]:
+    from junitparser import Error, Failure, Skipped
+
+    message = _plain_text(message)
+    if verdict is Verdict.PASS:
+        return []
+    if verdict is Verdict.FAIL:
+        return [Failure(message, verdict.value)]
+    return [Error(message, verdict.value) if verdict is Verdict.INVALID else Skipped(message, verdict.value)]
+
+
+def _of_length(judgement: Judgement, grid: Grid, length: int) -> tuple[Verdict | None, str]:
+    """The worst finding about one length, and its recall; None where no gate asks about it."""
+    cells = [c for c in grid.cells if c.context_length == length]
+    n = sum(c.n for c in cells)
+    found = sum(c.n * (c.mean or 0.0) for c in cells)
+    said = f"{100 * found / n:.3g} % found (n = {n:,})" if n else "nothing scored"
+    about = [f.verdict for f in judgement.findings if f.part == f"{length:,} tokens"]
+    if not about:
+        return None, f"{said}; no gate asks about this length alone"
+    order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    return min(about, key=order.index), said
+
+
+def summary_markdown(judgement: Judgement, grid: Grid) -> str:
+    """The verdict, its gates and the heatmap, as Markdown."""
+    lines = [f"### niah: {judgement.verdict.value} · {_cell_text(model_label(grid))}", ""]
+    if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
+        lines += [*(f"- {_cell_text(reason)}" for reason in judgement.reasons), ""]
+    if judgement.findings:
+        lines += ["| gate | part | verdict | reason |", "|---|---|---|---|"]
+        lines += [_row(f) for f in judgement.findings] + [""]
+    lines += [
+        f"{_cell_text(recall_label(grid.recall))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
+        "",
+    ]
+    lines += [*text_heatmap(grid), ""]
+    lines += [f"- {_cell_text(note)}" for note in judgement.notes]
+    return "\n".join(lines) + "\n"
+
+
+def text_heatmap(grid: Grid) -> Iterator[str]:
+    """A Markdown table: a coloured square and the share; depth down, length across."""
+    if len(grid.cells) > MOST_SQUARES:
+        yield f"{len(grid.cells):,} cells are too many for a table; see the picture"
+        return
+    cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
+    yield "| depth | " + " | ".join(label_of(n) for n in grid.context_lengths) + " |"
+    yield "|---" * (len(grid.context_lengths) + 1) + "|"
+    for depth in grid.depths:
+        squares = [_square(cells.get((n, depth))) for n in grid.context_lengths]
+        yield f"| {depth:.3g} % | " + " | ".join(squares) + " |"
+    counts = sorted({c.n for c in cells.values()})
+    trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    yield ""
+    yield f"{trials} scored trials per cell; 🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
+
+
+def workflow_commands(judgement: Judgement) -> Iterator[str]:
+    """A workflow command of GitHub for each gate that did not pass, and for a run that cannot be judged."""
+    if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
+        for reason in judgement.reasons:
+            yield _command(judgement.verdict, judgement.verdict.value, reason)
+    failed = [f for f in judgement.findings if f.verdict is Verdict.FAIL]  # first: GitHub shows ten of a kind
+    for finding in [*failed, *(f for f in judgement.findings if f.verdict is Verdict.INCONCLUSIVE and not f.watched)]:
+        yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
+
+
+def outputs(judgement: Judgement, grid: Grid) -> str:
+    """Lines for GITHUB_OUTPUT."""
+    mean = "" if grid.recall.mean is None else f"{grid.recall.mean:.4f}"
+    drops = [f.p_fail for f in judgement.findings if f.gate == "max_drop" and f.p_fail is not None]
+    p_value = f"{drops[0]:.4g}" if drops else ""
+    return f"verdict={judgement.verdict.value}\nrecall={mean}\np_value={p_value}\n"
+
+
+def _command(verdict: Verdict, title: str, message: str) -> str:
+    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    head = title.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace(":", "%3A").replace(",", "%2C")
+    return f"::{_LEVELS[verdict]} title=niah {head}::{escaped}"
+
+
+def _row(f: Finding) -> str:
+    reason = _cell_text(f.reason + more_words(f))
+    return f"| `{f.gate}` | {_cell_text(f.part)} | **{f.verdict.value}** | {reason} |"
+
+
+def _square(cell: Cell | None) -> str:
+    if cell is None or cell.mean is None:
+        return f"{UNSCORED} {unscored_label(cell) if cell else ''}".rstrip()
+    mean = cell.mean
+    return f"{next(square for least, square in SQUARES if mean >= least)} {value_label(mean)}"
+
+
+def _cell_text(text: str) -> str:
+    for sign in "\\`|":
+        text = text.replace(sign, f"\\{sign}")
+    return _plain_text(text).replace("<", "&lt;")
+
+
+def _plain_text(text: str) -> str:
+    """Without control characters: XML has no place for them, and a line break may begin a workflow command."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _plain(name: str) -> str:
+    return name.replace(" ", "-")

@@ -1,0 +1,292 @@
+"""Figures and verdicts in words and plain tables: for a terminal, a log, a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.table import Table
+
+from niah.plotter.formatting import (
+    control_labels,
+    interval_label,
+    model_label,
+    percent_label,
+    plural,
+    points_label,
+    recall_label,
+)
+from niah.plotter.summary import reading_lines, shape_lines, weakest_lines
+from niah.plotter.wrapping import Words
+from niah.records import Recall
+from niah.text.lengths import label_of
+from niah.verdict.records import BANDS, Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
+
+MOST_CELLS = 12  # listed one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A plain table: the first row is its head, the first column stands left, the others right."""
+
+    rows: tuple[tuple[str, ...], ...]
+
+    def lines(self) -> Iterator[str]:
+        """For a file or another program: as wide as it is."""
+        widths = [max(cell_len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
+        for first, *others in self.rows:
+            cells = [
+                _padded(first, widths[0]),
+                *(_padded(c, w, "right") for c, w in zip(others, widths[1:], strict=True)),
+            ]
+            yield "  ".join(cells).rstrip()
+
+    def table(self) -> Table:
+        """For a screen: cells wrap at words."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column(justify="left", overflow="fold")
+        for _ in self.rows[0][1:]:
+            table.add_column(justify="right", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Words(cell, indent="") for cell in row))
+        return table
+
+
+Part = str | Rows
+
+
+def lines_of(parts: Iterable[Part]) -> Iterator[str]:
+    """Parts as lines of text, however long."""
+    for part in parts:
+        yield from (part,) if isinstance(part, str) else part.lines()
+
+
+def rendered(parts: Iterable[Part]) -> Iterator[RenderableType]:
+    """Parts for a screen, which wraps them at words."""
+    for part in parts:
+        yield Words(part) if isinstance(part, str) else part.table()
+
+
+def report_lines(f: RunReport) -> list[str]:
+    """Everything that a run says, as lines of text."""
+    return list(lines_of(report_parts(f)))
+
+
+def report_parts(f: RunReport) -> list[Part]:
+    """Everything that a run says; what it does not say comes first."""
+    return [
+        *unfinished_lines(f),
+        f"{model_label(f)}: {recall_label(f.whole)}",
+        *_design(f),
+        "",
+        *reading_lines(f),
+        *shape_lines(f),
+        "",
+        *length_lines(f),
+        *_effective(f),
+        "",
+        *_by_length(f),
+        "",
+        *_by_band(f),
+        *middle_lines(f),
+        *(f"{line}; picked out of all blocks, without a test" for line in weakest_lines(f)),
+        *control_labels(f.by_control),
+        *_times(f),
+    ]
+
+
+def judgement_lines(j: Judgement) -> list[str]:
+    """The verdict first, then each gate with its reason."""
+    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %)"]
+    if j.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
+        lines += [f"  {reason}" for reason in j.reasons]
+        lines += ["  as far as it goes:"] if j.findings else []
+    for finding in j.findings:
+        lines.append(f"  {finding.verdict:<13} {finding_words(finding)}")
+    return [*lines, *(f"  note: {note}" for note in j.notes)]
+
+
+def finding_words(f: Finding) -> str:
+    """One gate in a line."""
+    return f"{f.gate}, {f.part}: {f.reason}{more_words(f)}"
+
+
+def more_words(f: Finding) -> str:
+    """What would decide an open gate."""
+    if f.verdict is not Verdict.INCONCLUSIVE or f.p_fail is None:
+        return ""
+    if f.watched:
+        return "; no loss seen that is more than chance"
+    if f.more_trials is None:
+        return "; not even 100,000 more trials would decide: what is measured lies on the limit"
+    trials = plural(f.more_trials, "more trial")
+    return f"; about {trials} would decide with even odds, if the shares stay"
+
+
+def change_words(p: Paired) -> str:
+    """One comparison in a line."""
+    if p.drop is None:
+        return "no trial has a score in both"
+    moved = f"{100 * (0.0 - p.drop):+.1f} points: {p.lost} lost, {p.gained} gained of {p.n:,} pairs"
+    if p.p_change is None or p.low is None or p.high is None:
+        return f"{moved} ({p.test})"
+    interval = f"95 % interval {100 * (0.0 - p.high):+.1f} to {100 * (0.0 - p.low):+.1f}"
+    return f"{moved} ({interval}; p = {p.p_change:.2g} uncorrected, {p.test})"
+
+
+def comparison_lines(c: Comparison) -> Iterator[str]:
+    """What changed, whole, by band and by cell."""
+    yield f"{c.after} against {c.before}"
+    yield f"  whole run  {change_words(c.whole)}"
+    yield from (f"  {band:<9}  {change_words(p)}" for band, p in c.bands.items() if p.n)
+    moved = [cell for cell in c.cells if cell.change]
+    surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
+    yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
+    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
+        change = f"{100 * (cell.change or 0.0):+.0f} points (n = {cell.n})"
+        place = f"{label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %"
+        yield f"    {place}  {change}  p = {cell.p:.2g} after Holm"
+    if len(moved) > MOST_CELLS:
+        yield f"    and {len(moved) - MOST_CELLS} more"
+    yield from (f"  note: {note}" for note in c.notes)
+
+
+def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator[str]:
+    """A table with a column per run, as lines of text."""
+    return lines_of(side_by_side_parts(names, figures))
+
+
+def side_by_side_parts(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator[Part]:
+    """A table with a column per run; what a run does not say comes first."""
+    for name, f in zip(names, figures, strict=True):
+        yield from (f"{name}: {line}" for line in unfinished_lines(f))
+    rows = [("", *names)]
+    rows.append(("model", *(model_label(f) for f in figures)))
+    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.ordinary:,}" for f in figures)))
+    rows.append(("found", *(_counted(f.whole) for f in figures)))
+    rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
+    rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
+    ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
+    rows.append(("ends minus middle", *ends))
+    for i, rule in enumerate(e.rule for e in figures[0].effective):
+        rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
+    rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
+    first = (f.times[-1].first_token_s if f.times else None for f in figures)
+    rows.append(("first token at the longest", *(_seconds(s) for s in first)))
+    yield Rows(tuple(rows))
+
+
+def length_lines(f: RunReport) -> Iterator[str]:
+    """Claimed, tested and effective length side by side."""
+    claimed = f"claimed {label_of(f.claimed)}   " if f.claimed else ""
+    effective = next((e for e in f.effective if e.rule.startswith("absolute")), None)
+    held = "" if effective is None else f"   effective {_length(effective.point)} ({effective.rule}"
+    if effective is not None:
+        held += f", cautious {_length(effective.cautious)}, hopeful {_length(effective.hopeful)})"
+    yield f"context length   {claimed}tested {_length(f.tested)}{held}"
+
+
+def middle_lines(f: RunReport) -> Iterator[str]:
+    m = f.middle
+    if m is not None:
+        interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
+        points = f"{points_label(m.value)} ({interval}; n = {m.n_ends} and {m.n_middle})"
+        yield f"lost in the middle: ends minus middle {points}"
+
+
+def incomplete_lines(f: RunReport) -> Iterator[str]:
+    """Trials that are yet to be run, or to be run again."""
+    open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
+    if open_trials:
+        yield f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is about the others"
+    yield from f.notes
+
+
+def unfinished_lines(f: RunReport) -> Iterator[str]:
+    """What a run does not say: trials not run, errors, outcomes without a score."""
+    yield from incomplete_lines(f)
+    if f.unscored:
+        yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
+
+
+def _design(f: RunReport) -> Iterator[str]:
+    if f.imported:
+        yield f"imported results of {f.imported}: one haystack for all trials, intervals hold for that one only"
+    elif f.haystacks == 1:
+        yield "all trials share one haystack: the intervals hold for that one only"
+    elif f.haystacks is not None and f.haystacks < 5:
+        yield f"trials share {f.haystacks} haystacks: the intervals hold for those only"
+    elif f.haystacks is not None:
+        yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
+
+
+def _effective(f: RunReport) -> Iterator[Part]:
+    rows = [("effective length", "measured", "cautious", "hopeful", "threshold")]
+    for e in f.effective:
+        threshold = "not measured" if e.threshold is None else percent_label(e.threshold)
+        threshold += f", base {label_of(e.base)}" if e.base is not None else ""
+        rows.append((e.rule, _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
+    yield Rows(tuple(rows))
+
+
+def _by_length(f: RunReport) -> Iterator[Part]:
+    rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
+    for length, recall in f.by_length.items():
+        so_far = f.up_to_length[length]
+        rows.append((label_of(length), *_cells(recall), *_cells(so_far)))
+    yield Rows(tuple(rows))
+
+
+def _by_band(f: RunReport) -> Iterator[Part]:
+    names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
+    rows = [("depth", "found", "n", "95 % interval")]
+    yield Rows((*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())))
+
+
+def _times(f: RunReport) -> Iterator[Part]:
+    if not f.times:
+        return
+    yield ""
+    rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
+    for t in f.times:
+        cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
+        seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
+        rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
+    yield Rows(tuple(rows))
+    grown = [_growth("first token", f.first_token_growth), _growth("whole answer", f.total_growth)]
+    yield from (line for line in grown if line)
+
+
+def _growth(what: str, growth: Growth | None) -> str:
+    if growth is None:
+        return ""
+    return f"time to {what} grows with length to the power of {growth.exponent:.2f} ({growth.lengths} lengths)"
+
+
+def _cells(r: Recall) -> tuple[str, str, str]:
+    interval = "" if r.low is None or r.high is None else interval_label(r.low, r.high)
+    return _share(r.mean), f"{r.n:,}", interval
+
+
+def _counted(r: Recall) -> str:
+    return _share(r.mean) if r.mean is None else f"{_share(r.mean)} (n = {r.n:,})"
+
+
+def _share(mean: float | None) -> str:
+    return "not measured" if mean is None else percent_label(mean)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "not measured" if seconds is None else f"{seconds:.3g} s"
+
+
+def _length(tokens: int | None) -> str:
+    return "none" if tokens is None else label_of(tokens)
+
+
+def _padded(text: str, columns: int, side: str = "left") -> str:
+    """Text in so many columns of a terminal, where a Chinese sign takes two."""
+    room = " " * (columns - cell_len(text))
+    return text + room if side == "left" else room + text

@@ -1,0 +1,387 @@
+"""The run log: append-only JSON Lines, a header first, every line flushed and synced. Also reads it back.
+
+A log without a result binds nobody: the header is written with the first result, and a run that could not start leaves
+nothing behind. A run may be extended: the same config with more lengths, depths or epochs adds a line of its own kind.
+Answers stay on disk: what is held of a finished trial is its Row, and whole results are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+
+from niah.errors import RunError
+from niah.experiment.config import RunConfig
+from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row, Trial
+from niah.runlog import disk
+from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
+from niah.text.outside import visible
+from niah.text.secrets import without_secrets
+
+LOG_NAME = "run.jsonl"
+_LOCK = ".lock"
+GRID_KEYS = frozenset({"lengths", "depths", "epochs"})  # of a config: what an extension adds to
+_T = TypeVar("_T")
+
+
+class Rows(dict[str, Row]):
+    """Finished trials by id, without their words, and at any time those that need not be sent again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finished: set[str] = set()  # everything but errors
+        self._known: dict[object, Any] = {}
+
+    def __setitem__(self, trial_id: str, row: Row) -> None:
+        super().__setitem__(trial_id, self._compact(row))
+        (self.finished.discard if row.outcome is Outcome.ERROR else self.finished.add)(trial_id)
+
+    def _compact(self, row: Row) -> Row:
+        """The row alone, as a screen may show it, with one copy of what many rows repeat."""
+        response = row.response
+        reported = None if response is None else self._reported(response)
+        t = row.trial
+        return Row(
+            trial=Trial(
+                id=t.id,
+                task=self._one(t.task),
+                context_length=self._one(t.context_length),
+                depth_percent=self._one(t.depth_percent),
+                epoch=t.epoch,
+                control=t.control,
+            ),
+            outcome=row.outcome,
+            targets=row.targets,
+            prompt_tokens=row.prompt_tokens,
+            prompt_digest=row.prompt_digest,
+            unique_share=row.unique_share,
+            response=reported,
+            score=self._one(row.score),
+            answer_class=self._one(row.answer_class),
+            first_token_s=row.first_token_s,
+            total_s=row.total_s,
+            expected_input_tokens=row.expected_input_tokens,
+            attempts=row.attempts,
+            error=None if row.error is None else self._one(visible(row.error)),
+            finished=self._one(row.finished),
+            answer_detail=self._one(row.answer_detail),
+            parts=row.parts or _NOTHING,
+        )
+
+    def _reported(self, response: Reported) -> Reported:
+        said = Reported(
+            stop_reason=None if response.stop_reason is None else visible(response.stop_reason),
+            usage=self._one(response.usage),
+            model=None if response.model is None else visible(response.model),
+        )
+        return self._one(said)
+
+    def _one(self, value: _T) -> _T:
+        """The first of equal values."""
+        one: _T = self._known.setdefault((type(value), value), value)
+        return one
+
+
+_NOTHING: Mapping[str, float] = {}
+
+
+class Stored(Mapping[str, Result]):
+    """Whole results by trial id, read from the log as they are asked for: no answer is held."""
+
+    def __init__(self, path: Path, lines: Mapping[str, tuple[int, int]]) -> None:
+        self._path = path
+        self._lines = lines  # number and first byte of each trial's last line
+
+    def __getitem__(self, trial_id: str) -> Result:
+        number, start = self._lines[trial_id]
+        with _reading(self._path) as file:
+            file.seek(start)
+            result: Result = _parsed(self._path, number, file.readline(), result_of)
+            return result
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def values(self) -> ValuesView[Result]:
+        return _InTurn(self)
+
+    def in_turn(self) -> Iterator[Result]:
+        """Every result, with the file opened once."""
+        with _reading(self._path) as file:
+            for number, start in self._lines.values():
+                file.seek(start)
+                yield _parsed(self._path, number, file.readline(), result_of)
+
+
+class _InTurn(ValuesView[Result]):
+    def __init__(self, stored: Stored) -> None:
+        super().__init__(stored)
+        self._stored = stored
+
+    def __iter__(self) -> Iterator[Result]:
+        return self._stored.in_turn()
+
+
+class RunLog:
+    """One run's log, open for appending."""
+
+    def __init__(self, path: Path, header: Header, results: Rows, *, first: bytes = b"", fresh: bool = False) -> None:
+        self.path = path
+        self.header = header
+        self.results = results
+        self.is_full = False  # the disk is, and the reserve is in use: nothing more should be sent
+        self.added: Part | None = None  # the grid by which this command extends the run
+        self._first = first  # what is written before the next result: a header, or the line of an extension
+        self._fresh = fresh  # whatever the file holds is replaced
+
+    @property
+    def finished(self) -> set[str]:
+        """Ids of the trials that need not be sent again: everything but errors."""
+        return self.results.finished
+
+    def write(self, *results: Result) -> None:
+        """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
+        lines = self._first + b"".join(map(result_line, results))
+        if not disk.append(self.path, lines, anew=self._fresh):
+            self.is_full = True
+        self._first, self._fresh = b"", False
+
+    def append(self, result: Result) -> None:
+        """Write one result and take it in."""
+        self.write(result)
+        self.results[result.trial.id] = result
+
+    def stored(self) -> Mapping[str, Result]:
+        """Whole results, answers included, read from disk one by one."""
+        return read_log(self.path.parent)[1] if self.results else {}
+
+
+@contextmanager
+def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
+    """The log in a folder, for as long as the block runs: a new one, or the old one of the same config.
+
+    A config that differs in lengths, depths or epochs only extends the run. Raises RunError where the folder belongs
+    to another config, haystack, tokenizer or task version, or to a process.
+    """
+    path = folder / LOG_NAME
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
+    with _locked(path):
+        try:
+            disk.drop_torn_line(path)
+            log = _opened(path, header)
+            with disk.reserve(path):
+                yield log
+        finally:
+            _remove_unused(path, missing)
+
+
+def _opened(path: Path, header: Header) -> RunLog:
+    """The log of that header: fresh, as it is, or extended."""
+    old, rows = read_rows(path.parent) if path.stat().st_size else (header, Rows())
+    if not rows:  # nothing was measured: whatever was planned binds nobody
+        return RunLog(path, header, rows, first=header_line(header), fresh=True)
+    differing = _differences(old, header)
+    if differing:
+        raise RunError(
+            f"{path.parent} holds a run of another config ({'; '.join(differing)}); "
+            "choose another --name, or repeat the old command to resume it"
+        )
+    if not _adds(old, header):
+        return RunLog(path, old, rows)
+    added = part_of(header.config)
+    line = line_of("extended", {"version": header.version, "created": header.created, **asdict(added)})
+    log = RunLog(path, _extended(old, added), rows, first=line)
+    log.added = added
+    return log
+
+
+@contextmanager
+def reopen_log(folder: Path) -> Iterator[RunLog]:
+    """The log of a run that is there, to append to, for as long as the block runs. Raises RunError."""
+    path = folder / LOG_NAME
+    if not path.is_file():
+        raise RunError(f"{folder}: no run here ({LOG_NAME} is missing)")
+    with _locked(path):
+        disk.drop_torn_line(path)
+        yield RunLog(path, *read_rows(folder))
+
+
+def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
+    """A whole run at once, in a folder that holds none. Raises RunError."""
+    path = folder / LOG_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(header_line(header))
+            file.writelines(map(result_line, results))
+    except FileExistsError:
+        raise RunError(f"{folder} holds a run already; choose another --name, or remove it") from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
+
+
+def read_rows(folder: Path) -> tuple[Header, Rows]:
+    """Header and the last row of every trial, without answers. A torn last line is left out. Raises RunError."""
+    path, rows = folder / LOG_NAME, Rows()
+    header, lines = _lines(path)
+    for number, _, table in lines:
+        if table.get("kind") == "result":
+            row = _checked(path, number, table, row_of)
+            rows[row.trial.id] = row
+        elif table.get("kind") == "extended":
+            header = _extended(header, _checked(path, number, table, part_of))
+    return header, rows
+
+
+def read_log(folder: Path) -> tuple[Header, Stored]:
+    """The same with whole results, each read from the file when it is asked for. Raises RunError."""
+    path = folder / LOG_NAME
+    places: dict[str, tuple[int, int]] = {}
+    header, lines = _lines(path)
+    for number, start, table in lines:
+        if table.get("kind") == "result":
+            places[_checked(path, number, table, row_of).trial.id] = (number, start)
+        elif table.get("kind") == "extended":
+            header = _extended(header, _checked(path, number, table, part_of))
+    return header, Stored(path, places)
+
+
+def _lines(path: Path) -> tuple[Header, Iterator[tuple[int, int, dict[str, Any]]]]:
+    """The header, and number, first byte and object of every whole line behind it."""
+    with _reading(path) as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):
+        raise RunError(f"{path}: no header; the run never began, so remove the folder")
+    try:
+        table = table_of(line)
+        if table.get("kind") != "header":
+            raise ValueError("its first line is no header")
+        if table.get("schema") != LOG_SCHEMA:
+            raise RunError(
+                f"{path}: schema {table.get('schema')}, but this niah reads {LOG_SCHEMA}; "
+                f"use the version {visible(str(table.get('version')))}"
+            )
+        return header_of(table), _tables(path, len(line))
+    except ValueError as error:
+        raise RunError(f"{path}:1: not a run header ({visible(str(error))}); this is no run log of niah") from error
+
+
+def _tables(path: Path, start: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    with _reading(path) as file:
+        file.seek(start)
+        for number, line in enumerate(file, 2):
+            if not line.endswith(b"\n"):
+                return  # torn: that trial runs again
+            yield number, start, _parsed(path, number, line, lambda table: table)
+            start += len(line)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise RunError(f"{path.parent}: no run here ({LOG_NAME} is missing)") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _parsed(path: Path, number: int, line: bytes, read: Any) -> Any:
+    try:
+        table = table_of(line)
+    except ValueError as error:
+        raise _damaged(path, number, error) from error
+    return _checked(path, number, table, read)
+
+
+def _checked(path: Path, number: int, table: dict[str, Any], read: Any) -> Any:
+    """What a reader makes of a line's object. Lines of a kind that a newer niah writes are never handed to one."""
+    try:
+        return read(table)
+    except ValueError as error:
+        raise _damaged(path, number, error) from error
+
+
+def _damaged(path: Path, number: int, error: ValueError) -> RunError:
+    return RunError(
+        f"{path}:{number}: damaged line ({visible(str(error))}); "
+        "remove that line and run again: only its trial is repeated"
+    )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes out; the system lets go when this process ends, however it ends."""
+    lock = FileLock(path.with_name(_LOCK))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(f"{path.parent}: another niah is running here; wait for it, or choose another --name") from None
+    except OSError as error:
+        raise RunError(f"{path.parent}: cannot be written ({error.strerror}); choose another --results") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_unused(path: Path, made: list[Path]) -> None:
+    """Take away a log that holds nothing, and the folders that were made for it, innermost first."""
+    with suppress(OSError):
+        if path.stat().st_size:
+            return
+        path.unlink()
+        path.with_name(_LOCK).unlink()
+        for folder in made:
+            folder.rmdir()
+
+
+def _extended(header: Header, part: Part) -> Header:
+    """The header of a run that asks for a further grid."""
+    parts = (*header.parts, part)
+    config = {
+        **header.config,
+        "lengths": sorted({n for p in parts for n in p.lengths}),
+        "depths": sorted({d for p in parts for d in p.depths}),
+        "epochs": max(p.epochs for p in parts),
+    }
+    return replace(header, config=config, extended=parts)
+
+
+def _adds(old: Header, new: Header) -> bool:
+    """Whether the new grid asks for a trial that the old one does not."""
+    planned, controls = old.planned(), old.planned_controls()
+    return any(planned.get(place, 0) < epochs for place, epochs in new.planned().items()) or any(
+        controls.get(place, 0) < epochs for place, epochs in new.planned_controls().items()
+    )
+
+
+def _differences(old: Header, new: Header) -> list[str]:
+    """What differs between two headers that no extension bridges, for people."""
+    defaults = RunConfig().identity()  # a key that an older niah did not know had this value
+    was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
+    keys = {*was, *now} - (GRID_KEYS if now.get("layout") == "free" else set())
+    found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
+    if was.get("seed") != now.get("seed"):
+        found.append("further --epochs of the old seed draw other needles and other text into the same run")
+    if old.haystack_digest != new.haystack_digest:
+        found.append("the text of the haystack has changed")
+    if old.tokenizer != new.tokenizer:
+        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
+    if old.task_version != new.task_version:
+        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
+    return [visible(f) for f in found]

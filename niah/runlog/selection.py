@@ -1,0 +1,125 @@
+"""Choose trials of a run: by how they ended, by their cell, by their id, or by what another run made of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from niah.errors import ConfigError, RunError
+from niah.records import Outcome, Result
+from niah.text.lengths import depths_of, label_of, length_of
+
+MOST_NAMED = 12  # of what is there, in an error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One trial in two runs that scored it differently."""
+
+    old: Result
+    new: Result
+
+
+def by_cell(results: Iterable[Result]) -> list[Result]:
+    """By length, depth and epoch; the controls of a length behind its other trials."""
+    return sorted(
+        results,
+        key=lambda r: (
+            r.trial.context_length,
+            r.trial.control or "",
+            r.trial.depth_percent,
+            r.trial.epoch,
+        ),
+    )
+
+
+def chosen(results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], classes: Iterable[str]) -> list[Result]:
+    """Those that were scored below 1 (wrong), ended in one of the outcomes, and were answered by one of the classes.
+
+    What is not asked for does not choose. Raises ConfigError for an outcome or class that no trial has.
+    """
+    results, outcomes, classes = list(results), set(outcomes), set(classes)
+    _check("outcome", outcomes, {r.outcome.value for r in results} | {o.value for o in Outcome})
+    _check("class", classes, {r.answer_class for r in results if r.answer_class})
+    return [
+        r
+        for r in results
+        if (not wrong or (r.score is not None and r.score < 1))
+        and (not outcomes or r.outcome.value in outcomes)
+        and (not classes or r.answer_class in classes)
+    ]
+
+
+def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[Result]:
+    """The trials at an address: the beginning of an id, a length, or a length and a depth. Raises ConfigError."""
+    if len(address) > 1 or _is_length(address[0], results):
+        return _in_cell(results.values(), address)
+    found = [r for i, r in results.items() if i.startswith(address[0])]
+    if len(found) > 1:
+        ids = _listed((r.trial.id for r in found), len(found), most=3)
+        raise ConfigError(f"trial {address[0]!r}: {len(found)} ids begin so ({ids}); write more of it")
+    if not found:
+        raise ConfigError(_unknown_trial(address[0], results))
+    return found
+
+
+def differences(old: Mapping[str, Result], new: Mapping[str, Result]) -> tuple[int, list[Difference]]:
+    """How many trials both runs scored, and those of them with another score, by cell. Raises RunError for none."""
+    pairs = [(old[i], r) for i, r in new.items() if i in old and r.score is not None and old[i].score is not None]
+    if not pairs:
+        raise RunError("the two runs have no scored trial in common; they must have the same task, haystack and seed")
+    differing = {after.trial.id: before for before, after in pairs if before.score != after.score}
+    ordered = by_cell(new[i] for i in differing)
+    return len(pairs), [Difference(old=differing[r.trial.id], new=r) for r in ordered]
+
+
+def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result]:
+    """The trials of a length, or of a length and a depth."""
+    results = list(results)
+    length = length_of(address[0])
+    here = [r for r in results if r.trial.context_length == length]
+    if not here:
+        known = sorted({r.trial.context_length for r in results})
+        raise ConfigError(
+            f"length {address[0]!r}: no trial of this run; there are {_listed(map(label_of, known), len(known))}"
+        )
+    if len(address) == 1:
+        return by_cell(here)
+    (depth,) = depths_of(address[1])[:1]
+    cell = [r for r in here if r.trial.control is None and r.trial.depth_percent == depth]
+    if not cell:
+        depths = sorted({r.trial.depth_percent for r in here if r.trial.control is None})
+        raise ConfigError(
+            f"depth {address[1]!r}: no trial at {label_of(length)}; "
+            f"there are {_listed((f'{d:g}' for d in depths), len(depths))}"
+        )
+    return by_cell(cell)
+
+
+def _is_length(text: str, results: Mapping[str, Result]) -> bool:
+    """Whether a word is a length and no id: one in plain digits only where the run has that length."""
+    try:
+        length = length_of(text)
+    except ConfigError:
+        return False
+    return not text.isdigit() or any(r.trial.context_length == length for r in results.values())
+
+
+def _unknown_trial(text: str, results: Mapping[str, Result]) -> str:
+    near = difflib.get_close_matches(text, results, n=1, cutoff=0.6)
+    guess = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"no trial {text!r} in this run{guess}; write the beginning of an id, or a cell like 8k 50"
+
+
+def _check(kind: str, asked: set[str], known: set[str]) -> None:
+    for name in sorted(asked - known):
+        there = _listed(sorted(known), len(known)) or "none"
+        raise ConfigError(f"{kind} {name!r}: no trial of this run has it; there are {there}")
+
+
+def _listed(names: Iterable[str], count: int, most: int = MOST_NAMED) -> str:
+    """At most a few of them, and how many more there are."""
+    first = list(islice(names, most))
+    return ", ".join(first) + (f" and {count - len(first)} more" if count > len(first) else "")

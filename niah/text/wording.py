@@ -1,0 +1,126 @@
+"""What niah says in each language: one TOML file a language, read here and nowhere else.
+
+Sentences have blanks in braces. The same ``Form`` fills them and finds them again, so that what is planted and what a
+reader of the text looks for cannot drift apart. Adding a language is one file with the keys of the others.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any, TypeVar
+
+from niah.errors import UnknownName
+
+FOLDER = Path(__file__).parents[1] / "tasks" / "wording"
+T = TypeVar("T")
+
+
+class Form:
+    """A sentence with blanks: "The {a} is kept in the {b}." A blank that comes twice holds the same words."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._parts = [(literal, blank) for literal, blank, _, _ in Formatter().parse(text)]
+        self.blanks = frozenset(blank for _, blank in self._parts if blank)
+
+    def fill(self, **blanks: str) -> str:
+        return self.text.format(**blanks)
+
+    def parse(self, text: str) -> dict[str, str] | None:
+        """The words in the blanks of a text that is this form from end to end; None where it is not."""
+        match = re.fullmatch(self._pattern({}), text)
+        return match.groupdict() if match else None
+
+    def found_in(self, text: str, **known: str) -> Iterator[tuple[int, dict[str, str]]]:
+        """Every line of a text in this form, in order: its place, and the words in the blanks that are not known."""
+        for match in re.finditer(f"^{self._pattern(known)}$", text, re.MULTILINE):
+            yield match.start(), match.groupdict()
+
+    def _pattern(self, known: Mapping[str, str]) -> str:
+        pattern, seen = "", set[str]()
+        for literal, blank in self._parts:
+            pattern += re.escape(literal)
+            if not blank:
+                continue
+            if blank in seen:
+                pattern += f"(?P={blank})"
+            elif blank in known:
+                pattern += re.escape(known[blank])
+            else:
+                pattern += f"(?P<{blank}>.+?)"
+                seen.add(blank)
+        return pattern
+
+
+class Wording:
+    """The file of one language. Keys are written with dots: ``hops.question``."""
+
+    def __init__(self, language: str, table: Mapping[str, Any]) -> None:
+        self.language = language
+        self._table = table
+
+    def text(self, key: str) -> str:
+        return str(self._at(key))
+
+    def form(self, key: str) -> Form:
+        return Form(self.text(key))
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of sentences or names."""
+        return tuple(self._at(key))
+
+    def forms(self, key: str) -> tuple[Form, ...]:
+        return tuple(Form(text) for text in self.texts(key))
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """A list written as one text, parted by white space."""
+        return tuple(self.text(key).split())
+
+    def rows(self, key: str) -> tuple[Mapping[str, str], ...]:
+        """A list of tables."""
+        return tuple(self._at(key))
+
+    def keys(self, key: str) -> tuple[str, ...]:
+        """The keys of a table, in the order of the file."""
+        return tuple(self._at(key))
+
+    def _at(self, key: str) -> Any:
+        here: Any = self._table
+        for part in key.split("."):
+            here = here[part]
+        return here
+
+
+class ByLanguage(Mapping[str, T]):
+    """One thing of every language, read when it is looked at."""
+
+    def __init__(self, read: Callable[[Wording], T]) -> None:
+        self._read = cache(lambda language: read(wording_of(language)))
+
+    def __getitem__(self, language: str) -> T:
+        return self._read(language)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(languages())
+
+    def __len__(self) -> int:
+        return len(languages())
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages that there is a file of."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+@cache
+def wording_of(language: str) -> Wording:
+    """The wording of a language. Raises UnknownName."""
+    if language not in languages():
+        raise UnknownName("language", language, languages())
+    return Wording(language, tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
