@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import click
 
+from niah.tasks._measured import Measured, measured_of
+
 
 @click.command()
 def tasks() -> None:
     """List the tasks: what each of them tests, and the config keys that it reads."""
     from niah.cli.suite import suite_summaries
     from niah.tasks import task_names, task_of
-    from niah.tasks._measured import measured_of
 
     for name in task_names():
         task, row = task_of(name), measured_of(name)
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
-        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys})")
-        if row is not None:
-            scores = ", ".join(f"{language} {100 * share:.0f} %" for language, share in row.search().items())
-            click.echo(f"{'':<14} measures {row.measures}: a reader that only searches scores {scores}")
+        kind = f"; {row.measures}: searching scores {_shares(row)}" if row else ""
+        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys}{kind})")
     for name, summary in suite_summaries().items():
         click.echo(f"suite {name:<10} {summary}", err=True)
     hint = "niah show --task NAME --length 2k --depth 50 prints an example; docs/tasks.md tells all about them."
     click.echo(hint, err=True)
+
+
+def _shares(row: Measured) -> str:
+    """What the search reader scores, by language: en 100 %, zh-Hant 67 %."""
+    return ", ".join(f"{language} {100 * share:.0f} %" for language, share in row.search().items())
 
 
 @click.command()
