@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from niah.tasks._measured import Measured, measured_of
+if TYPE_CHECKING:
+    from niah.tasks._measured import Measured
 
 
 @click.command()
@@ -12,6 +15,7 @@ def tasks() -> None:
     """List the tasks: what each of them tests, and the config keys that it reads."""
     from niah.cli.suite import suite_summaries
     from niah.tasks import task_names, task_of
+    from niah.tasks._measured import measured_of
 
     for name in task_names():
         task, row = task_of(name), measured_of(name)
