@@ -143,5 +143,5 @@ def test_the_suite_of_reading_holds_what_measures_reading_and_no_look_up() -> No
 
 def test_the_list_of_tasks_says_what_each_of_them_measures(niah: Niah) -> None:
     out = niah("tasks").out
-    assert "measures retrieval: a reader that only searches scores en 100 %, zh-Hant 100 %" in out
-    assert "measures reading: a reader that only searches scores en " in out
+    assert "; retrieval: searching scores en 100 %, zh-Hant 100 %" in out
+    assert "; reading: searching scores en " in out
