@@ -174,6 +174,6 @@ def test_a_weak_model_is_not_taken_for_a_server_that_cuts(liar: Liar, tmp_path: 
 def test_a_canary_check_that_has_no_room_in_the_budget_sends_nothing_more(liar: Liar, tmp_path: Path) -> None:
     honest = replace(kind_of("canary: honest, counts not"), max_tokens=8_000)
     run = swept(liar, honest, "openai", tmp_path / "r")
-    assert "max_tokens 8,000 is reached" in (run.stopped or "")
+    assert "no room for the canary check: max_tokens 8,000" in (run.stopped or "")
     assert not run.results
     assert not [p for p in liar.asked if has_needle(p)]

@@ -258,7 +258,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
         ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),
         ((*SIMULATED, "--headers", "beta=1"), "headers has no meaning for provider 'simulated'"),
-        ((*SIMULATED, "--cache", "marks"), "only for openai, openai-responses, anthropic, qwen"),
+        ((*SIMULATED, "--cache", "marks"), "only for openai, openai-responses, anthropic, bedrock-anthropic, qwen"),
         ((*SIMULATED, "--cache", "yes"), "--cache 'yes': use auto or marks"),
         ((*SIMULATED, "--max-cost", "-1"), "--max-cost '-1': use a number above 0"),
         ((*SIMULATED, "--tokens-per-minute", "0"), "--tokens-per-minute"),

@@ -521,7 +521,7 @@ def test_a_run_that_cannot_go_on_ends_its_events_with_the_reason(niah: Niah) -> 
         "r",
     )
     assert niah(*run, "--lengths", "500").exit_code == 0
-    ended = niah(*run, "--lengths", "1k")
+    ended = niah(*run, "--lengths", "500", "--seed", "1")
     (event,) = [json.loads(line) for line in ended.err.splitlines()]
     assert (event["event"], event["exit_code"], ended.exit_code) == ("failed", 2, 2)
     assert "another config" in event["error"]

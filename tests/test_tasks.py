@@ -493,10 +493,12 @@ def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
     warnings = {
         n: experiment_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
     }
-    assert warnings["hant"] == warnings["hans"] == []
-    assert len(warnings["both"]) == 1
-    assert "holds episodes in zh-Hans, where its characters give it away" in warnings["both"][0]
-    assert not experiment_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
+    told = {name: [w for w in lines if "give it away" in w] for name, lines in warnings.items()}
+    assert told["hant"] == told["hans"] == []
+    (line,) = told["both"]
+    assert "holds episodes in zh-Hans, where its characters give it away" in line
+    english = experiment_of(RunConfig(haystack=("h/both",), lengths="1k", language="en")).warnings()
+    assert not [w for w in english if "give it away" in w]
 
 
 @pytest.mark.parametrize("task", ["single", "when", "associative", "update"])

@@ -110,6 +110,10 @@ class RunLedger:
         """Tokens and dollars of the whole run, with what attempts may have cost that the server did not report."""
         return self._budget.spent
 
+    def refuses(self, tokens: int) -> str | None:
+        """Why prompts of so many tokens in all have no room in the budget; None where they have."""
+        return self._budget.refuses(self._may_cost(tokens))
+
     async def admit(self, tokens: int, trial: str | None) -> Holding | None:
         """Wait until the budget holds one more attempt; None, and the run stops, where it never will."""
         may = self._may_cost(tokens)

@@ -19,7 +19,7 @@ from niah.runlog.attempts import AttemptLog
 from niah.runlog.log import RunLog
 from niah.runner.asking import Asking, Prepared
 from niah.runner.budget import Budget, RunLedger, Spent
-from niah.runner.canary import look_for_canaries
+from niah.runner.canary import PLACES, look_for_canaries
 from niah.runner.client import Client, OnAttempt
 from niah.runner.log_writer import LogWriter
 from niah.runner.preflight import Preflight, preflight
@@ -119,6 +119,10 @@ class Sweep:
 
     async def _canary(self, client: Client) -> tuple[str, ...] | None:
         """What the canary check found; None where a stop came first. Raises ProviderError where it fails."""
+        refused = self._ledger.refuses(len(PLACES) * max(self._experiment.config.lengths))
+        if refused:
+            self.stop(f"no room for the canary check: {refused}")
+            return None
         try:
             return await look_for_canaries(client, self._session.provider, self._experiment)
         except NiahError:
