@@ -17,6 +17,7 @@ from functools import cache
 
 import numpy as np
 
+from niah.experiment.design import design_of
 from niah.records import Header, Outcome, Result, Trial
 from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
@@ -62,7 +63,8 @@ def header_of(design: Design, epochs: int) -> Header:
         "lengths": LENGTHS, "depths": DEPTHS, "epochs": epochs, "haystack_per": design.haystack_per,
     }  # fmt: skip
     return Header(
-        schema=1, version="0", created="", config=config, haystack_digest="", tokenizer="", task_version=1,
+        schema=1, version="0", created="", config=config, design=design_of(config), haystack_digest="",
+        tokenizer="", task_version=1,
         unique_share=None,
     )  # fmt: skip
 

@@ -295,17 +295,35 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What a run asks for, as a verdict, a picture and a comparison need it."""
+
+    lengths: tuple[int, ...]  # context lengths, of a run that was extended all of them
+    depths: tuple[float, ...]  # in percent
+    epochs: int  # the most of any cell
+    controls: bool
+    haystack_shared: bool  # by the trials of an epoch, which are a cluster then
+    model: str  # its name for people
+    simulated: bool
+    task: str  # with the options that change its difficulty
+    haystack: str
+    depth_of: str  # what stands at a trial's depth
+    recipe: Mapping[str, Any]  # the settings that decide prompts and scores: runs that agree in them pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """The first line of a run log: everything needed to build its prompts again."""
 
     schema: int
     version: str
     created: str
-    config: Mapping[str, Any]  # of a run that was extended with all its lengths and depths and the most epochs
+    config: Mapping[str, Any]  # to build its prompts again; of a run that was extended with its whole grid
     haystack_digest: str
     tokenizer: str  # with the digest of its file, where it is one
     task_version: int
     unique_share: float | None  # of the longest haystack
+    design: Design
     claimed: int | None = None  # the context length that the model's maker states
     imported: str | None = None  # the tool whose results these are
     environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it
@@ -314,9 +332,8 @@ class Header:
     @property
     def parts(self) -> tuple[Part, ...]:
         """Every grid that was asked for."""
-        c = self.config
-        whole = Part(lengths=tuple(c["lengths"]), depths=tuple(c["depths"]), epochs=c["epochs"])
-        return self.extended or (whole,)
+        d = self.design
+        return self.extended or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
 
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials that were asked for, by context length and depth."""
@@ -328,7 +345,7 @@ class Header:
 
     def planned_controls(self) -> dict[tuple[str, int | None], int]:
         """Control trials that were asked for, by kind; those of absent needles also by context length."""
-        if not self.config.get("controls"):
+        if not self.design.controls:
             return {}
         absent: dict[int, int] = {}
         shortest: dict[int, int] = {}  # where closed-book and oracle stand

@@ -10,8 +10,8 @@ from typing import Any
 
 from niah.errors import RunError
 from niah.records import Header, Outcome, Recall, Result, Trial, checked_score
+from niah.runlog.lines import header_of
 from niah.runlog.log import LOG_NAME
-from niah.verdict.grid import model_of, task_label
 from niah.verdict.sample import sample_of
 
 DEPTH = 3  # folders down: results/suite/run
@@ -68,14 +68,13 @@ def summary_of(folder: Path, name: str) -> RunSummary:
                 _take(json.loads(line), last)
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 raise ValueError(f"line {number} is damaged ({_why(error)})") from error
-    config = header.config
     return RunSummary(
         name=name,
-        model=model_of(config),
-        provider=str(config["provider"]),
-        task=task_label(config),
+        model=header.design.model,
+        provider=str(header.config["provider"]),
+        task=header.design.task,
         created=header.created,
-        planned=max(len(last), len(config["lengths"]) * len(config["depths"]) * int(config["epochs"])),
+        planned=max(len(last), sum(header.planned().values())),
         ended=sum(ended for _, _, ended in last.values()),
         found=sample_of(header, _bare(last.values())).recall(),
         imported=header.imported,
@@ -101,17 +100,7 @@ def _header(line: bytes | None) -> Header:
     table = json.loads(line)
     if not isinstance(table, dict) or table.get("kind") != "header" or not isinstance(table.get("config"), dict):
         raise ValueError("line 1 is no run header")
-    return Header(
-        schema=table["schema"],
-        version=str(table["version"]),
-        created=str(table["created"]),
-        config=table["config"],
-        haystack_digest="",
-        tokenizer="",
-        task_version=0,
-        unique_share=None,
-        imported=table.get("imported"),
-    )
+    return header_of(table)
 
 
 def _take(table: Mapping[str, Any], last: dict[bytes, tuple[float | None, int, bool]]) -> None:

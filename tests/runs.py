@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from niah.experiment.design import design_of
 from niah.records import Header, Outcome, Response, Result, Trial, Usage
 from niah.runlog.log import write_log
 
@@ -31,8 +32,9 @@ def header(
         "tokenizer": "o200k_base", "lengths": list(lengths), "depths": list(depths), "epochs": epochs, "seed": 0,
         "haystack_per": haystack_per,
     }  # fmt: skip
+    config = {**config, **others.pop("config", {})}
     return Header(
-        schema=1, version="0", created="2026-01-01", config={**config, **others.pop("config", {})}, haystack_digest="h",
+        schema=1, version="0", created="2026-01-01", config=config, design=design_of(config), haystack_digest="h",
         tokenizer="o200k_base", task_version=1, unique_share=1.0, **others,
     )  # fmt: skip
 

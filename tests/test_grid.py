@@ -11,27 +11,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from niah.experiment.design import design_of
 from niah.plotter.formatting import recall_label, unscored_label, value_label
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Grid, Header, Outcome, Result, Trial
 from niah.verdict.grid import grid_of
 from niah.verdict.intervals import recall_of, wilson
 
+CONFIG = {
+    "model": "m",
+    "provider": "openai",
+    "task": "single",
+    "distractors": 2,
+    "haystack": ["en"],
+    "tokenizer": "o200k_base",
+    "epochs": 2,
+    "lengths": [1_000, 2_000],
+    "depths": [0, 100],
+}
 HEADER = Header(
     schema=1,
     version="0",
     created="2026-01-01",
-    config={
-        "model": "m",
-        "provider": "openai",
-        "task": "single",
-        "distractors": 2,
-        "haystack": ["en"],
-        "tokenizer": "o200k_base",
-        "epochs": 2,
-        "lengths": [1_000, 2_000],
-        "depths": [0, 100],
-    },
+    config=CONFIG,
+    design=design_of(CONFIG),
     haystack_digest="h",
     tokenizer="o200k_base",
     task_version=1,

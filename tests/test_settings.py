@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from niah.errors import ConfigError
 from niah.experiment.checks import api_key_of, completed
-from niah.experiment.config import read_config
+from niah.experiment.config import RunConfig, decides, read_config
+from niah.tasks import task_names
 
 CLOUDS = {
     "azure": ("https://acme.openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY"),
@@ -86,3 +89,21 @@ def test_vertex_has_a_place_without_a_prefix(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "global")
     config = completed(read_config(None, {"provider": "vertex", "model": "google/m"}))
     assert config.base_url == "https://aiplatform.googleapis.com/v1/projects/p/locations/global/endpoints/openapi"
+
+
+def test_every_config_key_says_what_it_decides() -> None:
+    """Identity, pairing, extension and what a comparison refuses follow from it; a new key without it is forgotten."""
+    kinds = {"grid", "prompts", "scores", "controls", "model", "access", "pace", "money", "label"}
+    assert {key: decides(key) for key in RunConfig.model_fields if decides(key) not in kinds} == {}
+    assert decides("no such key") is None
+
+
+def test_the_verdict_reads_no_config_and_knows_no_task() -> None:
+    """A baseline's file holds one, and only checks that nobody edited it."""
+    verdict = Path(__file__).resolve().parents[1] / "niah" / "verdict"
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted(verdict.glob("*.py")) if path.name != "baseline.py"
+    )
+    assert 'config["' not in text
+    assert ".config.get(" not in text
+    assert not [name for name in task_names() if f'"{name}"' in text]

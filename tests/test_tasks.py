@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from niah.errors import ConfigError, HaystackError, PromptError, UnknownName
 from niah.experiment.checks import completed
 from niah.experiment.config import RunConfig
+from niah.experiment.design import task_label
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
@@ -30,14 +31,14 @@ from niah.runlog.log import open_log
 from niah.runner.session import Session
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
-from niah.tasks import _magic_number, task_names, task_of
+from niah.tasks import _magic_number, depth_of, task_names, task_of
 from niah.tasks._clock import Clock
 from niah.tasks._names import PEOPLE, PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of
+from niah.verdict.grid import grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
@@ -231,7 +232,7 @@ def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class
     ],
 )
 def test_the_depth_axis_says_what_it_is_the_depth_of(config: dict[str, str], what: str) -> None:
-    assert depth_of(config) == what
+    assert depth_of(task_of(config["task"]), config.get("needles", "spread")) == what
     assert SPAN_PERCENT == 40  # as the label says
 
 
@@ -634,5 +635,7 @@ def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus)
     assert len(asked) == 20
 
 
-def test_the_label_of_every_task_with_distractors_says_how_many() -> None:
-    assert sorted(WITH_DISTRACTORS) == [name for name in task_names() if "distractors" in task_of(name).OPTIONS]
+@pytest.mark.parametrize("name", task_names())
+def test_the_label_of_a_task_with_distractors_says_how_many(name: str) -> None:
+    label = task_label({"task": name, "distractors": 7}, task_of(name))
+    assert label == (f"{name}, 7 distractors" if "distractors" in task_of(name).OPTIONS else name)

@@ -21,7 +21,6 @@ from niah.verdict.counts import uneven_notes, unpaired_notes
 from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig, read_gate_config
-from niah.verdict.grid import model_of
 from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
 from niah.verdict.records import Judgement
 
@@ -123,7 +122,7 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
         notes.append("a simulated reader, no model")
     notes += uneven_notes(evidence.grid)
     if baseline is not None and evidence.pairs is not None:
-        older = f"{model_of(baseline.header.config)}, run {baseline.header.created}"
+        older = f"{baseline.header.design.model}, run {baseline.header.created}"
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {older}{saved}")
         if baseline.header.created > evidence.header.created:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
-from niah.verdict.grid import haystack_label, model_of
+from niah.experiment.design import haystack_label, model_label
 
 INCOMPLETE = 3
 INTERRUPTED = "interrupted"
@@ -26,5 +26,7 @@ def folder_name(name: str | None, config: RunConfig) -> str:
         return name
     identity = json.dumps(config.identity(), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    words = f"{model_of(config.model_dump())}-{config.task}-{haystack_label(config.haystack)}-{digest}"
+    words = (
+        f"{model_label(config.provider, str(config.model))}-{config.task}-{haystack_label(config.haystack)}-{digest}"
+    )
     return re.sub(r"[^\w.-]+", "-", words)

@@ -21,7 +21,7 @@ from niah.runlog.log import RunLog
 from niah.runner.budget import Spent
 from niah.runner.progress import Meter, Progress, Trouble
 from niah.text.outside import visible
-from niah.verdict.grid import grid_of, model_of
+from niah.verdict.grid import grid_of
 
 REFRESH_S = 0.5
 STATUS_S = 30.0  # between two lines of status in a log
@@ -54,7 +54,7 @@ class Watch:
             "started",
             schema=EVENT_SCHEMA,
             run=log.path.parent.name,
-            model=model_of(log.header.config),
+            model=log.header.design.model,
             task=log.header.config["task"],
             trials=len(tokens),
             finished=self._meter.done,

@@ -7,6 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -30,27 +31,21 @@ _OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-en
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
-_NOT_IDENTITY = {
-    "api_key_env",
-    "api_key_file",
-    "order",
-    "claimed",
-    "price",
-    "concurrency",
-    "in_flight_tokens",
-    "requests_per_minute",
-    "tokens_per_minute",
-    "attempts",
-    "timeout_s",
-    "longest_wait_s",
-    "patience",
-    "max_errors",
-    "ca_file",
-    "max_cost",
-    "max_tokens",
-    "max_minutes",
-    "canary",
-}
+
+
+def _deciding(what: str) -> Any:
+    """A Field of a key that decides one of these things, and nothing else:
+
+    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged. ``controls``: which
+    trials stand beside the grid. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how
+    patiently. ``money``: what it may cost. ``label``: what is written beside the picture.
+    """
+    return partial(Field, json_schema_extra={"decides": what})
+
+
+_grid, _prompts, _scores, _controls = map(_deciding, ("grid", "prompts", "scores", "controls"))
+_model, _access, _pace, _money, _label = map(_deciding, ("model", "access", "pace", "money", "label"))
+NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
 
 
 class RunConfig(BaseModel):
@@ -58,104 +53,104 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    provider: str = Field("local", description="API that serves the model (see: niah providers).")
-    model: str | None = Field(None, description="Model name, or for 'local' a path to a GGUF file.")
-    base_url: str | None = Field(None, description="Address of the server, ending in /v1.")
-    api_key_env: str | None = Field(None, description="Environment variable that holds the key.")
-    api_key_file: str | None = Field(None, description="File that holds the key, and nothing else.")
-    extra: dict[str, Any] = Field(
+    provider: str = _model("local", description="API that serves the model (see: niah providers).")
+    model: str | None = _model(None, description="Model name, or for 'local' a path to a GGUF file.")
+    base_url: str | None = _model(None, description="Address of the server, ending in /v1.")
+    api_key_env: str | None = _access(None, description="Environment variable that holds the key.")
+    api_key_file: str | None = _access(None, description="File that holds the key, and nothing else.")
+    extra: dict[str, Any] = _model(
         default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
     )
-    headers: dict[str, str] = Field(
+    headers: dict[str, str] = _model(
         default_factory=dict,
         description="Further request header, as NAME=VALUE; may be repeated. Values are not logged.",
     )
-    haystack: tuple[str, ...] = Field(
+    haystack: tuple[str, ...] = _prompts(
         ("en",),
         description="Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
     )
-    task: str = Field("single", description="What to plant and ask (see: niah tasks).")
-    language: str = Field("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
-    distractors: int = Field(
+    task: str = _prompts("single", description="What to plant and ask (see: niah tasks).")
+    language: str = _prompts("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
+    distractors: int = _prompts(
         2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
     )
-    values: Literal["number", "word", "uuid"] = Field(
+    values: Literal["number", "word", "uuid"] = _prompts(
         "number", description="What kind of thing a needle's value is (how many needles: needle-count)."
     )
-    needles: Literal["together", "spread", "random"] = Field(
+    needles: Literal["together", "spread", "random"] = _prompts(
         "spread", description="Where the needles go, where one question has several (how many: needle-count)."
     )
-    needle_count: int | None = Field(
+    needle_count: int | None = _prompts(
         None, ge=1, le=64, description="How many needles one question has; default: the task's."
     )
-    asked: Literal["latest", "first"] = Field("latest", description="Which statement task update asks for.")
-    tolerance_s: float = Field(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
-    questions: tuple[str, ...] = Field((), description="Question files of task natural, several joined as a,b.")
-    controls: bool = Field(False, description="Also run absent, closed-book and oracle once per epoch.")
-    may_be_absent: bool = Field(
+    asked: Literal["latest", "first"] = _prompts("latest", description="Which statement task update asks for.")
+    tolerance_s: float = _scores(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
+    questions: tuple[str, ...] = _prompts((), description="Question files of task natural, several joined as a,b.")
+    controls: bool = _controls(False, description="Also run absent, closed-book and oracle once per epoch.")
+    may_be_absent: bool = _prompts(
         False, description="Tell every question that the text may not say, as the absent control is told."
     )
-    tokenizer: str = Field("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
-    lengths: tuple[int, ...] = Field((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
-    depths: tuple[float, ...] = Field(
+    tokenizer: str = _prompts("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
+    lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
+    depths: tuple[float, ...] = _grid(
         (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
     )
-    layout: Literal["free", "aligned"] = Field(
+    layout: Literal["free", "aligned"] = _prompts(
         "free", description="free: lengths as asked; aligned: moved a little, so that a cache can serve more of them."
     )
-    epochs: int = Field(
+    epochs: int = _grid(
         1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
     )
-    seed: int = Field(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
-    haystack_per: Literal["epoch", "trial"] = Field(
+    seed: int = _prompts(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
+    haystack_per: Literal["epoch", "trial"] = _prompts(
         "epoch",
         description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
     )
-    reply_tokens: int | None = Field(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
-    reply_field: str | None = Field(None, description="Request field of the reply budget; default: the provider's.")
-    cache: Literal["auto", "marks"] = Field(
+    reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
+    reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")
+    cache: Literal["auto", "marks"] = _prompts(
         "auto",
         description="auto: as the server caches by itself; marks: requests mark what it should keep.",
     )
-    order: str = Field(
+    order: str = _pace(
         "cache", description="Order of requests: those that share text together, short ones first, or shuffled."
     )
-    price: dict[str, float] | None = Field(
+    price: dict[str, float] | None = _money(
         None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
-    claimed: int | None = Field(None, description="Context length that the model's maker states, like 128k.")
-    concurrency: int | None = Field(
+    claimed: int | None = _label(None, description="Context length that the model's maker states, like 128k.")
+    concurrency: int | None = _pace(
         None, ge=1, le=1_024, description="Most requests in flight; fewer while the server is overloaded."
     )
-    in_flight_tokens: int = Field(
+    in_flight_tokens: int = _pace(
         16_000_000, ge=1, description="Most prompt tokens in flight; a longer prompt goes alone."
     )
-    requests_per_minute: float | None = Field(None, gt=0, description="Most requests sent in a minute.")
-    tokens_per_minute: float | None = Field(None, gt=0, description="Most prompt tokens sent in a minute.")
-    attempts: int = Field(8, ge=1, le=20, description="HTTP tries for one trial.")
-    timeout_s: float | None = Field(
+    requests_per_minute: float | None = _pace(None, gt=0, description="Most requests sent in a minute.")
+    tokens_per_minute: float | None = _pace(None, gt=0, description="Most prompt tokens sent in a minute.")
+    attempts: int = _pace(8, ge=1, le=20, description="HTTP tries for one trial.")
+    timeout_s: float | None = _pace(
         None, gt=0, description="Longest silence of the server, in seconds; default: learnt from its answers."
     )
-    longest_wait_s: float = Field(
+    longest_wait_s: float = _pace(
         600.0,
         ge=0,
         description="Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
     )
-    patience: float = Field(
+    patience: float = _pace(
         3_600.0,
         ge=0,
         description="How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.",
     )
-    max_errors: int | None = Field(None, ge=1, description="Stop once so many trials have ended as errors.")
-    ca_file: str | None = Field(None, description="PEM file of certificate authorities to believe beside the usual.")
-    max_cost: float | None = Field(None, gt=0, description="Stop before the whole run has cost more US dollars.")
-    max_tokens: int | None = Field(
+    max_errors: int | None = _pace(None, ge=1, description="Stop once so many trials have ended as errors.")
+    ca_file: str | None = _access(None, description="PEM file of certificate authorities to believe beside the usual.")
+    max_cost: float | None = _money(None, gt=0, description="Stop before the whole run has cost more US dollars.")
+    max_tokens: int | None = _money(
         None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
     )
-    canary: bool = Field(
+    canary: bool = _pace(
         False, description="Before the sweep, ask about front and middle of the longest prompt; stop if not seen."
     )
-    max_minutes: float | None = Field(None, gt=0, description="Send nothing more after so many minutes.")
+    max_minutes: float | None = _money(None, gt=0, description="Send nothing more after so many minutes.")
 
     @field_validator("lengths", mode="before")
     @classmethod
@@ -271,7 +266,18 @@ class RunConfig(BaseModel):
 
         How fast, how patiently and who pays is left out.
         """
-        return without_secrets(self.model_dump(mode="json", exclude=_NOT_IDENTITY))
+        return without_secrets(self.model_dump(mode="json", exclude=_not_identity()))
+
+
+def _not_identity() -> set[str]:
+    return {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
+
+
+def decides(key: str) -> str | None:
+    """What a config key decides; None for one that this niah does not know."""
+    field = RunConfig.model_fields.get(key)
+    extra = field.json_schema_extra if field else None
+    return str(extra["decides"]) if isinstance(extra, dict) else None
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:

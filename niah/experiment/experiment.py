@@ -10,6 +10,7 @@ from niah import __version__
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
+from niah.experiment.design import design_of
 from niah.experiment.trials import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.aligned import aligned_lengths, place_of
 from niah.generator.cache import key_of
@@ -145,6 +146,7 @@ class Experiment:
             version=__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             config=self.config.identity(),
+            design=design_of(self.config.identity(), self.task),
             haystack_digest=self.haystack.digest,
             tokenizer=self.tokenizer.name,
             task_version=self.task.VERSION,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 
 from niah.errors import RunError
-from niah.records import Header, Result, Trial
+from niah.records import Design, Header, Result, Trial
 
 Scale = tuple[float, float]  # the least and the most that a score can be
 MOST_TOKENS = 1_000_000_000
@@ -67,23 +67,34 @@ def header_of(tool: str, model: str, task: str, results: Sequence[Result], creat
     if not results:
         raise RunError(f"no results of {tool} found there")
     per_cell = Counter((r.trial.context_length, r.trial.depth_percent) for r in results)
-    config = {
-        "provider": "imported",
-        "model": model,
-        "task": task,
-        "distractors": 0,
-        "haystack": [f"of {tool}"],
-        "haystack_per": "epoch",
-        "tokenizer": "unknown",
-        "lengths": sorted({length for length, _ in per_cell}),
-        "depths": sorted({depth for _, depth in per_cell}),
-        "epochs": min(per_cell.values()),
-    }
+    lengths, depths = sorted({length for length, _ in per_cell}), sorted({depth for _, depth in per_cell})
+    design = Design(
+        lengths=tuple(lengths),
+        depths=tuple(depths),
+        epochs=min(per_cell.values()),
+        controls=False,
+        haystack_shared=True,
+        model=model,
+        simulated=False,
+        task=task,
+        haystack=f"of {tool}",
+        depth_of="the needle",
+        recipe={"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())},
+    )
     return Header(
         schema=1,
         version=tool,
         created=created,
-        config=config,
+        config={
+            "provider": "imported",
+            "model": model,
+            "task": task,
+            "haystack": [f"of {tool}"],
+            "lengths": lengths,
+            "depths": depths,
+            "epochs": design.epochs,
+        },
+        design=design,
         haystack_digest="unknown",
         tokenizer="unknown",
         task_version=0,

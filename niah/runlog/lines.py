@@ -18,6 +18,7 @@ from niah.errors import NiahError
 from niah.experiment.config import RunConfig
 from niah.records import (
     CONTROLS,
+    Design,
     Header,
     Outcome,
     Part,
@@ -34,7 +35,7 @@ from niah.text.outside import redacted_in
 
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R")
-_RECORDS = (Trial, Placement, Reported, Response, Usage, Part)
+_RECORDS = (Trial, Placement, Reported, Response, Usage, Part, Design)
 
 
 def line_of(kind: str, table: Mapping[str, Any]) -> bytes:
@@ -67,20 +68,30 @@ def table_of(line: bytes) -> dict[str, Any]:
 
 def header_of(table: Mapping[str, Any]) -> Header:
     """Raises ValueError for a header whose values are not what they should be."""
-    header = record_of(Header, {**table, "extended": []})
-    config = header.config
+    config = _expected(table.get("config"), dict)
     for key in ("provider", "model", "task"):
         _expected(config.get(key), str)
     _list_of(config, "haystack", str)
     part_of(config)
-    if header.imported is None:
+    if table.get("imported") is None:
         try:
             RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
         except ValidationError as error:
             raise ValueError(f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used") from None
         except NiahError as error:
             raise ValueError(f"config: {error}") from None
-    return header
+    known = _expected(table["design"], dict) if "design" in table else _design_of_old(config)
+    return record_of(Header, {**table, "design": _as_read(known), "extended": []})
+
+
+def _design_of_old(config: Mapping[str, Any]) -> dict[str, Any]:
+    from niah.experiment.design import design_of  # brings the tasks, which new logs do not need
+
+    return asdict(design_of(config))
+
+
+def _as_read(design: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in design.items()}
 
 
 def part_of(table: Mapping[str, Any]) -> Part:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from niah.errors import RunError
-from niah.experiment.config import RunConfig
+from niah.experiment.config import RunConfig, decides
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row, Trial
 from niah.runlog import disk
 from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
@@ -25,7 +25,7 @@ from niah.text.secrets import without_secrets
 
 LOG_NAME = "run.jsonl"
 _LOCK = ".lock"
-GRID_KEYS = frozenset({"lengths", "depths", "epochs"})  # of a config: what an extension adds to
+GRID_KEYS = frozenset(key for key in RunConfig.model_fields if decides(key) == "grid")  # what an extension adds to
 _T = TypeVar("_T")
 
 
@@ -359,7 +359,14 @@ def _extended(header: Header, part: Part) -> Header:
         "depths": sorted({d for p in parts for d in p.depths}),
         "epochs": max(p.epochs for p in parts),
     }
-    return replace(header, config=config, extended=parts)
+    design = replace(
+        header.design,
+        lengths=tuple(config["lengths"]),
+        depths=tuple(config["depths"]),
+        epochs=config["epochs"],
+        recipe={**header.design.recipe, **{key: config[key] for key in GRID_KEYS}},
+    )
+    return replace(header, config=config, design=design, extended=parts)
 
 
 def _adds(old: Header, new: Header) -> bool:

@@ -65,6 +65,21 @@ class Task(Protocol):
         ...
 
 
+_SEVERAL = {  # what stands at the depth of a trial where one question has several needles
+    "together": "all needles",
+    "spread": "the needles' centre, 20 points to each side",
+    "random": "one needle, the others anywhere",
+}
+
+
+def depth_of(task: Task, needles: str) -> str:
+    """What stands at a trial's depth: what the task says (DEPTH_OF), the needle, or a stated place of several."""
+    said: str | None = getattr(task, "DEPTH_OF", None)
+    if said is not None:
+        return said
+    return _SEVERAL.get(needles, "the needles") if "needles" in task.OPTIONS else "the needle"
+
+
 def task_names() -> list[str]:
     names = (m.name for m in pkgutil.iter_modules(__path__))
     return sorted(n.replace("_", "-") for n in names if not n.startswith("_"))

@@ -26,6 +26,7 @@ REPLY_TOKENS = 64
 WORDING = ()
 OPTIONS = ("questions",)
 FILLER = None
+DEPTH_OF = "the passage"
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:

@@ -27,6 +27,7 @@ REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("asked", "distractors", "needle_count", "needles")
 FILLER = None
+DEPTH_OF = "the statement asked for"
 COUNT = 3
 
 

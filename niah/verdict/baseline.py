@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError
-from niah.records import Header, Outcome, Part, Row, checked_score
-from niah.verdict.comparability import MODEL_KEYS
+from niah.records import Design, Header, Outcome, Part, Row, checked_score
 from niah.verdict.counts import MISSING, all_counts_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Baseline
@@ -52,8 +51,9 @@ def baseline_from(text: str, name: str) -> Baseline:
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = _header(table["header"]), table["trials"]
-        if header.schema != SCHEMA or not isinstance(header.config["model"], str):
-            raise ValueError(f"header of schema {header.schema}, model {header.config['model']!r}")
+        names = header.design.model, header.config.get("model")
+        if header.schema != SCHEMA or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"header of schema {header.schema}, model {names[1]!r}")
         if not trials:
             raise ValueError("it holds no trials")
         baseline = Baseline(
@@ -79,7 +79,9 @@ def _header(table: Mapping[str, Any]) -> Header:
         Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"])
         for p in table.get("extended", ())
     )
-    return Header(**{**table, "extended": parts})
+    d = table["design"]
+    design = Design(**{**d, "lengths": tuple(d["lengths"]), "depths": tuple(d["depths"])})
+    return Header(**{**table, "extended": parts, "design": design})
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:
@@ -92,9 +94,9 @@ def _no_number(text: str) -> float:
 
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
-    config = {k: v for k, v in header.config.items() if k not in MODEL_KEYS}
-    experiment = [config, header.haystack_digest, header.tokenizer, header.task_version]
-    return _digest(experiment)
+    recipe = dict(header.design.recipe)
+    stated = {key: header.config.get(key) for key in recipe}  # the same, unless somebody edited one of them
+    return _digest([recipe, stated, header.haystack_digest, header.tokenizer, header.task_version])
 
 
 def _digest(table: object) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Container, Sequence
 from niah.errors import RunError
 from niah.records import Header, Row
 
-# of a config: they change no prompt
-MODEL_KEYS = frozenset({"provider", "model", "base_url", "api_key_env", "extra", "headers", "reply_field", "controls"})
 LONGEST_VALUE = 60  # characters of a setting, in a message
 
 
@@ -27,11 +25,11 @@ def check_same(old: Header, known: Container[str], new: Header, ids: Sequence[st
 
 def recipe_differences(old: Header, new: Header) -> list[str]:
     """In what two runs differ that decides their prompts, in words. A setting that one niah did not know is none."""
-    keys = sorted({*old.config} & {*new.config} - MODEL_KEYS)
+    was, now = old.design.recipe, new.design.recipe
     found = [
-        f"{key} was {_short(old.config.get(key))}, is {_short(new.config.get(key))}"
-        for key in keys
-        if old.config.get(key) != new.config.get(key)
+        f"{key} was {_short(was[key])}, is {_short(now[key])}"
+        for key in sorted({*was} & {*now})
+        if was[key] != now[key]
     ]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from niah.records import Cell, Grid, Header, Outcome, Recall, Row
 from niah.verdict.controls import classes_of, controls_of, normalised, parts_of, recall_by_control
@@ -12,22 +11,10 @@ from niah.verdict.counts import outcomes_of
 from niah.verdict.intervals import recall_of
 from niah.verdict.sample import sample_of
 
-# tasks that read the option distractors; a test holds this against their OPTIONS, which this room may not import
-WITH_DISTRACTORS = (
-    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking",
-    "update", "when", "when-and-what",
-)  # fmt: skip
-SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
-SPREAD_AS = {
-    "together": "all needles",
-    "spread": "the needles' centre, 20 points to each side",
-    "random": "one needle, the others anywhere",
-}
-
 
 def grid_of(header: Header, results: Iterable[Row]) -> Grid:
-    """The grid of a run. Cells that the config asks for and no result fills are there, with their missing trials."""
-    config = header.config
+    """The grid of a run. Cells that the run asks for and no result fills are there, with their missing trials."""
+    design = header.design
     by_cell: dict[tuple[int, float], list[Row]] = defaultdict(list)
     results = list(results)
     for result in (r for r in results if r.trial.control is None):
@@ -38,12 +25,12 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     everything = [r for place in planned for r in by_cell[place]]
     recall = sample_of(header, everything).recall()
     return Grid(
-        model=model_of(config),
-        task=task_label(config),
-        haystack=haystack_label(config["haystack"]),
+        model=design.model,
+        task=design.task,
+        haystack=design.haystack,
         tokenizer=header.tokenizer,
         epochs=min(planned.values()),
-        simulated=config["provider"] == "simulated",
+        simulated=design.simulated,
         unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
         recall=recall,
         cells=cells,
@@ -52,46 +39,9 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         normalised=normalised(recall.mean, by_control),
         controls=controls,
         by_control=by_control,
-        depth_of=depth_of(config),
+        depth_of=design.depth_of,
         imported=header.imported,
     )
-
-
-def model_of(config: Mapping[str, Any]) -> str:
-    """The model's name for people, without control characters; a path is cut to its file name."""
-    name = str(config["model"]).rsplit("/", 1)[-1] if config["provider"] == "local" else str(config["model"])
-    return "".join(sign if sign.isprintable() else " " for sign in name)
-
-
-def haystack_label(names: Sequence[str]) -> str:
-    """Names joined; of a folder its last part."""
-    return "+".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
-
-
-def task_label(config: Mapping[str, Any]) -> str:
-    """The task with the options that change its difficulty, where they are not the ordinary ones."""
-    said = [str(config["task"])]
-    if config["task"] in WITH_DISTRACTORS:
-        said.append(f"{config.get('distractors', 2)} distractors")
-    said += [f"{config[k]} {what}" for k, what in (("values", "values"), ("needles", "needles")) if _unusual(config, k)]
-    if config.get("needle_count"):
-        said.append(f"{config['needle_count']} needles of a question")
-    if _unusual(config, "asked"):
-        said.append(f"{config['asked']} asked")
-    return ", ".join(said)
-
-
-def depth_of(config: Mapping[str, Any]) -> str:
-    """What stands at a trial's depth: the needle, or a stated place of several."""
-    task, needles = config["task"], config.get("needles", "spread")
-    if task in SPREAD:
-        return SPREAD_AS.get(needles, "the needles")
-    return {"update": "the statement asked for", "natural": "the passage"}.get(task, "the needle")
-
-
-def _unusual(config: Mapping[str, Any], key: str) -> bool:
-    """Whether an option is set to anything but the ordinary; older runs do not have it."""
-    return config.get(key) not in (None, {"values": "number", "needles": "spread", "asked": "latest"}[key])
 
 
 def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Recall]) -> Cell:

@@ -265,7 +265,7 @@ def span_of(stamps: Iterable[str]) -> tuple[datetime, datetime] | None:
 
 def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
     """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
-    simulated, was = (h.config["provider"] == "simulated" for h in (header, baseline.header))
+    simulated, was = (h.design.simulated for h in (header, baseline.header))
     if simulated != was:
         names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
         raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
@@ -309,7 +309,7 @@ def pairs_of(
     if one_text:
         common = [replace(r, trial=replace(r.trial, epoch=0)) for r in common]
     both, gone, new = _by_scores(baseline, common)
-    shared = one_text or header.config.get("haystack_per", "epoch") != "trial"
+    shared = one_text or header.design.haystack_shared
     return Pairs(
         pairs=both,
         by_epoch=shared and not these_only,

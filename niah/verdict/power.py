@@ -80,7 +80,7 @@ def _run_of(limits: GateConfig, header: Header, trials: Iterable[Trial], score: 
     """A run with one score throughout, after a baseline that found everything."""
     results = tuple(_result(t, {"oracle": 1.0, "closed-book": 0.0}.get(t.control or "", score)) for t in trials)
     all_found = tuple(Pair(trial=r.trial, before=1.0, after=score) for r in results)
-    by_epoch = header.config.get("haystack_per", "epoch") != "trial" and limits.haystacks == "any"
+    by_epoch = header.design.haystack_shared and limits.haystacks == "any"
     pairs = Pairs(pairs=all_found, by_epoch=by_epoch) if limits.compares else None
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
 

@@ -181,7 +181,7 @@ def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
     """How many haystacks the trials share; None where every trial has one of its own."""
     if header.imported is not None:
         return 1  # other tools use one text for everything
-    if header.config.get("haystack_per", "epoch") == "trial":
+    if not header.design.haystack_shared:
         return None
     return len({r.trial.epoch for r in results})
 
@@ -194,7 +194,7 @@ def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = Fals
             scored.append((r.score, r.trial.epoch))
         elif r.outcome is not Outcome.ERROR:
             unscored.append(r.trial.epoch)
-    shared = None if these_only or header.imported else header.config.get("haystack_per", "epoch") != "trial"
+    shared = None if these_only or header.imported else header.design.haystack_shared
     clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
     return Sample(
         scores=tuple(score for score, _ in scored),

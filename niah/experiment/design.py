@@ -1,0 +1,71 @@
+"""What a run asks for, as a record: what a verdict, a picture and a comparison need to know of its config.
+
+It is written into the header of a run. Of logs that an older niah wrote it is made from their config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from niah.errors import UnknownName
+from niah.experiment.config import decides
+from niah.records import Design
+from niah.tasks import Task, depth_of, task_of
+
+PROMPTS = ("grid", "prompts", "scores")  # what runs must agree in to be compared
+_ORDINARY = {"values": "number", "needles": "spread", "asked": "latest"}  # not worth a word in a label
+
+
+def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
+    """The design in a config's table; ``task`` where it is none of the registry."""
+    if task is None:
+        task = _known(str(config["task"]))
+    return Design(
+        lengths=tuple(config["lengths"]),
+        depths=tuple(float(depth) for depth in config["depths"]),
+        epochs=config["epochs"],
+        controls=bool(config.get("controls")),
+        haystack_shared=config.get("haystack_per", "epoch") == "epoch",
+        model=model_label(str(config["provider"]), str(config["model"])),
+        simulated=config["provider"] == "simulated",
+        task=task_label(config, task),
+        haystack=haystack_label(config["haystack"]),
+        depth_of="the needle" if task is None else depth_of(task, str(config.get("needles", "spread"))),
+        recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
+    )
+
+
+def model_label(provider: str, model: str) -> str:
+    """The model's name for people, without control characters; a path is cut to its file name."""
+    name = model.rsplit("/", 1)[-1] if provider == "local" else model
+    return "".join(sign if sign.isprintable() else " " for sign in name)
+
+
+def haystack_label(names: Sequence[str]) -> str:
+    """Names joined; of a folder its last part."""
+    return "+".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
+
+
+def task_label(config: Mapping[str, Any], task: Task | None) -> str:
+    """The task with the options that change its difficulty, where they are not the ordinary ones."""
+    said = [str(config["task"])]
+    if task is not None and "distractors" in task.OPTIONS:
+        said.append(f"{config.get('distractors', 2)} distractors")
+    said += [f"{config[key]} {key}" for key in ("values", "needles") if _unusual(config, key)]
+    if config.get("needle_count"):
+        said.append(f"{config['needle_count']} needles of a question")
+    if _unusual(config, "asked"):
+        said.append(f"{config['asked']} asked")
+    return ", ".join(said)
+
+
+def _known(name: str) -> Task | None:
+    try:
+        return task_of(name)
+    except UnknownName:  # another tool's, or one of a package that is not there
+        return None
+
+
+def _unusual(config: Mapping[str, Any], key: str) -> bool:
+    return config.get(key) not in (None, _ORDINARY[key])
