@@ -12,8 +12,8 @@ import click
 from rich.cells import cell_len
 
 from niah.cli.options import results_folder
-from niah.plotter.formatting import percent
 from niah.runs import BrokenRun, RunSummary, runs_in
+from niah.text.shares import percent
 
 TITLES = ("date (UTC)", "found", "95 %", "n", "run", "model", "task")
 RIGHT = (1, 3)  # columns of figures

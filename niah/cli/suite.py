@@ -16,10 +16,11 @@ from niah.errors import ConfigError, NiahError, RunError, UnknownName
 from niah.experiment.checks import check_used
 from niah.experiment.config import RunConfig, read_config
 from niah.generator.library import language_of_haystack, shared_root
-from niah.plotter.formatting import class_label, normalised_label, percent, recall_label
+from niah.plotter.formatting import class_label, normalised_label, recall_label
 from niah.plotter.wrapping import Words
 from niah.records import Grid
 from niah.tasks import task_of
+from niah.text.shares import percent
 
 SCHEMA = 1
 NAMES = 19  # columns that a name gets at least, where it is that long

@@ -7,22 +7,18 @@ colour-blind readers), with a frame around cells whose change is more than chanc
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from niah.errors import ConfigError
-from niah.plotter.colours import MISSING, check_palette, luminance
-from niah.plotter.fonts import fonts_for
+from niah.plotter.canvas import colour_of, paint, paint_missing, save, scale_beside
 from niah.plotter.heatmap import (
-    FORMATS,
+    FOUND,
     colour_map,
     depth_label,
     heatmap,
@@ -49,18 +45,8 @@ def save_comparison(
     grids: Sequence[Grid], comparison: Comparison | None, path: Path, palette: str = "red-green"
 ) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    check_palette(palette)
-    families, said = fonts_for("".join(text for g in grids for text in title_of(g)))
-    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            comparison_figure(grids, comparison, palette).savefig(path, dpi=140, facecolor="white")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
-    return said
+    texts = "".join(text for g in grids for text in title_of(g))
+    return save(lambda: comparison_figure(grids, comparison, palette), texts, path, palette)
 
 
 def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, palette: str = "red-green") -> Figure:
@@ -79,10 +65,10 @@ def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, pale
         ax.set_axis_off()
     for grid, ax, name in zip(grids, axes, names_of(grids), strict=False):
         heatmap(grid, ax, palette, name)
-    _bar(figure, axes[: len(grids)], colour_map(palette), (0, 1), "share of trials in which the needle was found")
+    scale_beside(figure, axes[: len(grids)], colour_map(palette), FOUND)
     if comparison is not None:
         ax = difference(comparison, axes[len(grids)], grids[-1])
-        _bar(figure, [ax], matplotlib.colormaps["RdBu"], (-1, 1), "change in the share found")
+        scale_beside(figure, [ax], matplotlib.colormaps["RdBu"], "change in the share found", (-1, 1))
     return figure
 
 
@@ -114,26 +100,14 @@ def change_label(change: float) -> str:
 
 
 def _draw(ax: Axes, cell: CellChange, x: int, y: int, columns: int) -> None:
-    corner = (x - 0.5, y - 0.5)
-    if cell.change is None:
-        ax.add_patch(Rectangle(corner, 1, 1, facecolor=MISSING, edgecolor="0.75", hatch="////", linewidth=0))
-        return
-    red, green, blue, _ = matplotlib.colormaps["RdBu"](Normalize(-1, 1)(cell.change))
-    ax.add_patch(Rectangle(corner, 1, 1, facecolor=(red, green, blue), edgecolor="white", linewidth=1.5))
-    ink = "white" if luminance((red, green, blue)) < 0.3 else "0.1"
     size = 11.0 if columns <= 12 else 6.0
-    ax.text(x, y, change_label(cell.change), ha="center", va="center", fontsize=size, color=ink)
+    if cell.change is None:
+        paint_missing(ax, x, y, "", size)
+        return
+    face = colour_of(cell.change, matplotlib.colormaps["RdBu"], (-1, 1))
+    paint(ax, x, y, face, change_label(cell.change), size)
     if cell.p is not None and cell.p <= LEVEL:
         for colour, line in (("white", 5.0), ("black", 2.2)):  # seen on light and on dark cells
             ax.add_patch(
                 Rectangle((x - 0.43, y - 0.41), 0.86, 0.82, facecolor="none", edgecolor=colour, linewidth=line)
             )
-
-
-def _bar(
-    figure: Figure, axes: Sequence[Axes], colours: matplotlib.colors.Colormap, ends: tuple[int, int], label: str
-) -> None:
-    scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
-    bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
-    bar.set_label(label, fontsize=9)
-    bar.outline.set_visible(False)

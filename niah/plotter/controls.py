@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
-from matplotlib.patches import Rectangle
 
-from niah.plotter.colours import MISSING, RGB, luminance
+from niah.plotter.canvas import colour_of, paint
+from niah.plotter.colours import MISSING
 from niah.plotter.formatting import value_label
 from niah.records import Control, Grid
 
@@ -41,14 +41,10 @@ def draw_controls(ax: Axes, grid: Grid, colours: Colormap, size: float) -> list[
 
 
 def _draw(ax: Axes, control: Control, x: float, width: float, y: float, colours: Colormap, size: float) -> None:
-    face: RGB = MISSING
-    if control.mean is not None and control.control != "closed-book":
-        red, green, blue, _ = colours(control.mean)
-        face = (red, green, blue)
-    ax.add_patch(Rectangle((x, y - 0.5), width, 1, facecolor=face, edgecolor="white", linewidth=1.5))
+    scaled = control.mean is not None and control.control != "closed-book"
+    face = colour_of(control.mean, colours) if scaled and control.mean is not None else MISSING
     unscored = max(control.outcomes, key=lambda o: control.outcomes[o], default="")
     label = value_label(control.mean) if control.mean is not None else unscored
     if width > 1 and control.mean is not None:
         label = f"{label} (n = {control.n})"
-    ink = "white" if luminance(face) < 0.3 else "0.1"
-    ax.text(x + width / 2, y, label, ha="center", va="center", fontsize=size, color=ink)
+    paint(ax, x + width / 2, y, face, label, size, width=width)

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from niah.errors import ConfigError
-from niah.plotter.fonts import fonts_for
+from niah.plotter.canvas import save
 from niah.plotter.formatting import model_label
-from niah.plotter.heatmap import FORMATS
 from niah.text.lengths import label_of
 from niah.verdict.records import RunReport
 
@@ -26,16 +23,7 @@ MOST_LABELS = 12
 
 def save_curves(runs: Sequence[RunReport], path: Path) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    families, said = fonts_for("".join(f.model for f in runs))
-    with matplotlib.rc_context({"font.family": families}):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            curves_figure(runs).savefig(path, dpi=160, facecolor="white")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
-    return said
+    return save(lambda: curves_figure(runs), "".join(f.model for f in runs), path)
 
 
 def curves_figure(runs: Sequence[RunReport]) -> Figure:

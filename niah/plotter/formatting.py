@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from niah.records import Cell, Grid, Recall
+from niah.text.shares import percent
 from niah.verdict.records import RunReport
 
 
@@ -18,7 +19,7 @@ def value_label(mean: float) -> str:
 
 def recall_label(r: Recall) -> str:
     """ "83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
-    return "nothing scored" if r.mean is None else f"{percent_label(r.mean)} found {counted_label(r)}"
+    return "nothing scored" if r.mean is None else f"{percent(r.mean)} found {counted_label(r)}"
 
 
 def counted_label(r: Recall, *, rest: bool = False) -> str:
@@ -33,7 +34,7 @@ def brief_label(r: Recall) -> str:
     """ "83 % (66 to 93 %, n = 30)", where several shares stand in one line; the interval is of 95 %."""
     if r.mean is None or r.low is None or r.high is None:
         return "not measured"
-    return f"{percent_label(r.mean)} ({interval_label(r.low, r.high)}, n = {r.n:,})"
+    return f"{percent(r.mean)} ({interval_label(r.low, r.high)}, n = {r.n:,})"
 
 
 def interval_label(low: float, high: float) -> str:
@@ -77,19 +78,6 @@ def plural(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
-def percent(share: float | None) -> str:
-    """A share for a table; a dash where nothing was measured."""
-    return "-" if share is None else percent_label(share)
-
-
-def percent_label(share: float) -> str:
-    """Never rounds up to 100 or down to 0."""
-    percent = 100 * share
-    if 99.95 <= percent < 100:
-        percent = 99.9
-    return f"{percent:.3g} %"
-
-
 def trials_label(grid: Grid) -> str:
     """ "5 trials per cell"; imported cells may hold more of them than others."""
     most = max((sum(c.outcomes.values()) for c in grid.cells), default=grid.epochs)
@@ -114,22 +102,22 @@ def control_labels(by_control: Mapping[str, Recall]) -> list[str]:
         if r.mean is None:
             lines.append(f"{name}: nothing scored")
         elif control == "absent":
-            rate = f"hallucination rate {percent_label(1 - r.mean)} {counted_label(r, rest=True)}"
+            rate = f"hallucination rate {percent(1 - r.mean)} {counted_label(r, rest=True)}"
             lines.append(f"{name}: {rate}")
         else:
             what = "found" if control == "oracle" else "guessed"
-            lines.append(f"{name}: {percent_label(r.mean)} {what} {counted_label(r)}")
+            lines.append(f"{name}: {percent(r.mean)} {what} {counted_label(r)}")
     return lines
 
 
 def normalised_label(grid: Grid) -> list[str]:
     """A line with the score between guess rate and oracle, where both were run."""
-    return [] if grid.normalised is None else [f"normalised by controls: {percent_label(grid.normalised)}"]
+    return [] if grid.normalised is None else [f"normalised by controls: {percent(grid.normalised)}"]
 
 
 def detail_labels(grid: Grid) -> list[str]:
     """What was scored apart, and the answers by class."""
-    parts = [f"{name} {percent_label(r.mean)} (n = {r.n:,})" for name, r in grid.parts.items() if r.mean is not None]
+    parts = [f"{name} {percent(r.mean)} (n = {r.n:,})" for name, r in grid.parts.items() if r.mean is not None]
     classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"apart: {', '.join(parts)}"] if parts else []
     if set(grid.answer_classes) <= {"right"}:

@@ -1,26 +1,24 @@
 """The heatmap: length across, depth down, green where the needle was found. Fit for a slide as it is.
 
-Uses matplotlib's object interface: no pyplot, no global state. The scale is fixed from 0 to 1.
+The scale is fixed from 0 to 1.
 """
 
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from niah.errors import ConfigError
-from niah.plotter.colours import MISSING, RED_GREEN, RGB, check_palette, luminance
+from niah.plotter.canvas import colour_of, paint, paint_missing, save, scale_beside
+from niah.plotter.colours import MISSING, RED_GREEN
 from niah.plotter.controls import draw_controls, rows_height
-from niah.plotter.fonts import fonts_for
 from niah.plotter.formatting import (
     headline_label,
     model_label,
@@ -33,7 +31,7 @@ from niah.plotter.names import shortened
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 
-FORMATS = (".png", ".svg", ".pdf")
+FOUND = "share of trials in which the needle was found"
 _BETWEEN = " · "
 _GLUE = "\u00a0"  # a space at which no line is broken
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
@@ -44,21 +42,7 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 
     Raises ConfigError for another file type or an unwritable path, UnknownName for a palette that is not there.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    check_palette(palette)
-    families, said = fonts_for("".join(t for g in grids for t in title_of(g)))
-    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        figure = figure_of(grids, palette)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=160, facecolor="white")
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot be written ({error.strerror}); choose another place with --out"
-            ) from error
-    return said
+    return save(lambda: figure_of(grids, palette), "".join(x for g in grids for x in title_of(g)), path, palette)
 
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
@@ -72,10 +56,7 @@ def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
     axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=widths)[0]
     for grid, ax, name in zip(grids, axes, names_of(grids), strict=True):
         heatmap(grid, ax, palette, name)
-    scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
-    bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
-    bar.set_label("share of trials in which the needle was found", fontsize=9)
-    bar.outline.set_visible(False)
+    scale_beside(figure, list(axes), colour_map(palette), FOUND)
     return figure
 
 
@@ -195,16 +176,9 @@ def title_of(grid: Grid) -> tuple[str, str, str]:
 def draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
     """One cell at column x and row y, with its value in type of that size."""
     if cell.mean is None:
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, edgecolor="white", linewidth=1.5))
-        ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor="0.75", hatch="////", linewidth=0))
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
-        ax.text(x, y, unscored_label(cell), ha="center", va="center", fontsize=size * 0.68, color="0.25", bbox=box)
+        paint_missing(ax, x, y, unscored_label(cell), size)
         return
-    red, green, blue, _ = colours(cell.mean)
-    colour: RGB = (red, green, blue)
-    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1.5))
-    ink = "white" if luminance(colour) < 0.3 else "0.1"
-    ax.text(x, y, value_label(cell.mean), ha="center", va="center", fontsize=size, color=ink)
+    paint(ax, x, y, colour_of(cell.mean, colours), value_label(cell.mean), size)
     if _unscored(cell):  # a corner says that some trials of the cell have no score
         ax.add_patch(
             Rectangle((x + 0.18, y - 0.48), 0.3, 0.3, facecolor=MISSING, edgecolor="0.5", hatch="////", linewidth=0)

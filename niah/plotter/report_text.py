@@ -13,7 +13,6 @@ from niah.plotter.formatting import (
     control_labels,
     interval_label,
     model_label,
-    percent_label,
     plural,
     points_label,
     recall_label,
@@ -22,6 +21,7 @@ from niah.plotter.summary import reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
 from niah.records import Recall
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 from niah.verdict.records import BANDS, Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
 
 MOST_CELLS = 12  # listed one by one
@@ -225,7 +225,7 @@ def _design(f: RunReport) -> Iterator[str]:
 def _effective(f: RunReport) -> Iterator[Part]:
     rows = [("effective length", "measured", "cautious", "hopeful", "threshold")]
     for e in f.effective:
-        threshold = "not measured" if e.threshold is None else percent_label(e.threshold)
+        threshold = "not measured" if e.threshold is None else percent(e.threshold)
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
         rows.append((e.rule, _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
     yield Rows(tuple(rows))
@@ -275,7 +275,7 @@ def _counted(r: Recall) -> str:
 
 
 def _share(mean: float | None) -> str:
-    return "not measured" if mean is None else percent_label(mean)
+    return percent(mean, "not measured")
 
 
 def _seconds(seconds: float | None) -> str:

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from niah.errors import ConfigError
-from niah.plotter.colours import check_palette
+from niah.plotter.canvas import save, scale_beside
 from niah.plotter.controls import draw_controls, rows_height
-from niah.plotter.fonts import fonts_for
-from niah.plotter.formatting import model_label, percent
+from niah.plotter.formatting import model_label
 from niah.plotter.heatmap import colour_map, draw_cell
 from niah.plotter.names import middle_cut
 from niah.records import Grid
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 
 MOST_COLUMNS = 4
 
 
 def save_multiples(title: str, grids: Mapping[str, Grid], path: Path, palette: str = "red-green") -> list[str]:
     """Draw the grids by name into a PNG, SVG or PDF; returns warnings (a missing font). Raises ConfigError."""
-    check_palette(palette)
-    families, said = fonts_for("".join([title, *grids, *(g.model + g.haystack for g in grids.values())]))
-    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        try:
-            multiples(title, grids, palette).savefig(path, dpi=140, facecolor="white")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another --results") from error
-    return said
+    texts = "".join([title, *grids, *(g.model + g.haystack for g in grids.values())])
+    return save(lambda: multiples(title, grids, palette), texts, path, palette)
 
 
 def multiples(title: str, grids: Mapping[str, Grid], palette: str = "red-green") -> Figure:
@@ -50,10 +39,7 @@ def multiples(title: str, grids: Mapping[str, Grid], palette: str = "red-green")
         ax.set_axis_off()
     for (name, grid), ax in zip(grids.items(), panels.flat, strict=False):
         _panel(ax, name, grid, palette)
-    scale = matplotlib.cm.ScalarMappable(Normalize(0, 1), colour_map(palette))
-    bar = figure.colorbar(scale, ax=panels, shrink=0.8, aspect=30, pad=0.015)
-    bar.set_label("share found", fontsize=9)
-    bar.outline.set_visible(False)
+    scale_beside(figure, list(panels.flat), colour_map(palette), "share found")
     first = next(iter(grids.values()))
     room = int(figure.get_figwidth() * 11) - len(title) - len(first.tokenizer) - 20
     head = f"{middle_cut(model_label(first), max(24, room))} · {title} · tokenizer {first.tokenizer}"

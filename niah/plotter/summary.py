@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from niah.plotter.formatting import brief_label, percent_label, plural
+from niah.plotter.formatting import brief_label, plural
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 
 NOT_SHOWN = '"not shown"'
@@ -61,8 +62,8 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
         return
     lengths = _span(label_of(w.lengths[0]), label_of(w.lengths[1]))
     depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
-    inside = f"{percent_label(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
-    elsewhere = f"; elsewhere {percent_label(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
+    inside = f"{percent(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
+    elsewhere = f"; elsewhere {percent(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
     yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
 
 

@@ -43,7 +43,3 @@ def tested(
 def few(clusters: int) -> str:
     have = "all trials share one haystack" if clusters == 1 else f"its trials share {clusters} haystacks"
     return f"{have}, at least {FEWEST_CLUSTERS} or one per trial are needed to speak for others"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if not 0.9995 <= share < 1 else "99.9 %"

@@ -11,8 +11,9 @@ from dataclasses import replace
 from functools import partial
 
 from niah.records import Outcome
+from niah.text.shares import percent
 from niah.verdict.counts import counts_of, unscored_of
-from niah.verdict.draft import PendingFinding, counted, few, percent, tested, undecided
+from niah.verdict.draft import PendingFinding, counted, few, tested, undecided
 from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm, ratio_z, student_above
