@@ -66,7 +66,7 @@ def caption() -> str:
 def _sentences(f: RunReport) -> Iterator[str]:
     yield "Gemma 3 270M on two CPU cores, no key, one command."
     yield (
-        "One sentence gives the magic number of the city that is asked for, two more give those of other cities, "
+        "One sentence gives the magic number of the city that is asked for, four more give those of other cities, "
         f"{f.whole.n} trials."
     )
     yield (

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.trials import check_order
 from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
 from niah.text.secrets import without_secrets
-from niah.text.validation import explained
+from niah.text.validation import model_from, table_in
 
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
@@ -285,18 +283,12 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
 
     Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
     """
-    table = _table(path) if path else {}
+    table = table_in(path) if path else {}
     given = {k: v for k, v in overrides.items() if v is not None}
     for key in ("extra", "headers"):
         if isinstance(table.get(key), dict) and key in given:
             given[key] = {**table[key], **given[key]}
-    for key in [*table, *given]:
-        if key not in RunConfig.model_fields:
-            raise UnknownName(f"config key{f' in {path}' if path else ''}", key, RunConfig.model_fields)
-    try:
-        return RunConfig(**{**table, **given})
-    except ValidationError as error:
-        raise ConfigError(explained(error, RunConfig)) from error
+    return model_from(RunConfig, {**table, **given}, f"config key{f' in {path}' if path else ''}")
 
 
 def _keys(value: Any) -> Iterator[str]:
@@ -319,16 +311,3 @@ def _check_address(url: str) -> None:
         raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
     if parts.username or parts.password:
         raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
-
-
-def _table(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        json.dumps(table)  # a date is valid TOML, and nothing here is one
-        return table
-    except TypeError as error:
-        raise ConfigError(f"{path}: dates and times have no meaning here; quote them") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error

@@ -1,12 +1,45 @@
-"""What pydantic finds wrong with a setting, in the words of all other errors: what is allowed for this key."""
+"""TOML files into tables and tables into models, with every fault in the words of all other errors."""
 
 from __future__ import annotations
 
+import json
+import tomllib
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+
+from niah.errors import ConfigError, UnknownName
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def table_in(path: Path, advice: str = "") -> dict[str, Any]:
+    """The table of a TOML file. Raises ConfigError; ``advice`` stands behind the name of a file that is not there."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        json.dumps(table)  # a date is valid TOML, and nothing here is one
+        return table
+    except TypeError as error:
+        raise ConfigError(f"{path}: dates and times have no meaning here; quote them") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}){advice}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+
+
+def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str = "") -> _M:
+    """The model of a table. Raises UnknownName for a key that it lacks (called ``what``), ConfigError for a value."""
+    for key in table:
+        if key not in model.model_fields:
+            raise UnknownName(what, key, model.model_fields)
+    try:
+        return model(**table)
+    except ValidationError as error:
+        raise ConfigError(f"{prefix}{explained(error, model)}") from error
 
 
 def explained(error: ValidationError, model: type[BaseModel]) -> str:

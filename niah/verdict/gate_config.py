@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import timedelta
 from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from niah.errors import ConfigError, UnknownName
+from niah.errors import ConfigError
 from niah.text.lengths import length_of
-from niah.text.validation import explained
+from niah.text.validation import model_from, table_in
 
 # a share that trials must show: none can show that everything is found, or nothing lost
 _SHOWN = (
@@ -123,16 +122,5 @@ def read_gate_config(path: Path | None) -> GateConfig:
     """The limits of a gate.toml, or the usual ones. Raises ConfigError, UnknownName for an unknown key."""
     if path is None:
         return GateConfig()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); 'niah init gate' writes one") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from error
-    for key in table:
-        if key not in GateConfig.model_fields:
-            raise UnknownName(f"gate in {path}", key, GateConfig.model_fields)
-    try:
-        return GateConfig(**table)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {explained(error, GateConfig)}") from error
+    table = table_in(path, "; 'niah init gate' writes one")
+    return model_from(GateConfig, table, f"gate in {path}", f"{path}: ")

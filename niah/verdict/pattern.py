@@ -1,7 +1,8 @@
 """Where a run loses needles, as two questions: at which lengths, and at which depths.
 
 A difference is named only where intervals of both sides do not meet, at a level divided by the number of differences
-that were looked at (Bonferroni): all that is named holds together at 95 % or more. Everything else is "no pattern".
+that were looked at (Bonferroni). One question is asked for itself, at 95 %: whether the middle is lost (Liu et al.
+2023). Everything else is "no pattern".
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from statistics import NormalDist
 
 from niah.records import Recall
 from niah.verdict.intervals import Z_95, wilson
-from niah.verdict.records import ByDepth, ByLength, Pattern
+from niah.verdict.records import ByDepth, ByLength, Contrast, Pattern
 
 _DEPTHS: Mapping[frozenset[str], ByDepth] = {
     frozenset({"middle"}): ByDepth.MIDDLE,
@@ -30,11 +31,14 @@ def pattern_of(
     by_length: Mapping[int, Recall],
     of_lengths: Callable[[Sequence[int]], Recall],
     by_band: Mapping[str, Recall],
+    middle: Contrast | None = None,
 ) -> Pattern:
-    """The shape of a run's losses. ``of_lengths`` is the recall of some lengths together."""
+    """The shape of a run's losses. ``of_lengths`` is the recall of some lengths together, ``middle`` ends minus it."""
     measured = {n: r for n, r in sorted(by_length.items()) if r.mean is not None}
     dip = _dip(measured)
     by_depth = _by_depth(by_band)
+    if by_depth is ByDepth.EVEN and middle is not None and middle.low > 0:
+        by_depth = ByDepth.MIDDLE
     if dip is not None:
         shares = (measured[dip[0]], measured[dip[1]])
         return Pattern(by_length=ByLength.DIP, lengths=dip, shares=shares, by_depth=by_depth)

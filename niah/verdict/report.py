@@ -33,6 +33,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
     by_length = {n: recall(at_length[n]) for n in lengths}
     up_to_length = {n: recall(*(at_length[m] for m in lengths[: i + 1])) for i, n in enumerate(lengths)}
     by_band = {band: recall(in_band[band]) for band in BANDS}
+    middle = lost_in_the_middle(sample(in_band["head"], in_band["tail"]), sample(in_band["middle"]))
     times, every = times_of(ordinary), all_counts_of(grid)
     return RunReport(
         model=grid.model,
@@ -48,7 +49,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         up_to_length=up_to_length,
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
-        middle=lost_in_the_middle(sample(in_band["head"], in_band["tail"]), sample(in_band["middle"])),
+        middle=middle,
         weakest=weakest_region(grid),
         claimed=header.claimed,
         tested=max((n for n in lengths if by_length[n].n), default=None),
@@ -58,7 +59,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         by_control=grid.by_control,
         imported=header.imported,
         notes=uneven_notes(grid),
-        pattern=pattern_of(by_length, lambda some: recall(*(at_length[n] for n in some)), by_band),
+        pattern=pattern_of(by_length, lambda some: recall(*(at_length[n] for n in some)), by_band, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
 
