@@ -428,3 +428,37 @@ def test_a_file_of_authorities_that_cannot_be_used_is_one_line(niah: Niah, name:
     ended = niah("run", "--provider", "openai", "--base-url", "https://127.0.0.1:9", "--model", "m", "--ca-file", name)
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert f"ca_file '{name}' cannot be used" in ended.err
+
+
+def test_a_hang_up_that_came_in_while_nobody_looked_is_seen_before_a_connection_is_used_again() -> None:
+    """The loop was busy when the server hung up: the next request goes over a new connection, and none is lost."""
+    was_read, hung_up = threading.Event(), threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            was_read.wait(5)
+            connection.close()
+            hung_up.set()
+
+    async def twice() -> list[int]:
+        transport = DirectTransport(idle_s=60.0)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        found = []
+        for _ in range(2):
+            reply = await transport.handle_async_request(httpx.Request("GET", url, headers={"Host": "x"}))
+            await reply.aread()
+            await reply.aclose()
+            found.append(reply.status_code)
+            was_read.set()
+            assert hung_up.wait(5)  # the loop stands still meanwhile
+        await transport.aclose()
+        return found
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    with listener:
+        assert asyncio.run(twice()) == [200, 200]

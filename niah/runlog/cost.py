@@ -35,10 +35,11 @@ def unreported_line(folder: Path, header: Header) -> str | None:
 
     Raises RunError for a damaged file of attempts.
     """
-    attempts = unreported(read_attempts(folder))
-    if not attempts:
-        return None
     config = header.config
+    known = PROVIDERS.get(config["provider"])
+    attempts = unreported(read_attempts(folder))
+    if not attempts or (known is not None and known.free):
+        return None
     tokens = sum((a.may.input_tokens or 0) + (a.may.output_tokens or 0) for a in attempts)
     pricing = pricing_of(str(config["model"]), config.get("base_url"), config.get("price"))
     dollars = "" if pricing is None else f" (${sum(pricing.dollars(a.may) for a in attempts):,.2f})"

@@ -48,6 +48,7 @@ class Session:
     transport: httpx.AsyncBaseTransport | None = None
     address: str = ""
     proxies: bool = True  # whether the environment's proxies are used
+    idle_s: float = KEEP_ALIVE_S  # for which a connection is used again
     start: str | None = None  # the command that starts such a server
 
 
@@ -64,7 +65,8 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say) as base_url:
             provider = local_models.local(model, base_url, config.extra)
-            yield Session(provider=provider, concurrency=concurrency, proxies=False)
+            # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
+            yield Session(provider=provider, concurrency=concurrency, proxies=False, idle_s=0.0)
     else:
         base_url = config.base_url or str(known_provider(config.provider).base_url)
         service = service_of(config)
@@ -145,7 +147,7 @@ def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBa
         return lambda: transport
     trust, proxy = _trust(config.ca_file), _proxy_for(session.address) if session.proxies else None
     if proxy is None:
-        return lambda: DirectTransport(trust, idle_s=KEEP_ALIVE_S, options=_ALIVE)
+        return lambda: DirectTransport(trust, idle_s=session.idle_s, options=_ALIVE)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
 
     def make() -> httpx.AsyncBaseTransport:

@@ -63,6 +63,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     async def _usable(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         old = self._connection
+        for _ in range(2 if old is not None else 0):  # a hang-up that has come in is seen by the loop now
+            await asyncio.sleep(0)
         if old is not None and old.can_handle_request(origin) and old.is_available() and not old.has_expired():
             return old
         if old is not None:
