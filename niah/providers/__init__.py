@@ -35,8 +35,6 @@ class ProviderEntry:
         return self.base_url is None or is_loopback(self.base_url)
 
 
-_CHAT = "niah.providers.presets:chat"
-
 _VERTEX = (
     "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1"
     "/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}"
@@ -55,7 +53,7 @@ PROVIDERS: Mapping[str, ProviderEntry] = {
     ),
     "openai": ProviderEntry(
         line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:openai",
         base_url="https://api.openai.com/v1",
         marks=True,
         key_variable="OPENAI_API_KEY",
@@ -82,14 +80,14 @@ PROVIDERS: Mapping[str, ProviderEntry] = {
     ),
     "azure": ProviderEntry(
         line="Azure OpenAI, Chat Completions; the model is the name of a deployment",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:cloud",
         base_url="{AZURE_OPENAI_ENDPOINT}/openai/v1",
         key_variable="AZURE_OPENAI_API_KEY",
         key_header="api-key",
     ),
     "bedrock": ProviderEntry(
         line="Amazon Bedrock, Chat Completions, by an API key of Bedrock's",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:cloud",
         base_url="https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1",
         key_variable="AWS_BEARER_TOKEN_BEDROCK",
     ),
@@ -102,7 +100,7 @@ PROVIDERS: Mapping[str, ProviderEntry] = {
     ),
     "vertex": ProviderEntry(
         line="Google Vertex AI, Chat Completions, by an access token; models as google/NAME",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:untold",
         base_url=f"{_VERTEX}/endpoints/openapi",
         key_variable="VERTEX_ACCESS_TOKEN",
     ),
@@ -121,44 +119,64 @@ PROVIDERS: Mapping[str, ProviderEntry] = {
     ),
     "llama.cpp": ProviderEntry(
         line="llama.cpp's llama-server",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:llama_cpp",
         base_url="http://127.0.0.1:8080/v1",
         start="llama-server -m MODEL.gguf",
     ),
-    "vllm": ProviderEntry(line="vLLM", made_by=_CHAT, base_url="http://127.0.0.1:8000/v1", start="vllm serve MODEL"),
+    "vllm": ProviderEntry(
+        line="vLLM",
+        made_by="niah.providers.presets:plain",
+        base_url="http://127.0.0.1:8000/v1",
+        start="vllm serve MODEL",
+    ),
     "sglang": ProviderEntry(
         line="SGLang",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:plain",
         base_url="http://127.0.0.1:30000/v1",
         start="python -m sglang.launch_server --model-path MODEL",
     ),
     "lmstudio": ProviderEntry(
-        line="LM Studio", made_by=_CHAT, base_url="http://127.0.0.1:1234/v1", start="lms server start"
+        line="LM Studio",
+        made_by="niah.providers.presets:lmstudio",
+        base_url="http://127.0.0.1:1234/v1",
+        start="lms server start",
     ),
     "openrouter": ProviderEntry(
         line="OpenRouter, its context compression switched off",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:openrouter",
         base_url="https://openrouter.ai/api/v1",
         key_variable="OPENROUTER_API_KEY",
     ),
     "deepseek": ProviderEntry(
-        line="DeepSeek", made_by=_CHAT, base_url="https://api.deepseek.com/v1", key_variable="DEEPSEEK_API_KEY"
+        line="DeepSeek",
+        made_by="niah.providers.presets:untold",
+        base_url="https://api.deepseek.com/v1",
+        key_variable="DEEPSEEK_API_KEY",
     ),
     "qwen": ProviderEntry(
         line="Qwen on Alibaba's DashScope",
-        made_by=_CHAT,
+        made_by="niah.providers.presets:qwen",
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         marks=True,
         key_variable="DASHSCOPE_API_KEY",
     ),
     "moonshot": ProviderEntry(
-        line="Moonshot (Kimi)", made_by=_CHAT, base_url="https://api.moonshot.ai/v1", key_variable="MOONSHOT_API_KEY"
+        line="Moonshot (Kimi)",
+        made_by="niah.providers.presets:plain",
+        base_url="https://api.moonshot.ai/v1",
+        key_variable="MOONSHOT_API_KEY",
     ),
     "zai": ProviderEntry(
-        line="Z.ai (GLM)", made_by=_CHAT, base_url="https://api.z.ai/api/paas/v4", key_variable="ZAI_API_KEY"
+        line="Z.ai (GLM)",
+        made_by="niah.providers.presets:untold",
+        base_url="https://api.z.ai/api/paas/v4",
+        key_variable="ZAI_API_KEY",
     ),
     "mistral": ProviderEntry(
-        line="Mistral", made_by=_CHAT, base_url="https://api.mistral.ai/v1", key_variable="MISTRAL_API_KEY"
+        line="Mistral",
+        made_by="niah.providers.presets:mistral",
+        base_url="https://api.mistral.ai/v1",
+        key_variable="MISTRAL_API_KEY",
     ),
 }
 
