@@ -11,7 +11,7 @@ from niah.errors import ConfigError, UnknownName
 from niah.installation import install_hint, pip_install
 from niah.providers import Service
 from niah.providers.openai import OpenAI
-from niah.providers.presets import plain
+from niah.providers.presets import llama_cpp
 
 DEFAULT_MODEL = "gemma3-270m"
 
@@ -70,4 +70,4 @@ def check_local_model(model: str) -> None:
 def local(model: str, base_url: str, extra: Mapping[str, Any]) -> OpenAI:
     """The provider of an embedded model: greedy, and its answer is one line."""
     greedy = {"temperature": 0, "stop": ["\n"], **extra}
-    return plain(Service(provider="llama.cpp", model=model, base_url=base_url, extra=greedy))
+    return llama_cpp(Service(provider="llama.cpp", model=model, base_url=base_url, extra=greedy))
