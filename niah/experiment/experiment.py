@@ -144,7 +144,7 @@ class Experiment:
         return Header(
             schema=LOG_SCHEMA,
             version=__version__,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             config=self.config.identity(),
             design=design_of(self.config.identity(), self.task),
             haystack_digest=self.haystack.digest,
