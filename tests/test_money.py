@@ -24,7 +24,7 @@ from niah.records import Usage
 from niah.runlog.attempts import AttemptLog, read_attempts
 from niah.runner.budget import Budget
 
-KILLS = int(os.environ.get("NIAH_KILLS", "20"))
+KILLS = int(os.environ.get("NIAH_KILLS", "8"))
 
 
 class Bill:

@@ -448,7 +448,7 @@ def test_a_budget_stops_cleanly_and_exits_3(niah: Niah, budget: tuple[str, ...],
         ended = niah(*sweep_at(server), *SMALL, *budget)
         assert ended.exit_code == 3
         assert f"stopped early ({reason}" in ended.err
-        kept = logged()
+        kept = logged() if Path("results/r").exists() else []  # where nothing was measured, nothing is kept
         assert len(kept) == len(server.requests) < 9
         usages = [r["response"]["usage"] for r in kept]
         if most is not None:
