@@ -111,7 +111,8 @@ def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
 
 
 def lines_kept(text: str) -> str:
-    """A text whose line ends survive folding."""
+    """A text whose line ends, and dashes between words, survive folding."""
+    text = re.sub(r"(?<=\S)[ \t]+[–-][ \t]+(?=\S)", " — ", text)
     return text.replace("\n", LINE).replace("…", " ; ").replace("...", " ; ").replace("’", "'")
 
 
