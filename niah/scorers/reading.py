@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from niah.scorers.binding import key_of, names_unknown_key
 from niah.scorers.clauses import Clause, Layout, Mention
@@ -21,7 +21,7 @@ from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _SUFFIX_NOT = re.compile(
-    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
+    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
 _WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
@@ -121,7 +121,7 @@ class Reading:
             clause=i,
             key=OTHER if other else None if key is None else ASKED,
             name=None if key is None else layout.spelt(key),
-            denied=self._denies(clause.text, before, after),
+            denied=self._denies(clause.text, before, after) or self._denied_behind(mention, i),
             doubted=manner.doubted or bool(words("belief").search(before)),
             concluded=i in self._concluded,
             guessed=manner.guessed,
@@ -191,6 +191,17 @@ class Reading:
         )
         return denied or _WRONG.match(after) is not None
 
+    def _denied_behind(self, mention: Mention, i: int) -> bool:
+        """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
+        layout = self.layout
+        if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
+            return False
+        taken_up = _takes_up().match(layout.clauses[i + 1].text)
+        rest = _SUFFIX_NOT.match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
+        if rest is None or words("only").match(rest[1].strip()):
+            return False
+        return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
+
     def _is_thin(self, text: str) -> bool:
         """Whether the words between "not" and a value only name the value, or others in a list with it."""
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
@@ -241,3 +252,9 @@ class Reading:
         last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
         behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
+
+
+@cache
+def _takes_up() -> re.Pattern[str]:
+    """but it; 但那."""
+    return re.compile(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('reference')}")
