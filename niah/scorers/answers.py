@@ -143,7 +143,7 @@ def lines_kept(text: str) -> str:
 def says_absent(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in English or Chinese of either script."""
     folded = fold(lines_kept(answer)).lstrip(" ¶")
-    sentences = re.split(r"[.。!?;¶]", folded)
+    sentences = re.split(r"[.。!?;:¶]", folded)
     if _NO.fullmatch(sentences[0]) or any(_NOTHING.fullmatch(s) for s in sentences):
         return True
     return any(
