@@ -112,6 +112,8 @@ def _stands(reading: Reading, s: Statement) -> bool:
         return True
     if reading.follows(s, "only") and not s.guessed:
         return False
+    if reading.absences[:1] and reading.absences[0] < s.clause < reading.absences[-1]:
+        return s.guessed
     return s.bare or s.guessed or s.echoes
 
 

@@ -159,7 +159,7 @@ def _without_glosses(folded: str, mentions: list[Mention], expected: Expected) -
 
 
 def _unknown_name(answer: str, expected: Expected) -> Score:
-    score = no_value(answer, expected.question)
+    score = no_value(answer, expected)
     if score.answer_class == "off-format" and _may_be_a_name(answer):
         return wrong_score("wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}")
     return score
