@@ -7,6 +7,7 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -24,6 +25,9 @@ _SUFFIX_NOT = re.compile(
     r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
 _WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
+_RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
+_ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
+_TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
 _OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
@@ -121,7 +125,10 @@ class Reading:
             clause=i,
             key=OTHER if other else None if key is None else ASKED,
             name=None if key is None else layout.spelt(key),
-            denied=self._denies(clause.text, before, after) or self._denied_behind(mention, i),
+            denied=self._denies(i, before, after)
+            or self._denied_behind(mention, i)
+            or self._denied_ahead(i)
+            or clause.sentence == self._asked_last,
             doubted=manner.doubted or bool(words("belief").search(before)),
             concluded=i in self._concluded,
             guessed=manner.guessed,
@@ -135,7 +142,7 @@ class Reading:
     def _manner(self, i: int) -> _Manner:
         if i not in self._manners:
             clause, echoes = self.layout.clauses[i], self._echoes(i)
-            concedes = bool(re.match(rf"\W*{spelling('concession')}", clause.text)) and not echoes
+            concedes = _concedes(clause) and not echoes
             self._manners[i] = _Manner(
                 doubted=concedes or clause.sentence in self._asked_aloud,
                 guessed=bool(words("guess").search(clause.text)),
@@ -152,6 +159,14 @@ class Reading:
         return {c.sentence for c in clauses if c.behind.startswith("?") and c.sentence < clauses[-1].sentence}
 
     @cached_property
+    def _asked_last(self) -> int | None:
+        """The last sentence, where it is a question by its form: "Is it 42?"."""
+        clauses = self.layout.clauses
+        first = next(c for c in clauses if c.sentence == clauses[-1].sentence)
+        asks = clauses[-1].behind.startswith("?") and (_ASKS.match(first.text) or clauses[-1].text.endswith("吗"))
+        return first.sentence if asks else None
+
+    @cached_property
     def _bold(self) -> list[tuple[int, int]]:
         return [m.span() for m in _BOLD.finditer(self.layout.text)]
 
@@ -164,7 +179,7 @@ class Reading:
             if self._concludes(clause):
                 alone = not self.layout.values_in(i) and i + 1 < len(clauses)
                 sentence = clauses[i + 1].sentence if alone else clause.sentence
-            if clause.sentence == sentence:
+            if clause.sentence == sentence and not _concedes(clause):
                 found.add(i)
         return found
 
@@ -176,8 +191,9 @@ class Reading:
                 return True
         return False
 
-    def _denies(self, clause: str, before: str, after: str) -> bool:
+    def _denies(self, i: int, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
+        clause = self._unnamed(i, ())
         if not before.strip(" \"'*") and not after.strip(" \"'*") or self._retells(clause):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
@@ -190,6 +206,23 @@ class Reading:
             not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
         return denied or _WRONG.match(after) is not None
+
+    def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
+        """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
+        clause = self.layout.clauses[i]
+        text = clause.text
+        for m in [*self.layout.keys_in(i), *values]:
+            a, b = m.start - clause.start, m.stop - clause.start
+            text = f"{text[:a]}{'#' * (b - a)}{text[b:]}"
+        return text
+
+    def _denied_ahead(self, i: int) -> bool:
+        """Whether a relative clause tells what is denied right before it: "not at the start, where it is 42"."""
+        if not i or not _RELATIVE.match(self.layout.clauses[i].text) or self.layout.values_in(i - 1):
+            return False
+        lead = self.layout.clauses[i - 1]
+        denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
+        return lead.sentence == self.layout.clauses[i].sentence and denied is not None
 
     def _denied_behind(self, mention: Mention, i: int) -> bool:
         """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
@@ -207,6 +240,7 @@ class Reading:
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
+        text = _TIME.sub(" ", text)
         return is_small(_OR.sub(" ", text), self._small)
 
     @cached_property
@@ -235,7 +269,7 @@ class Reading:
         if any(key_of(self.layout, m, i) is None for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(clause.text):
+        if is_absent_clause(self._unnamed(i, values)):
             return asked or not keys
         return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
 
@@ -252,6 +286,11 @@ class Reading:
         last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
         behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
+
+
+def _concedes(clause: Clause) -> bool:
+    """Whether a clause is set aside by its first word: although, 虽然."""
+    return re.match(rf"\W*{spelling('concession')}", clause.text) is not None
 
 
 @cache
