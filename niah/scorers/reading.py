@@ -109,6 +109,10 @@ class Reading:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
 
+    def is_in_question(self, statement: Statement) -> bool:
+        """Whether the question names the key of a value, and not only the asked facts."""
+        return statement.name is not None and statement.name in self._question
+
     def sentence_of(self, statement: Statement) -> int:
         return self.layout.clauses[statement.clause].sentence
 
@@ -194,7 +198,8 @@ class Reading:
     def _denies(self, i: int, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
         clause = self._unnamed(i, ())
-        if not before.strip(" \"'*") and not after.strip(" \"'*") or self._retells(clause):
+        alone = not before.strip(" \"'*") and not after.strip(" \"'*")
+        if alone or self._retells(clause):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
