@@ -25,6 +25,7 @@ _SUFFIX_NOT = re.compile(
     r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
 _WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
+_TRUE = ("right", "correct", "true", "accurate", "对", "正", "确")
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
@@ -108,6 +109,12 @@ class Reading:
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
+
+    def is_only_early(self, statement: Statement) -> bool:
+        """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
+        without = self.layout.without(statement.clause, self.layout.values_in(statement.clause))
+        early = words("early")
+        return early.search(without) is not None and is_small(early.sub(" ", without))
 
     def is_in_question(self, statement: Statement) -> bool:
         """Whether the question names the key of a value, and not only the asked facts."""
@@ -208,7 +215,7 @@ class Reading:
             return True
         rest = _SUFFIX_NOT.match(after)
         denied = rest is not None and (
-            not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+            is_small(rest[1], _TRUE) or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
         return denied or _WRONG.match(after) is not None
 
