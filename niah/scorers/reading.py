@@ -25,7 +25,7 @@ _SUFFIX_NOT = re.compile(
     r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
 _WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
-_TRUE = ("right", "correct", "true", "accurate", "对", "正", "确")
+_EXCEPTED = re.compile(r"(?:\b(?:no|none|nothing|not|never)\b|n't\b).*\b(?:other than|except)\W*(?:for\W*)?$")
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
@@ -206,7 +206,7 @@ class Reading:
         """Whether the words around a value in its clause deny it."""
         clause = self._unnamed(i, ())
         alone = not before.strip(" \"'*") and not after.strip(" \"'*")
-        if alone or self._retells(clause):
+        if alone or self._retells(clause) or _EXCEPTED.search(before):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
@@ -215,9 +215,13 @@ class Reading:
             return True
         rest = _SUFFIX_NOT.match(after)
         denied = rest is not None and (
-            is_small(rest[1], _TRUE) or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+            is_small(words("truth").sub(" ", rest[1])) or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
         return denied or _WRONG.match(after) is not None
+
+    def _before(self, mention: Mention) -> str:
+        """What stands before a value in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
@@ -278,7 +282,7 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None for m in values):
+        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         if is_absent_clause(self._unnamed(i, values)):
