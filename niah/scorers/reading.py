@@ -215,7 +215,9 @@ class Reading:
             return True
         rest = _SUFFIX_NOT.match(after)
         denied = rest is not None and (
-            is_small(words("truth").sub(" ", rest[1])) or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+            is_small(words("truth").sub(" ", rest[1]))
+            or bool(content_words(rest[1]) & self._cues)
+            or is_absent_clause(after)
         )
         return denied or _WRONG.match(after) is not None
 
