@@ -22,10 +22,11 @@ from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _SUFFIX_NOT = re.compile(
-    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
+    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+(?:[a-z]+ly|just|still))?(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
-_WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
-_EXCEPTED = re.compile(r"(?:\b(?:no|none|nothing|not|never)\b|n't\b).*\b(?:other than|except)\W*(?:for\W*)?$")
+_EXCEPTED = re.compile(
+    r"(?:\b(?:no|none|nothing|not|never|without)\b|n't\b).*\b(?:(?:other than|except)\W*(?:for\W*)?|doubt\b.*)$"
+)
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
@@ -89,13 +90,8 @@ class Reading:
 
     def denies_something(self, statement: Statement) -> bool:
         """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
-        layout, i = self.layout, statement.clause
-        said = [self.context(statement)]
-        for j in range(i + 1, min(i + 4, len(layout.clauses))):
-            if layout.values_in(j) or layout.clauses[j].sentence != layout.clauses[i].sentence:
-                break
-            said.append(layout.clauses[j].text)
-        return bool(words("denial").search(" ".join(said)))
+        said = f"{self.context(statement)} {self._behind(statement.clause)}"
+        return words("denial").search(said) is not None
 
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
@@ -128,7 +124,8 @@ class Reading:
         clause = layout.clauses[i]
         before, after = layout.text[clause.start : mention.start], layout.text[mention.stop : clause.stop]
         key, manner = key_of(layout, mention, i), self._manner(i)
-        other = names_unknown_key(after, self._question) if key is None else not layout.is_asked(key)
+        unknown = key is None and (names_unknown_key(after, self._question) or self._is_elsewhere(i))
+        other = unknown if key is None else not layout.is_asked(key)
         return Statement(
             value=mention.value,
             start=mention.start,
@@ -219,7 +216,24 @@ class Reading:
             or bool(content_words(rest[1]) & self._cues)
             or is_absent_clause(after)
         )
-        return denied or _WRONG.match(after) is not None
+        return denied or _rejects().match(after) is not None
+
+    def _is_elsewhere(self, i: int) -> bool:
+        """Whether a clause is about something that is not named: "42 belongs to some other city"."""
+        layout = self.layout
+        start = layout.clauses[layout.lead(i)].start
+        said = f"{layout.text[start : layout.clauses[i].stop]} {self._behind(i)}"
+        named = words("elsewhere").search(said)
+        return named is not None and not words("negation").search(said[: named.start()])
+
+    def _behind(self, i: int) -> str:
+        """The clauses without a value behind a clause in its sentence."""
+        clauses, said = self.layout.clauses, []
+        for j in range(i + 1, min(i + 4, len(clauses))):
+            if self.layout.values_in(j) or clauses[j].sentence != clauses[i].sentence:
+                break
+            said.append(clauses[j].text)
+        return " ".join(said)
 
     def _before(self, mention: Mention) -> str:
         """What stands before a value in its clause."""
@@ -235,10 +249,14 @@ class Reading:
         return text
 
     def _denied_ahead(self, i: int) -> bool:
-        """Whether a relative clause tells what is denied right before it: "not at the start, where it is 42"."""
-        if not i or not _RELATIVE.match(self.layout.clauses[i].text) or self.layout.values_in(i - 1):
+        """Whether a value is denied right before its clause: "not at the start, where it is 42", "Wrong: 42"."""
+        if not i or self.layout.values_in(i - 1):
             return False
         lead = self.layout.clauses[i - 1]
+        if self.layout.clauses[i].before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
+            return True
+        if not _RELATIVE.match(self.layout.clauses[i].text):
+            return False
         denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
         return lead.sentence == self.layout.clauses[i].sentence and denied is not None
 
@@ -247,6 +265,8 @@ class Reading:
         layout = self.layout
         if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
             return False
+        if _rejects().match(layout.clauses[i + 1].text):
+            return True
         taken_up = _takes_up().match(layout.clauses[i + 1].text)
         rest = _SUFFIX_NOT.match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
         if rest is None or words("only").match(rest[1].strip()):
@@ -304,6 +324,13 @@ class Reading:
         last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
         behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
+
+
+@cache
+def _rejects() -> re.Pattern[str]:
+    """would be wrong; but is a decoy; 是错的. Not: is not wrong."""
+    verb = r"(?:is|was|are|were|seems?|looks?|would\s+be|can\s+be|could\s+be|must\s+be|may\s+be)"
+    return re.compile(rf"\W*(?:but\s+|and\s+|但)?(?:{verb}\s+|是)(?:[a-z]+ly\s+|just\s+)?{spelling('rejection')}")
 
 
 def _concedes(clause: Clause) -> bool:
