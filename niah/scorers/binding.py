@@ -25,7 +25,9 @@ def names_unknown_key(after: str, question: str) -> bool:
     """Whether a value is said to belong to something that is not in the question: "42 is for Oslo"."""
     other = _UNKNOWN.match(after)
     name = (other[1] or other[2]) if other else ""
-    return bool(name) and name not in question and not is_small(name)
+    if not name or name in question or is_small(name):
+        return False
+    return not words("early", "late", "last", "unsaid", "truth").search(name)  # 42是主持人说的 names no key
 
 
 def _beside(mention: Mention, keys: Sequence[Mention], values: Sequence[Mention]) -> Mention:
@@ -52,7 +54,10 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
-    return keys[-1] if label or "(" in clause.before or "|" in clause.before or relative or about else None
+    dashed = "—" in clause.before and not re.search(r"\w", left)
+    supposed = words("condition").match(topic.text.strip())
+    marked = label or dashed or supposed or "(" in clause.before or "|" in clause.before
+    return keys[-1] if marked or relative or about else None
 
 
 def _attribution(layout: Layout, i: int) -> Mention | None:

@@ -16,9 +16,9 @@ from niah.scorers.words import words
 
 _JOINER = re.compile(  # ", " and " and the " and a line end with "2. "
     rf"[\s,、;/|&\"'`*“”「」{LINE}]*(?:{LINE}\s*(?:[-*•+]|\d{{1,3}}[.):、])[\s*\"'`]*)?"
-    r"(?:(?:and|or|nor|either|和|与|跟|及|以及|或|或者|或是|还是)?\s*)(?:the\s+|in\s+)?[\"'`*\s“”「」]*"
+    r"(?:(?:and|or|nor|either|和|与|跟|及|以及|或|或者|或是|还是|要么是?)?\s*)(?:the\s+|in\s+)?[\"'`*\s“”「」]*"
 )
-_COUPLES = re.compile(r"\b(?:and|or|nor)\b|[和与跟及或、]|还是")
+_COUPLES = re.compile(r"\b(?:and|or|nor)\b|[和与跟及或、]|还是|要么")
 _MOST_GAP = 40  # signs between two values of a list
 M = TypeVar("M", "Mention", "Statement")
 

@@ -7,8 +7,9 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from niah.scorers.binding import key_of, names_unknown_key
 from niah.scorers.clauses import Clause, Layout, Mention
@@ -18,11 +19,17 @@ from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
 from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is_small, spelling, words
 
+_LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _SUFFIX_NOT = re.compile(
-    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
+    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+(?:[a-z]+ly|just|still))?(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
 )
-_WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
+_EXCEPTED = re.compile(
+    r"(?:\b(?:no|none|nothing|not|never|without)\b|n't\b).*\b(?:(?:other than|except)\W*(?:for\W*)?|doubt\b.*)$"
+)
+_RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
+_ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
+_TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
 _OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
@@ -39,10 +46,19 @@ class _Manner:
 
 
 class Reading:
-    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact."""
+    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact.
 
-    def __init__(self, layout: Layout, question: str, cues: frozenset[str] = frozenset()) -> None:
-        self.layout, self._question = layout, question
+    ``negated`` are words of planted lines that hold a negation themselves.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        question: str,
+        cues: frozenset[str] = frozenset(),
+        negated: frozenset[str] = frozenset(),
+    ) -> None:
+        self.layout, self._question, self._negated = layout, question, negated
         self._cues = content_words(question.partition(" answer with")[0]) | cues
         self._manners: dict[int, _Manner] = {}
 
@@ -66,6 +82,17 @@ class Reading:
         )
         return [i for i, clause in enumerate(self.layout.clauses) if starts.match(clause.text)]
 
+    @cached_property
+    def dismissals(self) -> list[int]:
+        """The clauses that are nothing but "no"."""
+        alone = re.compile(rf"\W*{spelling('dismissal')}\W*$")
+        return [i for i, clause in enumerate(self.layout.clauses) if alone.match(clause.text)]
+
+    def denies_something(self, statement: Statement) -> bool:
+        """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
+        said = f"{self.context(statement)} {self._behind(statement.clause)}"
+        return words("denial").search(said) is not None
+
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
         layout, i = self.layout, statement.clause
@@ -79,6 +106,16 @@ class Reading:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
 
+    def is_only_early(self, statement: Statement) -> bool:
+        """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
+        without = self.layout.without(statement.clause, self.layout.values_in(statement.clause))
+        early = words("early")
+        return early.search(without) is not None and is_small(early.sub(" ", without))
+
+    def is_in_question(self, statement: Statement) -> bool:
+        """Whether the question names the key of a value, and not only the asked facts."""
+        return statement.name is not None and statement.name in self._question
+
     def sentence_of(self, statement: Statement) -> int:
         return self.layout.clauses[statement.clause].sentence
 
@@ -87,7 +124,8 @@ class Reading:
         clause = layout.clauses[i]
         before, after = layout.text[clause.start : mention.start], layout.text[mention.stop : clause.stop]
         key, manner = key_of(layout, mention, i), self._manner(i)
-        other = names_unknown_key(after, self._question) if key is None else not layout.is_asked(key)
+        unknown = key is None and (names_unknown_key(after, self._question) or self._is_elsewhere(i))
+        other = unknown if key is None else not layout.is_asked(key)
         return Statement(
             value=mention.value,
             start=mention.start,
@@ -95,7 +133,10 @@ class Reading:
             clause=i,
             key=OTHER if other else None if key is None else ASKED,
             name=None if key is None else layout.spelt(key),
-            denied=self._denies(clause.text, before, after),
+            denied=self._denies(i, before, after)
+            or self._denied_behind(mention, i)
+            or self._denied_ahead(i)
+            or clause.sentence == self._asked_last,
             doubted=manner.doubted or bool(words("belief").search(before)),
             concluded=i in self._concluded,
             guessed=manner.guessed,
@@ -109,7 +150,7 @@ class Reading:
     def _manner(self, i: int) -> _Manner:
         if i not in self._manners:
             clause, echoes = self.layout.clauses[i], self._echoes(i)
-            concedes = bool(re.match(rf"\W*{spelling('concession')}", clause.text)) and not echoes
+            concedes = _concedes(clause) and not echoes
             self._manners[i] = _Manner(
                 doubted=concedes or clause.sentence in self._asked_aloud,
                 guessed=bool(words("guess").search(clause.text)),
@@ -126,6 +167,14 @@ class Reading:
         return {c.sentence for c in clauses if c.behind.startswith("?") and c.sentence < clauses[-1].sentence}
 
     @cached_property
+    def _asked_last(self) -> int | None:
+        """The last sentence, where it is a question by its form: "Is it 42?"."""
+        clauses = self.layout.clauses
+        first = next(c for c in clauses if c.sentence == clauses[-1].sentence)
+        asks = clauses[-1].behind.startswith("?") and (_ASKS.match(first.text) or clauses[-1].text.endswith("吗"))
+        return first.sentence if asks else None
+
+    @cached_property
     def _bold(self) -> list[tuple[int, int]]:
         return [m.span() for m in _BOLD.finditer(self.layout.text)]
 
@@ -138,7 +187,7 @@ class Reading:
             if self._concludes(clause):
                 alone = not self.layout.values_in(i) and i + 1 < len(clauses)
                 sentence = clauses[i + 1].sentence if alone else clause.sentence
-            if clause.sentence == sentence:
+            if clause.sentence == sentence and not _concedes(clause):
                 found.add(i)
         return found
 
@@ -150,10 +199,12 @@ class Reading:
                 return True
         return False
 
-    def _denies(self, clause: str, before: str, after: str) -> bool:
+    def _denies(self, i: int, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
-        if not before.strip(" \"'*") and not after.strip(" \"'*"):
-            return False  # nothing but the value
+        clause = self._unnamed(i, ())
+        alone = not before.strip(" \"'*") and not after.strip(" \"'*")
+        if alone or self._retells(clause) or _EXCEPTED.search(before):
+            return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
@@ -161,15 +212,73 @@ class Reading:
             return True
         rest = _SUFFIX_NOT.match(after)
         denied = rest is not None and (
-            not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+            is_small(words("truth").sub(" ", rest[1]))
+            or bool(content_words(rest[1]) & self._cues)
+            or is_absent_clause(after)
         )
-        return denied or _WRONG.match(after) is not None
+        return denied or _rejects().match(after) is not None
+
+    def _is_elsewhere(self, i: int) -> bool:
+        """Whether a clause is about something that is not named: "42 belongs to some other city"."""
+        layout = self.layout
+        start = layout.clauses[layout.lead(i)].start
+        said = f"{layout.text[start : layout.clauses[i].stop]} {self._behind(i)}"
+        named = words("elsewhere").search(said)
+        return named is not None and not words("negation").search(said[: named.start()])
+
+    def _behind(self, i: int) -> str:
+        """The clauses without a value behind a clause in its sentence."""
+        clauses, said = self.layout.clauses, []
+        for j in range(i + 1, min(i + 4, len(clauses))):
+            if self.layout.values_in(j) or clauses[j].sentence != clauses[i].sentence:
+                break
+            said.append(clauses[j].text)
+        return " ".join(said)
+
+    def _before(self, mention: Mention) -> str:
+        """What stands before a value in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
+
+    def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
+        """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
+        clause = self.layout.clauses[i]
+        text = clause.text
+        for m in [*self.layout.keys_in(i), *values]:
+            a, b = m.start - clause.start, m.stop - clause.start
+            text = f"{text[:a]}{'#' * (b - a)}{text[b:]}"
+        return text
+
+    def _denied_ahead(self, i: int) -> bool:
+        """Whether a value is denied right before its clause: "not at the start, where it is 42", "Wrong: 42"."""
+        if not i or self.layout.values_in(i - 1):
+            return False
+        lead = self.layout.clauses[i - 1]
+        if self.layout.clauses[i].before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
+            return True
+        if not _RELATIVE.match(self.layout.clauses[i].text):
+            return False
+        denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
+        return lead.sentence == self.layout.clauses[i].sentence and denied is not None
+
+    def _denied_behind(self, mention: Mention, i: int) -> bool:
+        """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
+        layout = self.layout
+        if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
+            return False
+        if _rejects().match(layout.clauses[i + 1].text):
+            return True
+        taken_up = _takes_up().match(layout.clauses[i + 1].text)
+        rest = _SUFFIX_NOT.match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
+        if rest is None or words("only").match(rest[1].strip()):
+            return False
+        return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
 
     def _is_thin(self, text: str) -> bool:
         """Whether the words between "not" and a value only name the value, or others in a list with it."""
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
+        text = _TIME.sub(" ", text)
         return is_small(_OR.sub(" ", text), self._small)
 
     @cached_property
@@ -192,15 +301,20 @@ class Reading:
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
         """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
-        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")):
+        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None for m in values):
+        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(clause.text):
+        if is_absent_clause(self._unnamed(i, values)):
             return asked or not keys
         return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+
+    def _retells(self, clause: str) -> bool:
+        """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
+        said = words("absent").sub(" ", absence().sub(" ", clause)) if self._negated else ""
+        return len(content_words(said) & self._negated) >= _LEAST_RETOLD
 
     def _rank(self, mention: Mention, i: int) -> int:
         """Where a value stands in time, by the words between it and the value before, or behind it."""
@@ -210,3 +324,21 @@ class Reading:
         last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
         behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
+
+
+@cache
+def _rejects() -> re.Pattern[str]:
+    """would be wrong; but is a decoy; 是错的. Not: is not wrong."""
+    verb = r"(?:is|was|are|were|seems?|looks?|would\s+be|can\s+be|could\s+be|must\s+be|may\s+be)"
+    return re.compile(rf"\W*(?:but\s+|and\s+|但)?(?:{verb}\s+|是)(?:[a-z]+ly\s+|just\s+)?{spelling('rejection')}")
+
+
+def _concedes(clause: Clause) -> bool:
+    """Whether a clause is set aside by its first word: although, 虽然."""
+    return re.match(rf"\W*{spelling('concession')}", clause.text) is not None
+
+
+@cache
+def _takes_up() -> re.Pattern[str]:
+    """but it; 但那."""
+    return re.compile(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('reference')}")

@@ -1,4 +1,4 @@
-"""From a reply to the answer in it: behind the reasoning, before a next turn, behind a last "Answer:".
+"""From a reply to the answer in it: behind the reasoning, before a next turn, from "Answer:" to "Explanation:".
 
 What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the head and the tail are
 read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs.
@@ -24,14 +24,17 @@ _UNSEEN = re.compile(
     r"|\x1b[@-Z\\-_]?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+_STRUCK = re.compile(r"~~(?!\s)[^~\n]{1,200}~~")  # ~~struck out~~
 _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u1ab0-\u20ff]+")
 
 
 def answer_in(text: str, question: str = "") -> str:
-    """What is given as the answer: behind the reasoning, before a next turn, behind a last "Answer:"."""
+    """What is given as the answer: before a next turn, behind a last "Answer:", before an "Explanation:"."""
     answer = said_in(text, question)
     labels = list(_label().finditer(answer))
-    return next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+    given = next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+    explained = next((m for m in _explanation().finditer(given) if re.search(r"\w", given[: m.start()])), None)
+    return given[: explained.start()] if explained else given
 
 
 def said_in(text: str, question: str = "") -> str:
@@ -57,6 +60,7 @@ def seen(text: str) -> str:
     """A text as a reader sees it, without escape sequences and control signs; of a long one head and tail."""
     if len(text) > MOST_SIGNS:
         text = f"{text[:HEAD_SIGNS]}\n{text[-TAIL_SIGNS:]}"
+    text = _STRUCK.sub("", text)
     return _MARKS_ABOVE.sub(r"\1", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
@@ -85,6 +89,12 @@ def _label() -> re.Pattern[str]:
     return re.compile(
         rf"{spelling('label')}\W{{0,3}}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{{)", re.IGNORECASE
     )
+
+
+@cache
+def _explanation() -> re.Pattern[str]:
+    """A line that starts with "Explanation:" or 說明：, behind the answer that it explains."""
+    return re.compile(rf"^\W*(?:{spelling('explanation')}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
 
 
 @cache

@@ -24,6 +24,7 @@ _WORD = rf"(?:(?:{_TENS.replace(' ', '|')})(?:[\s-](?:{_DIGITS}))?|{'|'.join(rev
 _HAN_DIGIT = "[零〇一二两三四五六七八九十百]"
 _COUNT = rf"(零?(?<!\d)\d{{1,6}}(?:\.0{{1,3}})?|(?<!{_HAN_DIGIT}){_HAN_DIGIT}{{1,9}}|{_WORD})"
 _COLONS = re.compile(r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])")
+_MARK = re.compile(r"[(\[]\s?(\d{1,3}(?::\d\d){1,2})\s?[)\]]")
 _READ_ALOUD = re.compile(rf"{_COUNT}点{_COUNT}分(?:{_COUNT}秒)?")  # the sign 12:01, not a time of day
 _UNITS = re.compile(
     rf"""(?<![a-z0-9点])(?<!\d[:.])
@@ -83,7 +84,8 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
 
 
 def _timed(text: str) -> str:
-    return fold(lines_kept(text))
+    """Folded for times. The brackets of a mark, (12:01), set nothing aside."""
+    return _MARK.sub(r" \1 ", fold(lines_kept(text)))
 
 
 def _points(folded: str) -> list[Mention]:

@@ -59,7 +59,7 @@ def is_small(text: str, more: Iterable[str] = ()) -> bool:
 
 def content_words(folded: str) -> set[str]:
     """The words of a text that say something: stems of four letters, and pairs of Chinese characters."""
-    latin = {word[:4] for word in re.findall(r"[a-z]{4,}", folded)}
+    latin = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
     return latin | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
 
 

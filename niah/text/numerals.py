@@ -29,6 +29,7 @@ _FORMAL = dict(
     zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
 )  # of cheques
 _PLAIN = str.maketrans({"兩": "两", "〇": "零", "○": "零", **_FORMAL})
+_LEAST_SPELT = 3  # words of a number that is said digit by digit
 _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
 
 
@@ -59,9 +60,12 @@ def _words_in(folded: str) -> list[tuple[int, int, int]]:
 
 
 def _english(text: str) -> int:
-    """seven million four hundred and twenty-one thousand is 7421000."""
+    """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
     total = part = 0
-    for word in re.findall(r"[a-z]+", text):
+    said = re.findall(r"[a-z]+", text)
+    if len(said) >= _LEAST_SPELT and all(_WORDS.get(word, 10) < 10 for word in said):
+        return int("".join(str(_WORDS[word]) for word in said))
+    for word in said:
         if word in _EXACT:
             total, part = total + (part or 1) * _EXACT[word], 0
         elif word == "hundred":
