@@ -9,6 +9,7 @@ cards, in an order drawn for each chapter, so that none comes often. No line com
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -19,6 +20,7 @@ from niah.text.seeded import Draw
 
 VERSION = 2  # raised by anything that changes a line
 _CAST = 3  # people of one run
+_MOST_AT_ONCE = 26  # cards whose order one draw of 128 bits decides: 26! is below 2 ** 89
 _PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one line after the other
 T = TypeVar("T")
 
@@ -44,8 +46,19 @@ class _Deck(Generic[T]):
 
     def deal(self) -> T:
         if not self._left:
-            self._left = self._draw.shuffled(self._cards)
+            self._left = _shuffled(self._draw, self._cards)
         return self._left.pop()
+
+
+def _shuffled(draw: Draw, cards: Sequence[T]) -> list[T]:
+    """The cards in a drawn order: of a few, the order itself is drawn by its number among all of them."""
+    if len(cards) > _MOST_AT_ONCE:
+        return draw.shuffled(cards)
+    number, left, order = draw.below(math.factorial(len(cards))), list(cards), []
+    while left:
+        number, place = divmod(number, len(left))
+        order.append(left.pop(place))
+    return order
 
 
 class _Scene(dict[str, str]):
