@@ -70,14 +70,17 @@ class Episode:
         return " ".join(self.lines[i] for i in lines)
 
     def near(self, quote: str) -> list[tuple[float, Span]]:
-        """The lines most like some words, with the share of the words' pieces that they hold."""
-        wanted = Counter(_pieces(quote))
+        """The lines most like some words, with the share of the words' pieces that they and the next line hold."""
+        size = _GRAM if squash(quote).isascii() else _GRAM - 1
+        wanted = _pieces(quote, size)
         found = []
         for i, line in enumerate(self.lines):
-            have = Counter(_pieces(line + (self.lines[i + 1] if i + 1 < len(self.lines) else "")))
-            share = (wanted & have).total() / max(1, wanted.total())
-            if share >= _LEAST_ALIKE:
-                found.append((share, (i, i)))
+            after = self.lines[i + 1] if i + 1 < len(self.lines) else ""
+            both, own = (
+                (wanted & _pieces(text, size)).total() / max(1, wanted.total()) for text in (line + after, line)
+            )
+            if both >= _LEAST_ALIKE and own >= both / 2:
+                found.append((both, (i, i)))
         return sorted(found, key=lambda near: -near[0])
 
     def start_of(self, line: int) -> int | None:
@@ -127,7 +130,6 @@ def squash(text: str) -> str:
     return "".join(fold(text).split())
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(text: str, size: int) -> Counter[str]:
     squashed = squash(text)
-    size = _GRAM if squashed.isascii() else _GRAM - 1
-    return [squashed[i : i + size] for i in range(len(squashed) - size + 1)]
+    return Counter(squashed[i : i + size] for i in range(len(squashed) - size + 1))
