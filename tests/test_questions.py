@@ -1,7 +1,8 @@
-"""Questions in ten minutes: all faults at once, facts that are told again, times of the transcript, drafts to fill in."""
+"""Questions in ten minutes: all faults at once, facts that are told again, times of the transcript, drafts."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import tomllib
@@ -15,10 +16,11 @@ from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.prompt import Builder
 from niah.generator.tokenizers import tokenizer_of
 from niah.generator.transcripts import read_transcript
-from niah.records import Planting, Prompt, Trial
+from niah.records import Needle, Planting, Prompt, Trial
 from niah.scorers import seconds_in
 from niah.tasks import natural
 from niah.tasks._episodes import Episode
+from niah.tasks._template import planting_of
 from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")
@@ -39,7 +41,7 @@ TALK = "".join(
     for i in range(24)
 )
 ASKED = '[[questions]]\nquestion = "Who was the captain?"\nanswer = "Ines"\nquote = "captain was called"\n'
-TIMED = '[[questions]]\nquestion = "When do they come to the bells?"\nquote = "bells for a while, part 9 a"\nasks = "time"\n'
+TIMED = '[[questions]]\nquestion = "When are bells the topic?"\nquote = "bells for a while, part 9 a"\nasks = "time"\n'
 
 
 @pytest.fixture
@@ -172,7 +174,7 @@ def test_a_context_that_would_hold_what_is_left_out_is_refused(talk: Niah) -> No
 
 
 def test_an_answer_that_runs_over_lines_is_found_and_one_that_is_taken_out_is_not(tmp_path: Path) -> None:
-    lines = ["one two", "three Mount", "Fuji four", "five", "Mount Fuji six"]
+    lines = ["an old rope", "near Mount", "Fuji again", "burnt down", "Mount Fuji it is"]
     file = tmp_path / "a.txt"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     haystack = corpus(file)
@@ -181,8 +183,8 @@ def test_an_answer_that_runs_over_lines_is_found_and_one_that_is_taken_out_is_no
     assert episode.saying(["Mount Fuji"]) == [(1, 2), (4, 4)]
     assert episode.saying(["Mount Fuji"], {4}) == [(1, 2)]
     assert episode.saying(["Mount Fuji"], {2, 4}) == []
-    assert episode.saying(["two three Mount Fuji"]) == [(0, 2)]
-    assert episode.saying(["two five"], {1, 2}) == [(0, 3)]  # what is taken out brings its neighbours together
+    assert episode.saying(["rope near Mount Fuji"]) == [(0, 2)]
+    assert episode.saying(["rope burnt"], {1, 2}) == [(0, 3)]  # what is taken out brings its neighbours together
 
 
 # When is it said?
@@ -214,14 +216,15 @@ def test_the_times_of_a_prompt_are_those_of_the_transcript_and_true_of_every_lin
 def test_an_episode_stands_in_order_but_for_one_place_where_it_begins_again() -> None:
     for _, _, prompt in prompts(corpus(Path("talk.txt")), TIMED):
         times = [seconds_in(t)[0] for t in re.findall(r"^\((\d+:\d\d)\)$", prompt.text, re.MULTILINE)]
-        assert sum(a > b for a, b in zip(times, times[1:], strict=False)) <= 1
+        assert sum(a > b for a, b in itertools.pairwise(times)) <= 1
         assert len(set(times)) == len(times)
 
 
 @pytest.mark.parametrize(
     ("reply", "score"),
     [
-        ("9:09", 1), ("(9:09)", 1), ("9:09 to 10:10", 1), ("at 9:45", 1), ("10:10", 1), ("9 minutes", 1), ("第9分鐘", 1),
+        ("9:09", 1), ("(9:09)", 1), ("9:09 to 10:10", 1), ("at 9:45", 1), ("10:10", 1), ("9 minutes", 1),
+        ("第9分鐘", 1),
         ("8:59", 0), ("10:11", 0), ("8:08", 0), ("11 minutes", 0), ("19:09", 0), ("9:09 or 15:15", 0),
         ("The text does not say.", 0), ("bells", 0),
     ],
@@ -245,8 +248,7 @@ def test_subtitles_give_a_time_every_half_minute_and_none_that_is_made_up(tmp_pa
     episode = Episode(corpus(file), 0)
     own = {int(s) for s, _ in cues}
     assert set(episode.marks.values()) <= own
-    gaps = [b - a for a, b in zip(list(episode.marks.values()), list(episode.marks.values())[1:], strict=False)]
-    assert set(gaps) == {30}
+    assert {b - a for a, b in itertools.pairwise(episode.marks.values())} == {30}
 
 
 def test_a_transcript_without_times_cannot_be_asked_for_one(talk: Niah) -> None:
@@ -287,14 +289,16 @@ def test_without_its_passage_a_prompt_does_not_say_when() -> None:
     ("answer", "reply", "score"),
     [
         ("八十七階", "87", 1), ("八十七階", "八十七", 1), ("八十七階", "87階", 1), ("八十七階", "共八十七階。", 1),
-        ("八十七階", "78", 0), ("八十七階", "187階", 0), ("老罗你来看", "老罗，你来看", 1), ("老罗你来看", "老罗你别看", 0),
+        ("八十七階", "78", 0), ("八十七階", "187階", 0), ("87階", "八十七階", 1),
+        ("老罗你来看", "老罗，你来看", 1), ("老罗你来看", "老罗你别看", 0),
         ("12 kilos", "12", 1), ("12 kilos", "twelve kilos", 1), ("12 kilos", "21 kilos", 0),
-        ("mind your step, Tom", "Mind your step Tom!", 1),
+        ("mind your step, Tom", "Mind your step Tom!", 1), ("mind your step Tom", "Mind your step, Tom.", 1),
+        ("New York", "New York, Boston and Lima", 0), ("7 or 8", "9", 0), ("twelve", "12", 1),
     ],
 )  # fmt: skip
 def test_units_and_signs_within_an_answer_make_no_difference(answer: str, reply: str, score: float) -> None:
     language = "en" if answer.isascii() else "zh-Hant"
-    planting = natural.planting_of(language, "", "What?", [natural.Needle(key="q", value=answer, text="")], [answer])
+    planting = planting_of(language, "", "What?", [Needle(key="q", value=answer, text="")], [answer])
     assert natural.score(reply, planting).value == score
 
 
@@ -327,13 +331,13 @@ def test_a_draft_of_a_very_short_haystack_has_no_place_twice(niah: Niah) -> None
 # Real podcasts
 
 
-def test_the_minutes_of_real_podcasts_are_marked_and_found(transcripts: Path, tmp_path: Path) -> None:
-    haystack = corpus(transcripts / "003.txt", language="zh-Hant")
+def test_the_minutes_of_real_podcasts_are_marked_and_found(real_transcripts: Path) -> None:
+    haystack = corpus(real_transcripts / "003.txt", language="zh-Hant")
     quotes = ("這就是你的草堆你的haystack", "接下來我們終於可以來講我期待已久的Sora了")
     toml = "".join(
         f'[[questions]]\nquestion = "何時{i}？"\nquote = "{q}"\nasks = "time"\n' for i, q in enumerate(quotes)
     )
-    stamps = re.findall(r"^\((\d+):(\d\d)~", (transcripts / "003.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    stamps = re.findall(r"^\((\d+):(\d\d)~", (real_transcripts / "003.txt").read_text(encoding="utf-8"), re.MULTILINE)
     assert list(Episode(haystack, 0).marks.values()) == [60 * int(m) + int(s) for m, s in stamps]
     for trial, planting, prompt in prompts(haystack, toml, (2_000, 12_000)):
         assert planting.targets[0] in ("12:16", "26:37")

@@ -11,6 +11,8 @@ right is any time from the minute of the mark above the passage up to the next m
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -23,6 +25,8 @@ from niah.tasks._episodes import squash
 from niah.tasks._located import located
 from niah.tasks._questions import Question, read_questions
 from niah.tasks._template import NO_QUESTION, ParsedQuestion, planting_of, solver, speech_opening
+from niah.text.normalise import fold
+from niah.text.numerals import located_numbers
 from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 
@@ -63,9 +67,26 @@ def _asks_for_time(planting: Planting) -> bool:
 
 
 def _fact_score(text: str, planting: Planting) -> Score:
-    answer, *aliases = planting.targets
-    expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=planting.question)
+    """The answer by name; where it is not found so, with numbers as digits and without the marks inside phrases."""
+    score = _named(text, planting.targets, planting.question)
+    if score.answer_class not in ("wrong", "off-format"):
+        return score
+    plain = _named(_plain(text), [_plain(t) for t in planting.targets], planting.question)
+    return plain if plain.value == 1 else score
+
+
+def _named(text: str, targets: Sequence[str], question: str) -> Score:
+    answer, *aliases = targets
+    expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=question)
     return scorers.name(text, expected, place=True)
+
+
+def _plain(text: str) -> str:
+    """八十七階 and "eighty-seven" as 87階 and "87", "mind your step, Tom" without its comma."""
+    folded = fold(text)
+    for value, start, stop in sorted(located_numbers(folded), key=lambda number: -number[1]):
+        folded = f"{folded[:start]}{value}{folded[stop:]}"
+    return re.sub(r"(?<!\d)[,;:、]|[,;:、](?!\d)", " ", folded)
 
 
 def _time_score(text: str, planting: Planting) -> Score:
@@ -79,9 +100,16 @@ def _time_score(text: str, planting: Planting) -> Score:
     middle = replace(expected, targets=(scorers.clock((first + last) // 2),))
     inside = scorers.time_of_day(text, middle, (last - first + 1) // 2)
     if inside.answer_class in ("right", "near-miss"):
-        why = f"gave a time from {scorers.clock(first)} to {scorers.clock(last)}"
-        return Score(value=1.0, answer_class="right", explanation=why)
+        return _inside(first, last)
+    given = scorers.seconds_in(scorers.answer_in(text, planting.question))
+    if score.answer_class == "several" and all(first <= second <= last for second in given):
+        return _inside(first, last)  # 12:16 to 13:16
     return score
+
+
+def _inside(first: int, last: int) -> Score:
+    why = f"gave a time from {scorers.clock(first)} to {scorers.clock(last)}"
+    return Score(value=1.0, answer_class="right", explanation=why)
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
