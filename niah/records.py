@@ -19,6 +19,7 @@ class Segment:
     text: str
     start_s: float | None = None  # seconds from the start of the episode; None where the file has no times
     end_s: float | None = None
+    begins: bool = True  # whether a cue of the transcript begins here; what follows it in the cue has shared-out times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ class Passage:
     first: int  # segment of its block
     stop: int  # the segment behind its last
     present: bool = True  # False: the prompt holds the haystack without it
+    left_out: tuple[tuple[int, int, int], ...] = ()  # episode, first, stop: says the same, and is in no prompt
+    marks: tuple[tuple[int, str], ...] = ()  # lines above segments of its episode, which then is all of the haystack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,8 +73,9 @@ distractors = 32
 _QUESTIONS_HEAD = """\
 # Questions about transcripts: niah run --task natural --questions {name} --haystack NAME
 # Each has a question, its answer (and aliases: other ways to say it), and where the fact stands: a quote of a few words
-# that stand there once, or  episode = "FILE"  with  at = "12:01".  niah checks that every quote and answer is there,
-# and that the answer stands nowhere else. These two are about the shipped haystack "en"; put yours in their place.
+# that stand there once, or  episode = "FILE"  with  at = "12:01".  niah questions check {name} --haystack NAME tells
+# all that is wrong. Where a fact is told again:  also_at = ["22:05", "or a quote"].  To ask when something is said: no
+# answer, but  asks = "time".  These two are about the shipped haystack "en"; put yours in their place.
 """
 
 

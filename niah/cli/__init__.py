@@ -47,13 +47,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "providers": ("niah.cli.listings:providers", "List the providers and the embedded models."),
     "models": ("niah.cli.models:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
+    "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "compare"),
     "Judge": ("gate", "power", "baseline", "score", "judge"),
-    "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "import-results"),
+    "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),
 }
 _START = """\b
 Start here:

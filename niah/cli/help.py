@@ -48,6 +48,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "haystack list": ("niah haystack list",),
     "haystack remove": ("niah haystack remove mine",),
     "haystack check": ("niah haystack check en",),
+    "questions": ("niah questions draft --haystack mine --out questions.toml",),
+    "questions check": ("niah questions check questions.toml --haystack mine",),
+    "questions draft": ("niah questions draft --haystack mine --out questions.toml",),
     "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
 }
 

@@ -15,8 +15,8 @@ from itertools import count, islice
 
 from niah.errors import PromptError
 from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, placement_of
-from niah.generator.haystack import Boundary, Haystack, HaystackStream
-from niah.generator.passage import PassageCentred
+from niah.generator.haystack import Boundary, Corpus, Haystack, HaystackStream
+from niah.generator.passage import MarkedEpisode, PassageCentred, marked_episode
 from niah.generator.sentences import boundary_for
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
@@ -52,6 +52,7 @@ class Builder:
         self._haystack_per = haystack_per
         self._anchor_tokens = anchor_tokens
         self._tours: dict[int, HaystackStream] = {}  # by epoch: walked once, sliced by every trial
+        self._marked: dict[object, MarkedEpisode] = {}  # the last one
 
     def build(self, trial: Trial, planting: Planting) -> Prompt:
         """The prompt of a trial.
@@ -81,7 +82,14 @@ class Builder:
     def _around(self, trial: Trial, planting: Planting, room: int) -> Prompt:
         """The prompt in which a passage stands at the trial's depth, or is missing."""
         assert planting.passage is not None  # noqa: S101  # said by the caller
-        turned = PassageCentred(self._haystack, planting.passage, self._seed, trial.epoch, room, trial.depth_percent)
+        haystack, passage = self._haystack, planting.passage
+        if passage.marks and isinstance(haystack, Corpus):
+            marked = self._marked.get((passage.episode, passage.marks))
+            if marked is None:
+                marked = marked_episode(haystack, passage, self._tokenizer)
+                self._marked = {(passage.episode, passage.marks): marked}
+            haystack, passage = marked.corpus, marked.moved(passage)
+        turned = PassageCentred(haystack, passage, self._seed, trial.epoch, room, trial.depth_percent)
         prompt = self._built(HaystackStream(turned, self._seed), trial, planting, room)
         if not planting.passage.present:
             return prompt

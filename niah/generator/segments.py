@@ -33,12 +33,13 @@ def segments_of(text: str, start_s: float | None = None, end_s: float | None = N
         return [Segment(text=clean, start_s=start_s, end_s=end_s)]
     pieces = [p for p in _packed(_pieces(clean)) if p]
     if start_s is None or end_s is None:
-        return [Segment(text=p) for p in pieces]
+        return [Segment(text=p, begins=i == 0) for i, p in enumerate(pieces)]
     total = sum(len(p) for p in pieces)
     segments, position = [], start_s
-    for piece in pieces:
+    for i, piece in enumerate(pieces):
         stop = position + (end_s - start_s) * len(piece) / total
-        segments.append(Segment(text=piece, start_s=round(position, 3), end_s=round(stop, 3)))
+        times = {"start_s": round(position, 3), "end_s": round(stop, 3)}
+        segments.append(Segment(text=piece, begins=i == 0, **times))
         position = stop
     return segments
 

@@ -1,161 +1,117 @@
 """Talk without end: made-up podcast speech in three languages, for lengths that no corpus reaches.
 
-No sentence comes twice in all chapters together, and that needs no memory. A sentence is a pattern with one word in
-each slot; the running index of a pattern within a topic goes through an affine permutation of all its choices, so
-different indices give different choices, and the words of a slot are such that different choices give different text.
-The words are in ``vocabulary/<language>.toml``. To change any of them changes every haystack made from them.
+A chapter is a row of exchanges. An exchange has a shape (something is told, asked about, answered, laughed at ...),
+somebody and something that all of its lines are about, and a topic. A run of exchanges stays with one topic and a few
+people; its first line leads over from the thing spoken of before. Shapes, patterns, people and things are dealt like
+cards, in an order drawn for each chapter, so that none comes often. No line comes twice in all chapters together.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-from niah.errors import HaystackError, UnknownName
+from niah.errors import HaystackError
+from niah.generator.grammar import CHAPTERS, LANGUAGES, OF_TOPIC, OPENING, ROUNDS, RUNS, Grammar, grammar_of, head_of
 from niah.records import Segment
 from niah.text.seeded import Draw
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
-VERSION = 1  # raised by anything that changes a sentence
-CHAPTER_SENTENCES = 5_000
-CHAPTERS = 1 << 14  # chapters 0 .. CHAPTERS - 1
-_FOLDER = Path(__file__).parent / "vocabulary"
-_SLOT = re.compile(r"\{(\w+)\}")
-_PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one sentence after the other
+VERSION = 2  # raised by anything that changes a line
+_CAST = 3  # people of one run
+_MOST_AT_ONCE = 26  # cards whose order one draw of 128 bits decides: 26! is below 2 ** 89
+_PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one line after the other
+T = TypeVar("T")
+
+__all__ = ["CHAPTERS", "LANGUAGES", "VERSION", "chapter"]
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:
-    """The segments of one chapter, equal on every machine. It stays with each topic for a while, in its own order."""
+    """The segments of one chapter, equal on every machine. Raises HaystackError, UnknownName."""
     if not 0 <= number < CHAPTERS:
         raise HaystackError(f"there is no synthetic chapter {number}; chapters go from 0 to {CHAPTERS - 1}")
-    talk = talk_of(language)
-    topics = Draw(0, "order of topics", language, number).shuffled(list(talk.topics))
-    lines = [line for topic in topics for line in talk.stretch(topic, number)]
-    return tuple(_timed(lines, talk.milliseconds_a_character))
+    grammar = grammar_of(language)
+    talk = _Conversation(grammar, language, number)
+    return tuple(_timed(talk.lines(), grammar.milliseconds_a_character))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
-    """All sentences of one type in one topic, and the order in which they come."""
+class _Deck(Generic[T]):
+    """Cards that are dealt to the last one before they are shuffled again."""
 
-    columns: tuple[tuple[str, ...], ...]  # the words of each slot with the text up to the next; the lowest digit first
-    size: int  # of the product space
-    step: int
-    start: int
-    in_a_stretch: int
+    def __init__(self, draw: Draw, cards: Sequence[T]) -> None:
+        self._draw = draw
+        self._cards = cards
+        self._left: list[T] = []
 
-    def lines(self, stretch: int) -> Iterator[str]:
-        """The sentences that this pattern gives to one stretch of its topic."""
-        first = stretch * self.in_a_stretch
-        choices = [(self.step * j + self.start) % self.size for j in range(first, first + self.in_a_stretch)]
-        words, below = [], 1
-        for column in self.columns:
-            words.append([column[choice // below % len(column)] for choice in choices])
-            below *= len(column)
-        return map("".join, zip(*words, strict=True))
+    def deal(self) -> T:
+        if not self._left:
+            self._left = _shuffled(self._draw, self._cards)
+        return self._left.pop()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """One language, ready to speak."""
-
-    milliseconds_a_character: int
-    rhythm: tuple[int, ...]  # which pattern speaks, all through a stretch
-    topics: Mapping[str, tuple[Pattern, ...]]
-
-    def stretch(self, topic: str, number: int) -> list[str]:
-        """The sentences of one chapter about one topic."""
-        lines = [pattern.lines(number) for pattern in self.topics[topic]]
-        return [next(lines[pattern]) for pattern in self.rhythm]
+def _shuffled(draw: Draw, cards: Sequence[T]) -> list[T]:
+    """The cards in a drawn order: of a few, the order itself is drawn by its number among all of them."""
+    if len(cards) > _MOST_AT_ONCE:
+        return draw.shuffled(cards)
+    number, left, order = draw.below(math.factorial(len(cards))), list(cards), []
+    while left:
+        number, place = divmod(number, len(left))
+        order.append(left.pop(place))
+    return order
 
 
-@cache
-def talk_of(language: str) -> Talk:
-    """The talk of a language, read once."""
-    vocabulary = vocabulary_of(language)
-    shares = [pattern["in_a_stretch"] for pattern in vocabulary["patterns"]]
-    topics = {
-        topic: tuple(
-            _pattern(columns_of(vocabulary, pattern["line"], topic), pattern["in_a_stretch"], (language, index, topic))
-            for index, pattern in enumerate(vocabulary["patterns"])
-        )
-        for topic in vocabulary["topics"]
-    }
-    speed = vocabulary["milliseconds_a_character"]
-    return Talk(milliseconds_a_character=speed, rhythm=_rhythm(shares), topics=topics)
+class _Scene(dict[str, str]):
+    """What all lines of an exchange are about. A word is dealt when it is first spoken."""
+
+    def __init__(self, words: Mapping[str, _Deck[str]], language: str, **known: str) -> None:
+        super().__init__(known)
+        self._words = words
+        self._language = language
+
+    def __missing__(self, slot: str) -> str:
+        if slot in ("thing", "measure", "noun"):
+            self["thing"] = thing = self._words["thing"].deal()
+            self["measure"], self["noun"] = head_of(thing, self._language)
+        else:
+            self[slot] = self._words[slot].deal()
+        return self[slot]
 
 
-def vocabulary_of(language: str) -> dict[str, Any]:
-    """The patterns and words of a language, as they stand in its file."""
-    if language not in LANGUAGES:
-        raise UnknownName("synthetic language", language, LANGUAGES)
-    return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+class _Conversation:
+    """One chapter: what is dealt, and the lines that come of it."""
+
+    def __init__(self, grammar: Grammar, language: str, number: int) -> None:
+        self._language = language
+        self._draw = draw = Draw(0, "synthetic chapter", language, number)
+        self._shapes = _Deck(draw, grammar.shapes)
+        self._people = _Deck(draw, grammar.people)
+        self._topics = _Deck(draw, list(grammar.topics))
+        self._words = {
+            topic: {slot: _Deck(draw, words[slot]) for slot in OF_TOPIC} for topic, words in grammar.topics.items()
+        }
+        self._lines = {role: [p.lines(number) for p in patterns] for role, patterns in grammar.patterns.items()}
+        self._patterns = {role: _Deck(draw, range(len(lines))) for role, lines in self._lines.items()}
+        self._exchanges = ROUNDS * len(grammar.shapes)
+
+    def lines(self) -> Iterator[str]:
+        cuts = sorted(self._draw.shuffled(range(1, self._exchanges))[: RUNS - 1])
+        before = ""
+        for first, stop in itertools.pairwise((0, *cuts, self._exchanges)):
+            words, cast = self._words[self._topics.deal()], [self._people.deal() for _ in range(_CAST)]
+            people = _Deck(self._draw, cast)
+            for exchange in range(first, stop):
+                person = people.deal()
+                scene = _Scene(words, self._language, who=person.who, he=person.he, his=person.his, before=before)
+                roles = self._shapes.deal()
+                if before and exchange == first:
+                    roles = (OPENING, *roles)
+                for role in roles:
+                    yield next(self._lines[role][self._patterns[role].deal()]).format_map(scene)
+                before = scene.get("noun", before)
 
 
-def columns_of(vocabulary: Mapping[str, Any], line: str, topic: str) -> list[list[str]]:
-    """For each slot of a pattern's line its words, each with the text up to the next slot."""
-    opening, *rest = _SLOT.split(line)
-    columns = []
-    for slot, text in zip(rest[::2], rest[1::2], strict=True):
-        columns.append([f"{opening}{word}{text}" for word in _words(vocabulary, slot, topic)])
-        opening = ""
-    return columns
-
-
-def _words(vocabulary: Mapping[str, Any], slot: str, topic: str) -> Sequence[object]:
-    """What may fill a slot: a list of the topic, a list of all topics, or the whole numbers of a range."""
-    if slot in vocabulary["ranges"]:
-        first, last = vocabulary["ranges"][slot]
-        return range(first, last + 1)
-    words: Sequence[object] = vocabulary["topics"][topic].get(slot) or vocabulary["lists"][slot]
-    return words
-
-
-def _pattern(columns: Sequence[Sequence[str]], in_a_stretch: int, seed: tuple[object, ...]) -> Pattern:
-    draw = Draw(0, "synthetic pattern", *seed)
-    shuffled = tuple(tuple(draw.shuffled(column)) for column in columns)
-    radices = [len(column) for column in shuffled]
-    size = math.prod(radices)
-    return Pattern(
-        columns=shuffled,
-        size=size,
-        step=_step(draw, radices),
-        start=draw.below(size),
-        in_a_stretch=in_a_stretch,
-    )
-
-
-def _step(draw: Draw, radices: Sequence[int]) -> int:
-    """A step coprime to the product of the radices that changes every slot, whether or not a carry comes from below."""
-    size = math.prod(radices)
-    step = 0
-    while math.gcd(step, size) != 1:
-        step, below = 0, 1
-        for radix in radices:
-            step += below * draw.between(1, radix - 2)
-            below *= radix
-    return step
-
-
-def _rhythm(shares: Sequence[int]) -> tuple[int, ...]:
-    """Each pattern as often as its share, never twice in a row: its turns lie evenly, each moved by up to a third."""
-    draw = Draw(0, "synthetic rhythm", *shares)
-    beats = [
-        ((3_000 * turn + draw.below(1_000)) / share, pattern)
-        for pattern, share in enumerate(shares)
-        for turn in range(share)
-    ]
-    return tuple(pattern for _, pattern in sorted(beats))
-
-
-def _timed(lines: Sequence[str], milliseconds_a_character: int) -> Iterator[Segment]:
+def _timed(lines: Iterator[str], milliseconds_a_character: int) -> Iterator[Segment]:
     """The lines at the speed of speech, with a breath now and then."""
     start = 0
     for line, pause in zip(lines, itertools.cycle(_PAUSES_MS), strict=False):

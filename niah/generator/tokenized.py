@@ -13,7 +13,7 @@ from niah.generator.cache import Arrays, cached, key_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment, Transcript
 
-PARSER_VERSION = 1  # raised with every change of what the parsers make of a file, or of the arrays below
+PARSER_VERSION = 2  # raised with every change of what the parsers make of a file, or of the arrays below
 _Offsets = npt.NDArray[np.int64]
 
 
@@ -26,6 +26,7 @@ class TokenizedText:
     token_offsets: _Offsets  # (n + 1,)
     start_s: npt.NDArray[np.float64]  # (n,); NaN where a transcript has no times
     end_s: npt.NDArray[np.float64]
+    begins: npt.NDArray[np.uint8]  # (n,); 1 where a cue of the transcript begins
     episodes: tuple[tuple[int, int], ...]  # first segment of each, and the one behind its last
 
     def __len__(self) -> int:
@@ -87,6 +88,7 @@ def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
         "byte_offsets": _cumulated([len(line) for line in lines]),
         "start_s": np.array([nan if s.start_s is None else s.start_s for s in segments], dtype=np.float64),
         "end_s": np.array([nan if s.end_s is None else s.end_s for s in segments], dtype=np.float64),
+        "begins": np.array([s.begins for s in segments], dtype=np.uint8),
         "edges": np.array(edges, dtype=np.int64),
     }
 
@@ -103,6 +105,7 @@ def _block(speech: Arrays, token_offsets: _Offsets) -> TokenizedText:
         token_offsets=token_offsets,
         start_s=speech["start_s"].astype(np.float64, copy=False),
         end_s=speech["end_s"].astype(np.float64, copy=False),
+        begins=speech["begins"].astype(np.uint8, copy=False),
         episodes=tuple(pairwise(edges)),
     )
 

@@ -4,19 +4,29 @@ The haystack is turned so that the passage with the fact comes at the asked dept
 question is asked once in each cell where ``epochs`` is their number; which one comes first is drawn from length and
 depth and not from the seed, so that every seed asks the same in the same cells. A question file is a part of its own
 in the scores, so a public and a hidden half can be kept and reported apart.
+
+A question may ask when something is said. Then the haystack is the one episode, with the transcript's own times in it;
+right is any time from the minute of the mark above the passage up to the next mark behind it.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from niah import scorers
 from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
-from niah.tasks._questions import Question, located, read_questions
+from niah.tasks import Options, TaskContext, _clock
+from niah.tasks._episodes import squash
+from niah.tasks._located import located
+from niah.tasks._questions import Question, read_questions
 from niah.tasks._template import NO_QUESTION, ParsedQuestion, planting_of, solver, speech_opening
+from niah.text.normalise import fold
+from niah.text.numerals import located_numbers
 from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 
@@ -37,33 +47,97 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     place = f"{site.trial.context_length} {site.trial.depth_percent:g}"
     first = Draw(0, "natural", place).below(len(questions))
     question = questions[(first + site.trial.epoch) % len(questions)]
-    wording = wording_of(site.language)
-    asked = question.question + wording.text("natural.short")
+    wording, timed = wording_of(site.language), question.asks == "time"
+    asked = question.question + wording.text("natural.timed_short" if timed else "natural.short")
     needle = Needle(key=question.part, value=question.answer, text=question.text)
-    opening = speech_opening(site.language, wording.text("natural.hint"))
-    planting = planting_of(site.language, opening, asked, [needle], [question.answer, *question.aliases])
+    opening = speech_opening(site.language, wording.text("natural.timed_hint" if timed else "natural.hint"))
+    planting = planting_of(
+        site.language, opening, asked, [needle], question.answers, tolerance_s=float(question.window_s)
+    )
     return replace(planting, passage=question.passage)
 
 
 def score(text: str, planting: Planting) -> Score:
     """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
-    answer, *aliases = planting.targets
-    expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=planting.question)
-    score = scorers.name(text, expected, place=True)
+    score = _time_score(text, planting) if _asks_for_time(planting) else _fact_score(text, planting)
     return replace(score, parts={planting.needles[0].key: score.value})
+
+
+def _asks_for_time(planting: Planting) -> bool:
+    return planting.passage is not None and bool(planting.passage.marks)
+
+
+def _fact_score(text: str, planting: Planting) -> Score:
+    """The answer by name; where it is not found so, with numbers as digits and without the marks inside phrases."""
+    score = _named(text, planting.targets, planting.question)
+    if score.answer_class not in ("wrong", "off-format"):
+        return score
+    plain = _named(_plain(text), [_plain(t) for t in planting.targets], planting.question)
+    return plain if plain.value == 1 else score
+
+
+def _named(text: str, targets: Sequence[str], question: str) -> Score:
+    answer, *aliases = targets
+    expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=question)
+    return scorers.name(text, expected, place=True)
+
+
+def _plain(text: str) -> str:
+    """八十七階 and "eighty-seven" as 87階 and "87", "mind your step, Tom" without its comma."""
+    folded = fold(text)
+    for value, start, stop in sorted(located_numbers(folded), key=lambda number: -number[1]):
+        folded = f"{folded[:start]}{value}{folded[stop:]}"
+    return re.sub(r"(?<!\d)[,;:、]|[,;:、](?!\d)", " ", folded)
+
+
+def _time_score(text: str, planting: Planting) -> Score:
+    """Right from the minute of the mark above the passage up to the next mark: "at minute 12" is right for 12:16."""
+    expected = scorers.Expected(targets=planting.targets, question=planting.question)
+    score = scorers.time_of_day(text, expected, planting.tolerance_s)
+    if score.value == 1:
+        return score
+    start = scorers.seconds_in(planting.targets[0])[0]
+    first, last = start - start % 60, start + int(planting.tolerance_s)
+    middle = replace(expected, targets=(scorers.clock((first + last) // 2),))
+    inside = scorers.time_of_day(text, middle, (last - first + 1) // 2)
+    if inside.answer_class in ("right", "near-miss"):
+        return _inside(first, last)
+    given = scorers.seconds_in(scorers.answer_in(text, planting.question))
+    if score.answer_class == "several" and all(first <= second <= last for second in given):
+        return _inside(first, last)  # 12:16 to 13:16
+    return score
+
+
+def _inside(first: int, last: int) -> Score:
+    why = f"gave a time from {scorers.clock(first)} to {scorers.clock(last)}"
+    return Score(value=1.0, answer_class="right", explanation=why)
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     """The answer of a reader who knows the question file and says only what the text holds."""
-    question = _known(asked.question.removesuffix(asked.wording.text("natural.short")), options) if options else None
+    question = _known(asked, options) if options else None
     if question is None:
         return NO_QUESTION
-    said = scorers.names_in(asked.text, [question.answer, *question.aliases])
+    if question.asks == "time":
+        return _time_above(question.quote or "", asked.text)
+    said = scorers.names_in(asked.text, question.answers)
     return question.answer if said else None
 
 
 solve = solver(_answer)
 
 
-def _known(text: str, options: Options) -> Question | None:
-    return next((q for q in read_questions(options.questions) if q.question == text), None)
+def _known(asked: ParsedQuestion, options: Options) -> Question | None:
+    endings = [asked.wording.text(f"natural.{key}") for key in ("short", "timed_short")]
+    texts = [asked.question.removesuffix(ending) for ending in endings]
+    return next((q for q in read_questions(options.questions) if q.question in texts), None)
+
+
+def _time_above(quote: str, text: str) -> str | None:
+    """The time above the line in which a quote begins."""
+    lines = [(second, squash(line)) for second, line in _clock.lines_with_times(text)]
+    place = "".join(line for _, line in lines).find(squash(quote))
+    if place < 0:
+        return None
+    ends = accumulate(len(line) for _, line in lines)
+    return next(scorers.clock(second) for (second, _), end in zip(lines, ends, strict=True) if place < end)
