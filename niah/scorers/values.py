@@ -39,6 +39,7 @@ _LIST = re.compile(r"\s*[,、;；/\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+|或(?
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _NO_ITEM = ("yes", "sure", "obviously", "probably", "indeed", "thanks", "right", "correct", "sorry", "ok", "clearly")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.):、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_NOBODY = re.compile(r"\bno one\b|\bnobody\b|没有?(?:人|遇到|碰到)")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -58,9 +59,10 @@ def number(text: str, expected: Expected) -> Score:
 
 
 def count(text: str, expected: Expected) -> Score:
-    """``number`` of a count, where the numbers in front of the items of a list are none. Nought is an abstention."""
+    """``number`` of a count, where the numbers in front of the items of a list are none. Nobody is an abstention."""
     answer = _ITEM_NUMBER.sub("- ", answer_in(text, expected.question))
-    if whole_numbers(answer) == [0]:
+    said = whole_numbers(answer)
+    if said == [0] or (not said and _NOBODY.search(fold(answer))):
         return wrong_score("absent", "counted none")
     return number(answer, expected)
 

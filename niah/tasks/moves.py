@@ -22,13 +22,13 @@ from niah.tasks._unused import UnusedNames
 from niah.text.seeded import Draw
 from niah.text.wording import Form, wording_of
 
-SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 3)"
+SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
 VERSION = 1
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")
 FILLER = None
-COUNT = 3  # journeys of the thing
+COUNT = 4  # journeys of the thing
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
@@ -40,10 +40,11 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     target = places[-1 if asked == "now" else -2]
     needles = [_classed(n, target, places[-1]) for n in way]
     for side in ((handed, depth), (depth, 100.0)):
-        needles.append(replace(told.went(giver, anywhere(draw, *side)), answer_class="distractor"))
+        needles.append(replace(told.went(giver, thing, anywhere(draw, *side)), answer_class="distractor"))
     for _ in range(site.options.distractors):
         who, (first, then) = told.supply.person(), sorted((anywhere(draw), anywhere(draw)))
-        other = (told.took(who, told.thing(), first), told.went(who, then))
+        carried = told.thing()
+        other = (told.took(who, carried, first), told.went(who, carried, then))
         needles += [replace(n, answer_class="distractor") for n in other]
     question = wording.form(f"moves.{asked}").fill(thing=thing, place=places[-1])
     opening = speech_opening(site.language, wording.text("moves.hint"))
@@ -51,12 +52,15 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 
 
 def score(text: str, planting: Planting) -> Score:
-    """The name of the city, and no other; the city that the question names is none."""
+    """The name of the city, and no other; the city that the question names is none.
+
+    All lines are told alike: the words of a line do not show which city is given as the answer.
+    """
     named = {city for places in PLACES.values() for city in places if city in planting.question}
     cities = {city for places in PLACES.values() for city in places} - named
     expected = scorers.expected_of(planting)
-    wrong = {value: known for value, known in expected.wrong.items() if value in cities}
-    return scorers.name(text, replace(expected, wrong=wrong), sorted(cities), place=True)
+    wrong = {v: replace(known, words=frozenset()) for v, known in expected.wrong.items() if v in cities}
+    return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(cities), place=True)
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
@@ -104,32 +108,34 @@ class _Told:
         return self.supply.one_of(self._things, "things")
 
     def took(self, person: str, thing: str, depth: float) -> Needle:
-        return self._needle(self._wording.form("moves.took"), depth, self.supply.place(), person=person, thing=thing)
+        return self._needle(self._wording.form("moves.took"), depth, person, thing)
 
-    def went(self, person: str, depth: float) -> Needle:
+    def went(self, person: str, thing: str, depth: float) -> Needle:
+        """A journey of somebody who has, or had, the thing."""
         form = self.supply.draw.choice(self._wording.forms("moves.went"))
-        return self._needle(form, depth, self.supply.place(), person=person)
+        return self._needle(form, depth, person, thing)
 
     def handed(self, person: str, thing: str, other: str, depth: float) -> Needle:
         text = self._wording.form("moves.handed").fill(person=person, thing=thing, other=other)
         return Needle(key=thing, value=other, text=text, depth_percent=depth)
 
-    def _needle(self, form: Form, depth: float, place: str, **blanks: str) -> Needle:
-        text = form.fill(place=place, **blanks)
-        return Needle(key=blanks.get("thing", blanks["person"]), value=place, text=text, depth_percent=depth)
+    def _needle(self, form: Form, depth: float, person: str, thing: str) -> Needle:
+        place = self.supply.place()
+        text = form.fill(place=place, person=person, thing=thing)
+        return Needle(key=thing, value=place, text=text, depth_percent=depth)
 
 
 def _way(told: _Told, thing: str, giver: str, taker: str, site: TaskContext) -> tuple[list[Needle], float]:
     """What happens to the thing, in order, and the depth at which it changes hands."""
     options, depth, draw = site.options, site.trial.depth_percent, told.supply.draw
     count = options.needle_count or COUNT
-    if count < 2:
-        raise ConfigError(f"needle_count = {count}: task moves tells of several journeys; give 2 or more")
-    own = draw.between(1, count - 1)  # journeys before it changes hands
+    if count < 3:
+        raise ConfigError(f"needle_count = {count}: task moves tells of several journeys; give 3 or more")
+    own = draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
     first, *depths = [*beside(options.needles, count + 1, depth, (0.0, depth), draw), depth]
-    way = [told.took(giver, thing, first), *(told.went(giver, d) for d in depths[:own])]
+    way = [told.took(giver, thing, first), *(told.went(giver, thing, d) for d in depths[:own])]
     way.append(told.handed(giver, thing, taker, depths[own]))
-    return [*way, *(told.went(taker, d) for d in depths[own + 1 :])], depths[own]
+    return [*way, *(told.went(taker, thing, d) for d in depths[own + 1 :])], depths[own]
 
 
 def _classed(needle: Needle, target: str, last: str) -> Needle:
