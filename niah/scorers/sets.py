@@ -1,4 +1,7 @@
-"""Scorers for several values: every one that was asked for, and no other; of pairs each under its own key, of a sequence in order."""
+"""Scorers for several values: every one that was asked for, and no other.
+
+Of pairs each under its own key, of a sequence each in its place.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """How many different people somebody ran into: some of them more than once, others only nearly.
 
-No line says the number, and the number of lines is not the answer (counting as in RULER's aggregation tasks,
-arXiv:2404.06654; people, sentences and the draw are ours). From 2 to ``needle_count`` people are met, as drawn for
-every trial, so a fixed answer is right in 1 of ``needle_count`` - 1. Every other one of ``distractors`` is somebody
-whom the asked person missed, in the question's own words; the rest are meetings of others.
+No line says the number, and the number of lines is not the answer (counting as in RULER's
+aggregation tasks, arXiv:2404.06654; people, sentences and the draw are ours). From 2 to
+``needle_count`` people are met, as drawn for every trial, so a fixed answer is right in 1 of
+``needle_count`` - 1. Every other one of ``distractors`` is somebody whom the asked person missed,
+in the question's own words; the rest are meetings of others.
 """
 
 from __future__ import annotations
@@ -40,8 +41,7 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     depths = depths_of(options.needles, len(people), site.trial.depth_percent, draw)
     met = wording.forms("count.met")
     needles = [
-        _needle(supply, draw.choice(met), person, other, depth)
-        for other, depth in zip(people, depths, strict=True)
+        _needle(supply, draw.choice(met), person, other, depth) for other, depth in zip(people, depths, strict=True)
     ]
     for i in range(options.distractors):
         form = draw.choice(met if i % 2 else wording.forms("count.missed"))
