@@ -38,7 +38,8 @@ _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _LIST = re.compile(r"\s*[,、;；/\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+|或(?:者)?(?!许|許)|和|还是|還是")
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _NO_ITEM = ("yes", "sure", "obviously", "probably", "indeed", "thanks", "right", "correct", "sorry", "ok", "clearly")
-_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.):、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
 _NOBODY = re.compile(r"\bno one\b|\bnobody\b|没有?(?:人|遇到|碰到)")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
@@ -59,8 +60,10 @@ def number(text: str, expected: Expected) -> Score:
 
 
 def count(text: str, expected: Expected) -> Score:
-    """``number`` of a count, where the numbers in front of the items of a list are none. Nobody is an abstention."""
-    answer = _ITEM_NUMBER.sub("- ", answer_in(text, expected.question))
+    """``number`` of a count; the numbers of a list's items are none, nor is 一 in 一下. Nobody is an abstention."""
+    answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
+    if len(_ITEM_NUMBER.findall(answer)) > 1:
+        answer = _ITEM_NUMBER.sub("- ", answer)
     said = whole_numbers(answer)
     if said == [0] or (not said and _NOBODY.search(fold(answer))):
         return wrong_score("absent", "counted none")
