@@ -52,6 +52,7 @@ def task_label(config: Mapping[str, Any], task: Task | None) -> str:
     said = [str(config["task"])]
     if task is not None and "distractors" in task.OPTIONS:
         said.append(f"{config.get('distractors', 2)} distractors")
+    said += [f"{config['lures']} lures"] if config.get("lures") else []
     said += [f"{config[key]} {key}" for key in ("values", "needles") if _unusual(config, key)]
     if config.get("needle_count"):
         said.append(f"{config['needle_count']} needles of a question")

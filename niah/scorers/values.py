@@ -40,6 +40,9 @@ _LIST = re.compile(r"\s*[,、;；/\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+|或(?
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _ROW_ITEM = re.compile(r"[A-Z][\w'’.-]+|[\u3400-\u9fff]{2,6}")
 _NO_ITEM = ("yes", "sure", "obviously", "probably", "indeed", "thanks", "right", "correct", "sorry", "ok", "clearly")
+_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
+_NOBODY = re.compile(r"\bno one\b|\bnobody\b|没有?(?:人|遇到|碰到)")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -56,6 +59,17 @@ def number(text: str, expected: Expected) -> Score:
     near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - asked
     alike = {m.value for m in values if len(m.value) == len(target)}
     return one_value(answer, verdict, expected, near, alike)
+
+
+def count(text: str, expected: Expected) -> Score:
+    """``number`` of a count; the numbers of a list's items are none, nor is 一 in 一下. Nobody is an abstention."""
+    answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
+    if len(_ITEM_NUMBER.findall(answer)) > 1:
+        answer = _ITEM_NUMBER.sub("- ", answer)
+    said = whole_numbers(answer)
+    if said == [0] or (not said and _NOBODY.search(fold(answer))):
+        return wrong_score("absent", "counted none")
+    return number(answer, expected)
 
 
 def numbers_at(folded: str) -> list[Mention]:
@@ -210,4 +224,4 @@ def _may_be_a_name(answer: str) -> bool:
     return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_absent(answer)
 
 
-__all__ = ["Verdict", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]
+__all__ = ["Verdict", "count", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]
