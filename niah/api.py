@@ -2,8 +2,8 @@
 
 Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
 settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
-one's own. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of providers are read
-from the environment and .env, as always.
+one's own, and ``model`` a function that takes a prompt and returns an answer. Variables ``NIAH_*`` set nothing here:
+what a program does stands in the program. Keys of providers are read from the environment and .env, as always.
 
 Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
 """
@@ -309,9 +309,13 @@ def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]
     """The objects among some settings, and the config of the rest, which has their names."""
     from niah.experiment.config import by_model, config_of
     from niah.experiment.own import Own
+    from niah.providers.function import function
 
     objects = {k: v for k in ("task", "haystack", "provider") if _is_object(v := settings.get(k))}
-    resolved = config_of(config, {k: v for k, v in settings.items() if k not in objects})
+    names = {k: v for k, v in settings.items() if k not in objects}
+    if callable(names.get("model")):
+        objects["provider"] = function(names.pop("model"))
+    resolved = config_of(config, names)
     if "haystack" in objects and isinstance(objects["haystack"], Path | list | tuple | Mapping):
         objects["haystack"] = haystack(objects["haystack"], tokenizer=resolved.tokenizer)
     own = Own(**objects)

@@ -78,6 +78,12 @@ class Run:
         """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
         return report_of(self.header, self.rows.values(), rules)
 
+    def summary(self) -> str:
+        """The same in words, as ``niah report`` prints them."""
+        from niah.plotter.report_text import report_lines
+
+        return "\n".join(report_lines(self.report()))
+
     def gate(
         self,
         config: GateConfig | str | Path | None = None,

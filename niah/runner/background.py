@@ -65,9 +65,10 @@ def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
     interrupted: KeyboardInterrupt | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = pool.submit(work)
-        while not future.done():
+        while True:
             try:
-                wait([future], timeout=_LOOK_S)
+                if wait([future], timeout=_LOOK_S).done:
+                    break
             except KeyboardInterrupt as pressed:
                 interrupted = pressed
                 follower.stop()
