@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from niah.records import Result
     from niah.runner.background import Stoppable
     from niah.runner.follower import Follower
+    from niah.tasks import Task
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook
     from niah.verdict.power_table import Aim, Power
@@ -207,13 +208,21 @@ class Rescored:
     changed: int  # scores
 
 
-def rescore(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Rescored:
+def rescore(
+    run: AnyRun,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    task: Task | None = None,
+    haystack: Haystack | None = None,
+) -> Rescored:
     """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
 
-    Raises RunError for an imported run, the shipped example, and needles that are others today.
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported run, the shipped
+    example, and needles that are others today.
     """
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of
+    from niah.experiment.own import Own
     from niah.experiment.scoring import rescored
     from niah.runlog.log import reopen_log
 
@@ -221,7 +230,7 @@ def rescore(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Rescored:
     with reopen_log(folder) as log:
         if log.header.imported is not None:
             raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
-        experiment = experiment_of(RunConfig(**log.header.config))
+        experiment = experiment_of(RunConfig(**log.header.config), Own(task=task, haystack=haystack))
         judged = ((old, rescored(old, experiment)) for old in log.stored().values())
         changed = [new for old, new in judged if new != old]  # all of them, before the first is written
         for result in changed:

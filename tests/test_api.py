@@ -160,6 +160,8 @@ def test_a_sweep_that_measures_nothing_is_an_error_and_leaves_nothing() -> None:
 
     with pytest.raises(niah.NiahError, match="RuntimeError: no device"):
         niah.sweep(model=broken, lengths="500", depths=[0])
+    with pytest.raises(niah.NiahError, match="<lambda> returned int; an answer is a string"):
+        niah.sweep(model=lambda prompt: 42, lengths="500", depths=[0])
     assert not Path("results").exists()
 
 
@@ -398,7 +400,7 @@ class DoorCode:
     REPLY_TOKENS = 16
     WORDING: tuple[str, ...] = ()
     OPTIONS: tuple[str, ...] = ()
-    FILLER = None
+    FILLER: str | None = None
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         code = str(draw.between(100_000, 999_999))
@@ -427,6 +429,27 @@ def test_a_task_of_one_s_own_is_planted_asked_and_scored() -> None:
     assert niah.sweep(**{**SMALL, "model": "blind"}, task=DoorCode(), name="blind").grid.recall.mean == 0.0
     given, named = (niah.plan(**SMALL, task=task) for task in (task_of("multikey"), "multikey"))
     assert (given, given.task) == (named, "multikey")
+
+
+def test_prompts_of_a_run_are_built_again_and_its_answers_scored_again() -> None:
+    swept = niah.sweep(**SMALL, task=DoorCode(), name="door")
+    trial = swept.trials[0]
+    prompt = swept.prompt(trial["id"], task=DoorCode())
+    assert (prompt.digest, f"door is {trial['expected']}." in prompt.text) == (trial["prompt_digest"], True)
+    with pytest.raises(niah.NiahError, match="unknown task 'door-code'"):
+        swept.prompt(trial["id"])
+    with pytest.raises(niah.NiahError, match="holds no trial 'none'"):
+        swept.prompt("none")
+
+    class Strict(DoorCode):
+        NAME = "door-code"
+
+        def score(self, text: str, planting: Planting) -> Score:
+            return Score(value=0.0, answer_class="wrong", explanation="never right")
+
+    again = niah.rescore("door", task=Strict())
+    assert (again.changed, again.run.grid.recall.mean) == (6, 0.0)
+    assert niah.rescore(again.run, task=Strict()).changed == 0
 
 
 def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:

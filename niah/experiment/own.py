@@ -19,6 +19,7 @@ from niah.providers import Provider, Service
 from niah.providers.function import NAME as FUNCTION
 from niah.providers.function import Function
 from niah.tasks import Task, task_names, task_of
+from niah.text.outside import hide
 
 _TASK = ("SUMMARY", "VERSION", "REPLY_TOKENS", "WORDING", "OPTIONS", "FILLER", "plant", "score", "solve")
 _HAYSTACK = ("name", "language", "digest", "tokens", "leaks", "unique_tokens", "walk")
@@ -82,6 +83,7 @@ def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
     if isinstance(provider, Function):
         return {"provider": FUNCTION, "model": provider.service.model}
     if isinstance(service, Service):
+        hide(*filter(None, [service.api_key]))
         return {"provider": service.provider, "model": config.model or service.model, "base_url": service.base_url}
     if config.model is None:
         raise ConfigError(f"a provider of your own ({type(provider).__name__}) needs model=..., the name in the log")

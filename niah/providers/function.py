@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from niah.providers import Service
 from niah.providers.openai import OpenAI
-from niah.providers.simulated import in_process
+from niah.providers.simulated import NoAnswer, in_process
 
 if TYPE_CHECKING:
     import httpx
@@ -30,7 +30,16 @@ class Function(OpenAI):
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """The in-process server. An exception of the function is an error reply that tells it."""
-        return in_process(self.service.model, lambda prompt: (self.answers(prompt), None))
+        return in_process(self.service.model, self._answer)
+
+    def _answer(self, prompt: str) -> tuple[str, None]:
+        try:
+            answer = self.answers(prompt)
+        except Exception as error:  # somebody else's function may raise anything
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+        if not isinstance(answer, str):
+            raise NoAnswer(f"{self.service.model} returned {type(answer).__name__}; an answer is a string")
+        return answer, None
 
 
 def function(answers: Answers, name: str | None = None) -> Function:
