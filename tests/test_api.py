@@ -16,13 +16,14 @@ from typing import Any
 import pandas
 import pytest
 from conftest import Niah
-from runs import header, run, wrong_in
-from server import answers_with, serving
+from runs import header, results, run, trials, wrong_in
+from server import answers_with, fails, serving
 
 import niah
 from niah import scorers
 from niah.providers import Service, provider_of
-from niah.records import Needle, Planting, Score
+from niah.records import Needle, Outcome, Planting, Score
+from niah.runlog.log import write_log
 from niah.runner.background import Stoppable
 from niah.tasks import Options, TaskContext, task_of
 from niah.text.seeded import Draw
@@ -272,6 +273,17 @@ def test_trials_are_flat_rows_of_plain_values_that_pandas_takes() -> None:
     assert set(table.control.dropna()) == {"absent", "closed-book", "oracle"}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "complete"), [(Outcome.ERROR, False), (Outcome.REFUSED, True), (Outcome.MISMATCH, True)]
+)
+def test_a_run_is_complete_when_nothing_is_missing_and_nothing_is_an_error(outcome: Outcome, complete: bool) -> None:
+    of = header(epochs=1)
+    first = trials(of)[0].id
+    assert niah.open_run(run(Path("results/r"), of, lambda t: outcome if t.id == first else 1.0)).complete is complete
+    write_log(Path("results/part"), of, results(of)[1:])
+    assert not niah.open_run("part").complete
+
+
 def test_a_run_shows_its_picture_and_what_is_to_be_known() -> None:
     swept = niah.sweep(model=model_that(lambda: None), lengths="500", depths=[0], name="<b>")
     assert swept._repr_png_().startswith(b"\x89PNG")
@@ -366,6 +378,17 @@ def test_power_prices_the_prompts_that_a_run_sends(values: str, given: int | Non
         assert row.dollars == pytest.approx(planned.price.dollars)
     built = list(niah.build(**{**settings, "price": None}))
     assert sum(int(str(line["prompt_tokens"])) for line in built) == found.rows[0].prompt_tokens
+
+
+def test_a_uuid_has_more_room_than_a_number_in_plan_power_and_prompt() -> None:
+    room = {}
+    for values in ("number", "uuid"):
+        grid: dict[str, Any] = {"lengths": "1k", "depths": "0", "values": values}
+        line = next(iter(niah.build(**grid)))
+        room[values] = int(str(line["reply_tokens"]))
+        assert niah.power(**PERFECT, **grid).rows[0].prompt_tokens == 1_000 - room[values]
+        assert niah.plan(**PERFECT, **grid).reply_tokens == room[values]
+    assert room["uuid"] > room["number"] + 36
 
 
 def test_a_plan_takes_its_speed_from_a_number_or_a_run() -> None:
@@ -486,13 +509,20 @@ def test_a_haystack_counted_otherwise_is_refused() -> None:
     assert niah.plan(**SMALL, haystack=niah.haystack("en")) == niah.plan(**SMALL)
 
 
-def test_a_provider_of_one_s_own_reaches_its_server() -> None:
+KEY = "open-sesame-open"
+
+
+def test_a_provider_of_one_s_own_reaches_its_server_and_its_key_is_told_to_nobody_else() -> None:
     with serving(otherwise=answers_with(task_of("single").solve)) as server:
-        service = Service(provider="openai", model="mine", base_url=server.base_url, api_key="sesame")
+        service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
         swept = niah.sweep(provider=provider_of(service), lengths="500", depths=[0, 100], name="r")
     assert (swept.grid.model, swept.grid.recall.mean) == ("mine", 1.0)
-    assert set(server.keys) == {"Bearer sesame"}
-    assert "sesame" not in (swept.folder / "run.jsonl").read_text(encoding="utf-8")
+    assert set(server.keys) == {f"Bearer {KEY}"}
+    assert KEY not in (swept.folder / "run.jsonl").read_text(encoding="utf-8")
+    repeats = fails(401, {"error": {"message": f"{KEY} is no key of ours"}})
+    with serving(otherwise=repeats) as server, pytest.raises(niah.NiahError, match=r"\[key\] is no key of ours"):
+        service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
+        niah.sweep(provider=provider_of(service), lengths="500", depths=[0], name="refused")
 
 
 def test_a_function_is_a_model_that_counts_nothing() -> None:
