@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pandas
 import pytest
 from conftest import Niah
 from runs import header, results, run, trials, wrong_in
-from server import answers_with, fails, serving
+from server import answers, answers_with, fails, serving
 
 import niah
 from niah import scorers
@@ -290,7 +291,10 @@ def test_a_run_shows_its_picture_and_what_is_to_be_known() -> None:
     shown = swept._repr_html_()
     assert re.search(r'<img alt="[^"<>]*" src="data:image/png;base64,iVBOR', shown)
     assert "does not say how many prompt tokens it counted" in shown
-    assert ">b<" not in shown
+    warned = replace(swept, said=("<script>",), stopped="<i>")._repr_html_()
+    assert "<li>&lt;script&gt;</li>" in warned
+    assert "stopped early: &lt;i&gt;" in warned
+    assert "<b>" not in shown
     assert repr(swept) == "<Run results/<b>: model, single, 100 % found (n = 1)>"
     assert swept.heatmap("again.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert swept.heatmap() == swept.folder / "heatmap.png"
@@ -501,6 +505,17 @@ def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
     assert niah.sweep(**SMALL, haystack=mine, name="r").grid.haystack == "harbour"
 
 
+def test_a_prompt_of_another_text_is_not_taken_for_that_of_the_run() -> None:
+    mine, other = niah.haystack({"a": SPEECH}, name="mine"), niah.haystack({"a": SPEECH[100:]}, name="mine")
+    swept = niah.sweep(**SMALL, haystack=mine, name="r")
+    trial = swept.trials[0]
+    assert swept.prompt(trial["id"], haystack=mine).digest == trial["prompt_digest"]
+    with pytest.raises(niah.NiahError, match="haystack or niah have changed since"):
+        swept.prompt(trial["id"], haystack=other)
+    with pytest.raises(niah.NiahError, match="holds a run of another config"):
+        niah.sweep(**SMALL, haystack=other, name="r")
+
+
 def test_a_haystack_counted_otherwise_is_refused() -> None:
     with pytest.raises(niah.NiahError, match="counted in cl100k_base, the run counts in o200k_base"):
         niah.plan(**SMALL, haystack=niah.haystack("en", tokenizer="cl100k_base"))
@@ -519,6 +534,10 @@ def test_a_provider_of_one_s_own_reaches_its_server_and_its_key_is_told_to_nobod
     assert (swept.grid.model, swept.grid.recall.mean) == ("mine", 1.0)
     assert set(server.keys) == {f"Bearer {KEY}"}
     assert KEY not in (swept.folder / "run.jsonl").read_text(encoding="utf-8")
+    with serving(otherwise=answers(f"You sent {KEY}.")) as server:
+        service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
+        told = niah.sweep(provider=provider_of(service), lengths="500", depths=[0], name="repeated")
+    assert told.trials[0]["answer"] == "You sent [key]."
     repeats = fails(401, {"error": {"message": f"{KEY} is no key of ours"}})
     with serving(otherwise=repeats) as server, pytest.raises(niah.NiahError, match=r"\[key\] is no key of ours"):
         service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
