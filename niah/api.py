@@ -1,11 +1,14 @@
-"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line itself.
+"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line
+itself.
 
-Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
-settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
-one's own, and ``model`` a function that takes a prompt and returns an answer. Variables ``NIAH_*`` set nothing here:
-what a program does stands in the program. Keys of providers are read from the environment and .env, as always.
+Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig,
+or nothing) and settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and
+``provider`` may be objects of one's own, and ``model`` a function that takes a prompt and returns
+an answer. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of
+providers are read from the environment and .env, as always.
 
-Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
+Imports stand inside functions where they bring haystacks or the network: finished runs need
+neither.
 """
 
 from __future__ import annotations
@@ -67,12 +70,14 @@ def sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the run.
+    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the
+    run.
 
-    The same call resumes: finished trials are not sent again, and a larger grid extends the run. ``limit`` sends the
-    first so many trials only; ``on_result`` is called with every result as it lands, in the sweep's thread. Works in a
-    notebook, where it blocks the cell (``async_sweep`` does not). An interrupt lets what is in flight finish and is
-    raised then, a second one does not wait; what is finished stays in the folder.
+    The same call resumes: finished trials are not sent again, and a larger grid extends the run.
+    ``limit`` sends the first so many trials only; ``on_result`` is called with every result as it
+    lands, in the sweep's thread. Works in a notebook, where it blocks the cell (``async_sweep``
+    does not). An interrupt lets what is in flight finish and is raised then, a second one does not
+    wait; what is finished stays in the folder.
 
     Raises the NiahError of whatever is wrong, RunError where nothing was measured.
     """
@@ -91,7 +96,9 @@ async def async_sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in flight finish."""
+    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in
+    flight finish.
+    """
     from niah.runner.background import in_thread_of_its_own
 
     work, follower = _sweeping(config, settings, Path(results), name, limit, on_result)
@@ -105,7 +112,8 @@ def plan(
     results: Folder = DEFAULT_RESULTS,
     **settings: Any,
 ) -> Plan:
-    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs no key.
+    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs
+    no key.
 
     ``speed`` is in prompt tokens per second, or a finished run to take it from.
     """
@@ -116,7 +124,9 @@ def plan(
 
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
-    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at all."""
+    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at
+    all.
+    """
     from niah.verdict.gate_config import GateConfig, read_gate_config
     from niah.verdict.power import outlook_of
 
@@ -128,10 +138,11 @@ def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outl
 def build(
     config: Config = None, *, form: str = "jsonl", verify: bool = False, **settings: Any
 ) -> Iterator[dict[str, object]]:
-    """The prompts themselves, one after the other, without a model: the objects that ``niah build`` writes as lines.
+    """The prompts themselves, one after the other, without a model: the objects that ``niah build``
+    writes as lines.
 
-    ``form`` is jsonl or openai-batch, which needs a model. ``verify`` counts every prompt again as one piece. Raises
-    ConfigError, and PromptError where a length leaves no room.
+    ``form`` is jsonl or openai-batch, which needs a model. ``verify`` counts every prompt again as
+    one piece. Raises ConfigError, and PromptError where a length leaves no room.
     """
     from niah.experiment.checks import check_used
     from niah.experiment.experiment import experiment_of
@@ -153,9 +164,9 @@ def haystack(
 ) -> Haystack:
     """A haystack to look at, or to hand to ``sweep``, ``plan`` and ``build``.
 
-    ``source`` is a name or several as strings ("en", "synthetic:zh-Hant"), files and folders of transcripts as Paths
-    (.txt, .srt, .vtt, .md), or texts by title. ``name`` is that of one's own haystack in logs and pictures. Raises
-    HaystackError, TranscriptError, UnknownName.
+    ``source`` is a name or several as strings ("en", "synthetic:zh-Hant"), files and folders of
+    transcripts as Paths (.txt, .srt, .vtt, .md), or texts by title. ``name`` is that of one's own
+    haystack in logs and pictures. Raises HaystackError, TranscriptError, UnknownName.
     """
     from niah.generator.library import haystack_of_files, haystack_of_texts, load_haystack
     from niah.generator.tokenizers import tokenizer_of
@@ -171,9 +182,11 @@ def haystack(
 
 
 def power(config: Config = None, *, aim: Aim | None = None, **settings: Any) -> Power:
-    """How many trials a comparison with a baseline needs for the grid of a config, with their tokens and price.
+    """How many trials a comparison with a baseline needs for the grid of a config, with their
+    tokens and price.
 
-    ``aim`` says which loss is to be seen how surely; by default 5 points in 90 of 100 cases. Raises ConfigError.
+    ``aim`` says which loss is to be seen how surely; by default 5 points in 90 of 100 cases. Raises
+    ConfigError.
     """
     from niah.experiment.planning import epoch_cost
     from niah.verdict.power_table import Aim, power_of
@@ -215,10 +228,11 @@ def rescore(
     task: Task | None = None,
     haystack: Haystack | None = None,
 ) -> Rescored:
-    """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
+    """Score the stored answers of a run again; changed scores are appended to its log. Needs no
+    network.
 
-    A run with a task or haystack of one's own needs them again. Raises RunError for an imported run, the shipped
-    example, and needles that are others today.
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported
+    run, the shipped example, and needles that are others today.
     """
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of
@@ -239,7 +253,9 @@ def rescore(
 
 
 def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: bool = True) -> Experiment:
-    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of what is wrong."""
+    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of
+    what is wrong.
+    """
     own, resolved = _parts(config, settings)
     return ready(resolved, own, key_needed=key_needed)
 
@@ -264,10 +280,11 @@ def run_in(
     limit: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Send what is missing of an experiment, log it in a folder, and tell a follower; the pictures are left out.
+    """Send what is missing of an experiment, log it in a folder, and tell a follower; the pictures
+    are left out.
 
-    Without any result there is no folder. ``environment`` names the variables that had a part in the config. Not to be
-    called in a thread whose event loop runs.
+    Without any result there is no folder. ``environment`` names the variables that had a part in
+    the config. Not to be called in a thread whose event loop runs.
     """
     from niah.runlog.log import open_log
 

@@ -1,4 +1,6 @@
-"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture. No network."""
+"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture.
+No network.
+"""
 
 from __future__ import annotations
 
@@ -65,10 +67,11 @@ class Run:
 
     @cached_property
     def trials(self) -> list[dict[str, Any]]:
-        """A flat row for every finished trial, answers included: plain values for pandas, polars or csv.
+        """A flat row for every finished trial, answers included: plain values for pandas, polars or
+        csv.
 
-        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output tokens, which are the
-        server's; times are in seconds; None is "not measured".
+        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output
+        tokens, which are the server's; times are in seconds; None is "not measured".
         """
         model = model_of(self.header.config)
         return [_flat(result, model) for result in read_log(self.folder)[1].values()]
@@ -79,7 +82,9 @@ class Run:
         return (*self.said, *run_warnings(self.header, self.rows.values()))
 
     def report(self, rules: Sequence[str] = RULES) -> RunReport:
-        """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
+        """All figures of the run. Raises ConfigError for a rule of the effective length that is not
+        there.
+        """
         return report_of(self.header, self.rows.values(), rules)
 
     def summary(self) -> str:
@@ -98,8 +103,8 @@ class Run:
     ) -> Judgement:
         """The verdict by a gate.toml or by keys of it (``min_recall=0.9``), and against a baseline.
 
-        A baseline is a run, the name of one under ``results``, or a file of ``niah baseline save``. Raises ConfigError
-        for gates that cannot be judged, RunError for a baseline of other trials.
+        A baseline is a run, the name of one under ``results``, or a file of ``niah baseline save``.
+        Raises ConfigError for gates that cannot be judged, RunError for a baseline of other trials.
         """
         gates = _gates(config, limits)
         _check_asked(gates, config, baseline)
@@ -110,9 +115,11 @@ class Run:
     def compare(
         self, older: Run | str | Path, *, these_only: bool = False, results: str | Path = DEFAULT_RESULTS
     ) -> Comparison:
-        """What has changed since an older run of the same trials; a drop above 0 means that this one is worse.
+        """What has changed since an older run of the same trials; a drop above 0 means that this
+        one is worse.
 
-        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError for other trials.
+        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError
+        for other trials.
         """
         before = open_run(older, results)
         return comparison_of(
@@ -122,8 +129,8 @@ class Run:
     def prompt(self, trial_id: str, *, task: Task | None = None, haystack: Haystack | None = None) -> Prompt:
         """What the model saw in a trial: its prompt, built again and checked against its digest.
 
-        A run with a task or haystack of one's own needs them again. Raises RunError for a trial that is not there, and
-        where haystack or niah have changed since.
+        A run with a task or haystack of one's own needs them again. Raises RunError for a trial
+        that is not there, and where haystack or niah have changed since.
         """
         from niah.experiment.experiment import prompt_again  # these bring haystacks
         from niah.experiment.own import Own
@@ -133,14 +140,18 @@ class Run:
         return prompt_again(self.header, self.rows[trial_id], Own(task=task, haystack=haystack))
 
     def as_baseline(self) -> Baseline:
-        """The run as one that others are compared with. Raises RunError where trials are missing or errors."""
+        """The run as one that others are compared with. Raises RunError where trials are missing or
+        errors.
+        """
         check_finished(self.folder, self.header, self.rows.values())
         return baseline_of(self.header, self.rows.values())
 
     def heatmap(self, path: str | Path | None = None, palette: str = PALETTE) -> Path:
-        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return its path.
+        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return
+        its path.
 
-        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName for a palette.
+        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName
+        for a palette.
         """
         from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
 
@@ -193,7 +204,8 @@ class Run:
 
 
 def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
-    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped "example".
+    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped
+    "example".
 
     Raises RunError, which says where it looked and which runs there are.
     """

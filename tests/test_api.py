@@ -61,6 +61,7 @@ def test_importing_niah_imports_nothing_and_names_everything(tmp_path: Path) -> 
         niah.swep  # noqa: B018
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["report new", "plot new", "gate new --baseline old", "compare old new", "baseline save new", "list", "show new"],
@@ -71,6 +72,7 @@ def test_commands_about_finished_runs_know_no_network(tmp_path: Path, command: s
     assert network_of(command, tmp_path) == "[]"
 
 
+@pytest.mark.slow
 def test_scoring_and_showing_a_trial_again_know_no_network(tmp_path: Path) -> None:
     done = niah.sweep(**SMALL, name="real")
     assert network_of("score real", tmp_path) == "[]"

@@ -39,6 +39,7 @@ def promised(block: str) -> list[str]:
     return [comment.removesuffix(" ...") for comment in comments if not comment.startswith("what ")]
 
 
+@pytest.mark.slow
 def test_the_page_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,6 @@
-"""niah run --model A,B and niah run --suite: several runs in turn, then one table and one picture of all."""
+"""niah run --model A,B and niah run --suite: several runs in turn, then one table and one picture
+of all.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def folder_of_all(experiments: Mapping[str, Experiment], results: Path, name: st
 
 
 def model_folders(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> dict[str, Path]:
-    """The folder of every model's run; without a name the one that a command for that model alone uses.
+    """The folder of every model's run; without a name the one that a command for that model alone
+    uses.
 
     Raises ConfigError where two would share one.
     """
@@ -48,7 +51,9 @@ def model_folders(experiments: Mapping[str, Experiment], results: Path, name: st
 def suite_folders(
     suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None
 ) -> dict[str, Path]:
-    """The folder of every run of a suite, inside one of its own. Raises ConfigError where that is a run's."""
+    """The folder of every run of a suite, inside one of its own. Raises ConfigError where that is a
+    run's.
+    """
     first = next(iter(experiments.values())).config
     folder = results / (name or f"{suite}-{folder_name(None, first)}")
     if (folder / LOG_NAME).exists():

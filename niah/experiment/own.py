@@ -1,7 +1,8 @@
 """Parts of an experiment that a program hands over as objects: its own task, haystack or provider.
 
-A config names its parts; an object stands in the place of a name. The names that a run log keeps follow from the
-objects: such a run is drawn, judged and compared like any other, and only its prompts need the objects to be built.
+A config names its parts; an object stands in the place of a name. The names that a run log keeps
+follow from the objects: such a run is drawn, judged and compared like any other, and only its
+prompts need the objects to be built.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Own:
         return self.task or task_of(config.task)
 
     def haystack_in(self, tokenizer: Tokenizer) -> Haystack | None:
-        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer than the run's."""
+        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer
+        than the run's.
+        """
         counted = getattr(self.haystack, "tokenizer", None)
         if self.haystack is not None and counted not in (None, tokenizer.name):
             raise ConfigError(
@@ -49,7 +52,9 @@ class Own:
         return self.haystack
 
     def named(self, config: RunConfig) -> RunConfig:
-        """The config with the names of the objects. Raises ConfigError for an object that is no such part."""
+        """The config with the names of the objects. Raises ConfigError for an object that is no
+        such part.
+        """
         update: dict[str, Any] = {}
         if self.task is not None:
             update["task"] = _task_name(self.task)
@@ -77,7 +82,9 @@ def _task_name(task: Task) -> str:
 
 
 def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
-    """Names of a provider and its model: those of its service, where it is made from one. Raises ConfigError."""
+    """Names of a provider and its model: those of its service, where it is made from one. Raises
+    ConfigError.
+    """
     _check(provider, "provider", _PROVIDER)
     service = getattr(provider, "service", None)
     if isinstance(provider, Function):

@@ -145,7 +145,8 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
 
 
 def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:
-    """Prompt tokens of one epoch of a grid, and its price in US dollars without any cache; None: not known.
+    """Prompt tokens of one epoch of a grid, and its price in US dollars without any cache; None:
+    not known.
 
     Nothing is loaded: a prompt and its reply budget together are as long as was asked.
     """

@@ -1,4 +1,6 @@
-"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png of a suite."""
+"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png
+of a suite.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
 def write_suite(
     folder: Path, suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None], palette: str
 ) -> list[str]:
-    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of searching, by run."""
+    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
+    searching, by run.
+    """
     from niah.plotter.suite import save_multiples  # matplotlib, after the runs
 
     try:

@@ -1,7 +1,8 @@
 """A model as a Python function: a prompt in, an answer out, inside this process.
 
-It speaks Chat Completions over an in-process transport, so that a request goes through the real client. It counts no
-tokens, and niah says so: whether the function has read the whole prompt cannot be checked.
+It speaks Chat Completions over an in-process transport, so that a request goes through the real
+client. It counts no tokens, and niah says so: whether the function has read the whole prompt cannot
+be checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a notebook."""
+"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a
+notebook.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class Stoppable(Follower):
 
 
 def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
-    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it has ended."""
+    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it
+    has ended.
+    """
     interrupted: KeyboardInterrupt | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = pool.submit(work)
@@ -78,7 +82,9 @@ def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
 
 
 async def in_thread_of_its_own(work: Callable[[], _T], follower: Stoppable) -> _T:
-    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised when it has ended."""
+    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised
+    when it has ended.
+    """
     cancelled: asyncio.CancelledError | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = asyncio.wrap_future(pool.submit(work))

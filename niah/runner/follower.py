@@ -1,4 +1,6 @@
-"""What is told while a sweep goes on. Each method does nothing unless it is overridden. Imports no network."""
+"""What is told while a sweep goes on. Each method does nothing unless it is overridden. Imports no
+network.
+"""
 
 from __future__ import annotations
 

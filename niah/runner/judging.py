@@ -1,4 +1,6 @@
-"""Ask a model for a second opinion on the stored answers of a run. Its verdicts are a run log of their own."""
+"""Ask a model for a second opinion on the stored answers of a run. Its verdicts are a run log of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from niah.runner.sweep import Sweep
 def ask_judge(folder: Path, place: Path, judge: RunConfig, told: Callable[[str], None]) -> Agreement:
     """Ask for every scored answer that has no verdict yet; verdicts are kept in ``place``.
 
-    ``judge`` names provider and model; ``told`` hears how an embedded server comes up. Raises RunError where no answer
-    has a score.
+    ``judge`` names provider and model; ``told`` hears how an embedded server comes up. Raises
+    RunError where no answer has a score.
     """
     header, stored = read_log(folder)
     experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)

@@ -1,4 +1,6 @@
-"""From an experiment to its finished log: open the session, sweep in an event loop of its own, tell a follower."""
+"""From an experiment to its finished log: open the session, sweep in an event loop of its own, tell
+a follower.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from niah.runner.warnings import preflight_warnings
 def send_missing(experiment: Experiment, log: RunLog, follower: Follower) -> str | None:
     """Send every trial that is not finished; the reason where the sweep stopped early.
 
-    Not to be called in a thread whose event loop runs. Raises ProviderError, OutageError or ConfigError.
+    Not to be called in a thread whose event loop runs. Raises ProviderError, OutageError or
+    ConfigError.
     """
     for warning in experiment.warnings():
         follower.warned(warning)
@@ -43,7 +46,9 @@ async def _followed(sweep: Sweep, follower: Follower) -> None:
 
 
 def _found(experiment: Experiment, follower: Follower, found: Preflight) -> None:
-    """Tell what the small requests found out, and what of it a reader should know; a simulated reader has no server."""
+    """Tell what the small requests found out, and what of it a reader should know; a simulated
+    reader has no server.
+    """
     follower.found(found)
     if experiment.config.provider != "simulated":
         for warning in preflight_warnings(found, experiment):

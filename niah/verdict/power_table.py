@@ -61,7 +61,9 @@ class Power:
 
 
 def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | None) -> Power:
-    """The trials that an aim needs, and what runs of some sizes see and cost. Raises ConfigError for no percentage."""
+    """The trials that an aim needs, and what runs of some sizes see and cost. Raises ConfigError
+    for no percentage.
+    """
     _check(aim)
     level, margin = 1 - aim.confidence / 100, aim.margin / 100
     gained, lost = aim.flips / 100, (aim.drop + aim.flips) / 100
