@@ -99,9 +99,12 @@ async def async_sweep(
     """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in
     flight finish.
     """
+    import asyncio
+
     from niah.runner.background import in_thread_of_its_own
 
-    work, follower = _sweeping(config, settings, Path(results), name, limit, on_result)
+    given = config, settings, Path(results), name, limit, on_result
+    work, follower = await asyncio.to_thread(_sweeping, *given)  # a haystack takes a while to load
     return await in_thread_of_its_own(work, follower)
 
 

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pytest
 from conftest import Niah
 from runs import header, results, run, trials, wrong_in
@@ -262,6 +261,7 @@ def test_cancelling_an_awaited_sweep_keeps_what_was_in_flight(heard: threading.E
 
 
 def test_trials_are_flat_rows_of_plain_values_that_pandas_takes() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install '.[dev]'")
     swept = niah.sweep(**{**SMALL, "model": "blind"}, controls=True, name="r")
     rows = swept.trials
     assert {tuple(row) for row in rows} == {tuple(rows[0])}

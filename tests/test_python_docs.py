@@ -40,6 +40,7 @@ def promised(block: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="the page shows pandas: pip install '.[dev]'")
 def test_the_page_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

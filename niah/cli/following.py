@@ -19,7 +19,7 @@ from niah.experiment.experiment import Experiment
 from niah.records import Part, Result
 from niah.runlog.log import RunLog
 from niah.runner.budget import Spent
-from niah.runner.follower import Follower
+from niah.runner.follower import INTERRUPTED, Follower
 from niah.runner.progress import Trouble
 from niah.text.lengths import label_of
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from niah.runner.client import Answer
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
-
-INTERRUPTED = "interrupted"
 
 
 class OnScreen(Follower):

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from niah.cli import one_run
-from niah.cli.following import INTERRUPTED
 from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.errors import ConfigError, NiahError, RunError
@@ -20,6 +19,7 @@ from niah.plotter.outputs import write_suite
 from niah.plotter.suite_table import summary_view
 from niah.records import Grid
 from niah.runlog.log import LOG_NAME
+from niah.runner.follower import INTERRUPTED
 from niah.runs import folder_name, plain_name
 
 PICTURE = "models.png"

@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from niah.records import Result
-from niah.runner.follower import Follower
+from niah.runner.follower import INTERRUPTED, Follower
 from niah.runner.sweep import Sweep
 
-INTERRUPTED = "interrupted"
 _LOOK_S = 0.5  # between two looks for an interrupt, on systems where waiting cannot be interrupted
 _T = TypeVar("_T")
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from niah.runner.sweep import Sweep
 
 
+INTERRUPTED = "interrupted"  # why a sweep stopped that a person has stopped
+
+
 class Follower:
     """Follows one sweep after another."""
 
