@@ -14,7 +14,7 @@ neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from niah.tasks import Task
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook
-    from niah.verdict.power_table import Aim, Power
+    from niah.verdict.power_table import Power
     from niah.verdict.records import Comparison, Judgement
 
     Config: TypeAlias = RunConfig | str | Path | None
@@ -184,19 +184,21 @@ def haystack(
     return load_haystack([part.strip() for s in sources for part in str(s).split(",")], counter)
 
 
-def power(config: Config = None, *, aim: Aim | None = None, **settings: Any) -> Power:
+def power(config: Config = None, **settings: Any) -> Power:
     """How many trials a comparison with a baseline needs for the grid of a config, with their
     tokens and price.
 
-    ``aim`` says which loss is to be seen how surely; by default 5 points in 90 of 100 cases. Raises
-    ConfigError.
+    Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``,
+    ``confidence`` and ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of
+    100 cases. Raises ConfigError.
     """
     from niah.experiment.planning import epoch_cost
     from niah.verdict.power_table import Aim, power_of
 
+    aims = {field.name: settings.pop(field.name) for field in fields(Aim) if field.name in settings}
     own, resolved = _parts(config, settings)
     cells = len(resolved.lengths) * len(resolved.depths)
-    return power_of(aim or Aim(), cells, *epoch_cost(resolved, own.task_for(resolved)))
+    return power_of(Aim(**aims), cells, *epoch_cost(resolved, own.task_for(resolved)))
 
 
 def compare(older: AnyRun, newer: AnyRun, *, these_only: bool = False, results: Folder = DEFAULT_RESULTS) -> Comparison:

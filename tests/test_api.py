@@ -397,6 +397,17 @@ def test_a_uuid_has_more_room_than_a_number_in_plan_power_and_prompt() -> None:
     assert room["uuid"] > room["number"] + 36
 
 
+def test_a_smaller_loss_needs_more_trials_and_one_inside_the_margin_is_never_seen() -> None:
+    ten, six = (niah.power(**SMALL, drop=drop).pairs_to_fail for drop in (10, 6))
+    assert ten is not None
+    assert six is not None
+    assert ten < six
+    inside = niah.power(**SMALL, drop=5, margin=6)
+    assert (inside.inside_margin, inside.pairs_to_fail, inside.epochs_to_fail) == (True, None, None)
+    with pytest.raises(niah.NiahError, match="--chance 0"):
+        niah.power(**SMALL, chance=0)
+
+
 def test_a_plan_takes_its_speed_from_a_number_or_a_run() -> None:
     planned = niah.plan(**SMALL, speed=1_000)
     assert planned.seconds == planned.prompt_tokens / 1_000

@@ -37,9 +37,9 @@ def power(
     Holds for independent trials (--haystack-per trial). Trials that share haystacks are judged by epochs: at least
     five, and how many more depends on how much the haystacks differ.
     """
-    aim = Aim(drop=drop, flips=flips, margin=margin, confidence=confidence, chance=chance)
     resolved = config_from(config, flags)
-    _print(api.power(resolved, aim=aim), resolved)
+    aim = {"drop": drop, "flips": flips, "margin": margin, "confidence": confidence, "chance": chance}
+    _print(api.power(resolved, **aim), resolved)
 
 
 def _print(found: Power, config: RunConfig) -> None:
