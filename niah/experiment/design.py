@@ -5,11 +5,12 @@ It is written into the header of a run. Of logs that an older niah wrote it is m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from niah.errors import UnknownName
 from niah.experiment.config import decides
+from niah.experiment.labels import haystack_label, model_label
 from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
@@ -34,17 +35,6 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         depth_of="the needle" if task is None else depth_of(task, str(config.get("needles", "spread"))),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
     )
-
-
-def model_label(provider: str, model: str) -> str:
-    """The model's name for people, without control characters; a path is cut to its file name."""
-    name = model.rsplit("/", 1)[-1] if provider == "local" else model
-    return "".join(sign if sign.isprintable() else " " for sign in name)
-
-
-def haystack_label(names: Sequence[str]) -> str:
-    """Names joined; of a folder its last part."""
-    return "+".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
 
 
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:

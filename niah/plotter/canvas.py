@@ -5,6 +5,7 @@ Uses matplotlib's object interface: no pyplot, no global state.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,17 +33,26 @@ def save(draw: Callable[[], Figure], texts: str, path: Path, palette: str = "red
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(palette)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _saved(draw, texts, path, DPI)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
+
+
+def png(draw: Callable[[], Figure], texts: str, palette: str = "red-green", dpi: int = DPI) -> bytes:
+    """The same in memory. Raises UnknownName for a palette that is not there."""
+    check_palette(palette)
+    picture = io.BytesIO()
+    _saved(draw, texts, picture, dpi)
+    return picture.getvalue()
+
+
+def _saved(draw: Callable[[], Figure], texts: str, to: Path | io.BytesIO, dpi: int) -> list[str]:
     families, said = fonts_for(texts)
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        figure = draw()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=DPI, facecolor="white")
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot be written ({error.strerror}); choose another place with --out"
-            ) from error
+        draw().savefig(to, dpi=dpi, facecolor="white")
     return said
 
 

@@ -16,7 +16,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from niah.plotter.canvas import colour_of, paint, paint_missing, save, scale_beside
+from niah.plotter.canvas import colour_of, paint, paint_missing, png, save, scale_beside
 from niah.plotter.colours import MISSING, RED_GREEN
 from niah.plotter.controls import draw_controls, rows_height
 from niah.plotter.formatting import (
@@ -42,7 +42,16 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
 
     Raises ConfigError for another file type or an unwritable path, UnknownName for a palette that is not there.
     """
-    return save(lambda: figure_of(grids, palette), "".join(x for g in grids for x in title_of(g)), path, palette)
+    return save(lambda: figure_of(grids, palette), _texts(grids), path, palette)
+
+
+def heatmap_png(grid: Grid, palette: str = "red-green") -> bytes:
+    """The heatmap as a PNG in memory, of a size for a notebook. Raises UnknownName for a palette that is not there."""
+    return png(lambda: figure_of([grid], palette), _texts([grid]), palette, dpi=90)
+
+
+def _texts(grids: Sequence[Grid]) -> str:
+    return "".join(text for grid in grids for text in title_of(grid))
 
 
 def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from math import inf
 from pathlib import Path
@@ -122,5 +123,9 @@ def read_gate_config(path: Path | None) -> GateConfig:
     """The limits of a gate.toml, or the usual ones. Raises ConfigError, UnknownName for an unknown key."""
     if path is None:
         return GateConfig()
-    table = table_in(path, "; 'niah init gate' writes one")
-    return model_from(GateConfig, table, f"gate in {path}", f"{path}: ")
+    return gate_config_of(table_in(path, "; 'niah init gate' writes one"), path)
+
+
+def gate_config_of(table: Mapping[str, Any], path: Path | None = None) -> GateConfig:
+    """The gates of a table, which stands in that file. Raises ConfigError, UnknownName for an unknown key."""
+    return model_from(GateConfig, table, f"gate in {path}" if path else "gate", f"{path}: " if path else "")
