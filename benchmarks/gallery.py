@@ -49,7 +49,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     _niah(folder, "compare", "perfect", "head-tail", "--out", "compare.png")
     yield "compare", folder / "compare.png"
     controls = ("--task", "multikey", "--controls", "--epochs", "3", "--name", "controls")
-    _niah(folder, "run", *_simulated("head-tail"), *GRID, *controls)
+    _niah(folder, "run", *_simulated("search"), *GRID, *controls)
     yield "controls", folder / "results/controls/heatmap.png"
     with _server() as address:
         served = ("--provider", "openai", "--base-url", address, "--model", "a-10k-window")
