@@ -1,5 +1,7 @@
 """What mkdocs is told beside mkdocs.yml: pages that lie outside of docs/, and links that hold there and on the site.
 
+The page of settings is made from the keys themselves, as ``niah init`` makes its files, so that none is missing.
+
 In the repository a link names a file. On the site, that of a page in PAGES goes to the page, and that of any other
 file outside of docs/ to the repository.
 """
@@ -13,6 +15,8 @@ from typing import Any
 
 from mkdocs.structure.files import File
 
+from niah.templates import TEMPLATES
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = {
     "README.md": "index.md",
@@ -22,6 +26,33 @@ PAGES = {
 }
 PICTURES = {"results/example/heatmap.png": "pictures/example.png"}
 ON_SITE = PAGES | PICTURES
+SETTINGS = """\
+# Settings
+
+Every key of a run is also a flag (`lengths` is `--lengths`) and a variable (`NIAH_LENGTHS`). A flag goes before a variable, a
+variable before a line of `.env`, and that before the file.
+
+## A run
+
+`niah init run` writes this file.
+
+```toml
+{run}```
+
+## A gate
+
+`niah init gate` writes this one.
+
+```toml
+{gate}```
+
+## A suite
+
+`niah init suite` writes this one.
+
+```toml
+{suite}```
+"""
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)([^)]*\))")
 
 
@@ -29,6 +60,8 @@ def on_files(files: Any, config: Any) -> Any:
     """Add what lies outside of docs/."""
     for source, page in ON_SITE.items():
         files.append(File.generated(config, page, abs_src_path=str(REPOSITORY / source)))
+    made = SETTINGS.format(**{kind: make(f"{kind}.toml") for kind, make in TEMPLATES.items()})
+    files.append(File.generated(config, "settings.md", content=made))
     return files
 
 
