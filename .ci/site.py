@@ -1,9 +1,10 @@
-"""What mkdocs is told beside mkdocs.yml: pages that lie outside of docs/, and links that hold there and on the site.
+"""What mkdocs is told beside mkdocs.yml: pages that lie outside of docs/, and links of both.
 
-The page of settings is made from the keys themselves, as ``niah init`` makes its files, so that none is missing.
+The page of settings is made from the keys themselves, as ``niah init`` makes its files, so that
+none is missing.
 
-In the repository a link names a file. On the site, that of a page in PAGES goes to the page, and that of any other
-file outside of docs/ to the repository.
+In the repository a link names a file. On the site, that of a page in PAGES goes to the page, and
+that of any other file outside of docs/ to the repository.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ ON_SITE = PAGES | PICTURES
 SETTINGS = """\
 # Settings
 
-Every key of a run is also a flag (`lengths` is `--lengths`) and a variable (`NIAH_LENGTHS`). A flag goes before a variable, a
-variable before a line of `.env`, and that before the file.
+Every key of a run is also a flag (`lengths` is `--lengths`) and a variable (`NIAH_LENGTHS`).
+A flag goes before a variable, a variable before a line of `.env`, and that before the file.
 
 ## A run
 
@@ -68,7 +69,12 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Links of a file in the repository as links of its page on the site."""
     source = {there: here for here, there in PAGES.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    return _LINK.sub(lambda m: f"{m[1]}{_target(m[2], source, page.file.src_uri, config.repo_url)}{m[3]}", markdown)
+
+    def on_site(link: re.Match[str]) -> str:
+        target = _target(link[2], source, page.file.src_uri, config.repo_url)
+        return f"{link[1]}{target}{link[3]}"
+
+    return _LINK.sub(on_site, markdown)
 
 
 def _target(link: str, source: str, page: str, repository: str) -> str:

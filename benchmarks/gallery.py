@@ -1,7 +1,8 @@
-"""Make the pictures of docs/gallery.md anew: ``python benchmarks/gallery.py``, a minute without a key or a model.
+"""Make the pictures of docs/gallery.md anew: ``python benchmarks/gallery.py``, in half a minute.
 
-Every picture is what the command line draws of a real run by a simulated reader, made small. The hatched one is of a
-server that runs while it is asked: it reads the prompts it is sent and refuses what is longer than its window.
+Every picture is what the command line draws of a real run by a simulated reader, made small. The
+hatched one is of a server that runs while it is asked: it reads the prompts it is sent and refuses
+what is longer than its window.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # the base class calls it so
         self._send(404, {})
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class
         """Silence."""
 
     def _send(self, status: int, body: object) -> None:
