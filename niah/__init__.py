@@ -1,3 +1,55 @@
-"""niah: does a language model really read its whole context?"""
+"""niah: does a language model really read its whole context?
+
+``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate`` and ``power`` are explained in
+``niah.api``; they are imported when they are first named, so that ``import niah`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from niah.api import async_sweep, build, compare, gate, haystack, open_run, plan, power, rescore, sweep
+    from niah.errors import NiahError
+    from niah.experiment.config import RunConfig
+    from niah.run import Run
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    **dict.fromkeys(
+        ("async_sweep", "build", "compare", "gate", "haystack", "open_run", "plan", "power", "rescore", "sweep"),
+        "niah.api",
+    ),
+    "NiahError": "niah.errors",
+    "Run": "niah.run",
+    "RunConfig": "niah.experiment.config",
+}
+
+__all__ = [
+    "NiahError",
+    "Run",
+    "RunConfig",
+    "async_sweep",
+    "build",
+    "compare",
+    "gate",
+    "haystack",
+    "open_run",
+    "plan",
+    "power",
+    "rescore",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,20 +1,30 @@
-"""The runs in a folder, each summed up in one pass over its log. Only ids and scores of one run are held at a time."""
+"""The runs in a folder: where each lies, what it is called, and each summed up in one pass over its log.
+
+Only ids and scores of one run are held at a time.
+"""
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from niah.errors import RunError
+from niah.errors import ConfigError, RunError
+from niah.experiment.config import RunConfig
 from niah.records import Header, Outcome, Recall, Result, Trial, checked_score
-from niah.runlog.log import LOG_NAME
-from niah.verdict.grid import model_of, task_label
+from niah.runlog.log import LOG_NAME, read_rows
+from niah.verdict.grid import haystack_label, model_of, task_label
 from niah.verdict.sample import sample_of
 
+DEFAULT_RESULTS = Path("results")
+EXAMPLE = "example"  # the run that is shipped
 DEPTH = 3  # folders down: results/suite/run
+MOST_NAMES = 8  # listed in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,79 @@ class BrokenRun:
 
     name: str
     why: str
+
+
+def check_name(name: str | None) -> None:
+    """Raises ConfigError for what is no plain folder name."""
+    if name is not None and (not name or Path(name).name != name or name.startswith(".")):
+        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+
+
+def plain_name(text: str) -> str:
+    """Some text as the name of a folder."""
+    return re.sub(r"[^\w.-]+", "-", text)
+
+
+def folder_name(name: str | None, config: RunConfig) -> str:
+    """The given name, or one of the config's own, so that the same command finds the same folder."""
+    if name is not None:
+        return name
+    identity = json.dumps(config.identity(), sort_keys=True)
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
+    return plain_name(f"{model_of(config.model_dump())}-{config.task}-{haystack_label(config.haystack)}-{digest}")
+
+
+def run_folder(run: str, results: Path) -> Path:
+    """A run by folder, by name under the results folder, or the shipped example. Another folder of that name is none.
+
+    Raises RunError, which says where it looked and which runs there are.
+    """
+    for folder in (Path(run), results / run):
+        if (folder / LOG_NAME).is_file():
+            return folder
+    if run == EXAMPLE and (_shipped_example() / LOG_NAME).is_file():
+        return _shipped_example()
+    known = sorted({EXAMPLE, *(path.parent.name for path in results.glob(f"*/{LOG_NAME}"))})
+    shown = ", ".join(known[:MOST_NAMES]) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
+    near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    raise RunError(f"{run}: no run here, nor in {results}{guess} (runs there: {shown})")
+
+
+def own_run_folder(run: str, results: Path) -> Path:
+    """A run that may be written to. Raises RunError for the shipped example: it stays as it is."""
+    folder = run_folder(run, results)
+    if _is_shipped(folder):
+        raise RunError(f"{run} came with niah and stays as it is; make one of your own: niah run demo --name demo")
+    return folder
+
+
+def beside(folder: Path, results: Path, name: str) -> Path:
+    """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
+    return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
+
+
+def finished_in(folder: Path) -> set[str]:
+    """Ids of the trials that need not be sent again; none where there is no run."""
+    return read_rows(folder)[1].finished if (folder / LOG_NAME).exists() else set()
+
+
+def prompt_speed(folder: Path) -> float:
+    """Prompt tokens per second to the first token, over the timed trials of a run. Raises ConfigError without any."""
+    timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
+    if not timed:
+        raise ConfigError(f"{folder}: no trial of this run has a time to first token; give --speed as a number")
+    return sum(r.prompt_tokens for r in timed) / sum(r.first_token_s or 0 for r in timed)
+
+
+def _is_shipped(folder: Path) -> bool:
+    return folder.name == EXAMPLE and folder.resolve() == _shipped_example()
+
+
+def _shipped_example() -> Path:
+    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
+
+    return (shared_root("results") / EXAMPLE).resolve()
 
 
 def run_folders(results: Path) -> Iterator[Path]:

@@ -28,10 +28,12 @@ MAY_IMPORT = {
     "verdict": LEAVES,
     "plotter": LEAVES | {"verdict"},
     "importers": LEAVES,
-    "runs": LEAVES | {"runlog", "verdict"},
+    "runs": LEAVES | {"generator", "experiment", "runlog", "verdict"},
+    "run": LEAVES | {"runlog", "verdict", "plotter", "runs"},
     "templates": LEAVES | {"generator", "experiment", "verdict"},
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }
+MAY_IMPORT["api"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -33,7 +33,7 @@ from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig, read_gate_config
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
-from niah.verdict.power import cannot_decide, cannot_fail
+from niah.verdict.power import outlook_of
 from niah.verdict.records import Judgement, Verdict
 from niah.verdict.sample import Sample
 
@@ -481,10 +481,10 @@ def test_a_margin_that_the_flips_allow_passes() -> None:
 def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     of = header(epochs=1)
     limits = GateConfig(min_recall=0.9, min_recall_per_length=0.9, drop_margin=0.05, drop_per_band=True)
-    open_ = cannot_decide(limits, of, trials(of))
+    open_ = outlook_of(limits, of, trials(of)).undecided
     assert [f.gate for f in open_] == ["min_recall", *["min_recall_per_length"] * 5, "max_drop"]
-    assert cannot_decide(limits, header(), trials(header())) == []
-    assert not cannot_fail(limits, header(), trials(header()))
+    assert outlook_of(limits, header(), trials(header())).undecided == ()
+    assert outlook_of(limits, header(), trials(header())).can_fail
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
 def test_a_gate_that_nothing_can_fail_is_known_before(epochs: int, watched: bool, never: bool) -> None:
     """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of 5 %."""
     of = header(epochs=epochs, haystack_per="epoch")
-    assert cannot_fail(GateConfig(drop_margin=0.05, drop_per_band=watched), of, trials(of)) is never
+    assert outlook_of(GateConfig(drop_margin=0.05, drop_per_band=watched), of, trials(of)).can_fail is not never
 
 
 def test_baselines_are_small_and_come_back_equal() -> None:

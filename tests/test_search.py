@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, Niah
 
-from niah.cli.suite import read_suite
 from niah.errors import UnknownName
 from niah.experiment.experiment import experiment_of
 from niah.experiment.searched import best_search, search_scores
+from niah.experiment.suites import read_suite
 from niah.providers import search as search_module
 from niah.providers.search import WAYS, Search, terms_of
 from niah.providers.simulated import check_reader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,9 @@ from rich.console import Console
 from runs import header, results
 from server import answers_with, fails, serving
 
-from niah.cli import run as run_module
-from niah.cli.run_options import RunOptions
-from niah.cli.screen import RunConsole
-from niah.cli.suite import summary_table
-from niah.experiment.experiment import Experiment
-from niah.runlog.log import RunLog, read_log
+from niah import api
+from niah.plotter.suite_table import summary_table
+from niah.runlog.log import read_log
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of
 
@@ -166,13 +164,12 @@ def test_the_worst_of_several_exit_codes_counts(niah: Niah) -> None:
 
 
 def test_an_interrupt_ends_all_of_them(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = run_module._sweep
+    run_in = api.run_in
 
-    def interrupted(experiment: Experiment, log: RunLog, options: RunOptions, console: RunConsole) -> str:
-        sweep(experiment, log, options, console)
-        return "interrupted"
+    def interrupted(*given: Any, **options: Any) -> api.Run:
+        return replace(run_in(*given, **options), stopped="interrupted")
 
-    monkeypatch.setattr(run_module, "_sweep", interrupted)
+    monkeypatch.setattr(api, "run_in", interrupted)
     ended = niah("run", *READER, "perfect,blind", *GRID, "--name", "r")
     assert ended.exit_code == 3
     assert "stopped after 1 of 2 models; type the same command to go on" in ended.err

@@ -14,16 +14,14 @@ from conftest import Niah
 from rich.console import Console
 from server import Handler, chunk, serving
 
-from niah.cli import run as run_module
-from niah.cli.run_options import RunOptions
-from niah.cli.screen import RunConsole
-from niah.cli.suite import Suite, read_suite, suite_names, summary_view
-from niah.experiment.experiment import Experiment, experiment_of
+from niah import api
+from niah.experiment.experiment import experiment_of
+from niah.experiment.suites import Suite, read_suite, suite_names
 from niah.plotter.controls import control_rows, rows_height
 from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
+from niah.plotter.suite_table import summary_view
 from niah.records import Cell, Control, Grid, Recall
-from niah.runlog.log import RunLog
 from niah.tasks import task_of
 from niah.verdict.intervals import recall_of
 
@@ -105,13 +103,12 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
 
 
 def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = run_module._sweep
+    run_in = api.run_in
 
-    def interrupted(experiment: Experiment, log: RunLog, options: RunOptions, console: RunConsole) -> str:
-        sweep(experiment, log, options, console)
-        return "interrupted"
+    def interrupted(*given: Any, **options: Any) -> api.Run:
+        return replace(run_in(*given, **options), stopped="interrupted")
 
-    monkeypatch.setattr(run_module, "_sweep", interrupted)
+    monkeypatch.setattr(api, "run_in", interrupted)
     ended = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "s")
     assert ended.exit_code == 3
     assert "suite stopped after 1 of 4 runs" in ended.err

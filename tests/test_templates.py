@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import Niah
 
-from niah.cli.suite import read_suite
 from niah.experiment.checks import check_used
 from niah.experiment.config import RunConfig, read_config
+from niah.experiment.suites import read_suite
 from niah.templates import TEMPLATES
 from niah.verdict.gate_config import GateConfig, read_gate_config
 

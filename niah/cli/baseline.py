@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import RESULTS, RUN, run_folder
+from niah.api import open_run
+from niah.cli.options import RESULTS, RUN
 from niah.errors import RunError
-from niah.runlog.log import read_rows
-from niah.verdict.baseline import baseline_json, check_finished
-from niah.verdict.grid import grid_of
-from niah.verdict.pairs import baseline_of
+from niah.verdict.baseline import baseline_json
 
 LEAST_FOUND = 0.5  # of a baseline that can tell much
 
@@ -28,18 +26,16 @@ def baseline() -> None:
 @RESULTS
 def save(run_name: str, out: Path | None, results: Path) -> None:
     """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
-    folder = run_folder(run_name, results)
-    header, stored = read_rows(folder)
-    check_finished(folder, header, stored.values())
-    text = baseline_json(baseline_of(header, stored.values()), datetime.now(UTC).date().isoformat())
-    path = out or Path("baselines") / f"{folder.resolve().name}.json"
+    run = open_run(run_name, results)
+    text = baseline_json(run.as_baseline(), datetime.now(UTC).date().isoformat())
+    path = out or Path("baselines") / f"{run.folder.resolve().name}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
     click.echo(path)
-    recall = grid_of(header, stored.values()).recall
+    recall = run.grid.recall
     if recall.mean is not None and recall.mean < LEAST_FOUND:
         click.echo(
             f"niah: this run found {100 * recall.mean:.3g} % (n = {recall.n}); where so little is found, little can "

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import click
 
+from niah.api import open_run
 from niah.cli.completion import RUNS
-from niah.cli.options import PALETTE, RESULTS, beside, run_folder
+from niah.cli.options import PALETTE, RESULTS
 from niah.cli.screen import print_parts
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, side_by_side_parts
-from niah.runlog.log import read_rows
-from niah.verdict.compare import Run, comparison_of
-from niah.verdict.grid import grid_of
+from niah.run import Run
+from niah.runs import beside
 from niah.verdict.records import Comparison
-from niah.verdict.report import report_of
 
 
 @click.command()
@@ -41,29 +40,27 @@ def compare(
     """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
-    folders = [run_folder(run, results) for run in runs]
-    read = [(header, list(stored.values())) for header, stored in map(read_rows, folders)]
-    figures = [report_of(*run) for run in read]
+    read = [open_run(run, results) for run in runs]
     compared = [_compared(read[0], run, these_only=haystacks == "these") for run in read[1:]]
     if as_json:
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        print_parts(side_by_side_parts([f.name for f in folders], figures))
+        print_parts(side_by_side_parts([run.folder.name for run in read], [run.report() for run in read]))
         for c in compared:
             print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
     from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
 
-    path = out or beside(folders[-1], results, "compare.png")
+    path = out or beside(read[-1].folder, results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
-    for warning in save_comparison([grid_of(*run) for run in read], only, path, palette):
+    for warning in save_comparison([run.grid for run in read], only, path, palette):
         click.echo(f"niah: {warning}", err=True)
     click.echo(path, err=True)
 
 
-def _compared(before: Run, after: Run, *, these_only: bool) -> Comparison | str:
+def _compared(older: Run, newer: Run, *, these_only: bool) -> Comparison | str:
     """The comparison, or why there is none: runs of another recipe still stand side by side."""
     try:
-        return comparison_of(before, after, these_only=these_only)
+        return newer.compare(older, these_only=these_only)
     except RunError as error:
         return str(error)

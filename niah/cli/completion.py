@@ -58,7 +58,7 @@ def _haystacks(_: click.Context) -> Iterable[str]:
 
 
 def _suites(_: click.Context) -> Iterable[str]:
-    from niah.cli.suite import suite_names
+    from niah.experiment.suites import suite_names
 
     return suite_names()
 

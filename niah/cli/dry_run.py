@@ -7,32 +7,27 @@ from pathlib import Path
 
 import click
 
-from niah.cli.plan import plan_lines
-from niah.cli.run_options import RunOptions
 from niah.errors import ConfigError
 from niah.experiment.checks import completed
 from niah.experiment.experiment import Experiment
-from niah.runlog.log import LOG_NAME, read_log
+from niah.experiment.planning import plan_of
+from niah.runs import finished_in
 
 
-def print_dry_run(
-    experiments: Mapping[str, Experiment], folders: Mapping[str, Path], results: Path, options: RunOptions
-) -> None:
+def print_dry_run(experiments: Mapping[str, Experiment], folders: Mapping[str, Path], limit: int | None) -> None:
     """A plan for every run, with its folder, what is finished there and what is still missing for a start."""
     for number, (label, experiment) in enumerate(experiments.items()):
         if len(experiments) > 1:
             click.echo(("\n" if number else "") + f"{number + 1}/{len(experiments)}  {label}")
-        for line in [*plan_lines(experiment, None, results), *_state_lines(experiment, folders[label], options)]:
+        click.echo(plan_of(experiment))
+        for line in _state_lines(experiment, folders[label], limit):
             click.echo(line)
     click.echo("nothing was sent (--dry-run)", err=True)
 
 
-def _state_lines(experiment: Experiment, folder: Path, options: RunOptions) -> list[str]:
-    sent = options.limited(experiment).trials
-    finished: set[str] = set()
-    if (folder / LOG_NAME).exists():
-        finished = {i for i, result in read_log(folder)[1].items() if result.outcome != "error"}
-    left = [trial for trial in sent if trial.id not in finished]
+def _state_lines(experiment: Experiment, folder: Path, limit: int | None) -> list[str]:
+    finished = finished_in(folder)
+    left = [trial for trial in experiment.first(limit).trials if trial.id not in finished]
     tokens = sum(map(experiment.prompt_tokens, left))
     lines = [
         f"{'folder':<11} {folder}",

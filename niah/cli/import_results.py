@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from niah.cli.options import PALETTE, RESULTS
-from niah.cli.outputs import write_outputs
 from niah.errors import ConfigError, RunError
 from niah.importers import FORMATS, importer_of
+from niah.plotter.outputs import write_outputs
 from niah.runlog.log import write_log
 from niah.verdict.grid import grid_of
 

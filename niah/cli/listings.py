@@ -16,7 +16,7 @@ def tasks(name: str | None) -> None:
 
     With TASK, tell all about that one: what it plants and asks, its settings with their defaults, its controls.
     """
-    from niah.cli.suite import suite_summaries
+    from niah.experiment.suites import suite_summaries
     from niah.tasks import task_names, task_of
     from niah.tasks._measured import measured_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,19 +13,16 @@ from pydantic.fields import FieldInfo
 
 from niah.cli import completion
 from niah.cli.help import Setting
-from niah.errors import ConfigError, RunError, UnknownName
-from niah.experiment.config import RunConfig, read_config
+from niah.errors import ConfigError
+from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
 from niah.experiment.trials import ORDERS
 from niah.plotter.colours import PALETTES
+from niah.runs import DEFAULT_RESULTS
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
 from niah.text.validation import plain_type
 
-DEFAULT_RESULTS = Path("results")
-EXAMPLE = "example"  # the run that is shipped
-MOST_NAMES = 8  # listed in a message
-_LOG = "run.jsonl"
 _REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
 _BESIDE = ("results",)  # settings that are no config keys
 _FORMS = {
@@ -92,7 +88,7 @@ def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
     the value came.
     """
     warn_of_variables()
-    path, outside = _config_path(config), environment_of(flags)
+    path, outside = None if config is None else config_path(config), environment_of(flags)
     merged = flags_over(outside, flags)
     try:
         return read_config(path, merged)
@@ -147,20 +143,6 @@ def _is_wrong(key: str, value: Any) -> bool:
     return False
 
 
-def _config_path(config: str | None) -> Path | None:
-    if config is None:
-        return None
-    path = Path(config)
-    if path.is_file():
-        return path
-    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
-
-    shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
-    if config not in shipped:
-        raise UnknownName("config file", config, shipped)
-    return shipped[config]
-
-
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
     extra = {key: _json(text) for key, text in _pairs("extra", flags.get("extra", ())).items()}
@@ -184,46 +166,6 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def run_folder(run: str, results: Path) -> Path:
-    """A run by folder, by name under the results folder, or the shipped example. Another folder of that name is none.
-
-    Raises RunError, which says where it looked and which runs there are.
-    """
-    for folder in (Path(run), results / run):
-        if (folder / _LOG).is_file():
-            return folder
-    if run == EXAMPLE and (_shipped_example() / _LOG).is_file():
-        return _shipped_example()
-    known = sorted({EXAMPLE, *(path.parent.name for path in results.glob(f"*/{_LOG}"))})
-    shown = ", ".join(known[:MOST_NAMES]) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
-    near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
-    raise RunError(f"{run}: no run here, nor in {results}{guess} (runs there: {shown})")
-
-
-def own_run_folder(run: str, results: Path) -> Path:
-    """A run that may be written to. Raises RunError for the shipped example: it stays as it is."""
-    folder = run_folder(run, results)
-    if _is_shipped(folder):
-        raise RunError(f"{run} came with niah and stays as it is; make one of your own: niah run demo --name demo")
-    return folder
-
-
-def beside(folder: Path, results: Path, name: str) -> Path:
-    """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
-    return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
-
-
-def _is_shipped(folder: Path) -> bool:
-    return folder.name == EXAMPLE and folder.resolve() == _shipped_example()
-
-
-def _shipped_example() -> Path:
-    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
-
-    return (shared_root("results") / EXAMPLE).resolve()
 
 
 def people_value(value: Any) -> str:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
+from niah.api import open_run
 from niah.cli.completion import RUNS
-from niah.cli.options import PALETTE, RESULTS, beside, run_folder
+from niah.cli.options import PALETTE, RESULTS
 from niah.plotter.curves import save_curves
 from niah.plotter.heatmap import save_heatmaps
-from niah.runlog.log import read_rows
-from niah.verdict.grid import grid_of
-from niah.verdict.report import report_of
+from niah.runs import beside
 
 
 @click.command()
@@ -25,13 +24,12 @@ from niah.verdict.report import report_of
 @RESULTS
 def plot(runs: tuple[str, ...], out: Path | None, curves: bool, palette: str, results: Path) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
-    folders = [run_folder(r, results) for r in runs]
-    read = [read_rows(folder) for folder in folders]
-    path = out or beside(folders[0], results, "curves.png" if curves else "heatmap.png")
+    read = [open_run(run, results) for run in runs]
+    path = out or beside(read[0].folder, results, "curves.png" if curves else "heatmap.png")
     if curves:
-        warnings = save_curves([report_of(header, stored.values()) for header, stored in read], path)
+        warnings = save_curves([run.report() for run in read], path)
     else:
-        warnings = save_heatmaps([grid_of(header, stored.values()) for header, stored in read], path, palette)
+        warnings = save_heatmaps([run.grid for run in read], path, palette)
     for warning in warnings:
         click.echo(f"niah: {warning}", err=True)
     click.echo(path)

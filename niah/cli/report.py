@@ -8,13 +8,12 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import RESULTS, RUN, run_folder
+from niah.api import open_run
+from niah.cli.options import RESULTS, RUN
 from niah.cli.screen import print_parts
 from niah.plotter.report_text import report_parts
 from niah.runlog.cost import unreported_line
-from niah.runlog.log import read_rows
 from niah.verdict.effective import RULES
-from niah.verdict.report import report_of
 
 
 @click.command()
@@ -26,12 +25,11 @@ from niah.verdict.report import report_of
 @RESULTS
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
     """Print what RUN says in numbers: the share found, effective length, the middle, the weakest region, times."""
-    folder = run_folder(run_name, results)
-    header, stored = read_rows(folder)
-    figures = report_of(header, stored.values(), rules or RULES)
+    run = open_run(run_name, results)
+    figures = run.report(rules or RULES)
     if as_json:
         click.echo(json.dumps(asdict(figures), ensure_ascii=False, indent=1))
         return
     print_parts(report_parts(figures))
-    if unreported := unreported_line(folder, header):
+    if unreported := unreported_line(run.folder, run.header):
         print_parts([unreported])

@@ -1,41 +1,26 @@
-"""niah run --model A,B: one run for each model in turn, then one table and one picture of all."""
+"""niah run --model A,B and niah run --suite: several runs in turn, then one table and one picture of all."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from niah.cli.naming import INCOMPLETE, INTERRUPTED, folder_name
+from niah.cli import one_run
+from niah.cli.following import INTERRUPTED
 from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
-from niah.cli.suite import summary_view
 from niah.errors import ConfigError, NiahError, RunError
-from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
+from niah.experiment.searched import best_search
+from niah.plotter.outputs import write_suite
+from niah.plotter.suite_table import summary_view
 from niah.records import Grid
 from niah.runlog.log import LOG_NAME
+from niah.runs import folder_name, plain_name
 
 PICTURE = "models.png"
-RunOne = Callable[
-    [Experiment, Path, RunOptions, RunConsole], tuple[bool, Grid, str | None]
-]  # complete, grid, why it stopped early
-
-
-def by_model(config: RunConfig) -> dict[str, RunConfig]:
-    """The config of every model that is named, where several are joined by commas. Raises ConfigError."""
-    text = config.model or ""
-    if "," not in text or Path(text).is_file():
-        return {text: config}
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"--model {text!r}: {name!r} is named twice; name every model once")
-    if not names:
-        raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
-    return {name: config.model_copy(update={"model": name}) for name in names}
 
 
 def folder_of_all(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Path:
@@ -54,14 +39,24 @@ def model_folders(experiments: Mapping[str, Experiment], results: Path, name: st
     root = results / name
     if (root / LOG_NAME).exists():
         raise ConfigError(f"{root} is the folder of a single run; give these models another --name")
-    folders = {model: root / (re.sub(r"[^\w.-]+", "-", model).strip(".-") or "model") for model in experiments}
+    folders = {model: root / (plain_name(model).strip(".-") or "model") for model in experiments}
     if len(set(folders.values())) < len(folders):
         raise ConfigError(f"--name {name!r}: two of these models would share a folder in it; leave out --name")
     return folders
 
 
+def suite_folders(
+    suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None
+) -> dict[str, Path]:
+    """The folder of every run of a suite, inside one of its own. Raises ConfigError where that is a run's."""
+    first = next(iter(experiments.values())).config
+    folder = results / (name or f"{suite}-{folder_name(None, first)}")
+    if (folder / LOG_NAME).exists():
+        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
+    return {run_name: folder / run_name for run_name in experiments}
+
+
 def run_models(
-    run_one: RunOne,
     experiments: Mapping[str, Experiment],
     folders: Mapping[str, Path],
     folder: Path,
@@ -74,18 +69,49 @@ def run_models(
     for number, (model, experiment) in enumerate(experiments.items(), 1):
         say(console, f"{number}/{len(experiments)}  {model}", "bold")
         try:
-            done, grids[model], stopped = run_one(experiment, folders[model], options, console)
+            ended = one_run.run_one(experiment, folders[model], options, console)
         except NiahError as error:  # this one cannot be run; the others can
             say(console, f"{model}: {error}", "bold red")
             codes.append(error.exit_code)
             continue
-        codes.append(0 if done else INCOMPLETE)
-        if stopped == INTERRUPTED and number < len(experiments):
+        grids[model] = ended.grid
+        codes.append(0 if ended.complete else one_run.INCOMPLETE)
+        if ended.stopped == INTERRUPTED and number < len(experiments):
             say(console, f"stopped after {number} of {len(experiments)} models; type the same command to go on")
-            codes.append(INCOMPLETE)
+            codes.append(one_run.INCOMPLETE)
             break
     _summary(grids, folder, options, console)
     return max(codes)
+
+
+def run_suite(
+    suite: str,
+    experiments: Mapping[str, Experiment],
+    folders: Mapping[str, Path],
+    options: RunOptions,
+    console: RunConsole,
+) -> bool:
+    """Every run of a suite, and its summary: whether all are complete."""
+    folder = next(iter(folders.values())).parent
+    grids: dict[str, Grid] = {}
+    complete = True
+    for number, (run_name, experiment) in enumerate(experiments.items(), 1):
+        say(console, f"{number}/{len(experiments)}  {run_name}", "bold")
+        ended = one_run.run_one(experiment, folders[run_name], options, console)
+        grids[run_name] = ended.grid
+        complete = complete and ended.complete
+        if ended.stopped is not None:
+            say(console, f"suite stopped after {number} of {len(experiments)} runs; type the same command to go on")
+            complete = complete and number == len(experiments)
+            break
+    if not folder.is_dir():
+        return False  # nothing was measured
+    searched = {run_name: best_search(experiments[run_name]) for run_name in grids}
+    for line in write_suite(folder, suite, grids, searched, options.palette):
+        say(console, line)
+    console.print(summary_view(f"suite {suite}", grids, console.width, searched=searched))
+    click.echo(folder / "suite.png")
+    return complete
 
 
 def _summary(grids: Mapping[str, Grid], folder: Path, options: RunOptions, console: RunConsole) -> None:

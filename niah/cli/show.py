@@ -12,7 +12,7 @@ from rich.cells import cell_len, chop_cells
 
 from niah.cli.completion import HAYSTACKS, RUNS, TASKS
 from niah.cli.example import example, expected_label
-from niah.cli.options import RESULTS, run_folder
+from niah.cli.options import RESULTS
 from niah.errors import ConfigError, RunError
 from niah.experiment.checks import check_used
 from niah.experiment.config import RunConfig, read_config
@@ -21,6 +21,7 @@ from niah.plotter.formatting import class_label, plural
 from niah.records import Header, Prompt, Result
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
+from niah.runs import run_folder
 from niah.tasks import CONTROLS
 from niah.text.outside import visible
 

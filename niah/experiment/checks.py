@@ -9,6 +9,7 @@ from string import Formatter
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.environment import variable as environment_variable
+from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, known_provider, local, simulated
 from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
@@ -28,13 +29,15 @@ def concurrency_of(config: RunConfig) -> int:
     return config.concurrency or (1 if config.provider == "local" else 8)
 
 
-def completed(config: RunConfig, *, key_needed: bool = True) -> RunConfig:
+def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True) -> RunConfig:
     """The config with its model's default filled in and all names checked; nothing is opened yet.
 
-    Raises UnknownName or ConfigError.
+    A provider that was handed over brings its own address and key. Raises UnknownName or ConfigError.
     """
     hide(*secrets_in(config.model_dump()))
-    check_used(config)
+    check_used(config, own)
+    if own.provider is not None:
+        return config
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
         local.check_local_model(str(config.model))
@@ -79,25 +82,29 @@ def _variables(known: ProviderEntry) -> list[str]:
     return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
 
 
-def check_used(config: RunConfig) -> None:
+def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
-    known_provider(config.provider)
-    given = config.model_fields_set
-    for key in _MEANINGLESS:
-        if key in given and getattr(config, key) and known_provider(config.provider).embedded:
-            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
-    marking = ", ".join(name for name, known in PROVIDERS.items() if known.marks)
-    if config.cache == "marks" and not known_provider(config.provider).marks:
-        raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
-    if config.api_key_env and config.api_key_file:
-        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
+    if own.provider is None:
+        _check_provider(config)
+    given, task = config.model_fields_set, own.task_for(config)
     for option in fields(Options):
-        task = task_of(config.task)
         if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
             users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
             raise ConfigError(
                 f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
             )
+
+
+def _check_provider(config: RunConfig) -> None:
+    known, given = known_provider(config.provider), config.model_fields_set
+    for key in _MEANINGLESS:
+        if key in given and getattr(config, key) and known.embedded:
+            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+    marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
+    if config.cache == "marks" and not known.marks:
+        raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
+    if config.api_key_env and config.api_key_file:
+        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
 
 
 def api_key_of(config: RunConfig) -> str | None:

@@ -293,6 +293,43 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
         raise ConfigError(explained(error, RunConfig)) from error
 
 
+def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any]) -> RunConfig:
+    """A config by name, by path, as it is, or of nothing, with overrides, of which None means "not given".
+
+    Raises ConfigError or UnknownName.
+    """
+    if isinstance(config, RunConfig):
+        return read_config(None, {**config.model_dump(exclude_unset=True), **overrides}) if overrides else config
+    return read_config(None if config is None else config_path(str(config)), overrides)
+
+
+def config_path(name: str) -> Path:
+    """The file of a config: a path, or the name of a shipped one. Raises UnknownName."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
+
+    shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
+    if name not in shipped:
+        raise UnknownName("config file", name, shipped)
+    return shipped[name]
+
+
+def by_model(config: RunConfig) -> dict[str, RunConfig]:
+    """The config of every model that is named, where several are joined by commas. Raises ConfigError."""
+    text = config.model or ""
+    if "," not in text or Path(text).is_file():
+        return {text: config}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"--model {text!r}: {name!r} is named twice; name every model once")
+    if not names:
+        raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
+    return {name: config.model_copy(update={"model": name}) for name in names}
+
+
 def _keys(value: Any) -> Iterator[str]:
     """The keys of a table and of those inside it."""
     if isinstance(value, dict):

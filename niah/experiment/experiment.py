@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from niah import __version__
 from niah.errors import ConfigError
+from niah.experiment.checks import concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
+from niah.experiment.own import NOTHING, Own
 from niah.experiment.trials import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.aligned import aligned_lengths, place_of
 from niah.generator.cache import key_of
@@ -18,7 +20,7 @@ from niah.generator.library import language_of_haystack, languages_in, load_hays
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Trial
-from niah.tasks import Options, Task, TaskContext, task_of
+from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
@@ -44,6 +46,7 @@ class Experiment:
     reply_tokens: int
     trials: tuple[Trial, ...]
     lattice_overhead: int | None  # tokens that are no haystack, where the layout is aligned
+    own: Own = NOTHING  # parts that were handed over as objects
 
     @property
     def options(self) -> Options:
@@ -115,7 +118,8 @@ class Experiment:
 
     def _script_warning(self) -> list[str]:
         """A needle in traditional characters is told by them alone among simplified ones, and the other way round."""
-        scripts = {language for name in self.config.haystack for language in languages_in(name)}
+        names = self.config.haystack if self.own.haystack is None else ()
+        scripts = {language for name in names for language in languages_in(name)}
         other = ({"zh-Hant", "zh-Hans"} & scripts) - {self.language}
         if not other or not self.language.startswith("zh"):
             return []
@@ -138,6 +142,13 @@ class Experiment:
             together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
         return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
 
+    def first(self, limit: int | None) -> Experiment:
+        """With the first trials only, in the order in which they are sent: the same ones at every call."""
+        if limit is None:
+            return self
+        order = [trial for wave in self.waves((), concurrency_of(self.config)) for trial in wave]
+        return replace(self, trials=tuple(order[:limit]))
+
     def header(self) -> Header:
         """The first line of the run log."""
         return Header(
@@ -153,14 +164,21 @@ class Experiment:
         )
 
 
-def experiment_of(config: RunConfig) -> Experiment:
-    """Load what a config names. Raises the NiahError of whatever is wrong with it."""
-    task = task_of(config.task)
-    config = _in_filler(config, task)
+def reply_tokens_of(config: RunConfig, task: Task) -> int:
+    """The reply budget in tokens: as asked, else the task's, with more room where a value is a uuid."""
+    return config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.values == "uuid" else 0)
+
+
+def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
+    """Load what a config names, but for the parts handed over. Raises the NiahError of whatever is wrong with it."""
+    task = own.task_for(config)
+    config = _in_filler(config, task, own)
     tokenizer = tokenizer_of(config.tokenizer)
-    haystack = load_haystack(config.haystack, tokenizer, keep=config.haystack_per == "epoch")
+    haystack = own.haystack_in(tokenizer) or load_haystack(
+        config.haystack, tokenizer, keep=config.haystack_per == "epoch"
+    )
     language = _language(config.language, haystack.language)
-    reply_tokens = config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.values == "uuid" else 0)
+    reply_tokens = reply_tokens_of(config, task)
     builder = Builder(
         haystack,
         tokenizer,
@@ -180,6 +198,7 @@ def experiment_of(config: RunConfig) -> Experiment:
         reply_tokens=reply_tokens,
         trials=_trials(config, digest),
         lattice_overhead=None,
+        own=own,
     )
     return _aligned(experiment, digest) if config.layout == "aligned" else experiment
 
@@ -210,11 +229,13 @@ def options_of(config: RunConfig) -> Options:
     return Options(**{field.name: getattr(config, field.name) for field in fields(Options)})
 
 
-def _in_filler(config: RunConfig, task: Task) -> RunConfig:
+def _in_filler(config: RunConfig, task: Task, own: Own) -> RunConfig:
     """The config with the haystack that a task brings along, in the language of the one named."""
     first = config.haystack[0]
     if task.FILLER is None or first.startswith(f"{task.FILLER}:"):
         return config
+    if own.haystack is not None:
+        raise ConfigError(f"task {config.task} stands in {task.FILLER}, which it makes itself: give it no haystack")
     language = language_of_haystack(config.haystack) if config.language == "auto" else config.language
     return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
 

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from niah.errors import ConfigError, PromptError, UnknownName
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment
 from niah.records import Prompt, Trial
 
 FORMATS = ("jsonl", "openai-batch")
+
+
+def check_form(form: str, config: RunConfig) -> None:
+    """Raises UnknownName for a form that is not there, ConfigError where it needs a model and there is none."""
+    if form not in FORMATS:
+        raise UnknownName("form", form, FORMATS)
+    if form == "openai-batch" and config.model is None:
+        raise ConfigError("--format openai-batch needs a model: --model NAME")
+
+
+def lines_of(experiment: Experiment, form: str, *, verify: bool) -> Iterator[dict[str, object]]:
+    """The prompts of an experiment, built one after the other. Raises PromptError where a recount differs."""
+    for trial in experiment.trials:
+        prompt = experiment.prompt(trial)
+        if verify:
+            _count_again(experiment, trial, prompt)
+        if form == "openai-batch":
+            yield batch_line(trial, prompt, str(experiment.config.model), experiment.config.extra)
+        else:
+            yield prompt_line(trial, prompt, experiment.haystack.name)
 
 
 def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object]:
@@ -49,3 +72,9 @@ def batch_line(trial: Trial, prompt: Prompt, model: str, extra: Mapping[str, obj
 
 def as_line(table: Mapping[str, object]) -> str:
     return json.dumps(table, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _count_again(experiment: Experiment, trial: Trial, prompt: Prompt) -> None:
+    counted = experiment.tokenizer.count(prompt.text)
+    if counted != prompt.tokens:
+        raise PromptError(f"trial {trial.id} holds {counted} tokens instead of {prompt.tokens}; please report this")

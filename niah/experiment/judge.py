@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.generator.prompt import Builder
-from niah.records import Outcome, Planting, Prompt, Result, Score, Trial
+from niah.records import Outcome, Planting, Prompt, Result, Row, Score, Trial
 from niah.scorers import without_reasoning
 from niah.tasks import Options
 
@@ -92,3 +92,36 @@ def judge_experiment(asked: Experiment, results: Mapping[str, Result], judge: Ru
     trials = tuple(replace(r.trial, task="judge", control=None) for r in answers.values())
     own |= {"config": config, "builder": builder, "task": JudgeTask(), "reply_tokens": REPLY_TOKENS, "trials": trials}
     return JudgeExperiment(**own, asked=asked, answers=answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """An answer on which judge and scorer differ."""
+
+    answer: Result
+    verdict: float  # the judge's score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How a judge's verdicts go with the scores of a run."""
+
+    agree: int
+    differ: tuple[Difference, ...]
+    no_verdict: int  # neither yes nor no, or not asked yet
+    complete: bool  # every answer was judged
+
+
+def agreement(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> Agreement:
+    """Scored answers beside a judge's verdicts, both by trial id. A score below 1 agrees with a "no"."""
+    agree, no_verdict, differ = 0, 0, []
+    for trial_id, answer in answers.items():
+        verdict = verdicts.get(trial_id)
+        if verdict is None or verdict.score is None or verdict.answer_class == "off-format":
+            no_verdict += 1
+        elif (verdict.score == 1) == (answer.score == 1):
+            agree += 1
+        else:
+            differ.append(Difference(answer=answer, verdict=verdict.score))
+    judged = {trial_id for trial_id, verdict in verdicts.items() if verdict.score is not None}
+    return Agreement(agree=agree, differ=tuple(differ), no_verdict=no_verdict, complete=set(answers) <= judged)

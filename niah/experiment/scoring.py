@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from niah.errors import RunError
 from niah.experiment.controls import control_score, cut_score
+from niah.experiment.experiment import Experiment
 from niah.providers.replies import is_cut_off
 from niah.records import Outcome, Planting, Result
 from niah.tasks import Task
@@ -39,3 +41,14 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
         answer_detail=score.detail,
         parts=dict(score.parts),
     )
+
+
+def rescored(result: Result, experiment: Experiment) -> Result:
+    """The result as judged today. Raises RunError where today's needles are not the ones that were asked about."""
+    planting = experiment.plant(result.trial)
+    if planting.targets != result.targets:
+        raise RunError(
+            f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or task have "
+            "changed since; scores are left as they are"
+        )
+    return scored(result, planting, experiment.task)

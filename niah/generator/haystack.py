@@ -63,9 +63,17 @@ class Haystack(Protocol):
 class Corpus:
     """Episodes of transcripts, in one block or several."""
 
-    def __init__(self, name: str, language: str, blocks: Sequence[TokenizedText], files: Sequence[str] = ()) -> None:
-        """``files`` names the episodes, in their order."""
+    def __init__(
+        self,
+        name: str,
+        language: str,
+        blocks: Sequence[TokenizedText],
+        files: Sequence[str] = (),
+        tokenizer: str | None = None,
+    ) -> None:
+        """``files`` names the episodes, in their order; ``tokenizer`` what its tokens were counted in."""
         self.name = name
+        self.tokenizer = tokenizer
         self.language = language
         self.files = tuple(files)
         self.blocks = tuple(blocks)
@@ -132,7 +140,7 @@ def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenize
     """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no speech."""
     if not any(e.segments for e in episodes):
         raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
-    return Corpus(name, language, [block_of(episodes, tokenizer)])
+    return Corpus(name, language, [block_of(episodes, tokenizer)], tokenizer=tokenizer.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,17 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from niah.errors import HaystackError, TranscriptError, UnknownName
-from niah.generator.haystack import Corpus, Haystack
+from niah.generator.haystack import Corpus, Haystack, corpus_of
 from niah.generator.tokenized import TokenizedText, cached_block
 from niah.generator.tokenizers import Tokenizer
-from niah.generator.transcripts import SUFFIXES, read_transcript
+from niah.generator.transcripts import SUFFIXES, read_transcript, transcript_of
 from niah.records import Transcript
 from niah.text.language import LANGUAGES, language_of_all
 
@@ -132,7 +132,23 @@ def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = Tr
     blocks = [_block(m, tokenizer) for m in manifests]
     language = language_of_all([m.language for m in manifests])
     files = [e.file for m in manifests for e in m.episodes]
-    return Corpus("+".join(m.name for m in manifests), language, blocks, files)
+    return Corpus("+".join(m.name for m in manifests), language, blocks, files, tokenizer.name)
+
+
+def haystack_of_files(paths: Sequence[Path], name: str, tokenizer: Tokenizer) -> Corpus:
+    """A haystack of transcripts where they lie; nothing is copied. Raises TranscriptError."""
+    return _corpus(name, [read_transcript(file) for file in _files(paths)], tokenizer)
+
+
+def haystack_of_texts(texts: Mapping[str, str], name: str, tokenizer: Tokenizer) -> Corpus:
+    """A haystack of transcripts by title, read as files of that text would be. Raises TranscriptError."""
+    return _corpus(name, [transcript_of(text, Path(title)) for title, text in texts.items()], tokenizer)
+
+
+def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
+    if not episodes:
+        raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
+    return corpus_of(name, language_of_all([e.language for e in episodes]), episodes, tokenizer)
 
 
 def _made(name: str, tokenizer: Tokenizer, keep: bool) -> Haystack:

@@ -35,8 +35,12 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def read_transcript(path: Path) -> Transcript:
-    """Parse one file. The form is found from its content, not from its name."""
-    text = _decoded(path)
+    """Parse one file. Raises TranscriptError where it cannot be read, or holds no speech."""
+    return transcript_of(_decoded(path), path)
+
+
+def transcript_of(text: str, path: Path) -> Transcript:
+    """Parse the text of a file. The form is found from its content, not from its name. Raises TranscriptError."""
     lines = text.split("\n")
     spoken = [line for line in lines if line.strip()]
     problems: list[Problem] = []

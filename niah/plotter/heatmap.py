@@ -5,6 +5,7 @@ Uses matplotlib's object interface: no pyplot, no global state. The scale is fix
 
 from __future__ import annotations
 
+import io
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -47,17 +48,26 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(palette)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _draw(grids, path, palette, dpi=160)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
+
+
+def heatmap_png(grid: Grid, palette: str = "red-green") -> bytes:
+    """The heatmap as a PNG in memory, of a size for a notebook. Raises UnknownName for a palette that is not there."""
+    check_palette(palette)
+    picture = io.BytesIO()
+    _draw([grid], picture, palette, dpi=90)
+    return picture.getvalue()
+
+
+def _draw(grids: Sequence[Grid], to: Path | io.BytesIO, palette: str, dpi: int) -> list[str]:
     families, said = fonts_for("".join(t for g in grids for t in title_of(g)))
     with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        figure = figure_of(grids, palette)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=160, facecolor="white")
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot be written ({error.strerror}); choose another place with --out"
-            ) from error
+        figure_of(grids, palette).savefig(to, dpi=dpi, facecolor="white")
     return said
 
 

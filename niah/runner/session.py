@@ -56,7 +56,9 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     """The session of a completed config; an embedded server lives as long as the block."""
     config = experiment.config
     model, concurrency = str(config.model), concurrency_of(config)
-    if config.provider == "simulated":
+    if experiment.own.provider is not None:
+        yield _own_session(experiment.own.provider, config)
+    elif config.provider == "simulated":
         transport = simulated.transport(
             model, lambda text: experiment.task.solve(text, experiment.options), experiment.tokenizer
         )
@@ -76,6 +78,18 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
             proxies=not is_loopback(base_url),
             start=known_provider(config.provider).start if is_loopback(base_url) else None,
         )
+
+
+def _own_session(provider: Provider, config: RunConfig) -> Session:
+    """The session of a provider that was handed over; its address is the one that its requests go to."""
+    address = provider.models_request().url
+    return Session(
+        provider=provider,
+        concurrency=concurrency_of(config),
+        pricing=pricing_of(str(config.model), address, config.price),
+        address=address,
+        proxies=not is_loopback(address),
+    )
 
 
 def service_of(config: RunConfig) -> Service:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from math import inf
 from pathlib import Path
@@ -129,10 +130,17 @@ def read_gate_config(path: Path | None) -> GateConfig:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); 'niah init gate' writes one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    return gate_config_of(table, path)
+
+
+def gate_config_of(table: Mapping[str, Any], path: Path | None = None) -> GateConfig:
+    """The gates of a table, which stands in that file. Raises ConfigError, UnknownName for an unknown key."""
     for key in table:
         if key not in GateConfig.model_fields:
-            raise UnknownName(f"gate in {path}", key, GateConfig.model_fields)
+            raise UnknownName(f"gate in {path}" if path else "gate", key, GateConfig.model_fields)
     try:
         return GateConfig(**table)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explained(error, GateConfig)}") from error
+        raise ConfigError(
+            f"{path}: {explained(error, GateConfig)}" if path else explained(error, GateConfig)
+        ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
@@ -65,15 +66,19 @@ def epochs_needed(pairs: int, cells: int) -> int:
     return ceil(pairs / cells)
 
 
-def cannot_decide(limits: GateConfig, header: Header, trials: Iterable[Trial]) -> list[Finding]:
-    """The gates that not even the best run there could be would pass: everything found, at once, nothing lost."""
-    best = _run_of(limits, header, trials, 1.0)
-    return [f for f in judge(best).findings if f.verdict is not Verdict.PASS and not f.watched]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a run of some size can decide, before it is made."""
+
+    undecided: tuple[Finding, ...]  # gates that not even the best run there could be would pass
+    can_fail: bool  # whether the worst run there could be would fail
 
 
-def cannot_fail(limits: GateConfig, header: Header, trials: Iterable[Trial]) -> bool:
-    """Whether not even the worst run there could be would fail: everything lost that was found before."""
-    return judge(_run_of(limits, header, trials, 0.0)).verdict is not Verdict.FAIL
+def outlook_of(limits: GateConfig, header: Header, trials: Sequence[Trial]) -> Outlook:
+    """The verdicts on the best run there could be (everything found, at once, nothing lost), and on the worst."""
+    best, worst = (judge(_run_of(limits, header, trials, score)) for score in (1.0, 0.0))
+    undecided = tuple(f for f in best.findings if f.verdict is not Verdict.PASS and not f.watched)
+    return Outlook(undecided=undecided, can_fail=worst.verdict is Verdict.FAIL)
 
 
 def _run_of(limits: GateConfig, header: Header, trials: Iterable[Trial], score: float) -> Evidence:

@@ -1,0 +1,342 @@
+"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line itself.
+
+Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
+settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
+one's own. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of providers are read
+from the environment and .env, as always.
+
+Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from niah.errors import ConfigError, RunError
+from niah.run import PALETTE, Run, open_run
+from niah.runs import DEFAULT_RESULTS, check_name, folder_name, own_run_folder, prompt_speed, run_folder
+
+__all__ = [
+    "Rescored",
+    "Run",
+    "async_sweep",
+    "build",
+    "compare",
+    "experiment_for",
+    "gate",
+    "haystack",
+    "open_run",
+    "outlook",
+    "plan",
+    "power",
+    "ready",
+    "rescore",
+    "run_in",
+    "sweep",
+]
+
+if TYPE_CHECKING:
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import Experiment
+    from niah.experiment.own import Own
+    from niah.experiment.planning import Plan
+    from niah.generator.haystack import Haystack
+    from niah.records import Result
+    from niah.runner.background import Stoppable
+    from niah.runner.follower import Follower
+    from niah.verdict.gate_config import GateConfig
+    from niah.verdict.power import Outlook
+    from niah.verdict.power_table import Aim, Power
+    from niah.verdict.records import Comparison, Judgement
+
+    Config: TypeAlias = RunConfig | str | Path | None
+Folder: TypeAlias = str | Path
+AnyRun: TypeAlias = Run | str | Path
+
+
+def sweep(
+    config: Config = None,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    name: str | None = None,
+    limit: int | None = None,
+    on_result: Callable[[Result], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the run.
+
+    The same call resumes: finished trials are not sent again, and a larger grid extends the run. ``limit`` sends the
+    first so many trials only; ``on_result`` is called with every result as it lands, in the sweep's thread. Works in a
+    notebook, where it blocks the cell (``async_sweep`` does not). An interrupt lets what is in flight finish and is
+    raised then, a second one does not wait; what is finished stays in the folder.
+
+    Raises the NiahError of whatever is wrong, RunError where nothing was measured.
+    """
+    from niah.runner.background import in_thread
+
+    work, follower = _sweeping(config, settings, Path(results), name, limit, on_result)
+    return in_thread(work, follower)
+
+
+async def async_sweep(
+    config: Config = None,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    name: str | None = None,
+    limit: int | None = None,
+    on_result: Callable[[Result], None] | None = None,
+    **settings: Any,
+) -> Run:
+    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in flight finish."""
+    from niah.runner.background import in_thread_of_its_own
+
+    work, follower = _sweeping(config, settings, Path(results), name, limit, on_result)
+    return await in_thread_of_its_own(work, follower)
+
+
+def plan(
+    config: Config = None,
+    *,
+    speed: float | AnyRun | None = None,
+    results: Folder = DEFAULT_RESULTS,
+    **settings: Any,
+) -> Plan:
+    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs no key.
+
+    ``speed`` is in prompt tokens per second, or a finished run to take it from.
+    """
+    from niah.experiment.planning import plan_of
+
+    experiment = experiment_for(config, settings, key_needed=False)
+    return plan_of(experiment, _speed(speed, Path(results)))
+
+
+def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
+    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at all."""
+    from niah.verdict.gate_config import GateConfig, read_gate_config
+    from niah.verdict.power import outlook_of
+
+    experiment = experiment_for(config, settings, key_needed=False)
+    limits = gates if isinstance(gates, GateConfig) else read_gate_config(Path(gates))
+    return outlook_of(limits, experiment.header(), experiment.trials)
+
+
+def build(
+    config: Config = None, *, form: str = "jsonl", verify: bool = False, **settings: Any
+) -> Iterator[dict[str, object]]:
+    """The prompts themselves, one after the other, without a model: the objects that ``niah build`` writes as lines.
+
+    ``form`` is jsonl or openai-batch, which needs a model. ``verify`` counts every prompt again as one piece. Raises
+    ConfigError, and PromptError where a length leaves no room.
+    """
+    from niah.experiment.checks import check_used
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.export import check_form, lines_of
+
+    own, resolved = _parts(config, settings)
+    check_used(resolved, own)
+    check_form(form, resolved)
+    experiment = experiment_of(resolved, own)
+    experiment.check_lengths()
+    return lines_of(experiment, form, verify=verify)
+
+
+def haystack(
+    source: str | Path | Sequence[str] | Sequence[Path] | Mapping[str, str],
+    *,
+    name: str | None = None,
+    tokenizer: str = "o200k_base",
+) -> Haystack:
+    """A haystack to look at, or to hand to ``sweep``, ``plan`` and ``build``.
+
+    ``source`` is a name or several as strings ("en", "synthetic:zh-Hant"), files and folders of transcripts as Paths
+    (.txt, .srt, .vtt, .md), or texts by title. ``name`` is that of one's own haystack in logs and pictures. Raises
+    HaystackError, TranscriptError, UnknownName.
+    """
+    from niah.generator.library import haystack_of_files, haystack_of_texts, load_haystack
+    from niah.generator.tokenizers import tokenizer_of
+
+    counter = tokenizer_of(tokenizer)
+    if isinstance(source, Mapping):
+        return haystack_of_texts(source, name or "own", counter)
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    paths = [s for s in sources if isinstance(s, Path)]
+    if paths:
+        return haystack_of_files(paths, name or paths[0].stem, counter)
+    return load_haystack([part.strip() for s in sources for part in str(s).split(",")], counter)
+
+
+def power(config: Config = None, *, aim: Aim | None = None, **settings: Any) -> Power:
+    """How many trials a comparison with a baseline needs for the grid of a config, with their tokens and price.
+
+    ``aim`` says which loss is to be seen how surely; by default 5 points in 90 of 100 cases. Raises ConfigError.
+    """
+    from niah.experiment.planning import epoch_cost
+    from niah.verdict.power_table import Aim, power_of
+
+    own, resolved = _parts(config, settings)
+    cells = len(resolved.lengths) * len(resolved.depths)
+    return power_of(aim or Aim(), cells, *epoch_cost(resolved, own.task_for(resolved)))
+
+
+def compare(older: AnyRun, newer: AnyRun, *, these_only: bool = False, results: Folder = DEFAULT_RESULTS) -> Comparison:
+    """What has changed from one run to another of the same trials (see ``Run.compare``)."""
+    return open_run(newer, results).compare(older, these_only=these_only, results=results)
+
+
+def gate(
+    run: AnyRun,
+    config: GateConfig | Folder | None = None,
+    *,
+    baseline: AnyRun | None = None,
+    results: Folder = DEFAULT_RESULTS,
+    **limits: Any,
+) -> Judgement:
+    """The verdict on a run: pass, fail, or not enough evidence (see ``Run.gate``)."""
+    return open_run(run, results).gate(config, baseline=baseline, results=results, **limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A run whose stored answers were scored again."""
+
+    run: Run
+    changed: int  # scores
+
+
+def rescore(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Rescored:
+    """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
+
+    Raises RunError for an imported run, the shipped example, and needles that are others today.
+    """
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.scoring import rescored
+    from niah.runlog.log import reopen_log
+
+    folder = own_run_folder(str(run.folder if isinstance(run, Run) else run), Path(results))
+    with reopen_log(folder) as log:
+        if log.header.imported is not None:
+            raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
+        experiment = experiment_of(RunConfig(**log.header.config))
+        judged = ((old, rescored(old, experiment)) for old in log.stored().values())
+        changed = [new for old, new in judged if new != old]  # all of them, before the first is written
+        for result in changed:
+            log.append(result)
+        return Rescored(run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed))
+
+
+def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: bool = True) -> Experiment:
+    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of what is wrong."""
+    own, resolved = _parts(config, settings)
+    return ready(resolved, own, key_needed=key_needed)
+
+
+def ready(config: RunConfig, own: Own | None = None, *, key_needed: bool = True) -> Experiment:
+    """The experiment of a whole config, checked before anything is sent."""
+    from niah.experiment.checks import completed
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.own import NOTHING
+
+    own = own or NOTHING
+    experiment = experiment_of(completed(config, own, key_needed=key_needed), own)
+    experiment.check_lengths()
+    return experiment
+
+
+def run_in(
+    folder: Path,
+    experiment: Experiment,
+    follower: Follower,
+    *,
+    limit: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Run:
+    """Send what is missing of an experiment, log it in a folder, and tell a follower; the pictures are left out.
+
+    Without any result there is no folder. ``environment`` names the variables that had a part in the config. Not to be
+    called in a thread whose event loop runs.
+    """
+    from niah.runlog.log import open_log
+
+    header = replace(experiment.header(), environment=dict(environment or {}))
+    asked = experiment.first(limit)
+    with open_log(folder, header) as log:
+        if log.added is not None:
+            follower.extended(folder, log.added)
+        stopped = None
+        if all(trial.id in log.finished for trial in asked.trials):
+            follower.nothing_to_do()
+        else:
+            from niah.runner.running import send_missing  # brings the network, which takes 0.1 s to import
+
+            stopped = send_missing(asked, log, follower)
+        return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
+
+
+def _sweeping(
+    config: Config,
+    settings: Mapping[str, Any],
+    results: Path,
+    name: str | None,
+    limit: int | None,
+    on_result: Callable[[Result], None] | None,
+) -> tuple[Callable[[], Run], Stoppable]:
+    """The work of a sweep, everything checked and loaded, and what can stop it."""
+    from niah.plotter.outputs import write_outputs
+    from niah.runner.background import Stoppable
+
+    check_name(name)
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
+    experiment, follower = experiment_for(config, settings), Stoppable(on_result)
+    folder = results / folder_name(name, experiment.config)
+
+    def work() -> Run:
+        run = run_in(folder, experiment, follower, limit=limit)
+        if not run.rows:
+            raise RunError(f"nothing was measured, and {folder} was not made: {run.stopped or 'no trial was sent'}")
+        follower.said += write_outputs(folder, run.grid, PALETTE)
+        return replace(run, said=tuple(follower.said))
+
+    return work, follower
+
+
+def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:
+    """The objects among some settings, and the config of the rest, which has their names."""
+    from niah.experiment.config import by_model, config_of
+    from niah.experiment.own import Own
+
+    objects = {k: v for k in ("task", "haystack", "provider") if _is_object(v := settings.get(k))}
+    resolved = config_of(config, {k: v for k, v in settings.items() if k not in objects})
+    if "haystack" in objects and isinstance(objects["haystack"], Path | list | tuple | Mapping):
+        objects["haystack"] = haystack(objects["haystack"], tokenizer=resolved.tokenizer)
+    own = Own(**objects)
+    if own.provider is None and len(by_model(resolved)) > 1:
+        raise ConfigError(f"model {resolved.model!r}: one call is for one model; call it once for each of them")
+    return own, own.named(resolved)
+
+
+def _is_object(value: object) -> bool:
+    """Whether a setting is a part itself, or files that hold it, and not its name."""
+    return not (value is None or isinstance(value, str)) and not (
+        isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+    )
+
+
+def _speed(speed: float | AnyRun | None, results: Path) -> float | None:
+    """Prompt tokens per second. Raises ConfigError for what is neither a rate nor a run with times."""
+    if speed is None:
+        return None
+    if isinstance(speed, Run):
+        return prompt_speed(speed.folder)
+    try:
+        rate = float(str(speed).replace(",", ""))
+    except ValueError:
+        return prompt_speed(run_folder(str(speed), results))
+    if not 0 < rate < float("inf"):
+        raise ConfigError(f"--speed {str(speed)!r}: give prompt tokens per second above 0, or the name of a run")
+    return rate

@@ -1,0 +1,223 @@
+"""What a run would send, cost and take, counted before anything is built or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from niah.experiment.checks import concurrency_of
+from niah.experiment.config import RunConfig
+from niah.experiment.experiment import Experiment, reply_tokens_of
+from niah.experiment.trials import Shape, cacheable_tokens
+from niah.installation import install_hint
+from niah.providers import PROVIDERS
+from niah.providers.prices import Pricing, pricing_of
+from niah.records import Trial, Usage
+from niah.tasks import Task
+from niah.text.lengths import label_of
+
+FREE = "nothing: it runs on this machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLength:
+    """All trials of one context length, its controls among them."""
+
+    context_length: int
+    trials: int
+    prompt_tokens: int
+    unique_share: float  # of so many tokens of haystack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars of a run. None where no price is known."""
+
+    free: bool
+    dollars: float | None = None  # without any cache
+    dollars_cached: float | None = None  # with a cache that serves its share of every request
+    source: str | None = None  # of the prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run before it is made. Tokens are those of the run's tokenizer, times are in seconds."""
+
+    model: str
+    provider: str
+    task: str
+    language: str  # of needle and question
+    reply_tokens: int
+    haystack: str
+    haystack_tokens: int | None  # None: it has no end
+    haystack_per: str
+    tokenizer: str
+    lengths: tuple[PlannedLength, ...]
+    depths: tuple[float, ...]
+    epochs: int
+    trials: int
+    controls: int  # of these trials
+    prompt_tokens: int
+    cacheable_tokens: int  # that a prefix cache could serve, requests sent one by one
+    order: str
+    layout: str
+    price: Price
+    tokens_per_s: float | None  # None: not known
+    warnings: tuple[str, ...]
+
+    @property
+    def cacheable_share(self) -> float:
+        return self.cacheable_tokens / self.prompt_tokens
+
+    @property
+    def seconds(self) -> float | None:
+        """One request after the other, without a cache; None where the speed is not known."""
+        return None if self.tokens_per_s is None else self.prompt_tokens / self.tokens_per_s
+
+    @property
+    def seconds_cached(self) -> float | None:
+        """The same where a cache serves all that it can."""
+        rate = self.tokens_per_s
+        return None if rate is None else (self.prompt_tokens - self.cacheable_tokens) / rate
+
+    def __str__(self) -> str:
+        """For people: a line for each figure, then one for each length."""
+        size = "endless" if self.haystack_tokens is None else f"{self.haystack_tokens:,} tokens"
+        lengths, depths = len(self.lengths), len(self.depths)
+        longest = max(row.context_length for row in self.lengths) - self.reply_tokens
+        controls = f", and {self.controls} controls" if self.controls else ""
+        cached = f"{100 * self.cacheable_share:.0f} % by a prefix cache, one by one"
+        rows = {
+            "model": f"{self.model} ({self.provider})",
+            "task": f"{self.task}, needle in {self.language}, reply budget {self.reply_tokens} tokens",
+            "haystack": f"{self.haystack}: {size}, drawn per {self.haystack_per}",
+            "tokenizer": self.tokenizer,
+            "cells": f"{lengths} lengths x {depths} depths = {lengths * depths}",
+            "trials": f"{self.trials} ({self.epochs} per cell{controls})",
+            "tokens": f"{self.prompt_tokens:,} in prompts, {longest:,} in the largest",
+            "cacheable": f"{cached}, order {self.order}, layout {self.layout}",
+            "price": _price_words(self.price),
+            "time": self._time_words(),
+        }
+        lines = [f"{name:<11} {value}" for name, value in rows.items()]
+        for row in self.lengths:
+            counts = f"{row.trials:>5} trials  {row.prompt_tokens:>13,} tokens"
+            lines.append(f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} % unique text")
+        return "\n".join(lines)
+
+    def _time_words(self) -> str:
+        if self.seconds is None or self.seconds_cached is None:
+            return "unknown (give --speed TOKENS per second, or a finished run)"
+        one_by_one = f"{_duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
+        return f"{one_by_one}, {_duration(self.seconds_cached)} with the cache"
+
+
+def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
+    """The plan of an experiment at a speed of so many prompt tokens per second. Sends nothing."""
+    c = experiment.config
+    sizes = {t.id: experiment.prompt_tokens(t) for t in experiment.trials}
+    tokens = sum(sizes.values())
+    served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment))
+    return Plan(
+        model=str(c.model),
+        provider=c.provider,
+        task=c.task,
+        language=experiment.language,
+        reply_tokens=experiment.reply_tokens,
+        haystack=experiment.haystack.name,
+        haystack_tokens=experiment.haystack.tokens,
+        haystack_per=c.haystack_per,
+        tokenizer=experiment.tokenizer.name,
+        lengths=tuple(_planned_length(experiment, n, sizes) for n in c.lengths),
+        depths=c.depths,
+        epochs=c.epochs,
+        trials=len(experiment.trials),
+        controls=sum(t.control is not None for t in experiment.trials),
+        prompt_tokens=tokens,
+        cacheable_tokens=served,
+        order=c.order,
+        layout=c.layout,
+        price=_price(experiment, list(sizes.values()), served / tokens),
+        tokens_per_s=tokens_per_s,
+        warnings=tuple(experiment.warnings()),
+    )
+
+
+def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:
+    """Prompt tokens of one epoch of a grid, and its price in US dollars without any cache; None: not known.
+
+    Nothing is loaded: a prompt and its reply budget together are as long as was asked.
+    """
+    reply = reply_tokens_of(config, task)
+    sizes = [max(0, length - reply) for length in config.lengths for _ in config.depths]
+    entry = PROVIDERS.get(config.provider)
+    if entry is not None and entry.free:
+        return sum(sizes), 0.0
+    pricing = pricing_of(config.model or "", config.base_url, config.price) if config.model or config.price else None
+    return sum(sizes), None if pricing is None else _dollars(pricing, sizes, reply)
+
+
+def _planned_length(experiment: Experiment, length: int, sizes: dict[str, int]) -> PlannedLength:
+    own = [sizes[t.id] for t in experiment.trials if t.context_length == length]
+    return PlannedLength(
+        context_length=length,
+        trials=len(own),
+        prompt_tokens=sum(own),
+        unique_share=experiment.unique_share(length),
+    )
+
+
+def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
+    """What a prefix cache sees of every prompt, to within a segment; nothing is built."""
+    per_trial = experiment.config.haystack_per == "trial"
+
+    def shape(trial: Trial) -> Shape:
+        planting = experiment.plant(trial)
+        tokens = experiment.prompt_tokens(trial)
+        lines = [*planting.needles, *planting.marks]
+        depth, text = min(
+            ((trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in lines),
+            default=(100.0, planting.question),
+        )
+        alone = per_trial or planting.passage or trial.control in ("closed-book", "oracle")
+        place = planting.needles[0].tokens_before if planting.needles else None
+        before = round(tokens * depth / 100) if place is None else place
+        return Shape(stretch=trial.id if alone else trial.epoch, needle=text, before=before, tokens=tokens)
+
+    return shape
+
+
+def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Price:
+    c = experiment.config
+    entry = PROVIDERS.get(c.provider)
+    if entry is not None and entry.on_this_machine and c.base_url is None and c.price is None:
+        return Price(free=True, dollars=0.0, dollars_cached=0.0)
+    own_address = None if entry is None else entry.base_url
+    pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)
+    if pricing is None:
+        return Price(free=False)
+    return Price(
+        free=False,
+        dollars=_dollars(pricing, sizes, experiment.reply_tokens),
+        dollars_cached=_dollars(pricing, sizes, experiment.reply_tokens, cached_share),
+        source=pricing.source,
+    )
+
+
+def _dollars(pricing: Pricing, sizes: list[int], reply_tokens: int, cached_share: float = 0.0) -> float:
+    usages = (Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=reply_tokens) for n in sizes)
+    return sum(map(pricing.dollars, usages))
+
+
+def _price_words(price: Price) -> str:
+    if price.free:
+        return FREE
+    if price.dollars is None or price.dollars_cached is None:
+        return f"unknown (set price in the config, or {install_hint('prices')})"
+    least = f"${price.dollars_cached:,.2f} with the cacheable share read from a cache"
+    return f"${price.dollars:,.2f}, or {least} (by {price.source})"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{seconds:.0f} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

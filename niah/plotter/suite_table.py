@@ -1,0 +1,96 @@
+"""The summary of several runs of one model: a table for people, suite.json for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from niah.plotter.formatting import class_label, normalised_label, percent, recall_label
+from niah.plotter.wrapping import Words
+from niah.records import Grid
+
+SCHEMA = 1
+NAMES = 19  # columns that a name gets at least, where it is that long
+
+
+def summary_view(
+    title: str,
+    grids: Mapping[str, Grid],
+    columns: int,
+    rows: str = "run",
+    searched: Mapping[str, float | None] | None = None,
+) -> RenderableType:
+    """The table, or a line per run where so few columns cannot hold it."""
+    table = summary_table(title, grids, rows, searched)
+    if Console(width=1_000).measure(table).minimum <= columns:
+        return table
+    lines = [Words(title, "bold")]
+    for name, grid in grids.items():
+        shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
+        if searched is not None:
+            shares["search"] = percent(searched.get(name))
+        parts = [recall_label(grid.recall), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
+        parts += [other] if (other := _commonest(grid)) else []
+        lines.append(Words(f"{name}: {', '.join(parts)}"))
+    return Group(*lines)
+
+
+def summary_table(
+    title: str, grids: Mapping[str, Grid], rows: str = "run", searched: Mapping[str, float | None] | None = None
+) -> Table:
+    """One line per run: share found with interval, normalised, controls, what searching scores on the same prompts
+    (where that is known), the commonest answer that was not right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
+    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess", *(["search"] if searched else [])):
+        table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
+    table.add_column("other answers", min_width=len("answers"))
+    counts: set[str] = set()
+    for name, grid in grids.items():
+        r, controls = grid.recall, grid.by_control
+        interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
+        said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
+        said += [percent(searched.get(name))] if searched else []
+        counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
+        table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+    if counts:
+        table.caption = f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
+            "closed-book", "guess"
+        )
+        table.caption_justify = "left"
+    return table
+
+
+def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
+    """suite.json: the figures of every run. ``searched``: scores of searching, by run."""
+    means = [g.recall.mean for g in grids.values() if g.recall.mean is not None]
+    runs = [
+        {
+            "name": name,
+            "task": grid.task,
+            "haystack": grid.haystack,
+            "recall": asdict(grid.recall),
+            "normalised": grid.normalised,
+            "search": searched.get(name),
+            "parts": {part: asdict(recall) for part, recall in grid.parts.items()},
+            "answer_classes": dict(grid.answer_classes),
+            "controls": [asdict(c) for c in grid.controls],
+        }
+        for name, grid in grids.items()
+    ]
+    model = next(iter(grids.values())).model
+    mean = sum(means) / len(means) if means else None  # every run weighs the same
+    table = {"schema": SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}
+    return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
+
+
+def _commonest(grid: Grid) -> str:
+    others = {k: n for k, n in grid.answer_classes.items() if k != "right"}
+    if not others:
+        return ""
+    name = max(others, key=lambda k: others[k])
+    return f"{others[name]:,} {class_label(name)}"

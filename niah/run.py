@@ -1,0 +1,238 @@
+"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture. No network."""
+
+from __future__ import annotations
+
+import html
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from niah.errors import ConfigError, RunError
+from niah.records import Grid, Header, Outcome, Result, Row
+from niah.runlog.cost import dollars_of
+from niah.runlog.log import read_log, read_rows
+from niah.runlog.warnings import run_warnings
+from niah.runs import DEFAULT_RESULTS, beside, run_folder
+from niah.verdict.baseline import baseline_from, check_finished
+from niah.verdict.compare import comparison_of
+from niah.verdict.counts import MISSING, all_counts_of
+from niah.verdict.decide import judge
+from niah.verdict.effective import RULES
+from niah.verdict.evidence import Evidence
+from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
+from niah.verdict.grid import grid_of, model_of
+from niah.verdict.notes import notes_on
+from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
+from niah.verdict.records import Comparison, Judgement, RunReport
+from niah.verdict.report import report_of
+
+PALETTE = "red-green"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """A run that is in its folder. A notebook shows its heatmap."""
+
+    folder: Path
+    header: Header  # what was asked for: config, haystack, tokenizer
+    rows: Mapping[str, Row]  # finished trials by id, without answers
+    stopped: str | None = None  # why the sweep that returned this ended early; None: it did not
+    said: tuple[str, ...] = ()  # what that sweep warned of
+
+    def __repr__(self) -> str:
+        recall = self.grid.recall
+        found = "nothing scored" if recall.mean is None else f"{100 * recall.mean:.3g} % found (n = {recall.n})"
+        return f"<Run {self.folder}: {model_of(self.header.config)}, {self.grid.task}, {found}>"
+
+    @cached_property
+    def grid(self) -> Grid:
+        """All cells, each with n, mean, Wilson interval and outcomes."""
+        return grid_of(self.header, self.rows.values())
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no planned trial is missing, and none ended as an error."""
+        counts = all_counts_of(self.grid)
+        return self.header.imported is not None or not counts[MISSING] + counts[Outcome.ERROR]
+
+    @cached_property
+    def trials(self) -> list[dict[str, Any]]:
+        """A flat row for every finished trial, answers included: plain values for pandas, polars or csv.
+
+        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output tokens, which are the
+        server's; times are in seconds; None is "not measured".
+        """
+        model = model_of(self.header.config)
+        return [_flat(result, model) for result in read_log(self.folder)[1].values()]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the picture should know."""
+        return (*self.said, *run_warnings(self.header, self.rows.values()))
+
+    def report(self, rules: Sequence[str] = RULES) -> RunReport:
+        """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
+        return report_of(self.header, self.rows.values(), rules)
+
+    def gate(
+        self,
+        config: GateConfig | str | Path | None = None,
+        *,
+        baseline: Run | str | Path | None = None,
+        results: str | Path = DEFAULT_RESULTS,
+        **limits: Any,
+    ) -> Judgement:
+        """The verdict by a gate.toml or by keys of it (``min_recall=0.9``), and against a baseline.
+
+        A baseline is a run, the name of one under ``results``, or a file of ``niah baseline save``. Raises ConfigError
+        for gates that cannot be judged, RunError for a baseline of other trials.
+        """
+        gates = _gates(config, limits)
+        _check_asked(gates, config, baseline)
+        older = None if baseline is None else self._baseline(baseline, Path(results))
+        evidence = self._evidence(gates, older)
+        return judge(evidence, notes_on(evidence, older))
+
+    def compare(
+        self, older: Run | str | Path, *, these_only: bool = False, results: str | Path = DEFAULT_RESULTS
+    ) -> Comparison:
+        """What has changed since an older run of the same trials; a drop above 0 means that this one is worse.
+
+        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError for other trials.
+        """
+        before = open_run(older, results)
+        return comparison_of(
+            (before.header, list(before.rows.values())), (self.header, list(self.rows.values())), these_only=these_only
+        )
+
+    def as_baseline(self) -> Baseline:
+        """The run as one that others are compared with. Raises RunError where trials are missing or errors."""
+        check_finished(self.folder, self.header, self.rows.values())
+        return baseline_of(self.header, self.rows.values())
+
+    def heatmap(self, path: str | Path | None = None, palette: str = PALETTE) -> Path:
+        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return its path.
+
+        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName for a palette.
+        """
+        from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
+
+        place = beside(self.folder, DEFAULT_RESULTS, "heatmap.png") if path is None else Path(path)
+        save_heatmaps([self.grid], place, palette)
+        return place
+
+    def _repr_png_(self) -> bytes:
+        from niah.plotter.heatmap import heatmap_png
+
+        return heatmap_png(self.grid, PALETTE)
+
+    def _repr_html_(self) -> str:
+        """The picture with what is to be known about it, in one piece."""
+        from niah.plotter.report_text import incomplete_lines
+        from niah.plotter.summary import summary_lines
+
+        figures = self.report()
+        stopped = [f"stopped early: {self.stopped}"] if self.stopped else []
+        lines = [*summary_lines(figures), *incomplete_lines(figures), *stopped, *self.warnings]
+        picture = b64encode(self._repr_png_()).decode()
+        words = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+        image = f'<img alt="{html.escape(repr(self))}" src="data:image/png;base64,{picture}" style="max-width: 100%">'
+        return f"<div>{image}<ul>{words}</ul></div>"
+
+    def _baseline(self, baseline: Run | str | Path, results: Path) -> Baseline:
+        if isinstance(baseline, str | Path) and Path(baseline).is_file():
+            return _saved_baseline(Path(baseline))
+        older = open_run(baseline, results)
+        if older.folder.resolve() == self.folder.resolve():
+            raise ConfigError(
+                f"{self.folder} is the run and its own baseline: a run is never worse than itself; give an older one"
+            )
+        return older.as_baseline()
+
+    def _evidence(self, gates: GateConfig, baseline: Baseline | None) -> Evidence:
+        """The run with its pairs and its price."""
+        stored, pairs = list(self.rows.values()), None
+        if baseline is not None:
+            check_baseline(baseline, self.header, stored)
+            pairs = pairs_of(baseline, self.header, stored, these_only=gates.haystacks == "these")
+        return Evidence(
+            now=datetime.now(UTC),
+            header=self.header,
+            results=tuple(stored),
+            limits=gates,
+            pairs=pairs,
+            dollars=dollars_of(self.header, stored, gates.price) if gates.max_cost is not None else None,
+        )
+
+
+def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
+    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped "example".
+
+    Raises RunError, which says where it looked and which runs there are.
+    """
+    if isinstance(run, Run):
+        return run
+    folder = run_folder(str(run), Path(results))
+    header, rows = read_rows(folder)
+    return Run(folder=folder, header=header, rows=rows)
+
+
+def _flat(r: Result, model: str) -> dict[str, Any]:
+    trial, place, response = r.trial, r.placements[0] if r.placements else None, r.response
+    usage = None if response is None else response.usage
+    return {
+        "id": trial.id,
+        "model": model,
+        "task": trial.task,
+        "context_length": trial.context_length,
+        "depth_percent": trial.depth_percent,
+        "actual_depth_percent": None if place is None else place.actual_depth_percent,
+        "epoch": trial.epoch,
+        "control": trial.control,
+        "outcome": r.outcome.value,
+        "score": r.score,
+        "answer_class": r.answer_class,
+        "explanation": r.explanation,
+        "expected": ", ".join(r.targets),
+        "answer": None if response is None else response.text,
+        "stop_reason": None if response is None else response.stop_reason,
+        "error": r.error,
+        "prompt_tokens": r.prompt_tokens,
+        "input_tokens": None if usage is None else usage.input_tokens,
+        "cached_tokens": None if usage is None else usage.cached_tokens,
+        "output_tokens": None if usage is None else usage.output_tokens,
+        "first_token_s": r.first_token_s,
+        "total_s": r.total_s,
+        "attempts": r.attempts,
+        "unique_share": r.unique_share,
+        "prompt_digest": r.prompt_digest,
+        "finished": r.finished or None,
+    }
+
+
+def _gates(config: GateConfig | str | Path | None, limits: Mapping[str, Any]) -> GateConfig:
+    if config is not None and limits:
+        raise ConfigError(f"gates as a file and as keywords ({', '.join(limits)}): give one of the two")
+    if isinstance(config, GateConfig):
+        return config
+    return gate_config_of(limits) if limits else read_gate_config(None if config is None else Path(config))
+
+
+def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
+    """Raises ConfigError where there is nothing to judge by."""
+    if baseline is None and gates.compares:
+        there = config if isinstance(config, str | Path) else "the config"
+        raise ConfigError(f"{there} has gates against a baseline: give --baseline RUN, or take them out")
+    if baseline is None and not gates.asks:
+        raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
+
+
+def _saved_baseline(path: Path) -> Baseline:
+    try:
+        return baseline_from(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from error

@@ -1,0 +1,89 @@
+"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+from niah.records import Result
+from niah.runner.follower import Follower
+from niah.runner.sweep import Sweep
+
+INTERRUPTED = "interrupted"
+_LOOK_S = 0.5  # between two looks for an interrupt, on systems where waiting cannot be interrupted
+_T = TypeVar("_T")
+
+
+class Stoppable(Follower):
+    """Keeps what a sweep warns of, and can stop it from another thread."""
+
+    def __init__(self, on_result: Callable[[Result], None] | None = None) -> None:
+        self.said: list[str] = []
+        self._on_result = on_result
+        self._lock = threading.Lock()
+        self._asked = 0  # times that a stop was asked for
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[object] | None, Sweep] | None = None
+
+    def warned(self, text: str) -> None:
+        self.said.append(text)
+
+    def landed(self, result: Result) -> None:
+        if self._on_result is not None:
+            self._on_result(result)
+
+    @asynccontextmanager
+    async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
+        with self._lock:
+            self._running = asyncio.get_running_loop(), asyncio.current_task(), sweep
+            if self._asked:  # before there was anything to stop
+                sweep.stop(INTERRUPTED)
+        try:
+            with suppress(asyncio.CancelledError):  # stopped at once, as asked
+                yield
+        finally:
+            with self._lock:
+                self._running = None
+
+    def stop(self) -> None:
+        """At the first call, let what is in flight finish; at the second, do not wait for it."""
+        with self._lock:
+            self._asked += 1
+            if self._running is None:
+                return
+            loop, task, sweep = self._running
+            loop.call_soon_threadsafe(sweep.stop, INTERRUPTED)
+            if self._asked > 1 and task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+
+def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
+    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it has ended."""
+    interrupted: KeyboardInterrupt | None = None
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
+        future = pool.submit(work)
+        while not future.done():
+            try:
+                wait([future], timeout=_LOOK_S)
+            except KeyboardInterrupt as pressed:
+                interrupted = pressed
+                follower.stop()
+    if interrupted is not None:
+        raise interrupted
+    return future.result()
+
+
+async def in_thread_of_its_own(work: Callable[[], _T], follower: Stoppable) -> _T:
+    """The same, awaited: the loop goes on meanwhile. To cancel it lets what is in flight finish first."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
+        future: Future[_T] = pool.submit(work)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            follower.stop()
+            with suppress(Exception):  # its own failure does not matter to whoever has cancelled it
+                await asyncio.wrap_future(future)
+            raise
