@@ -264,16 +264,7 @@ def test_python_on_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_the_pages_are_built_as_a_site_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
-    command = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--quiet",
-        "--site-dir",
-        str(tmp_path / "site"),
-    ]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stderr
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
