@@ -31,7 +31,7 @@ types: .venv/.dev
 check: test lint types
 
 docs: .venv/.docs  ## the pages of docs/ as a site, in site/index.html
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 dist: .venv/.dev  ## wheel and sdist in dist/, checked
 	rm -rf dist
