@@ -2,8 +2,8 @@
 
 Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
 settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
-one's own. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of providers are read
-from the environment and .env, as always.
+one's own, and ``model`` a function that takes a prompt and returns an answer. Variables ``NIAH_*`` set nothing here:
+what a program does stands in the program. Keys of providers are read from the environment and .env, as always.
 
 Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
 """
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from niah.records import Result
     from niah.runner.background import Stoppable
     from niah.runner.follower import Follower
+    from niah.tasks import Task
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook
     from niah.verdict.power_table import Aim, Power
@@ -207,13 +208,21 @@ class Rescored:
     changed: int  # scores
 
 
-def rescore(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Rescored:
+def rescore(
+    run: AnyRun,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    task: Task | None = None,
+    haystack: Haystack | None = None,
+) -> Rescored:
     """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
 
-    Raises RunError for an imported run, the shipped example, and needles that are others today.
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported run, the shipped
+    example, and needles that are others today.
     """
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of
+    from niah.experiment.own import Own
     from niah.experiment.scoring import rescored
     from niah.runlog.log import reopen_log
 
@@ -221,7 +230,7 @@ def rescore(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Rescored:
     with reopen_log(folder) as log:
         if log.header.imported is not None:
             raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
-        experiment = experiment_of(RunConfig(**log.header.config))
+        experiment = experiment_of(RunConfig(**log.header.config), Own(task=task, haystack=haystack))
         judged = ((old, rescored(old, experiment)) for old in log.stored().values())
         changed = [new for old, new in judged if new != old]  # all of them, before the first is written
         for result in changed:
@@ -309,9 +318,13 @@ def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]
     """The objects among some settings, and the config of the rest, which has their names."""
     from niah.experiment.config import by_model, config_of
     from niah.experiment.own import Own
+    from niah.providers.function import function
 
     objects = {k: v for k in ("task", "haystack", "provider") if _is_object(v := settings.get(k))}
-    resolved = config_of(config, {k: v for k, v in settings.items() if k not in objects})
+    names = {k: v for k, v in settings.items() if k not in objects}
+    if callable(names.get("model")):
+        objects["provider"] = function(names.pop("model"))
+    resolved = config_of(config, names)
     if "haystack" in objects and isinstance(objects["haystack"], Path | list | tuple | Mapping):
         objects["haystack"] = haystack(objects["haystack"], tokenizer=resolved.tokenizer)
     own = Own(**objects)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
-from niah.records import Grid, Header, Outcome, Result, Row
+from niah.records import Grid, Header, Outcome, Prompt, Result, Row
 from niah.runlog.cost import dollars_of
 from niah.runlog.log import read_log, read_rows
 from niah.runlog.warnings import run_warnings
@@ -29,6 +29,10 @@ from niah.verdict.notes import notes_on
 from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport
 from niah.verdict.report import report_of
+
+if TYPE_CHECKING:
+    from niah.generator.haystack import Haystack
+    from niah.tasks import Task
 
 PALETTE = "red-green"
 
@@ -78,6 +82,12 @@ class Run:
         """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
         return report_of(self.header, self.rows.values(), rules)
 
+    def summary(self) -> str:
+        """The same in words, as ``niah report`` prints them."""
+        from niah.plotter.report_text import report_lines
+
+        return "\n".join(report_lines(self.report()))
+
     def gate(
         self,
         config: GateConfig | str | Path | None = None,
@@ -108,6 +118,19 @@ class Run:
         return comparison_of(
             (before.header, list(before.rows.values())), (self.header, list(self.rows.values())), these_only=these_only
         )
+
+    def prompt(self, trial_id: str, *, task: Task | None = None, haystack: Haystack | None = None) -> Prompt:
+        """What the model saw in a trial: its prompt, built again and checked against its digest.
+
+        A run with a task or haystack of one's own needs them again. Raises RunError for a trial that is not there, and
+        where haystack or niah have changed since.
+        """
+        from niah.experiment.experiment import prompt_again  # these bring haystacks
+        from niah.experiment.own import Own
+
+        if trial_id not in self.rows:
+            raise RunError(f"{self.folder} holds no trial {trial_id!r}; the ids are in run.trials")
+        return prompt_again(self.header, self.rows[trial_id], Own(task=task, haystack=haystack))
 
     def as_baseline(self) -> Baseline:
         """The run as one that others are compared with. Raises RunError where trials are missing or errors."""

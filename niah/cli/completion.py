@@ -24,9 +24,9 @@ def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = F
 
 def config_names() -> list[str]:
     """The shipped configs."""
-    from niah.generator.library import shared_root
+    from niah.experiment.config import shipped_configs
 
-    return [p.stem for p in sorted(shared_root("configs").glob("*.toml"))]
+    return list(shipped_configs())
 
 
 def _tasks(_: click.Context) -> Iterable[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
 from niah.cli.options import PALETTE, RESULTS
-from niah.errors import ConfigError, RunError
+from niah.errors import RunError
 from niah.importers import FORMATS, importer_of
 from niah.plotter.outputs import write_outputs
 from niah.runlog.log import write_log
+from niah.runs import check_name, plain_name
 from niah.verdict.grid import grid_of
 
 
@@ -30,9 +30,8 @@ def import_results(path: Path, form: str, model: str | None, name: str | None, p
     if not path.exists():
         raise RunError(f"{path}: no such file or folder")
     imported = importer_of(form)(path, model)
-    folder = results / (name or re.sub(r"[^\w.-]+", "-", str(imported.header.config["model"])))
-    if name is not None and (Path(name).name != name or name.startswith(".")):
-        raise ConfigError(f"--name {name!r}: use a plain name without slashes")
+    check_name(name)
+    folder = results / (name or plain_name(str(imported.header.config["model"])))
     grid = grid_of(imported.header, imported.results)  # before anything is written
     write_log(folder, imported.header, imported.results)
     for line in imported.said:

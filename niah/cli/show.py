@@ -13,10 +13,10 @@ from rich.cells import cell_len, chop_cells
 from niah.cli.completion import HAYSTACKS, RUNS, TASKS
 from niah.cli.example import example, expected_label
 from niah.cli.options import RESULTS
-from niah.errors import ConfigError, RunError
+from niah.errors import ConfigError
 from niah.experiment.checks import check_used
-from niah.experiment.config import RunConfig, read_config
-from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.config import read_config
+from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import class_label, plural
 from niah.records import Header, Prompt, Result
 from niah.runlog.log import read_log
@@ -123,7 +123,7 @@ def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, 
     found = addressed(stored, address) if address else by_cell(stored.values())
     filtered = chosen(found, **chosen_by)
     if address and len(found) == 1 and filtered:
-        _show_trial(name, header, found[0], prompt)
+        _show_trial(header, found[0], prompt)
     elif prompt:
         raise ConfigError(f"--prompt: that is {len(filtered)} trials; name one of them")
     else:
@@ -156,18 +156,9 @@ def _show_differences(words: tuple[str, ...], results: Path) -> None:
     click.echo(f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored", err=True)
 
 
-def _show_trial(name: str, header: Header, result: Result, prompt: bool) -> None:
+def _show_trial(header: Header, result: Result, prompt: bool) -> None:
     """One trial with its prompt built again. Raises RunError where that is another one today."""
-    if header.imported is not None:
-        raise RunError(
-            f"{name} was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
-        )
-    built = experiment_of(RunConfig(**header.config)).prompt(result.trial)
-    if built.digest != result.prompt_digest:
-        raise RunError(
-            f"trial {result.trial.id}: its prompt cannot be built again; "
-            f"haystack or niah have changed since (version {header.version})"
-        )
+    built = prompt_again(header, result)
     click.echo(built.text if prompt else visible(_page(result, built)))
 
 

@@ -11,6 +11,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, known_provider, local, simulated
+from niah.providers.function import NAME as FUNCTION
 from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in
@@ -25,8 +26,8 @@ _MEANINGLESS = (
 
 
 def concurrency_of(config: RunConfig) -> int:
-    """Most requests in flight: as asked, else 8, but 1 for an embedded model (a CPU gains nothing from more)."""
-    return config.concurrency or (1 if config.provider == "local" else 8)
+    """Most requests in flight: as asked, else 8, but 1 for a model inside this process (it gains nothing from more)."""
+    return config.concurrency or (1 if config.provider in ("local", FUNCTION) else 8)
 
 
 def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True) -> RunConfig:

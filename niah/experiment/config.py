@@ -308,12 +308,17 @@ def config_path(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
-
-    shipped = {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
+    shipped = shipped_configs()
     if name not in shipped:
         raise UnknownName("config file", name, shipped)
     return shipped[name]
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The files of the shipped configs, by name."""
+    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
+
+    return {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
 
 
 def by_model(config: RunConfig) -> dict[str, RunConfig]:

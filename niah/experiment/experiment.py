@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 from niah import __version__
-from niah.errors import ConfigError
+from niah.errors import ConfigError, RunError
 from niah.experiment.checks import concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
@@ -19,7 +19,7 @@ from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Trial
+from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
 from niah.text.language import LANGUAGES
@@ -201,6 +201,21 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
         own=own,
     )
     return _aligned(experiment, digest) if config.layout == "aligned" else experiment
+
+
+def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
+    """The prompt of a finished trial, built again. Raises RunError where it would be another one today."""
+    if header.imported is not None:
+        raise RunError(
+            f"the run was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
+        )
+    built = experiment_of(RunConfig(**header.config), own).prompt(row.trial)
+    if built.digest != row.prompt_digest:
+        raise RunError(
+            f"trial {row.trial.id}: its prompt cannot be built again; "
+            f"haystack or niah have changed since (version {header.version})"
+        )
+    return built
 
 
 def _digest(

@@ -16,7 +16,10 @@ from niah.experiment.config import RunConfig
 from niah.generator.haystack import Haystack
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Provider, Service
+from niah.providers.function import NAME as FUNCTION
+from niah.providers.function import Function
 from niah.tasks import Task, task_names, task_of
+from niah.text.outside import hide
 
 _TASK = ("SUMMARY", "VERSION", "REPLY_TOKENS", "WORDING", "OPTIONS", "FILLER", "plant", "score", "solve")
 _HAYSTACK = ("name", "language", "digest", "tokens", "leaks", "unique_tokens", "walk")
@@ -77,7 +80,10 @@ def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
     """Names of a provider and its model: those of its service, where it is made from one. Raises ConfigError."""
     _check(provider, "provider", _PROVIDER)
     service = getattr(provider, "service", None)
+    if isinstance(provider, Function):
+        return {"provider": FUNCTION, "model": provider.service.model}
     if isinstance(service, Service):
+        hide(*filter(None, [service.api_key]))
         return {"provider": service.provider, "model": config.model or service.model, "base_url": service.base_url}
     if config.model is None:
         raise ConfigError(f"a provider of your own ({type(provider).__name__}) needs model=..., the name in the log")

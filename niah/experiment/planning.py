@@ -11,6 +11,7 @@ from niah.experiment.experiment import Experiment, reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
 from niah.providers import PROVIDERS
+from niah.providers.function import NAME as FUNCTION
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Trial, Usage
 from niah.tasks import Task
@@ -190,7 +191,8 @@ def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
 def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Price:
     c = experiment.config
     entry = PROVIDERS.get(c.provider)
-    if entry is not None and entry.on_this_machine and c.base_url is None and c.price is None:
+    here = c.provider == FUNCTION or (entry is not None and entry.on_this_machine)
+    if here and c.base_url is None and c.price is None:
         return Price(free=True, dollars=0.0, dollars_cached=0.0)
     own_address = None if entry is None else entry.base_url
     pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)

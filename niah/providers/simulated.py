@@ -31,6 +31,10 @@ Reads = Callable[[str], str]
 Solve = Callable[[str], str]  # the task's own way to answer from a text
 
 
+class NoAnswer(Exception):
+    """Why a prompt was not answered, in words for whoever has asked."""
+
+
 def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
     """The provider of a simulated reader."""
     service = Service(provider="simulated", model=model, base_url=BASE_URL, extra=extra)
@@ -39,19 +43,29 @@ def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
 
 def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:
     """An in-process server of one reader. Raises UnknownName for a reader that is not there."""
+    reads = _reader(model, solve, tokenizer)
+    return in_process(model, lambda prompt: (reads(prompt), tokenizer.count(prompt)))
+
+
+def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> httpx.MockTransport:
+    """A server inside this process: ``answer`` takes a prompt and returns a reply and the tokens it counted, if any.
+
+    A NoAnswer that it raises is an error reply with its words.
+    """
     import asyncio  # these two take 0.15 s: only where a reader is asked
 
     import httpx
 
-    reads = _reader(model, solve, tokenizer)
-
-    def answer(body: bytes) -> tuple[str, int]:
-        prompt = json.loads(body)["messages"][0]["content"]
-        return reads(prompt), tokenizer.count(prompt)
+    def reply(body: bytes) -> bytes:
+        text, tokens = answer(json.loads(body)["messages"][0]["content"])
+        return _stream(model, text, tokens)
 
     async def handle(request: httpx.Request) -> httpx.Response:
-        text, tokens = await asyncio.to_thread(answer, await request.aread())
-        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=_stream(model, text, tokens))
+        try:
+            content = await asyncio.to_thread(reply, await request.aread())
+        except NoAnswer as error:
+            return httpx.Response(400, json={"error": {"message": str(error)}})
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=content)
 
     return httpx.MockTransport(handle)
 
@@ -93,10 +107,11 @@ def _ends(prompt: str) -> str:
     return "\n".join([*lines[:keep], *lines[-keep:]]) + question
 
 
-def _stream(model: str, text: str, prompt_tokens: int) -> bytes:
+def _stream(model: str, text: str, prompt_tokens: int | None) -> bytes:
     def events() -> Iterator[dict[str, object]]:
         yield {"model": model, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
         yield {"model": model, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        yield {"model": model, "choices": [], "usage": {"prompt_tokens": prompt_tokens}}
+        if prompt_tokens is not None:
+            yield {"model": model, "choices": [], "usage": {"prompt_tokens": prompt_tokens}}
 
     return b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events()) + b"data: [DONE]\n\n"

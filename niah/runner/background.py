@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -65,9 +65,10 @@ def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
     interrupted: KeyboardInterrupt | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = pool.submit(work)
-        while not future.done():
+        while True:
             try:
-                wait([future], timeout=_LOOK_S)
+                if wait([future], timeout=_LOOK_S).done:
+                    break
             except KeyboardInterrupt as pressed:
                 interrupted = pressed
                 follower.stop()
@@ -77,13 +78,17 @@ def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
 
 
 async def in_thread_of_its_own(work: Callable[[], _T], follower: Stoppable) -> _T:
-    """The same, awaited: the loop goes on meanwhile. To cancel it lets what is in flight finish first."""
+    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised when it has ended."""
+    cancelled: asyncio.CancelledError | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
-        future: Future[_T] = pool.submit(work)
-        try:
-            return await asyncio.shield(asyncio.wrap_future(future))
-        except asyncio.CancelledError:
-            follower.stop()
-            with suppress(Exception):  # its own failure does not matter to whoever has cancelled it
-                await asyncio.wrap_future(future)
-            raise
+        future = asyncio.wrap_future(pool.submit(work))
+        while not future.done():
+            try:
+                await asyncio.wait({future})  # which leaves the future alone where it is cancelled itself
+            except asyncio.CancelledError as asked:
+                cancelled = asked
+                follower.stop()
+    if cancelled is not None:
+        future.exception()  # does not matter to whoever has cancelled it
+        raise cancelled
+    return future.result()

@@ -20,6 +20,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
+from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
 from niah.runner.client import Client, Ledger, OnAttempt
 from niah.runner.local_server import Say, local_server
@@ -81,10 +82,15 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
 
 
 def _own_session(provider: Provider, config: RunConfig) -> Session:
-    """The session of a provider that was handed over; its address is the one that its requests go to."""
+    """The session of a provider that was handed over; its address is the one that its requests go to.
+
+    One that runs in this process brings its transport along.
+    """
     address = provider.models_request().url
+    inside = provider.transport() if isinstance(provider, Function) else None
     return Session(
         provider=provider,
+        transport=inside,
         concurrency=concurrency_of(config),
         pricing=pricing_of(str(config.model), address, config.price),
         address=address,
