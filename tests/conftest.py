@@ -71,6 +71,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_TRANSCRIPTS = REPOSITORY.parent / "shared" / "transcripts"
 
 
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system has no /proc")
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import tiktoken
-from conftest import Niah
+from conftest import NEEDS_PROC, Niah
 
 from niah.generator.tokenizers import tokenizer_of
 
@@ -144,6 +144,7 @@ def test_plan_takes_the_speed_of_a_finished_run(niah: Niah) -> None:
     assert "above 0" in niah("plan", *SIMULATED, *run, "--speed", "-3").err
 
 
+@NEEDS_PROC  # and no device that is always full
 def test_a_reader_that_has_enough_ends_the_writing_quietly(tmp_path: Path) -> None:
     command = f"{sys.executable} -m niah build --lengths 4k --depths 0:100:1 | head -c 100"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)

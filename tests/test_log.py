@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -156,6 +155,7 @@ def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     lines = [replace(FULL, trial=replace(FULL.trial, id=str(k)), explanation="x" * 500) for k in range(12)]
     with open_log(tmp_path, HEADER) as log:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Niah
+from conftest import NEEDS_PROC, Niah
 from protocols import Counts
 from server import Handler, Say, answers, answers_with, drops_the_front, fails
 from server import serving as serving_all
@@ -495,6 +495,7 @@ def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
     assert b"does not say how many prompt tokens" not in err
 
 
+@NEEDS_PROC
 def test_a_synthetic_haystack_per_trial_keeps_no_files_open(niah: Niah) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     grid = ("--lengths", "100k", "--depths", "0:100:10", "--haystack-per", "trial", "--haystack", "synthetic:en")

@@ -1,0 +1,125 @@
+"""Make the pictures of docs/gallery.md anew: ``python benchmarks/gallery.py``, in half a minute.
+
+Every picture is what the command line draws of a real run by a simulated reader, made small. The
+hatched one is of a server that runs while it is asked: it reads the prompts it is sent and refuses
+what is longer than its window.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from PIL import Image
+
+from niah.generator.tokenizers import tokenizer_of
+
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+WIDTH = 1_200  # pixels, of two panels
+MOST_BYTES = 60_000
+COLOURS = 255
+WINDOW = 10_000  # tokens that the server takes
+GRID = ("--lengths", "1k,4k,16k", "--depths", "0:100:25")
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, drawn in pictures(Path(folder)):
+            with Image.open(drawn) as picture:
+                _small(picture).save(PICTURES / f"{name}.png", optimize=True)
+            size = (PICTURES / f"{name}.png").stat().st_size
+            assert size < MOST_BYTES, (name, size)
+            print(f"{name}.png, {size:,} bytes")
+
+
+def pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The name of each picture, and where it was drawn."""
+    for reader in ("perfect", "blind", "head-tail", "window:4k"):
+        _niah(folder, "run", *_simulated(reader), *GRID, "--name", reader.replace(":", "-"))
+    yield "readers", _plot(folder, "perfect", "blind")
+    yield "faults", _plot(folder, "head-tail", "window-4k")
+    _niah(folder, "compare", "perfect", "head-tail", "--out", "compare.png")
+    yield "compare", folder / "compare.png"
+    controls = ("--task", "multikey", "--controls", "--epochs", "3", "--name", "controls")
+    _niah(folder, "run", *_simulated("search"), *GRID, *controls)
+    yield "controls", folder / "results/controls/heatmap.png"
+    with _server() as address:
+        served = ("--provider", "openai", "--base-url", address, "--model", "a-10k-window")
+        _niah(folder, "run", *served, *GRID, "--name", "hatched")
+    yield "hatched", folder / "results/hatched/heatmap.png"
+
+
+def _simulated(reader: str) -> tuple[str, ...]:
+    return ("--provider", "simulated", "--model", reader)
+
+
+def _plot(folder: Path, *runs: str) -> Path:
+    _niah(folder, "plot", *runs, "--out", f"{runs[0]}.png")
+    return folder / f"{runs[0]}.png"
+
+
+def _niah(folder: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "niah", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    width = WIDTH if picture.width > 2 * picture.height else WIDTH * 2 // 3
+    size = (width, round(picture.height * width / picture.width))
+    scaled = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    return scaled.quantize(COLOURS, kmeans=3, dither=Image.Dither.NONE)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers with the seven digits of the prompt, and refuses what does not fit."""
+
+    def do_POST(self) -> None:  # the base class calls it so
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = body["messages"][0]["content"]
+        tokens = tokenizer_of("o200k_base").count(prompt)
+        if tokens > WINDOW:
+            refused = f"This model's maximum context length is {WINDOW} tokens, not {tokens}."
+            return self._send(400, {"error": {"code": "context_length_exceeded", "message": refused}})
+        found = re.search(r"\d{7}", prompt)
+        message = {"role": "assistant", "content": found[0] if found else "Yes."}
+        usage = {"prompt_tokens": tokens, "completion_tokens": 4}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return self._send(200, {"model": body["model"], "choices": [choice], "usage": usage})
+
+    def do_GET(self) -> None:  # the base class calls it so
+        self._send(404, {})
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class
+        """Silence."""
+
+    def _send(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """A server on this machine, while it is used."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        finally:
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
