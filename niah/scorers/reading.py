@@ -30,6 +30,7 @@ _EXCEPTED = re.compile(
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
+_HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
 _OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
@@ -307,9 +308,11 @@ class Reading:
         if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(self._unnamed(i, values)):
+        unnamed = self._unnamed(i, values)
+        if is_absent_clause(unnamed):
             return asked or not keys
-        return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+        lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
+        return bool(_NOBODY.match(clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
