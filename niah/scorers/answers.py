@@ -158,7 +158,7 @@ def offers_anyway(answer: str) -> bool:
     for m in re.finditer(rf"\bbut\b|但是?|{words('guess').pattern}", folded):
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
         guess = not re.match(r"but|但", m[0])
-        denied = words("negation").match(rest.strip()) or words("only").search(rest)
+        denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))
