@@ -30,6 +30,7 @@ _EXCEPTED = re.compile(
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
+_IT_IS = re.compile(r"\b(?:it|answer|number|value)(?:'s|\s+is|\s+was|\s+(?:would|should|must|could)\s+be)\W*$")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
 _OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
@@ -106,6 +107,10 @@ class Reading:
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
+
+    def claims(self, statement: Statement) -> bool:
+        """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
+        return statement.key is None and _IT_IS.search(self._before(statement.start)) is not None
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
@@ -236,9 +241,9 @@ class Reading:
             said.append(clauses[j].text)
         return " ".join(said)
 
-    def _before(self, mention: Mention) -> str:
-        """What stands before a value in its clause."""
-        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
+    def _before(self, place: int) -> str:
+        """What stands before a place in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(place)].start : place]
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
@@ -305,7 +310,7 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m)) for m in values):
+        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m.start)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         unnamed = self._unnamed(i, values)
