@@ -299,10 +299,11 @@ class Reading:
         return is_small(_OR.sub(" ", rest))
 
     def _echoes(self, i: int) -> bool:
-        """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
+        """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
         layout, leads = self.layout, range(self.layout.lead(i), i)
         told = [j for j in leads if re.search(r"\w", layout.without(j, layout.keys_in(j)))]  # no bare list
         said = "".join(f"{layout.clauses[j].text} " for j in told) + self.layout.without(i, self.layout.values_in(i))
+        said += f" {layout.labelled(i)} {layout.aside(i)}"
         return bool(content_words(said) & self._cues)
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
