@@ -21,7 +21,7 @@ from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
 from niah.text.normalise import fold
 
-_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|没有)\W*")
+_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|(?:[原本]?文[中里]?|逐字稿[中里]?|里面)?并?没有)\W*")
 _NO = re.compile(r"\W*(?:no|missing|无)\W*")
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
@@ -158,7 +158,7 @@ def offers_anyway(answer: str) -> bool:
     for m in re.finditer(rf"\bbut\b|但是?|{words('guess').pattern}", folded):
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
         guess = not re.match(r"but|但", m[0])
-        denied = words("negation").match(rest.strip()) or words("only").search(rest)
+        denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))

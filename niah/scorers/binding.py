@@ -52,6 +52,7 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
+    left = re.sub(r"\d{5,}", " ", left)  # a number, where times are read
     relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
     dashed = "—" in clause.before and not re.search(r"\w", left)
@@ -66,11 +67,16 @@ def _attribution(layout: Layout, i: int) -> Mention | None:
         if layout.values_in(j):
             return None
         if layout.keys_in(j):
-            bracket = j == i + 1 and layout.clauses[j].before.startswith("(")
+            bracket = j == i + 1 and layout.clauses[j].before.startswith("(") and not _leads_on(layout, j)
             return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
         if len(layout.clauses[j].text) > _MOST_ASIDE:
             return None
     return None
+
+
+def _leads_on(layout: Layout, i: int) -> bool:
+    """Whether a key in brackets is that of the next value: "42 (Oslo: 43)"."""
+    return not layout.clauses[i].behind.startswith(")") and bool(layout.values_in(i + 1))
 
 
 def _takes_up(layout: Layout, i: int) -> bool:

@@ -30,6 +30,8 @@ _EXCEPTED = re.compile(
 _RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
 _ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
+_IT_IS = re.compile(r"\b(?:it|answer|number|value)(?:'s|\s+is|\s+was|\s+(?:would|should|must|could)\s+be)\W*$")
+_HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 _NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
 _OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
@@ -105,6 +107,10 @@ class Reading:
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
+
+    def claims(self, statement: Statement) -> bool:
+        """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
+        return statement.key is None and _IT_IS.search(self._before(statement.start)) is not None
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
@@ -235,9 +241,9 @@ class Reading:
             said.append(clauses[j].text)
         return " ".join(said)
 
-    def _before(self, mention: Mention) -> str:
-        """What stands before a value in its clause."""
-        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
+    def _before(self, place: int) -> str:
+        """What stands before a place in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(place)].start : place]
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
@@ -293,10 +299,11 @@ class Reading:
         return is_small(_OR.sub(" ", rest))
 
     def _echoes(self, i: int) -> bool:
-        """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
+        """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
         layout, leads = self.layout, range(self.layout.lead(i), i)
         told = [j for j in leads if re.search(r"\w", layout.without(j, layout.keys_in(j)))]  # no bare list
         said = "".join(f"{layout.clauses[j].text} " for j in told) + self.layout.without(i, self.layout.values_in(i))
+        said += f" {layout.labelled(i)} {layout.aside(i)}"
         return bool(content_words(said) & self._cues)
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
@@ -304,12 +311,14 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m)) for m in values):
+        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m.start)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(self._unnamed(i, values)):
+        unnamed = self._unnamed(i, values)
+        if is_absent_clause(unnamed):
             return asked or not keys
-        return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+        lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
+        return bool(_NOBODY.match(clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
