@@ -16,13 +16,15 @@ from niah.generator.cache import key_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
+from niah.generator.synthetic import spoken
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Trial
 from niah.tasks import Options, Task, TaskContext, task_of
 from niah.tasks._questions import question_file
-from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
+from niah.text.normalise import fold
 from niah.text.seeded import Draw
+from niah.text.wording import languages, wording_of
 
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
@@ -110,7 +112,7 @@ class Experiment:
         return [
             f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
             f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
-            f"--haystack synthetic:{self.haystack.language if self.haystack.language in LANGUAGES else 'en'}"
+            f"--haystack synthetic:{self.haystack.language if self.haystack.language in spoken() else 'en'}"
         ]
 
     def _script_warning(self) -> list[str]:
@@ -125,7 +127,9 @@ class Experiment:
         ]
 
     def _own_needles(self) -> list[str]:
-        said = sorted(self.haystack.leaks.held(self.task.WORDING))
+        names = [wording.text(key) for wording in map(wording_of, languages()) for key in self.task.WORDING]
+        alike = {fold(name): name for name in names}  # of Chinese one script is enough
+        said = sorted(self.haystack.leaks.held(alike.values()))
         if not said:
             return []
         return [f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be confused with it"]

@@ -1,4 +1,4 @@
-"""Talk without end: made-up podcast speech in three languages, for lengths that no corpus reaches.
+"""Talk without end: made-up podcast speech in some languages, for lengths that no corpus reaches.
 
 No sentence comes twice in all chapters together, and that needs no memory. A sentence is a pattern with one word in
 each slot; the running index of a pattern within a topic goes through an affine permutation of all its choices, so
@@ -20,9 +20,9 @@ from typing import Any
 
 from niah.errors import HaystackError, UnknownName
 from niah.records import Segment
+from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 VERSION = 1  # raised by anything that changes a sentence
 CHAPTER_SENTENCES = 5_000
 CHAPTERS = 1 << 14  # chapters 0 .. CHAPTERS - 1
@@ -92,11 +92,27 @@ def talk_of(language: str) -> Talk:
     return Talk(milliseconds_a_character=speed, rhythm=_rhythm(shares), topics=topics)
 
 
+@cache
+def spoken() -> tuple[str, ...]:
+    """The languages that there is a vocabulary of."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def vocabulary_file(language: str) -> Path:
+    """Raises UnknownName, or HaystackError for a language that needles speak and made-up speech does not."""
+    if language in spoken():
+        return _FOLDER / f"{language}.toml"
+    if language in LANGUAGES:
+        raise HaystackError(
+            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())}; use a haystack of "
+            f"transcripts, or one of those with --language {language}"
+        )
+    raise UnknownName("synthetic language", language, spoken())
+
+
 def vocabulary_of(language: str) -> dict[str, Any]:
     """The patterns and words of a language, as they stand in its file."""
-    if language not in LANGUAGES:
-        raise UnknownName("synthetic language", language, LANGUAGES)
-    return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(vocabulary_file(language).read_text(encoding="utf-8"))
 
 
 def columns_of(vocabulary: Mapping[str, Any], line: str, topic: str) -> list[list[str]]:
