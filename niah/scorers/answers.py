@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from niah.records import Needle, Planting, Score
 from niah.scorers.clauses import Layout, Mention
 from niah.scorers.decide import Facts, Verdict
+from niah.scorers.names import spaced
 from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
 from niah.scorers.words import content_words, is_absent_clause, words
@@ -34,6 +35,8 @@ class WrongValue:
     answer_class: str = "distractor"
     detail: str | None = None
     words: frozenset[str] = frozenset()  # of its fact, that neither the question nor the asked fact has
+    denies: bool = False  # its line says of something that it is not so, and the asked line does not
+    of_asked_key: bool = False  # what it breaks is another condition than the key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Expected:
     keys: tuple[str, ...] = ()  # what the targets belong to; of pairs one for each target, in order
     other_keys: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()  # of the asked fact
+    negated: frozenset[str] = frozenset()  # of lines that hold a negation: who tells them denies nothing
+    conditions: tuple[str, ...] = ()  # that an asked fact could have
     order: str | None = None  # latest or first: which of several values of one key is asked for
 
     @property
@@ -55,8 +60,19 @@ class Expected:
 
     @property
     def facts(self) -> Facts:
-        own = {value: known.words for value, known in self.wrong.items() if known.words}
-        return Facts(order=self.order, wrong=frozenset(self.wrong), own=own)
+        """What the rules need. Of values of one key in an order of time no other word tells which is asked."""
+        own = {value: known.words for value, known in self.wrong.items() if known.words and self.order is None}
+        asked = spaced(self.question)
+        met = frozenset(c for c in map(spaced, self.conditions) if c in asked)
+        return Facts(
+            order=self.order,
+            wrong=frozenset(self.wrong),
+            own=own,
+            denials=frozenset(v for v, known in self.wrong.items() if known.denies),
+            one_key=any(known.of_asked_key for known in self.wrong.values()),
+            met=met,
+            broken=frozenset(map(spaced, self.conditions)) - met,
+        )
 
 
 def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
@@ -69,10 +85,18 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     question = fold(planting.question)
     keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
     asked = content_words(question).union(*(_words_of(n) for n in right))
-    wrong = {
-        n.value: WrongValue(answer_class=n.answer_class, detail=n.detail, words=_own_words(n, asked)) for n in others
-    }
+    affirmed = not any(_negates(n) for n in right)
     known = {fold(k) for k in keys}
+    wrong = {
+        n.value: WrongValue(
+            answer_class=n.answer_class,
+            detail=n.detail,
+            words=_own_words(n, asked),
+            denies=affirmed and _negates(n),
+            of_asked_key=fold(n.key) in known,
+        )
+        for n in others
+    }
     named = [n.key for n in others] + list(places)
     return Expected(
         targets=planting.targets,
@@ -81,6 +105,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
         keys=keys,
         other_keys=tuple(dict.fromkeys(k for k in named if fold(k) not in known and fold(k) not in question)),
         words=frozenset().union(*(_words_of(n) for n in right)),
+        negated=frozenset().union(*(_words_of(n) for n in right if _negates(n))) - content_words(question),
         order=_order_of(planting.needles),
     )
 
@@ -98,7 +123,7 @@ def read(
         [m for m in find(text, keys) if (m.start, m.stop) not in taken] for keys in (expected.keys, expected.other_keys)
     )
     layout = Layout(text, _ends(values), _ends(asked), _ends(others))
-    return Reading(layout, fold_as(expected.question), expected.words)
+    return Reading(layout, fold_as(expected.question), expected.words, expected.negated)
 
 
 def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
@@ -111,7 +136,8 @@ def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
 
 
 def lines_kept(text: str) -> str:
-    """A text whose line ends survive folding."""
+    """A text whose line ends, and dashes between words, survive folding."""
+    text = re.sub(r"(?<=\S)[ \t]+[–-][ \t]+(?=\S)", " — ", text)
     return text.replace("\n", LINE).replace("…", " ; ").replace("...", " ; ").replace("’", "'")
 
 
@@ -212,6 +238,11 @@ def _own_words(needle: Needle, asked: set[str]) -> frozenset[str]:
 def _words_of(needle: Needle) -> set[str]:
     """The words of a planted line beside its value."""
     return content_words(fold(needle.text).replace(fold(needle.value), " "))
+
+
+def _negates(needle: Needle) -> bool:
+    """Whether a planted line holds a negation: "no one trims a beard like", 不是."""
+    return bool(words("denial", "absent").search(fold(needle.text)))
 
 
 def _order_of(needles: Sequence[Needle]) -> str | None:

@@ -52,7 +52,9 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
-    return keys[-1] if label or "(" in clause.before or "|" in clause.before or relative or about else None
+    dashed = "—" in clause.before and not re.search(r"\w", left)
+    marked = label or dashed or "(" in clause.before or "|" in clause.before
+    return keys[-1] if marked or relative or about else None
 
 
 def _attribution(layout: Layout, i: int) -> Mention | None:

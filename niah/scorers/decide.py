@@ -26,9 +26,11 @@ class Facts:
 
     order: str | None = None  # "latest" or "first": of several values of one key the one asked for
     wrong: frozenset[str] = frozenset()  # planted values that are not the answer
-    own: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # of such a value: the words that only its own fact has
+    own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such: words that only its own fact has
+    denials: frozenset[str] = frozenset()  # such values whose fact is that something is not so
+    one_key: bool = False  # some of them have the asked key: it does not tell which is the answer
+    met: frozenset[str] = frozenset()  # conditions that the question names
+    broken: frozenset[str] = frozenset()  # others of their kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def given_in(reading: Reading, facts: Facts) -> list[Statement]:
     """The statements that give a value, not considering a choice between them."""
     given = [s for s in reading.statements if not s.denied and s.key != OTHER]
     sure = [s for s in given if not s.doubted]
-    given = sure or given
+    given = sure or [s for s in given if not _is_dismissed(reading, s)]
     given = _not_taken_back(reading, given)
     return _of_the_question(reading, given, facts)
 
@@ -80,21 +82,32 @@ def _not_taken_back(reading: Reading, given: list[Statement]) -> list[Statement]
 
 
 def _of_the_question(reading: Reading, given: list[Statement], facts: Facts) -> list[Statement]:
-    """Without wrong values that are told with the words of their own fact; a right one told with them goes, too."""
-    own = facts.own
-    if len({s.value for s in given}) < 2 or not own:
+    """Without what is told as the fact of a wrong value: in its own words, as a denial, with a broken condition."""
+    if len({s.value for s in given}) < 2:
         return given
-    foreign = frozenset().union(*own.values())
-    left = []
-    for s in given:
-        told = content_words(reading.context(s))
-        if not told & (own.get(s.value, frozenset()) if s.value in own else foreign):
-            left.append(s)
-    return left or given
+    foreign = frozenset().union(*facts.own.values())
+    return [s for s in given if not _is_foreign(reading, s, facts, foreign)] or given
+
+
+def _is_foreign(reading: Reading, s: Statement, facts: Facts, foreign: frozenset[str]) -> bool:
+    """Whether a value is told as the fact of a wrong one; a right value told so is none, either."""
+    context = reading.context(s)
+    if content_words(context) & (facts.own.get(s.value, frozenset()) if s.value in facts.own else foreign):
+        return True
+    if facts.denials and (s.value in facts.denials or s.value not in facts.wrong) and reading.denies_something(s):
+        return True
+    return any(c in context for c in facts.broken) and not any(c in context for c in facts.met)
+
+
+def _is_dismissed(reading: Reading, s: Statement) -> bool:
+    """Whether "no" stands right behind a value that is asked aloud: "42? I don't think so."."""
+    return s.doubted and s.clause + 1 in reading.dismissals
 
 
 def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
+    if s.doubted:
+        return False
     if s.concluded or s.key == ASKED or s.bold:
         return True
     if reading.follows(s, "only") and not s.guessed:
@@ -121,7 +134,7 @@ def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
     if facts.order is not None and (timed := _timed(given, facts.order)) is not None:
         return {timed}
     rules: tuple[Callable[[Statement], bool], ...] = (
-        lambda s: s.key == ASKED,
+        lambda s: s.key == ASKED and not facts.one_key,
         lambda s: s.bold,
         lambda s: s.echoes,
     )

@@ -103,7 +103,8 @@ def _loose(form: str) -> str:
     if re.fullmatch(rf"[{HAN}]+", form):
         return _PUNCTUATION.join(form) if len(form) >= _LEAST_PHRASE else re.escape(form)
     words = form.split(" ")
-    return r"[,;:]? ".join(re.escape(w) for w in words) if len(words) >= _LEAST_PHRASE - 1 else re.escape(form)
+    between = r"[,;:]? " if len(words) >= _LEAST_PHRASE - 1 else " ?"
+    return between.join(re.escape(w) for w in words)
 
 
 def _stands_alone(folded: str, start: int, stop: int) -> bool:

@@ -18,6 +18,7 @@ from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
 from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is_small, spelling, words
 
+_LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _SUFFIX_NOT = re.compile(
     r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
@@ -39,10 +40,19 @@ class _Manner:
 
 
 class Reading:
-    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact."""
+    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact.
 
-    def __init__(self, layout: Layout, question: str, cues: frozenset[str] = frozenset()) -> None:
-        self.layout, self._question = layout, question
+    ``negated`` are words of planted lines that hold a negation themselves.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        question: str,
+        cues: frozenset[str] = frozenset(),
+        negated: frozenset[str] = frozenset(),
+    ) -> None:
+        self.layout, self._question, self._negated = layout, question, negated
         self._cues = content_words(question.partition(" answer with")[0]) | cues
         self._manners: dict[int, _Manner] = {}
 
@@ -65,6 +75,22 @@ class Reading:
             rf"(?:{spelling('correction')}|{spelling('dismissal')}\W*$)"
         )
         return [i for i, clause in enumerate(self.layout.clauses) if starts.match(clause.text)]
+
+    @cached_property
+    def dismissals(self) -> list[int]:
+        """The clauses that are nothing but "no"."""
+        alone = re.compile(rf"\W*{spelling('dismissal')}\W*$")
+        return [i for i, clause in enumerate(self.layout.clauses) if alone.match(clause.text)]
+
+    def denies_something(self, statement: Statement) -> bool:
+        """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
+        layout, i = self.layout, statement.clause
+        said = [self.context(statement)]
+        for j in range(i + 1, min(i + 4, len(layout.clauses))):
+            if layout.values_in(j) or layout.clauses[j].sentence != layout.clauses[i].sentence:
+                break
+            said.append(layout.clauses[j].text)
+        return bool(words("denial").search(" ".join(said)))
 
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
@@ -152,8 +178,8 @@ class Reading:
 
     def _denies(self, clause: str, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
-        if not before.strip(" \"'*") and not after.strip(" \"'*"):
-            return False  # nothing but the value
+        if not before.strip(" \"'*") and not after.strip(" \"'*") or self._retells(clause):
+            return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
@@ -192,7 +218,7 @@ class Reading:
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
         """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
-        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")):
+        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
         if any(key_of(self.layout, m, i) is None for m in values):
@@ -201,6 +227,11 @@ class Reading:
         if is_absent_clause(clause.text):
             return asked or not keys
         return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+
+    def _retells(self, clause: str) -> bool:
+        """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
+        said = words("absent").sub(" ", absence().sub(" ", clause)) if self._negated else ""
+        return len(content_words(said) & self._negated) >= _LEAST_RETOLD
 
     def _rank(self, mention: Mention, i: int) -> int:
         """Where a value stands in time, by the words between it and the value before, or behind it."""

@@ -42,7 +42,8 @@ def score(text: str, planting: Planting) -> Score:
     number, time = planting.targets
     expected = scorers.expected_of(planting, places_like(planting.question))
     what = scorers.number(text, replace(expected, targets=(number,)))
-    times = {n.text.split("\n")[0].strip("()"): WrongValue() for n in planting.needles[1:]}
+    others = [n for n in planting.needles if n.answer_class != "right"]
+    times = {n.text.split("\n")[0].strip("()"): expected.wrong.get(n.value, WrongValue()) for n in others}
     when = scorers.time_of_day(text, replace(expected, targets=(time,), wrong=times), planting.tolerance_s)
     worse = what if what.value < 1 else when
     parts = {"what": what.value, "when": when.value, "when, within tolerance": when.parts["within tolerance"]}

@@ -27,6 +27,7 @@ _FORMAL = dict(
     zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
 )  # of cheques
 _PLAIN = str.maketrans({"兩": "两", "〇": "零", "○": "零", **_FORMAL})
+_LEAST_SPELT = 3  # words of a number that is said digit by digit
 _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
 
 
@@ -55,9 +56,12 @@ class NumberWords:
         return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self._and} )(?:{_longest([*self.values, *self._scales])}))*\b")
 
     def value(self, folded: str) -> int:
-        """seven million four hundred and twenty-one thousand is 7421000."""
+        """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
         total = part = 0
-        for word in re.findall(r"[a-z]+", folded):
+        said = re.findall(r"[a-z]+", folded)
+        if len(said) >= _LEAST_SPELT and all(self.values.get(word, 10) < 10 for word in said):
+            return int("".join(str(self.values[word]) for word in said))
+        for word in said:
             scale = self._scales.get(word, 0)
             if scale >= 1_000:
                 total = (total + part or 1) * scale if scale > total else total + (part or 1) * scale
