@@ -19,7 +19,7 @@ from niah.records import Outcome, Placement, Planting, Response, Result, Score, 
 from niah.scorers import Expected, name, names_in, number, seconds_in, time_of_day
 from niah.scorers.cut import is_loop
 from niah.scorers.reply import MOST_SIGNS, seen
-from niah.scorers.words import rules
+from niah.scorers.words import grammars
 from niah.tasks import task_of
 
 FIXTURES = golden.fixtures()
@@ -38,17 +38,19 @@ def test_an_answer_of_the_golden_table_stands_there_once_and_both_verdicts_are_c
 
 
 EXAMPLES = [
-    (rule, language, answer, given)
-    for rule, data in rules().items()
-    for language, (answer, given) in zip(("en", "zh"), data["examples"], strict=False)
+    (rule, language, *data["example"])
+    for language, grammar in grammars().items()
+    for rule, data in grammar.items()
+    if "example" in data
 ]
+EXAMPLE_FIXTURES = {"en": "lusaka", "zh": "nairobi_hans", "es": "lusaka_es"}
 
 
 @pytest.mark.parametrize(("rule", "language", "answer", "given"), EXAMPLES, ids=lambda v: str(v)[:40])
 def test_every_rule_of_the_grammar_does_what_its_example_says(
     rule: str, language: str, answer: str, given: str
 ) -> None:
-    fixture = FIXTURES["lusaka" if language == "en" else "nairobi_hans"]
+    fixture = FIXTURES[EXAMPLE_FIXTURES[language]]
     planting = golden.planting_of(fixture)
     needles = dict(zip("AXY", planting.needles, strict=True))
     slots = {"A": needles["A"].value, "B": needles["X"].value, "C": needles["Y"].value}

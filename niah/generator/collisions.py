@@ -1,7 +1,7 @@
 """What a haystack already says: a needle's key or value that stands there anyway would answer the question.
 
-The text is folded once (case, width, accents, script, spaces between Han characters) and searched once for all keys a task may
-draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in the cache.
+The text is folded once (case, width, accents, script, spaces between Han characters) and searched once for all keys a
+task may draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in the cache.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Read what an answer says of each value: of which key, given or denied, as a conclusion or in passing.
 
 One grammar for all values and languages. A clause says something of the values in it. Its key is the key beside the
-value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar.toml).
+value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar/).
 """
 
 from __future__ import annotations
@@ -16,16 +16,10 @@ from niah.scorers.lists import grouped, paired
 from niah.scorers.order import rank_of
 from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
-from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is_small, spelling, words
+from niah.scorers.words import HAN, absence, asked_part, content_words, is_absent_clause, is_small, spelling, words
 
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
-_SUFFIX_NOT = re.compile(
-    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can)(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
-)
-_WRONG = re.compile(r"\s*(?:(?:is|was|are)\s+(?:wrong|incorrect|irrelevant|false)\b|是错)")
-_NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
-_OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +47,7 @@ class Reading:
         negated: frozenset[str] = frozenset(),
     ) -> None:
         self.layout, self._question, self._negated = layout, question, negated
-        self._cues = content_words(question.partition(" answer with")[0]) | cues
+        self._cues = content_words(asked_part(question)) | cues
         self._manners: dict[int, _Manner] = {}
 
     @cached_property
@@ -185,18 +179,18 @@ class Reading:
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
         if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
             return True
-        rest = _SUFFIX_NOT.match(after)
+        rest = re.match(rf"\s*{spelling('refuted')}(.*)", after)
         denied = rest is not None and (
             not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
-        return denied or _WRONG.match(after) is not None
+        return denied or words("wrong").match(after.lstrip()) is not None
 
     def _is_thin(self, text: str) -> bool:
         """Whether the words between "not" and a value only name the value, or others in a list with it."""
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
-        return is_small(_OR.sub(" ", text), self._small)
+        return is_small(words("thin").sub(" ", text.replace("'s", " ")), self._small)
 
     @cached_property
     def _small(self) -> set[str]:
@@ -207,7 +201,7 @@ class Reading:
         if self.layout.keys_in(i):
             return False
         rest = words("conjunction", "guess", "addition").sub(" ", self.layout.without(i, self.layout.values_in(i)))
-        return is_small(_OR.sub(" ", rest))
+        return is_small(words("thin").sub(" ", rest.replace("'s", " ")))
 
     def _echoes(self, i: int) -> bool:
         """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
@@ -226,7 +220,8 @@ class Reading:
         asked = any(self.layout.is_asked(k) for k in keys)
         if is_absent_clause(clause.text):
             return asked or not keys
-        return bool(_NOBODY.match(clause.text) or (asked and not values and words("negation").search(clause.text)))
+        nobody = words("nobody").match(clause.text.lstrip(f" \"'*{LINE}"))
+        return bool(nobody or (asked and not values and words("negation").search(clause.text)))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""

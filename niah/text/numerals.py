@@ -38,7 +38,7 @@ class NumberWords:
         self.values = _valued(wording, "words")
         self._scales = _valued(wording, "scales")
         self._bare, self._beside = (wording.words(f"numerals.{key}") for key in ("bare", "beside"))
-        self._and = wording.text("numerals.and")
+        self.joint = wording.text("numerals.and")
         exact = "|".join(scale for scale, value in self._scales.items() if value >= 1_000)
         self._decimal = re.compile(rf"(?<![\d.,])(\d{{1,4}}\.\d{{1,6}}) ?({exact or '(?!)'})\b")
 
@@ -53,7 +53,7 @@ class NumberWords:
     @cached_property
     def _spelt(self) -> re.Pattern[str]:
         first = _longest([*self.values, *self._bare])
-        return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self._and} )(?:{_longest([*self.values, *self._scales])}))*\b")
+        return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self.joint} )(?:{_longest([*self.values, *self._scales])}))*\b")
 
     def value(self, folded: str) -> int:
         """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
@@ -68,7 +68,7 @@ class NumberWords:
                 part = 0
             elif scale:
                 part = (part or 1) * scale
-            elif word != self._and:
+            elif word != self.joint:
                 part += self.values[word]
         return total + part
 
