@@ -17,12 +17,13 @@ from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import experiment_of
 from niah.records import Needle, Planting, Score
+from niah.scorers import clock, seconds_in
 from niah.tasks import task_of
 from niah.tasks._names import PLACES
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _KINDS = {  # which forms fit a task, beside "any"
-    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed",), "said-at": ("keyed",), "update": ("order",),
+    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",), "update": ("order",),
     "associative": ("named",), "distractors": ("named",), "hops": (), "passkey": (), "kv": (),
     "multikey words": ("keyed",),
 }  # fmt: skip
@@ -35,7 +36,7 @@ class Composed:
 
     task: str
     language: str
-    kind: str  # any, keyed, named, order or absent
+    kind: str  # any, keyed, named, order, denied or absent
     form: str
     answer: str
     right: bool
@@ -78,7 +79,7 @@ def _wrapped(
     task: str, language: str, kind: str, whole: Planting, planting: Planting, control: str | None
 ) -> Iterator[Composed]:
     forms = _forms(language)
-    slots = _slots(whole, language)
+    slots = _slots(whole, language, other_keys=kind in ("keyed", "absent"))
     for right in (True, False):
         for form in forms[kind]["right" if right else "wrong"]:
             for prefix, suffix in product(forms["prefix"], forms["suffix"]):
@@ -89,10 +90,15 @@ def _wrapped(
                 )  # fmt: skip
 
 
-def _slots(whole: Planting, language: str) -> dict[str, str]:
-    """The values, keys and lines that forms speak of; what a task does not plant is invented in its shape."""
+def _slots(whole: Planting, language: str, *, other_keys: bool) -> dict[str, str]:
+    """The values, keys and lines that forms speak of; what a task does not plant is invented in its shape.
+
+    ``other_keys``: the wrong values are those of other keys than the asked one.
+    """
     asked = next(n for n in whole.needles if n.value == whole.targets[0])
     others = [n for n in whole.needles if n.answer_class != "right" and n.value != asked.value]
+    if other_keys:
+        others = [n for n in others if n.key != asked.key]
     if any(n.value in PLACES[language] for n in others):
         others = [n for n in others if n.value in PLACES[language]]
     others = [*others, *_invented(asked, language)][:2]
@@ -106,7 +112,9 @@ def _slots(whole: Planting, language: str) -> dict[str, str]:
 def _invented(asked: Needle, language: str) -> list[Needle]:
     """Two values of the target's shape that nobody planted, for other places."""
     keys = [p for p in PLACES[language] if p != asked.key][:2]
-    if re.fullmatch(r"[0-9a-f-]{36}", asked.value):
+    if times := seconds_in(asked.value):
+        values = [clock(times[0] + by) for by in (437, 1141)]
+    elif re.fullmatch(r"[0-9a-f-]{36}", asked.value):
         values = [f"{h * 8}-1111-4222-8333-{h * 12}" for h in "ab"]
     elif asked.value.isdecimal():
         least = 10 ** (len(asked.value) - 1)

@@ -49,7 +49,7 @@ class Expected:
     other_keys: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()  # of the asked fact
     negated: frozenset[str] = frozenset()  # of lines that hold a negation: who tells them denies nothing
-    conditions: tuple[str, ...] = ()  # that an asked fact could have
+    conditions: tuple[tuple[str, ...], ...] = ()  # of each kind, such as seasons, all that a fact could meet
     order: str | None = None  # latest or first: which of several values of one key is asked for
 
     @property
@@ -61,15 +61,14 @@ class Expected:
         """What the rules need. Of values of one key in an order of time no other word tells which is asked."""
         own = {value: known.words for value, known in self.wrong.items() if known.words and self.order is None}
         asked = spaced(self.question)
-        met = frozenset(c for c in map(spaced, self.conditions) if c in asked)
+        kinds = [frozenset(map(spaced, kind)) for kind in self.conditions]
         return Facts(
             order=self.order,
             wrong=frozenset(self.wrong),
             own=own,
             denials=frozenset(v for v, known in self.wrong.items() if known.denies),
             one_key=any(known.of_asked_key for known in self.wrong.values()),
-            met=met,
-            broken=frozenset(map(spaced, self.conditions)) - met,
+            conditions=tuple((frozenset(c for c in kind if c in asked), kind) for kind in kinds),
         )
 
 
@@ -142,7 +141,7 @@ def lines_kept(text: str) -> str:
 def says_absent(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in any language of the grammar."""
     folded = fold(lines_kept(answer)).lstrip(" ¶")
-    sentences = re.split(r"[.。!?;¶]", folded)
+    sentences = re.split(r"[.。!?;:¶]", folded)
     if _is_only("no", sentences[0]) or any(_is_only("nothing", s) for s in sentences):
         return True
     return any(

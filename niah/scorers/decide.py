@@ -29,8 +29,7 @@ class Facts:
     own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such: words that only its own fact has
     denials: frozenset[str] = frozenset()  # such values whose fact is that something is not so
     one_key: bool = False  # some of them have the asked key: it does not tell which is the answer
-    met: frozenset[str] = frozenset()  # conditions that the question names
-    broken: frozenset[str] = frozenset()  # others of their kind
+    conditions: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()  # of a kind the asked ones, and all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,8 @@ def _is_foreign(reading: Reading, s: Statement, facts: Facts, foreign: frozenset
         return True
     if facts.denials and (s.value in facts.denials or s.value not in facts.wrong) and reading.denies_something(s):
         return True
-    return any(c in context for c in facts.broken) and not any(c in context for c in facts.met)
+    told = (({c for c in kind if c in context}, asked) for asked, kind in facts.conditions)
+    return any(named and not named & asked for named, asked in told)
 
 
 def _is_dismissed(reading: Reading, s: Statement) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from niah.scorers.clauses import Mention
@@ -14,7 +14,14 @@ from niah.text.numerals import located_numbers
 _DIGIT = "0-9零〇一二三四五六七八九十百千万亿两"
 _LEAST_PHRASE = 4  # Chinese characters, or one more than words, of a name that may hold punctuation
 _PUNCTUATION = r"[\s,、.。!?:;'\"“”‘’「」()¶]*"
-_UNIT = re.compile(rf"([{_DIGIT}]+|[a-z-]+) ?([{HAN}]{{1,3}}|[a-z]{{2,12}})$")
+_UNIT = re.compile(rf"[{HAN}]{{1,3}}|[a-z]{{2,12}}|[$€£¥]")
+_MONEY = (  # spellings of one unit, folded
+    {"$", "dollar", "dollars", "usd", "bucks", "美元", "美金", "美刀"},
+    {"€", "euro", "euros", "eur", "欧元"},
+    {"£", "pound", "pounds", "gbp", "quid", "英镑"},
+    {"¥", "元", "块", "块钱", "人民币", "yuan", "rmb", "圆"},
+)
+_SCALES = {"dozen", "hundred", "thousand", "million", "billion", "percent", "point"}  # "17 dozen loaves" are no 17
 
 
 def names_in(answer: str, names: Iterable[str]) -> set[str]:
@@ -70,22 +77,42 @@ def number_of(form: str) -> int | None:
 
 
 def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
-    """Where the number of a counted target ("87 jars", 八十七階) stands without its unit, and with no other one."""
-    counted = _UNIT.match(spaced(target))
-    number = number_of(counted[1]) if counted else None
-    if number is None:
+    """Where the number of a counted target ("87 jars", 八十七階, $87) stands without its unit, and with no other one.
+
+    The unit may be spelt otherwise (dollars, USD) and have a word before it ("87 empty jars").
+    """
+    number, unit = _counted(spaced(target))
+    if number is None or not unit:
         return []
+    same = next((units for units in _MONEY if unit in units), {unit})
     return [
         (a, b)
         for v, a, b in located_numbers(folded)
-        if v == number and _stands_alone(folded, a, b) and _no_unit(folded[b : b + 40])
+        if v == number and _stands_alone(folded, a, b) and _has_unit(folded[max(0, a - 1) : a], folded[b:], same)
     ]
 
 
-def _no_unit(behind: str) -> bool:
-    """Whether no unit follows a number: nothing, a sign, or a small word."""
-    word = re.match(rf"\s*([a-z]+|[{HAN}]+)", behind)
-    return word is None or (word[1].isascii() and is_small(word[1]))
+def _counted(form: str) -> tuple[int | None, str]:
+    """The number and the unit of a target: 87 and "jars"."""
+    for value, start, stop in located_numbers(form):
+        rest = f"{form[:start]}{form[stop:]}".strip()
+        if (start == 0 or form[:start] in "$€£¥") and _UNIT.fullmatch(rest):
+            return value, rest
+    return None, ""
+
+
+def _has_unit(before: str, behind: str, same: Collection[str]) -> bool:
+    """Whether a number has one of the ``same`` units, or none: nothing, a sign, or a small word behind it."""
+    if before in ("$", "€", "£", "¥") and before not in same:
+        return False
+    behind = behind[:40]
+    near = re.match(rf"\s*([a-z]+|[{HAN}]+)(?:\s+([a-z]+))?", behind)
+    if near is None:
+        return True
+    word, second = near.groups()
+    if word.isascii():
+        return is_small(word) or word in same or (second in same and word not in _SCALES)
+    return any(word.startswith(unit) for unit in same)
 
 
 def _letters(text: str) -> str:

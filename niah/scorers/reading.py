@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from niah.scorers.binding import key_of, names_unknown_key
 from niah.scorers.clauses import Clause, Layout, Mention
@@ -115,7 +115,7 @@ class Reading:
             clause=i,
             key=OTHER if other else None if key is None else ASKED,
             name=None if key is None else layout.spelt(key),
-            denied=self._denies(clause.text, before, after),
+            denied=self._denies(clause.text, before, after) or self._denied_behind(mention, i),
             doubted=manner.doubted or bool(words("belief").search(before)),
             concluded=i in self._concluded,
             guessed=manner.guessed,
@@ -179,11 +179,22 @@ class Reading:
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
         if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
             return True
-        rest = re.match(rf"\s*{spelling('refuted')}(.*)", after)
+        rest = _refuted().match(after)
         denied = rest is not None and (
             not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
         return denied or words("wrong").match(after.lstrip()) is not None
+
+    def _denied_behind(self, mention: Mention, i: int) -> bool:
+        """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
+        layout = self.layout
+        if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
+            return False
+        taken_up = _takes_up().match(layout.clauses[i + 1].text)
+        rest = _refuted().match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
+        if rest is None or words("only").match(rest[1].strip()):
+            return False
+        return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
 
     def _is_thin(self, text: str) -> bool:
         """Whether the words between "not" and a value only name the value, or others in a list with it."""
@@ -236,3 +247,15 @@ class Reading:
         last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
         behind = "" if at + 1 < len(values) else last
         return rank_of(layout.text[start : mention.start], behind)
+
+
+@cache
+def _takes_up() -> re.Pattern[str]:
+    """but it; 但那."""
+    return re.compile(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('reference')}")
+
+
+@cache
+def _refuted() -> re.Pattern[str]:
+    """is not the one; 's not; 并不是."""
+    return re.compile(rf"\s*(?:{spelling('refuted')}|'s\s+not\b)(.*)")

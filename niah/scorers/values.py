@@ -178,7 +178,7 @@ def _offers_another(folded: str, found: Iterable[str]) -> bool:
     """Whether an "or" stands beside a found name, with another word behind or before it."""
     names = "|".join(re.escape(spaced(n)) for n in found)
     joint = rf"(?: (?:{latin('alternative')}) |/|或者?(?!许)|还是)"
-    return bool(re.search(rf"(?:{names}){joint}\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
+    return bool(re.search(rf"(?:{names}){joint}[$€£¥]?\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
 
 
 def _is_list(answer: str, found: Collection[str], question: str, gloss: int) -> bool:

@@ -83,7 +83,7 @@ def is_small(text: str, more: Iterable[str] = ()) -> bool:
 
 def content_words(folded: str) -> set[str]:
     """The words of a text that say something: stems of four letters, and pairs of Chinese characters."""
-    stems = {word[:4] for word in re.findall(r"[a-z]{4,}", folded)}
+    stems = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
     return stems | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
 
 
@@ -93,7 +93,7 @@ def asked_part(question: str) -> str:
 
 
 def _latin(found: frozenset[str]) -> frozenset[str]:
-    return frozenset(word for word in found if re.match("[a-z0-9]", word))
+    return frozenset(word for word in found if re.search("[a-z]", word))
 
 
 def _any(found: Iterable[str]) -> str:

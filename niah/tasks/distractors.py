@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 from niah import scorers
 from niah.records import Needle, Planting, Score
@@ -17,6 +18,7 @@ from niah.tasks import Options, TaskContext
 from niah.tasks._placing import apart
 from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
 from niah.tasks._unused import UnusedNames, words_in
+from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
 from niah.text.wording import Form, Wording, wording_of
 
@@ -66,7 +68,8 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 
 def score(text: str, planting: Planting) -> Score:
     """The name of the shop, and no other."""
-    return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
+    expected = replace(scorers.expected_of(planting), conditions=_conditions())
+    return scorers.name(text, expected, words_in(scorers.answer_in(text)))
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
@@ -91,6 +94,15 @@ def _needle(fact: _Fact, value: str, form: Form, depth: float | None, kind: str 
         answer_class="near-miss" if kind else "right",
         detail=kind,
     )
+
+
+@cache
+def _conditions() -> tuple[tuple[str, ...], ...]:
+    """The seasons, shops and judgements of all languages."""
+    wordings = [wording_of(language) for language in LANGUAGES]
+    judgements = [w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")]
+    kinds = ([r["name"] for w in wordings for r in w.rows(f"distractors.{k}")] for k in ("seasons", "shops"))
+    return (*map(tuple, kinds), tuple(judgements))
 
 
 def _new(supply: UnusedNames, wording: Wording, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
