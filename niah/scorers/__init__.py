@@ -13,21 +13,23 @@ from niah.scorers.answers import (
 from niah.scorers.cut import head_of, is_loop, whole_part
 from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import answer_in, goes_on, said_in, without_reasoning
-from niah.scorers.sets import name_set, number_pairs, number_set, value_set
+from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set, value_set
 from niah.scorers.times import clock, seconds_in, time_of_day
-from niah.scorers.values import name, number, uuid
+from niah.scorers.values import count, name, number, uuid
 
 __all__ = [
     "Expected",
     "WrongValue",
     "answer_in",
     "clock",
+    "count",
     "expected_of",
     "goes_on",
     "head_of",
     "is_echo",
     "is_loop",
     "name",
+    "name_sequence",
     "name_set",
     "names_in",
     "number",

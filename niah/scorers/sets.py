@@ -1,10 +1,11 @@
-"""Scorers for several values: every one that was asked for, and no other; of pairs each under its own key."""
+"""Scorers for several values: every one that was asked for, and no other; of pairs each under its own key, of a sequence in order."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from niah.records import Score
 from niah.scorers.answers import Expected, no_value, read, wrong_score
@@ -76,6 +77,38 @@ def name_set(text: str, expected: Expected, shape: str | None = None) -> Score:
         mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
     reading = read(folded, sorted(mentions, key=lambda m: m.start), expected, named_text, names_at)
     return _judged(answer, reading, expected)[0]
+
+
+def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> Score:
+    """1 for the targets in their order and nothing else, else 0 (Sequential-NIAH's strict rule, without a judge).
+
+    Where an answer names them more than once, its last whole list counts. ``parts`` holds recall and precision of the
+    set, and of the pairs of targets that are given the share in the right order.
+    """
+    answer = answer_in(text, expected.question)
+    folded = named_text(answer)
+    mentions = names_at(folded, [*expected.targets, *expected.wrong, *others])
+    score, given = _judged(answer, read(folded, mentions, expected, named_text, names_at), expected)
+    if not score.parts:
+        return score
+    said = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
+    pairs = [expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(said, 2)]
+    ordered, parts = all(pairs), {**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
+    if score.value == 1.0 and ordered:
+        return replace(score, parts=parts)
+    detail = "out of order" if score.value == 1.0 else score.detail
+    answer_class = "wrong" if score.value == 1.0 else score.answer_class
+    why = f"{score.explanation}, {'in order' if ordered else 'out of order'}"
+    return replace(score, value=0.0, answer_class=answer_class, detail=detail, explanation=why, parts=parts)
+
+
+def _last_list(values: Sequence[str]) -> list[str]:
+    """The shortest end of a list that holds every value of it, each value where it comes first."""
+    missing, at = set(values), len(values)
+    while missing:
+        at -= 1
+        missing.discard(values[at])
+    return list(dict.fromkeys(values[at:]))
 
 
 def _numbers(answer: str, expected: Expected) -> Reading:

@@ -36,6 +36,8 @@ _MOST_WORDS = 6  # a longer answer without a known name is no name
 _MOST_HAN = 12
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
+_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.):、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -52,6 +54,15 @@ def number(text: str, expected: Expected) -> Score:
     near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - asked
     alike = {m.value for m in values if len(m.value) == len(target)}
     return one_value(answer, verdict, expected, near, alike)
+
+
+def count(text: str, expected: Expected) -> Score:
+    """``number`` of a count, where the numbers in front of the items of a list are none. Nobody is an abstention."""
+    answer = _ITEM_NUMBER.sub("- ", answer_in(text, expected.question))
+    said = whole_numbers(answer)
+    if said == [0] or (not said and re.search(rf"{spelling('nobody')}|{_NOBODY_MET}", fold(answer))):
+        return wrong_score("absent", "counted none")
+    return number(answer, expected)
 
 
 def numbers_at(folded: str) -> list[Mention]:
@@ -205,4 +216,4 @@ def _may_be_a_name(answer: str) -> bool:
     return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_absent(answer)
 
 
-__all__ = ["Verdict", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]
+__all__ = ["Verdict", "count", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]

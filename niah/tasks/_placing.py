@@ -28,6 +28,20 @@ def anywhere(draw: Draw, low: float = 0.0, high: float = 100.0) -> float:
     return low + (high - low) * draw.between(0, 1000) / 1000
 
 
+def beside(policy: str, count: int, depth: float, side: tuple[float, float], draw: Draw) -> list[float]:
+    """Rising depths of ``count`` further needles on one ``side`` of the asked one, which stands at ``depth``.
+
+    ``together``: at the depth. ``random``: anywhere on that side. ``spread``: one in each equal part of it.
+    """
+    low, high = side
+    if policy == "together":
+        return [depth] * count
+    if policy == "random":
+        return sorted(anywhere(draw, low, high) for _ in range(count))
+    part = (high - low) / max(1, count)
+    return [anywhere(draw, low + part * i, low + part * (i + 1)) for i in range(count)]
+
+
 def apart(draw: Draw, depth: float, least: float) -> float:
     """A random depth at least so many points away from another."""
     while True:

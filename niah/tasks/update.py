@@ -15,7 +15,7 @@ from niah.errors import ConfigError
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, TaskContext, _magic_number
 from niah.tasks._names import places_like
-from niah.tasks._placing import anywhere
+from niah.tasks._placing import anywhere, beside
 from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
 from niah.tasks._unused import UnusedNames
 from niah.text.seeded import Draw
@@ -96,14 +96,9 @@ def _depths(draw: Draw, options: Options, depth: float) -> list[float]:
     others = (options.needle_count or COUNT) - 1
     if others < 1:
         raise ConfigError("needle_count = 1: task update asks for one of several statements; give 2 or more")
-    low, high = (0.0, depth) if options.asked == "latest" else (depth, 100.0)
-    if options.needles == "together":
-        return [depth] * (others + 1)
-    if options.needles == "random":
-        return sorted([depth, *(anywhere(draw, low, high) for _ in range(others))])
-    part = (high - low) / others
-    places = [anywhere(draw, low + part * i, low + part * (i + 1)) for i in range(others)]
-    return [*places, depth] if options.asked == "latest" else [depth, *places]
+    latest = options.asked == "latest"
+    places = beside(options.needles, others, depth, (0.0, depth) if latest else (depth, 100.0), draw)
+    return [*places, depth] if latest else [depth, *places]
 
 
 def _class_of(i: int, count: int, asked: str) -> tuple[str, str | None]:

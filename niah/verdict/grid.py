@@ -14,10 +14,16 @@ from niah.verdict.sample import sample_of
 
 # tasks that read the option distractors; a test holds this against their OPTIONS, which this room may not import
 WITH_DISTRACTORS = (
-    "associative", "distractors", "hops", "multikey", "multiquery", "multivalue", "said-at", "tracking",
-    "update", "when", "when-and-what",
+    "associative", "count", "distractors", "hops", "moves", "multikey", "multiquery", "multivalue", "order",
+    "repeat", "said-at", "tracking", "update", "when", "when-and-what",
 )  # fmt: skip
-SPREAD = ("multivalue", "multiquery", "tracking", "hops")  # several needles belong to one question
+SPREAD = ("multivalue", "multiquery", "tracking", "hops", "order", "count")  # several needles belong to one question
+ALONE_AS = {
+    "update": "the statement asked for",
+    "moves": "the last journey",
+    "repeat": "the thing asked for",
+    "natural": "the passage",
+}
 SPREAD_AS = {
     "together": "all needles",
     "spread": "the needles' centre, 20 points to each side",
@@ -86,7 +92,7 @@ def depth_of(config: Mapping[str, Any]) -> str:
     task, needles = config["task"], config.get("needles", "spread")
     if task in SPREAD:
         return SPREAD_AS.get(needles, "the needles")
-    return {"update": "the statement asked for", "natural": "the passage"}.get(task, "the needle")
+    return ALONE_AS.get(task, "the needle")
 
 
 def _unusual(config: Mapping[str, Any], key: str) -> bool:
