@@ -35,6 +35,7 @@ VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = [
     ("distractors", {"distractors": 8}),
     ("associative", {"distractors": 4}),
     ("associative", {"distractors": 8}),
+    ("associative", {"lures": 2}),
     ("update", {"asked": "first"}),
     ("update", {"needle_count": 4, "distractors": 4}),
     ("when", {"distractors": 4}),

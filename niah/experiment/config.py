@@ -79,6 +79,9 @@ class RunConfig(BaseModel):
     distractors: int = Field(
         2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
     )
+    lures: int = Field(
+        0, ge=0, le=64, description="Sentences in the question's own words that answer nothing, for task associative."
+    )
     values: Literal["number", "word", "uuid"] = Field(
         "number", description="What kind of thing a needle's value is (how many needles: needle-count)."
     )

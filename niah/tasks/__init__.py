@@ -23,6 +23,7 @@ class Options:
     """The config keys that tasks read. Each task names its own in OPTIONS."""
 
     distractors: int
+    lures: int  # sentences that ask in the question's words
     values: str  # number, word or uuid
     needles: str  # together, spread or random
     needle_count: int | None  # None: the task's

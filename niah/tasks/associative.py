@@ -1,15 +1,18 @@
 """A question that shares no content word with its needle: common knowledge joins them (after NoLiMa, arXiv:2502.05167).
 
 "Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for the question's words
-finds nothing. All pairs are ours, in associations.toml; distractors are needles of other pairs, about other people.
+finds nothing. All pairs are ours, one file for each language in associations/; distractors are needles of other pairs,
+about other people. ``lures`` is the hard form: sentences in the question's own words, about people who only ask.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from niah import scorers
 from niah.errors import HaystackError
@@ -19,54 +22,74 @@ from niah.tasks._names import PEOPLE
 from niah.tasks._placing import apart
 from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
 from niah.tasks._unused import UnusedNames
+from niah.text.normalise import fold
 from niah.text.seeded import Draw
 from niah.text.wording import Form, wording_of
 
-SUMMARY = "find who is meant where question and needle share no word (--distractors)"
-VERSION = 2
+SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
+VERSION = 3  # 230 pairs and more in each language
 REPLY_TOKENS = 32
 WORDING = ()
-OPTIONS = ("distractors",)
+OPTIONS = ("distractors", "lures")
 FILLER = None
 APART_PERCENT = 5.0
-_AMBIGUOUS = ("diet",)  # "has not touched milk for years" might be an allergy: no two of them in one text
+FOLDER = Path(__file__).with_name("associations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A needle and its question in one language."""
+    """A question and the sentences that answer it, in one language."""
 
-    category: str
-    words: tuple[str, ...]  # a haystack that holds one of these might answer by itself
-    needle: str
-    inverted: str
     question: str
+    words: tuple[str, ...]  # a haystack that holds one of these might answer by itself
+    told: tuple[str, ...]  # sentences with {name} in them; one of them is the needle
+    alone: str | None  # the theme of which no other pair may stand in the text
+
+    def fits_beside(self, other: Pair) -> bool:
+        """Whether neither of two pairs might answer the other's question."""
+        if self.alone is not None and self.alone == other.alone:
+            return False
+        return not (self._is_touched_by(other) or other._is_touched_by(self))
+
+    def _is_touched_by(self, other: Pair) -> bool:
+        said = fold(" ".join([other.question, *other.told, *other.words]))
+        return any(fold(word) in said for word in self.words)
 
 
 @cache
 def pairs(language: str) -> tuple[Pair, ...]:
     """All pairs of a language."""
-    path = Path(__file__).with_name("associations.toml")
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    rows = [(row["category"], row[language]) for row in table["pairs"]]
-    return tuple(Pair(**{**row, "words": tuple(row["words"]), "category": category}) for category, row in rows)
+    table = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return tuple(_pair(theme, *row) for theme in table["themes"] for row in theme["pairs"])
+
+
+def _pair(theme: Mapping[str, Any], answer: str, words: str, *told: str) -> Pair:
+    """A row of the file."""
+    return Pair(
+        question=theme["question"].format(answer),
+        words=(answer, *words.split(", ")),
+        told=told,
+        alone=theme["question"] if theme.get("alone") else None,
+    )
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
-    """The needle at the trial's depth, those of other pairs at random depths away from it."""
-    language, supply = site.language, UnusedNames(draw, site.haystack, site.language)
-    chosen = _chosen(draw, site, 1 + site.options.distractors)
-    needles = []
-    for i, pair in enumerate(chosen):
-        person = supply.person()
-        text = draw.choice((pair.needle, pair.inverted)).format(name=person)
-        depth = apart(draw, site.trial.depth_percent, APART_PERCENT) if i else None
-        answer_class = "distractor" if i else "right"
-        needles.append(Needle(key=person, value=person, text=text, depth_percent=depth, answer_class=answer_class))
-    wording = wording_of(language)
+    """The needle at the trial's depth, those of other pairs and lures at random depths away from it."""
+    wording, options = wording_of(site.language), site.options
+    supply = UnusedNames(draw, site.haystack, site.language)
+    chosen = _chosen(draw, site, 1 + options.distractors)
+    needles = [_needle(supply, Form(draw.choice(pair.told))) for pair in chosen]
+    needles[1:] = [replace(needle, answer_class="distractor") for needle in needles[1:]]
+    asked = _said(chosen[0].question)
+    for _ in range(options.lures):
+        form = Form(draw.choice(wording.texts("associative.lures")).replace("{asked}", asked))
+        needles.append(replace(_needle(supply, form), answer_class="near-miss", detail="only asks"))
+    for i in range(1, len(needles)):
+        depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
+        needles[i] = replace(needles[i], depth_percent=depth)
     question = chosen[0].question + wording.text("associative.only")
-    opening = speech_opening(language, wording.text("associative.hint"))
-    return planting_of(language, opening, question, needles, [needles[0].value])
+    opening = speech_opening(site.language, wording.text("associative.hint"))
+    return planting_of(site.language, opening, question, needles, [needles[0].value])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -80,7 +103,7 @@ def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
     question = asked.question.removesuffix(asked.wording.text("associative.only"))
     for pair in pairs(asked.wording.language):
         if pair.question == question:
-            for form in map(Form, (pair.needle, pair.inverted)):
+            for form in map(Form, pair.told):
                 for _, blanks in form.found_in(asked.text):
                     return blanks["name"]
     return None
@@ -89,21 +112,29 @@ def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
 solve = solver(_answer)
 
 
+def _needle(supply: UnusedNames, form: Form) -> Needle:
+    person = supply.person()
+    return Needle(key=person, value=person, text=form.fill(name=person))
+
+
+def _said(question: str) -> str:
+    """A question as a part of a sentence: who lives in London."""
+    return question[0].lower() + question[1:].rstrip("?？")
+
+
 def _chosen(draw: Draw, site: TaskContext, count: int) -> list[Pair]:
     """So many pairs of which the haystack holds no word; the first one is another in every epoch of a cell."""
-    trial, haystack = site.trial, site.haystack
-    known = pairs(site.language)
+    trial, haystack, known = site.trial, site.haystack, pairs(site.language)
     held = haystack.leaks.held([word for pair in known for word in pair.words])
     free = [pair for pair in known if not held & set(pair.words)]
-    first = Draw(0, "associations", trial.context_length, trial.depth_percent).below(len(free)) if free else 0
-    turned = [free[(first + trial.epoch + i) % len(free)] for i in range(len(free))]
-    chosen: list[Pair] = turned[:1]
-    for pair in draw.shuffled(turned[1:]):
-        if pair.category not in _AMBIGUOUS or pair.category not in {p.category for p in chosen}:
+    turn = Draw(0, "associations", trial.context_length, trial.depth_percent).shuffled(free)
+    chosen = [turn[trial.epoch % len(turn)]] if turn else []
+    for pair in draw.shuffled(free):
+        if len(chosen) < count and all(pair.fits_beside(other) for other in chosen):
             chosen.append(pair)
     if len(chosen) < count:
         raise HaystackError(
-            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, "
-            f"and {count} are needed; lower distractors or leave out an episode"
+            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, of which "
+            f"{len(chosen)} fit into one text, and {count} are needed; lower distractors or leave out an episode"
         )
-    return chosen[:count]
+    return chosen

@@ -79,6 +79,8 @@ def task_label(config: Mapping[str, Any]) -> str:
     said = [str(config["task"])]
     if config["task"] in WITH_DISTRACTORS:
         said.append(f"{config.get('distractors', 2)} distractors")
+    if config.get("lures"):
+        said.append(f"{config['lures']} lures")
     said += [f"{config[k]} {what}" for k, what in (("values", "values"), ("needles", "needles")) if _unusual(config, k)]
     if config.get("needle_count"):
         said.append(f"{config['needle_count']} needles of a question")
