@@ -23,7 +23,8 @@ from niah.tasks._names import PLACES
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _KINDS = {  # which forms fit a task, beside "any"
-    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",), "update": ("order",),
+    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",),
+    "update": ("order",),
     "associative": ("named",), "distractors": ("named",), "hops": (), "passkey": (), "kv": (),
     "multikey words": ("keyed",),
 }  # fmt: skip

@@ -156,7 +156,7 @@ def offers_anyway(answer: str) -> bool:
     for m in words("contrast", "guess").finditer(folded):
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
         guess = not words("contrast").fullmatch(m[0])
-        denied = words("negation").match(rest.strip())
+        denied = words("negation").match(rest.strip()) or words("only").search(rest)
         if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))
@@ -203,12 +203,15 @@ def one_value(
     given = values or set(named) or set(near)
     if given:
         return wrong_score("wrong", f"answered {', '.join(sorted(given))} instead of {target}")
-    return no_value(answer, expected.question)
+    return no_value(answer, expected)
 
 
-def no_value(answer: str, question: str) -> Score:
+def no_value(answer: str, expected: Expected) -> Score:
     """Judge an answer without any value of the asked shape."""
+    question = expected.question
     own = without_phrase(answer, question)
+    for key in expected.keys:  # 雷克雅未克 is a place, though 未 is a negation
+        own = own.replace(fold(key), " ")
     if repeats(answer, question) and not re.search(r"\w", words("label", "turn").sub("", own)):
         return wrong_score("echo", "repeated the question")
     if says_absent(own):

@@ -139,4 +139,5 @@ def _cuts(text: str, kept: Sequence[Mention]) -> Iterator[tuple[int, int, str]]:
 @cache
 def _joints() -> re.Pattern[str]:
     """A full stop, a comma, or the place before a word such as "but"."""
-    return re.compile(rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|:]|—+|--+(?!>)|(?={spelling('conjunction')})")
+    signs = rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|]|:(?!(?<=\d:)\d)|—+|--+(?!>)"
+    return re.compile(rf"{signs}|(?={spelling('conjunction')})")

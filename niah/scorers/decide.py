@@ -112,6 +112,8 @@ def _stands(reading: Reading, s: Statement) -> bool:
         return True
     if reading.follows(s, "only") and not s.guessed:
         return False
+    if reading.absences[:1] and reading.absences[0] < s.clause < reading.absences[-1]:
+        return s.guessed
     return s.bare or s.guessed or s.echoes
 
 
@@ -134,6 +136,7 @@ def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
     if facts.order is not None and (timed := _timed(given, facts.order)) is not None:
         return {timed}
     rules: tuple[Callable[[Statement], bool], ...] = (
+        lambda s: s.key == ASKED and not facts.one_key and reading.is_in_question(s),
         lambda s: s.key == ASKED and not facts.one_key,
         lambda s: s.bold,
         lambda s: s.echoes,

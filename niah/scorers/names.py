@@ -92,6 +92,15 @@ def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
     ]
 
 
+def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bool:
+    """Whether a number stands with another currency than a spelling of it does: 3500美元, and 3500元 was said."""
+    units = {unit for _, unit in map(_counted, map(spaced, spellings))}
+    same = set().union(*(money for money in _MONEY if money & units))
+    near = re.match(rf"\s*([a-z]+|[{HAN}]+|[$€£¥])", folded[number.stop : number.stop + 20])
+    said = {folded[max(0, number.start - 1) : number.start], near[1] if near else ""}
+    return bool(same) and any(said & money and not money & same for money in _MONEY)
+
+
 def _counted(form: str) -> tuple[int | None, str]:
     """The number and the unit of a target: 87 and "jars"."""
     for value, start, stop in located_numbers(form):

@@ -21,7 +21,10 @@ def rank_of(gap: str, behind: str) -> int:
 
 def _turned(gap: str) -> int | None:
     """By the word that turns from one value to the next: "to", "replaced"."""
-    onward = list(words("onward").finditer(gap))
+    timed = [m.span() for m in words("early").finditer(gap)]
+    onward = [
+        m for m in words("onward").finditer(gap) if not any(a < m.start() and m.end() <= b for a, b in timed)
+    ]  # "used to be" turns to nothing
     found = [(m.start(), LATE) for m in onward]
     back = words("backward").finditer(gap)
     found += [(m.start(), EARLY) for m in back if not any(o.start() <= m.start() < o.end() for o in onward)]

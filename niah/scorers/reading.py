@@ -7,6 +7,7 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -20,6 +21,8 @@ from niah.scorers.words import HAN, absence, asked_part, content_words, is_absen
 
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
+_MARKS = f" \"'*([¿¡-{LINE}"
+_TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,10 @@ class Reading:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
 
+    def is_in_question(self, statement: Statement) -> bool:
+        """Whether the question names the key of a value, and not only the asked facts."""
+        return statement.name is not None and statement.name in self._question
+
     def sentence_of(self, statement: Statement) -> int:
         return self.layout.clauses[statement.clause].sentence
 
@@ -115,7 +122,10 @@ class Reading:
             clause=i,
             key=OTHER if other else None if key is None else ASKED,
             name=None if key is None else layout.spelt(key),
-            denied=self._denies(clause.text, before, after) or self._denied_behind(mention, i),
+            denied=self._denies(i, before, after)
+            or self._denied_behind(mention, i)
+            or self._denied_ahead(i)
+            or clause.sentence == self._asked_last,
             doubted=manner.doubted or bool(words("belief").search(before)),
             concluded=i in self._concluded,
             guessed=manner.guessed,
@@ -129,7 +139,7 @@ class Reading:
     def _manner(self, i: int) -> _Manner:
         if i not in self._manners:
             clause, echoes = self.layout.clauses[i], self._echoes(i)
-            concedes = bool(re.match(rf"\W*{spelling('concession')}", clause.text)) and not echoes
+            concedes = _concedes(clause) and not echoes
             self._manners[i] = _Manner(
                 doubted=concedes or clause.sentence in self._asked_aloud,
                 guessed=bool(words("guess").search(clause.text)),
@@ -146,6 +156,14 @@ class Reading:
         return {c.sentence for c in clauses if c.behind.startswith("?") and c.sentence < clauses[-1].sentence}
 
     @cached_property
+    def _asked_last(self) -> int | None:
+        """The last sentence, where it is a question by its form: "Is it 42?"."""
+        clauses = self.layout.clauses
+        first = next(c for c in clauses if c.sentence == clauses[-1].sentence)
+        asks = clauses[-1].behind.startswith("?") and (_starts("asks", first.text) or clauses[-1].text.endswith("吗"))
+        return first.sentence if asks else None
+
+    @cached_property
     def _bold(self) -> list[tuple[int, int]]:
         return [m.span() for m in _BOLD.finditer(self.layout.text)]
 
@@ -158,7 +176,7 @@ class Reading:
             if self._concludes(clause):
                 alone = not self.layout.values_in(i) and i + 1 < len(clauses)
                 sentence = clauses[i + 1].sentence if alone else clause.sentence
-            if clause.sentence == sentence:
+            if clause.sentence == sentence and not _concedes(clause):
                 found.add(i)
         return found
 
@@ -170,9 +188,11 @@ class Reading:
                 return True
         return False
 
-    def _denies(self, clause: str, before: str, after: str) -> bool:
+    def _denies(self, i: int, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
-        if not before.strip(" \"'*") and not after.strip(" \"'*") or self._retells(clause):
+        clause = self._unnamed(i, ())
+        alone = not before.strip(" \"'*") and not after.strip(" \"'*")
+        if alone or self._retells(clause):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
@@ -184,6 +204,23 @@ class Reading:
             not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
         )
         return denied or words("wrong").match(after.lstrip()) is not None
+
+    def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
+        """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
+        clause = self.layout.clauses[i]
+        text = clause.text
+        for m in [*self.layout.keys_in(i), *values]:
+            a, b = m.start - clause.start, m.stop - clause.start
+            text = f"{text[:a]}{'#' * (b - a)}{text[b:]}"
+        return text
+
+    def _denied_ahead(self, i: int) -> bool:
+        """Whether a relative clause tells what is denied right before it: "not at the start, where it is 42"."""
+        if not i or not _starts("relative", self.layout.clauses[i].text) or self.layout.values_in(i - 1):
+            return False
+        lead = self.layout.clauses[i - 1]
+        denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
+        return lead.sentence == self.layout.clauses[i].sentence and denied is not None
 
     def _denied_behind(self, mention: Mention, i: int) -> bool:
         """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
@@ -201,7 +238,7 @@ class Reading:
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
-        return is_small(words("thin").sub(" ", text.replace("'s", " ")), self._small)
+        return is_small(words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " ")), self._small)
 
     @cached_property
     def _small(self) -> set[str]:
@@ -229,10 +266,9 @@ class Reading:
         if any(key_of(self.layout, m, i) is None for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(clause.text):
+        if is_absent_clause(self._unnamed(i, values)):
             return asked or not keys
-        nobody = words("nobody").match(clause.text.lstrip(f" \"'*{LINE}"))
-        return bool(nobody or (asked and not values and words("negation").search(clause.text)))
+        return bool(_starts("nobody", clause.text) or (asked and not values and words("negation").search(clause.text)))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
@@ -249,6 +285,11 @@ class Reading:
         return rank_of(layout.text[start : mention.start], behind)
 
 
+def _concedes(clause: Clause) -> bool:
+    """Whether a clause is set aside by its first word: although, 虽然."""
+    return re.match(rf"\W*{spelling('concession')}", clause.text) is not None
+
+
 @cache
 def _takes_up() -> re.Pattern[str]:
     """but it; 但那."""
@@ -259,3 +300,8 @@ def _takes_up() -> re.Pattern[str]:
 def _refuted() -> re.Pattern[str]:
     """is not the one; 's not; 并不是."""
     return re.compile(rf"\s*(?:{spelling('refuted')}|'s\s+not\b)(.*)")
+
+
+def _starts(rule: str, text: str) -> bool:
+    """Whether a clause begins with a word of a rule, behind any marks."""
+    return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None

@@ -1,4 +1,4 @@
-"""From a reply to the answer in it: behind the reasoning, before a next turn, behind a last "Answer:".
+"""From a reply to the answer in it: behind the reasoning, before a next turn, from "Answer:" to "Explanation:".
 
 What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the head and the tail are
 read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs.
@@ -28,10 +28,12 @@ _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20
 
 
 def answer_in(text: str, question: str = "") -> str:
-    """What is given as the answer: behind the reasoning, before a next turn, behind a last "Answer:"."""
+    """What is given as the answer: before a next turn, behind a last "Answer:", before an "Explanation:"."""
     answer = said_in(text, question)
     labels = list(_label().finditer(answer))
-    return next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+    given = next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
+    explained = next((m for m in _explanation().finditer(given) if re.search(r"\w", given[: m.start()])), None)
+    return given[: explained.start()] if explained else given
 
 
 def said_in(text: str, question: str = "") -> str:
@@ -85,6 +87,12 @@ def _label() -> re.Pattern[str]:
     return re.compile(
         rf"{spelling('label')}\W{{0,3}}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{{)", re.IGNORECASE
     )
+
+
+@cache
+def _explanation() -> re.Pattern[str]:
+    """A line that starts with "Explanation:" or 說明：, behind the answer that it explains."""
+    return re.compile(rf"^\W*(?:{spelling('explanation')}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
 
 
 @cache

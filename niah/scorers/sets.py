@@ -27,7 +27,7 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
     """
     given, targets = set(found), set(expected.targets)
     if not given:
-        return no_value(answer, expected.question)
+        return no_value(answer, expected)
     hits = len(given & targets)
     parts = {"recall": hits / len(targets), "precision": hits / len(given)}
     why = f"{hits} of {len(targets)} found, {len(given) - hits} other"

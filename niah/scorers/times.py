@@ -18,6 +18,7 @@ from niah.text.numerals import NUMBER_WORDS, NumberWords, whole_numbers
 
 _COLONS = r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])"
 _HAN_DIGIT = "[零〇一二两三四五六七八九十百]"
+_MARK = re.compile(r"[(\[]\s?(\d{1,3}(?::\d\d){1,2})\s?[)\]]")
 _MOST_RANGE_S = 60  # a longer one names no place in the recording
 _MOST_BESIDE = 18  # signs to look for a word beside a time
 
@@ -59,7 +60,8 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
 
 
 def _timed(text: str) -> str:
-    return fold(lines_kept(text))
+    """Folded for times. The brackets of a mark, (12:01), set nothing aside."""
+    return _MARK.sub(r" \1 ", fold(lines_kept(text)))
 
 
 def _points(folded: str) -> list[Mention]:

@@ -20,7 +20,7 @@ from niah.scorers.answers import (
 )
 from niah.scorers.clauses import Mention
 from niah.scorers.decide import Verdict, decide
-from niah.scorers.names import names_at, names_in, spaced, without_unit
+from niah.scorers.names import in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reply import answer_in
 from niah.scorers.words import latin, spelling, vocabulary
 from niah.text.normalise import fold
@@ -38,6 +38,7 @@ _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.):、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
+_ROW_ITEM = re.compile(r"[A-ZÀ-Þ][\w'’.-]+|[\u3400-\u9fff]{2,6}")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -76,8 +77,8 @@ def spelt(text: str) -> str:
 
 
 def like(mentions: Iterable[Mention], target: str) -> list[Mention]:
-    """The numbers with as many digits as the target, without rough repetitions of it."""
-    return [m for m in mentions if len(m.value) == len(target) and not _rounds(m.value, target)]
+    """The numbers with as many digits as the target."""
+    return [m for m in mentions if len(m.value) == len(target)]
 
 
 def uuid(text: str, expected: Expected) -> Score:
@@ -92,19 +93,21 @@ def uuid(text: str, expected: Expected) -> Score:
     return one_value(answer, verdict, expected, near, {m.value for m in values})
 
 
-def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bool = False) -> Score:
+def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bool = False, row: bool = False) -> Score:
     """Whether the target, or an alias of it, is the one name in the answer (NoLiMa's containment, with boundaries).
 
     ``others`` are names that were not planted and would be a second answer. A bare list of names is several answers,
-    but for one word behind a ``place`` ("Lisbon, Portugal"). Case, width, script of Chinese, accents, hyphens and the
-    spaces of speech recognition make no difference; "Anna" is not "Ann".
+    but for one word behind a ``place`` ("Lisbon, Portugal"); so is a ``row`` of names without commas. Case, width,
+    script of Chinese, accents, hyphens and the spaces of speech recognition make no difference; "Anna" is not "Ann".
     """
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
-    mentions = _without_glosses(folded, names_at(folded, names), expected)
+    spellings = (expected.target, *expected.aliases)
+    mentions = [m for m in names_at(folded, names) if not in_other_money(folded, m, spellings)]
+    mentions = _without_glosses(folded, mentions, expected)
     if not any(expected.aliases.get(m.value, m.value) == expected.target for m in mentions):
-        bare = (p for spelling in (expected.target, *expected.aliases) for p in without_unit(folded, spelling))
+        bare = (p for spelling in spellings for p in without_unit(folded, spelling))
         mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
     values = [replace(m, value=expected.aliases.get(m.value, m.value)) for m in mentions]
     verdict = decide(read(folded, values, expected, named_text, names_at), expected.facts)
@@ -112,6 +115,7 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
         return _unknown_name(answer, expected)
     found = {m.value for m in mentions}
     listed = _offers_another(folded, found) or _is_list(answer, found, expected.question, 1 if place else 0)
+    listed = listed or (row and _is_row(answer))
     if verdict.values == {expected.target} and not verdict.refused and listed:
         return wrong_score("several", f"offered another answer beside {expected.target}")
     return one_value(answer, verdict, expected, named={v.value for v in values})
@@ -128,7 +132,7 @@ def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Menti
     for i in range(1, len(mentions)):
         if found[i] != found[i - 1] and _is_beside(folded[mentions[i - 1].stop : mentions[i].start][:20]):
             found[i - 1 : i + 1] = [found[j] or len(mentions[j].value) >= _LEAST_BESIDE for j in (i - 1, i)]
-    return [m for m, could in zip(mentions, found, strict=True) if could and not _rounds(m.value, target)]
+    return [m for m, could in zip(mentions, found, strict=True) if could and not _is_rough(folded, m, target)]
 
 
 def _is_beside(joint: str) -> bool:
@@ -147,10 +151,15 @@ def _could_be(value: str, target: str) -> bool:
     return len(value) == len(target) or near
 
 
-def _rounds(value: str, target: str) -> bool:
-    """Whether a value is the target said roughly, as in "7421830, about 7.42 million"."""
-    significant = value.rstrip("0")
-    return value != target and len(significant) <= len(value) - 3 and abs(int(value) - int(target)) * 200 < int(target)
+def _is_rough(folded: str, mention: Mention, target: str) -> bool:
+    """Whether a number is the target said roughly, as in "7421830, about 7.42 million"."""
+    value = mention.value
+    rounded = len(value.rstrip("0")) <= len(value) - 3 and abs(int(value) - int(target)) * 200 < int(target)
+    spelt = not re.fullmatch(r"[\d,. ]+", folded[mention.start : mention.stop])
+    said = spelt or re.search(
+        rf"(?:{spelling('roughly')}\W*|[~≈]\s*)$", folded[max(0, mention.start - 20) : mention.start]
+    )
+    return value != target and rounded and bool(said)
 
 
 def _is_plain(folded: str, mention: Mention) -> bool:
@@ -179,7 +188,7 @@ def _without_glosses(folded: str, mentions: list[Mention], expected: Expected) -
 
 
 def _unknown_name(answer: str, expected: Expected) -> Score:
-    score = no_value(answer, expected.question)
+    score = no_value(answer, expected)
     if score.answer_class == "off-format" and _may_be_a_name(answer):
         return wrong_score("wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}")
     return score
@@ -202,6 +211,12 @@ def _is_list(answer: str, found: Collection[str], question: str, gloss: int) -> 
     own = [bool(names_in(i, found)) or any(spaced(i) in s for s in spellings) for i in items]
     others = [i for i, mine in zip(items, own, strict=True) if not mine and _is_another(i, question)]
     return len(others) > (gloss if own[0] and "," in text else 0)
+
+
+def _is_row(answer: str) -> bool:
+    """Whether an answer is a row of three or more names with nothing but spaces between: Vienna Paris Rome."""
+    items = answer.strip().strip(".。\"'*").split()
+    return len(items) > 2 and all(_ROW_ITEM.fullmatch(i) for i in items)
 
 
 def _is_another(item: str, question: str) -> bool:

@@ -56,7 +56,7 @@ def chinese(name: str) -> str:
 @cache
 def vocabulary(*names: str) -> frozenset[str]:
     """The words of some rules in all languages, folded as answers are."""
-    rules = [grammar[name] for grammar in grammars().values() for name in names]
+    rules = [grammar[name] for name in names for grammar in grammars().values() if name in grammar]
     return frozenset(without_accents(word) for rule in rules for word in rule["words"])
 
 

@@ -6,6 +6,7 @@ BABILong's chains of facts). Other chains, for other things, end in other cities
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from niah import scorers
@@ -49,8 +50,9 @@ def score(text: str, planting: Planting) -> Score:
     links = {n.value: WrongValue(answer_class="near-miss", detail="a link on the way") for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
-    held = replace(expected, wrong=wrong)
-    score = scorers.name(text, held, sorted(cities), place=True)
+    asked, foreign = _keys(planting)
+    held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign)
+    score = scorers.name(text, held, sorted(cities), place=True, row=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score
     nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities
@@ -62,6 +64,24 @@ def score(text: str, planting: Planting) -> Score:
         why = f"answered {', '.join(sorted(on_the_way))}, a link on the way to {planting.targets[0]}"
         return Score(value=0.0, answer_class="near-miss", explanation=why, detail="a link on the way")
     return score
+
+
+def _keys(planting: Planting) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The things of the asked chain, and of others; each also by its noun where no other has it."""
+    mine = [n for n in planting.needles if n.answer_class == "right"]
+    others = [n.key for n in planting.needles if n.answer_class != "right"]
+    nodes = [*(n.key for n in mine), *others]
+    nouns = Counter(map(_noun, nodes))
+    asked, foreign = (
+        tuple(form for key in keys for form in (key, _noun(key)) if form == key or nouns[form] == 1)
+        for keys in ([n.key for n in mine], others)
+    )
+    return asked, foreign
+
+
+def _noun(thing: str) -> str:
+    """A thing without its colour: amulet, 王冠."""
+    return thing.rpartition(" ")[2] if thing.isascii() else thing.rpartition("色")[2]
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
