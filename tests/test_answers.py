@@ -21,6 +21,7 @@ from niah.scorers.cut import is_loop
 from niah.scorers.reply import MOST_SIGNS, seen
 from niah.scorers.words import grammars
 from niah.tasks import task_of
+from niah.text.language import LANGUAGES
 
 FIXTURES = golden.fixtures()
 JUDGED = [row for name in golden.SETS for row in golden.judged(name)]
@@ -61,7 +62,7 @@ def test_every_rule_of_the_grammar_does_what_its_example_says(
     assert score.answer_class in expected[given], (rule, text, score.explanation)
 
 
-@pytest.mark.parametrize("language", composed.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", composed.TASKS)
 def test_composed_answers_are_scored_as_they_are_built(task: str, language: str) -> None:
     cases = composed.composed(task, language)
@@ -73,7 +74,7 @@ def test_composed_answers_are_scored_as_they_are_built(task: str, language: str)
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_a_composed_answer_with_another_needle_planted_is_scored_as_it_is_built(data: st.DataObject) -> None:
-    task, language = data.draw(st.sampled_from(composed.TASKS)), data.draw(st.sampled_from(composed.LANGUAGES))
+    task, language = data.draw(st.sampled_from(composed.TASKS)), data.draw(st.sampled_from(LANGUAGES))
     case = data.draw(st.sampled_from(composed.composed(task, language, epoch=data.draw(st.integers(1, 2)))))
     assert (case.score().value == 1) == case.right, case.answer
 
