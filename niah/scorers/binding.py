@@ -46,6 +46,8 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     clause, topic = layout.clauses[i], layout.clauses[i - 1]
     if ")" in clause.before:
         return None  # a bracket is about what stands before it
+    if _takes_up(layout, i - 1) and any(layout.values_in(j) for j in range(max(0, i - _MOST_BEHIND), i - 1)):
+        return None  # "1... sorry, that is Oslo's: 2"
     label = ":" in clause.before
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
