@@ -140,4 +140,4 @@ def _cuts(text: str, kept: Sequence[Mention]) -> Iterator[tuple[int, int, str]]:
 def _joints() -> re.Pattern[str]:
     """A full stop, a comma, or the place before a word such as "but"."""
     signs = rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|]|:(?!(?<=\d:)\d)|—+|--+(?!>)"
-    return re.compile(rf"{signs}|(?={spelling('conjunction')})")
+    return re.compile(rf"{signs}|(?<!anything )(?<!everything )(?={spelling('conjunction')})")

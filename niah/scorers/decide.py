@@ -67,6 +67,8 @@ def given_in(reading: Reading, facts: Facts) -> list[Statement]:
     given = [s for s in reading.statements if not s.denied and s.key != OTHER]
     sure = [s for s in given if not s.doubted]
     given = sure or [s for s in given if not _is_dismissed(reading, s)]
+    if facts.order == "latest":
+        given = [s for s in given if not reading.is_only_early(s)]
     given = _not_taken_back(reading, given)
     return _of_the_question(reading, given, facts)
 

@@ -17,7 +17,17 @@ from niah.scorers.lists import grouped, paired
 from niah.scorers.order import rank_of
 from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
-from niah.scorers.words import HAN, absence, asked_part, content_words, is_absent_clause, is_small, spelling, words
+from niah.scorers.words import (
+    HAN,
+    absence,
+    asked_part,
+    content_words,
+    is_absent_clause,
+    is_small,
+    latin,
+    spelling,
+    words,
+)
 
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
@@ -101,6 +111,12 @@ class Reading:
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
+
+    def is_only_early(self, statement: Statement) -> bool:
+        """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
+        without = self.layout.without(statement.clause, self.layout.values_in(statement.clause))
+        early = words("early")
+        return early.search(without) is not None and is_small(early.sub(" ", without))
 
     def is_in_question(self, statement: Statement) -> bool:
         """Whether the question names the key of a value, and not only the asked facts."""
@@ -192,7 +208,7 @@ class Reading:
         """Whether the words around a value in its clause deny it."""
         clause = self._unnamed(i, ())
         alone = not before.strip(" \"'*") and not after.strip(" \"'*")
-        if alone or self._retells(clause):
+        if alone or self._retells(clause) or _excepted().search(before):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
@@ -201,9 +217,15 @@ class Reading:
             return True
         rest = _refuted().match(after)
         denied = rest is not None and (
-            not rest[1].strip() or bool(content_words(rest[1]) & self._cues) or is_absent_clause(after)
+            is_small(words("truth").sub(" ", rest[1]))
+            or bool(content_words(rest[1]) & self._cues)
+            or is_absent_clause(after)
         )
         return denied or words("wrong").match(after.lstrip()) is not None
+
+    def _before(self, mention: Mention) -> str:
+        """What stands before a value in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
@@ -263,7 +285,7 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None for m in values):
+        if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         if is_absent_clause(self._unnamed(i, values)):
@@ -305,3 +327,9 @@ def _refuted() -> re.Pattern[str]:
 def _starts(rule: str, text: str) -> bool:
     """Whether a clause begins with a word of a rule, behind any marks."""
     return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None
+
+
+@cache
+def _excepted() -> re.Pattern[str]:
+    """says nothing other than 42."""
+    return re.compile(rf"(?:\b(?:{latin('not')})\b|n't\b).*{spelling('except')}\W*$")

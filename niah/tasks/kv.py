@@ -35,7 +35,10 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 def score(text: str, planting: Planting) -> Score:
     """The uuid, whole, in either case. The value of another pair of the haystack is a distractor."""
     score = scorers.uuid(text, scorers.expected_of(planting))
-    if score.answer_class == "wrong" and any(v in scorers.answer_in(text).casefold() for v in pair_values()):
+    if score.answer_class != "wrong":
+        return score
+    answer = scorers.answer_in(text).casefold()
+    if any(value in answer for value in pair_values()):
         return replace(score, answer_class="distractor", explanation="answered the value of another pair")
     return score
 
