@@ -27,7 +27,7 @@ _KINDS = {  # which forms fit a task, beside "any"
     "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",),
     "update": ("order",),
     "associative": ("named",), "distractors": ("named",), "hops": (), "passkey": (), "kv": (),
-    "multikey words": ("keyed",),
+    "multikey words": ("keyed",), "moves": (), "repeat": (),
 }  # fmt: skip
 TASKS = tuple(_KINDS)
 

@@ -38,14 +38,18 @@ from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
 from niah.text.language import LANGUAGES
 from niah.text.normalise import fold
+from niah.text.numerals import whole_numbers
 from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 from niah.verdict.grid import WITH_DISTRACTORS, depth_of, grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 PLANTING = [name for name in task_names() if name != "natural"]
-ONE_VALUE = ["associative", "distractors", "hops", "multikey", "said-at", "when"]  # with wrong answers planted
-SETS = ["multiquery", "multivalue", "tracking"]
+ONE_VALUE = [  # with wrong answers planted
+    "associative", "distractors", "hops", "moves", "multikey", "repeat", "said-at", "when",
+]  # fmt: skip
+SETS = ["multiquery", "multivalue", "order", "tracking"]
+IN_ORDER = ("moves", "repeat", "update")  # their needles are listed as they stand in the text
 OPTIONS: dict[str, list[dict[str, object]]] = {
     "single": [{"values": "word"}, {"values": "uuid"}],
     "multikey": [{"values": "uuid"}, {"distractors": 0}, {"haystack": "needles:zh-Hant"}],
@@ -57,6 +61,11 @@ OPTIONS: dict[str, list[dict[str, object]]] = {
     "multivalue": [{"needles": "together"}, {"needles": "random"}],
     "hops": [{"needle_count": 5, "needles": "random"}, {"needle_count": 1}],
     "tracking": [{"needles": "random", "needle_count": 3}],
+    "associative": [{"lures": 2, "distractors": 4}],
+    "order": [{"needles": "together"}, {"needles": "random", "needle_count": 6}],
+    "count": [{"needles": "together", "needle_count": 2}, {"needles": "random", "distractors": 5}],
+    "moves": [{"needles": "together", "needle_count": 3}, {"needles": "random", "needle_count": 6, "distractors": 0}],
+    "repeat": [{"needles": "together", "needle_count": 2}, {"needles": "random", "distractors": 6}],
 }
 
 
@@ -84,8 +93,8 @@ def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: o
 
 def test_tasks_are_the_modules_of_their_folder() -> None:
     assert task_names() == [
-        "associative", "distractors", "hops", "kv", "multikey", "multiquery", "multivalue", "natural", "passkey",
-        "said-at", "single", "tracking", "update", "when", "when-and-what",
+        "associative", "count", "distractors", "hops", "kv", "moves", "multikey", "multiquery", "multivalue", "natural",
+        "order", "passkey", "repeat", "said-at", "single", "tracking", "update", "when", "when-and-what",
     ]  # fmt: skip
     with pytest.raises(UnknownName, match=r"did you mean 'single'"):
         task_of("singel")
@@ -102,7 +111,10 @@ def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
     texts = [n.text for n in planting.needles]
     assert len(set(texts)) == len(texts)
     for target in planting.targets:
-        assert fold(target) not in around
+        if task == "count":  # no line says it: a digit inside another number is none
+            assert int(target) not in whole_numbers(around + " ".join(texts))
+        else:
+            assert fold(target) not in around
         assert not [n for n in planting.needles if n.answer_class != "right" and n.value == target]
     for needle in planting.needles:
         assert needle.value not in SPEECH
@@ -110,7 +122,7 @@ def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
     values = [n.value for n in planting.needles]
     assert len(set(values)) == len(values)
     assert planting.targets == tuple(planting.targets)
-    assert planting.needles[0].answer_class == "right" or task == "update"
+    assert planting.needles[0].answer_class == "right" or task in IN_ORDER
 
 
 @pytest.mark.parametrize("task", ["single", "multikey", "multivalue", "multiquery", "when", "update"])
@@ -229,6 +241,8 @@ def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class
         ({"task": "hops"}, "the needles' centre, 20 points to each side"),
         ({"task": "hops", "needles": "random"}, "one needle, the others anywhere"),
         ({"task": "update"}, "the statement asked for"),
+        ({"task": "moves"}, "the last journey"),
+        ({"task": "repeat"}, "the thing asked for"),
         ({"task": "natural"}, "the passage"),
     ],
 )
@@ -273,7 +287,7 @@ def test_a_guess_that_is_right_lowers_the_normalised_score(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("policy", ["together", "spread", "random"])
-@pytest.mark.parametrize("task", ["multivalue", "multiquery", "tracking", "hops"])
+@pytest.mark.parametrize("task", ["multivalue", "multiquery", "tracking", "hops", "order", "count"])
 @given(depth=st.floats(0, 100), seed=st.integers(0, 10_000))
 @settings(max_examples=30)
 def test_several_needles_go_where_the_option_says(task: str, policy: str, depth: float, seed: int) -> None:
@@ -424,32 +438,75 @@ STOP = frozenset(
 )
 
 
-@pytest.mark.parametrize("pair", pairs("en"), ids=lambda pair: pair.question)
-def test_an_association_shares_no_content_word_in_english(pair: object) -> None:
+def test_an_association_shares_no_content_word_in_english() -> None:
     def stems(text: str) -> set[str]:
         words = re.findall(r"[a-z]+", text.replace("{name}", "").lower())
         return {re.sub(r"(?:ing|ed|es|s|e)$", "", w) for w in words if w not in STOP}
 
-    assert not stems(pair.question) & stems(pair.needle)  # type: ignore[attr-defined]  # a Pair
-    assert not stems(pair.question) & stems(pair.inverted)  # type: ignore[attr-defined]
+    for pair in pairs("en"):
+        for told in pair.told:
+            assert not stems(pair.question) & stems(told), (pair.question, told)
 
 
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
 def test_an_association_shares_no_two_characters_in_chinese(language: str) -> None:
     for pair in pairs(language):
-        for needle in (pair.needle, pair.inverted):
-            grams = [{t[i : i + 2] for i in range(len(t) - 1)} for t in (pair.question, needle.replace("{name}", "|"))]
-            assert not grams[0] & grams[1], (pair.question, needle)
+        for told in pair.told:
+            grams = [{t[i : i + 2] for i in range(len(t) - 1)} for t in (pair.question, told.replace("{name}", "|"))]
+            assert not grams[0] & grams[1], (pair.question, told)
 
 
-def test_associations_are_many_and_whole() -> None:
-    everything = {language: pairs(language) for language in LANGUAGES}
-    assert {len(p) for p in everything.values()} == {26}
-    for language, found in everything.items():
-        assert len({p.question for p in found}) == 26
-        for pair in found:
-            assert pair.needle.count("{name}") == pair.inverted.count("{name}") == 1
-            assert any(fold(w) in fold(pair.needle + pair.question) for w in pair.words), (language, pair)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_associations_are_many_and_whole(language: str) -> None:
+    found = pairs(language)
+    assert len({p.question for p in found}) == len(found) >= 230
+    told = [sentence for pair in found for sentence in pair.told]
+    assert len(set(told)) == len(told)
+    assert {sentence.count("{name}") for sentence in told} == {1}
+    assert sum(not sentence.startswith("{name}") for sentence in told) >= len(told) / 5  # not always the first word
+    for pair in found:
+        assert fold(pair.words[0]) in fold(pair.question)
+        assert all(pair.words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_association_has_one_answer_beside_all_others_in_its_text(language: str, haystack: Corpus) -> None:
+    by_question = {pair.question: pair for pair in pairs(language)}
+    for seed in range(20):
+        planting = planted("associative", language, haystack, seed, distractors=24)
+        asked = next(p for q, p in by_question.items() if planting.question.startswith(q))
+        others = fold(" ".join(n.text for n in planting.needles if n.answer_class == "distractor"))
+        assert not [word for word in asked.words if fold(word) in others]
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("en", "Who lives in London?", "Who lives in Oxford?"),  # both are in England
+        ("en", "Whose hobby is camping?", "Who has been to Egypt?"),  # "camped" is said of the other
+        ("en", "Who is deaf?", "Who is blind?"),  # of a theme that stands alone
+        ("zh-Hant", "誰家裡養了蜜蜂？", "誰的職業是養蜂人？"),
+        ("zh-Hans", "谁的爱好是摄影？", "谁去过韩国？"),
+    ],
+)
+def test_two_associations_that_answer_each_other_never_stand_in_one_text(language: str, one: str, other: str) -> None:
+    found = {pair.question: pair for pair in pairs(language)}
+    assert not found[one].fits_beside(found[other])
+    assert not found[other].fits_beside(found[one])
+    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "誰練", "谁练")))
+    assert found[one].fits_beside(sport)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lures_hold_the_whole_question_and_nobody_who_answers_it(language: str, haystack: Corpus) -> None:
+    for seed in range(20):
+        planting = planted("associative", language, haystack, seed, lures=3)
+        lures = [n for n in planting.needles if n.detail == "only asks"]
+        asked = fold(planting.question[1:]).split("?")[0]
+        assert len(lures) == 3
+        assert all(asked in fold(n.text) for n in lures)
+        assert {task_of("associative").score(n.value, planting).answer_class for n in lures} == {"near-miss"}
+        assert asked not in fold(planting.needles[0].text)
 
 
 def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
@@ -617,20 +674,22 @@ def test_the_value_of_another_pair_is_a_distractor(haystack: Corpus) -> None:
     assert task_of("kv").score("ffffffff-ffff-4fff-8fff-ffffffffffff", planting).answer_class == "wrong"
 
 
-def test_two_pairs_that_might_be_meant_by_one_question_are_not_in_one_text(haystack: Corpus) -> None:
-    diets = [needle for pair in pairs("en") if pair.category == "diet" for needle in (pair.needle, pair.inverted)]
-    parts = [n.replace("{name}", "").strip(" .") for n in diets]
-    for seed in range(40):
-        texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractors=20).needles)
-        assert sum(part in texts for part in parts) <= 1
+def test_of_a_theme_that_stands_alone_one_text_holds_one(haystack: Corpus) -> None:
+    themes = {pair.alone for pair in pairs("en")} - {None}
+    assert len(themes) == 2
+    for theme in themes:
+        parts = [t.replace("{name}", "").strip(" .") for p in pairs("en") if p.alone == theme for t in p.told]
+        for seed in range(20):
+            texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractors=20).needles)
+            assert sum(part in texts for part in parts) <= 1
 
 
 def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus) -> None:
     asked = set()
-    for epoch in range(20):
+    for epoch in range(200):
         trial = Trial(id="t", task="associative", context_length=4_000, depth_percent=50, epoch=epoch)
         asked.add(task_of("associative").plant(Draw(epoch, "n"), site_of(trial, haystack)).question)
-    assert len(asked) == 20
+    assert len(asked) == 200
 
 
 def test_the_label_of_every_task_with_distractors_says_how_many() -> None:

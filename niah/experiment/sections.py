@@ -11,8 +11,8 @@ KEY_SECTIONS: Mapping[str, tuple[str, ...]] = {
         "reply_tokens", "reply_field", "claimed", "canary",
     ),
     "Text and task": (
-        "haystack", "task", "language", "distractors", "lures", "values", "needle_count", "needles", "asked", "tolerance_s",
-        "questions", "controls", "may_be_absent",
+        "haystack", "task", "language", "distractors", "lures", "values", "needle_count", "needles", "asked",
+        "tolerance_s", "questions", "controls", "may_be_absent",
     ),
     "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "layout", "tokenizer"),
     "Pace": (

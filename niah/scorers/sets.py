@@ -1,4 +1,7 @@
-"""Scorers for several values: every one that was asked for, and no other; of pairs each under its own key, of a sequence in order."""
+"""Scorers for several values: every one that was asked for, and no other.
+
+Of pairs each under its own key, of a sequence each in its place.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in
 from niah.scorers.statements import Statement
 from niah.scorers.values import like, named_text, numbers_at, spelt
+
+_UNDONE = re.compile(  # "the trip to Cairo was cancelled": named, and not given
+    r"\bcancel|\bcalled off|\bfell through|\bnever happened|\b(?:did not|didn't|never) (?:go|travel|happen)"
+    r"|\b(?:meant|wanted|planned|hoped) to\b|本来|原本|差点|取消|没有?(?:去|成行|买到|抢到)"
+)
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -88,11 +96,14 @@ def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> 
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong, *others])
+    said = read(folded, mentions, expected, named_text, names_at)
+    undone = {s.start for s in said.statements if _UNDONE.search(said.context(s))}
+    mentions = [m for m in mentions if m.start not in undone]
     score, given = _judged(answer, read(folded, mentions, expected, named_text, names_at), expected)
     if not score.parts:
         return score
-    said = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
-    pairs = [expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(said, 2)]
+    listed = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
+    pairs = [expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(listed, 2)]
     ordered, parts = all(pairs), {**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
     if score.value == 1.0 and ordered:
         return replace(score, parts=parts)

@@ -36,7 +36,8 @@ _MOST_WORDS = 6  # a longer answer without a known name is no name
 _MOST_HAN = 12
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
-_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.):、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
+_NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _ROW_ITEM = re.compile(r"[A-ZÀ-Þ][\w'’.-]+|[\u3400-\u9fff]{2,6}")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
@@ -58,8 +59,10 @@ def number(text: str, expected: Expected) -> Score:
 
 
 def count(text: str, expected: Expected) -> Score:
-    """``number`` of a count, where the numbers in front of the items of a list are none. Nobody is an abstention."""
-    answer = _ITEM_NUMBER.sub("- ", answer_in(text, expected.question))
+    """``number`` of a count; the numbers of a list's items are none, nor is 一 in 一下. Nobody is an abstention."""
+    answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
+    if len(_ITEM_NUMBER.findall(answer)) > 1:
+        answer = _ITEM_NUMBER.sub("- ", answer)
     said = whole_numbers(answer)
     if said == [0] or (not said and re.search(rf"{spelling('nobody')}|{_NOBODY_MET}", fold(answer))):
         return wrong_score("absent", "counted none")

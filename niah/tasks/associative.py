@@ -1,8 +1,9 @@
-"""A question that shares no content word with its needle: common knowledge joins them (after NoLiMa, arXiv:2502.05167).
+"""Question and needle share no content word; common knowledge joins them (NoLiMa, 2502.05167).
 
-"Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for the question's words
-finds nothing. All pairs are ours, one file for each language in associations/; distractors are needles of other pairs,
-about other people. ``lures`` is the hard form: sentences in the question's own words, about people who only ask.
+"Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for
+the question's words finds nothing. All pairs are ours, one file for each language in
+associations/; distractors are needles of other pairs, about other people. ``lures`` is the hard
+form: sentences in the question's own words, about people who only ask.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """How many different people somebody ran into: some of them more than once, others only nearly.
 
-No line says the number, and the number of lines is not the answer (counting as in RULER's aggregation tasks,
-arXiv:2404.06654; people, sentences and the draw are ours). From 2 to ``needle_count`` people are met, as drawn for
-every trial, so a fixed answer is right in 1 of ``needle_count`` - 1. Every other one of ``distractors`` is somebody
-whom the asked person missed, in the question's own words; the rest are meetings of others.
+No line says the number, and the number of lines is not the answer (counting as in RULER's
+aggregation tasks, arXiv:2404.06654; people, sentences and the draw are ours). From 2 to
+``needle_count`` people are met, as drawn for every trial, so a fixed answer is right in 1 of
+``needle_count`` - 1. Every other one of ``distractors`` is somebody whom the asked person missed,
+in the question's own words; the rest are meetings of others.
 """
 
 from __future__ import annotations

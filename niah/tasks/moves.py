@@ -1,10 +1,11 @@
-"""A thing goes from hand to hand and from city to city; where it is in the end, or was before, is asked for.
+"""A thing goes from hand to hand and from city to city; where is it in the end, or was before?
 
-After the second and third task of bAbI and BABILong (arXiv:2406.10149): somebody picks the thing up, travels, gives it
-to somebody else, who travels on. The line that says where it is does not name it. Whoever gave it away travels on as
-well, before and behind that line. Half of the trials ask where it was before that city. Depth is that of the last
-journey of the thing; all others of it come before it, as ``needles`` says (see ``beside``). ``distractors`` are other
-things, each with a journey of its own, anywhere.
+After the second and third task of bAbI and BABILong (arXiv:2406.10149): somebody picks the thing
+up, travels, gives it to somebody else, who travels on. The line that says where it is does not
+name it. Whoever gave it away travels on as well, before and behind that line. Half of the trials
+ask where it was before that city. Depth is that of the last journey of the thing; all others of it
+come before it, as ``needles`` says (see ``beside``). ``distractors`` are other things, each with a
+journey of its own, anywhere.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     asked, places = draw.choice(("now", "before")), [n.value for n in way if n.value != taker]
     target = places[-1 if asked == "now" else -2]
     needles = [_classed(n, target, places[-1]) for n in way]
-    for side in ((handed, depth), (depth, 100.0)):
-        needles.append(replace(told.went(giver, thing, anywhere(draw, *side)), answer_class="distractor"))
+    aside = (anywhere(draw, handed, depth), anywhere(draw, depth, 100.0))
+    astray = [told.went(giver, thing, place) for place in aside]
     for _ in range(site.options.distractors):
         who, (first, then) = told.supply.person(), sorted((anywhere(draw), anywhere(draw)))
         carried = told.thing()
-        other = (told.took(who, carried, first), told.went(who, carried, then))
-        needles += [replace(n, answer_class="distractor") for n in other]
+        astray += [told.took(who, carried, first), told.went(who, carried, then)]
+    needles += [replace(n, answer_class="distractor") for n in astray]
     question = wording.form(f"moves.{asked}").fill(thing=thing, place=places[-1])
     opening = speech_opening(site.language, wording.text("moves.hint"))
     return planting_of(site.language, opening, question, needles, [target])

@@ -1,9 +1,10 @@
 """Journeys of one year, told in any order; the cities in the order of the calendar are asked for.
 
-Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither where it stands in the
-text nor a date to sort by gives its place (ordered needles after Sequential-NIAH, arXiv:2504.04713; days, sentences
-and the score are ours). Of ``distractors`` every other one is a journey of somebody else, and the rest are journeys of
-the asked person that came to nothing, in the question's own words.
+Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither
+where it stands in the text nor a date to sort by gives its place (ordered needles after
+Sequential-NIAH, arXiv:2504.04713; days, sentences and the score are ours). Of ``distractors``
+every other one is a journey of somebody else, and the rest are journeys of the asked person that
+came to nothing, in the question's own words.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The third of several like things: which film was it that somebody recommended third?
 
-After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over and over, in other
-words than the question, and the place in the order of the text is asked for. It is drawn anew for every trial, so that
-neither the first nor the last one is the answer more often than others. Depth is that of the asked one; the others
-stand on both sides of it, as ``needles`` says (see ``beside``). ``distractors`` are things of another kind by the same
-person and of the same kind by others, every other one in the question's own words.
+After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over and
+over, in other words than the question, and the place in the order of the text is asked for. It is
+drawn anew for every trial, so that neither the first nor the last one is the answer more often
+than others. Depth is that of the asked one; the others stand on both sides of it, as ``needles``
+says (see ``beside``). ``distractors`` are things of another kind by the same person and of the
+same kind by others, every other one in the question's own words.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     person, kind, asked = supply.person(), draw.choice(kinds), draw.below(count)
     before = beside(options.needles, asked, depth, (0.0, depth), draw)
     after = beside(options.needles, count - 1 - asked, depth, (depth, 100.0), draw)
-    needles = []
-    for i, place in enumerate([*before, depth, *after]):
-        needle = _needle(supply, draw.choice(_retellings(wording, kind)), person, kind, place)
-        classed = {"answer_class": "earlier"} if i < asked else {"answer_class": "distractor", "detail": "later"}
-        needles.append(needle if i == asked else replace(needle, **classed))
+    told = _retellings(wording, kind)
+    like = [_needle(supply, draw.choice(told), person, kind, d) for d in [*before, depth, *after]]
+    needles = [replace(n, answer_class="earlier") for n in like[:asked]]
+    needles.append(like[asked])
+    needles += [replace(n, answer_class="distractor", detail="later") for n in like[asked + 1 :]]
     others = [name for name in kinds if name != kind]
     for i in range(options.distractors):
         who, what = (person, draw.choice(others)) if i % 2 == 0 else (supply.person(), kind)
