@@ -448,6 +448,17 @@ def test_an_association_shares_no_content_word_in_english() -> None:
             assert not stems(pair.question) & stems(told), (pair.question, told)
 
 
+def test_an_association_shares_no_content_word_in_spanish() -> None:
+    small = set("quien a de del en el la los las un una le se que es tiene esta ha con por y no".split())
+
+    def stems(text: str) -> set[str]:
+        return {word[:5] for word in re.findall(r"[a-z]+", fold(text.replace("{name}", ""))) if word not in small}
+
+    for pair in pairs("es"):
+        for told in pair.told:
+            assert not stems(pair.question) & stems(told), (pair.question, told)
+
+
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
 def test_an_association_shares_no_two_characters_in_chinese(language: str) -> None:
     for pair in pairs(language):
@@ -485,6 +496,8 @@ def test_an_association_has_one_answer_beside_all_others_in_its_text(language: s
         ("en", "Who lives in London?", "Who lives in Oxford?"),  # both are in England
         ("en", "Whose hobby is camping?", "Who has been to Egypt?"),  # "camped" is said of the other
         ("en", "Who is deaf?", "Who is blind?"),  # of a theme that stands alone
+        ("es", "¿Quién es sordo?", "¿Quién es ciego?"),
+        ("es", "¿Quién ha estado en Sudáfrica?", "¿Quién está en la cárcel?"),  # a cell is seen in both
         ("zh-Hant", "誰家裡養了蜜蜂？", "誰的職業是養蜂人？"),
         ("zh-Hans", "谁的爱好是摄影？", "谁去过韩国？"),
     ],
@@ -493,7 +506,7 @@ def test_two_associations_that_answer_each_other_never_stand_in_one_text(languag
     found = {pair.question: pair for pair in pairs(language)}
     assert not found[one].fits_beside(found[other])
     assert not found[other].fits_beside(found[one])
-    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "誰練", "谁练")))
+    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "¿Quién practica", "誰練", "谁练")))
     assert found[one].fits_beside(sport)
 
 

@@ -40,7 +40,7 @@ class NumberWords:
         self._bare, self._beside = (wording.words(f"numerals.{key}") for key in ("bare", "beside"))
         self.joint = wording.text("numerals.and")
         exact = "|".join(scale for scale, value in self._scales.items() if value >= 1_000)
-        self._decimal = re.compile(rf"(?<![\d.,])(\d{{1,4}}\.\d{{1,6}}) ?({exact or '(?!)'})\b")
+        self._decimal = re.compile(rf"(?<![\d.,])(\d{{1,4}}(?:\.\d{{1,6}}|,\d{{1,2}})) ?({exact or '(?!)'})\b")
 
     def located(self, folded: str) -> list[tuple[int, int, int]]:
         """The numbers in a folded text with their first and last place: "seven million", "7.4 million"."""
@@ -48,7 +48,10 @@ class NumberWords:
             return []
         spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside)
         found = [(self.value(m[0]), *m.span()) for m in spelt]
-        return found + [(round(float(m[1]) * self._scales[m[2]]), *m.span()) for m in self._decimal.finditer(folded)]
+        return found + [
+            (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
+            for m in self._decimal.finditer(folded)
+        ]
 
     @cached_property
     def _spelt(self) -> re.Pattern[str]:
