@@ -17,15 +17,16 @@ from niah.generator.segments import MAX_WEIGHT, segments_of, weight
 from niah.generator.synthetic import (
     CHAPTER_SENTENCES,
     CHAPTERS,
-    LANGUAGES,
     Pattern,
     chapter,
     columns_of,
+    spoken,
     talk_of,
     vocabulary_of,
 )
 from niah.tasks._names import PLACES
 
+LANGUAGES = spoken()  # en first
 FORBIDDEN = ("magic", "number", "needle", "haystack", "password", "神奇", "數字", "数字")
 LARGE_CHINESE = re.compile(r"[百千萬万億亿]|[零〇一二兩两三四五六七八九十]{5}")
 SIX_DIGITS = re.compile(r"\d{6}|\d[\d,_'’ ]{4,}\d")
