@@ -98,7 +98,7 @@ def test_the_line_that_says_where_a_thing_is_does_not_name_it_and_is_not_the_las
         assert all((a.depth_percent or 0.0) <= (b.depth_percent or 0.0) for a, b in pairwise(way))
         asked["before" if any(n.detail == "later" for n in way) else "now"] += 1
         last += in_the_text(planting)[-1] is right
-    assert min(asked.values()) > TRIALS / 3
+    assert min(asked["now"], asked["before"]) > TRIALS / 3
     assert last < TRIALS / 8
 
 
