@@ -57,7 +57,8 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     relative = words("relative").match(clause.text.lstrip())
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
     dashed = "—" in clause.before and not re.search(r"\w", left)
-    marked = label or dashed or "(" in clause.before or "|" in clause.before
+    supposed = words("condition").match(topic.text.strip())
+    marked = label or dashed or supposed or "(" in clause.before or "|" in clause.before
     return keys[-1] if marked or relative or about else None
 
 

@@ -91,13 +91,8 @@ class Reading:
 
     def denies_something(self, statement: Statement) -> bool:
         """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
-        layout, i = self.layout, statement.clause
-        said = [self.context(statement)]
-        for j in range(i + 1, min(i + 4, len(layout.clauses))):
-            if layout.values_in(j) or layout.clauses[j].sentence != layout.clauses[i].sentence:
-                break
-            said.append(layout.clauses[j].text)
-        return bool(words("denial").search(" ".join(said)))
+        said = f"{self.context(statement)} {self._behind(statement.clause)}"
+        return words("denial").search(said) is not None
 
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
@@ -130,7 +125,8 @@ class Reading:
         clause = layout.clauses[i]
         before, after = layout.text[clause.start : mention.start], layout.text[mention.stop : clause.stop]
         key, manner = key_of(layout, mention, i), self._manner(i)
-        other = names_unknown_key(after, self._question) if key is None else not layout.is_asked(key)
+        unknown = key is None and (names_unknown_key(after, self._question) or self._is_elsewhere(i))
+        other = unknown if key is None else not layout.is_asked(key)
         return Statement(
             value=mention.value,
             start=mention.start,
@@ -221,7 +217,24 @@ class Reading:
             or bool(content_words(rest[1]) & self._cues)
             or is_absent_clause(after)
         )
-        return denied or words("wrong").match(after.lstrip()) is not None
+        return denied or _rejects().match(after) is not None
+
+    def _is_elsewhere(self, i: int) -> bool:
+        """Whether a clause is about something that is not named: "42 belongs to some other city"."""
+        layout = self.layout
+        start = layout.clauses[layout.lead(i)].start
+        said = f"{layout.text[start : layout.clauses[i].stop]} {self._behind(i)}"
+        named = words("elsewhere").search(said)
+        return named is not None and not words("negation").search(said[: named.start()])
+
+    def _behind(self, i: int) -> str:
+        """The clauses without a value behind a clause in its sentence."""
+        clauses, said = self.layout.clauses, []
+        for j in range(i + 1, min(i + 4, len(clauses))):
+            if self.layout.values_in(j) or clauses[j].sentence != clauses[i].sentence:
+                break
+            said.append(clauses[j].text)
+        return " ".join(said)
 
     def _before(self, mention: Mention) -> str:
         """What stands before a value in its clause."""
@@ -237,10 +250,14 @@ class Reading:
         return text
 
     def _denied_ahead(self, i: int) -> bool:
-        """Whether a relative clause tells what is denied right before it: "not at the start, where it is 42"."""
-        if not i or not _starts("relative", self.layout.clauses[i].text) or self.layout.values_in(i - 1):
+        """Whether a value is denied right before its clause: "not at the start, where it is 42", "Wrong: 42"."""
+        if not i or self.layout.values_in(i - 1):
             return False
         lead = self.layout.clauses[i - 1]
+        if self.layout.clauses[i].before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
+            return True
+        if not _starts("relative", self.layout.clauses[i].text):
+            return False
         denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
         return lead.sentence == self.layout.clauses[i].sentence and denied is not None
 
@@ -249,6 +266,8 @@ class Reading:
         layout = self.layout
         if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
             return False
+        if _rejects().match(layout.clauses[i + 1].text):
+            return True
         taken_up = _takes_up().match(layout.clauses[i + 1].text)
         rest = _refuted().match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
         if rest is None or words("only").match(rest[1].strip()):
@@ -307,6 +326,13 @@ class Reading:
         return rank_of(layout.text[start : mention.start], behind)
 
 
+@cache
+def _rejects() -> re.Pattern[str]:
+    """would be wrong; but is a decoy; 是错的. Not: is not wrong."""
+    begin = rf"\W*(?:{spelling('conjunction')}\s*)?{spelling('linking')}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?"
+    return re.compile(rf"{begin}{spelling('rejection')}")
+
+
 def _concedes(clause: Clause) -> bool:
     """Whether a clause is set aside by its first word: although, 虽然."""
     return re.match(rf"\W*{spelling('concession')}", clause.text) is not None
@@ -321,7 +347,9 @@ def _takes_up() -> re.Pattern[str]:
 @cache
 def _refuted() -> re.Pattern[str]:
     """is not the one; 's not; 并不是."""
-    return re.compile(rf"\s*(?:{spelling('refuted')}|'s\s+not\b)(.*)")
+    adverb = r"\s+(?:(?:[a-z]+ly|just|still)\s+)?"
+    refuted = spelling("refuted").replace(r"\s+", adverb)
+    return re.compile(rf"\s*(?:{refuted}|'s{adverb}not\b)(.*)")
 
 
 def _starts(rule: str, text: str) -> bool:
@@ -331,5 +359,6 @@ def _starts(rule: str, text: str) -> bool:
 
 @cache
 def _excepted() -> re.Pattern[str]:
-    """says nothing other than 42."""
-    return re.compile(rf"(?:\b(?:{latin('not')})\b|n't\b).*{spelling('except')}\W*$")
+    """says nothing other than 42; there is no doubt that it is 42."""
+    no = rf"(?:\b(?:{latin('not')}|without)\b|n't\b)"
+    return re.compile(rf"{no}.*(?:{spelling('except')}\W*|{spelling('doubt')}.*)$")

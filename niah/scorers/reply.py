@@ -24,6 +24,7 @@ _UNSEEN = re.compile(
     r"|\x1b[@-Z\\-_]?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
+_STRUCK = re.compile(r"~~(?!\s)[^~\n]{1,200}~~")  # ~~struck out~~
 _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u1ab0-\u20ff]+")
 
 
@@ -59,6 +60,7 @@ def seen(text: str) -> str:
     """A text as a reader sees it, without escape sequences and control signs; of a long one head and tail."""
     if len(text) > MOST_SIGNS:
         text = f"{text[:HEAD_SIGNS]}\n{text[-TAIL_SIGNS:]}"
+    text = _STRUCK.sub("", text)
     return _MARKS_ABOVE.sub(r"\1", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 

@@ -13,7 +13,7 @@ from niah import scorers
 from niah.records import Needle, Planting, Score
 from niah.scorers import WrongValue
 from niah.tasks import Options, TaskContext
-from niah.tasks._names import PLACES
+from niah.tasks._names import PLACES, names_of_city
 from niah.tasks._placing import anywhere, depths_of
 from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
 from niah.tasks._unused import UnusedNames
@@ -51,7 +51,8 @@ def score(text: str, planting: Planting) -> Score:
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
     asked, foreign = _keys(planting)
-    held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign)
+    aliases = {name: target for target in planting.targets for name in names_of_city(target) if name != target}
+    held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign, aliases=aliases)
     score = scorers.name(text, held, sorted(cities), place=True, row=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score
