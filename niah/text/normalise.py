@@ -24,7 +24,7 @@ def fold(text: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """Latin letters without the marks above and below them: many people leave them out."""
+    """Latin letters without the marks above and below them, sign for sign: many people leave them out."""
     return text.translate(_bare())
 
 
