@@ -43,7 +43,7 @@ def test_every_language_has_a_haystack_that_is_known_by_its_words(language: str)
     assert manifest.language == language
     assert {e.language for e in manifest.episodes} == {language}
     assert {transcript.language for transcript in read_episodes(manifest)} == {language}
-    assert load_haystack([manifest.name], tokenizer_of("o200k_base")).unique_tokens() >= 8_000
+    assert (load_haystack([manifest.name], tokenizer_of("o200k_base")).tokens or 0) >= 8_000
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def answer_in(text: str, question: str = "") -> str:
     answer = said_in(text, question)
     labels = list(_label().finditer(without_accents(answer)))
     given = next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
-    explained = next((m for m in _explanation().finditer(without_accents(given)) if re.search(r"\w", given[: m.start()])), None)
+    reasons = _explanation().finditer(without_accents(given))
+    explained = next((m for m in reasons if re.search(r"\w", given[: m.start()])), None)
     return given[: explained.start()] if explained else given
 
 
