@@ -216,3 +216,17 @@ def test_a_thing_is_where_its_last_journey_ended_or_was_before_that() -> None:
     stray = [n.value for n in now.needles if n.answer_class == "distractor"]
     assert score(now.needles[0].value, now).answer_class == "earlier"
     assert {score(city, now).answer_class for city in stray} == {"distractor"}
+
+
+def test_of_things_that_are_counted_up_the_last_one_is_given() -> None:
+    score = task_of("repeat").score
+    found = (p for p in plantings("repeat", "en") if sum(n.answer_class == "earlier" for n in p.needles) == 2)
+    planting = next(found)
+    one, two, three, *_ = [n.value for n in planting.needles]
+    assert planting.targets == (three,)
+    assert score(f"It was first {one}, then {two}, then {three}.", planting).value == 1.0
+    assert score(f"It was first {three}, then {two}, then {one}.", planting).value == 0.0
+    assert score(f"{one}, {two}, {three}", planting).answer_class == "several"
+    assert score(two, planting).answer_class == "earlier"
+    other = next(n for n in planting.needles if n.detail == "later")
+    assert (score(other.value, planting).answer_class, score(other.value, planting).detail) == ("distractor", "later")

@@ -471,7 +471,7 @@ def test_an_association_shares_no_two_characters_in_chinese(language: str) -> No
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_associations_are_many_and_whole(language: str) -> None:
     found = pairs(language)
-    assert len({p.question for p in found}) == len(found) >= 230
+    assert len({p.question for p in found}) == len(found) >= 240
     told = [sentence for pair in found for sentence in pair.told]
     assert len(set(told)) == len(told)
     assert {sentence.count("{name}") for sentence in told} == {1}
@@ -479,6 +479,13 @@ def test_associations_are_many_and_whole(language: str) -> None:
     for pair in found:
         assert fold(pair.words[0]) in fold(pair.question)
         assert all(pair.words)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_shipped_haystack_leaves_enough_associations_for_two_hundred_trials(language: str) -> None:
+    config = {"provider": "simulated", "model": "perfect", "task": "associative", "lengths": "2k", "depths": "50"}
+    experiment = experiment_of(RunConfig(haystack=(HAYSTACKS[language],), epochs=200, **config))
+    assert len({experiment.plant(trial).question for trial in experiment.trials}) == 200
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -58,9 +58,8 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 
 
 def score(text: str, planting: Planting) -> Score:
-    """The title, and no other."""
-    expected = replace(scorers.expected_of(planting), order=None)
-    return scorers.name(text, expected, words_in(scorers.answer_in(text)))
+    """The title, and no other; of titles that are counted up the last one."""
+    return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
 def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
