@@ -156,7 +156,7 @@ def offers_anyway(answer: str) -> bool:
     for m in words("contrast", "guess").finditer(folded):
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
         guess = not words("contrast").fullmatch(m[0])
-        denied = words("negation").match(rest.strip()) or words("only").search(rest)
+        denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))

@@ -68,11 +68,16 @@ def _attribution(layout: Layout, i: int) -> Mention | None:
         if layout.values_in(j):
             return None
         if layout.keys_in(j):
-            bracket = j == i + 1 and layout.clauses[j].before.startswith("(")
+            bracket = j == i + 1 and layout.clauses[j].before.startswith("(") and not _leads_on(layout, j)
             return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
         if len(layout.clauses[j].text) > _MOST_ASIDE:
             return None
     return None
+
+
+def _leads_on(layout: Layout, i: int) -> bool:
+    """Whether a key in brackets is that of the next value: "42 (Oslo: 43)"."""
+    return not layout.clauses[i].behind.startswith(")") and bool(layout.values_in(i + 1))
 
 
 def _takes_up(layout: Layout, i: int) -> bool:

@@ -33,6 +33,7 @@ _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _MARKS = f" \"'*([¿¡-{LINE}"
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
+_HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,9 +308,11 @@ class Reading:
         if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
-        if is_absent_clause(self._unnamed(i, values)):
+        unnamed = self._unnamed(i, values)
+        if is_absent_clause(unnamed):
             return asked or not keys
-        return bool(_starts("nobody", clause.text) or (asked and not values and words("negation").search(clause.text)))
+        lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
+        return bool(_starts("nobody", clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
