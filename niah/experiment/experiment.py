@@ -109,10 +109,11 @@ class Experiment:
         share, unique = self.unique_share(longest), self.haystack.unique_tokens()
         if unique is None or share >= LEAST_UNIQUE:
             return []
+        spoken_here = {"mixed": "en"}.get(self.haystack.language, self.haystack.language)
+        other = f", or use --haystack synthetic:{spoken_here}" if spoken_here in spoken() else ""
         return [
             f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
-            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
-            f"--haystack synthetic:{self.haystack.language if self.haystack.language in spoken() else 'en'}"
+            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts{other}"
         ]
 
     def _script_warning(self) -> list[str]:
