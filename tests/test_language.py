@@ -114,6 +114,11 @@ def test_numbers_are_read_as_spanish_speakers_write_them(text: str, values: list
     assert [value for value, _, _ in located_numbers(fold(text))] == values
 
 
+@pytest.mark.parametrize("word", ["siete", "mil", "seven", "one hundred hundred", "dos millones"])
+def test_number_words_without_end_are_a_loop_and_no_number(word: str) -> None:
+    assert located_numbers(f"{word} " * 5_000) == []
+
+
 def test_accents_make_no_difference_and_letters_do() -> None:
     assert fold("Múnich ESTÁ más allá, señor") == "munich esta mas alla, senor"
     assert fold("Mu\u0301nich") == fold("Múnich")

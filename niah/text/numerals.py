@@ -46,7 +46,7 @@ class NumberWords:
         """The numbers in a folded text with their first and last place: "seven million", "7.4 million"."""
         if not self.values:
             return []
-        spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside)
+        spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside and m[0].count(" ") < _MOST_SIGNS)
         found = [(self.value(m[0]), *m.span()) for m in spelt]
         return found + [
             (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
