@@ -12,7 +12,10 @@ from niah.experiment.controls import control_score
 from niah.records import Needle, Planting, Score
 from niah.tasks import task_of
 
-SETS = ("answers-1", "answers-2", "answers-3", "answers-4", "answers-5", "answers-6", "denials", "answers-es")
+SETS = (
+    *("answers-1", "answers-2", "answers-3", "answers-4", "answers-5", "answers-6", "denials", "abstentions"),
+    "answers-es",
+)
 FOLDER = Path(__file__).with_name("golden")
 
 

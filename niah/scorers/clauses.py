@@ -91,6 +91,13 @@ class Layout:
             return ""
         return clause.text if clause.before.startswith("(") and clause.behind.startswith(")") else ""
 
+    def labelled(self, i: int) -> str:
+        """What a clause is the label of, without a value in it: Spain of "Niamh: Spain"."""
+        clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
+        if clause is None or self.values_in(i + 1) or clause.sentence != self.clauses[i].sentence:
+            return ""
+        return clause.text if clause.before.startswith(":") else ""
+
     def without(self, i: int, mentions: Sequence[Mention]) -> str:
         """A clause without some mentions."""
         left, place = [], self.clauses[i].start

@@ -116,7 +116,7 @@ def _stands(reading: Reading, s: Statement) -> bool:
         return False
     if reading.absences[:1] and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
-    return s.bare or s.guessed or s.echoes
+    return s.bare or s.guessed or s.echoes or reading.claims(s)
 
 
 def _others_only(reading: Reading, given: Sequence[Statement]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from niah.scorers.clauses import Mention
-from niah.scorers.words import HAN, is_small
+from niah.scorers.words import HAN, is_small, words
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
 
@@ -115,12 +115,15 @@ def _has_unit(before: str, behind: str, same: Collection[str]) -> bool:
     if before in ("$", "€", "£", "¥") and before not in same:
         return False
     behind = behind[:40]
+    if behind.lstrip().startswith("%"):
+        return False
     near = re.match(rf"\s*([a-z]+|[{HAN}]+)(?:\s+([a-z]+))?", behind)
     if near is None:
         return True
     word, second = near.groups()
     if word.isascii():
-        return is_small(word) or word in same or (second in same and word not in _SCALES)
+        small = is_small(word) or words("function").fullmatch(word) is not None
+        return small or word in same or (second in same and word not in _SCALES)
     return any(word.startswith(unit) for unit in same)
 
 
@@ -138,9 +141,9 @@ def _bounded(form: str) -> str:
 def _loose(form: str) -> str:
     if re.fullmatch(rf"[{HAN}]+", form):
         return _PUNCTUATION.join(form) if len(form) >= _LEAST_PHRASE else re.escape(form)
-    words = form.split(" ")
-    between = r"[,;:]? " if len(words) >= _LEAST_PHRASE - 1 else " ?"
-    return between.join(re.escape(w) for w in words)
+    parts = form.split(" ")
+    between = r"[,;:]? " if len(parts) >= _LEAST_PHRASE - 1 else " ?"
+    return between.join(re.escape(p) for p in parts)
 
 
 def _stands_alone(folded: str, start: int, stop: int) -> bool:

@@ -108,6 +108,12 @@ class Reading:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
         return bool(words(rule).search(self.context(statement)))
 
+    def claims(self, statement: Statement) -> bool:
+        """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
+        return (
+            statement.key is None and re.search(rf"{spelling('claim')}\W*$", self._before(statement.start)) is not None
+        )
+
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
         without = self.layout.without(statement.clause, self.layout.values_in(statement.clause))
@@ -237,9 +243,9 @@ class Reading:
             said.append(clauses[j].text)
         return " ".join(said)
 
-    def _before(self, mention: Mention) -> str:
-        """What stands before a value in its clause."""
-        return self.layout.text[self.layout.clauses[self.layout.clause_at(mention.start)].start : mention.start]
+    def _before(self, place: int) -> str:
+        """What stands before a place in its clause."""
+        return self.layout.text[self.layout.clauses[self.layout.clause_at(place)].start : place]
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
@@ -294,10 +300,11 @@ class Reading:
         return is_small(words("thin").sub(" ", rest.replace("'s", " ")))
 
     def _echoes(self, i: int) -> bool:
-        """Whether a clause, or what leads to it, takes up words of the question or the asked fact."""
+        """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
         layout, leads = self.layout, range(self.layout.lead(i), i)
         told = [j for j in leads if re.search(r"\w", layout.without(j, layout.keys_in(j)))]  # no bare list
         said = "".join(f"{layout.clauses[j].text} " for j in told) + self.layout.without(i, self.layout.values_in(i))
+        said += f" {layout.labelled(i)} {layout.aside(i)}"
         return bool(content_words(said) & self._cues)
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
@@ -305,7 +312,7 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m)) for m in values):
+        if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m.start)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         unnamed = self._unnamed(i, values)
