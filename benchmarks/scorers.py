@@ -14,6 +14,7 @@ import composed
 import golden
 
 from niah.tasks import task_of
+from niah.text.language import LANGUAGES
 
 SHAPES = (
     *("12 ", "7421830 ", "7421830, ", "word ", "(((", "7", "十", "一千 ", "Lusaka 7421830 ", "not ", "</think>"),
@@ -71,7 +72,7 @@ def timed() -> None:
 
 def _cases() -> Iterator[composed.Composed]:
     for task in composed.TASKS:
-        for language in composed.LANGUAGES:
+        for language in LANGUAGES:
             yield from composed.composed(task, language)
 
 

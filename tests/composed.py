@@ -16,12 +16,13 @@ from opencc import OpenCC
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import experiment_of
+from niah.generator.grammar import spoken
+from niah.generator.terms import WORDS
 from niah.records import Needle, Planting, Score
 from niah.scorers import clock, seconds_in
 from niah.tasks import task_of
 from niah.tasks._names import PLACES
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _KINDS = {  # which forms fit a task, beside "any"
     "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",),
     "update": ("order",),
@@ -56,7 +57,7 @@ def planted(task: str, language: str, epoch: int = 0) -> Planting:
         provider="simulated",
         model="perfect",
         task=name,
-        haystack=(f"synthetic:{language}",),
+        haystack=(f"synthetic:{language}" if language in spoken() else language,),
         lengths=(2_000,),
         depths=(50.0,),
         epochs=epoch + 1,
@@ -120,8 +121,9 @@ def _invented(asked: Needle, language: str) -> list[Needle]:
     elif asked.value.isdecimal():
         least = 10 ** (len(asked.value) - 1)
         values = [str(least + (int(asked.value) * by) % (8 * least)) for by in (7, 11)]
-    elif language == "en":
-        values = ["brisk-heron", "russet-camel"] if "-" in asked.value else keys
+    elif "-" in asked.value:
+        first, second = WORDS[language]
+        values = [f"{first[i]}-{second[i]}" for i in (-1, -2)]
     else:
         values = keys
     return [Needle(key=k, value=v, text=f"{k} {v}") for k, v in zip(keys, values, strict=True)]

@@ -13,13 +13,8 @@ from niah.records import Needle, Planting, Score
 from niah.tasks import task_of
 
 SETS = (
-    "answers-1",
-    "answers-2",
-    "answers-3",
-    "answers-4",
-    "answers-5",
-    "answers-6",
-    "answers-7",
+    *(f"answers-{number}" for number in range(1, 8)),
+    "answers-es",
     "denials",
     "abstentions",
 )

@@ -19,9 +19,10 @@ from niah.records import Outcome, Placement, Planting, Response, Result, Score, 
 from niah.scorers import Expected, name, names_in, number, seconds_in, time_of_day
 from niah.scorers.cut import is_loop
 from niah.scorers.reply import MOST_SIGNS, seen
-from niah.scorers.words import rules
+from niah.scorers.words import grammars
 from niah.tasks import task_of
 from niah.tasks._names import PLACES, names_of_city
+from niah.text.language import LANGUAGES
 
 FIXTURES = golden.fixtures()
 JUDGED = [row for name in golden.SETS for row in golden.judged(name)]
@@ -49,17 +50,19 @@ def test_an_answer_of_the_golden_table_stands_there_once_and_both_verdicts_are_c
 
 
 EXAMPLES = [
-    (rule, language, answer, given)
-    for rule, data in rules().items()
-    for language, (answer, given) in zip(("en", "zh"), data["examples"], strict=False)
+    (rule, language, *data["example"])
+    for language, grammar in grammars().items()
+    for rule, data in grammar.items()
+    if "example" in data
 ]
+EXAMPLE_FIXTURES = {"en": "lusaka", "zh": "nairobi_hans", "es": "lusaka_es"}
 
 
 @pytest.mark.parametrize(("rule", "language", "answer", "given"), EXAMPLES, ids=lambda v: str(v)[:40])
 def test_every_rule_of_the_grammar_does_what_its_example_says(
     rule: str, language: str, answer: str, given: str
 ) -> None:
-    fixture = FIXTURES["lusaka" if language == "en" else "nairobi_hans"]
+    fixture = FIXTURES[EXAMPLE_FIXTURES[language]]
     planting = golden.planting_of(fixture)
     needles = dict(zip("AXY", planting.needles, strict=True))
     slots = {"A": needles["A"].value, "B": needles["X"].value, "C": needles["Y"].value}
@@ -70,7 +73,7 @@ def test_every_rule_of_the_grammar_does_what_its_example_says(
     assert score.answer_class in expected[given], (rule, text, score.explanation)
 
 
-@pytest.mark.parametrize("language", composed.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", composed.TASKS)
 def test_composed_answers_are_scored_as_they_are_built(task: str, language: str) -> None:
     cases = composed.composed(task, language)
@@ -82,7 +85,7 @@ def test_composed_answers_are_scored_as_they_are_built(task: str, language: str)
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_a_composed_answer_with_another_needle_planted_is_scored_as_it_is_built(data: st.DataObject) -> None:
-    task, language = data.draw(st.sampled_from(composed.TASKS)), data.draw(st.sampled_from(composed.LANGUAGES))
+    task, language = data.draw(st.sampled_from(composed.TASKS)), data.draw(st.sampled_from(LANGUAGES))
     case = data.draw(st.sampled_from(composed.composed(task, language, epoch=data.draw(st.integers(1, 2)))))
     assert (case.score().value == 1) == case.right, case.answer
 

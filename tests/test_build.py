@@ -44,7 +44,9 @@ def recounted(line: dict[str, Any]) -> None:
     assert abs(place - line["actual_depth_percent"]) <= 100 * 120 / line["prompt_tokens"]
 
 
-@pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "en,zh-hans", "synthetic:en", "synthetic:zh-Hant"])
+@pytest.mark.parametrize(
+    "haystack", ["en", "es", "zh-hant", "zh-hans", "en,zh-hans", "synthetic:en", "synthetic:zh-Hant"]
+)
 def test_written_prompts_stand_up_to_a_recount(niah: Niah, haystack: str) -> None:
     lengths = ("--lengths", "512,4k,128k", "--depths", "0,33,50,100")
     ended = niah("build", "--haystack", haystack, *lengths, "--out", "p.jsonl", "--verify")

@@ -12,20 +12,22 @@ from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import Experiment, experiment_of
+from niah.generator.grammar import spoken
 from niah.records import Needle, Planting
 from niah.scorers import WrongValue, name_sequence
 from niah.scorers import count as count_score
 from niah.scorers.answers import Expected
 from niah.tasks import task_of
+from niah.text.language import LANGUAGES
 from niah.text.wording import wording_of
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 TRIALS = 160
 
 
 @cache
 def experiment(task: str, language: str, depth: float = 50.0, **keys: object) -> Experiment:
-    config = {"provider": "simulated", "model": "perfect", "task": task, "haystack": (f"synthetic:{language}",)}
+    talk = f"synthetic:{language}" if language in spoken() else language
+    config = {"provider": "simulated", "model": "perfect", "task": task, "haystack": (talk,)}
     return experiment_of(RunConfig(**config, lengths=(2_000,), depths=(depth,), epochs=TRIALS, **keys))
 
 

@@ -19,7 +19,7 @@ from niah.providers.simulated import check_reader
 from niah.tasks import task_names
 from niah.tasks._measured import READING_BELOW, measured, measured_of, table
 
-LANGUAGES = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
+LANGUAGES = {"en": "en", "es": "es", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 TALK = """What follows is a talk about magic numbers for Oslo. Answer the question at the end.
 
 we went down to the harbour

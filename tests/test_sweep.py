@@ -93,7 +93,7 @@ def test_a_front_that_is_dropped_in_silence_is_never_red(niah: Niah, provider: s
     assert "THE SERVER DROPPED A PART OF 3 OF 6 PROMPTS, from 4k on" in ended.err
 
 
-@pytest.mark.parametrize("haystack", ["en", "zh-hant", "mixed", "synthetic:zh-Hant", "zh-hans,en", "en,zh-hant"])
+@pytest.mark.parametrize("haystack", ["en", "es", "zh-hant", "mixed", "synthetic:zh-Hant", "zh-hans,en", "en,zh-hant"])
 def test_a_server_that_reads_everything_is_no_mismatch_in_any_language(niah: Niah, haystack: str) -> None:
     grid = ("--lengths", "264,500,1k,2k,8k,32k", "--depths", "0,30,100", "--model", "m", "--name", "r")
     with loopback(otherwise=READS) as server:

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from niah.errors import HaystackError, UnknownName
-from niah.generator.grammar import OF_TOPIC, Pattern, columns_of, grammar_of, head_of, vocabulary_of
+from niah.generator.grammar import CHAPTERS, OF_TOPIC, Pattern, columns_of, grammar_of, head_of, spoken, vocabulary_of
 from niah.generator.segments import MAX_WEIGHT, segments_of, weight
-from niah.generator.synthetic import CHAPTERS, LANGUAGES, chapter
+from niah.generator.synthetic import chapter
 from niah.generator.tokenizers import tokenizer_of
 from niah.tasks._names import PLACES
 
+LANGUAGES = spoken()  # en first
 FORBIDDEN = ("magic", "number", "needle", "haystack", "password", "神奇", "數字", "数字")
 LARGE_CHINESE = re.compile(r"[百千萬万億亿]|[零〇一二兩两三四五六七八九十]{5}")
 SIX_DIGITS = re.compile(r"\d{6}|\d[\d,_'’ ]{4,}\d")

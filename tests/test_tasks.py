@@ -20,6 +20,7 @@ from niah.experiment.checks import completed
 from niah.experiment.config import RunConfig
 from niah.experiment.design import task_label
 from niah.experiment.experiment import Experiment, experiment_of
+from niah.generator.grammar import spoken, vocabulary_file
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
 from niah.generator.templated import NEEDLE, pair_values, spare_terms
@@ -36,13 +37,14 @@ from niah.tasks._clock import Clock
 from niah.tasks._names import PEOPLE, PLACES
 from niah.tasks._placing import SPAN_PERCENT
 from niah.tasks.associative import pairs
+from niah.text.language import LANGUAGES
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 from niah.text.seeded import Draw
+from niah.text.wording import wording_of
 from niah.verdict.grid import grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 PLANTING = [name for name in task_names() if name != "natural"]
 ONE_VALUE = [  # with wrong answers planted
     "associative", "distractors", "hops", "moves", "multikey", "repeat", "said-at", "when",
@@ -163,7 +165,7 @@ def saying(answer: Callable[[Planting], str]) -> Callable[[Experiment], Callable
 
 
 SMALL: dict[str, object] = {"lengths": "1k,3k", "depths": "0,50,100"}
-HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
+HAYSTACKS = {language: language.lower() for language in LANGUAGES}  # the shipped ones
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -369,7 +371,7 @@ def test_the_middle_of_a_recording_is_not_known_from_its_ends() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_haystack_of_needles_speaks_as_the_needle_does(language: str) -> None:
     term = spare_terms(language)[0]
-    key = f"the {term}" if language == "en" else term
+    key = wording_of(language).form("haystack.needle_key").fill(term=term)
     line = NEEDLE[language].format(term=term, number="7421830")
     assert line == _magic_number.sentence(language, "number", key, "7421830")
 
@@ -382,10 +384,9 @@ def test_no_name_is_part_of_another(language: str, names: dict[str, tuple[str, .
     assert not [(a, b) for a in listed for b in listed if a != b and a.casefold() in b.casefold()]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", spoken())
 def test_names_and_words_are_not_part_of_synthetic_speech(language: str) -> None:
-    vocabulary = Path(_magic_number.__file__).parents[1] / "generator" / "vocabulary" / f"{language}.toml"
-    text = vocabulary.read_text(encoding="utf-8").casefold()
+    text = vocabulary_file(language).read_text(encoding="utf-8").casefold()
     said = [w for w in (*PEOPLE[language], *WORDS[language][0], *WORDS[language][1]) if heard(w, text, language)]
     assert not said
 
@@ -448,6 +449,18 @@ def test_an_association_shares_no_content_word_in_english() -> None:
             assert not stems(pair.question) & stems(told), (pair.question, told)
 
 
+def test_an_association_shares_no_content_word_in_spanish() -> None:
+    small = r"\b(?:quien|a|de|del|en|el|la|los|las|una?|le|se|que|es|tiene|esta|ha|con|por|y|no)\b"
+
+    def stems(text: str) -> set[str]:
+        said = re.sub(small, " ", fold(text.replace("{name}", "")))
+        return {word[:5] for word in re.findall("[a-z]+", said)}
+
+    for pair in pairs("es"):
+        for told in pair.told:
+            assert not stems(pair.question) & stems(told), (pair.question, told)
+
+
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
 def test_an_association_shares_no_two_characters_in_chinese(language: str) -> None:
     for pair in pairs(language):
@@ -492,6 +505,8 @@ def test_an_association_has_one_answer_beside_all_others_in_its_text(language: s
         ("en", "Who lives in London?", "Who lives in Oxford?"),  # both are in England
         ("en", "Whose hobby is camping?", "Who has been to Egypt?"),  # "camped" is said of the other
         ("en", "Who is deaf?", "Who is blind?"),  # of a theme that stands alone
+        ("es", "¿Quién es sordo?", "¿Quién es ciego?"),
+        ("es", "¿Quién ha estado en Sudáfrica?", "¿Quién está en la cárcel?"),  # a cell is seen in both
         ("zh-Hant", "誰家裡養了蜜蜂？", "誰的職業是養蜂人？"),
         ("zh-Hans", "谁的爱好是摄影？", "谁去过韩国？"),
     ],
@@ -500,7 +515,7 @@ def test_two_associations_that_answer_each_other_never_stand_in_one_text(languag
     found = {pair.question: pair for pair in pairs(language)}
     assert not found[one].fits_beside(found[other])
     assert not found[other].fits_beside(found[one])
-    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "誰練", "谁练")))
+    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "¿Quién practica", "誰練", "谁练")))
     assert found[one].fits_beside(sport)
 
 

@@ -51,10 +51,10 @@ def _models(ctx: click.Context) -> Iterable[str]:
 
 
 def _haystacks(_: click.Context) -> Iterable[str]:
+    from niah.generator.grammar import spoken
     from niah.generator.library import SYNTHETIC, haystack_folders
-    from niah.text.language import LANGUAGES
 
-    return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in LANGUAGES)]
+    return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in spoken())]
 
 
 def _suites(_: click.Context) -> Iterable[str]:

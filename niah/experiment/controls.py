@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from niah import scorers
 from niah.records import Planting, Score
 from niah.tasks import CONTROLS, Task
 from niah.tasks._template import MAY_BE_ABSENT, closing_of
+from niah.text.normalise import fold
+from niah.text.wording import languages, wording_of
 
 ABSENT, CLOSED_BOOK, ORACLE = CONTROLS
 _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing that is asked
@@ -83,9 +86,16 @@ def _without_question(answer: str, question: str) -> str:
     bare = question.removesuffix(tails[0]) if tails else question
     for phrase in (question, bare, *tails):
         answer = scorers.without_phrase(answer, phrase)
-    return re.sub(
-        r"^(?:\W*(?:question|answer|问题|答案|問題)\s*[:：])+|\banswer:\s*$", "", answer.strip(), flags=re.IGNORECASE
+    return re.sub(rf"^(?:\W*{_labels()}\s*[:：])+|{_labels()}:\s*$", "", answer.strip(), flags=re.IGNORECASE)
+
+
+@cache
+def _labels() -> str:
+    """Question|Answer|問題|答案, as prompts have them."""
+    said = (
+        w.text(f"frame.{key}").strip(" :：") for w in map(wording_of, languages()) for key in ("question", "answer")
     )
+    return rf"(?<!\w)(?:{'|'.join(sorted({form for label in said for form in (label, fold(label))}))})"
 
 
 def _is_part_of(answer: str, question: str) -> bool:

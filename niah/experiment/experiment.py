@@ -16,6 +16,7 @@ from niah.experiment.own import NOTHING, Own
 from niah.experiment.trials import Waves, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.aligned import aligned_lengths, place_of
 from niah.generator.cache import key_of
+from niah.generator.grammar import spoken
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
@@ -23,9 +24,10 @@ from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
-from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
+from niah.text.normalise import fold
 from niah.text.seeded import Draw
+from niah.text.wording import languages, wording_of
 
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
@@ -111,10 +113,11 @@ class Experiment:
         share, unique = self.unique_share(longest), self.haystack.unique_tokens()
         if unique is None or share >= LEAST_UNIQUE:
             return []
+        spoken_here = {"mixed": "en"}.get(self.haystack.language, self.haystack.language)
+        other = f", or use --haystack synthetic:{spoken_here}" if spoken_here in spoken() else ""
         return [
             f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
-            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts, or use "
-            f"--haystack synthetic:{self.haystack.language if self.haystack.language in LANGUAGES else 'en'}"
+            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts{other}"
         ]
 
     def _script_warning(self) -> list[str]:
@@ -130,7 +133,9 @@ class Experiment:
         ]
 
     def _own_needles(self) -> list[str]:
-        said = sorted(self.haystack.leaks.held(self.task.WORDING))
+        names = [wording.text(key) for wording in map(wording_of, languages()) for key in self.task.WORDING]
+        alike = {fold(name): name for name in names}  # of Chinese one script is enough
+        said = sorted(self.haystack.leaks.held(alike.values()))
         if not said:
             return []
         return [f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be confused with it"]

@@ -1,7 +1,7 @@
 """What a haystack already says: a needle's key or value that stands there anyway would answer the question.
 
-The text is folded once (case, width, script, spaces between Han characters) and searched once for all keys a task may
-draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in the cache.
+The text is folded once (case, width, accents, script, spaces between Han characters) and searched once for all keys a
+task may draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in the cache.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from niah.generator.cache import key_of, read_json, write_json
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 
-SEARCH_VERSION = 1  # raised with every change of what is found in a text: folding, numerals, the pattern below
+SEARCH_VERSION = 2  # raised with every change of what is found in a text: folding, numerals, the pattern below
 LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
 _LONG_NUMBER = re.compile(
     r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\ \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"

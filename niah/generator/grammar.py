@@ -17,10 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from niah.errors import UnknownName
+from niah.errors import HaystackError, UnknownName
+from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 CHAPTERS = 1 << 13  # chapters 0 .. CHAPTERS - 1
 ROUNDS = 20  # of all shapes, in one chapter
 RUNS = 24  # of exchanges that stay with one topic, in one chapter
@@ -94,11 +94,27 @@ def grammar_of(language: str) -> Grammar:
     )
 
 
+@cache
+def spoken() -> tuple[str, ...]:
+    """The languages that there is a vocabulary of."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def vocabulary_file(language: str) -> Path:
+    """Raises UnknownName, or HaystackError for a language that needles speak and made-up speech does not."""
+    if language in spoken():
+        return _FOLDER / f"{language}.toml"
+    if language in LANGUAGES:
+        raise HaystackError(
+            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())}; use a haystack of "
+            f"transcripts, or one of those with --language {language}"
+        )
+    raise UnknownName("synthetic language", language, spoken())
+
+
 def vocabulary_of(language: str) -> dict[str, Any]:
-    """The lines and words of a language, as they stand in its file. Raises UnknownName."""
-    if language not in LANGUAGES:
-        raise UnknownName("synthetic language", language, LANGUAGES)
-    return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    """The lines and words of a language, as they stand in its file. Raises UnknownName, HaystackError."""
+    return tomllib.loads(vocabulary_file(language).read_text(encoding="utf-8"))
 
 
 def head_of(thing: str, language: str) -> tuple[str, str]:

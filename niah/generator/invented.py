@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from weakref import WeakValueDictionary
 
-from niah.errors import UnknownName
-from niah.generator import synthetic
+from niah.generator import grammar, synthetic
 from niah.generator.cache import key_of
 from niah.generator.collisions import Leaks
 from niah.generator.haystack import Span
@@ -24,12 +22,9 @@ class Synthetic:
 
     def __init__(self, language: str, tokenizer: Tokenizer, *, keep: bool) -> None:
         """``keep``: store chapters in the cache, for walks that are taken again."""
-        if language not in synthetic.LANGUAGES:
-            raise UnknownName("synthetic language", language, synthetic.LANGUAGES)
         self.name = f"synthetic:{language}"
         self.language = language
-        vocabulary = Path(synthetic.__file__).parent / "vocabulary" / f"{language}.toml"
-        words = vocabulary.read_text(encoding="utf-8")
+        words = grammar.vocabulary_file(language).read_text(encoding="utf-8")
         self.digest = key_of(language, words, synthetic.VERSION)
         self.leaks = Leaks(self.digest, lambda: words)  # every word that it can say
         self._tokenizer = tokenizer

@@ -1,4 +1,4 @@
-"""Talk without end: made-up podcast speech in three languages, for lengths that no corpus reaches.
+"""Talk without end: made-up podcast speech in some languages, for lengths that no corpus reaches.
 
 A chapter is a row of exchanges. An exchange has a shape (something is told, asked about, answered, laughed at ...),
 somebody and something that all of its lines are about, and a topic. A run of exchanges stays with one topic and a few
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from niah.errors import HaystackError
-from niah.generator.grammar import CHAPTERS, LANGUAGES, OF_TOPIC, OPENING, ROUNDS, RUNS, Grammar, grammar_of, head_of
+from niah.generator.grammar import CHAPTERS, OF_TOPIC, OPENING, ROUNDS, RUNS, Grammar, grammar_of, head_of
 from niah.records import Segment
 from niah.text.seeded import Draw
 
@@ -24,7 +24,7 @@ _MOST_AT_ONCE = 26  # cards whose order one draw of 128 bits decides: 26! is bel
 _PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one line after the other
 T = TypeVar("T")
 
-__all__ = ["CHAPTERS", "LANGUAGES", "VERSION", "chapter"]
+__all__ = ["CHAPTERS", "VERSION", "chapter"]
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:

@@ -18,11 +18,9 @@ from niah.scorers.decide import Facts, Verdict
 from niah.scorers.names import spaced
 from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
-from niah.scorers.words import content_words, is_absent_clause, words
+from niah.scorers.words import asked_part, chinese, content_words, is_absent_clause, latin, spelling, vocabulary, words
 from niah.text.normalise import fold
 
-_NOTHING = re.compile(r"\W*(?:none|nothing|n/a|null|(?:[原本]?文[中里]?|逐字稿[中里]?|里面)?并?没有)\W*")
-_NO = re.compile(r"\W*(?:no|missing|无)\W*")
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
@@ -141,23 +139,23 @@ def lines_kept(text: str) -> str:
 
 
 def says_absent(answer: str) -> bool:
-    """Whether an answer says that the text does not tell, in English or Chinese of either script."""
+    """Whether an answer says that the text does not tell, in any language of the grammar."""
     folded = fold(lines_kept(answer)).lstrip(" ¶")
     sentences = re.split(r"[.。!?;:¶]", folded)
-    if _NO.fullmatch(sentences[0]) or any(_NOTHING.fullmatch(s) for s in sentences):
+    if _is_only("no", sentences[0]) or any(_is_only("nothing", s) for s in sentences):
         return True
     return any(
         (is_absent_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))
-        for clause in re.split(r"[.。!?;¶]+(?!\w)|,|\bbut\b|但", folded)
+        for clause in re.split(rf"[.。!?;¶]+(?!\w)|,|{spelling('contrast')}", folded)
     )
 
 
 def offers_anyway(answer: str) -> bool:
     """Whether an answer that says it is not there goes on to give one: "not sure, maybe Oslo"."""
     folded = fold(lines_kept(answer))
-    for m in re.finditer(rf"\bbut\b|但是?|{words('guess').pattern}", folded):
+    for m in words("contrast", "guess").finditer(folded):
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
-        guess = not re.match(r"but|但", m[0])
+        guess = not words("contrast").fullmatch(m[0])
         denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
             return True
@@ -214,7 +212,7 @@ def no_value(answer: str, expected: Expected) -> Score:
     own = without_phrase(answer, question)
     for key in expected.keys:  # 雷克雅未克 is a place, though 未 is a negation
         own = own.replace(fold(key), " ")
-    if repeats(answer, question) and not re.search(r"\w", re.sub(r"question|answer|问题|答案", "", own)):
+    if repeats(answer, question) and not re.search(r"\w", words("label", "turn").sub("", own)):
         return wrong_score("echo", "repeated the question")
     if says_absent(own):
         return wrong_score("absent", "said that it is not there")
@@ -230,7 +228,7 @@ def wrong_score(answer_class: str, explanation: str, detail: str | None = None) 
 
 def shares_words(text: str, question: str) -> bool:
     """Whether a folded text has a longer word, or two Chinese characters in a row, of a folded question."""
-    return bool(content_words(question.partition(" answer with")[0]) & content_words(text))
+    return bool(content_words(asked_part(question)) & content_words(text))
 
 
 def _own_words(needle: Needle, asked: set[str]) -> frozenset[str]:
@@ -256,11 +254,16 @@ def _order_of(needles: Sequence[Needle]) -> str | None:
 
 def _is_unsure(clause: str) -> bool:
     """I'm not sure; 我不太肯定."""
-    return bool(words("unsure").search(clause) and re.search(r"\bnot\b|n't|不|没", clause))
+    return bool(words("unsure").search(clause) and re.search(rf"\b(?:{latin('not')})\b|n't|{chinese('not')}", clause))
+
+
+def _is_only(rule: str, text: str) -> bool:
+    """Whether a folded text is nothing but a word of a rule, with any marks around it."""
+    return re.fullmatch(rf"\W*{spelling(rule)}\W*", text) is not None
 
 
 def _is_short(text: str) -> bool:
     """Whether a text could be a name, and no remark on the text: "but it is about sailing"."""
     said = re.findall(r"[a-z0-9']+", text)
     han = len(re.findall(r"[\u3400-\u9fff]", text))
-    return len(said) <= _MOST_OFFER and han <= 2 * _MOST_OFFER and not (said and said[0] in ("it", "they", "there"))
+    return len(said) <= _MOST_OFFER and han <= 2 * _MOST_OFFER and not (said and said[0] in vocabulary("remark"))

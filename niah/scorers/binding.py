@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from niah.scorers.clauses import Layout, Mention
-from niah.scorers.words import is_small, spelling, words
+from niah.scorers.words import is_small, latin, spelling, words
 
 _MOST_ASIDE = 16  # signs of an interjection between a value and "that is for Oslo"
 _MOST_BEHIND = 4  # clauses
-_UNKNOWN = re.compile(r"\s*(?:(?:is|was|belongs)\s+(?:for|to)\s+(?:the\s+)?([a-z]\w+)|是(\w{2,8}?)的)")
 
 
 def key_of(layout: Layout, mention: Mention, i: int) -> Mention | None:
@@ -23,7 +23,7 @@ def key_of(layout: Layout, mention: Mention, i: int) -> Mention | None:
 
 def names_unknown_key(after: str, question: str) -> bool:
     """Whether a value is said to belong to something that is not in the question: "42 is for Oslo"."""
-    other = _UNKNOWN.match(after)
+    other = _unknown_key().match(after)
     name = (other[1] or other[2]) if other else ""
     if not name or name in question or is_small(name):
         return False
@@ -48,12 +48,14 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     clause, topic = layout.clauses[i], layout.clauses[i - 1]
     if ")" in clause.before:
         return None  # a bracket is about what stands before it
+    if _takes_up(layout, i - 1) and any(layout.values_in(j) for j in range(max(0, i - _MOST_BEHIND), i - 1)):
+        return None  # "1... sorry, that is Oslo's: 2"
     label = ":" in clause.before
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     left = re.sub(r"\d{5,}", " ", left)  # a number, where times are read
-    relative = re.match(r"\s*(?:which|who|where)\b", clause.text)
+    relative = words("relative").match(clause.text.lstrip())
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
     dashed = "—" in clause.before and not re.search(r"\w", left)
     supposed = words("condition").match(topic.text.strip())
@@ -87,3 +89,9 @@ def _takes_up(layout: Layout, i: int) -> bool:
     if not starts or words("negation").search(clause.text):
         return False
     return bool(words("belonging").search(head[starts.end() - 1 :]) or re.match(r"'s\b|的", tail) or "'s" in head)
+
+
+@cache
+def _unknown_key() -> re.Pattern[str]:
+    """is for the Minsk; 是明斯克的."""
+    return re.compile(rf"\s*(?:{spelling('owned')}\s+(?:(?:{latin('article')})\s+)?([a-z]\w+)|是(\w{{2,8}}?)的)")

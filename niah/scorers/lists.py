@@ -6,19 +6,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby, pairwise
 from typing import TypeVar
 
 from niah.scorers.clauses import Layout, Mention
 from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
-from niah.scorers.words import words
+from niah.scorers.words import chinese, latin, words
 
-_JOINER = re.compile(  # ", " and " and the " and a line end with "2. "
-    rf"[\s,、;/|&\"'`*“”「」{LINE}]*(?:{LINE}\s*(?:[-*•+]|\d{{1,3}}[.):、])[\s*\"'`]*)?"
-    r"(?:(?:and|or|nor|either|和|与|跟|及|以及|或|或者|或是|还是|要么是?)?\s*)(?:the\s+|in\s+)?[\"'`*\s“”「」]*"
-)
-_COUPLES = re.compile(r"\b(?:and|or|nor)\b|[和与跟及或、]|还是|要么")
 _MOST_GAP = 40  # signs between two values of a list
 M = TypeVar("M", "Mention", "Statement")
 
@@ -28,7 +24,7 @@ def grouped(text: str, said: Sequence[Statement]) -> list[Statement]:
     found: list[Statement] = []
     for number, group in enumerate(_groups(text, said)):
         joints = ["", *(text[a.stop : b.start] for a, b in pairwise(group))]
-        coupled = [replace(s, coupled=bool(_COUPLES.search(j))) for s, j in zip(group, joints, strict=True)]
+        coupled = [replace(s, coupled=bool(_couples(j))) for s, j in zip(group, joints, strict=True)]
         found += _shared(coupled, number)
     return found
 
@@ -79,9 +75,21 @@ def _groups(text: str, mentions: Sequence[M]) -> Iterator[list[M]]:
     group: list[M] = []
     for m in mentions:
         gap = text[group[-1].stop : m.start] if group else ""
-        if group and (len(gap) > _MOST_GAP or not _JOINER.fullmatch(gap)):
+        if group and (len(gap) > _MOST_GAP or not _joiner().fullmatch(gap)):
             yield group
             group = []
         group.append(m)
     if group:
         yield group
+
+
+@cache
+def _joiner() -> re.Pattern[str]:
+    """What stands between two items: ", ", " and ", " and the ", a line end with "2. "."""
+    bullet = rf"(?:{LINE}\s*(?:[-*•+]|\d{{1,3}}[.):、])[\s*\"'`]*)?"
+    joint = rf"(?:(?:{latin('joint')}|{chinese('joint')})?\s*)(?:(?:{latin('article')})\s+)?"
+    return re.compile(rf"[\s,、;/|&\"'`*“”「」{LINE}]*{bullet}{joint}[\"'`*\s“”「」]*")
+
+
+def _couples(joint: str) -> bool:
+    return "、" in joint or words("joint").search(joint) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
@@ -58,8 +57,8 @@ def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
 
 
 def spaced(text: str) -> str:
-    """Folded for names: hyphens and white space are one space, accents and the dots of U.S. are left out."""
-    folded = re.sub(r"[\u00c0-\u024f\u1e00-\u1eff]", _without_accents, fold(text)).replace("’", "'")
+    """Folded for names: hyphens and white space are one space, the dots of U.S. are left out."""
+    folded = fold(text).replace("’", "'")
     folded = re.sub(r"(?<=\b[a-z])\.(?=[a-z]\b)|(?<=\b[a-z]\.[a-z])\.", "", folded)
     folded = re.sub(r"[\s_\-‐‑–]+(?!>)", " ", folded).strip()
     return re.sub(rf"(?<=[{HAN}]) (?=[a-z0-9])|(?<=[a-z0-9]) (?=[{HAN}])", "", folded)
@@ -130,10 +129,6 @@ def _has_unit(before: str, behind: str, same: Collection[str]) -> bool:
 
 def _letters(text: str) -> str:
     return re.sub(r"\W+", "", text)
-
-
-def _without_accents(match: re.Match[str]) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", match[0]) if not unicodedata.combining(c))
 
 
 def _bounded(form: str) -> str:

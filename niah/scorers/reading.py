@@ -1,7 +1,7 @@
 """Read what an answer says of each value: of which key, given or denied, as a conclusion or in passing.
 
 One grammar for all values and languages. A clause says something of the values in it. Its key is the key beside the
-value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar.toml).
+value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar/).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from niah.scorers.lists import grouped, paired
 from niah.scorers.order import rank_of
 from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
-from niah.scorers.words import HAN, absence, content_words, is_absent_clause, is_small, spelling, words
+from niah.scorers.words import (
+    HAN,
+    absence,
+    asked_part,
+    content_words,
+    is_absent_clause,
+    is_small,
+    latin,
+    spelling,
+    words,
+)
 
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
-_SUFFIX_NOT = re.compile(
-    r"\s*(?:(?:is|was|does|did|do|are|were|has|have|can|'s)(?:\s+(?:[a-z]+ly|just|still))?(?:\s+not\b|n't\b)|并?(?:不|没有?|未))(.*)"
-)
-_EXCEPTED = re.compile(
-    r"(?:\b(?:no|none|nothing|not|never|without)\b|n't\b).*\b(?:(?:other than|except)\W*(?:for\W*)?|doubt\b.*)$"
-)
-_RELATIVE = re.compile(r"\W*(?:where|which|who)\b")
-_ASKS = re.compile(r"\W*(?:is|was|are|could|can|might|would|does|do|did)\b")
+_MARKS = f" \"'*([¿¡-{LINE}"
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
-_IT_IS = re.compile(r"\b(?:it|answer|number|value)(?:'s|\s+is|\s+was|\s+(?:would|should|must|could)\s+be)\W*$")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
-_NOBODY = re.compile(r"\W*(?:没有人|无人|没人|nobody\b|no\s+one\b|none\b)")
-_OR = re.compile(r"\b(?:or|nor|either|even|quite|really|necessarily)\b|'s\b|或者?|和")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Reading:
         negated: frozenset[str] = frozenset(),
     ) -> None:
         self.layout, self._question, self._negated = layout, question, negated
-        self._cues = content_words(question.partition(" answer with")[0]) | cues
+        self._cues = content_words(asked_part(question)) | cues
         self._manners: dict[int, _Manner] = {}
 
     @cached_property
@@ -110,7 +110,9 @@ class Reading:
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
-        return statement.key is None and _IT_IS.search(self._before(statement.start)) is not None
+        return (
+            statement.key is None and re.search(rf"{spelling('claim')}\W*$", self._before(statement.start)) is not None
+        )
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
@@ -177,7 +179,7 @@ class Reading:
         """The last sentence, where it is a question by its form: "Is it 42?"."""
         clauses = self.layout.clauses
         first = next(c for c in clauses if c.sentence == clauses[-1].sentence)
-        asks = clauses[-1].behind.startswith("?") and (_ASKS.match(first.text) or clauses[-1].text.endswith("吗"))
+        asks = clauses[-1].behind.startswith("?") and (_starts("asks", first.text) or clauses[-1].text.endswith("吗"))
         return first.sentence if asks else None
 
     @cached_property
@@ -209,14 +211,14 @@ class Reading:
         """Whether the words around a value in its clause deny it."""
         clause = self._unnamed(i, ())
         alone = not before.strip(" \"'*") and not after.strip(" \"'*")
-        if alone or self._retells(clause) or _EXCEPTED.search(before):
+        if alone or self._retells(clause) or _excepted().search(before):
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
         if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
             return True
-        rest = _SUFFIX_NOT.match(after)
+        rest = _refuted().match(after)
         denied = rest is not None and (
             is_small(words("truth").sub(" ", rest[1]))
             or bool(content_words(rest[1]) & self._cues)
@@ -261,7 +263,7 @@ class Reading:
         lead = self.layout.clauses[i - 1]
         if self.layout.clauses[i].before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
             return True
-        if not _RELATIVE.match(self.layout.clauses[i].text):
+        if not _starts("relative", self.layout.clauses[i].text):
             return False
         denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
         return lead.sentence == self.layout.clauses[i].sentence and denied is not None
@@ -274,7 +276,7 @@ class Reading:
         if _rejects().match(layout.clauses[i + 1].text):
             return True
         taken_up = _takes_up().match(layout.clauses[i + 1].text)
-        rest = _SUFFIX_NOT.match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
+        rest = _refuted().match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
         if rest is None or words("only").match(rest[1].strip()):
             return False
         return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
@@ -284,8 +286,7 @@ class Reading:
         named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
-        text = _TIME.sub(" ", text)
-        return is_small(_OR.sub(" ", text), self._small)
+        return is_small(words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " ")), self._small)
 
     @cached_property
     def _small(self) -> set[str]:
@@ -296,7 +297,7 @@ class Reading:
         if self.layout.keys_in(i):
             return False
         rest = words("conjunction", "guess", "addition").sub(" ", self.layout.without(i, self.layout.values_in(i)))
-        return is_small(_OR.sub(" ", rest))
+        return is_small(words("thin").sub(" ", rest.replace("'s", " ")))
 
     def _echoes(self, i: int) -> bool:
         """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
@@ -311,14 +312,14 @@ class Reading:
         if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
             return False
         keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None or _EXCEPTED.search(self._before(m.start)) for m in values):
+        if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m.start)) for m in values):
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         unnamed = self._unnamed(i, values)
         if is_absent_clause(unnamed):
             return asked or not keys
         lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
-        return bool(_NOBODY.match(clause.text) or (asked and not values and lacks))
+        return bool(_starts("nobody", clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
@@ -338,8 +339,8 @@ class Reading:
 @cache
 def _rejects() -> re.Pattern[str]:
     """would be wrong; but is a decoy; 是错的. Not: is not wrong."""
-    verb = r"(?:is|was|are|were|seems?|looks?|would\s+be|can\s+be|could\s+be|must\s+be|may\s+be)"
-    return re.compile(rf"\W*(?:but\s+|and\s+|但)?(?:{verb}\s+|是)(?:[a-z]+ly\s+|just\s+)?{spelling('rejection')}")
+    begin = rf"\W*(?:{spelling('conjunction')}\s*)?{spelling('linking')}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?"
+    return re.compile(rf"{begin}{spelling('rejection')}")
 
 
 def _concedes(clause: Clause) -> bool:
@@ -351,3 +352,23 @@ def _concedes(clause: Clause) -> bool:
 def _takes_up() -> re.Pattern[str]:
     """but it; 但那."""
     return re.compile(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('reference')}")
+
+
+@cache
+def _refuted() -> re.Pattern[str]:
+    """is not the one; 's not; 并不是."""
+    adverb = r"\s+(?:(?:[a-z]+ly|just|still)\s+)?"
+    refuted = spelling("refuted").replace(r"\s+", adverb)
+    return re.compile(rf"\s*(?:{refuted}|'s{adverb}not\b)(.*)")
+
+
+def _starts(rule: str, text: str) -> bool:
+    """Whether a clause begins with a word of a rule, behind any marks."""
+    return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None
+
+
+@cache
+def _excepted() -> re.Pattern[str]:
+    """says nothing other than 42; there is no doubt that it is 42."""
+    no = rf"(?:\b(?:{latin('not')}|without)\b|n't\b)"
+    return re.compile(rf"{no}.*(?:{spelling('except')}\W*|{spelling('doubt')}.*)$")

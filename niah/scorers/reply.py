@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from niah.scorers.words import spelling
-from niah.text.normalise import fold
+from niah.text.normalise import fold, without_accents
 
 HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
 MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS
@@ -31,9 +31,10 @@ _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20
 def answer_in(text: str, question: str = "") -> str:
     """What is given as the answer: before a next turn, behind a last "Answer:", before an "Explanation:"."""
     answer = said_in(text, question)
-    labels = list(_label().finditer(answer))
+    labels = list(_label().finditer(without_accents(answer)))
     given = next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
-    explained = next((m for m in _explanation().finditer(given) if re.search(r"\w", given[: m.start()])), None)
+    reasons = _explanation().finditer(without_accents(given))
+    explained = next((m for m in reasons if re.search(r"\w", given[: m.start()])), None)
     return given[: explained.start()] if explained else given
 
 
@@ -68,7 +69,7 @@ def without_next_turn(text: str, question: str = "") -> str:
     """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked one."""
     asked = squashed(question)
     ends = [m.start() for m in _STOP.finditer(text)]
-    for turn in _turn().finditer(text):
+    for turn in _turn().finditer(without_accents(text)):
         again = asked and squashed(text[turn.end() : turn.end() + 2 * len(question) + 40]).startswith(asked)
         if not again:
             ends.append(turn.start())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 from niah.records import Score
 from niah.scorers.answers import Expected, lines_kept, one_value, read
@@ -11,40 +12,15 @@ from niah.scorers.clauses import Mention
 from niah.scorers.decide import decide
 from niah.scorers.names import names_at
 from niah.scorers.reply import answer_in
-from niah.scorers.words import words
+from niah.scorers.words import chinese, latin, spelling, vocabulary, words
 from niah.text.normalise import fold
-from niah.text.numerals import whole_numbers
+from niah.text.numerals import NUMBER_WORDS, NumberWords, whole_numbers
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # noqa: E501
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {w: i for i, w in enumerate(_ONES.split())} | {w: 20 + 10 * i for i, w in enumerate(_TENS.split())}
-_DIGITS = "|".join(_ONES.split()[1:10])
-_WORD = rf"(?:(?:{_TENS.replace(' ', '|')})(?:[\s-](?:{_DIGITS}))?|{'|'.join(reversed(_ONES.split()))})"
-# counts are bounded, so that no long run of digits is read again from each of its places
+_COLONS = r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])"
 _HAN_DIGIT = "[零〇一二两三四五六七八九十百]"
-_COUNT = rf"(零?(?<!\d)\d{{1,6}}(?:\.0{{1,3}})?|(?<!{_HAN_DIGIT}){_HAN_DIGIT}{{1,9}}|{_WORD})"
-_COLONS = re.compile(r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])")
 _MARK = re.compile(r"[(\[]\s?(\d{1,3}(?::\d\d){1,2})\s?[)\]]")
-_READ_ALOUD = re.compile(rf"{_COUNT}点{_COUNT}分(?:{_COUNT}秒)?")  # the sign 12:01, not a time of day
-_UNITS = re.compile(
-    rf"""(?<![a-z0-9点])(?<!\d[:.])
-    (?: {_COUNT} \s*-?\s* (?:hours?|hrs?\.?|h(?![a-z])|个?小时|时(?!间)) [\s,]* (?:and\s+)? )?
-    (?: {_COUNT} \s*-?\s* (?:minutes?|mins?\.?|m(?![a-z])|分钟?) [\s,]* (?:and\s+|又)? )?
-    (?: {_COUNT} \s*-?\s* (?:seconds?|secs?\.?|s(?![a-z])|秒钟?) )?
-    """,
-    re.VERBOSE,
-)
-_OTHER_FORMS = (  # hours, minutes, seconds
-    re.compile(r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),
-    re.compile(rf"()\bminute\s+{_COUNT}[\s,]*(?:and\s+)?second\s+{_COUNT}"),
-    re.compile(r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
-    re.compile(r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
-    re.compile(r"(?<![\d:])()(\d{1,3})\s*(?:minutes?|mins?\.?|m|分)\s*(\d{2})(?=\W*$|[,;)])"),
-)
-_BESIDE = (re.compile(r"\b(?:before|after)\s+(?:the\s+)?$"), re.compile(r"\s*(?:之|以)[前后]"))
-_RANGE = re.compile(r"\s*(?:-|–|—|−|~|〜|to|until|till|through|and|到|至)\s*")  # 12:16–12:44
 _MOST_RANGE_S = 60  # a longer one names no place in the recording
-_MOST_BESIDE = 14  # signs to look for a word beside a time
+_MOST_BESIDE = 18  # signs to look for a word beside a time
 
 
 def clock(seconds: int) -> str:
@@ -94,8 +70,7 @@ def _points(folded: str) -> list[Mention]:
     last = (0, 0)  # the second and the end of the time before
     for second, start, stop in _located(folded):
         joint = folded[last[1] : start]
-        inside = found and len(joint) <= _MOST_BESIDE and _RANGE.fullmatch(joint)
-        is_range = inside and (joint.strip() != "and" or re.search(r"\bbetween\s*$", folded[: found[-1].start][-12:]))
+        is_range = bool(found) and _joins_ends(joint, folded[: found[-1].start][-_MOST_BESIDE:])
         is_length = words("duration").match(folded[stop : stop + _MOST_BESIDE].lstrip(" -"))
         if not is_length and not (is_range and 0 <= second - last[0] <= _MOST_RANGE_S):
             found.append(Mention(value=clock(second), start=start, stop=stop))
@@ -106,19 +81,39 @@ def _points(folded: str) -> list[Mention]:
 def _is_beside(folded: str, m: Mention) -> bool:
     """Whether a time only says what is before or after it: "before 12:01", 12:01之前."""
     before = folded[max(0, m.start - _MOST_BESIDE) : m.start]
-    return bool(_BESIDE[0].search(before) or _BESIDE[1].match(folded, m.stop))
+    behind = re.match(r"\s*(?:之|以)[前后]", folded[m.stop :][:_MOST_BESIDE])
+    return bool(re.search(rf"{spelling('around')}\s+{_article()}$", before) or behind)
+
+
+def _joins_ends(joint: str, before: str) -> bool:
+    """Whether a text stands between the ends of a range: 12:16–12:44, between 12:16 and 12:44."""
+    if len(joint) > _MOST_BESIDE:
+        return False
+    if re.fullmatch(rf"\s*(?:[-–—−~〜]|{spelling('until')})\s*{_article()}", joint):
+        return True
+    coupled = re.fullmatch(rf"\s*(?:{_and()})\s+{_article()}", joint)
+    return coupled is not None and re.search(rf"{spelling('between')}\s+{_article()}$", before) is not None
+
+
+def _article() -> str:
+    return rf"(?:(?:{latin('article')})\s+)?"
+
+
+def _and() -> str:
+    """and|y."""
+    return "|".join(filter(None, (spelt.joint for spelt in NUMBER_WORDS.values())))
 
 
 def _located(folded: str) -> list[tuple[int, int, int]]:
     """Every time with its place, in order; what two forms read, the first one of them has."""
     found: list[tuple[int, int, int]] = []
     taken = bytearray(len(folded) + 1)
-    for form in (*_OTHER_FORMS, _READ_ALOUD, _COLONS, _UNITS):
+    for kind, form in _forms():
         for match in form.finditer(folded):
             start, stop = match.span()
             if any(match.groups()) and not any(taken[start:stop]) and not _is_very(folded, match):
                 taken[start:stop] = b"\x01" * (stop - start)
-                found.append((_colons(match) if form in (_COLONS, _READ_ALOUD) else _units(match), start, stop))
+                found.append((_colons(match) if kind == "clock" else _units(match), start, stop))
     return sorted(found, key=lambda time: time[1])
 
 
@@ -142,7 +137,55 @@ def _units(match: re.Match[str]) -> int:
 
 
 def _count(text: str) -> int:
-    words = re.split(r"[\s-]", text.removeprefix("零") or "零")
-    if words[0] in _WORDS:
-        return sum(_WORDS[w] for w in words)
+    first = re.split(r"[\s-]", text)[0]
+    for spelt in NUMBER_WORDS.values():
+        if first in spelt.values:
+            return spelt.value(text)
+    text = text.removeprefix("零") or "零"
     return next(iter(whole_numbers(text if text[-1] not in "0123456789" else text.removeprefix("零"))), 0)
+
+
+@cache
+def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """How a time is written, with the kind of its three groups: hours first, or minutes where the third is missing.
+
+    Counts are bounded, so that no long run of digits is read again from each of its places.
+    """
+    small = "|".join(filter(None, map(_small_numbers, NUMBER_WORDS.values())))
+    count = rf"(零?(?<!\d)\d{{1,6}}(?:\.0{{1,3}})?|(?<!{_HAN_DIGIT}){_HAN_DIGIT}{{1,9}}|{small})"
+    hour, minute, second = map(_unit, ("hour", "minute", "second"))
+    joint = rf"[\s,]*(?:(?:{_and()})\s+)?"
+    units = (
+        rf"(?<![a-z0-9点])(?<!\d[:.])(?:{count}\s*-?\s*(?:{hour}){joint})?"
+        rf"(?:{count}\s*-?\s*(?:{minute}){joint}又?)?(?:{count}\s*-?\s*(?:{second}))?"
+    )
+    written = (
+        ("units", r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),  # 12' 01"
+        ("units", rf"()\b(?:{_whole('minute')})\s+{count}{joint}(?:{_whole('second')})\s+{count}"),
+        ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
+        ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
+        ("units", rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])"),
+        ("clock", rf"{count}点{count}分(?:{count}秒)?"),  # the sign 12:01 read aloud, not a time of day
+        ("clock", _COLONS),
+        ("units", units),
+    )
+    return tuple((kind, re.compile(form)) for kind, form in written)
+
+
+def _unit(rule: str) -> str:
+    """hours|hour|hr|h, where no letter follows, 小时."""
+    return rf"(?:{latin(rule)})(?![a-z])\.?|(?:{chinese(rule)})(?!间)"
+
+
+def _whole(rule: str) -> str:
+    """The units that are no abbreviations: minute|minutes."""
+    return "|".join(word for word in sorted(vocabulary(rule), reverse=True) if re.fullmatch("[a-z]{4,}", word))
+
+
+def _small_numbers(spelt: NumberWords) -> str:
+    """Number words below a hundred: thirty-two, treinta y dos."""
+    low = {word: value for word, value in spelt.values.items() if value < 100}
+    tens, ones = ([w for w, v in low.items() if v in found] for found in (range(20, 100, 10), range(1, 10)))
+    others = "|".join(sorted(set(low) - set(tens), key=len, reverse=True))
+    joint = rf"[\s-](?:{spelt.joint}\s)?"
+    return rf"(?:{'|'.join(tens)})(?:{joint}(?:{'|'.join(ones)})\b)?|(?:{others})" if low else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import cache
 
 from niah.records import Score
 from niah.scorers.answers import (
@@ -21,6 +22,7 @@ from niah.scorers.clauses import Mention
 from niah.scorers.decide import Verdict, decide
 from niah.scorers.names import in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reply import answer_in
+from niah.scorers.words import latin, spelling, vocabulary
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers, whole_numbers
 
@@ -28,21 +30,16 @@ _UUID = re.compile(r"(?<![0-9a-z-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]+(?:-[0-9a-f]+)+|(?<![0-9a-z])[0-9a-f]{8,}")
 _LABELLED = re.compile(r"\b(?:id|uuid|key|value)-(?=[0-9a-f]{8}-)")
 _DASH = re.compile(r"[‐‑‒–—−]")
-_QUANTITY = re.compile(r"\s*(?:thousand|million|billion|万|亿|%)")
-_ROUGHLY = re.compile(r"\b(?:about|around|roughly|approximately|nearly|almost|some)\W*$|[~≈约]\s*$")
-_BESIDE = re.compile(r"\s*(?:/|\bor\b|\band\b|[,;、&]|或者?|和|还是)\s*")
 _LEAST_BESIDE = 3  # digits of a number that is a second answer where it stands right beside the first
 _LEAST_NEAR = 5  # digits of a number that is a misread target wherever it stands
 _MOST_WORDS = 6  # a longer answer without a known name is no name
 _MOST_HAN = 12
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
-_LIST = re.compile(r"\s*[,、;；/\n]\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+|或(?:者)?(?!许|許)|和|还是|還是")
 _AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
-_ROW_ITEM = re.compile(r"[A-Z][\w'’.-]+|[\u3400-\u9fff]{2,6}")
-_NO_ITEM = ("yes", "sure", "obviously", "probably", "indeed", "thanks", "right", "correct", "sorry", "ok", "clearly")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
-_NOBODY = re.compile(r"\bno one\b|\bnobody\b|没有?(?:人|遇到|碰到)")
+_NOBODY_MET = r"没有?(?:人|遇到|碰到)"
+_ROW_ITEM = re.compile(r"[A-ZÀ-Þ][\w'’.-]+|[\u3400-\u9fff]{2,6}")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -67,7 +64,7 @@ def count(text: str, expected: Expected) -> Score:
     if len(_ITEM_NUMBER.findall(answer)) > 1:
         answer = _ITEM_NUMBER.sub("- ", answer)
     said = whole_numbers(answer)
-    if said == [0] or (not said and _NOBODY.search(fold(answer))):
+    if said == [0] or (not said and re.search(rf"{spelling('nobody')}|{_NOBODY_MET}", fold(answer))):
         return wrong_score("absent", "counted none")
     return number(answer, expected)
 
@@ -136,9 +133,20 @@ def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Menti
     """The numbers that could be an answer: of the target's digits, nearly so, or right beside such a one."""
     found = [_could_be(m.value, target) for m in mentions]
     for i in range(1, len(mentions)):
-        if found[i] != found[i - 1] and _BESIDE.fullmatch(folded[mentions[i - 1].stop : mentions[i].start][:20]):
+        if found[i] != found[i - 1] and _is_beside(folded[mentions[i - 1].stop : mentions[i].start][:20]):
             found[i - 1 : i + 1] = [found[j] or len(mentions[j].value) >= _LEAST_BESIDE for j in (i - 1, i)]
     return [m for m, could in zip(mentions, found, strict=True) if could and not _is_rough(folded, m, target)]
+
+
+def _is_beside(joint: str) -> bool:
+    return re.fullmatch(rf"\s*(?:[/,;、&]|{spelling('joint')})\s*", joint) is not None
+
+
+@cache
+def _list_joint() -> re.Pattern[str]:
+    """Between the items of a list, in an answer as it is written: ", and ", " or ", 或."""
+    joint = latin("joint")
+    return re.compile(rf"\s*[,、;；/\n]\s*(?:(?:{joint})\s+)?|\s+(?:{joint})\s+|或(?:者)?(?!许|許)|和|还是|還是")
 
 
 def _could_be(value: str, target: str) -> bool:
@@ -151,7 +159,9 @@ def _is_rough(folded: str, mention: Mention, target: str) -> bool:
     value = mention.value
     rounded = len(value.rstrip("0")) <= len(value) - 3 and abs(int(value) - int(target)) * 200 < int(target)
     spelt = not re.fullmatch(r"[\d,. ]+", folded[mention.start : mention.stop])
-    said = spelt or _ROUGHLY.search(folded[max(0, mention.start - 20) : mention.start])
+    said = spelt or re.search(
+        rf"(?:{spelling('roughly')}\W*|[~≈]\s*)$", folded[max(0, mention.start - 20) : mention.start]
+    )
     return value != target and rounded and bool(said)
 
 
@@ -162,7 +172,7 @@ def _is_plain(folded: str, mention: Mention) -> bool:
     return not (
         (sign and not bullet)
         or re.match(r"0", folded[mention.start : mention.start + 1])
-        or _QUANTITY.match(folded, mention.stop)
+        or re.match(rf"\s*(?:%|{spelling('quantity')})", folded[mention.stop :][:40])
     )
 
 
@@ -190,14 +200,14 @@ def _unknown_name(answer: str, expected: Expected) -> Score:
 def _offers_another(folded: str, found: Iterable[str]) -> bool:
     """Whether an "or" stands beside a found name, with another word behind or before it."""
     names = "|".join(re.escape(spaced(n)) for n in found)
-    joint = r"(?: or |/|或者?(?!许)|还是)"
+    joint = rf"(?: (?:{latin('alternative')}) |/|或者?(?!许)|还是)"
     return bool(re.search(rf"(?:{names}){joint}[$€£¥]?\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
 
 
 def _is_list(answer: str, found: Collection[str], question: str, gloss: int) -> bool:
     """Whether an answer is nothing but a list of names. ``gloss``: so many items may follow the found one."""
     text = answer.strip().strip(".。\"'*")
-    items = [i for i in _LIST.split(text) if i] if len(text) <= _MOST_OF_LIST else []
+    items = [i for i in _list_joint().split(text) if i] if len(text) <= _MOST_OF_LIST else []
     if len(items) < 2 or not all(_AN_ITEM.fullmatch(i) for i in items):
         return False
     spellings = [spaced(f) for f in found]
@@ -214,7 +224,7 @@ def _is_row(answer: str) -> bool:
 
 def _is_another(item: str, question: str) -> bool:
     """Whether an item of a list could be a name of its own."""
-    return fold(item) not in _NO_ITEM and not shares_words(fold(item), fold(question))
+    return fold(item) not in vocabulary("interjection") and not shares_words(fold(item), fold(question))
 
 
 def _may_be_a_name(answer: str) -> bool:

@@ -1,4 +1,7 @@
-"""The words of the grammar as patterns over a folded answer. All words are data, in grammar.toml."""
+"""The words of the grammar as patterns over a folded answer: one file of rules for each language, all read as one.
+
+A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from niah.text.normalise import without_accents
+
 HAN = "\u3400-\u9fff"
+FOLDER = Path(__file__).with_name("grammar")
+_REACH = {True: r"[^.!?;¶]{0,40}?", False: r"[^。!?;,¶]{0,6}?"}  # from "not" to what is not said: Latin, Chinese
 
 
 @cache
-def rules() -> Mapping[str, Mapping[str, Any]]:
-    """Every rule with its words and examples."""
-    return tomllib.loads(Path(__file__).with_name("grammar.toml").read_text(encoding="utf-8"))
+def grammars() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """Of every language its rules, with their words and an example."""
+    files = sorted(FOLDER.glob("*.toml"))
+    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 @cache
@@ -27,22 +35,38 @@ def words(*names: str) -> re.Pattern[str]:
 @cache
 def spelling(*names: str) -> str:
     """The pattern of ``words`` as text, to be a part of a longer one."""
-    found = [rules()[name] for name in names]
-    english = _any(word for rule in found for word in rule["en"])
-    chinese = _any(word for rule in found for word in rule["zh"])
-    signs = _any(word for rule in found for word in rule.get("signs", ()))
-    parts = [rf"(?<![a-z0-9'])(?:{english})(?![a-z0-9])", f"(?:{chinese})"]
-    return "(?:" + "|".join([*parts, f"(?:{signs})"] if signs else parts) + ")"
+    found = vocabulary(*names)
+    parts = [rf"(?<![a-z0-9'])(?:{_any(alone)})(?![a-z0-9])" for alone in [_latin(found)] if alone]
+    parts += [f"(?:{_any(anywhere)})" for anywhere in [found - _latin(found)] if anywhere]
+    return f"(?:{'|'.join(parts)})"
+
+
+@cache
+def latin(name: str) -> str:
+    """The Latin words of a rule as a pattern without borders: and|or|nor."""
+    return _any(_latin(vocabulary(name)))
+
+
+@cache
+def chinese(name: str) -> str:
+    """The Chinese words and signs of a rule."""
+    return _any(vocabulary(name) - _latin(vocabulary(name)))
+
+
+@cache
+def vocabulary(*names: str) -> frozenset[str]:
+    """The words of some rules in all languages, folded as answers are."""
+    rules = [grammar[name] for name in names for grammar in grammars().values() if name in grammar]
+    return frozenset(without_accents(word) for rule in rules for word in rule["words"])
 
 
 @cache
 def absence() -> re.Pattern[str]:
     """not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned."""
-    negated = r"not|never|no|none|cannot|nothing|neither|hardly"
-    not_ = rf"(?:(?<!called )(?<!named )(?<![a-z'])(?:{negated})\b(?!\s+(?:only|just|merely))|n't\b)"
-    bu = r"(?:没有?|未|无|不(?!只|止|过|仅|但|光))"
     said = spelling("unsaid")
-    return re.compile(rf"{not_}[^.!?;¶]{{0,40}}?{said}|{bu}[^。!?;,¶]{{0,6}}?{said}")
+    not_ = rf"(?:(?<!called )(?<!named )(?<![a-z'])(?:{latin('not')})\b(?!\s+(?:{latin('merely')}))|n't\b)"
+    bu = rf"(?:{chinese('not')})(?!{chinese('merely')})"
+    return re.compile(rf"{not_}{_REACH[True]}{said}|{bu}{_REACH[False]}{said}")
 
 
 def is_absent_clause(text: str) -> bool:
@@ -59,10 +83,19 @@ def is_small(text: str, more: Iterable[str] = ()) -> bool:
 
 def content_words(folded: str) -> set[str]:
     """The words of a text that say something: stems of four letters, and pairs of Chinese characters."""
-    latin = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
-    return latin | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
+    stems = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
+    return stems | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
+
+
+def asked_part(question: str) -> str:
+    """A folded question without the sentence that says how to answer."""
+    return words("instruction").split(question, maxsplit=1)[0]
+
+
+def _latin(found: frozenset[str]) -> frozenset[str]:
+    return frozenset(word for word in found if re.search("[a-z]", word))
 
 
 def _any(found: Iterable[str]) -> str:
-    forms = (re.escape(w).replace(r"\ ", r"\s+").replace(r"\*", "[a-z]*") for w in sorted(found, key=len, reverse=True))
-    return "|".join(forms)
+    ordered = sorted(found, key=lambda word: (-len(word), word))
+    return "|".join(re.escape(w).replace(r"\ ", r"\s+").replace(r"\*", "[a-z]*") for w in ordered)

@@ -48,7 +48,7 @@ class Task(Protocol):
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
     REPLY_TOKENS: int
-    WORDING: tuple[str, ...]  # words that a haystack should not hold by itself
+    WORDING: tuple[str, ...]  # keys of words that a haystack should not hold by itself
     OPTIONS: tuple[str, ...]  # config keys that this task reads
     FILLER: str | None  # the made haystack that this task stands in, instead of speech: pairs or noise
 

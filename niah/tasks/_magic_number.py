@@ -21,7 +21,7 @@ from niah.text.wording import wording_of
 
 VERSION = 3  # values of each haystack; needles behind sentence ends
 REPLY_TOKENS = 32
-SAID = ("magic number", "神奇數字")  # folded: any case, width or script
+SAID = ("said.magic_number",)
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 

@@ -17,8 +17,9 @@ PLACES = ByLanguage(lambda wording: wording.words("names.places"))
 
 
 def places_like(question: str) -> tuple[str, ...]:
-    """All places in the language of the one that a question names."""
-    return next((names for names in PLACES.values() if any(name in question for name in names)), ())
+    """All places of the lists that have the one that a question names: Lusaka is spelt alike in several languages."""
+    lists = [names for names in PLACES.values() if any(name in question for name in names)]
+    return tuple(dict.fromkeys(name for names in lists for name in names))
 
 
 def names_of_city(name: str) -> tuple[str, ...]:

@@ -32,12 +32,15 @@ def words_in(answer: str) -> set[str]:
 
 @cache
 def _any_word() -> re.Pattern[str]:
-    pairs = (
-        rf"\b(?:{first})[ ](?:{second})\b" if language == "en" else rf"(?:{first})(?:{second})"
-        for language, words in WORDS.items()
-        for first, second in [("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)]
-    )
-    return re.compile("|".join(pairs))
+    return re.compile("|".join(_pair_of(language, *words) for language, words in WORDS.items()))
+
+
+def _pair_of(language: str, *words: Sequence[str]) -> str:
+    """Any two words as the language joins them: \\b(?:amber|ashen) (?:abacus|acorn)\\b."""
+    first, second = ("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)
+    joint = " " if " " in scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b")) else ""
+    edge = r"\b" if joint else ""
+    return rf"{edge}(?:{first}){joint}(?:{second}){edge}"
 
 
 class UnusedNames:

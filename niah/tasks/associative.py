@@ -120,7 +120,8 @@ def _needle(supply: UnusedNames, form: Form) -> Needle:
 
 def _said(question: str) -> str:
     """A question as a part of a sentence: who lives in London."""
-    return question[0].lower() + question[1:].rstrip("?？")
+    asked = question.strip("¿?？")
+    return asked[0].lower() + asked[1:]
 
 
 def _chosen(draw: Draw, site: TaskContext, count: int) -> list[Pair]:

@@ -1,45 +1,43 @@
-"""Tell English, traditional and simplified Chinese apart by the characters that only one script uses."""
+"""Tell languages apart by the commonest words that only one of them has; of Chinese scripts, by such characters.
+
+The words are in each language's file of wordings, so that a new language is recognised as soon as its file is there.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+from niah.text.wording import ByLanguage, languages
 
-_TRADITIONAL = (
-    "們這說會個來對時為開過後還沒點現發動經學長見麼樣間問話實體電書車東兩當從進種讓頭給應業關機無氣錢裡節號聽讀寫練"
-)
-_SIMPLIFIED = (
-    "们这说会个来对时为开过后还没点现发动经学长见么样间问话实体电书车东两当从进种让头给应业关机无气钱里节号听读写练"
-)
-_HANT = frozenset(_TRADITIONAL) - frozenset(_SIMPLIFIED)
-_HANS = frozenset(_SIMPLIFIED) - frozenset(_TRADITIONAL) - {"里", "后"}
+LANGUAGES = languages()
+COMMON = ByLanguage(lambda wording: frozenset(wording.words("language.common")))
+_HAN = r"\u3400-\u9fff"
+_WORD = re.compile(rf"[{_HAN}]|[^\W\d_{_HAN}]+")
+_UNLESS_TOLD = ("en", "zh-Hant")  # where no word tells
 
 
 def language_of(text: str) -> str:
-    """``en``, ``zh-Hant``, ``zh-Hans``, or ``mixed`` where Chinese and Latin words both weigh at least a quarter."""
-    han = len(re.findall(r"[\u3400-\u9fff]", text))
-    latin = len(re.findall(r"[A-Za-z]+", text))
-    share = han / max(1, han + 2 * latin)  # a Latin word says about as much as two Han characters
-    if share < 0.25:
-        return "en"
-    if share < 0.75:
+    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a quarter."""
+    words = Counter(_WORD.findall(text.casefold()))
+    han = sum(count for word, count in words.items() if is_chinese(word))
+    share = han / max(1, han + 2 * (words.total() - han))  # a Latin word says about as much as two Han characters
+    if 0.25 <= share < 0.75:
         return "mixed"
-    return chinese_script(text)
+    alike = [language for language, common in COMMON.items() if is_chinese(min(common)) == (share >= 0.75)]
+    return max(alike, key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD))
 
 
-def language_of_all(languages: Sequence[str]) -> str:
+def language_of_all(names: Sequence[str]) -> str:
     """The language of several texts together: of Chinese in both scripts the more frequent one, else ``mixed``."""
-    if len(set(languages)) == 1:
-        return languages[0]
-    if set(languages) <= {"zh-Hant", "zh-Hans"}:
-        return max(("zh-Hant", "zh-Hans"), key=languages.count)
+    if len(set(names)) == 1:
+        return names[0]
+    if set(names) <= {"zh-Hant", "zh-Hans"}:
+        return max(("zh-Hant", "zh-Hans"), key=names.count)
     return "mixed"
 
 
-def chinese_script(text: str) -> str:
-    """``zh-Hant`` or ``zh-Hans``, by majority of characters that differ."""
-    hant = sum(c in _HANT for c in text)
-    hans = sum(c in _HANS for c in text)
-    return "zh-Hans" if hans > hant else "zh-Hant"
+def is_chinese(text: str) -> bool:
+    """Whether a text begins with a Han character."""
+    return bool(re.match(rf"[{_HAN}]", text))

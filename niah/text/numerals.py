@@ -1,15 +1,20 @@
-"""Whole numbers as people write and say them: digits of any width, with separators, scaled, or in Chinese."""
+"""Whole numbers as people write and say them: digits of any width, with separators, scaled, in Chinese, or in words."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from functools import cached_property
+
+from niah.text.normalise import without_accents
+from niah.text.wording import ByLanguage, Wording
 
 _NUMBER = re.compile(
     r"""
     (?<![A-Za-z0-9]) (?<!\d\.) (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
   | (?<![A-Za-z0-9]) (?<!\d\.)
-    (?P<grouped>\d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*) (?:\.0+)?
+    (?P<grouped>\d{1,3}['’]\d{3},\d{3} | \d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*) (?:\.0+)?
     (?![A-Za-z0-9]|\.\d|(?<=\.\d{3})[百千万萬亿億])
   | (?<![A-Za-z0-9]) (?<!\d\.) (?P<scaled>\d+(?:\.\d+)?[百千万萬亿億](?:\d+(?:\.\d+)?[百千万萬]?)*)
   | (?<![A-Za-z0-9]) (?<!\d\.) (?P<plain>\d+) (?:\.0+)? (?![A-Za-z0-9]|\.\d)
@@ -18,19 +23,57 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _SCALES = {"": 1, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # noqa: E501
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORDS = {w: i for i, w in enumerate(_ONES.split())} | {w: 20 + 10 * i for i, w in enumerate(_TENS.split())}
-_EXACT = {"thousand": 1_000, "million": 1_000_000}
-_ANY = "|".join([*sorted(_WORDS, key=len, reverse=True), "hundred", *_EXACT])
-_ENGLISH = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})(?:(?:,? |-| and )(?:{_ANY}))*\b")
-_DECIMAL = re.compile(r"(?<![\d.,])(\d{1,4}\.\d{1,6}) ?(thousand|million)\b")
 _FORMAL = dict(
     zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
 )  # of cheques
 _PLAIN = str.maketrans({"兩": "两", "〇": "零", "○": "零", **_FORMAL})
 _LEAST_SPELT = 3  # words of a number that is said digit by digit
 _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
+
+
+class NumberWords:
+    """The number words of one language, as its file of wordings has them; none where it writes numerals by rule."""
+
+    def __init__(self, wording: Wording) -> None:
+        self.values = _valued(wording, "words")
+        self._scales = _valued(wording, "scales")
+        self._bare, self._beside = (wording.words(f"numerals.{key}") for key in ("bare", "beside"))
+        self.joint = wording.text("numerals.and")
+        exact = "|".join(scale for scale, value in self._scales.items() if value >= 1_000)
+        self._decimal = re.compile(rf"(?<![\d.,])(\d{{1,4}}(?:\.\d{{1,6}}|,\d{{1,2}})) ?({exact or '(?!)'})\b")
+
+    def located(self, folded: str) -> list[tuple[int, int, int]]:
+        """The numbers in a folded text with their first and last place: "seven million", "7.4 million"."""
+        if not self.values:
+            return []
+        spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside and m[0].count(" ") < _MOST_SIGNS)
+        found = [(self.value(m[0]), *m.span()) for m in spelt]
+        return found + [
+            (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
+            for m in self._decimal.finditer(folded)
+        ]
+
+    @cached_property
+    def _spelt(self) -> re.Pattern[str]:
+        first = _longest([*self.values, *self._bare])
+        return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self.joint} )(?:{_longest([*self.values, *self._scales])}))*\b")
+
+    def value(self, folded: str) -> int:
+        """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
+        total = part = 0
+        said = re.findall(r"[a-z]+", folded)
+        if len(said) >= _LEAST_SPELT and all(self.values.get(word, 10) < 10 for word in said):
+            return int("".join(str(self.values[word]) for word in said))
+        for word in said:
+            scale = self._scales.get(word, 0)
+            if scale >= 1_000:
+                total = (total + part or 1) * scale if scale > total else total + (part or 1) * scale
+                part = 0
+            elif scale:
+                part = (part or 1) * scale
+            elif word != self.joint:
+                part += self.values[word]
+        return total + part
 
 
 def whole_numbers(text: str) -> list[int]:
@@ -44,35 +87,26 @@ def whole_numbers(text: str) -> list[int]:
 
 
 def located_numbers(folded: str) -> list[tuple[int, int, int]]:
-    """The whole numbers of a folded text with their first and last place; English words ("forty-two") as well."""
-    found = [*_digits_in(folded), *_words_in(folded)]
-    found += [(round(float(m[1]) * _EXACT[m[2]]), *m.span()) for m in _DECIMAL.finditer(folded)]
+    """The whole numbers of a folded text with their first and last place; words ("forty-two") as well."""
+    found = _digits_in(folded)
+    for spelt in NUMBER_WORDS.values():
+        found += spelt.located(folded)
     return sorted(found, key=lambda number: number[1])
+
+
+def _valued(wording: Wording, key: str) -> dict[str, int]:
+    """ "one 1 two 2" as a table, without accents."""
+    listed = wording.words(f"numerals.{key}")
+    return {without_accents(word): int(value) for word, value in zip(listed[::2], listed[1::2], strict=True)}
+
+
+def _longest(words: Iterable[str]) -> str:
+    return "|".join(sorted(words, key=len, reverse=True))
 
 
 def _digits_in(text: str) -> list[tuple[int, int, int]]:
     matches = [m for m in _NUMBER.finditer(text) if len(m[0]) <= _MOST_SIGNS]
     return [(value, *m.span()) for m in matches if (value := _value(m)) is not None]
-
-
-def _words_in(folded: str) -> list[tuple[int, int, int]]:
-    return [(_english(m[0]), *m.span()) for m in _ENGLISH.finditer(folded)]
-
-
-def _english(text: str) -> int:
-    """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
-    total = part = 0
-    said = re.findall(r"[a-z]+", text)
-    if len(said) >= _LEAST_SPELT and all(_WORDS.get(word, 10) < 10 for word in said):
-        return int("".join(str(_WORDS[word]) for word in said))
-    for word in said:
-        if word in _EXACT:
-            total, part = total + (part or 1) * _EXACT[word], 0
-        elif word == "hundred":
-            part = (part or 1) * 100
-        elif word != "and":
-            part += _WORDS[word]
-    return total + part
 
 
 def _value(match: re.Match[str]) -> int | None:
@@ -96,3 +130,6 @@ def _chinese(text: str) -> int | None:
         return int(cn2an(text.translate(_PLAIN), "smart"))
     except (ValueError, KeyError, IndexError):
         return None  # a stray numeral, such as the 千萬 of "by all means"
+
+
+NUMBER_WORDS = ByLanguage(NumberWords)
