@@ -129,19 +129,21 @@ class JsonReader:
 
     def __init__(self) -> None:
         self._cut = _Lines()
+        self._start: list[bytes] | None = []  # up to the end of the first line
         self._whole: list[bytes] | None = None
-        self._first = True
 
     def feed(self, chunk: bytes) -> list[str]:
         if self._whole is not None:
             self._whole.append(chunk)
             return []
-        rest = self._cut.rest
+        if self._start is not None:
+            self._start.append(chunk)
         lines = [line for line in self._cut.feed(chunk) if line.strip()]
-        if lines and self._first and not _is_json(lines[0]):
-            self._whole = [rest, chunk]
-            return []
-        self._first = self._first and not lines
+        if lines and self._start is not None:
+            start, self._start = self._start, None
+            if not _is_json(lines[0]):
+                self._whole = start
+                return []
         return [line.decode(errors="replace") for line in lines]
 
     def finish(self) -> list[str]:
