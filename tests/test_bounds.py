@@ -256,6 +256,17 @@ def test_the_first_sign_tells_json_from_events_whatever_the_type_says(
     assert text_of(mark + BODIES[body].replace(b"\n", line_end), kind) == "7421830"
 
 
+@pytest.mark.parametrize("number", [0, None, 1])
+def test_another_choice_beside_the_answer_is_no_part_of_it(number: int | None) -> None:
+    def event(index: int | None, delta: dict[str, str], finish: str | None = None) -> bytes:
+        choice = {"index": index, "delta": delta, "finish_reason": finish}
+        return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+    ours, other = partial(event, number), partial(event, 2)
+    raw = ours({"content": "742"}) + other({"content": "999"}) + ours({"content": "1830"}) + ours({}, "stop")
+    assert text_of(raw, "text/event-stream") == "7421830"
+
+
 def text_of(raw: bytes, kind: str) -> str:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Type": kind}, content=raw))
 
@@ -385,12 +396,12 @@ def test_a_reply_that_is_there_at_once_leaves_others_their_turns() -> None:
 
 def test_json_in_tiny_pieces_is_not_joined_at_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     joined = 0
-    join = stream_parsing._Lines.rest.fget
+    join = vars(stream_parsing._Lines)["rest"].fget
 
     def counted(lines: stream_parsing._Lines) -> bytes:
         nonlocal joined
         joined += 1
-        return bytes(join(lines))  # type: ignore[misc]
+        return bytes(join(lines))
 
     monkeypatch.setattr(stream_parsing._Lines, "rest", property(counted))
     reader, raw = StreamReader(), b'{"text": "' + b" " * 5_000 + b'"}'

@@ -79,13 +79,11 @@ class ContentReply(TextReply):
         if blocked := (chunk.get("promptFeedback") or {}).get("blockReason"):
             self._refusal.append(f"blocked: {blocked}")
             self._stop_reason = blocked
-        generated = False
-        for candidate in (chunk.get("candidates") or [])[:1]:
-            parts = (candidate.get("content") or {}).get("parts") or []
-            self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
-            self._stop_reason = candidate.get("finishReason") or self._stop_reason
-            generated = any(part.get("text") for part in parts)
-        return generated
+        candidate = self.first_of(chunk.get("candidates")) or {}
+        parts = (candidate.get("content") or {}).get("parts") or []
+        self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
+        self._stop_reason = candidate.get("finishReason") or self._stop_reason
+        return any(part.get("text") for part in parts)
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

@@ -80,19 +80,16 @@ class ChatReply(TextReply):
     def take(self, chunk: dict[str, Any]) -> bool:
         self._model = chunk.get("model") or self._model
         self.request_id = chunk.get("id") or self.request_id
-        choices = (chunk.get("choices") or [])[:1]
-        counts = [chunk.get("usage"), *(choice.get("usage") for choice in choices)]  # Moonshot's are in the choice
+        choice = self.first_of(chunk.get("choices")) or {}
+        counts = [chunk.get("usage"), choice.get("usage")]  # Moonshot's are in the choice
         usage: dict[str, Any] = next(filter(None, counts), {})
         if usage or chunk.get("timings"):
             self._usage = _usage(usage, chunk.get("timings") or {})
-        generated = False
-        for choice in choices:
-            part = choice.get("delta") or choice.get("message") or {}
-            self._text.append(text_in(part.get("content")))
-            self._refusal.append(text_in(part.get("refusal")))
-            self._stop_reason = choice.get("finish_reason") or self._stop_reason
-            generated = any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
-        return generated
+        part = choice.get("delta") or choice.get("message") or {}
+        self._text.append(text_in(part.get("content")))
+        self._refusal.append(text_in(part.get("refusal")))
+        self._stop_reason = choice.get("finish_reason") or self._stop_reason
+        return any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
 
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:

@@ -64,6 +64,7 @@ class TextReply:
         self._stop_reason: str | None = None
         self._usage = Usage()
         self._model: str | None = None
+        self._choice: object = None  # the number of the one that is read
         self.request_id: str | None = None
         self.finished = False
 
@@ -89,6 +90,16 @@ class TextReply:
     def take(self, chunk: dict[str, Any]) -> bool:
         """Read one event; True when it holds generated text, reasoning included."""
         raise NotImplementedError
+
+    def first_of(self, choices: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+        """The part of the one answer that was asked for; a server may send others beside it, under other numbers."""
+        for choice in choices or []:
+            number = choice.get("index") or 0
+            if self._choice is None:
+                self._choice = number
+            if number == self._choice:
+                return choice
+        return None
 
     def response(self) -> Response:
         text = without_reasoning("".join(self._text)) or "".join(self._refusal)
