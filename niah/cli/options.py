@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -21,6 +20,7 @@ from niah.experiment.trials import ORDERS
 from niah.plotter.colours import PALETTES
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
+from niah.text.outside import json_in
 from niah.text.validation import plain_type
 
 DEFAULT_RESULTS = Path("results")
@@ -181,7 +181,7 @@ def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:
 def _json(text: str) -> Any:
     """A value of JSON; what is none is taken as text."""
     try:
-        return json.loads(text)
+        return json_in(text)
     except ValueError:
         return text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of, text_in
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,13 @@ class OpenAI:
         return HttpRequest(url=service.url(path), headers=self._key(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        return window_among(json.loads(body), self.service.model)
+        return window_among(json_in(body), self.service.model)
 
     def models_request(self) -> HttpRequest:
         return HttpRequest(url=f"{self.service.base_url.rstrip('/')}/models", headers=self._key(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(json.loads(body))
+        return listed_models(json_in(body))
 
     def _key(self) -> dict[str, str]:
         return self.service.key_headers("Authorization")

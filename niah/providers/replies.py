@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
 
 from niah.providers import ReplyError, UnexpectedStop
 from niah.records import Outcome, Response, Usage
+from niah.text.outside import json_in
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
@@ -80,7 +80,7 @@ class TextReply:
         if event.strip() == "[DONE]":
             self.finished = True
             return False
-        chunk = json.loads(event)
+        chunk = json_in(event)
         if not isinstance(chunk, dict):
             raise ValueError("an event that is no object")
         if chunk.get("error"):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
+from niah.text.outside import json_in
+
 MOST_EVENT_BYTES = 4_000_000
 _BOM = b"\xef\xbb\xbf"
 
@@ -153,8 +155,8 @@ class JsonReader:
 
 def _is_json(line: bytes) -> bool:
     try:
-        json.loads(line)
-    except (ValueError, RecursionError):
+        json_in(line)
+    except ValueError:
         return False
     return True
 
@@ -162,8 +164,8 @@ def _is_json(line: bytes) -> bool:
 def _as_error(text: str) -> str:
     """The data of an event named error, as an object that says so itself."""
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError):
+        table = json_in(text)
+    except ValueError:
         return json.dumps({"error": text.strip() or "an error event without a message"})
     if isinstance(table, dict) and table.get("error"):
         return text
