@@ -163,9 +163,11 @@ def run_one(
     if not log.results:
         say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
         return False, grid, stopped
-    for line in write_outputs(folder, grid, options.palette):
-        say(console, line)
-    _report(console, folder, grid, log, stopped)
+    try:
+        for line in write_outputs(folder, grid, options.palette):
+            say(console, line)
+    finally:  # where they cannot be written, too
+        _report(console, folder, grid, log, stopped)
     missing = sum(t.id not in log.finished for t in experiment.trials)
     if missing and options.limit is not None and stopped is None:
         say(
@@ -328,4 +330,5 @@ def _report(console: RunConsole, folder: Path, grid: Grid, log: RunLog, stopped:
         say(console, f"last error: {errors[-1]}")
     if stopped:
         say(console, f"stopped early ({stopped}); type the same command to go on")
-    click.echo(folder / "heatmap.png")
+    if (folder / "heatmap.png").exists():
+        click.echo(folder / "heatmap.png")

@@ -56,7 +56,7 @@ def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green")
             figure.savefig(path, dpi=160, facecolor="white")
         except OSError as error:
             raise ConfigError(
-                f"{path}: cannot be written ({error.strerror}); choose another place with --out"
+                f"{path}: cannot be written ({error.strerror}); make room there, or choose another place"
             ) from error
     return said
 
