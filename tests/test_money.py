@@ -247,3 +247,11 @@ def test_a_gateway_that_waited_no_longer_may_have_cost(niah: Niah, monkeypatch: 
     with serving(fails(504, {}), otherwise=Bill(), preflight=Bill()) as server:
         ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
     assert "1 attempt broke off or ended with the process, and the server reported no cost: up to 5" in ended.err
+
+
+def test_a_run_whose_cost_cannot_be_known_leaves_no_folder(niah: Niah) -> None:
+    with serving(otherwise=Bill()) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--max-cost", "1")
+    assert ended.exit_code == 2
+    assert "max_cost needs a price" in ended.err
+    assert not list(Path().glob("results/*"))

@@ -52,9 +52,10 @@ class Sweep:
         self._writer = LogWriter(log)
         self._throttle = throttle_of(experiment, session)
         self._seats = asyncio.Semaphore(session.concurrency)  # trials in flight; beside them prompts are built
+        budget = Budget(experiment.config, session.pricing)  # first: a run that cannot start makes no file
         self._attempts = AttemptLog(log.path.parent)
         self._ledger = RunLedger(
-            Budget(experiment.config, session.pricing),
+            budget,
             self._attempts,
             self._throttle,
             log.results.values(),
