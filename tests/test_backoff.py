@@ -228,7 +228,8 @@ def test_a_reset_is_read_however_it_is_told(told: str, seconds: float | None) ->
 
 @pytest.mark.parametrize(("reset", "told"), [("100s", [10.0]), ("20s", [])])
 def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(reset: str, told: list[float]) -> None:
-    now, spoken = 0.0, []
+    now = 0.0
+    spoken: list[float] = []
 
     async def sleep(seconds: float) -> bool:
         nonlocal now
