@@ -255,3 +255,13 @@ def test_a_run_whose_cost_cannot_be_known_leaves_no_folder(niah: Niah) -> None:
     assert ended.exit_code == 2
     assert "max_cost needs a price" in ended.err
     assert not list(Path().glob("results/*"))
+
+
+def test_a_run_that_paid_and_measured_nothing_says_what_it_leaves(niah: Niah) -> None:
+    bill = Bill()
+    with serving(otherwise=bill, preflight=bill) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--max-tokens", "1300")
+    assert ended.exit_code == 3
+    assert bill.tokens > 0
+    assert ended.err.rstrip().endswith("nothing was measured, results/r keeps what was paid")
+    assert [path.name for path in Path("results/r").iterdir()] == ["attempts.jsonl"]

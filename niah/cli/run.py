@@ -161,7 +161,8 @@ def run_one(
         stopped = _sweep(options.limited(experiment), log, options, console)
     grid = grid_of(log.header, log.results.values())
     if not log.results:
-        say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} was not made")
+        left = "keeps what was paid" if folder.exists() else "was not made"
+        say(console, f"stopped early ({stopped or 'no trial was sent'}): nothing was measured, {folder} {left}")
         return False, grid, stopped
     try:
         for line in write_outputs(folder, grid, options.palette):
