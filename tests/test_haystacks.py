@@ -187,7 +187,7 @@ def test_what_came_with_niah_and_what_is_not_of_the_haystack_is_never_removed(ni
 def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -> None:
     Path("talk.txt").write_text(TALK)
     Path("broken.txt").write_bytes(b"\xff\xfe broken")
-    niah("haystack", "add", "talk.txt", "--name", "mine")
+    assert "mine: en, 1 episode, " in niah("haystack", "add", "talk.txt", "--name", "mine").out
     assert niah("haystack", "add", "broken.txt", "--name", "mine", "--replace").exit_code == 2
     assert [e.file for e in read_manifest("mine").episodes] == ["talk.txt"]
 

@@ -177,6 +177,21 @@ def test_a_damaged_file_of_attempts_is_one_clear_line(tmp_path: Path, line: str)
         read_attempts(tmp_path)
 
 
+def test_half_a_line_on_a_full_disk_does_not_spoil_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, may = os.write, Usage(input_tokens=100, output_tokens=10)
+    with AttemptLog(tmp_path) as log:
+        number = log.sent("a", may)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda file, data: write(file, data[:9]))
+            log.ended(number, Usage(input_tokens=90))
+            with pytest.raises(RunError, match="No space left on device"):
+                log.sent("b", may)
+        log.sent("c", may)  # there is room again
+    assert [(a.trial, a.counted) for a in read_attempts(tmp_path)] == [("a", may), ("c", may)]
+
+
 def test_dollars_are_counted_as_the_server_or_the_price_says(tmp_path: Path) -> None:
     pricing = Pricing(source="test", per_million={"input": 1.0, "output": 10.0})
     budget = Budget(RunConfig(model="m", max_cost=0.001), pricing)
@@ -232,3 +247,21 @@ def test_a_gateway_that_waited_no_longer_may_have_cost(niah: Niah, monkeypatch: 
     with serving(fails(504, {}), otherwise=Bill(), preflight=Bill()) as server:
         ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
     assert "1 attempt broke off or ended with the process, and the server reported no cost: up to 5" in ended.err
+
+
+def test_a_run_whose_cost_cannot_be_known_leaves_no_folder(niah: Niah) -> None:
+    with serving(otherwise=Bill()) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--max-cost", "1")
+    assert ended.exit_code == 2
+    assert "max_cost needs a price" in ended.err
+    assert not list(Path().glob("results/*"))
+
+
+def test_a_run_that_paid_and_measured_nothing_says_what_it_leaves(niah: Niah) -> None:
+    bill = Bill()
+    with serving(otherwise=bill, preflight=bill) as server:
+        ended = niah(*sweep_at(server), *SMALL, "--max-tokens", "1300")
+    assert ended.exit_code == 3
+    assert bill.tokens > 0
+    assert ended.err.rstrip().endswith("nothing was measured, results/r keeps what was paid")
+    assert [path.name for path in Path("results/r").iterdir()] == ["attempts.jsonl"]

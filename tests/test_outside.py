@@ -24,7 +24,7 @@ from niah.plotter.report_text import report_lines
 from niah.records import Outcome, Response
 from niah.runlog.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
 from niah.tasks import task_of
-from niah.text.outside import KEY, hide, plain, redacted, secrets_kept, visible
+from niah.text.outside import KEY, hide, json_in, plain, redacted, secrets_kept, visible
 from niah.text.secrets import without_secrets
 from niah.verdict.report import report_of
 
@@ -304,3 +304,29 @@ def test_finished_follows_what_lands() -> None:
     assert rows.finished == {trial.id}
     rows[trial.id] = result(trial, Outcome.ERROR)
     assert rows.finished == set()
+
+
+@given(st.integers(0, 200_000), st.sampled_from(["[", '{"a":']))
+@settings(max_examples=20)
+def test_json_that_nests_without_an_end_is_none(depth: int, opening: str) -> None:
+    try:
+        json_in(opening * depth)
+    except ValueError:
+        return
+    pytest.fail("it was read")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "gate example --baseline {file}",
+        "import-results {file} --format kamradt",
+        "run --provider simulated --model perfect --dry-run --extra {deep}",
+    ],
+)
+def test_brackets_without_an_end_are_one_line_wherever_they_stand(niah: Niah, tmp_path: Path, command: str) -> None:
+    deep, file = "[" * 100_000, tmp_path / "deep.json"
+    file.write_text(deep, encoding="utf-8")
+    ended = niah(*command.format(deep=deep, file=file).split())
+    assert (ended.exit_code, ended.err[:6]) == (2, "niah: ")
+    assert "Traceback" not in ended.err

@@ -1024,6 +1024,7 @@ ODD: list[Any] = [
     ),
     *('{"max_input_tokens": "200000"}', '{"max_input_tokens": true}', '{"inputTokenLimit": [1]}', '{"model_info": []}'),
     '{"model_info": {"general.architecture": "g", "g.context_length": "8192"}}',
+    "[" * 100_000,
 ]
 
 

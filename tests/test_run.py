@@ -501,3 +501,33 @@ def test_a_synthetic_haystack_per_trial_keeps_no_files_open(niah: Niah) -> None:
     grid = ("--lengths", "100k", "--depths", "0:100:10", "--haystack-per", "trial", "--haystack", "synthetic:en")
     assert niah("build", *grid, "--out", "p.jsonl").exit_code == 0
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_what_a_run_found_is_told_where_its_picture_cannot_be_written(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    sweep = [
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "1k",
+        "--depths",
+        "0,100",
+        "--name",
+        "r",
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", full)
+        ended = niah(*sweep)
+    assert ended.exit_code == 2
+    assert "100 % found (n = 2" in ended.err
+    assert "heatmap.png: cannot be written (No space left on device); make room there" in ended.err
+    assert ended.out == ""
+    assert "Nothing to do" in niah(*sweep).err
+    assert Path("results/r/heatmap.png").exists()

@@ -272,6 +272,15 @@ def test_a_prompt_fits_where_an_answer_or_the_server_showed_it(
     assert memory.fits(1_000, server_tokens) is fits
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 9)), max_size=12), st.integers(1, 9))
+def test_what_is_longer_than_two_refusals_need_not_be_sent(ended: list[tuple[bool, int]], tokens: int) -> None:
+    memory = OverflowMemory([passed(length) if ok else refused(length) for ok, length in ended])
+    accepted = max((length for ok, length in ended if ok), default=0)
+    shorter = sorted(length for ok, length in ended if not ok and accepted < length < tokens)
+    too_long = memory.surely_too_long(tokens)
+    assert (too_long and too_long.prompt_tokens) == (shorter[0] if len(shorter) >= 2 else None)
+
+
 def test_one_asks_alone_and_the_others_wait() -> None:
     events: list[str] = []
 

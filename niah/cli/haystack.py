@@ -22,6 +22,7 @@ from niah.generator.library import (
 )
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import SUFFIXES
+from niah.plotter.formatting import plural
 from niah.records import Transcript
 
 MOST_NAMES = 8  # of files, in a line
@@ -77,7 +78,7 @@ def remove(name: str, yes: bool) -> None:
     manifest = removable_haystack(name)
     if not yes:
         click.confirm(
-            f"remove {manifest.folder} and the {len(manifest.episodes)} episodes in it?", abort=True, err=True
+            f"remove {manifest.folder} and {plural(len(manifest.episodes), 'episode')} in it?", abort=True, err=True
         )
     remove_haystack(manifest)
     click.echo(f"removed {manifest.folder}", err=True)
@@ -124,8 +125,9 @@ def _print_check(name: str, tokenizer: str) -> None:
         for problem in episode.problems:
             click.echo(f"    {problem.file}:{problem.line}: {problem.what}")
     click.echo(
-        f"{manifest.name}: {manifest.language}, {len(episodes)} episodes, {whole.segments:,} segments, "
-        f"{whole.tokens:,} tokens of {counter.name}, {100 * whole.unique_share():.1f} % unique"
+        f"{manifest.name}: {manifest.language}, {plural(len(episodes), 'episode')}, "
+        f"{plural(whole.segments, 'segment')}, {whole.tokens:,} tokens of {counter.name}, "
+        f"{100 * whole.unique_share():.1f} % unique"
     )
 
 

@@ -40,11 +40,14 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
     run = api.run_in(folder, experiment, follower, limit=options.limit, environment=options.environment)
     if not run.rows:
         why = run.stopped or "no trial was sent"
-        say(console, f"stopped early ({why}): nothing was measured, {folder} was not made")
+        left = "keeps what was paid" if folder.exists() else "was not made"
+        say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
         return Ended(complete=False, grid=run.grid, stopped=run.stopped)
-    for line in write_outputs(folder, run.grid, options.palette):
-        say(console, line)
-    _report(console, run)
+    try:
+        for line in write_outputs(folder, run.grid, options.palette):
+            say(console, line)
+    finally:  # where they cannot be written, too
+        _report(console, run)
     unfinished = [t.id for t in experiment.trials if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR]
     if unfinished and options.limit is not None and run.stopped is None:
         left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
@@ -72,4 +75,5 @@ def _report(console: RunConsole, run: Run) -> None:
         say(console, f"last error: {errors[-1]}")
     if run.stopped:
         say(console, f"stopped early ({run.stopped}); type the same command to go on")
-    click.echo(run.folder / "heatmap.png")
+    if (run.folder / "heatmap.png").exists():
+        click.echo(run.folder / "heatmap.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -21,6 +20,7 @@ from niah.plotter.colours import PALETTES
 from niah.runs import DEFAULT_RESULTS
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
+from niah.text.outside import json_in
 from niah.text.validation import plain_type
 
 _REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
@@ -163,7 +163,7 @@ def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:
 def _json(text: str) -> Any:
     """A value of JSON; what is none is taken as text."""
     try:
-        return json.loads(text)
+        return json_in(text)
     except ValueError:
         return text
 

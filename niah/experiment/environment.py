@@ -6,7 +6,6 @@ Only names are ever told to anybody: a value may be a secret. A .env file is nev
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from niah.errors import ConfigError
+from niah.text.outside import json_in
 
 PREFIX = "NIAH_"
 DOTENV = Path(".env")
@@ -87,12 +87,12 @@ def _read_dotenv() -> tuple[dict[str, str], list[int]]:
 def _table(key: str, name: str, text: str) -> dict[str, Any]:
     """A table of JSON, or KEY=VALUE where it has one row. A header's value is text, a request field's JSON."""
     with suppress(ValueError):
-        table = json.loads(text)
+        table = json_in(text)
         if isinstance(table, dict):
             return table
     row, equals, value = text.partition("=")
     if not row.strip() or not equals or text.startswith("{"):
         raise ConfigError(f'{name}: write KEY=VALUE, or a table of JSON like {{"temperature": 0}}')
     with suppress(ValueError):
-        return {row.strip(): json.loads(value) if key == "extra" else value.strip()}
+        return {row.strip(): json_in(value) if key == "extra" else value.strip()}
     return {row.strip(): value.strip()}

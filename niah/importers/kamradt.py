@@ -6,7 +6,6 @@ A judge model gave 1 (nothing of it) to 10 (all of it); here 1 becomes 0 and 10 
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from niah.errors import RunError
 from niah.importers.imported import Imported, checked, grid_words, header_of, imported_trial, model_name
 from niah.records import Outcome, Response, Result
+from niah.text.outside import json_in
 
 TOOL = "LLMTest_NeedleInAHaystack"
 TASK = "one needle, judged 1 to 10"
@@ -50,7 +50,7 @@ def _files(path: Path) -> list[Path]:
 
 def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        table = json_in(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{file}: cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from niah.errors import RunError
 from niah.importers.imported import Checked, Imported, checked, grid_words, header_of, imported_trial, model_name
 from niah.records import Outcome, Placement, Response, Result, Usage
+from niah.text.outside import json_in
 
 TOOL = "needlehaystack 2"
 SCHEMA = 2
@@ -55,7 +55,7 @@ def _rows(path: Path) -> tuple[list[tuple[str, Row]], int]:
 
 def _row(line: str) -> Row | None:
     try:
-        row = json.loads(line)
+        row = json_in(line)
     except ValueError:
         return None
     needed = {"schema_version", "model_id", "task_type", "context_length", "target_depth_percent", "status"}

@@ -37,7 +37,9 @@ def save(draw: Callable[[], Figure], texts: str, path: Path, palette: str = "red
         path.parent.mkdir(parents=True, exist_ok=True)
         return _saved(draw, texts, path, DPI)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}); make room there, or choose another place"
+        ) from error
 
 
 def png(draw: Callable[[], Figure], texts: str, palette: str = "red-green", dpi: int = DPI) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 VERSION = "2023-06-01"
 
@@ -53,14 +53,14 @@ class Anthropic:
         return HttpRequest(url=url, headers=self._headers(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        return count_of(json.loads(body).get("max_input_tokens")) or None
+        return count_of(json_in(body).get("max_input_tokens")) or None
 
     def models_request(self) -> HttpRequest:
         url = f"{self.service.base_url.rstrip('/')}/models?limit=1000"
         return HttpRequest(url=url, headers=self._headers(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
-        rows = json.loads(body)["data"]
+        rows = json_in(body)["data"]
         return [ServedModel(name=str(row["id"]), window=count_of(row.get("max_input_tokens")) or None) for row in rows]
 
     def _headers(self) -> dict[str, str]:

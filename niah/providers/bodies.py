@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
+
+from niah.text.outside import json_in
 
 _MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
 _REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was sent, not what is wrong
@@ -13,8 +14,8 @@ _REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was se
 def error_in(body: str) -> Any:
     """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses in a response."""
     try:
-        table = json.loads(body)
-    except (ValueError, RecursionError):
+        table = json_in(body)
+    except ValueError:
         return None
     if isinstance(table, list) and table:
         table = table[0]

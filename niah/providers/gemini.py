@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Gemini:
         return HttpRequest(url=self._model_url(), headers=self._headers(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        return count_of(json.loads(body).get("inputTokenLimit")) or None
+        return count_of(json_in(body).get("inputTokenLimit")) or None
 
     def models_request(self) -> HttpRequest:
         return HttpRequest(url=self.service.url("/models?pageSize=1000"), headers=self._headers(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
         """Those that generate content; others embed or count only."""
-        rows = json.loads(body)["models"]
+        rows = json_in(body)["models"]
         return [
             ServedModel(name=str(r["name"]).removeprefix("models/"), window=count_of(r.get("inputTokenLimit")) or None)
             for r in rows
@@ -79,13 +79,11 @@ class ContentReply(TextReply):
         if blocked := (chunk.get("promptFeedback") or {}).get("blockReason"):
             self._refusal.append(f"blocked: {blocked}")
             self._stop_reason = blocked
-        generated = False
-        for candidate in (chunk.get("candidates") or [])[:1]:
-            parts = (candidate.get("content") or {}).get("parts") or []
-            self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
-            self._stop_reason = candidate.get("finishReason") or self._stop_reason
-            generated = any(part.get("text") for part in parts)
-        return generated
+        candidate = self.first_of(chunk.get("candidates")) or {}
+        parts = (candidate.get("content") or {}).get("parts") or []
+        self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
+        self._stop_reason = candidate.get("finishReason") or self._stop_reason
+        return any(part.get("text") for part in parts)
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

@@ -14,6 +14,7 @@ from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 # models count other tokens than the run does; a window that changes between requests loads the model anew
 WINDOW_SHARE = 1.25
@@ -59,7 +60,7 @@ class Ollama:
         return HttpRequest(url=f"{self._root()}/api/show", headers=headers, body=(body,))
 
     def window_in(self, body: str) -> int | None:
-        facts = json.loads(body)["model_info"]
+        facts = json_in(body)["model_info"]
         # of the architecture itself; a part of it, as what sees pictures, has one of its own behind another dot
         names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
         return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
@@ -68,7 +69,7 @@ class Ollama:
         return HttpRequest(url=f"{self._root()}/api/tags", headers=self._key(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return [ServedModel(name=str(row["name"])) for row in json.loads(body)["models"]]
+        return [ServedModel(name=str(row["name"])) for row in json_in(body)["models"]]
 
     def _root(self) -> str:
         return self.service.base_url.rstrip("/").removesuffix("/v1").removesuffix("/api")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of, text_in
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,13 @@ class OpenAI:
         return HttpRequest(url=service.url(path), headers=self._key(), method="GET")
 
     def window_in(self, body: str) -> int | None:
-        return window_among(json.loads(body), self.service.model)
+        return window_among(json_in(body), self.service.model)
 
     def models_request(self) -> HttpRequest:
         return HttpRequest(url=f"{self.service.base_url.rstrip('/')}/models", headers=self._key(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(json.loads(body))
+        return listed_models(json_in(body))
 
     def _key(self) -> dict[str, str]:
         return self.service.key_headers("Authorization")
@@ -80,19 +80,16 @@ class ChatReply(TextReply):
     def take(self, chunk: dict[str, Any]) -> bool:
         self._model = chunk.get("model") or self._model
         self.request_id = chunk.get("id") or self.request_id
-        choices = (chunk.get("choices") or [])[:1]
-        counts = [chunk.get("usage"), *(choice.get("usage") for choice in choices)]  # Moonshot's are in the choice
+        choice = self.first_of(chunk.get("choices")) or {}
+        counts = [chunk.get("usage"), choice.get("usage")]  # Moonshot's are in the choice
         usage: dict[str, Any] = next(filter(None, counts), {})
         if usage or chunk.get("timings"):
             self._usage = _usage(usage, chunk.get("timings") or {})
-        generated = False
-        for choice in choices:
-            part = choice.get("delta") or choice.get("message") or {}
-            self._text.append(text_in(part.get("content")))
-            self._refusal.append(text_in(part.get("refusal")))
-            self._stop_reason = choice.get("finish_reason") or self._stop_reason
-            generated = any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
-        return generated
+        part = choice.get("delta") or choice.get("message") or {}
+        self._text.append(text_in(part.get("content")))
+        self._refusal.append(text_in(part.get("refusal")))
+        self._stop_reason = choice.get("finish_reason") or self._stop_reason
+        return any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
 
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
 
 from niah.providers import ReplyError, UnexpectedStop
 from niah.records import Outcome, Response, Usage
+from niah.text.outside import json_in
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
@@ -64,6 +64,7 @@ class TextReply:
         self._stop_reason: str | None = None
         self._usage = Usage()
         self._model: str | None = None
+        self._choice: object = None  # the number of the one that is read
         self.request_id: str | None = None
         self.finished = False
 
@@ -79,7 +80,7 @@ class TextReply:
         if event.strip() == "[DONE]":
             self.finished = True
             return False
-        chunk = json.loads(event)
+        chunk = json_in(event)
         if not isinstance(chunk, dict):
             raise ValueError("an event that is no object")
         if chunk.get("error"):
@@ -89,6 +90,16 @@ class TextReply:
     def take(self, chunk: dict[str, Any]) -> bool:
         """Read one event; True when it holds generated text, reasoning included."""
         raise NotImplementedError
+
+    def first_of(self, choices: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+        """The part of the one answer that was asked for; a server may send others beside it, under other numbers."""
+        for choice in choices or []:
+            number = choice.get("index") or 0
+            if self._choice is None:
+                self._choice = number
+            if number == self._choice:
+                return choice
+        return None
 
     def response(self) -> Response:
         text = without_reasoning("".join(self._text)) or "".join(self._refusal)

@@ -14,6 +14,7 @@ from niah.providers.presets import OPENAI_MARK, cache_off
 from niah.providers.replies import TextReply, count_of
 from niah.providers.wire import PLACE, blocks_of, body_with, merged
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Responses:
         return HttpRequest(url=self.service.url("/models"), headers=self._key(), method="GET")
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(json.loads(body))
+        return listed_models(json_in(body))
 
     def _key(self) -> dict[str, str]:
         return self.service.key_headers("Authorization")

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from errno import ENOSPC
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -77,10 +78,12 @@ class AttemptLog:
             return
 
     def _write(self, table: dict[str, Any]) -> None:
-        line = json.dumps(table, separators=(",", ":")).encode() + b"\n"
-        if os.write(self._file, line) < len(line):  # a disk that fills up takes a part of it
-            os.write(self._file, b"\n")
-            raise OSError(0, "no space left")
+        line, size = json.dumps(table, separators=(",", ":")).encode() + b"\n", os.fstat(self._file).st_size
+        if os.write(self._file, line) < len(
+            line
+        ):  # a disk that fills up takes a part of it, which spoils the next line
+            os.ftruncate(self._file, size)
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
 
     def __enter__(self) -> AttemptLog:
         return self

@@ -117,7 +117,8 @@ class OutputCounts:
         more = self._more(response)
         if not self._fits or self._frame is None or more is None or more == self._frame or response.text in before:
             return None
-        counted, shown = more + self._count(response.text), self._count(response.text)
+        text = self._count(response.text)
+        counted, shown = more + text, self._frame + text  # as the server counts what is shown
         why = f"the server counted {counted:,} {_GARBLED_SAYS} {shown:,}: a part was lost or doubled on its way"
         return Doubt(kind=GARBLED, why=why)
 

@@ -10,14 +10,14 @@ from typing import Literal
 from niah.records import Outcome, Result
 from niah.runner.time_left import TimeLeft
 
-Kind = Literal["throttled", "unreachable", "fault"]
+Kind = Literal["throttled", "unreachable", "fault", "paced"]  # paced: nothing failed, but something waits
 _LONGEST_LABEL = 20
 _AT_ONCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """An attempt that ended without an answer, and the wait before the next one."""
+    """An attempt that ended without an answer, or may not begin yet, and the wait before the next one."""
 
     kind: Kind
     reason: str  # the server's words, its status first
@@ -30,7 +30,8 @@ class Trouble:
         who = f"{self.address}: " if self.address else ""
         left = "" if self.gives_up_s is None else f", for up to {_span(self.gives_up_s)} (--patience)"
         wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
-        return f"{who}{self.reason}; asking again {wait}{left}"
+        verb = "asking" if self.kind == "paced" else "asking again"
+        return f"{who}{self.reason}; {verb} {wait}{left}"
 
     @property
     def label(self) -> str:

@@ -115,8 +115,10 @@ def service_of(config: RunConfig) -> Service:
     )
 
 
-def throttle_of(experiment: Experiment, session: Session) -> Throttle:
-    """The throttle that a config sets."""
+def throttle_of(
+    experiment: Experiment, session: Session, on_pace: Callable[[float], None] = lambda wait_s: None
+) -> Throttle:
+    """The throttle that a config sets; ``on_pace`` is told of long waits for the server's own rates."""
     config = experiment.config
     return Throttle(
         cap=session.concurrency,
@@ -124,6 +126,7 @@ def throttle_of(experiment: Experiment, session: Session) -> Throttle:
         requests_per_minute=config.requests_per_minute,
         tokens_per_minute=config.tokens_per_minute,
         clock=time.monotonic,
+        on_pace=on_pace,
     )
 
 

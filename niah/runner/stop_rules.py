@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable
 
 from niah.records import Outcome, Result, Row
@@ -23,21 +24,23 @@ class OverflowMemory:
     def __init__(self, results: Iterable[Row]) -> None:
         self.window: int | None = None  # as the server tells it, in its own tokens
         self._longest_accepted = 0
-        self._refused: list[Row] = []
+        self._refused: list[Row] = []  # the shortest first: a log may hold as many as trials
         for result in results:
             self.take(result)
 
     def surely_too_long(self, prompt_tokens: int) -> Row | None:
         """What the server refused that is shorter than a prompt, where longer ones need not be sent."""
-        refused = [r for r in self._refused if self._longest_accepted < r.prompt_tokens < prompt_tokens]
-        return refused[0] if len(refused) >= _REFUSALS else None
+        first = bisect_right(self._refused, self._longest_accepted, key=_length)
+        shortest = self._refused[first : first + _REFUSALS]
+        sure = len(shortest) == _REFUSALS and shortest[-1].prompt_tokens < prompt_tokens
+        return shortest[0] if sure else None
 
     def fits(self, prompt_tokens: int, server_tokens: int | None) -> bool:
         """Whether an earlier answer, or what the server tells of its window, shows that there is room for a prompt.
 
         ``server_tokens`` is what prompt and reply should take of the window, where that is known.
         """
-        if any(r.prompt_tokens <= prompt_tokens for r in self._refused) and prompt_tokens > self._longest_accepted:
+        if prompt_tokens > self._longest_accepted and self._refused_at(prompt_tokens):
             return False
         told = server_tokens is not None and self.window is not None and server_tokens <= self.window
         return prompt_tokens <= self._longest_accepted or told
@@ -46,7 +49,7 @@ class OverflowMemory:
         """Whether a first refusal as too long is final; else the same prompt is asked again, alone."""
         if prompt_tokens <= self._longest_accepted:
             return False
-        if any(r.prompt_tokens <= prompt_tokens for r in self._refused):
+        if self._refused_at(prompt_tokens):
             return True
         return server_tokens is not None and self.window is not None and server_tokens > self.window
 
@@ -54,10 +57,17 @@ class OverflowMemory:
         """Take in a result whose refusal, if it is one, is final."""
         length = result.prompt_tokens  # of a control without a haystack that is far below its context length
         if result.outcome is Outcome.OVERFLOW and result.attempts:
-            self._refused.append(result)
-            self._refused.sort(key=lambda r: r.prompt_tokens)
+            insort(self._refused, result, key=_length)
         elif result.outcome not in (Outcome.OVERFLOW, Outcome.ERROR, Outcome.MISMATCH):
             self._longest_accepted = max(self._longest_accepted, length)
+
+    def _refused_at(self, prompt_tokens: int) -> bool:
+        """Whether a prompt of that length, or a shorter one, was refused."""
+        return bool(self._refused) and self._refused[0].prompt_tokens <= prompt_tokens
+
+
+def _length(result: Row) -> int:
+    return result.prompt_tokens
 
 
 class CircuitBreaker:

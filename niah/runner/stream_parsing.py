@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
+from niah.text.outside import json_in
+
 MOST_EVENT_BYTES = 4_000_000
 _BOM = b"\xef\xbb\xbf"
 
@@ -129,19 +131,21 @@ class JsonReader:
 
     def __init__(self) -> None:
         self._cut = _Lines()
+        self._start: list[bytes] | None = []  # up to the end of the first line
         self._whole: list[bytes] | None = None
-        self._first = True
 
     def feed(self, chunk: bytes) -> list[str]:
         if self._whole is not None:
             self._whole.append(chunk)
             return []
-        rest = self._cut.rest
+        if self._start is not None:
+            self._start.append(chunk)
         lines = [line for line in self._cut.feed(chunk) if line.strip()]
-        if lines and self._first and not _is_json(lines[0]):
-            self._whole = [rest, chunk]
-            return []
-        self._first = self._first and not lines
+        if lines and self._start is not None:
+            start, self._start = self._start, None
+            if not _is_json(lines[0]):
+                self._whole = start
+                return []
         return [line.decode(errors="replace") for line in lines]
 
     def finish(self) -> list[str]:
@@ -151,8 +155,8 @@ class JsonReader:
 
 def _is_json(line: bytes) -> bool:
     try:
-        json.loads(line)
-    except (ValueError, RecursionError):
+        json_in(line)
+    except ValueError:
         return False
     return True
 
@@ -160,8 +164,8 @@ def _is_json(line: bytes) -> bool:
 def _as_error(text: str) -> str:
     """The data of an event named error, as an object that says so itself."""
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError):
+        table = json_in(text)
+    except ValueError:
         return json.dumps({"error": text.strip() or "an error event without a message"})
     if isinstance(table, dict) and table.get("error"):
         return text

@@ -50,11 +50,12 @@ class Sweep:
         self._session = session
         self._log = log
         self._writer = LogWriter(log)
-        self._throttle = throttle_of(experiment, session)
+        self._throttle = throttle_of(experiment, session, self._paced)
         self._seats = asyncio.Semaphore(session.concurrency)  # trials in flight; beside them prompts are built
+        budget = Budget(experiment.config, session.pricing)  # first: a run that cannot start makes no file
         self._attempts = AttemptLog(log.path.parent)
         self._ledger = RunLedger(
-            Budget(experiment.config, session.pricing),
+            budget,
             self._attempts,
             self._throttle,
             log.results.values(),
@@ -132,6 +133,9 @@ class Sweep:
 
     def _doubtful(self, why: str) -> None:
         self._on_trouble(Trouble(kind="fault", reason=why, wait_s=0.0))
+
+    def _paced(self, wait_s: float) -> None:
+        self._on_trouble(Trouble(kind="paced", reason="the rate limits that the server tells", wait_s=wait_s))
 
     async def _send_missing(self, client: Client) -> None:
         """Every trial that is missing, unless it was refused for good."""

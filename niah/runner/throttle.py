@@ -25,6 +25,7 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 28.0  # so that a server that is back is asked within half a minute
 _LEAST_OF_PAUSE = 0.75  # the rest is chance: wider, and ten minutes of refusals see more than 40 requests
 _MINUTE_S = 60.0
+_SPOKEN_OF_S = 5.0  # a longer wait for the server's own rates is told
 _BURST_S = 6.0  # a bucket holds what flows in so many seconds: a minute never sees more than a tenth above the rate
 _T = TypeVar("_T")
 
@@ -43,6 +44,7 @@ class Throttle:
         tokens_per_minute: float | None = None,
         sleep: Callable[[float], Awaitable[bool]] | None = None,
         jitter: Callable[[], float] = random.random,
+        on_pace: Callable[[float], None] = lambda wait_s: None,
     ) -> None:
         self._cap = cap
         self._allowed = float(min(cap, START))
@@ -54,6 +56,7 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep or self._sleep_until_stop
         self._jitter = jitter
+        self._on_pace = on_pace  # told of seconds that the server's own rates cost
         self._waiting: list[asyncio.Future[None]] = []
         self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
         self._stopping = asyncio.Event()
@@ -215,6 +218,8 @@ class Throttle:
         return not self.stopping
 
     async def _pass_told(self, tokens: int) -> bool:
+        if (long := self._told.wait_s(tokens)) >= _SPOKEN_OF_S:
+            self._on_pace(long)
         while (left := self._told.wait_s(tokens)) > 0:
             if not await self._sleep(left):
                 return False

@@ -114,3 +114,11 @@ def redacted_in(value: Any) -> Any:
 
 def _name(code: int) -> str:
     return f"\\x{code:02x}" if code < 0xA0 else f"U+{code:04X}"
+
+
+def json_in(text: str | bytes, **options: Any) -> Any:
+    """A value of JSON, by ``json.loads``. Raises ValueError for what is none, or nests without an end."""
+    try:
+        return json.loads(text, **options)
+    except RecursionError:
+        raise ValueError("brackets within brackets, too deep to be read") from None

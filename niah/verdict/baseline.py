@@ -11,6 +11,7 @@ from typing import Any
 
 from niah.errors import RunError
 from niah.records import Design, Header, Outcome, Part, Row, checked_score
+from niah.text.outside import json_in
 from niah.verdict.counts import MISSING, all_counts_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Baseline
@@ -47,7 +48,7 @@ def check_finished(folder: Path, header: Header, results: Iterable[Row]) -> None
 def baseline_from(text: str, name: str) -> Baseline:
     """The baseline of a file's text. Raises RunError for anything else, also for a header that was edited."""
     try:
-        table: dict[str, Any] = json.loads(text, parse_constant=_no_number)
+        table: dict[str, Any] = json_in(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = _header(table["header"]), table["trials"]
