@@ -13,8 +13,17 @@ from niah.records import Needle, Planting, Score
 from niah.tasks import task_of
 
 SETS = (
-    *("answers-1", "answers-2", "answers-3", "answers-4", "answers-5", "answers-6", "denials", "abstentions"),
-    *("answers-es", "answers-es-2"),
+    "answers-1",
+    "answers-2",
+    "answers-3",
+    "answers-4",
+    "answers-5",
+    "answers-6",
+    "answers-7",
+    "denials",
+    "abstentions",
+    "answers-es",
+    "answers-es-2",
 )
 FOLDER = Path(__file__).with_name("golden")
 

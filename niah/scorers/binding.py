@@ -54,6 +54,7 @@ def _topic(layout: Layout, i: int) -> Mention | None:
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
+    left = re.sub(r"\d{5,}", " ", left)  # a number, where times are read
     relative = words("relative").match(clause.text.lstrip())
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
     dashed = "—" in clause.before and not re.search(r"\w", left)
