@@ -15,6 +15,7 @@ from niah.tasks import task_of
 SETS = (
     *(f"answers-{number}" for number in range(1, 8)),
     "answers-es",
+    "answers-es-2",
     "denials",
     "abstentions",
 )

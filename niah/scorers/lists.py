@@ -13,7 +13,7 @@ from typing import TypeVar
 from niah.scorers.clauses import Layout, Mention
 from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement
-from niah.scorers.words import chinese, latin, words
+from niah.scorers.words import chinese, latin, spelling, words
 
 _MOST_GAP = 40  # signs between two values of a list
 M = TypeVar("M", "Mention", "Statement")
@@ -25,7 +25,8 @@ def grouped(text: str, said: Sequence[Statement]) -> list[Statement]:
     for number, group in enumerate(_groups(text, said)):
         joints = ["", *(text[a.stop : b.start] for a, b in pairwise(group))]
         coupled = [replace(s, coupled=bool(_couples(j))) for s, j in zip(group, joints, strict=True)]
-        found += _shared(coupled, number)
+        left_open = len(group) == 2 and _between().search(text[max(0, group[0].start - _MOST_GAP) : group[0].start])
+        found += [replace(s, denied=True) if left_open else s for s in _shared(coupled, number)]
     return found
 
 
@@ -93,3 +94,9 @@ def _joiner() -> re.Pattern[str]:
 
 def _couples(joint: str) -> bool:
     return "、" in joint or words("joint").search(joint) is not None
+
+
+@cache
+def _between() -> re.Pattern[str]:
+    """between 1 and 2: neither is given."""
+    return re.compile(rf"{spelling('between')}\s+(?:(?:{latin('article')})\s+)?$")

@@ -158,10 +158,11 @@ class Reading:
     def _manner(self, i: int) -> _Manner:
         if i not in self._manners:
             clause, echoes = self.layout.clauses[i], self._echoes(i)
-            concedes = _concedes(clause) and not echoes
+            guessed = bool(words("guess").search(clause.text))
+            concedes = _concedes(clause) and not echoes and not guessed  # "although it could be 2" sets nothing aside
             self._manners[i] = _Manner(
                 doubted=concedes or clause.sentence in self._asked_aloud,
-                guessed=bool(words("guess").search(clause.text)),
+                guessed=guessed,
                 added=bool(words("addition").search(clause.text)),
                 bare=self._is_bare(i),
                 echoes=echoes,

@@ -162,6 +162,7 @@ def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
     written = (
         ("units", r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),  # 12' 01"
         ("units", rf"()\b(?:{_whole('minute')})\s+{count}{joint}(?:{_whole('second')})\s+{count}"),
+        ("units", rf"()\b(?:{_whole('minute')})\s+{count}[\s,]*(?:[a-z]{{1,3}}\s+)?{count}\s*(?:{second})"),
         ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
         ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
         ("units", rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])"),
