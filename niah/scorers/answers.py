@@ -34,7 +34,6 @@ class WrongValue:
     detail: str | None = None
     words: frozenset[str] = frozenset()  # of its fact, that neither the question nor the asked fact has
     denies: bool = False  # its line says of something that it is not so, and the asked line does not
-    of_asked_key: bool = False  # what it breaks is another condition than the key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,6 @@ class Expected:
             wrong=frozenset(self.wrong),
             own=own,
             denials=frozenset(v for v, known in self.wrong.items() if known.denies),
-            one_key=any(known.of_asked_key for known in self.wrong.values()),
             conditions=tuple((frozenset(c for c in kind if c in asked), kind) for kind in kinds),
         )
 
@@ -90,7 +88,6 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
             detail=n.detail,
             words=_own_words(n, asked),
             denies=affirmed and _negates(n),
-            of_asked_key=fold(n.key) in known,
         )
         for n in others
     }

@@ -28,7 +28,6 @@ class Facts:
     wrong: frozenset[str] = frozenset()  # planted values that are not the answer
     own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such: words that only its own fact has
     denials: frozenset[str] = frozenset()  # such values whose fact is that something is not so
-    one_key: bool = False  # some of them have the asked key: it does not tell which is the answer
     conditions: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()  # of a kind the asked ones, and all
 
 
@@ -108,8 +107,6 @@ def _is_dismissed(reading: Reading, s: Statement) -> bool:
 
 def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
-    if s.doubted:
-        return False
     if s.concluded or s.key == ASKED or s.bold:
         return True
     if reading.follows(s, "only") and not s.guessed:
@@ -138,8 +135,8 @@ def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
     if facts.order is not None and (timed := _timed(given, facts.order)) is not None:
         return {timed}
     rules: tuple[Callable[[Statement], bool], ...] = (
-        lambda s: s.key == ASKED and not facts.one_key and reading.is_in_question(s),
-        lambda s: s.key == ASKED and not facts.one_key,
+        lambda s: s.key == ASKED and reading.is_in_question(s),
+        lambda s: s.key == ASKED,
         lambda s: s.bold,
         lambda s: s.echoes,
     )
