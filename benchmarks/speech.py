@@ -49,9 +49,7 @@ def main(arguments: Sequence[str]) -> None:
             print(f"| synthetic:{language}, chapter {number} | {figures(lines, language)} | {cost(language):.2f} |")
     if "--all" in arguments:
         for language in LANGUAGES:
-            print(
-                f"{language}: {twice(language):,} lines come twice in {SEASON:,} chapters", flush=True
-            )
+            print(f"{language}: {twice(language):,} lines come twice in {SEASON:,} chapters", flush=True)
 
 
 def figures(lines: Sequence[str], language: str) -> str:
