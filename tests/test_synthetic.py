@@ -26,8 +26,8 @@ FORBIDDEN = ("magic", "number", "needle", "haystack", "password", "神奇", "數
 LARGE_CHINESE = re.compile(r"[百千萬万億亿]|[零〇一二兩两三四五六七八九十]{5}")
 SIX_DIGITS = re.compile(r"\d{6}|\d[\d,_'’ ]{4,}\d")
 DIGESTS = {
-    ("en", 0): "7f8d9cf15e8772f9",
-    ("en", 524_287): "99f3ba202ae0b0d8",
+    ("en", 0): "00ab99c85872103b",
+    ("en", 524_287): "c16bddf2f832f940",
     ("zh-Hant", 0): "db8fe97e00e21bdd",
     ("zh-Hant", 524_287): "02f0d986db72075f",
     ("zh-Hans", 0): "62ea0d18571299b8",
