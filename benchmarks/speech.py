@@ -3,7 +3,7 @@
 python benchmarks/speech.py prints, for 12,000 tokens of o200k_base of each: how well LZMA compresses it, the share of
 phrases (four words; of Chinese five characters) that come more than once, the share of the ten commonest first words
 (of Chinese two characters) of lines, and the CPU time of a token, making and counting. With --all it also reads every
-chapter there is and counts lines that come twice (about two minutes a language).
+chapter of a season and counts lines that come twice (about two minutes a language).
 
 python benchmarks/speech.py recall [MODEL] runs the same cells of four tasks on both with the embedded model
 (gemma3-270m) and prints both shares found with their intervals. Wants an idle machine; about 15 minutes.
@@ -26,7 +26,7 @@ import numpy as np
 
 from niah.generator.grammar import spoken
 from niah.generator.library import read_episodes, read_manifest
-from niah.generator.synthetic import CHAPTERS, chapter
+from niah.generator.synthetic import SEASON, chapter
 from niah.generator.tokenizers import tokenizer_of
 
 TOKENS = 12_000
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
             print(f"| synthetic:{language}, chapter {number} | {figures(lines, language)} | {cost(language):.2f} |")
     if "--all" in arguments:
         for language in spoken():
-            print(f"{language}: {twice(language):,} lines come twice in all {CHAPTERS:,} chapters", flush=True)
+            print(f"{language}: {twice(language):,} lines come twice in {SEASON:,} chapters", flush=True)
 
 
 def figures(lines: Sequence[str], language: str) -> str:
@@ -79,7 +79,7 @@ def cost(language: str) -> float:
 
 def twice(language: str) -> int:
     """Lines that another line of any chapter repeats, told by 64 bits of their hash."""
-    hashes = [np.array([hash(s.text) for s in chapter(language, n)], dtype=np.int64) for n in range(CHAPTERS)]
+    hashes = [np.array([hash(s.text) for s in chapter(language, n)], dtype=np.int64) for n in range(SEASON)]
     together = np.concatenate(hashes)
     return len(together) - len(np.unique(together))
 

@@ -149,4 +149,4 @@ def test_what_the_cache_holds_changes_only_with_its_version() -> None:
     parsed = hashlib.sha256(b"".join(arrays)).hexdigest()[:12]
     searched = hashlib.sha256(repr((sorted(held), sorted(found.leaks.numbers))).encode()).hexdigest()[:12]
     assert {PARSER_VERSION: parsed} == {2: "182c1115cf18"}
-    assert {SEARCH_VERSION: searched} == {1: "c49a032b264c"}
+    assert {SEARCH_VERSION: searched} == {2: "c49a032b264c"}

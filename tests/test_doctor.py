@@ -168,7 +168,7 @@ def test_a_whole_installation_is_told_line_by_line(niah: Niah) -> None:
     assert ended.exit_code == 0, ended.out
     assert all(line.split()[0] in ("ok", "note") for line in lines)
     assert [name for name in NAMES if any(line[6:].startswith(name) for line in lines)] == list(NAMES)
-    assert "en, mixed, zh-hans, zh-hant" in ended.out
+    assert "en, es, mixed, zh-hans, zh-hant" in ended.out
     assert ended.err.endswith("0 bad\n")
 
 

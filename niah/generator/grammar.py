@@ -2,7 +2,8 @@
 
 A slot is a word of the exchange (``who``, ``thing``, ``event`` ...), by which lines refer to each other, or has its own
 words. The running index of a pattern goes through an affine permutation of all choices of its own words, so different
-indices give different choices, and the words of a slot are such that different choices give different text.
+indices give different choices, and the words of a slot are such that different choices give different text. Each
+season has a permutation of its own: two seasons share a line by chance only, and never a passage.
 The words are in ``vocabulary/<language>.toml``. To change any of them changes every haystack made from them.
 """
 
@@ -13,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from niah.errors import HaystackError, UnknownName
 from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
 
-CHAPTERS = 1 << 13  # chapters 0 .. CHAPTERS - 1
+SEASON = 1 << 13  # chapters in which no line comes twice: over 110M tokens
+CHAPTERS = 64 * SEASON  # chapters 0 .. CHAPTERS - 1, season after season
 ROUNDS = 20  # of all shapes, in one chapter
 RUNS = 24  # of exchanges that stay with one topic, in one chapter
 OPENING = "turn"  # what is done in the first line of a run
@@ -37,14 +39,15 @@ class Pattern:
 
     columns: tuple[tuple[str, ...], ...]  # own words with the text up to the next, shuffled; the lowest digit first
     size: int  # of the product space
-    step: int
-    start: int
     uses: int  # in one chapter, at most
+    seed: tuple[str, str, int]  # language, role and number among the role's patterns
 
     def lines(self, chapter: int) -> Iterator[str]:
         """The lines that this pattern has for one chapter, with the words of the exchange still in braces."""
-        first = chapter * self.uses
-        choices = [(self.step * j + self.start) % self.size for j in range(first, first + self.uses)]
+        season, inside = divmod(chapter, SEASON)
+        step, start = _order(self.seed, tuple(map(len, self.columns)), season)
+        first = inside * self.uses
+        choices = [(step * j + start) % self.size for j in range(first, first + self.uses)]
         words, below = [], 1
         for column in self.columns:
             words.append([column[choice // below % len(column)] for choice in choices])
@@ -162,24 +165,27 @@ def _uses(role: str, shapes: Sequence[Sequence[str]], patterns: int) -> int:
     return -(-dealt // patterns)
 
 
-def _pattern(columns: Sequence[Sequence[str]], uses: int, seed: tuple[object, ...]) -> Pattern:
+def _pattern(columns: Sequence[Sequence[str]], uses: int, seed: tuple[str, str, int]) -> Pattern:
     draw = Draw(0, "synthetic pattern", *seed)
     shuffled = tuple(tuple(draw.shuffled(column)) for column in columns)
-    radices = [len(column) for column in shuffled]
-    size = math.prod(radices)
-    return Pattern(columns=shuffled, size=size, step=_step(draw, radices), start=draw.below(size), uses=uses)
+    return Pattern(columns=shuffled, size=math.prod(map(len, shuffled)), uses=uses, seed=seed)
 
 
-def _step(draw: Draw, radices: Sequence[int]) -> int:
-    """A step coprime to the product of the radices that changes every slot, whether or not a carry comes from below."""
+@lru_cache(maxsize=1 << 12)
+def _order(seed: tuple[str, str, int], radices: tuple[int, ...], season: int) -> tuple[int, int]:
+    """Step and start of a pattern's permutation in one season.
+
+    The step is coprime to the product of the radices and changes every slot, whether or not a carry comes from below.
+    """
+    draw = Draw(0, "synthetic order", *seed, season)
     size = math.prod(radices)
-    step = 0
+    start, step = draw.below(size), 0
     while math.gcd(step, size) != 1:
         step, below = 0, 1
         for radix in radices:
             step += below * draw.between(1, radix - 2)
             below *= radix
-    return step
+    return step, start
 
 
 def _people(vocabulary: Mapping[str, Any]) -> tuple[Person, ...]:

@@ -37,12 +37,18 @@ class Synthetic:
         """Without an end."""
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Chapter after chapter from a drawn one; another seed or epoch starts elsewhere."""
+        """Chapter after chapter of one season from a drawn one; another seed or epoch starts elsewhere."""
         number = Draw(seed, "synthetic", *coordinates).below(synthetic.CHAPTERS)
         while True:
             block = self._block(number)
             yield block, 0, len(block)
-            number = (number + 1) % synthetic.CHAPTERS
+            number = self.following(number)
+
+    @staticmethod
+    def following(number: int) -> int:
+        """The next chapter of the same season."""
+        season, inside = divmod(number, synthetic.SEASON)
+        return season * synthetic.SEASON + (inside + 1) % synthetic.SEASON
 
     def _block(self, number: int) -> TokenizedText:
         block = self._blocks.get(number)

@@ -3,7 +3,7 @@
 A chapter is a row of exchanges. An exchange has a shape (something is told, asked about, answered, laughed at ...),
 somebody and something that all of its lines are about, and a topic. A run of exchanges stays with one topic and a few
 people; its first line leads over from the thing spoken of before. Shapes, patterns, people and things are dealt like
-cards, in an order drawn for each chapter, so that none comes often. No line comes twice in all chapters together.
+cards, in an order drawn for each chapter, so that none comes often. No line comes twice in a season.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from niah.errors import HaystackError
-from niah.generator.grammar import CHAPTERS, OF_TOPIC, OPENING, ROUNDS, RUNS, Grammar, grammar_of, head_of
+from niah.generator.grammar import (
+    CHAPTERS,
+    OF_TOPIC,
+    OPENING,
+    ROUNDS,
+    RUNS,
+    SEASON,
+    Grammar,
+    grammar_of,
+    head_of,
+)
 from niah.records import Segment
 from niah.text.seeded import Draw
 
@@ -24,7 +34,7 @@ _MOST_AT_ONCE = 26  # cards whose order one draw of 128 bits decides: 26! is bel
 _PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one line after the other
 T = TypeVar("T")
 
-__all__ = ["CHAPTERS", "VERSION", "chapter"]
+__all__ = ["CHAPTERS", "SEASON", "VERSION", "chapter"]
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:
