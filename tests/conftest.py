@@ -25,8 +25,26 @@ settings.register_profile("quick", parent=settings.get_profile("niah"), max_exam
 settings.load_profile("niah")
 
 # Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
-SLOW_FILES = {"test_action", "test_local_model", "test_natural", "test_suites", "test_sweep", "test_synthetic"}
+SLOW_FILES = {
+    "test_action",
+    "test_answers",
+    "test_bounds",
+    "test_lies",
+    "test_local_model",
+    "test_money",
+    "test_natural",
+    "test_outside",
+    "test_search",
+    "test_several",
+    "test_suites",
+    "test_sweep",
+    "test_synthetic",
+    "test_tasks",
+}
 SLOW_TESTS = {
+    "test_a_line_torn_at_any_byte_costs_that_line_only",
+    "test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws",
+    "test_what_is_whole_stays_whole_whatever_the_connection_does_then",
     "test_a_reader_that_has_enough_ends_the_writing_quietly",
     "test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same",
     "test_a_disk_that_fills_up_leaves_whole_lines",
