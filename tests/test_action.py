@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -50,8 +49,10 @@ def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdic
     assert f"verdict={verdict}" in (tmp_path / "output.txt").read_text()
     assert f"### niah: {verdict}" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "ci" / "junit.xml").is_file()
-    shutil.copytree(tmp_path / "results" / "ci", tmp_path / "results" / "main")
-    against = run_step("Gate", tmp_path, GATE="", BASELINE="main", **run)
+    run_step(
+        "Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run | {"NAME": "new"}
+    )
+    against = run_step("Gate", tmp_path, GATE="", BASELINE="ci", **run | {"NAME": "new"})
     assert "no change: 0 lost, 0 gained of 30 pairs" in against.stdout
 
 
@@ -80,8 +81,8 @@ def test_inputs_reach_the_shell_through_the_environment_only() -> None:
 
 
 def test_the_documented_gate_toml_is_read_and_names_every_key(tmp_path: Path) -> None:
-    text = (REPOSITORY / "docs" / "ci.md").read_text(encoding="utf-8")
-    block = text.split("```toml\n", 1)[1].split("```", 1)[0]
+    text = (REPOSITORY / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    block = text.split("### gate.toml", 1)[1].split("```toml\n", 1)[1].split("```", 1)[0]
     (tmp_path / "gate.toml").write_text(block, encoding="utf-8")
     assert read_gate_config(tmp_path / "gate.toml").min_effective_length == 16_000
     assert set(tomllib.loads(block)) == set(GateConfig.model_fields)

@@ -134,7 +134,7 @@ def test_a_lie_costs_no_score(liar: Liar, kind: Kind, protocol: str, tmp_path: P
     shutil.rmtree(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "protocol"), cases(*PROTOCOLS))
 def test_a_lie_costs_no_score_in_any_protocol(liar: Liar, kind: Kind, protocol: str, tmp_path: Path) -> None:
     check(liar, kind, protocol, tmp_path / "r")

@@ -42,7 +42,7 @@ def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
     assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @needs_model
 def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) -> None:
     command = ("run", "--provider", "llama.cpp", "--model", "gemma3-270m", "--concurrency", "8", "--name", "r")

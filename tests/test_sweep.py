@@ -450,7 +450,9 @@ def test_a_budget_stops_cleanly_and_exits_3(niah: Niah, budget: tuple[str, ...],
         ended = niah(*sweep_at(server), *SMALL, *budget)
         assert ended.exit_code == 3
         assert f"stopped early ({reason}" in ended.err
-        kept = logged() if Path("results/r").exists() else []  # where nothing was measured, nothing is kept
+        kept = (
+            logged() if Path("results/r/run.jsonl").exists() else []
+        )  # where nothing was measured, only what was paid
         assert len(kept) == len(server.requests) < 9
         usages = [r["response"]["usage"] for r in kept]
         if most is not None:
