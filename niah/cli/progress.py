@@ -160,7 +160,7 @@ def left_words(p: Progress) -> str:
 
 
 def speed_words(p: Progress) -> str:
-    """Tokens and time of this session, both rates, and the cost of the run."""
+    """Tokens and time since the command began, both rates, and the cost of the run."""
     words = f"{p.tokens:,} tokens in {duration(p.elapsed_s)}"
     if p.tokens_per_s is not None and p.trials_per_min is not None:
         words += f" ({p.tokens_per_s:,.0f}/s, {p.trials_per_min:.3g} trials/min)"

@@ -50,7 +50,7 @@ class Progress:
 
     done: int  # trials of the run, those of earlier sessions included
     total: int
-    elapsed_s: float  # of this session, as is everything below but the cost
+    elapsed_s: float  # since the command began, as is everything below but the cost
     tokens: int  # prompt tokens of the trials that landed
     tokens_per_s: float | None
     trials_per_min: float | None
