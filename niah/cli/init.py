@@ -22,7 +22,11 @@ def init(kind: str, out: Path | None) -> None:
     there already is never overwritten.
     """
     path = out or Path(f"{kind}.toml")
-    text = TEMPLATES[kind](str(path))
+    write_new(path, TEMPLATES[kind](str(path)))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, and tell its name. Raises ConfigError where it is, or cannot be written."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

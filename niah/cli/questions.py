@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from niah.cli.haystack import TOKENIZER
+from niah.cli.init import write_new
 from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.generator.library import load_haystack
@@ -63,14 +64,7 @@ def draft(haystack: str, count: int, out: Path | None, tokenizer: str) -> None:
     if out is None:
         click.echo(text, nl=False)
         return
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"{out} is there already and is left as it is; choose another file with --out") from None
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another file with --out") from error
-    click.echo(out)
+    write_new(out, text)
 
 
 def _corpus(haystack: str, tokenizer: str) -> Corpus:

@@ -80,7 +80,7 @@ class Budget:
 
 
 class RunLedger:
-    """Admits every attempt of a run by its budget, notes it before it is sent, and knows what earlier sessions paid."""
+    """Admits every attempt of a run by its budget, notes it before it is sent, and knows what earlier commands paid."""
 
     def __init__(
         self,

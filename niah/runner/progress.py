@@ -1,4 +1,4 @@
-"""How a sweep is getting on: what landed, how fast, what it cost, what went wrong. Measured in this session only."""
+"""How a sweep is getting on: what landed, how fast, what it cost, what went wrong. Measured since the command began."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _span(seconds: float) -> str:
 class Progress:
     """Where a sweep stands. None is "not known yet"."""
 
-    done: int  # trials of the run, those of earlier sessions included
+    done: int  # trials of the run, those of earlier commands included
     total: int
     elapsed_s: float  # since the command began, as is everything below but the cost
     tokens: int  # prompt tokens of the trials that landed
@@ -70,7 +70,7 @@ class Meter:
     def __init__(
         self, tokens: Mapping[str, int], finished: Container[str], concurrency: int, clock: Callable[[], float]
     ) -> None:
-        """``tokens`` are those of every trial's prompt, by id; ``finished`` were answered in an earlier session."""
+        """``tokens`` are those of every trial's prompt, by id; ``finished`` were answered by an earlier command."""
         self.total = len(tokens)
         self._all = tokens
         self._open = {i: n for i, n in tokens.items() if i not in finished}

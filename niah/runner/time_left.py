@@ -1,6 +1,6 @@
-"""How long a sweep will yet take, learnt from the tokens and seconds of the trials that this session measured.
+"""How long a sweep will yet take, learnt from the tokens and seconds of the trials that this command measured.
 
-Time goes with tokens, not with trials: half of a sweep's trials may hold a tenth of its tokens. What an earlier session
+Time goes with tokens, not with trials: half of a sweep's trials may hold a tenth of its tokens. What an earlier command
 finished says nothing about the speed of this one and is no part of the fit.
 """
 
