@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +27,8 @@ from statistics import median
 from typing import Any
 
 from measure import machine
+
+from niah.runner.observer import Observer
 
 LATENCIES_S = {0.2: (1, 16, 64, 128, 256), 1.0: (16, 64, 128, 256)}  # with what is in flight
 CELLS = {225: (15, 15), 640: (32, 20), 1_225: (35, 35)}
@@ -95,9 +97,9 @@ def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) ->
     experiment.prompt(experiment.trials[0])  # the haystack is read and counted before the clock starts
     lag = _Lag()
     with open_log(Path(folder), experiment.header()) as log, open_session(experiment, lambda text: None) as session:
-        sweep = Sweep(experiment, session, log, on_preflight=lambda found: lag.start())
+        sweep = Sweep(experiment, session, log, lag)
         cpu, started = time.process_time(), time.perf_counter()
-        asyncio.run(lag.beside(sweep.run))
+        asyncio.run(sweep.run())
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         scored = sum(r.score is not None for r in log.results.values())
     size = (Path(folder) / "run.jsonl").stat().st_size
@@ -111,21 +113,22 @@ def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) ->
     print(json.dumps(figures))
 
 
-class _Lag:
+class _Lag(Observer):
     """How long the event loop was kept from a timer, at most."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0
         self.started = time.perf_counter()
 
-    def start(self) -> None:
+    def found(self, found: object) -> None:
         self.started = time.perf_counter()
         self.longest_s = 0.0
 
-    async def beside(self, work: Callable[[], Any]) -> None:
+    @asynccontextmanager
+    async def beside(self, sweep: object) -> AsyncIterator[None]:
         ticking = asyncio.create_task(self._tick())
         try:
-            await work()
+            yield
         finally:
             ticking.cancel()
 

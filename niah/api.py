@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from niah.generator.haystack import Haystack
     from niah.records import Result
     from niah.runner.background import Stoppable
-    from niah.runner.follower import Follower
+    from niah.runner.observer import Observer
     from niah.tasks import Task
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook
@@ -83,8 +83,8 @@ def sweep(
     """
     from niah.runner.background import in_thread
 
-    work, follower = _sweeping(config, settings, Path(results), name, limit, on_result)
-    return in_thread(work, follower)
+    work, observer = _sweeping(config, settings, Path(results), name, limit, on_result)
+    return in_thread(work, observer)
 
 
 async def async_sweep(
@@ -104,8 +104,8 @@ async def async_sweep(
     from niah.runner.background import in_thread_of_its_own
 
     given = config, settings, Path(results), name, limit, on_result
-    work, follower = await asyncio.to_thread(_sweeping, *given)  # a haystack takes a while to load
-    return await in_thread_of_its_own(work, follower)
+    work, observer = await asyncio.to_thread(_sweeping, *given)  # a haystack takes a while to load
+    return await in_thread_of_its_own(work, observer)
 
 
 def plan(
@@ -280,12 +280,12 @@ def ready(config: RunConfig, own: Own | None = None, *, key_needed: bool = True)
 def run_in(
     folder: Path,
     experiment: Experiment,
-    follower: Follower,
+    observer: Observer,
     *,
     limit: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Send what is missing of an experiment, log it in a folder, and tell a follower; the pictures
+    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures
     are left out.
 
     Without any result there is no folder. ``environment`` names the variables that had a part in
@@ -297,14 +297,14 @@ def run_in(
     asked = experiment.first(limit)
     with open_log(folder, header) as log:
         if log.added is not None:
-            follower.extended(folder, log.added)
+            observer.extended(folder, log.added)
         stopped = None
-        if all(trial.id in log.finished for trial in asked.trials):
-            follower.nothing_to_do()
+        if next(asked.schedule(log.results), None) is None:
+            observer.nothing_to_do()
         else:
-            from niah.runner.running import send_missing  # brings the network, which takes 0.1 s to import
+            from niah.runner.sweep import send_missing  # brings the network, which takes 0.1 s to import
 
-            stopped = send_missing(asked, log, follower)
+            stopped = send_missing(asked, log, observer)
         return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
 
 
@@ -323,17 +323,17 @@ def _sweeping(
     check_name(name)
     if limit is not None and limit < 1:
         raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
-    experiment, follower = experiment_for(config, settings), Stoppable(on_result)
+    experiment, observer = experiment_for(config, settings), Stoppable(on_result)
     folder = results / folder_name(name, experiment.config)
 
     def work() -> Run:
-        run = run_in(folder, experiment, follower, limit=limit)
+        run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
             raise RunError(f"nothing was measured, and {folder} was not made: {run.stopped or 'no trial was sent'}")
-        follower.said += write_outputs(folder, run.grid, PALETTE)
-        return replace(run, said=tuple(follower.said))
+        observer.said += write_outputs(folder, run.grid, PALETTE)
+        return replace(run, said=tuple(observer.said))
 
-    return work, follower
+    return work, observer
 
 
 def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:

@@ -212,8 +212,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Set when a sweep was told to stop: the answer that waits for it is the last one."""
     event, stop = threading.Event(), Stoppable.stop
 
-    def stopped(follower: Stoppable) -> None:
-        stop(follower)
+    def stopped(observer: Stoppable) -> None:
+        stop(observer)
         event.set()
 
     monkeypatch.setattr(Stoppable, "stop", stopped)

@@ -16,6 +16,7 @@ from virtual import run_virtual
 
 from niah.records import Outcome
 from niah.runner.client import FIRST_WORD_S, Answer, Client
+from niah.runner.observer import Observer
 from niah.runner.pool import Pool
 from niah.runner.progress import Trouble
 from niah.runner.rates import span_s
@@ -31,7 +32,7 @@ Act = Callable[[float], httpx.Response | Exception]  # seconds since the start t
 
 
 @dataclass
-class Run:
+class Run(Observer):
     """A sweep in virtual time against a server that answers as the time says."""
 
     act: Act
@@ -44,10 +45,11 @@ class Run:
     answered: list[float] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     troubles: list[tuple[float, Trouble]] = field(default_factory=list)
+    began: float = 0.0
 
     async def until(self, end_s: float) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = self.began = loop.time()
 
         async def handle(request: httpx.Request) -> httpx.Response:
             await request.aread()
@@ -77,11 +79,14 @@ class Run:
                 timeouts=AdaptiveTimeout(None),
                 longest_wait_s=600,
                 patience_s=self.patience_s,
-                on_trouble=lambda trouble: self.troubles.append((loop.time() - began, trouble)),
+                observer=self,
                 start="vllm serve MODEL",
             )
             loop.call_later(end_s, throttle.stop)
             await asyncio.gather(*(self._work(client, throttle) for _ in range(self.workers)))
+
+    def trouble(self, trouble: Trouble) -> None:
+        self.troubles.append((asyncio.get_running_loop().time() - self.began, trouble))
 
     async def _work(self, client: Client, throttle: Throttle) -> None:
         request = provider_at("http://127.0.0.1:9/v1").request(PROMPT)

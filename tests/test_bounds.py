@@ -28,8 +28,8 @@ from niah.providers import HttpRequest
 from niah.records import Outcome
 from niah.runner import client as client_module
 from niah.runner import exchange, faults, stream_parsing, transport
-from niah.runner.aside import Overdue, aside
 from niah.runner.client import Answer, Client
+from niah.runner.concurrency import Overdue, in_time
 from niah.runner.faults import FAULTS, fault_of
 from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader
@@ -370,7 +370,7 @@ def test_an_exception_of_a_new_kind_has_the_row_of_the_nearest_one() -> None:
     assert fault_of(NewTimeout("x")) is FAULTS[httpx.ConnectTimeout]
 
 
-# --- scoring aside ---------------------------------------------------------------------------------------------------
+# --- scoring in time --------------------------------------------------------------------------------------------------
 
 
 def test_a_reply_that_is_there_at_once_leaves_others_their_turns() -> None:
@@ -426,11 +426,11 @@ def test_long_work_does_not_hold_the_loop_and_is_given_up_in_time() -> None:
                 ticks += 1
 
         ticking = asyncio.create_task(tick())
-        assert await aside(partial(slept, 0.3), 10**6) == "done"
+        assert await in_time(partial(slept, 0.3), 10**6) == "done"
         with pytest.raises(Overdue, match=r"not judged within 0.2 s"):
-            await aside(partial(slept, 1.0), 10**6, longest_s=0.2)
+            await in_time(partial(slept, 1.0), 10**6, longest_s=0.2)
         with pytest.raises(ValueError, match="sleep"):
-            await aside(partial(slept, -1.0), 10**6)
+            await in_time(partial(slept, -1.0), 10**6)
         ticking.cancel()
         return ticks
 
@@ -438,7 +438,7 @@ def test_long_work_does_not_hold_the_loop_and_is_given_up_in_time() -> None:
 
 
 def test_short_work_is_done_at_once() -> None:
-    assert asyncio.run(aside(threading.current_thread, 10)) is threading.main_thread()
+    assert asyncio.run(in_time(threading.current_thread, 10)) is threading.main_thread()
 
 
 # --- certificates ----------------------------------------------------------------------------------------------------

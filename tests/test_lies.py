@@ -23,10 +23,9 @@ from niah.experiment.experiment import Experiment, experiment_of
 from niah.records import Row
 from niah.runlog.log import open_log
 from niah.runlog.warnings import run_warnings
-from niah.runner.preflight import Preflight
+from niah.runner.observer import Observer
 from niah.runner.session import open_session
 from niah.runner.sweep import Sweep
-from niah.runner.warnings import preflight_warnings
 
 PROTOCOLS = ("openai", "anthropic", "gemini", "openai-responses")
 DEPTHS = (0.0, 50.0, 100.0)
@@ -60,12 +59,22 @@ def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         "MAY_GO_ON_S": 1.0,
     }.items():
         monkeypatch.setattr(f"niah.runner.exchange.{name}", seconds)
-    monkeypatch.setattr("niah.runner.asking.RECOVERY_S", 0.001)
+    monkeypatch.setattr("niah.runner.trial_runner.RECOVERY_S", 0.001)
 
 
 @cache
 def _experiment(lengths: tuple[int, ...]) -> Experiment:
     return experiment_of(RunConfig(provider="openai", model="m", lengths=lengths, depths=DEPTHS))
+
+
+class Warned(Observer):
+    """Keeps what a sweep warns of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
 
 
 def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
@@ -81,16 +90,16 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         "max_tokens": kind.max_tokens,
     }
     experiment = replace(experiment, config=experiment.config.model_copy(update=settings))
-    found: list[Preflight] = []
+    observer = Warned()
     with open_session(experiment, lambda text: None) as session, open_log(folder, experiment.header()) as log:
-        sweep = Sweep(experiment, session, log, on_preflight=found.append)
+        sweep = Sweep(experiment, session, log, observer)
         stopped = None
         try:
             asyncio.run(asyncio.wait_for(sweep.run(), 300))
         except NiahError as error:
             stopped = str(error)
         results = tuple(log.results.values())
-        said = [*(w for f in found for w in preflight_warnings(f, experiment)), *run_warnings(log.header, results)]
+        said = [*observer.warnings, *run_warnings(log.header, results)]
     return Swept(
         results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because, spent=sweep.spent.tokens
     )

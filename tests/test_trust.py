@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from test_grid import result
 
 from niah.records import Outcome, Response, Result, Usage
-from niah.runlog.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, AskedAgain, Doubt, OutputCounts, PlantedValues
-from niah.runlog.doubts import doubt_of as kind_of
+from niah.runlog.warnings import CUT, GARBLED, OVER, STALE, UNCOUNTED, mismatch_of
 from niah.runner.calibration import EXACT_TOKENS, CacheCount, Calibration, Counted, calibrated
-from niah.runner.crowd import Crowd
-from niah.runner.results import withheld
+from niah.runner.concurrency import Slots
+from niah.runner.mismatches import Mismatch, OutputCounts, PlantedValues, Repeats
 from niah.runner.stop_rules import OverflowMemory
+from niah.runner.trial_runner import withheld
 
 BARE, SAMPLE = 80, 1_080
 
@@ -196,30 +196,30 @@ def test_a_server_whose_output_counts_do_not_fit_is_not_held_to_them(counted: li
 
 
 def test_asking_again_stops_where_it_never_helped_and_goes_on_where_it_does() -> None:
-    doubt = Doubt(kind="stale", why="x")
-    again = AskedAgain()
-    assert [again.pays(doubt, asked) for asked in (1, 2, 3)] == [True, True, False]
+    doubt = Mismatch(kind="stale", why="x")
+    again = Repeats()
+    assert [again.pay(doubt, asked) for asked in (1, 2, 3)] == [True, True, False]
     for _ in range(3):
-        assert again.pays(doubt, 1)
+        assert again.pay(doubt, 1)
         again.ended([doubt, doubt], doubt)
-    assert not again.pays(doubt, 1)
-    assert again.pays(Doubt(kind="over", why="x"), 1)
+    assert not again.pay(doubt, 1)
+    assert again.pay(Mismatch(kind="over", why="x"), 1)
     for _ in range(4):
         again.ended([doubt], None)
-    assert again.pays(doubt, 1)
-    assert not AskedAgain().pays(Doubt(kind="cut", why="x", asks=False), 1)
+    assert again.pay(doubt, 1)
+    assert not Repeats().pay(Mismatch(kind="cut", why="x", asks=False), 1)
 
 
-def test_the_kind_of_a_doubt_is_told_from_a_finished_run() -> None:
+def test_the_kind_of_a_mismatch_is_told_from_a_finished_run() -> None:
     base = replace(answered("1", input_tokens=900), expected_input_tokens=1_000)
-    assert kind_of(withheld(base, "the server counted 900 prompt tokens where 1,000 were sent")) == CUT
+    assert mismatch_of(withheld(base, "the server counted 900 prompt tokens where 1,000 were sent")) == CUT
     over = replace(answered("1", input_tokens=1_100), expected_input_tokens=1_000)
-    assert kind_of(withheld(over, "the server counted 1,100 prompt tokens")) == OVER
-    assert kind_of(withheld(answered("1"), "the server did not count")) == UNCOUNTED
+    assert mismatch_of(withheld(over, "the server counted 1,100 prompt tokens")) == OVER
+    assert mismatch_of(withheld(answered("1"), "the server did not count")) == UNCOUNTED
     stale = VALUES.stale(answered("1234567"), set())
     assert stale is not None
-    assert kind_of(withheld(base, stale.why)) == STALE
-    assert kind_of(base) is None
+    assert mismatch_of(withheld(base, stale.why)) == STALE
+    assert mismatch_of(base) is None
 
 
 def refused(tokens: int) -> Result:
@@ -284,15 +284,15 @@ def test_what_is_longer_than_two_refusals_need_not_be_sent(ended: list[tuple[boo
 def test_one_asks_alone_and_the_others_wait() -> None:
     events: list[str] = []
 
-    async def among(crowd: Crowd, name: str) -> None:
-        async with crowd.among():
+    async def among(slots: Slots, name: str) -> None:
+        async with slots.shared():
             events.append(f"+{name}")
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             events.append(f"-{name}")
 
-    async def alone(crowd: Crowd, name: str) -> None:
-        async with crowd.alone():
+    async def alone(slots: Slots, name: str) -> None:
+        async with slots.exclusive():
             await among_nobody(name)
 
     async def among_nobody(name: str) -> None:
@@ -301,13 +301,13 @@ def test_one_asks_alone_and_the_others_wait() -> None:
         events.append(f"-{name}")
 
     async def main() -> None:
-        crowd = Crowd()
+        slots = Slots(3)
         parts: list[Any] = [
-            among(crowd, "a"),
-            among(crowd, "b"),
-            alone(crowd, "X"),
-            among(crowd, "c"),
-            alone(crowd, "Y"),
+            among(slots, "a"),
+            among(slots, "b"),
+            alone(slots, "X"),
+            among(slots, "c"),
+            alone(slots, "Y"),
         ]
         await asyncio.gather(*parts)
 
@@ -322,11 +322,11 @@ def test_one_asks_alone_and_the_others_wait() -> None:
 
 def test_the_next_one_gets_in_when_one_that_asked_alone_was_interrupted() -> None:
     async def main() -> None:
-        crowd = Crowd()
+        slots = Slots(3)
         with pytest.raises(RuntimeError):
-            async with crowd.alone():
+            async with slots.exclusive():
                 raise RuntimeError
-        async with crowd.among():
+        async with slots.shared():
             pass
 
     asyncio.run(asyncio.wait_for(main(), 5))

@@ -19,7 +19,7 @@ from niah.experiment.experiment import Experiment
 from niah.records import Part, Result
 from niah.runlog.log import RunLog
 from niah.runner.budget import Spent
-from niah.runner.follower import INTERRUPTED, Follower
+from niah.runner.observer import INTERRUPTED, Observer
 from niah.runner.progress import Trouble
 from niah.text.lengths import label_of
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from niah.runner.sweep import Sweep
 
 
-class OnScreen(Follower):
+class OnScreen(Observer):
     """Tells a console about one sweep."""
 
     def __init__(self, experiment: Experiment, console: RunConsole, tracing: Tracing) -> None:

@@ -36,8 +36,8 @@ class Ended:
 
 def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Ended:
     """One run in its folder."""
-    follower = OnScreen(experiment, console, options.tracing)
-    run = api.run_in(folder, experiment, follower, limit=options.limit, environment=options.environment)
+    observer = OnScreen(experiment, console, options.tracing)
+    run = api.run_in(folder, experiment, observer, limit=options.limit, environment=options.environment)
     if not run.rows:
         why = run.stopped or "no trial was sent"
         left = "keeps what was paid" if folder.exists() else "was not made"

@@ -13,10 +13,11 @@ from niah.errors import ConfigError
 from niah.experiment.checks import completed
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.runner.client import Answer
+from niah.runner.observer import Observer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window
 from niah.runner.progress import Trouble
-from niah.runner.session import connected, open_session, throttle_of
+from niah.runner.session import client_of, open_session, pool_of, throttle_of
 from niah.text.lengths import length_of
 
 DEFAULT_MOST = "128k"
@@ -45,7 +46,8 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
 
 async def _probe(experiment: Experiment, most: int | None) -> None:
     with open_session(experiment, lambda text: click.echo(text, err=True)) as session:
-        async with connected(session, experiment, throttle_of(experiment, session), _tell) as client:
+        async with pool_of(session, experiment.config) as pool:
+            client = client_of(session, experiment, pool, throttle_of(experiment, session), _Teller())
             asking = Probe(client, session.provider, experiment)
             found, again = await asking.look()
             for name, value in _rows(experiment, found, again).items():
@@ -54,8 +56,9 @@ async def _probe(experiment: Experiment, most: int | None) -> None:
                 click.echo(f"{'true window':<12} {_window(await asking.window(most, _show))}")
 
 
-def _tell(trouble: Trouble) -> None:
-    click.echo(str(trouble), err=True)
+class _Teller(Observer):
+    def trouble(self, trouble: Trouble) -> None:
+        click.echo(str(trouble), err=True)
 
 
 def _rows(experiment: Experiment, found: Preflight, again: Answer | None) -> dict[str, str]:

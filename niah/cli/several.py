@@ -19,7 +19,7 @@ from niah.plotter.outputs import write_suite
 from niah.plotter.suite_table import summary_view
 from niah.records import Grid
 from niah.runlog.log import LOG_NAME
-from niah.runner.follower import INTERRUPTED
+from niah.runner.observer import INTERRUPTED
 from niah.runs import folder_name, plain_name
 
 PICTURE = "models.png"

@@ -12,8 +12,10 @@ from niah.text.secrets import without_secrets
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest
-    from niah.runner.client import Answer, OnAttempt
+    from niah.runner.client import Answer
     from niah.runner.session import Session
+
+    OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.records import LOG_SCHEMA, Header, Needle, Planting, Prompt, Row, Trial
+from niah.records import LOG_SCHEMA, Header, Needle, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
 from niah.text.lengths import label_of
@@ -147,6 +147,16 @@ class Experiment:
         if c.cache == "marks":
             together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
         return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
+
+    def schedule(self, rows: Mapping[str, Row], hopeless: Container[str] = ()) -> Iterator[Sequence[Trial]]:
+        """The trials to send, wave after wave; what ended as an error once more at the end.
+
+        ``rows`` holds what has ended, and grows from one wave to the next, as does ``hopeless``: trials that another
+        try would not help. So a later wave may depend on how the trials of an earlier one ended.
+        """
+        for _ in range(2):
+            done = {i for i, row in rows.items() if row.outcome is not Outcome.ERROR or i in hopeless}
+            yield from self.waves(done, concurrency_of(self.config))
 
     def first(self, limit: int | None) -> Experiment:
         """With the first trials only, in the order in which they are sent: the same ones at every call."""

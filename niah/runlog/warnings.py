@@ -1,63 +1,77 @@
-"""What a person must know before believing the picture of a run, from its log."""
+"""What a person must know before believing the picture of a run, from its log.
+
+A trial whose prompt or answer did not arrive as it was sent is a mismatch, of a kind that its error tells.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from niah.records import Header, Outcome, Row
-from niah.runlog.doubts import CUT, GARBLED, OVER, STALE, UNCOUNTED, doubt_of
 from niah.text.lengths import label_of
 
-_MANY = {  # what is said of trials without a score, by the doubt that took it
-    CUT: ("THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): these trials have no score"),
-    STALE: (
-        "THE SERVER GAVE THE ANSWER OF ANOTHER TRIAL TO {n} OF {all} ({error}): "
-        "a cache or gateway in front of the model mixes answers up; these trials have no score"
-    ),
+CUT, STALE, OVER, UNCOUNTED, GARBLED = "cut", "stale", "over", "uncounted", "garbled"
+STALE_SAYS = "answered with"  # begins the error of a stale answer
+GARBLED_SAYS = "tokens of an answer of"  # stands in that of a garbled one
+
+_LINES = {
+    CUT: "THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): these trials have no score",
+    STALE: "THE SERVER GAVE THE ANSWER OF ANOTHER TRIAL TO {n} OF {all} ({error}): "
+    "a cache or gateway in front of the model mixes answers up; these trials have no score",
     OVER: "{n} of {all} prompts were counted longer than they were sent ({error}): these trials have no score",
     UNCOUNTED: "{n} of {all} trials have no score: {error}",
     GARBLED: "{n} of {all} answers lost or doubled a part on their way ({error}): these trials have no score",
 }
 
 
-def run_warnings(header: Header, results: Iterable[Row]) -> list[str]:
+def mismatch_of(row: Row) -> str | None:
+    """The kind of mismatch that took a finished trial's score; None where none did."""
+    if row.outcome is not Outcome.MISMATCH:
+        return None
+    error, expected = row.error or "", row.expected_input_tokens
+    if error.startswith(STALE_SAYS):
+        return STALE
+    if GARBLED_SAYS in error:
+        return GARBLED
+    counted = row.response.usage.input_tokens if row.response else None
+    if counted is None:
+        return UNCOUNTED
+    return OVER if expected is not None and counted > expected else CUT
+
+
+def run_warnings(header: Header, rows: Iterable[Row]) -> list[str]:
     """About a run, from its log."""
-    results = list(results)
-    return [
-        *_doubtful(results),
-        *_unchecked(header, results),
-        *_model_names(str(header.config.get("model")), results),
-    ]
+    rows = list(rows)
+    return [*_mismatches(rows), *_unchecked(header, rows), *_model_names(str(header.config.get("model")), rows)]
 
 
-def _doubtful(results: list[Row]) -> list[str]:
-    """A line for each kind of doubt that left trials without a score."""
-    said = []
-    for kind, line in _MANY.items():
-        some = [r for r in results if doubt_of(r) == kind]
-        if some:
+def _mismatches(rows: list[Row]) -> list[str]:
+    """A line for each kind of mismatch that left trials without a score."""
+    lines = []
+    for kind, line in _LINES.items():
+        if some := [r for r in rows if mismatch_of(r) == kind]:
             first = min(some, key=lambda r: r.trial.context_length)
             length = label_of(first.trial.context_length)
-            said.append(line.format(n=len(some), all=len(results), length=length, error=first.error))
-    return said
+            lines.append(line.format(n=len(some), all=len(rows), length=length, error=first.error))
+    return lines
 
 
-def _unchecked(header: Header, results: list[Row]) -> list[str]:
+def _unchecked(header: Header, rows: list[Row]) -> list[str]:
     """How many scores rest on prompts that nobody knows to have been whole."""
     if header.imported is not None or header.config.get("provider") == "simulated":
         return []
-    scores = [r for r in results if r.outcome is Outcome.SCORED and r.response is not None]
-    blind = [r for r in scores if r.response and r.response.usage.input_tokens is None]
+    responses = [r.response for r in rows if r.outcome is Outcome.SCORED and r.response is not None]
+    blind = sum(response.usage.input_tokens is None for response in responses)
     if not blind:
         return []
     return [
-        f"{len(blind)} of {len(scores)} scores could not be checked: the server did not count these prompts, "
+        f"{blind} of {len(responses)} scores could not be checked: the server did not count these prompts, "
         "and a part that it drops in silence cannot be noticed"
     ]
 
 
-def _model_names(asked: str, results: list[Row]) -> list[str]:
-    names = sorted({r.response.model for r in results if r.response and r.response.model})
+def _model_names(asked: str, rows: list[Row]) -> list[str]:
+    names = sorted({r.response.model for r in rows if r.response and r.response.model})
     if len(names) > 1:
         return [f"the server answered under several names during this run: {', '.join(names)}"]
     if names and names[0] != asked:

@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from niah.records import Result
-from niah.runner.follower import INTERRUPTED, Follower
+from niah.runner.observer import INTERRUPTED, Observer
 from niah.runner.sweep import Sweep
 
 _LOOK_S = 0.5  # between two looks for an interrupt, on systems where waiting cannot be interrupted
 _T = TypeVar("_T")
 
 
-class Stoppable(Follower):
+class Stoppable(Observer):
     """Keeps what a sweep warns of, and can stop it from another thread."""
 
     def __init__(self, on_result: Callable[[Result], None] | None = None) -> None:
@@ -61,7 +61,7 @@ class Stoppable(Follower):
                 loop.call_soon_threadsafe(task.cancel)
 
 
-def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
+def in_thread(work: Callable[[], _T], observer: Stoppable) -> _T:
     """The result of some work in a thread of its own. An interrupt stops it, and is raised when it
     has ended.
     """
@@ -74,13 +74,13 @@ def in_thread(work: Callable[[], _T], follower: Stoppable) -> _T:
                     break
             except KeyboardInterrupt as pressed:
                 interrupted = pressed
-                follower.stop()
+                observer.stop()
     if interrupted is not None:
         raise interrupted
     return future.result()
 
 
-async def in_thread_of_its_own(work: Callable[[], _T], follower: Stoppable) -> _T:
+async def in_thread_of_its_own(work: Callable[[], _T], observer: Stoppable) -> _T:
     """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised
     when it has ended.
     """
@@ -92,7 +92,7 @@ async def in_thread_of_its_own(work: Callable[[], _T], follower: Stoppable) -> _
                 await asyncio.wait({future})  # which leaves the future alone where it is cancelled itself
             except asyncio.CancelledError as asked:
                 cancelled = asked
-                follower.stop()
+                observer.stop()
     if cancelled is not None:
         future.exception()  # does not matter to whoever has cancelled it
         raise cancelled

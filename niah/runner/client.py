@@ -9,16 +9,17 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import httpx
 
 from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
 from niah.records import Outcome, Response, Usage
+from niah.runner.budget import RunLedger
 from niah.runner.exchange import Exchange, Refusal, Whole
 from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
 from niah.runner.http import address_of, request_id_in, retry_after_s, small_body
+from niah.runner.observer import Observer
 from niah.runner.pool import Pool
 from niah.runner.progress import Kind, Trouble
 from niah.runner.stream_parsing import WebPage
@@ -48,26 +49,6 @@ class Answer:
     fatal: bool = False
 
 
-class Held(Protocol):
-    """What a ledger keeps for one attempt."""
-
-    def sent(self) -> bool:
-        """Note it, before it is sent; False where it may not be."""
-        ...
-
-    def ended(self, paid: Usage | None) -> None:
-        """What it cost, None where that is not known. Also ends one that was never sent."""
-        ...
-
-
-class Ledger(Protocol):
-    """Admits every attempt, and keeps what it may cost."""
-
-    async def admit(self, tokens: int, trial: str | None) -> Held | None:
-        """Wait until an attempt may be paid; None where it may not, or a stop came first."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
     """How one attempt ended; wait_s: before another one (None: there is no use in one)."""
@@ -76,9 +57,6 @@ class _Attempt:
     paid: Usage | None  # None: perhaps paid for, and not reported
     wait_s: float | None = None
     kind: Kind = "fault"
-
-
-OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
 
 
 class Client:
@@ -95,9 +73,8 @@ class Client:
         timeouts: AdaptiveTimeout,
         longest_wait_s: float,
         patience_s: float = PATIENCE_S,
-        ledger: Ledger | None = None,
-        on_trouble: Callable[[Trouble], None] = lambda trouble: None,
-        on_attempt: OnAttempt = lambda request, answer, again_s: None,
+        ledger: RunLedger | None = None,
+        observer: Observer | None = None,
         start: str | None = None,
     ) -> None:
         self._pool = pool
@@ -109,8 +86,7 @@ class Client:
         self._longest_wait_s = longest_wait_s
         self._patience_s = patience_s
         self._ledger = ledger
-        self._on_trouble = on_trouble
-        self._on_attempt = on_attempt
+        self._observer = observer or Observer()
         self._start = start
         self._met = False  # whether anybody answered at that address, in whatever way
         self._understood = False  # whether an answer was one
@@ -132,7 +108,7 @@ class Client:
             given_up = ended.wait_s is not None and waits and self._throttle.trouble_s >= self._patience_s
             counted += 0 if waits else 1
             is_last = ended.wait_s is None or given_up or counted >= self._attempts
-            self._on_attempt(request, answer, None if is_last else ended.wait_s)
+            self._observer.attempt(request, answer, None if is_last else ended.wait_s)
             if ended.wait_s is None or is_last:
                 return self._given_up(answer) if given_up else answer
             self._tell(request, ended)
@@ -278,7 +254,7 @@ class Client:
 
     def _tell(self, request: HttpRequest, ended: _Attempt) -> None:
         waits = ended.kind != "fault" and self._patience_s > 0
-        self._on_trouble(
+        self._observer.trouble(
             Trouble(
                 kind=ended.kind,
                 reason=ended.answer.error or "",
@@ -291,4 +267,4 @@ class Client:
     def _tell_silence(self, request: HttpRequest, times: Times) -> None:
         reason = f"no word for {FIRST_WORD_S:.0f} s"
         wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
-        self._on_trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=address_of(request)))
+        self._observer.trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=address_of(request)))

@@ -19,6 +19,7 @@ from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Planting, Prompt, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Answer, Client
+from niah.text.lengths import label_of
 
 SAMPLE_TOKENS = 1_000
 _SAMPLE_LINES = 140
@@ -40,6 +41,28 @@ class Preflight:
     def model(self) -> str | None:
         """The name by which the server calls the model."""
         return next((a.response.model for a in self.answers if a.response and a.response.model), None)
+
+    def warnings(self, experiment: Experiment) -> list[str]:
+        """What a person must know about the server before a sweep."""
+        known, lines = self.calibration, list(self.canary)
+        if known is None:
+            look = "" if self.canary else "; --canary looks for one"
+            lines.append(
+                "the server does not say how many prompt tokens it counted, or always says the same: "
+                f"a part that it drops in silence cannot be noticed{look}"
+            )
+        elif not known.is_exact:
+            name = experiment.tokenizer.name
+            lines.append(
+                f"the server counts {known.narrow:.2f} tokens for one of {name}: a dropped part of less than "
+                f"{known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the model's own finds any"
+            )
+        ratio = 1.0 if known is None else min(known.narrow, known.wide)  # surely, whatever the script
+        beyond = [n for n in experiment.config.lengths if self.window is not None and n * ratio > self.window]
+        if beyond:
+            lengths = ", ".join(map(label_of, beyond))
+            lines.append(f"the server says its window is {self.window:,} tokens: {lengths} will not fit")
+        return lines
 
 
 async def preflight(client: Client, provider: Provider, experiment: Experiment) -> Preflight:

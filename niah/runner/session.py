@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,10 +22,11 @@ from niah.providers import Provider, Service, is_loopback, known_provider, provi
 from niah.providers import local as local_models
 from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
-from niah.runner.client import Client, Ledger, OnAttempt
+from niah.runner.budget import RunLedger
+from niah.runner.client import Client
 from niah.runner.local_server import Say, local_server
+from niah.runner.observer import Observer
 from niah.runner.pool import Pool
-from niah.runner.progress import Trouble
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
@@ -130,32 +131,29 @@ def throttle_of(
     )
 
 
-@asynccontextmanager
-async def connected(
+def client_of(
     session: Session,
     experiment: Experiment,
+    pool: Pool,
     throttle: Throttle,
-    on_trouble: Callable[[Trouble], None] = lambda trouble: None,
-    on_attempt: OnAttempt = lambda request, answer, again_s: None,
-    ledger: Ledger | None = None,
-) -> AsyncIterator[Client]:
-    """A client for as long as the block runs. It follows no redirect: the key goes to the named server only."""
+    observer: Observer,
+    ledger: RunLedger | None = None,
+) -> Client:
+    """A client over some connections. It follows no redirect: the key goes to the named server only."""
     config = experiment.config
-    async with pool_of(session, config) as pool:
-        yield Client(
-            pool,
-            session.provider,
-            throttle,
-            attempts=config.attempts,
-            clock=time.monotonic,
-            timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=experiment.reply_tokens),
-            longest_wait_s=config.longest_wait_s,
-            patience_s=config.patience,
-            ledger=ledger,
-            on_trouble=on_trouble,
-            on_attempt=on_attempt,
-            start=session.start,
-        )
+    return Client(
+        pool,
+        session.provider,
+        throttle,
+        attempts=config.attempts,
+        clock=time.monotonic,
+        timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=experiment.reply_tokens),
+        longest_wait_s=config.longest_wait_s,
+        patience_s=config.patience,
+        ledger=ledger,
+        observer=observer,
+        start=session.start,
+    )
 
 
 def pool_of(session: Session, config: RunConfig) -> Pool:

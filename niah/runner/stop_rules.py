@@ -71,31 +71,40 @@ def _length(result: Row) -> int:
 
 
 class CircuitBreaker:
-    """Says when a run should end: the server is gone, or refuses. The clock (seconds, monotonic) is an argument."""
+    """Says when a run should end: the server is gone, or refuses, or there were too many errors.
 
-    def __init__(self, *, clock: Callable[[], float]) -> None:
+    The clock (seconds, monotonic) is an argument.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], max_errors: int | None = None) -> None:
         self.hopeless: set[str] = set()  # trials that another try would not help
+        self.reason: str | None = None  # to end the run
         self._clock = clock
+        self._max_errors = max_errors
+        self._errors = 0
         self._answered_at = clock()
         self._errors_in_a_row = 0
         self._fatal_in_a_row = 0
 
-    def take(self, result: Result, answer: Answer) -> str | None:
-        """Take in a result; a reason to stop the run, where there is one."""
+    def take(self, result: Result, answer: Answer) -> None:
+        """Take in a result and the answer that it was made from."""
         if result.outcome is not Outcome.ERROR:
             self._errors_in_a_row = self._fatal_in_a_row = 0
             self._answered_at = self._clock()
-            return None
+            return
+        self._errors += 1
         self._errors_in_a_row += 1
         self._fatal_in_a_row = self._fatal_in_a_row + 1 if answer.fatal else 0
         if not answer.retried:
             self.hopeless.add(result.trial.id)
-        return self._reason_to_stop(answer)
+        self.reason = self.reason or self._reason(answer)
 
-    def _reason_to_stop(self, answer: Answer) -> str | None:
+    def _reason(self, answer: Answer) -> str | None:
         if answer.fatal and (answer.retried or self._fatal_in_a_row >= MOST_FATAL_IN_A_ROW):
             return f"the server refuses requests: {answer.error}"
         silent_s = self._clock() - self._answered_at
         if self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW and (not answer.retried or silent_s >= LEAST_OUTAGE_S):
             return f"{self._errors_in_a_row} trials in a row failed: {answer.error}"
+        if self._max_errors is not None and self._errors >= self._max_errors:
+            return f"max_errors {self._max_errors}: {answer.error}"
         return None

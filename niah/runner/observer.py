@@ -1,6 +1,4 @@
-"""What is told while a sweep goes on. Each method does nothing unless it is overridden. Imports no
-network.
-"""
+"""What is told while a sweep goes on. Each method does nothing unless it is overridden. Imports no network."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
 INTERRUPTED = "interrupted"  # why a sweep stopped that a person has stopped
 
 
-class Follower:
-    """Follows one sweep after another."""
+class Observer:
+    """Observes one sweep after another."""
 
     def extended(self, folder: Path, part: Part) -> None:
         """An older run in this folder takes a further grid."""
@@ -56,7 +54,7 @@ class Follower:
         """A trial has ended and is in the log."""
 
     def trouble(self, trouble: Trouble) -> None:
-        """An attempt failed and will be made again."""
+        """An attempt failed and will be made again, or must wait."""
 
     def attempt(self, request: HttpRequest, answer: Answer, again_s: float | None) -> None:
         """An attempt ended; seconds until the next one, None where it was the last."""

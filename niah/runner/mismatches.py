@@ -1,0 +1,218 @@
+"""Whether an answer is one to this prompt, all of it, and no other: what is not is a mismatch, and has no score.
+
+A mismatch is no wrong answer: its trial is asked again, a few times, where that may help.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+
+from niah.records import Outcome, Response, Result, Row, Usage
+from niah.runlog.warnings import CUT, GARBLED, GARBLED_SAYS, OVER, STALE, STALE_SAYS, UNCOUNTED
+from niah.runner.calibration import CacheCount, Calibration
+from niah.runner.preflight import Preflight
+
+MOST_ASKED = 3  # times that one trial is asked, where mismatches remain
+_LASTING = 3  # trials that kept a mismatch to the end: asking again does not help
+_UNIQUE = re.compile(r"[0-9]{6,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # 1203407, or a uuid
+_GROUPED = re.compile(r"(?<=[0-9])[, ](?=[0-9]{3})")
+_MOST_TEXT = 100_000  # characters of an answer that are searched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """Why an answer is not believed."""
+
+    kind: str
+    why: str
+    asks: bool = True  # whether the same prompt may fare better
+    withholds: bool = True  # whether the trial has no score where the mismatch lasts
+
+
+class AnswerChecks:
+    """What the answers of one sweep are held to; every answer that is believed teaches."""
+
+    def __init__(self, rows: Iterable[Row], count: Callable[[str], int]) -> None:
+        self.calibration: Calibration | None = None
+        self.values = PlantedValues(rows)
+        self.repeats = Repeats()
+        self._outputs = OutputCounts(count)
+        self._trials_are_counted: bool | None = None  # None: not known yet
+
+    def begin(self, found: Preflight) -> None:
+        """Take in what the small requests found."""
+        self.calibration = found.calibration
+        for answer in found.answers:
+            if answer.response and answer.outcome is Outcome.SCORED:
+                self._outputs.learn(answer.response)
+
+    def need_evidence(self, usage: Usage, expected: int | None) -> bool:
+        """Whether one more small prompt decides: about a cache that is first seen, or counts that are nearly exact."""
+        known = self.calibration
+        if known is None or expected is None or usage.input_tokens is None:
+            return False
+        if known.cache is None and (usage.cached_tokens or 0) > 2 * known.slack(expected):
+            return True
+        counted, loose = known.total(usage) or 0, replace(known, is_exact=False)
+        return known.is_exact and not known.is_whole(counted, expected) and loose.is_whole(counted, expected)
+
+    def mismatch(self, result: Result, planted: Iterable[str], before: Collection[str]) -> Mismatch | None:
+        """What is wrong with a result, the gravest first.
+
+        ``planted`` are the values in its prompt, ``before`` the texts that came to the same prompt.
+        """
+        if result.response is None:
+            return None
+        found = self._miscount(result, result.response)
+        if found is not None or result.outcome is not Outcome.SCORED:
+            return found
+        found = self.values.stale(result, {*result.targets, *planted})
+        if found is None and self.calibration is not None and self.calibration.is_exact:
+            found = self._outputs.garbled(result.response, before)
+        return found
+
+    def learn(self, result: Result, mismatch: Mismatch | None) -> None:
+        """Take in a trial that has ended."""
+        if result.response is None or self.calibration is None:
+            return
+        counted, expected = self.calibration.total(result.response.usage), result.expected_input_tokens
+        if counted is None and mismatch is not None and mismatch.kind == UNCOUNTED and self._trials_are_counted is None:
+            self._trials_are_counted = False
+        if counted is not None and mismatch is None:
+            self._trials_are_counted = True
+            if expected is not None:
+                self.calibration = self.calibration.refined(result.prompt_tokens, counted, expected)
+        if (mismatch is None or not mismatch.withholds) and result.outcome is Outcome.SCORED:
+            self._outputs.learn(result.response)
+
+    def reported(self, result: Result) -> Result:
+        """The result with the usage as the server means it: input is the whole prompt, what was cached a part of it."""
+        known, response = self.calibration, result.response
+        if response is None or response.usage.input_tokens is None:
+            return result
+        cached = response.usage.cached_tokens
+        whole = response.usage.input_tokens if known is None else known.total(response.usage) or 0
+        usage = replace(
+            response.usage, input_tokens=whole, cached_tokens=None if cached is None else min(cached, whole)
+        )
+        return replace(result, response=replace(response, usage=usage))
+
+    def _miscount(self, result: Result, response: Response) -> Mismatch | None:
+        """What the server's count of the prompt says."""
+        known, expected = self.calibration, result.expected_input_tokens
+        if known is None or expected is None:
+            return None
+        answered = result.outcome in (Outcome.SCORED, Outcome.EMPTY)
+        counted = known.total(response.usage)
+        if counted is None:
+            return self._uncounted() if answered else None
+        if known.is_short(counted, expected):
+            gross = replace(known, is_exact=False).is_short(counted, expected)
+            return Mismatch(kind=CUT, why=_cut(known, response.usage, expected), asks=known.is_exact and not gross)
+        if known.is_exact and not known.is_whole(counted, expected) and answered:
+            why = f"the server counted {counted:,} prompt tokens where {expected:,} were sent: not of this prompt alone"
+            return Mismatch(kind=OVER, why=why)
+        return None
+
+    def _uncounted(self) -> Mismatch | None:
+        """A mismatch where other trials were counted; a server that counts none is said once, in the warnings."""
+        if self._trials_are_counted is False:
+            return None
+        why = "the server did not count this prompt, as it did others: nobody knows whether it read all of it"
+        return Mismatch(kind=UNCOUNTED, why=why, withholds=self._trials_are_counted is True)
+
+
+class Repeats:
+    """Whether asking again pays: not for a kind of mismatch that kept lasting."""
+
+    def __init__(self) -> None:
+        self._cured: Counter[str] = Counter()
+        self._lasted: Counter[str] = Counter()
+
+    def pay(self, mismatch: Mismatch, asked: int) -> bool:
+        lasting = self._lasted[mismatch.kind]
+        return mismatch.asks and asked < MOST_ASKED and (lasting < _LASTING or lasting < self._cured[mismatch.kind])
+
+    def ended(self, mismatches: Iterable[Mismatch], last: Mismatch | None) -> None:
+        """Take in how a trial ended that was asked again because of some mismatches."""
+        self._cured.update({m.kind for m in mismatches if last is None or m.kind != last.kind})
+        if last is not None and last.asks:
+            self._lasted[last.kind] += 1
+
+
+class PlantedValues:
+    """The values of all trials sent so far that are too long to be guessed, or drawn twice."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._trials: dict[str, str] = {}  # value -> the first trial of that value
+        for row in rows:
+            self.add(row.trial.id, row.targets)
+
+    def add(self, trial_id: str, targets: Iterable[str]) -> None:
+        """Before a trial is sent: an answer may come to another one at once."""
+        for target in targets:
+            if _UNIQUE.fullmatch(target):
+                self._trials.setdefault(target, trial_id)
+
+    def stale(self, result: Result, planted: Collection[str]) -> Mismatch | None:
+        """A wrong answer that names the value of another trial, which its own prompt does not hold."""
+        if result.response is None or result.score is None or result.score == 1:
+            return None
+        text = _GROUPED.sub("", unicodedata.normalize("NFKC", result.response.text[:_MOST_TEXT]).casefold())
+        for value in _UNIQUE.findall(text):
+            if value in self._trials and value not in planted:
+                why = f"{STALE_SAYS} {value}, the value of trial {self._trials[value]}, which this prompt does not hold"
+                return Mismatch(kind=STALE, why=why)
+        return None
+
+
+class OutputCounts:
+    """Whether a server counts its answers to the token as we do; one of another count lost or doubled a part.
+
+    A model may part a text into other tokens than a tokenizer does: an answer that comes again word for word is taken.
+    """
+
+    def __init__(self, count: Callable[[str], int]) -> None:
+        self._count = count
+        self._frame: int | None = None  # tokens that are counted and not shown: the end of the text
+        self._fits = True
+
+    def garbled(self, response: Response, before: Collection[str]) -> Mismatch | None:
+        """A mismatch of an answer whose tokens are not those that were counted, unless it came before."""
+        more = self._more(response)
+        if not self._fits or self._frame is None or more is None or more == self._frame or response.text in before:
+            return None
+        text = self._count(response.text)
+        counted, shown = more + text, self._frame + text  # as the server counts what is shown
+        why = f"the server counted {counted:,} {GARBLED_SAYS} {shown:,}: a part was lost or doubled on its way"
+        return Mismatch(kind=GARBLED, why=why)
+
+    def learn(self, response: Response) -> None:
+        """Take in an answer that is believed."""
+        more = self._more(response)
+        if more is None:
+            return
+        if self._frame is None:
+            self._frame = more
+        self._fits = self._fits and more == self._frame and more in (0, 1)
+
+    def _more(self, response: Response) -> int | None:
+        """Tokens that were counted beyond those of the text; reasoning is not shown."""
+        usage = response.usage
+        if usage.output_tokens is None or not response.text or len(response.text) > _MOST_TEXT:
+            return None
+        return usage.output_tokens - (usage.reasoning_tokens or 0) - self._count(response.text)
+
+
+def _cut(known: Calibration, usage: Usage, expected: int) -> str:
+    """What a count that falls short says."""
+    counted, about = known.total(usage) or 0, "" if known.is_exact else "about "
+    error = f"the server counted {counted:,} prompt tokens where {about}{expected:,} were sent"
+    if usage.cached_tokens and known.cache is not CacheCount.LEFT_OUT and counted + usage.cached_tokens >= expected:
+        told = "counts them in" if known.cache else "does not show whether it leaves them out"
+        error += f" ({usage.cached_tokens:,} were read from its cache; it {told})"
+    return error

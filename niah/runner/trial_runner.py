@@ -1,0 +1,242 @@
+"""Carry out one trial: build its prompt, ask until the answer can be believed, judge it. Here and nowhere else.
+
+Refusals as too long are believed where they come to a prompt that was asked alone. Further evidence about a server is
+asked for once, when it first matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from niah.errors import PromptError
+from niah.experiment.experiment import Experiment
+from niah.experiment.scoring import scored
+from niah.providers import HttpRequest, Provider
+from niah.records import Outcome, Prompt, Result, Row, Trial
+from niah.runner.client import Answer, Client
+from niah.runner.concurrency import Overdue, Slots, in_time
+from niah.runner.mismatches import AnswerChecks, Mismatch
+from niah.runner.preflight import Preflight, counted_of, further_prompt
+from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
+from niah.runner.throttle import Throttle
+
+MOST_ALONE = 3  # times that a prompt is asked alone which must fit
+RECOVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request of a trial, and its prompt without the text: one copy of it waits for the answer."""
+
+    trial: Trial
+    prompt: Prompt
+    request: HttpRequest
+    expected: int | None  # tokens that the server should count
+
+
+class TrialRunner:
+    """Carries out the trials of one sweep, many at once, in one event loop."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        provider: Provider,
+        client: Client,
+        throttle: Throttle,
+        rows: Iterable[Row],
+        *,
+        slots: int,
+        breaker: CircuitBreaker,
+        say: Callable[[str], None],
+    ) -> None:
+        """At most ``slots`` are asked at once; ``say`` is told why one is asked again."""
+        rows = list(rows)
+        self.checks = AnswerChecks(rows, experiment.tokenizer.count)
+        self._experiment = experiment
+        self._provider = provider
+        self._client = client
+        self._throttle = throttle
+        self._overflows = OverflowMemory(rows)
+        self._slots = Slots(slots)
+        self._breaker = breaker
+        self._say = say
+        self._evidence = asyncio.Lock()
+        self._has_evidence = False
+        # one thread: more of them only take the processor from the event loop
+        self._builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
+
+    def begin(self, found: Preflight) -> None:
+        """Take in what the small requests found."""
+        self.checks.begin(found)
+        self._overflows.window = found.window
+
+    def close(self) -> None:
+        self._builder.shutdown()
+
+    async def run(self, trial: Trial) -> Result | None:
+        """The result of a trial; None where a stop came first."""
+        try:
+            call = await asyncio.get_running_loop().run_in_executor(self._builder, self._built, trial)
+        except PromptError as error:  # this prompt cannot be built: others can
+            self._breaker.hopeless.add(trial.id)
+            return _unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
+        return await self._believed(call)
+
+    def _built(self, trial: Trial) -> Call:
+        prompt, known = self._experiment.prompt(trial), self.checks.calibration
+        return Call(
+            trial=trial,
+            prompt=replace(prompt, utf8=b""),
+            request=replace(self._provider.request(prompt), label=_label(trial)),
+            expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
+        )
+
+    async def _believed(self, call: Call) -> Result | None:
+        """Ask until nothing is wrong with the answer, or asking again does not help."""
+        self.checks.values.add(call.trial.id, call.prompt.planting.targets)
+        planted = [needle.value for needle in call.prompt.planting.needles]
+        before: list[str] = []
+        mismatches: list[Mismatch] = []
+        attempts = 0
+        while True:
+            answer = await self._answer(call)
+            if answer is None:
+                return None
+            answer, result = await self._judged(call, answer)
+            attempts += answer.attempts
+            if result.response is not None and self.checks.need_evidence(result.response.usage, call.expected):
+                await self._look_again()
+            mismatch = self.checks.mismatch(result, planted, before)
+            if mismatch is None or not self.checks.repeats.pay(mismatch, len(mismatches) + 1):
+                break
+            self._say(f"asking again: {mismatch.why}")
+            mismatches.append(mismatch)
+            before += [result.response.text] if result.response else []
+        self.checks.repeats.ended(mismatches, mismatch)
+        self._overflows.take(result)
+        self.checks.learn(result, mismatch)
+        if mismatch is not None and mismatch.withholds:
+            result = withheld(result, mismatch.why)
+        result = self.checks.reported(replace(result, attempts=attempts))
+        if attempts:
+            self._breaker.take(result, answer)
+        return result
+
+    async def _answer(self, call: Call) -> Answer | None:
+        """An answer; a refusal as too long only where it is believed, without an attempt where it is sure before."""
+        async with self._slots.shared():
+            if self._throttle.stopping:
+                return None
+            if refused := self._overflows.surely_too_long(call.prompt.tokens):
+                least = refused.prompt_tokens + call.prompt.reply_tokens
+                why = f"not sent: {least:,} tokens were already too long ({refused.error})"
+                return Answer(outcome=Outcome.OVERFLOW, attempts=0, error=why)
+            answer = await self._client.ask(call.request, trial=call.trial.id)
+        if answer is None or answer.outcome is not Outcome.OVERFLOW:
+            return answer
+        room = None if call.expected is None else call.expected + call.prompt.reply_tokens
+        if self._overflows.believes(call.prompt.tokens, room):
+            return answer
+        self._throttle.crowded()
+        tries = MOST_ALONE if self._overflows.fits(call.prompt.tokens, room) else 1
+        async with self._slots.exclusive():
+            for number in range(tries):
+                await asyncio.sleep(RECOVERY_S if number else 0)  # a cache makes room when it has been found full
+                again = await self._client.ask(call.request, trial=call.trial.id)
+                if again is None:
+                    return None
+                answer = replace(again, attempts=answer.attempts + again.attempts)
+                if answer.outcome is not Outcome.OVERFLOW:
+                    break
+        return answer
+
+    async def _judged(self, call: Call, answer: Answer) -> tuple[Answer, Result]:
+        """The result, judged beside the event loop; an answer that cannot be judged in time is an error."""
+        size = len(answer.response.text) if answer.response else 0
+        judge = partial(result_of, call, experiment=self._experiment)
+        try:
+            return answer, await in_time(partial(judge, answer), size)
+        except Overdue as overdue:
+            error = f"an answer of {size:,} signs: {overdue}"
+            answer = replace(answer, outcome=Outcome.ERROR, error=error, retried=False)
+            return answer, judge(answer)
+
+    async def _look_again(self) -> None:
+        """Ask one more small prompt twice, once in a sweep."""
+        async with self._evidence:
+            if self._has_evidence or self.checks.calibration is None:
+                return
+            prompt = further_prompt(self._experiment)
+            async with self._slots.exclusive():
+                answers = [await self._client.ask(self._provider.request(prompt)) for _ in range(2)]
+            self._has_evidence = True
+            first, again = (counted_of(prompt, answer) for answer in answers)
+            if first is not None and again is not None:
+                self.checks.calibration = self.checks.calibration.after(first, again)
+
+
+def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
+    """One line for the run log: only a whole answer is scored."""
+    blank = _unanswered(call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets)
+    result = replace(
+        blank,
+        response=answer.response,
+        first_token_s=_rounded(answer.first_token_s),
+        total_s=_rounded(answer.total_s),
+        output_tokens_per_s=_speed(answer),
+        expected_input_tokens=call.expected if answer.attempts else None,
+        attempts=answer.attempts,
+        request_id=answer.request_id,
+    )
+    return scored(result, call.prompt.planting, experiment.task)
+
+
+def withheld(result: Result, why: str) -> Result:
+    """The result without its score: prompt, answer or count did not arrive as they were sent.
+
+    What has no score anyway keeps its outcome, unless the prompt was not whole.
+    """
+    if result.outcome is Outcome.EMPTY:
+        return replace(result, error=why)
+    blank = replace(result, score=None, answer_class=None, explanation=None, answer_detail=None, parts={})
+    return replace(blank, outcome=Outcome.MISMATCH, error=why)
+
+
+def _unanswered(
+    trial: Trial, prompt: Prompt | None, outcome: Outcome, error: str | None, targets: tuple[str, ...]
+) -> Result:
+    """A result without an answer; without a prompt where none can be built."""
+    return Result(
+        trial=trial,
+        outcome=outcome,
+        placements=prompt.placements if prompt else (),
+        targets=targets,
+        prompt_tokens=prompt.tokens if prompt else 0,
+        prompt_digest=prompt.digest if prompt else "",
+        unique_share=prompt.unique_share if prompt else 1.0,
+        error=error,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _label(trial: Trial) -> str:
+    where = f"control {trial.control}" if trial.control else f"depth {trial.depth_percent:g} %"
+    return f"trial {trial.id}, {trial.context_length:,} tokens, {where}, epoch {trial.epoch}"
+
+
+def _speed(answer: Answer) -> float | None:
+    """Output tokens per second after the first one; None where they came in one piece or are not counted."""
+    tokens = None if answer.response is None else answer.response.usage.output_tokens
+    if not tokens or tokens < 2 or answer.first_token_s is None or answer.total_s is None:
+        return None
+    seconds = answer.total_s - answer.first_token_s
+    return round((tokens - 1) / seconds, 2) if seconds > 0 else None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
