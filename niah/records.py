@@ -1,4 +1,4 @@
-"""Every noun of niah as a frozen record, in the order in which data passes through. Imports nothing of ours."""
+"""Every noun of niah as a frozen record, in the order in which data passes through. Imports only messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from niah.messages import Delivered, Message, Tool
 
 CONTROLS = ("absent", "closed-book", "oracle")
 
@@ -65,6 +67,7 @@ class Needle:
     tokens_before: int | None = None  # in haystack tokens; stands in for a depth that would round to the same place
     answer_class: str = "right"  # what an answer with this value is
     detail: str | None = None  # which wrong answer: the condition that a near miss breaks
+    speaker: str | None = None  # user or assistant: whose turn the line is, where the haystack is sent as turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One finished prompt, sent as a single user message."""
+    """One finished prompt, sent as a single user message unless it has messages of its own."""
 
     utf8: bytes
     tokens: int  # of the whole text, counted as one piece
@@ -117,6 +120,9 @@ class Prompt:
     digest: str  # SHA-256 of utf8, hex
     shared_bytes: int = 0  # before the first needle: what other prompts of the epoch begin with, too
     splits: tuple[int, ...] = ()  # bytes before each anchor, where a provider that marks its cache splits the prompt
+    messages: tuple[Message, ...] = ()  # the same text as turns, or with other parts; empty: one user message
+    tools: tuple[Tool, ...] = ()  # that the request declares
+    delivered: Delivered | None = None  # what of the trial's prompt this is, where it is not all of it as it stands
 
     @property
     def text(self) -> str:
@@ -186,6 +192,21 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallResult:
+    """One of several requests for a trial."""
+
+    prompt_tokens: int
+    prompt_digest: str
+    outcome: Outcome
+    usage: Usage = Usage()
+    stop_reason: str | None = None
+    attempts: int = 0
+    first_token_s: float | None = None
+    total_s: float | None = None
+    expected_input_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One finished trial without its words: all that figures, verdicts and pictures need, however long answers are."""
 
@@ -206,6 +227,16 @@ class Row:
     finished: str = ""  # ISO 8601, UTC
     answer_detail: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    delivered: Delivered | None = None  # None: the prompt as it is
+    prepared_s: float | None = None  # time that delivering took beside the calls: retrieval, summaries put together
+    calls: tuple[CallResult, ...] = ()  # of a trial that several requests made; usage and times above are their sums
+
+    @property
+    def sent_tokens(self) -> int:
+        """Prompt tokens of the longest request that was sent for it."""
+        if self.calls:
+            return max(call.prompt_tokens for call in self.calls)
+        return self.prompt_tokens if self.delivered is None else self.delivered.tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

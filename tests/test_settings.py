@@ -93,7 +93,7 @@ def test_vertex_has_a_place_without_a_prefix(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_every_config_key_says_what_it_decides() -> None:
     """Identity, pairing, extension and what a comparison refuses follow from it; a new key without it is forgotten."""
-    kinds = {"grid", "prompts", "scores", "controls", "model", "access", "pace", "money", "label"}
+    kinds = {"grid", "prompts", "scores", "controls", "delivery", "model", "access", "pace", "money", "label"}
     assert {key: decides(key) for key in RunConfig.model_fields if decides(key) not in kinds} == {}
     assert decides("no such key") is None
 

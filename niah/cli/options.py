@@ -30,8 +30,11 @@ _FORMS = {
     "api_key_file": "FILE", "questions": "FILES", "price": "DOLLARS", "max_cost": "DOLLARS", "max_minutes": "MINUTES",
     "timeout_s": "SECONDS", "longest_wait_s": "SECONDS", "tolerance_s": "SECONDS", "extra": "KEY=VALUE",
     "headers": "NAME=VALUE", "reply_tokens": "TOKENS", "in_flight_tokens": "TOKENS", "tokens_per_minute": "TOKENS",
-    "max_tokens": "TOKENS", "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
+    "max_tokens": "TOKENS", "turn_tokens": "TOKENS", "chunk_tokens": "TOKENS", "chunk_overlap": "TOKENS",
+    "embed_url": "URL", "delivery": "DELIVERY",
+    "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
 }  # fmt: skip
+_SHORT = {"sent_as": ("--as",)}
 _CHOICES = {"language": ("auto", *LANGUAGES), "order": ORDERS}  # of keys that are no literals
 
 RUN = click.argument("run_name", metavar="RUN", shell_complete=completion.RUNS)
@@ -69,6 +72,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
             option = click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
         else:
             option = click.option(
+                *_SHORT.get(name, ()),
                 flag,
                 name,
                 cls=Setting,

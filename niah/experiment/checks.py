@@ -87,6 +87,7 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
     if own.provider is None:
         _check_provider(config)
+    _check_delivery(config)
     given, task = config.model_fields_set, own.task_for(config)
     for option in fields(Options):
         if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
@@ -94,6 +95,35 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
             raise ConfigError(
                 f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
             )
+
+
+_USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
+    "turn_tokens": ("chat", "tools"),
+    "needle_role": ("chat",),
+    "chunk_tokens": ("retrieve", "hybrid", "summarise"),
+    "chunk_overlap": ("retrieve", "hybrid", "summarise"),
+    "chunk_count": ("retrieve", "hybrid"),
+    "embed_url": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+    "embed_key_env": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+    "embed_model": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+}
+
+
+def _check_delivery(config: RunConfig) -> None:
+    """Raises ConfigError for a setting of another delivery than the one that is named."""
+    for key, users in _USED_BY.items():
+        if key in config.model_fields_set and not config.delivery.startswith(users):
+            if config.sent_as.startswith(users) or getattr(config, key) is None:
+                continue
+            raise ConfigError(f"{key} has no meaning here; leave it out, or use {' or '.join(users)}")
+    if config.chunk_overlap >= config.chunk_tokens:
+        raise ConfigError(
+            f"chunk_overlap {config.chunk_overlap} must be below chunk_tokens {config.chunk_tokens}; lower it"
+        )
+    if config.provider == "ollama" and config.sent_as.startswith("tools"):
+        raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
+    if bool(config.embed_url) != bool(config.embed_model):
+        raise ConfigError("embed_url and embed_model belong together; give both")
 
 
 def _check_provider(config: RunConfig) -> None:

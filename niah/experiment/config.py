@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from niah.deliveries import check_delivery
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.trials import check_order
 from niah.text.language import LANGUAGES
@@ -35,14 +36,16 @@ def _deciding(what: str) -> Any:
     """A Field of a key that decides one of these things, and nothing else:
 
     ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged. ``controls``: which
-    trials stand beside the grid. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how
-    patiently. ``money``: what it may cost. ``label``: what is written beside the picture.
+    trials stand beside the grid. ``delivery``: what of a prompt reaches the model, which no trial's id holds, so that
+    runs pair. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how patiently.
+    ``money``: what it may cost. ``label``: what is written beside the picture.
     """
     return partial(Field, json_schema_extra={"decides": what})
 
 
 _grid, _prompts, _scores, _controls = map(_deciding, ("grid", "prompts", "scores", "controls"))
 _model, _access, _pace, _money, _label = map(_deciding, ("model", "access", "pace", "money", "label"))
+_delivery = _deciding("delivery")
 NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
 
 
@@ -109,6 +112,30 @@ class RunConfig(BaseModel):
     )
     reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")
+    delivery: str = _delivery(
+        "full",
+        description="What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
+        "(:bm25, :dense, :rrf).",
+    )
+    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search"] = _delivery(
+        "text", description="How it is sent: as text, as turns of a chat, or as what a tool returned."
+    )
+    turn_tokens: int = _delivery(
+        128, ge=1, le=100_000, description="Least tokens of a turn or tool result, for --as chat and tools."
+    )
+    needle_role: Literal["any", "user", "assistant"] = _delivery(
+        "any", description="In whose turn the needle stands, for --as chat."
+    )
+    chunk_tokens: int = _delivery(
+        256, ge=16, le=100_000, description="Most tokens of a chunk that is retrieved, or of text that is summarised."
+    )
+    chunk_overlap: int = _delivery(32, ge=0, description="Tokens that a chunk repeats of the one before.")
+    chunk_count: int = _delivery(5, ge=1, le=10_000, description="Chunks that retrieval sends.")
+    embed_url: str | None = _delivery(
+        None, description="Server of dense vectors, ending in /v1; default: the token table of the embedded model."
+    )
+    embed_model: str | None = _delivery(None, description="Model that the server of dense vectors is asked for.")
+    embed_key_env: str | None = _access(None, description="Environment variable that holds the key of that server.")
     cache: Literal["auto", "marks"] = _prompts(
         "auto",
         description="auto: as the server caches by itself; marks: requests mark what it should keep.",
@@ -163,11 +190,17 @@ class RunConfig(BaseModel):
     def _depths(cls, value: Any) -> tuple[float, ...]:
         return depths_of(value)
 
-    @field_validator("base_url")
+    @field_validator("base_url", "embed_url")
     @classmethod
     def _base_url(cls, value: str | None) -> str | None:
         if value is not None:
             _check_address(value)
+        return value
+
+    @field_validator("delivery")
+    @classmethod
+    def _delivery(cls, value: str) -> str:
+        check_delivery(value)
         return value
 
     @field_validator("haystack", mode="before")
@@ -265,9 +298,11 @@ class RunConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What must be equal for two commands to be the same run, with ``[key]`` for what may be a secret.
 
-        How fast, how patiently and who pays is left out.
+        How fast, how patiently and who pays is left out, and what of its delivery is as ever.
         """
-        return without_secrets(self.model_dump(mode="json", exclude=_not_identity()))
+        usual = {key for key, field in RunConfig.model_fields.items() if getattr(self, key) == field.default}
+        as_ever = {key for key in usual if decides(key) == "delivery"}
+        return without_secrets(self.model_dump(mode="json", exclude=_not_identity() | as_ever))
 
 
 def _not_identity() -> set[str]:

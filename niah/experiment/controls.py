@@ -25,11 +25,11 @@ _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing tha
 def controlled(planting: Planting, control: str | None, language: str, *, may_be_absent: bool = False) -> Planting:
     """The planting of a trial: as its control changes it, and with what every question adds."""
     if may_be_absent or control == ABSENT:
-        planting = _that_may_be_absent(planting, language)
+        planting = that_may_be_absent(planting, language)
     return _without_needle(planting) if control == ABSENT else planting
 
 
-def _that_may_be_absent(planting: Planting, language: str) -> Planting:
+def that_may_be_absent(planting: Planting, language: str) -> Planting:
     """The planting with a question that allows for the answer that the text does not say."""
     question = planting.question + MAY_BE_ABSENT[language]
     closing = planting.closing.replace(closing_of(language, planting.question), closing_of(language, question))

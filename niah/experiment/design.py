@@ -28,13 +28,20 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         epochs=config["epochs"],
         controls=bool(config.get("controls")),
         haystack_shared=config.get("haystack_per", "epoch") == "epoch",
-        model=model_label(str(config["provider"]), str(config["model"])),
+        model=model_label(str(config["provider"]), str(config["model"])) + delivery_label(config),
         simulated=config["provider"] == "simulated",
         task=task_label(config, task),
         haystack=haystack_label(config["haystack"]),
         depth_of="the needle" if task is None else depth_of(task, str(config.get("needles", "spread"))),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
     )
+
+
+def delivery_label(config: Mapping[str, Any]) -> str:
+    """What stands behind the model's name where its contexts are not sent as they are."""
+    said = [str(config["delivery"])] if config.get("delivery", "full") != "full" else []
+    said += [f"as {config['sent_as']}"] if config.get("sent_as", "text") != "text" else []
+    return "".join(f", {word}" for word in said)
 
 
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
-from niah.providers.wire import PLACE, blocks_of, body_with, merged
+from niah.providers.shapes import anthropic_messages, anthropic_tools
+from niah.providers.wire import body_with, merged
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
@@ -23,22 +24,19 @@ class Anthropic:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message, in blocks with cache marks where it has splits."""
-        blocks = blocks_of(prompt)
-        content: Any = PLACE
-        if prompt.splits:
-            mark = {"cache_control": {"type": "ephemeral"}}
-            content = [{"type": "text", "text": PLACE, **(mark if marked else {})} for _, marked in blocks]
+        """The prompt's messages, or all of it as one user message, in blocks where it has splits."""
+        shaped = anthropic_messages(prompt, {"cache_control": {"type": "ephemeral"}})
         table = {
             "model": self.service.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,
-            "messages": [{"role": "user", "content": content}],
+            "messages": shaped.messages,
+            **anthropic_tools(prompt),
             "stream": True,
         }
         return HttpRequest(
             url=self.service.url("/messages"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._headers()},
-            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
+            body=body_with(merged(table, self.service.extra), *shaped.texts),
             tokens=prompt.tokens,
         )
 

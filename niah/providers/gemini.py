@@ -8,7 +8,8 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
-from niah.providers.wire import PLACE, body_with, merged
+from niah.providers.shapes import gemini_contents, gemini_tools
+from niah.providers.wire import body_with, merged
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
@@ -20,15 +21,17 @@ class Gemini:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one part of one content."""
+        """The prompt's messages, or all of it as one part of one content."""
+        shaped = gemini_contents(prompt)
         table = {
-            "contents": [{"role": "user", "parts": [{"text": PLACE}]}],
+            "contents": shaped.messages,
+            **gemini_tools(prompt),
             "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
         }
         return HttpRequest(
             url=self._model_url(":streamGenerateContent?alt=sse"),
             headers={"Content-Type": "application/json", **self._headers()},
-            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            body=body_with(merged(table, self.service.extra), *shaped.texts),
             tokens=prompt.tokens,
         )
 

@@ -12,7 +12,8 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of
-from niah.providers.wire import PLACE, body_with, merged
+from niah.providers.shapes import chat_messages
+from niah.providers.wire import body_with, merged
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
@@ -28,11 +29,12 @@ class Ollama:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message."""
+        """The prompt's messages, or all of it as one user message."""
+        shaped = chat_messages(prompt, {})
         steps = -(-round(self.service.longest_context * WINDOW_SHARE) // WINDOW_STEP)
         table = {
             "model": self.service.model,
-            "messages": [{"role": "user", "content": PLACE}],
+            "messages": shaped.messages,
             "stream": True,
             "truncate": False,
             "shift": False,  # nor drop the front of it while the reply grows
@@ -44,7 +46,7 @@ class Ollama:
         return HttpRequest(
             url=f"{self._root()}/api/chat",
             headers={"Content-Type": "application/json", **self._key()},
-            body=body_with(merged(table, self.service.extra), prompt.utf8),
+            body=body_with(merged(table, self.service.extra), *shaped.texts),
             tokens=prompt.tokens,
         )
 

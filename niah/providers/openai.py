@@ -9,7 +9,8 @@ from typing import Any
 from niah.providers import Failure, HttpRequest, ServedModel, Service
 from niah.providers.failures import failure_of
 from niah.providers.replies import TextReply, count_of, text_in
-from niah.providers.wire import PLACE, blocks_of, body_with, merged
+from niah.providers.shapes import chat_messages, chat_tools
+from niah.providers.wire import body_with, merged
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
@@ -26,14 +27,12 @@ class OpenAI:
     quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message, in parts with cache marks where it has splits."""
-        blocks = blocks_of(prompt)
-        content: Any = PLACE
-        if prompt.splits:
-            content = [{"type": "text", "text": PLACE, **(self.mark if marked else {})} for _, marked in blocks]
+        """The prompt's messages, or all of it as one user message, in parts where it has splits."""
+        shaped = chat_messages(prompt, self.mark)
         table = {
             "model": self.service.model,
-            "messages": [{"role": "user", "content": content}],
+            "messages": shaped.messages,
+            **chat_tools(prompt),
             self.service.reply_field or self.reply_field: prompt.reply_tokens,
             "stream": True,
             **self.fields,
@@ -41,7 +40,7 @@ class OpenAI:
         return HttpRequest(
             url=self.service.url("/chat/completions"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
-            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
+            body=body_with(merged(table, self.service.extra), *shaped.texts),
             tokens=prompt.tokens,
         )
 

@@ -12,7 +12,8 @@ from niah.providers.failures import failure_of
 from niah.providers.openai import listed_models
 from niah.providers.presets import OPENAI_MARK, cache_off
 from niah.providers.replies import TextReply, count_of
-from niah.providers.wire import PLACE, blocks_of, body_with, merged
+from niah.providers.shapes import response_items, response_tools
+from niah.providers.wire import body_with, merged
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
@@ -24,12 +25,12 @@ class Responses:
     service: Service
 
     def request(self, prompt: Prompt) -> HttpRequest:
-        """The whole prompt as one user message, in parts with cache marks where it has splits."""
-        blocks = blocks_of(prompt)
-        content = [{"type": "input_text", "text": PLACE, **(OPENAI_MARK if marked else {})} for _, marked in blocks]
+        """The prompt's messages, or all of it as one user message, in parts where it has splits."""
+        shaped = response_items(prompt, OPENAI_MARK)
         table = {
             "model": self.service.model,
-            "input": [{"role": "user", "content": content}],
+            "input": shaped.messages,
+            **response_tools(prompt),
             self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
             "stream": True,
             "store": False,
@@ -39,7 +40,7 @@ class Responses:
         return HttpRequest(
             url=self.service.url("/responses"),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
-            body=body_with(merged(table, self.service.extra), *(text for text, _ in blocks)),
+            body=body_with(merged(table, self.service.extra), *shaped.texts),
             tokens=prompt.tokens,
         )
 

@@ -9,8 +9,8 @@ quotes what shares words with the question: what it scores on a task is not read
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from niah.errors import UnknownName
 from niah.generator.tokenizers import Tokenizer
@@ -57,7 +57,7 @@ def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> h
     import httpx
 
     def reply(body: bytes) -> bytes:
-        text, tokens = answer(json.loads(body)["messages"][0]["content"])
+        text, tokens = answer(text_of(json.loads(body)["messages"]))
         return _stream(model, text, tokens)
 
     async def handle(request: httpx.Request) -> httpx.Response:
@@ -68,6 +68,12 @@ def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> h
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=content)
 
     return httpx.MockTransport(handle)
+
+
+def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What all messages say, each from a new line."""
+    contents = [message["content"] for message in messages if message["content"]]
+    return "\n".join(c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents)
 
 
 def check_reader(model: str) -> None:

@@ -16,8 +16,10 @@ from pydantic import ValidationError
 
 from niah.errors import NiahError
 from niah.experiment.config import RunConfig
+from niah.messages import Chunk, Delivered
 from niah.records import (
     CONTROLS,
+    CallResult,
     Design,
     Header,
     Outcome,
@@ -35,7 +37,7 @@ from niah.text.outside import redacted_in
 
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R")
-_RECORDS = (Trial, Placement, Reported, Response, Usage, Part, Design)
+_RECORDS = (Trial, Placement, Reported, Response, Usage, Part, Design, Delivered, Chunk, CallResult)
 
 
 def line_of(kind: str, table: Mapping[str, Any]) -> bytes:

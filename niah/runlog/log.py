@@ -71,6 +71,9 @@ class Rows(dict[str, Row]):
             finished=self._one(row.finished),
             answer_detail=self._one(row.answer_detail),
             parts=row.parts or _NOTHING,
+            delivered=row.delivered,
+            prepared_s=row.prepared_s,
+            calls=row.calls,
         )
 
     def _reported(self, response: Reported) -> Reported:

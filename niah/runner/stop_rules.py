@@ -32,7 +32,7 @@ class OverflowMemory:
         """What the server refused that is shorter than a prompt, where longer ones need not be sent."""
         first = bisect_right(self._refused, self._longest_accepted, key=_length)
         shortest = self._refused[first : first + _REFUSALS]
-        sure = len(shortest) == _REFUSALS and shortest[-1].prompt_tokens < prompt_tokens
+        sure = len(shortest) == _REFUSALS and shortest[-1].sent_tokens < prompt_tokens
         return shortest[0] if sure else None
 
     def fits(self, prompt_tokens: int, server_tokens: int | None) -> bool:
@@ -55,7 +55,7 @@ class OverflowMemory:
 
     def take(self, result: Row) -> None:
         """Take in a result whose refusal, if it is one, is final."""
-        length = result.prompt_tokens  # of a control without a haystack that is far below its context length
+        length = result.sent_tokens  # of a control without a haystack that is far below its context length
         if result.outcome is Outcome.OVERFLOW and result.attempts:
             insort(self._refused, result, key=_length)
         elif result.outcome not in (Outcome.OVERFLOW, Outcome.ERROR, Outcome.MISMATCH):
@@ -63,11 +63,11 @@ class OverflowMemory:
 
     def _refused_at(self, prompt_tokens: int) -> bool:
         """Whether a prompt of that length, or a shorter one, was refused."""
-        return bool(self._refused) and self._refused[0].prompt_tokens <= prompt_tokens
+        return bool(self._refused) and self._refused[0].sent_tokens <= prompt_tokens
 
 
 def _length(result: Row) -> int:
-    return result.prompt_tokens
+    return result.sent_tokens
 
 
 class CircuitBreaker:

@@ -15,6 +15,7 @@ from niah.errors import NiahError
 from niah.experiment.experiment import Experiment
 from niah.records import Trial, Usage
 from niah.runlog.attempts import AttemptLog
+from niah.runlog.calls import CallLog
 from niah.runlog.log import RunLog
 from niah.runner.budget import Budget, RunLedger, Spent
 from niah.runner.canary import PLACES, look_for_canaries
@@ -71,6 +72,7 @@ class Sweep:
             rows,
             slots=session.concurrency,
             breaker=self._breaker,
+            calls=CallLog(log.path.parent, log.finished),
             say=lambda why: self._observer.trouble(Trouble(kind="fault", reason=why, wait_s=0.0)),
         )
 
@@ -139,7 +141,7 @@ class Sweep:
     async def _worker(self, trials: Iterator[Trial]) -> None:
         try:
             for trial in trials:
-                tokens = self._experiment.prompt_tokens(trial)
+                tokens = self._trials.tokens(trial)
                 if self._throttle.stopping or not await self._throttle.hold(tokens):
                     return
                 try:

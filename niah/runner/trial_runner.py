@@ -12,14 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any, TypeVar
 
+from niah.deliveries import Embed
 from niah.errors import PromptError
 from niah.experiment.experiment import Experiment
 from niah.experiment.scoring import scored
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Prompt, Result, Row, Trial
+from niah.runlog.calls import CallLog
 from niah.runner.client import Answer, Client
 from niah.runner.concurrency import Overdue, Slots, in_time
+from niah.runner.delivering import Course, Deliverer
+from niah.runner.embedding import Embedder
 from niah.runner.mismatches import AnswerChecks, Mismatch
 from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
@@ -27,6 +32,7 @@ from niah.runner.throttle import Throttle
 
 MOST_ALONE = 3  # times that a prompt is asked alone which must fit
 RECOVERY_S = 0.5
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +58,16 @@ class TrialRunner:
         *,
         slots: int,
         breaker: CircuitBreaker,
+        calls: CallLog,
         say: Callable[[str], None],
     ) -> None:
         """At most ``slots`` are asked at once; ``say`` is told why one is asked again."""
         rows = list(rows)
         self.checks = AnswerChecks(rows, experiment.tokenizer.count)
         self._experiment = experiment
+        self._deliverer = Deliverer(experiment)
+        self._embedder = Embedder(experiment.config)
+        self._calls = calls
         self._provider = provider
         self._client = client
         self._throttle = throttle
@@ -75,26 +85,58 @@ class TrialRunner:
         self.checks.begin(found)
         self._overflows.window = found.window
 
+    def tokens(self, trial: Trial) -> int:
+        """Prompt tokens of a trial's longest call."""
+        return max(self._deliverer.call_tokens(trial))
+
     def close(self) -> None:
         self._builder.shutdown()
 
     async def run(self, trial: Trial) -> Result | None:
         """The result of a trial; None where a stop came first."""
         try:
-            call = await asyncio.get_running_loop().run_in_executor(self._builder, self._built, trial)
+            course = await self._aside(partial(self._deliverer.course, trial))
+            return await self._through(course)
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
             return _unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
-        return await self._believed(call)
 
-    def _built(self, trial: Trial) -> Call:
-        prompt, known = self._experiment.prompt(trial), self.checks.calibration
+    async def _through(self, course: Course) -> Result | None:
+        """The result of all calls that a delivery makes; None where a stop came first."""
+        answer: Any = None
+        while not course.ended:
+            asked = await self._aside(partial(self._next, course, answer))
+            if asked is None:
+                break
+            if isinstance(asked, Embed):
+                answer, seconds = await self._embedder.vectors(asked)
+                course.seconds += seconds
+                continue
+            result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
+            if result is None:
+                return None
+            course.results.append(result)
+            if not course.ended:
+                self._calls.keep(result)
+            answer = result.response.text if result.response else ""
+        return course.whole()
+
+    def _next(self, course: Course, answer: Any) -> Call | Embed | None:
+        asked = course.next(answer)
+        return self._call(course.trial, asked) if isinstance(asked, Prompt) else asked
+
+    def _call(self, trial: Trial, prompt: Prompt) -> Call:
+        sent, known = self._deliverer.presented(prompt), self.checks.calibration
         return Call(
             trial=trial,
-            prompt=replace(prompt, utf8=b""),
-            request=replace(self._provider.request(prompt), label=_label(trial)),
-            expected=known.expected(prompt.utf8, prompt.tokens) if known else None,
+            prompt=replace(sent, utf8=b"", messages=()),
+            request=replace(self._provider.request(sent), label=_label(trial)),
+            expected=known.expected(sent.utf8, sent.tokens) if known else None,
         )
+
+    async def _aside(self, work: Callable[[], _T]) -> _T:
+        """Work in the builder's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._builder, work)
 
     async def _believed(self, call: Call) -> Result | None:
         """Ask until nothing is wrong with the answer, or asking again does not help."""
@@ -220,6 +262,7 @@ def _unanswered(
         prompt_digest=prompt.digest if prompt else "",
         unique_share=prompt.unique_share if prompt else 1.0,
         error=error,
+        delivered=prompt.delivered if prompt else None,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -1,0 +1,143 @@
+"""Deliveries: what is done to a long context before the model sees it. Generators without I/O, as httpx's auth flows.
+
+A trial's prompt is built once and is the same under every delivery, so runs pair trial by trial. ``deliver`` yields
+what to ask (a Prompt, or texts to Embed) and is sent what came back: the answer's text, or the vectors. The answer to
+the last prompt counts. Whoever drives it (``niah.runner``) alone knows a network. How a prompt is put into messages
+(turns, tool results, pages, speech) is a second question, answered by a Presenter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from niah.deliveries.body import digest_of, share_of_needles
+from niah.errors import ConfigError, UnknownName
+from niah.messages import Delivered
+from niah.records import Prompt
+from niah.text.lengths import length_of
+
+if TYPE_CHECKING:
+    from niah.generator.tokenizers import Tokenizer
+
+RETRIEVERS = ("bm25", "dense", "rrf")
+DELIVERIES = (
+    "full",
+    "window:TOKENS",
+    *(f"{way}{retriever}" for way in ("retrieve", "hybrid") for retriever in ("", *(f":{r}" for r in RETRIEVERS))),
+    "summarise",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Texts whose vectors are wanted, one for each, in order; the last one is the question."""
+
+    texts: tuple[str, ...]
+
+
+Steps = Generator[Prompt | Embed, Any, None]
+Vectors = Any  # an array of shape (texts, dimensions)
+
+
+class Delivery(Protocol):
+    """How a prompt reaches the model."""
+
+    def deliver(self, prompt: Prompt) -> Steps:
+        """Yield what to ask, one after the other; the answer to the last prompt is the trial's."""
+        ...
+
+    def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
+        """Prompt tokens of the most calls that a prompt of so many tokens takes: for plan, limits and budget.
+
+        ``frame`` is how many of them stand around the haystack.
+        """
+        ...
+
+
+class Presenter(Protocol):
+    """How one prompt is put into messages."""
+
+    def present(self, prompt: Prompt) -> Prompt:
+        """The same prompt with messages of its own, and with what is to be known of them in ``delivered``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunking:
+    """How a haystack is cut into chunks of whole lines, in tokens, and how many of them are sent."""
+
+    tokens: int = 256
+    overlap: int = 32
+    count: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What deliveries are made from."""
+
+    tokenizer: Tokenizer
+    chunking: Chunking = field(default_factory=Chunking)
+    embeds: bool = False  # whether dense vectors come by Embed steps, instead of from the token table
+    language: str = "en"
+    says_not_there: Callable[[str, Prompt], bool] = lambda text, prompt: False
+    may_be_absent: Callable[[Prompt], Prompt] = lambda prompt: prompt  # the prompt whose question allows for it
+
+
+def delivery_of(name: str, parts: Parts) -> Delivery:
+    """The delivery of a name. Raises UnknownName or ConfigError."""
+    kind, _, how = name.partition(":")
+    if name == "full":
+        return Full()
+    if kind == "window":
+        return Window(length_of(how, least=1), parts.tokenizer)
+    raise UnknownName("delivery", name, DELIVERIES)
+
+
+def check_delivery(name: str) -> None:
+    """Raises UnknownName or ConfigError for a delivery that is not there."""
+    kind, colon, how = name.partition(":")
+    if kind == "window" and colon:
+        length_of(how, least=1)
+    elif kind == "window":
+        raise ConfigError("delivery 'window' needs a number of tokens, like window:8k")
+    elif name not in DELIVERIES:
+        raise UnknownName("delivery", name, DELIVERIES)
+
+
+class Full:
+    """All of the prompt, as it is."""
+
+    def deliver(self, prompt: Prompt) -> Steps:
+        yield prompt
+
+    def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
+        return (tokens,)
+
+
+class Window:
+    """The last tokens of the prompt, as a server leaves them that drops the front of what does not fit."""
+
+    def __init__(self, tokens: int, tokenizer: Tokenizer) -> None:
+        self._tokens = tokens
+        self._tokenizer = tokenizer
+
+    def deliver(self, prompt: Prompt) -> Steps:
+        cut = self._tokens < prompt.tokens
+        yield shortened(
+            prompt, self._tokenizer.last(prompt.text, self._tokens) if cut else prompt.text, self._tokenizer
+        )
+
+    def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
+        return (min(tokens, self._tokens),)
+
+
+def shortened(prompt: Prompt, text: str, tokenizer: Tokenizer, **told: Any) -> Prompt:
+    """A prompt of another text for the same trial; ``told`` goes into what is known of its delivery."""
+    if text == prompt.text:
+        sent, tokens = prompt, prompt.tokens
+    else:
+        tokens = tokenizer.count(text)
+        sent = replace(prompt, utf8=text.encode(), tokens=tokens, splits=(), shared_bytes=0, digest=digest_of(text))
+    return replace(sent, delivered=Delivered(tokens=tokens, needles=share_of_needles(prompt, text), **told))

@@ -1,0 +1,155 @@
+"""The haystack as turns of two speakers (``chat``), or as what a tool returned in several calls (``tools``).
+
+The text of all turns, joined by newlines, is the prompt, byte for byte: its tokens are exact as ever. What a server's
+template adds for each turn is not text; it is learnt from two small requests and stated beside it. A line of the
+planting that has a speaker of its own is a turn of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from niah.deliveries.body import Body, body_of, lines_of_needles
+from niah.generator.tokenizers import Tokenizer
+from niah.messages import Delivered, Message, TextPart, Tool, ToolCall
+from niah.records import Prompt
+
+SPEAKERS = ("user", "assistant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """Turns of about so many tokens, the first one the user's, with the needle in a turn of ``role``'s, if any."""
+
+    tokenizer: Tokenizer
+    turn_tokens: int
+    role: str | None = None
+
+    def present(self, prompt: Prompt) -> Prompt:
+        body = body_of(prompt)
+        if body is None:
+            return prompt
+        ends = _spoken(prompt, body) or _ends(body, self.tokenizer, self.turn_tokens)
+        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
+        if self.role is not None and needle is not None:
+            ends = _with_speaker(ends, needle, SPEAKERS.index(self.role))
+        texts = [body.lines[a:b] for a, b in pairwise(ends)]
+        messages = [Message(role="user", parts=_parts(body.opening.removesuffix("\n"), *texts[0]))]
+        for number, lines in enumerate(texts[1:], 1):
+            messages.append(Message(role="assistant" if number % 2 else "user", parts=_parts(*lines)))
+        closing = body.closing.removeprefix("\n")
+        if messages[-1].role == "user":
+            last = messages.pop()
+            messages.append(Message(role="user", parts=_parts(_text(last), closing)))
+        else:
+            messages.append(Message(role="user", parts=_parts(closing)))
+        return _told(prompt, messages, (), ends, needle, lambda turn: SPEAKERS[turn % 2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """An agent's history: the user's task, then calls of one tool with about so many tokens of haystack as results."""
+
+    tokenizer: Tokenizer
+    turn_tokens: int
+    kind: str = "log"
+
+    def present(self, prompt: Prompt) -> Prompt:
+        body = body_of(prompt)
+        if body is None:
+            return prompt
+        tool = TOOLS[self.kind]
+        ends = _ends(body, self.tokenizer, self.turn_tokens)
+        messages = [Message(role="user", parts=_parts(body.opening.removesuffix("\n")))]
+        for number, (a, b) in enumerate(pairwise(ends), 1):
+            call = ToolCall(id=f"call_{number:06}", name=tool.name, arguments=_arguments(self.kind, a, b, number))
+            messages.append(Message(role="assistant", call=call))
+            messages.append(Message(role="tool", parts=_parts(*body.lines[a:b]), call=call))
+        messages.append(Message(role="user", parts=_parts(body.closing.removeprefix("\n"))))
+        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
+        return _told(prompt, messages, (tool,), ends, needle, lambda turn: "tool")
+
+
+def _tool(name: str, description: str, **kinds: str) -> Tool:
+    fields = {key: {"type": kind} for key, kind in kinds.items()}
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    return Tool(name=name, description=description, parameters=schema)
+
+
+TOOLS = {
+    "log": _tool("read_log", "Rows of the log.", first="integer", last="integer"),
+    "files": _tool("read_file", "The text of a file.", path="string"),
+    "search": _tool("search", "A page of search results.", query="string", page="integer"),
+}
+
+
+def _arguments(kind: str, first: int, stop: int, number: int) -> dict[str, object]:
+    """Arguments that say nothing about what the result holds."""
+    if kind == "log":
+        return {"first": first + 1, "last": stop}
+    return {"path": f"transcript/part-{number:04}.txt"} if kind == "files" else {"query": "transcript", "page": number}
+
+
+def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
+    """Lines before each turn, and all of them: every turn has at least so many tokens, but for the last."""
+    counts = [tokenizer.count(line + "\n") for line in body.lines]
+    ends, held = [0], 0
+    for number, count in enumerate(counts, 1):
+        held += count
+        if held >= turn_tokens:
+            ends.append(number)
+            held = 0
+    return ends if ends[-1] == len(counts) else [*ends, len(counts)]
+
+
+def _spoken(prompt: Prompt, body: Body) -> list[int]:
+    """The ends of turns where planted lines have speakers: each of an assistant's stands between two of the user's."""
+    said = {mark.text for mark in prompt.planting.marks if mark.speaker == "assistant"}
+    ends = {0, len(body.lines)}
+    for number, line in enumerate(body.lines):
+        if line in said:
+            ends |= {number, number + 1}
+    return sorted(ends) if said else []
+
+
+def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
+    """The ends moved a little, so that the needle's turn is of the speaker with that number."""
+    turn = max(i for i, end in enumerate(ends[:-1]) if end <= needle)
+    start = ends[turn]
+    if turn % 2 == role:
+        return list(ends)
+    if needle > start:
+        return sorted({*ends, needle})
+    if turn and start - ends[turn - 1] > 1:
+        return sorted({*ends, start - 1})
+    return [end for end in ends if end != start] if turn else [0, *ends]  # or the first turn is the opening alone
+
+
+def _parts(*lines: str) -> tuple[TextPart, ...]:
+    return (TextPart(utf8="\n".join(lines).encode()),)
+
+
+def _text(message: Message) -> str:
+    return "\n".join(part.utf8.decode() for part in message.parts if isinstance(part, TextPart))
+
+
+def _told(
+    prompt: Prompt,
+    messages: Sequence[Message],
+    tools: tuple[Tool, ...],
+    ends: Sequence[int],
+    needle: int | None,
+    speaker: Callable[[int], str],
+) -> Prompt:
+    """The prompt with its messages, and with what is known of its turns."""
+    turn = None if needle is None else sum(end <= needle for end in ends[1:-1])
+    known = prompt.delivered or Delivered(tokens=prompt.tokens)
+    told = replace(
+        known,
+        turns=len(ends) - 1,
+        needle_turn=None if turn is None else turn + 1,
+        needle_role=None if turn is None else speaker(turn),
+    )
+    return replace(prompt, messages=tuple(messages), tools=tools, splits=(), delivered=told)

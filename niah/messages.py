@@ -1,0 +1,87 @@
+"""The nouns of a request and of what reached the model: messages with their parts, tools, chunks. Frozen records.
+
+Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPart:
+    """A stretch of text in a message."""
+
+    utf8: bytes
+    marked: bool = False  # whether a cache mark belongs at its end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPart:
+    """A picture or a stretch of sound in a message. Its bytes are fetched when a request is built."""
+
+    mime: str  # image/png, audio/wav
+    digest: str  # SHA-256 of the bytes, hex
+    load: Callable[[], bytes] = field(repr=False, compare=False)
+    pixels: tuple[int, int] | None = None  # width and height, of a picture
+    seconds: float | None = None  # of sound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a request declares; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call of a declared function, as an assistant's message holds it."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn. An assistant's may call a tool; a tool's is the result of the call that it names."""
+
+    role: Literal["user", "assistant", "tool"]
+    parts: tuple[TextPart | MediaPart, ...] = ()
+    call: ToolCall | None = None  # that an assistant makes, or that a tool's result answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Some lines of a haystack, and how well they fit a question."""
+
+    first: int  # line of the haystack, counted from 0
+    stop: int  # the line behind its last
+    tokens: int
+    rank: int  # 1 is the best
+    score: float
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What of a prompt reached the model in the call that was answered, and how. None where a delivery has no such."""
+
+    tokens: int  # of the text that was sent, in the run's tokenizer
+    needles: float | None = None  # share of the needles that are asked about whose text was in it
+    chunks: tuple[Chunk, ...] = ()  # by rank: those that were sent, and those that hold a needle
+    needle_rank: int | None = None  # with so many chunks all needles that are asked about are there
+    turns: int | None = None  # of the haystack
+    needle_turn: int | None = None  # counted from 1
+    needle_role: str | None = None  # whose turn that is: user, assistant or tool
+    overhead_tokens: int | None = None  # that the turns take beside the text, as the server counts; None: not known
+
+    @property
+    def turns_from_end(self) -> int | None:
+        """Turns between the needle's and the question."""
+        return None if self.turns is None or self.needle_turn is None else self.turns - self.needle_turn
