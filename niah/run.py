@@ -14,21 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
-from niah.records import Grid, Header, Outcome, Prompt, Result, Row
+from niah.records import Grid, Header, Prompt, Result, Row
 from niah.runlog.cost import dollars_of
 from niah.runlog.log import read_log, read_rows
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
-from niah.verdict.baseline import baseline_from, check_finished
+from niah.verdict.baseline import Baseline, baseline_from, baseline_of
+from niah.verdict.comparability import check_baseline
 from niah.verdict.compare import comparison_of
-from niah.verdict.counts import MISSING, all_counts_of
 from niah.verdict.decide import judge
 from niah.verdict.effective import RULES
-from niah.verdict.evidence import Evidence
+from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
-from niah.verdict.grid import grid_of
-from niah.verdict.notes import notes_on
-from niah.verdict.pairs import Baseline, baseline_of, check_baseline, pairs_of
+from niah.verdict.grid import grid_of, unfinished_of
+from niah.verdict.pairs import pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport
 from niah.verdict.report import report_of
 
@@ -62,8 +61,7 @@ class Run:
     @cached_property
     def complete(self) -> bool:
         """Whether no planned trial is missing, and none ended as an error."""
-        counts = all_counts_of(self.grid)
-        return self.header.imported is not None or not counts[MISSING] + counts[Outcome.ERROR]
+        return not unfinished_of(self.grid)
 
     @cached_property
     def trials(self) -> list[dict[str, Any]]:
@@ -143,7 +141,11 @@ class Run:
         """The run as one that others are compared with. Raises RunError where trials are missing or
         errors.
         """
-        check_finished(self.folder, self.header, self.rows.values())
+        if not self.complete:  # what is not there cannot be lost
+            raise RunError(
+                f"{self.folder}: {unfinished_of(self.grid)} trials are missing or errors; "
+                "finish the run before it is a baseline"
+            )
         return baseline_of(self.header, self.rows.values())
 
     def heatmap(self, path: str | Path | None = None, palette: str = PALETTE) -> Path:

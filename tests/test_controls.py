@@ -11,7 +11,7 @@ from conftest import Niah
 from server import Handler, answers, answers_with, fails, serving
 
 from niah.tasks import task_of
-from niah.verdict.counts import MISSING
+from niah.verdict.grid import MISSING
 
 RUN = ("run", "--provider", "simulated", "--lengths", "500,1k", "--depths", "0,50,100", "--epochs", "2", "--controls")
 GATE = 'min_recall = 0.5\nhaystacks = "these"\n'

@@ -22,8 +22,8 @@ from niah.verdict.exact import (
     student_above,
     student_quantile,
 )
-from niah.verdict.intervals import recall_of, wilson
 from niah.verdict.power import chance_to_fail, chance_to_pass, pairs_needed
+from niah.verdict.sample import recall_of, wilson
 
 shares = st.floats(0.001, 0.999)
 counts = st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

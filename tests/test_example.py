@@ -18,8 +18,9 @@ from niah.experiment.experiment import experiment_of
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Trial
 from niah.runlog.log import read_log
+from niah.verdict.baseline import baseline_of
 from niah.verdict.grid import grid_of
-from niah.verdict.pairs import baseline_of, pairs_of
+from niah.verdict.pairs import pairs_of
 
 EXAMPLE = REPOSITORY / "results" / "example"
 DEMO = ("run", "demo", "--provider", "simulated", "--model", "perfect", "--name", "demo")

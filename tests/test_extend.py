@@ -14,9 +14,8 @@ from niah.errors import RunError
 from niah.records import Header, Part
 from niah.runlog.log import open_log, read_rows, write_log
 from niah.tasks import task_of
-from niah.verdict.baseline import baseline_from, baseline_json
+from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
 from niah.verdict.grid import grid_of
-from niah.verdict.pairs import baseline_of
 from niah.verdict.report import report_of
 
 PERFECT = ("run", "--provider", "simulated", "--model", "perfect", "--name", "r")

@@ -27,12 +27,12 @@ from niah.plotter.report_text import more_words
 from niah.records import Header, Outcome, Result, Trial
 from niah.runlog.cost import dollars_of
 from niah.runlog.log import write_log
-from niah.verdict.baseline import baseline_from, baseline_json
+from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
 from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig, read_gate_config
 from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
+from niah.verdict.pairs import Pair, Pairs, pairs_of
 from niah.verdict.power import outlook_of
 from niah.verdict.records import Judgement, Verdict
 from niah.verdict.sample import Sample

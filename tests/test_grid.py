@@ -16,7 +16,7 @@ from niah.plotter.formatting import recall_label, unscored_label, value_label
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Grid, Header, Outcome, Result, Trial
 from niah.verdict.grid import grid_of
-from niah.verdict.intervals import recall_of, wilson
+from niah.verdict.sample import recall_of, wilson
 
 CONFIG = {
     "model": "m",

@@ -31,10 +31,10 @@ from niah.plotter.wrapping import Words
 from niah.records import Cell, Control, Grid, Outcome, Recall, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
-from niah.verdict.intervals import recall_of
-from niah.verdict.pattern import below, effective_n, least_trials
+from niah.verdict.pattern import below, least_trials
 from niah.verdict.records import ByDepth, ByLength
 from niah.verdict.report import report_of
+from niah.verdict.sample import Sample, recall_of
 
 SCREENS = [(7, 5, 40), (7, 5, 80), (35, 34, 40), (35, 34, 80), (35, 34, 200), (100, 86, 80), (100, 86, 200)]
 LLAMA = "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8-dynamic"
@@ -467,18 +467,12 @@ def test_so_many_trials_all_found_show_a_threshold(threshold: float, least: int)
     assert before < threshold <= low
 
 
-@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_effective_n_of_independent_trials_is_their_number(found: tuple[int, int]) -> None:
-    k, n = found
-    assert effective_n(recall_of([1.0] * k + [0.0] * (n - k))) == pytest.approx(n, rel=1e-3)
-
-
 def test_one_of_many_comparisons_needs_more() -> None:
-    low, high = recall_of([1.0] * 8 + [0.0] * 12), recall_of([1.0] * 17 + [0.0] * 3)
+    low, high = Sample(scores=(1.0,) * 8 + (0.0,) * 12), Sample(scores=(1.0,) * 17 + (0.0,) * 3)
     assert below(low, high, 1)
     assert not below(low, high, 600)
     assert not below(high, low, 1)
-    assert not below(recall_of([]), high, 1)
+    assert not below(Sample(scores=()), high, 1)
 
 
 # --- events

@@ -23,7 +23,7 @@ from niah.plotter.heatmap import figure_of
 from niah.plotter.suite_table import summary_view
 from niah.records import Cell, Control, Grid, Recall
 from niah.tasks import task_of
-from niah.verdict.intervals import recall_of
+from niah.verdict.sample import recall_of
 
 READER = ("--provider", "simulated", "--model")
 

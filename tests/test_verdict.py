@@ -14,15 +14,15 @@ from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, report_lines, side_by_side
 from niah.records import Grid, Outcome, Recall, Result, Trial
+from niah.verdict.baseline import baseline_of
 from niah.verdict.compare import comparison_of
 from niah.verdict.effective import effective_length, rule_of
 from niah.verdict.grid import grid_of
-from niah.verdict.intervals import recall_of, wilson
-from niah.verdict.pairs import baseline_of, pairs_of
+from niah.verdict.pairs import pairs_of
 from niah.verdict.records import Contrast, RunReport
-from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
+from niah.verdict.regions import lost_in_the_middle, weakest_region
 from niah.verdict.report import report_of
-from niah.verdict.sample import Sample, sample_of
+from niah.verdict.sample import Sample, band_of, recall_of, sample_of, wilson
 from niah.verdict.times import growth_of, percentile, times_of
 
 

@@ -22,7 +22,8 @@ from niah.plotter.wrapping import Words
 from niah.records import Recall
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.records import BANDS, Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
+from niah.verdict.records import Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
+from niah.verdict.sample import BANDS
 
 MOST_CELLS = 12  # listed one by one
 

@@ -5,18 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from niah.errors import RunError
 from niah.records import Design, Header, Outcome, Part, Row, checked_score
 from niah.text.outside import json_in
-from niah.verdict.counts import MISSING, all_counts_of
-from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Baseline
 
 SCHEMA = 1
+DIGEST = 12  # characters of a prompt's digest that a baseline keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The older run: its header, and the score of every trial (None: it has none)."""
+
+    header: Header
+    scores: Mapping[str, float | None]
+    prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
+    saved: str | None = None  # date, where it is a file of its own
+    finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
+
+
+def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
+    """A run as the older side of a comparison. Control trials stay out."""
+    ordinary = [r for r in results if r.trial.control is None]
+    return Baseline(
+        header=header,
+        scores={r.trial.id: r.score for r in ordinary},
+        prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
+        finished=last_answer(ordinary),
+    )
+
+
+def last_answer(results: Iterable[Row]) -> str | None:
+    """When the last of some trials ended, as it is logged."""
+    return max((r.finished for r in results if r.finished), default=None)
 
 
 def baseline_json(baseline: Baseline, saved: str) -> str:
@@ -33,16 +57,6 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
     head = json.dumps(top, ensure_ascii=False, indent=1).removesuffix("\n}")
     rows = [json.dumps(row) for row in _rows(baseline)]
     return head + ',\n "trials": [\n  ' + ",\n  ".join(rows) + "\n ]\n}\n"
-
-
-def check_finished(folder: Path, header: Header, results: Iterable[Row]) -> None:
-    """Raises RunError for a run with trials that are missing or in error: what is not there cannot be lost."""
-    if header.imported is not None:
-        return
-    counts = all_counts_of(grid_of(header, results))
-    unfinished = counts[MISSING] + counts[Outcome.ERROR]
-    if unfinished:
-        raise RunError(f"{folder}: {unfinished} trials are missing or errors; finish the run before it is a baseline")
 
 
 def baseline_from(text: str, name: str) -> Baseline:

@@ -1,36 +1,61 @@
-"""Whether two runs asked the same: what decides their prompts, and nothing of the model."""
+"""Whether one run may be compared with another: what decides their prompts is the same, and neither is a copy."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 
 from niah.errors import RunError
 from niah.records import Header, Row
+from niah.verdict.baseline import Baseline, last_answer
 
 LONGEST_VALUE = 60  # characters of a setting, in a message
 
 
-def check_same(old: Header, known: Container[str], new: Header, ids: Sequence[str]) -> None:
-    """Raises RunError where a part of the grid has no counterpart."""
-    differing = recipe_differences(old, new)
-    if differing:
-        raise RunError(f"the runs are of different recipes, so a gate cannot compare them: {'; '.join(differing)}")
-    unknown = sum(i not in known for i in ids)
-    if unknown:
+def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
+    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
+    simulated, was = (h.design.simulated for h in (header, baseline.header))
+    if simulated != was:
+        names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
+        raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
+    ordinary = [r for r in results if r.trial.control is None]
+    last = last_answer(ordinary)
+    dated = header.imported is None and last is not None
+    begun = (last, header.created) == (baseline.finished, baseline.header.created)
+    if dated and begun and {r.trial.id for r in ordinary} == set(baseline.scores):
         raise RunError(
-            f"the baseline lacks {unknown} of {len(ids)} trials of the run; finish it, and save it again with: "
-            "niah baseline save RUN"
+            f"the run is a copy of its baseline (both begun {header.created}, last answer {last}): "
+            "a run is never worse than itself; sweep again under another --name"
         )
+
+
+def check_comparable(baseline: Baseline, header: Header, ordinary: Sequence[Row], *, partly: bool = False) -> None:
+    """Raises RunError where two runs asked other things; ``partly`` allows trials that only one of them has."""
+    old, differing = baseline.header, recipe_differences(baseline.header, header)
+    unknown = sum(r.trial.id not in baseline.scores for r in ordinary)
+    if ordinary and unknown == len(ordinary):
+        why = "; ".join(differing or [_other_prompts(old, header)])
+        raise RunError(f"the runs have no trial in common, so they cannot be compared: {why}")
+    if not partly and header.imported is None:
+        if differing:
+            raise RunError(f"the runs are of different recipes, so a gate cannot compare them: {'; '.join(differing)}")
+        if unknown:
+            raise RunError(
+                f"the baseline lacks {unknown} of {len(ordinary)} trials of the run; finish it, and save it again "
+                "with: niah baseline save RUN"
+            )
+    for r in ordinary:
+        before = baseline.prompts.get(r.trial.id)
+        if before and r.prompt_digest and not r.prompt_digest.startswith(before):
+            raise RunError(
+                f"trial {r.trial.id} had another prompt in the baseline (niah {old.version}); "
+                "save a new baseline with this version"
+            )
 
 
 def recipe_differences(old: Header, new: Header) -> list[str]:
     """In what two runs differ that decides their prompts, in words. A setting that one niah did not know is none."""
     was, now = old.design.recipe, new.design.recipe
-    found = [
-        f"{key} was {_short(was[key])}, is {_short(now[key])}"
-        for key in sorted({*was} & {*now})
-        if was[key] != now[key]
-    ]
+    found = [f"{k} was {_short(was[k])}, is {_short(now[k])}" for k in sorted({*was} & {*now}) if was[k] != now[k]]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")
     if old.tokenizer != new.tokenizer:
@@ -40,7 +65,7 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     return found
 
 
-def other_prompts(old: Header, new: Header) -> str:
+def _other_prompts(old: Header, new: Header) -> str:
     """Why runs of the same settings hold other trials: niah changed what it asks, between or within versions."""
     versions = (
         f"by niah {old.version} and {new.version}" if old.version != new.version else f"by a niah {new.version} each"
@@ -54,12 +79,3 @@ def other_prompts(old: Header, new: Header) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
-
-
-def check_prompt(result: Row, before: str | None, version: str) -> None:
-    """Raises RunError where a trial's prompt is not the one whose digest begins so."""
-    if before and result.prompt_digest and not result.prompt_digest.startswith(before):
-        raise RunError(
-            f"trial {result.trial.id} had another prompt in the baseline (niah {version}); "
-            "save a new baseline with this version"
-        )

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from niah.records import Grid, Header, Row
-from niah.verdict.counts import counts_of, uneven_notes, unpaired_notes
+from niah.verdict.baseline import baseline_of
 from niah.verdict.exact import holm
-from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Pair, Pairs, baseline_of, pairs_of
-from niah.verdict.records import BANDS, CellChange, Comparison
+from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes
+from niah.verdict.pairs import Pair, Pairs, pairs_of
+from niah.verdict.records import CellChange, Comparison
+from niah.verdict.sample import BANDS
 
 Run = tuple[Header, Sequence[Row]]
 NOTHING = Pairs(pairs=(), by_epoch=False)

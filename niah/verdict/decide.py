@@ -13,11 +13,10 @@ from datetime import timedelta
 
 from niah.errors import RunError
 from niah.records import Outcome
-from niah.verdict.counts import MISSING, counts_of
-from niah.verdict.draft import PendingFinding
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.gates import drafts_of
+from niah.verdict.gates import PendingFinding, findings_of
+from niah.verdict.grid import MISSING, counts_of
 from niah.verdict.records import Finding, Judgement, Verdict
 from niah.verdict.sample import Sample
 
@@ -25,7 +24,7 @@ from niah.verdict.sample import Sample
 def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
     """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials outside its grid."""
     _check_grid(evidence)
-    findings = _decided(drafts_of(evidence), evidence.limits.level)
+    findings = _decided(findings_of(evidence), evidence.limits.level)
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
     return Judgement(
@@ -49,18 +48,24 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
     stale = _stale(e)
     if stale:
         found.append(stale)
-    for name, what in (("oracle", "right with nothing but the needle"), ("closed-book", "right without any haystack")):
-        right = Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))  # a refusal is nothing right
-        if not right.n:
-            continue
-        oracle, mean, scores = name == "oracle", right.mean, right.scores
-        wrong = mean < limits.min_oracle if oracle else mean > limits.max_guess
-        p = right.p_below(limits.min_oracle) if oracle else right.p_above(limits.max_guess)
-        wrong = wrong and (p <= limits.level or (oracle and not mean))
-        limit = f"at least {limits.min_oracle:g}" if name == "oracle" else f"at most {limits.max_guess:g}"
-        if wrong:
-            found.append(f"control {name}: {what} in {100 * mean:.3g} % of {len(scores)} trials, {limit} asked")
+    oracle = _controls(e, "oracle")  # right with nothing but the needle
+    lost = oracle.n and oracle.mean < limits.min_oracle
+    if lost and (not oracle.mean or oracle.p_below(limits.min_oracle) <= limits.level):
+        asked = f"at least {limits.min_oracle:g} asked"
+        found.append(f"control oracle: right with nothing but the needle in {_of_trials(oracle)}, {asked}")
+    guessed = _controls(e, "closed-book")
+    if guessed.n and guessed.mean > limits.max_guess and guessed.p_above(limits.max_guess) <= limits.level:
+        asked = f"at most {limits.max_guess:g} asked"
+        found.append(f"control closed-book: right without any haystack in {_of_trials(guessed)}, {asked}")
     return tuple(found)
+
+
+def _controls(e: Evidence, name: str) -> Sample:
+    return Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))  # a refusal is nothing right
+
+
+def _of_trials(right: Sample) -> str:
+    return f"{100 * right.mean:.3g} % of {right.n} trials"
 
 
 def _stale(e: Evidence) -> str | None:
@@ -114,22 +119,20 @@ def _check_grid(e: Evidence) -> None:
             raise RunError(f"the run holds {where}, its config asks for {planned.get(place, 0)}; run it anew")
 
 
-def _decided(drafts: list[PendingFinding], level: float) -> list[Finding]:
-    tests = [d.finding.p_fail for d in drafts if d.finding.p_fail is not None]
+def _decided(pending: list[PendingFinding], level: float) -> list[Finding]:
+    tests = [p.finding.p_fail for p in pending if p.finding.p_fail is not None]
     corrected = iter(holm(tests))
-    return [_decide(d, level, next(corrected) if d.finding.p_fail is not None else None, len(tests)) for d in drafts]
+    return [p.finding if p.finding.p_fail is None else _decide(p, level, next(corrected), len(tests)) for p in pending]
 
 
-def _decide(draft: PendingFinding, level: float, p_fail: float | None, tests: int) -> Finding:
+def _decide(pending: PendingFinding, level: float, p_fail: float, tests: int) -> Finding:
     """A limit that is shown to be held passes first: a small loss inside its margin may well be real."""
-    finding = draft.finding
-    if p_fail is None:
-        return finding
+    finding = pending.finding
     if finding.p_pass is not None and finding.p_pass <= level:
         return replace(finding, verdict=Verdict.PASS)
     if p_fail <= level:
         return replace(finding, verdict=Verdict.FAIL)
-    return replace(finding, more_trials=draft.more(level / tests, level) if draft.more else None)
+    return replace(finding, more_trials=pending.more(level / tests, level) if pending.more else None)
 
 
 def _verdict(
@@ -139,10 +142,8 @@ def _verdict(
         return Verdict.INVALID, invalid
     if incomplete:
         return Verdict.INCOMPLETE, incomplete
-    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        told = [f for f in findings if f.verdict is verdict and (verdict is Verdict.FAIL or not f.watched)]
-        reasons = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
-        if reasons:
-            return verdict, reasons
-    passed = tuple(f"{f.gate}, {f.part}: {f.reason}" for f in findings if f.verdict is Verdict.PASS)
-    return (Verdict.PASS, passed) if passed else (Verdict.INCONCLUSIVE, ("no gate could be judged",))
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
+        told = [f for f in findings if f.verdict is verdict and not (f.watched and verdict is Verdict.INCONCLUSIVE)]
+        if told:
+            return verdict, tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
+    return Verdict.INCONCLUSIVE, ("no gate could be judged",)

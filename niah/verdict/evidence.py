@@ -1,20 +1,20 @@
-"""A run as the gates see it: its grid, its samples, its controls, and its pairs with the baseline."""
+"""A run as the gates see it: its grid, samples, controls, pairs with the baseline, and what to know of it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from niah.records import Grid, Header, Outcome, Row
+from niah.verdict.baseline import Baseline
 from niah.verdict.gate_config import GateConfig
-from niah.verdict.grid import grid_of
-from niah.verdict.pairs import Pairs, span_of
-from niah.verdict.records import BANDS
-from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_CLUSTERS, Sample, clusters_shared, sample_of
+from niah.verdict.grid import grid_of, uneven_notes, unpaired_notes
+from niah.verdict.pairs import Pairs
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Sample, Samples, band_of, clusters_shared
 
 
 @dataclass(frozen=True)
@@ -38,44 +38,28 @@ class Evidence:
 
     @cached_property
     def answered(self) -> tuple[datetime, datetime] | None:
-        """When its first and its last trial ended; None where no line says it."""
-        return span_of(r.finished for r in self.results)
+        """When its first and its last trial ended, UTC where they name no zone; None where no line says it."""
+        times = []
+        for r in self.results:
+            with suppress(ValueError):
+                time = datetime.fromisoformat(r.finished)
+                times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
+        return (min(times), max(times)) if times else None
 
     @cached_property
-    def too_few_clusters(self) -> int | None:
-        """How many clusters there are, where they are too few to speak for others."""
-        if self.limits.haystacks == "these":
-            return None
-        clusters = clusters_shared(self.header, self.ordinary)
-        return clusters if clusters is not None and clusters < FEWEST_CLUSTERS else None
+    def too_few(self) -> str:
+        """That there are too few clusters to speak for others, in words that end a reason; else nothing."""
+        clusters = None if self.limits.haystacks == "these" else clusters_shared(self.header, self.ordinary)
+        return f"; {few(clusters)}" if clusters is not None and clusters < FEWEST_CLUSTERS else ""
 
-    def sample(self, results: Sequence[Row] | None = None) -> Sample:
-        """All ordinary trials, or some."""
-        chosen = self.ordinary if results is None else results
-        return sample_of(self.header, chosen, these_only=self.limits.haystacks == "these")
+    @cached_property
+    def samples(self) -> Samples:
+        """The ordinary trials, whole and by parts."""
+        return Samples(header=self.header, rows=self.ordinary, these_only=self.limits.haystacks == "these")
 
     def share(self, results: Sequence[Row], what: Callable[[Row], bool]) -> Sample:
         """Of how many something is true, as a sample."""
-        return self.sample([replace(r, outcome=Outcome.SCORED, score=float(what(r))) for r in results])
-
-    def at_length(self, length: int) -> Sample:
-        return self.at_lengths((length,))
-
-    def at_lengths(self, lengths: Sequence[int]) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if c[0] in lengths for r in results])
-
-    def in_band(self, band: str) -> Sample:
-        return self.sample([r for c, results in self._cells.items() if band_of(c[1]) == band for r in results])
-
-    def in_cell(self, length: int, depth: float) -> Sample:
-        return self.sample(self._cells.get((length, depth), []))
-
-    @cached_property
-    def _cells(self) -> dict[tuple[int, float], list[Row]]:
-        cells: dict[tuple[int, float], list[Row]] = defaultdict(list)
-        for r in self.ordinary:
-            cells[r.trial.context_length, r.trial.depth_percent].append(r)
-        return cells
+        return self.samples.of(replace(r, outcome=Outcome.SCORED, score=float(what(r))) for r in results)
 
     def controls(self, name: str) -> list[Row]:
         """The control trials of a kind that the model answered, or did not answer: no errors, no cut prompts."""
@@ -83,12 +67,39 @@ class Evidence:
         return [r for r in self.results if r.trial.control == name and r.outcome not in faults]
 
     @property
-    def planned_controls(self) -> dict[str, int]:
+    def planned_controls(self) -> Counter[str]:
         """How many control trials the config asks for, by kind."""
-        wanted: dict[str, int] = defaultdict(int)
+        wanted: Counter[str] = Counter()
         for (control, _), n in self.header.planned_controls().items():
             wanted[control] += n
-        return dict(wanted)
+        return wanted
 
     def bands(self) -> list[str]:
         return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]
+
+
+def few(clusters: int) -> str:
+    have = "all trials share one haystack" if clusters == 1 else f"its trials share {clusters} haystacks"
+    return f"{have}, at least {FEWEST_CLUSTERS} or one per trial are needed to speak for others"
+
+
+def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
+    """When it was answered, what the run is no evidence of, and which run it was compared with."""
+    notes = []
+    if evidence.answered is not None:
+        first, last = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" for time in evidence.answered)
+        notes.append(f"answered from {first} to {last} UTC" if first != last else f"answered {last} UTC")
+    if evidence.header.imported:
+        notes.append(f"imported results of {evidence.header.imported}")
+    if evidence.limits.haystacks == "these":
+        notes.append("the verdict is about the haystacks of this run and no others")
+    if evidence.grid.simulated:
+        notes.append("a simulated reader, no model")
+    notes += uneven_notes(evidence.grid)
+    if baseline is not None and evidence.pairs is not None:
+        saved = f", saved {baseline.saved}" if baseline.saved else ""
+        notes.append(f"baseline {baseline.header.design.model}, run {baseline.header.created}{saved}")
+        if baseline.header.created > evidence.header.created:
+            notes.append("the baseline is the younger run: are they the right way round?")
+        notes += unpaired_notes(evidence.pairs.n, max(len(baseline.scores), len(evidence.ordinary)))
+    return tuple(notes)

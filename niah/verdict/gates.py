@@ -1,71 +1,88 @@
-"""Every gate as a function from the evidence to findings. Which pass or fail, judge.py decides for all together.
+"""Every gate as a function from the evidence to findings. Which pass or fail, decide.py says for all together.
 
 A finding that a test decides carries two chances: of such data where the limit is held (small: fail) and where it is
-not (small: pass). A finding without them is a plain count, and final.
+not (small: pass). A finding without them is a plain count, or nothing can be said, and final.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from niah.records import Outcome
 from niah.text.shares import percent
-from niah.verdict.counts import counts_of, unscored_of
-from niah.verdict.draft import PendingFinding, counted, few, tested, undecided
 from niah.verdict.effective import base_lengths, rule_of
-from niah.verdict.evidence import Evidence
+from niah.verdict.evidence import Evidence, few
 from niah.verdict.exact import holm, ratio_z, student_above
-from niah.verdict.intervals import recall_of
+from niah.verdict.grid import counts_of, unscored_of
 from niah.verdict.pairs import Pairs
-from niah.verdict.records import Verdict
-from niah.verdict.sample import Sample
+from niah.verdict.records import Finding, Verdict
+from niah.verdict.sample import Sample, recall_of
 from niah.verdict.times import percentile
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
+WHOLE = "whole run"
+
+More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFinding:
+    """A finding before all findings are judged together."""
+
+    finding: Finding
+    more: More | None = None
+
+    def tested(self, p_fail: float, p_pass: float, more: More) -> PendingFinding:
+        """The same, open until a test decides."""
+        return PendingFinding(replace(self.finding, p_fail=p_fail, p_pass=p_pass), more)
 
 
 Gate = Callable[[Evidence], Iterator[PendingFinding]]
 
 
-def drafts_of(evidence: Evidence) -> list[PendingFinding]:
+def findings_of(evidence: Evidence) -> list[PendingFinding]:
     """What every gate that is set has to say."""
-    return [draft for gate in GATES for draft in gate(evidence)]
+    return [finding for gate in GATES for finding in gate(evidence)]
+
+
+def _final(
+    gate: str,
+    part: str,
+    reason: str,
+    limit: float,
+    n: int = 0,
+    measured: float | None = None,
+    verdict: Verdict = Verdict.INCONCLUSIVE,
+) -> PendingFinding:
+    return PendingFinding(
+        Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
+    )
+
+
+def _least(e: Evidence, said: PendingFinding, sample: Sample, floor: float) -> PendingFinding:
+    """A share that must not be below a floor, and what is said of it."""
+    if not sample.n or e.too_few:
+        return replace(said, finding=replace(said.finding, reason=said.finding.reason + e.too_few))
+    return said.tested(sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor))
 
 
 def _recall(e: Evidence) -> Iterator[PendingFinding]:
-    limits = e.limits
-    if limits.min_recall is not None:
-        yield _least(e, "min_recall", "whole run", e.sample(), limits.min_recall)
-    if limits.min_recall_per_length is not None:
-        for n in e.grid.context_lengths:
-            yield _least(e, "min_recall_per_length", f"{n:,} tokens", e.at_length(n), limits.min_recall_per_length)
-    if limits.min_recall_per_band is not None:
-        for band in e.bands():
-            yield _least(e, "min_recall_per_band", band, e.in_band(band), limits.min_recall_per_band)
-
-
-def _least(e: Evidence, gate: str, part: str, sample: Sample, limit: float) -> PendingFinding:
-    """A share that must not be below a limit."""
-    wanted = f"at least {percent(limit)}"
-    if not sample.n:
-        return undecided(gate, part, f"nothing scored, {wanted} asked", limit)
-    found = f"{percent(sample.mean)} found (n = {sample.n:,}), {wanted} asked"
-    if e.too_few_clusters is not None:
-        return undecided(gate, part, f"{found}; {few(e.too_few_clusters)}", limit, sample.n, sample.mean)
-    return tested(
-        gate,
-        part,
-        found,
-        sample.mean,
-        limit,
-        sample.n,
-        p_fail=sample.p_below(limit),
-        p_pass=sample.p_above(limit),
-        more=partial(sample.more_to_decide, limit),
-    )
+    whole, per_length, per_band = e.limits.min_recall, e.limits.min_recall_per_length, e.limits.min_recall_per_band
+    parts = [("min_recall", WHOLE, whole, e.samples.of())] if whole is not None else []
+    if per_length is not None:
+        named = ((f"{n:,} tokens", e.samples.at(n)) for n in e.grid.context_lengths)
+        parts += [("min_recall_per_length", part, per_length, sample) for part, sample in named]
+    if per_band is not None:
+        parts += [("min_recall_per_band", band, per_band, e.samples.in_band(band)) for band in e.bands()]
+    for gate, part, limit, sample in parts:
+        if sample.n:
+            reason = f"{percent(sample.mean)} found (n = {sample.n:,}), at least {percent(limit)} asked"
+            yield _least(e, _final(gate, part, reason, limit, sample.n, sample.mean), sample, limit)
+        else:
+            yield _final(gate, part, f"nothing scored, at least {percent(limit)} asked", limit)
 
 
 def _effective(e: Evidence) -> Iterator[PendingFinding]:
@@ -80,41 +97,30 @@ def _effective(e: Evidence) -> Iterator[PendingFinding]:
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
     name, value = rule_of(e.limits.effective_rule)
     lengths = _up_to(e, wanted)
-    base = e.at_lengths(base_lengths(e.grid.context_lengths)) if name == "relative" else None
+    base = e.samples.at(*base_lengths(e.grid.context_lengths)) if name == "relative" else None
     samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
     if not samples or not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
-        yield undecided(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
+        yield _final(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
         return
     worst = min(samples, key=lambda s: s.mean)
     limit = value * (1.0 if base is None else base.mean)
-    reason = _effective_reason(worst, len(samples), limit, value, base)
     reaches = lengths[-1] >= wanted
-    if not reaches:
-        reason += f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
-    if e.too_few_clusters is not None:
-        yield undecided(gate, part, f"{reason}; {few(e.too_few_clusters)}", limit, n, worst.mean)
-        return
+    reason = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n}), at least {percent(limit)} asked"
+    reason += "" if base is None else f" ({value:g} of {percent(base.mean)}, n = {base.n})"
+    reason += "" if reaches else f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
+    said = partial(_final, gate, part, reason + e.too_few, limit, n, worst.mean)
     against = _held(e, name, [length for length in lengths if length <= wanted])
-    if limit == 1:  # no test can show it, and one loss is enough against it
-        lost = any(s.worst().mean < 1 for s in against)
+    if e.too_few:
+        yield said()
+    elif limit == 1:  # no test can show it, and one loss is enough against it
         held = reaches and all(s.worst().mean == 1 for s in samples)
-        verdict = Verdict.FAIL if lost else Verdict.PASS if held else Verdict.INCONCLUSIVE
-        yield counted(gate, part, verdict, reason, worst.mean, limit, n)
-        return
-
-    def tails(s: Sample) -> tuple[float, float]:
-        return (s.p_below(limit), s.p_above(limit)) if base is None else _against(s, base, value)
-
-    p_fail = min(holm([tails(s)[0] for s in against]), default=1.0)
-    p_pass = max(tails(s)[1] for s in samples) if reaches else 1.0
-    more = partial(_more, worst, len(samples), limit) if reaches else _none_would_do
-    yield tested(gate, part, reason, worst.mean, limit, n, p_fail, p_pass, more)
-
-
-def _effective_reason(worst: Sample, samples: int, limit: float, value: float, base: Sample | None) -> str:
-    reason = f"the weakest of {samples} has {percent(worst.mean)} (n = {worst.n}), at least {percent(limit)} asked"
-    return reason if base is None else f"{reason} ({value:g} of {percent(base.mean)}, n = {base.n})"
+        lost = any(s.worst().mean < 1 for s in against)
+        yield said(Verdict.FAIL if lost else Verdict.PASS if held else Verdict.INCONCLUSIVE)
+    else:
+        p_fail = min(holm([_tails(s, limit, base, value)[0] for s in against]), default=1.0)
+        p_pass = max(_tails(s, limit, base, value)[1] for s in samples) if reaches else 1.0
+        yield said().tested(p_fail, p_pass, partial(_more, worst, len(samples) if reaches else 0, limit))
 
 
 def _up_to(e: Evidence, wanted: int) -> list[int]:
@@ -124,82 +130,69 @@ def _up_to(e: Evidence, wanted: int) -> list[int]:
     return list(lengths[: reached + 1])
 
 
-def _none_would_do(fail: float, passing: float) -> None:
-    """More trials at these lengths decide nothing: a longer one is needed."""
-
-
-def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
-    """All lengths grow together, and the weakest one decides."""
-    more = worst.more_to_decide(limit, fail / samples, passing)
-    return None if more is None else more * samples
-
-
-def _against(sample: Sample, base: Sample, ratio: float) -> tuple[float, float]:
-    """The chances of so low and of so high a share, where the true one is the ratio of the base: both are measured."""
-    worst = sample.worst()
-    (low_n, low_freedom), (n, freedom), (of_base, base_freedom) = (
-        sample.effective_n(),
-        worst.effective_n(),
-        base.effective_n(),
-    )
-    below = ratio_z(sample.mean, low_n, base.mean, of_base, ratio)
-    above = ratio_z(worst.mean, n, base.mean, of_base, ratio)
-    return (
-        student_above(-below, min(low_freedom, base_freedom)),
-        student_above(above, min(freedom, base_freedom)),
-    )
-
-
 def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
     """The samples that must reach the threshold of a rule: lengths, or all their cells."""
     if name == "all-green":
-        return [e.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+        return [e.samples.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
     base = base_lengths(e.grid.context_lengths) if name == "relative" else ()
-    return [e.at_length(n) for n in lengths if n not in base]
+    return [e.samples.at(n) for n in lengths if n not in base]
+
+
+def _tails(sample: Sample, limit: float, base: Sample | None, ratio: float) -> tuple[float, float]:
+    """The chances of so low and of so high a share, where the true one is at the limit.
+
+    Where that is a ratio of a base, both were measured, and the statistic is that of a ratio.
+    """
+    if base is None:
+        return sample.p_below(limit), sample.p_above(limit)
+    of_base, base_freedom = base.effective_n(-1)
+    chances = []
+    for s, sign in ((sample, -1), (sample.worst(), 1)):
+        n, freedom = s.effective_n(-1)
+        z = ratio_z(s.mean, n, base.mean, of_base, ratio)
+        chances.append(student_above(sign * z, min(freedom, base_freedom)))
+    return chances[0], chances[1]
+
+
+def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
+    """All lengths grow together, and the weakest decides; without any sample none would do: a longer one is needed."""
+    more = worst.more_to_decide(limit, fail / samples, passing) if samples else None
+    return None if more is None else more * samples
 
 
 def _drop(e: Evidence) -> Iterator[PendingFinding]:
     if e.pairs is None:
         return
-    yield _loss(e, "whole run", e.pairs)
-    if e.limits.drop_per_length:
-        for n in e.grid.context_lengths:
-            yield _watched(e, f"{n:,} tokens", e.pairs.at_length(n))
-    if e.limits.drop_per_band:
-        for band in e.bands():
-            yield _watched(e, band, e.pairs.in_band(band))
-
-
-def _watched(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
-    """A part of a comparison: too few trials to be shown to hold, but enough to see it break. None is not a few."""
-    return PendingFinding(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
+    yield _loss(e, WHOLE, e.pairs)
+    parts = [(f"{n:,} tokens", e.pairs.at_length(n)) for n in e.grid.context_lengths if e.limits.drop_per_length]
+    parts += [(band, e.pairs.in_band(band)) for band in e.bands() if e.limits.drop_per_band]
+    for part, pairs in parts:  # too few trials to be shown to hold, but enough to see it break; none is not a few
+        yield PendingFinding(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
 
 
 def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     """A loss against the baseline."""
     limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
-    if not pairs.n:
-        return undecided("max_drop", part, f"no trial has a score in both runs{_one_sided(pairs)}", limit)
-    moved = f"{100 * -pairs.drop:+.1f} points" if pairs.drop else "no change"
-    reason = f"{moved}: {pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
     told = _one_sided(pairs)
+    if not pairs.n:
+        return _final("max_drop", part, f"no trial has a score in both runs{told}", limit)
+
+    def said(reason: str) -> PendingFinding:
+        return _final("max_drop", part, f"{moved}: {counts}{reason}", limit, pairs.n, pairs.drop)
+
+    moved = f"{100 * -pairs.drop:+.1f} points" if pairs.drop else "no change"
+    counts = f"{pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
     if not pairs.decidable:
-        return undecided("max_drop", part, f"{reason}{told}; {few(pairs.epochs)}", limit, pairs.n, pairs.drop)
-    before = recall_of([p.before for p in pairs.pairs])
-    if before.low is not None and before.low <= margin and pairs.p_drop(limit) > e.limits.level:
-        there = f"the baseline finds {percent(before.mean or 0.0)} (n = {pairs.n:,})"
-        told = f"{reason}; {there}, so that a loss of more than {100 * margin:g} points could not be seen"
-        return undecided("max_drop", part, told, limit, pairs.n, pairs.drop)
-    return tested(
-        "max_drop",
-        part,
-        f"{reason} ({pairs.test}){told}; up to {100 * margin:g} points are tolerated once shown",
-        pairs.drop,
-        limit,
-        pairs.n,
-        p_fail=pairs.p_drop(limit),
-        p_pass=pairs.worst().p_within(margin) if pairs.complete else 1.0,
-        more=partial(pairs.worst().more_to_decide, limit, margin),
+        return said(f"{told}; {few(pairs.epochs)}")
+    before, p_fail = recall_of([p.before for p in pairs.pairs]), pairs.p_drop(limit)
+    if before.low is not None and before.low <= margin and p_fail > e.limits.level:
+        there = f"the baseline finds {percent(before.mean)} (n = {pairs.n:,})"
+        return said(f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen")
+    worst = pairs.worst()
+    return said(f" ({pairs.test}){told}; up to {100 * margin:g} points are tolerated once shown").tested(
+        p_fail,
+        worst.p_within(margin) if pairs.complete else 1.0,
+        partial(worst.more_to_decide, limit, margin),
     )
 
 
@@ -211,31 +204,16 @@ def _one_sided(pairs: Pairs) -> str:
 
 
 def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
-    limit = e.limits.max_hallucination
+    limit, gate, part = e.limits.max_hallucination, "max_hallucination", "absent needles"
     if limit is None:
         return
-    absent = e.sample(e.controls("absent"))
-    gate, part = "max_hallucination", "absent needles"
+    absent = e.samples.of(e.controls("absent"))
     if not absent.n:
-        yield undecided(gate, part, "the run has no trials without a needle (control absent)", limit)
+        yield _final(gate, part, "the run has no trials without a needle (control absent)", limit)
         return
-    sample = absent.inverted()
-    reason = f"{percent(sample.mean)} answered though nothing was there (n = {sample.n})"
-    reason += f", at most {percent(limit)} asked"
-    if e.too_few_clusters is not None:
-        yield undecided(gate, part, f"{reason}; {few(e.too_few_clusters)}", limit, sample.n, sample.mean)
-        return
-    yield tested(
-        gate,
-        part,
-        reason,
-        sample.mean,
-        limit,
-        sample.n,
-        p_fail=sample.p_above(limit),
-        p_pass=absent.worst().inverted().p_below(limit),
-        more=partial(sample.more_to_decide, limit, fails_below=False),
-    )
+    made_up = 1 - absent.mean
+    reason = f"{percent(made_up)} answered though nothing was there (n = {absent.n}), at most {percent(limit)} asked"
+    yield _least(e, _final(gate, part, reason, limit, absent.n, made_up), absent, 1 - limit)
 
 
 def _unscored(e: Evidence) -> Iterator[PendingFinding]:
@@ -248,24 +226,15 @@ def _unscored(e: Evidence) -> Iterator[PendingFinding]:
         return
     kinds = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none"
     reason = f"{percent(share)} of {ended:,} trials have no score ({kinds}), at most {percent(limit)} asked"
+    said = partial(_final, "max_unscored", WHOLE, reason, limit, ended, share)
     if e.limits.max_unscored is None:
-        yield undecided("max_unscored", "whole run", reason, limit, ended, share)
+        yield said()
     elif limit in (0.0, 1.0):  # no test can show these; one trial is enough against the first
-        verdict = Verdict.FAIL if share > limit else Verdict.PASS
-        yield counted("max_unscored", "whole run", verdict, reason, share, limit, ended)
+        yield said(Verdict.FAIL if share > limit else Verdict.PASS)
     else:
-        lacking = e.share([r for r in e.ordinary if r.outcome is not Outcome.ERROR], lambda r: r.score is None)
-        yield tested(
-            "max_unscored",
-            "whole run",
-            reason,
-            share,
-            limit,
-            ended,
-            p_fail=lacking.p_above(limit),
-            p_pass=lacking.p_below(limit),
-            more=partial(lacking.more_to_decide, limit, fails_below=False),
-        )
+        having = e.share([r for r in e.ordinary if r.outcome is not Outcome.ERROR], lambda r: r.score is not None)
+        floor = 1 - limit
+        yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
 
 
 def _time(e: Evidence) -> Iterator[PendingFinding]:
@@ -274,19 +243,12 @@ def _time(e: Evidence) -> Iterator[PendingFinding]:
         return
     seconds = [r.total_s for r in e.ordinary if r.outcome is not Outcome.ERROR and r.total_s is not None]
     if not seconds:
-        yield undecided("max_p95_s", "whole run", "no trial has a time", limit)
+        yield _final("max_p95_s", WHOLE, "no trial has a time", limit)
         return
-    sample = Sample(scores=tuple(float(s <= limit) for s in seconds))
-    yield tested(
-        "max_p95_s",
-        "whole run",
-        f"{percent(sample.mean)} within {limit:g} s (n = {sample.n}), at least 95 % asked",
-        percentile(seconds, QUICK_SHARE),
-        limit,
-        sample.n,
-        p_fail=sample.p_below(QUICK_SHARE),
-        p_pass=sample.p_above(QUICK_SHARE),
-        more=partial(sample.more_to_decide, QUICK_SHARE),
+    quick = Sample(scores=tuple(float(s <= limit) for s in seconds))
+    reason = f"{percent(quick.mean)} within {limit:g} s (n = {quick.n}), at least 95 % asked"
+    yield _final("max_p95_s", WHOLE, reason, limit, quick.n, percentile(seconds, QUICK_SHARE)).tested(
+        quick.p_below(QUICK_SHARE), quick.p_above(QUICK_SHARE), partial(quick.more_to_decide, QUICK_SHARE)
     )
 
 
@@ -295,24 +257,22 @@ def _cost(e: Evidence) -> Iterator[PendingFinding]:
     if limit is None:
         return
     if e.dollars is None:
-        yield undecided("max_cost", "whole run", "unknown: no price, or trials without token counts", limit, n)
+        yield _final("max_cost", WHOLE, "unknown: no price, or trials without token counts", limit, n)
         return
     verdict = Verdict.FAIL if e.dollars > limit else Verdict.PASS
     reason = f"${e.dollars:,.4f} for {n:,} trials, at most ${limit:,.2f} asked"
-    yield counted("max_cost", "whole run", verdict, reason, e.dollars, limit, n)
+    yield _final("max_cost", WHOLE, reason, limit, n, e.dollars, verdict)
 
 
-def _evidence(e: Evidence) -> Iterator[PendingFinding]:
-    parts: list[tuple[str, str, int, int]] = []
-    if e.limits.min_trials is not None:
-        parts.append(("min_trials", "whole run", e.grid.recall.n, e.limits.min_trials))
-    if e.limits.min_trials_per_length is not None:
-        for length in e.grid.context_lengths:
-            n = sum(c.n for c in e.grid.cells if c.context_length == length)
-            parts.append(("min_trials_per_length", f"{length:,} tokens", n, e.limits.min_trials_per_length))
+def _trials(e: Evidence) -> Iterator[PendingFinding]:
+    whole, per_length = e.limits.min_trials, e.limits.min_trials_per_length
+    parts = [("min_trials", WHOLE, e.grid.recall.n, whole)] if whole is not None else []
+    if per_length is not None:
+        named = ((f"{length:,} tokens", e.samples.at(length).n) for length in e.grid.context_lengths)
+        parts += [("min_trials_per_length", part, n, per_length) for part, n in named]
     for gate, part, n, least in parts:
         verdict = Verdict.PASS if n >= least else Verdict.INCONCLUSIVE
-        yield counted(gate, part, verdict, f"{n:,} scored trials, at least {least:,} asked", n, least, n)
+        yield _final(gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict)
 
 
-GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _evidence)
+GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _trials)

@@ -1,27 +1,29 @@
-"""Fold results into cells. A cell with nothing scored has no mean: it is not zero."""
+"""Results into cells and controls. A cell with nothing scored has no mean: it is not zero."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from niah.records import Cell, Grid, Header, Outcome, Recall, Row
-from niah.verdict.controls import classes_of, controls_of, normalised, parts_of, recall_by_control
-from niah.verdict.counts import outcomes_of
-from niah.verdict.intervals import recall_of
-from niah.verdict.sample import sample_of
+from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Recall, Row
+from niah.verdict.sample import recall_of, sample_of
+
+MISSING = "missing"  # a planned trial that has not been run
 
 
 def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     """The grid of a run. Cells that the run asks for and no result fills are there, with their missing trials."""
-    design = header.design
+    design, planned = header.design, header.planned()
     by_cell: dict[tuple[int, float], list[Row]] = defaultdict(list)
-    results = list(results)
-    for result in (r for r in results if r.trial.control is None):
-        by_cell[(result.trial.context_length, result.trial.depth_percent)].append(result)
-    planned = header.planned()
-    controls, by_control = controls_of(header, results), recall_by_control(header, results)
-    cells = tuple(_cell(place, by_cell[place], epochs, by_control) for place, epochs in planned.items())
+    of_control: dict[str, list[Row]] = defaultdict(list)
+    for r in results:
+        if r.trial.control is None:
+            by_cell[r.trial.context_length, r.trial.depth_percent].append(r)
+        else:
+            of_control[r.trial.control].append(r)
+    by_control = {kind: sample_of(header, of_control[kind]).recall() for kind in CONTROLS if of_control[kind]}
     everything = [r for place in planned for r in by_cell[place]]
     recall = sample_of(header, everything).recall()
     return Grid(
@@ -33,27 +35,107 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         simulated=design.simulated,
         unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
         recall=recall,
-        cells=cells,
+        cells=tuple(_cell(place, by_cell[place], epochs, by_control) for place, epochs in planned.items()),
         answer_classes=classes_of(everything),
-        parts=parts_of(header, everything),
+        parts=_parts_of(header, everything),
         normalised=normalised(recall.mean, by_control),
-        controls=controls,
+        controls=_controls_of(header, of_control),
         by_control=by_control,
         depth_of=design.depth_of,
         imported=header.imported,
     )
 
 
+def counts_of(grid: Grid, *, controls: bool = False) -> Counter[str]:
+    """Trials by outcome, those never run among them: the ordinary ones, or all."""
+    counts: Counter[str] = Counter()
+    places: list[Cell | Control] = [*grid.cells, *(grid.controls if controls else ())]
+    for place in places:
+        counts.update(place.outcomes)
+    return counts
+
+
+def unscored_of(counts: Counter[str]) -> dict[str, int]:
+    """Trials that ended without a score; missing ones and errors have not ended."""
+    ended_otherwise = (MISSING, Outcome.ERROR.value, Outcome.SCORED.value)
+    return {outcome: n for outcome, n in sorted(counts.items()) if outcome not in ended_otherwise}
+
+
+def unfinished_of(grid: Grid) -> int:
+    """Planned trials, controls included, that are missing or ended as errors; none of another tool's results."""
+    counts = counts_of(grid, controls=True)
+    return 0 if grid.imported else counts[MISSING] + counts[Outcome.ERROR]
+
+
+def uneven_notes(grid: Grid) -> tuple[str, ...]:
+    """A line where an extension asked for more trials in some cells than in others."""
+    asked = {sum(cell.outcomes.values()) for cell in grid.cells}
+    if len(asked) < 2 or grid.imported is not None:
+        return ()
+    return (
+        f"cells were asked {min(asked)} to {max(asked)} times: a figure over several cells weighs trials, not cells",
+    )
+
+
+def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:
+    """A line where trials have a score in one run only, or in none."""
+    if pairs >= planned:
+        return ()
+    return (f"compared on {pairs} trials that have a score in both runs, of {planned}",)
+
+
+def normalised(mean: float | None, by_control: Mapping[str, Recall]) -> float | None:
+    """(score - guess rate) / (oracle - guess rate), cut to 0 to 1; None where a control is missing or says nothing."""
+    guess, oracle = (by_control[c].mean if c in by_control else None for c in ("closed-book", "oracle"))
+    if mean is None or guess is None or oracle is None or oracle <= guess:
+        return None
+    return min(1.0, max(0.0, (mean - guess) / (oracle - guess)))
+
+
+def classes_of(results: Iterable[Row]) -> dict[str, int]:
+    """Answers by class, with the detail where there is one: ``near-miss: other season``."""
+    labels = (
+        f"{r.answer_class}: {r.answer_detail}" if r.answer_detail else r.answer_class
+        for r in results
+        if r.answer_class is not None
+    )
+    return dict(sorted(Counter(labels).items()))
+
+
 def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Recall]) -> Cell:
-    recall = recall_of([r.score for r in results if r.outcome is Outcome.SCORED and r.score is not None])
+    figures = _figures(results, epochs)
     return Cell(
         context_length=place[0],
         depth_percent=place[1],
-        n=recall.n,
-        mean=recall.mean,
-        low=recall.low,
-        high=recall.high,
-        outcomes=outcomes_of(results, epochs),
-        answer_classes=classes_of(results),
-        normalised=normalised(recall.mean, by_control),
+        normalised=normalised(figures["mean"], by_control),
+        **figures,
     )
+
+
+def _controls_of(header: Header, results: Mapping[str, Sequence[Row]]) -> tuple[Control, ...]:
+    """One record per kind; of absent needles one per context length. Planned trials that never ran are counted."""
+    planned = header.planned_controls()
+    found: dict[tuple[str, int | None], list[Row]] = {place: [] for place in planned}
+    for kind, rows in results.items():
+        for r in rows:
+            found.setdefault((kind, r.trial.context_length if kind == "absent" else None), []).append(r)
+    places = sorted(found, key=lambda p: (CONTROLS.index(p[0]), p[1] or 0))
+    return tuple(Control(control=p[0], context_length=p[1], **_figures(found[p], planned.get(p, 0))) for p in places)
+
+
+def _figures(results: Sequence[Row], planned: int) -> dict[str, Any]:
+    """What a cell and a control say of their trials, of which so many were planned."""
+    outcomes = Counter(r.outcome.value for r in results)
+    if len(results) < planned:
+        outcomes[MISSING] = planned - len(results)
+    recall = recall_of([r.score for r in results if r.score is not None])
+    return {**asdict(recall), "outcomes": dict(sorted(outcomes.items())), "answer_classes": classes_of(results)}
+
+
+def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Recall]:
+    """The mean of everything that is scored apart, over the trials that have it."""
+    shares: dict[str, list[Row]] = defaultdict(list)
+    for r in results:
+        for name, share in r.parts.items():
+            shares[name].append(replace(r, score=share))
+    return {name: sample_of(header, found).recall() for name, found in sorted(shares.items())}

@@ -9,16 +9,13 @@ than a margin is shown by a score test, widened by how much more than chance the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from math import ceil, floor, sqrt
-from statistics import stdev
+from math import floor, sqrt
 
-from niah.errors import RunError
 from niah.records import Header, Row, Trial
-from niah.verdict.comparability import check_prompt, check_same, other_prompts, recipe_differences
+from niah.verdict.baseline import Baseline
+from niah.verdict.comparability import check_comparable
 from niah.verdict.exact import (
     at_least,
     mcnemar,
@@ -30,23 +27,8 @@ from niah.verdict.exact import (
     student_above,
     student_quantile,
 )
-from niah.verdict.intervals import Z_95
 from niah.verdict.records import Paired
-from niah.verdict.regions import band_of
-from niah.verdict.sample import FEWEST_CLUSTERS, MOST, design_effect, reserved_effect
-
-DIGEST = 12  # characters of a prompt's digest that a baseline keeps
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """The older run: its header, and the score of every trial (None: it has none)."""
-
-    header: Header
-    scores: Mapping[str, float | None]
-    prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
-    saved: str | None = None  # date, where it is a file of its own
-    finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
+from niah.verdict.sample import FEWEST_CLUSTERS, Z_95, Sums, band_of, cycled, design_effect, more_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +38,6 @@ class Pair:
     trial: Trial
     before: float
     after: float
-
-
-Some = tuple[Pair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +57,8 @@ class Pairs:
         return self._where(lambda t: band_of(t.depth_percent) == band)
 
     def _where(self, chosen: Callable[[Trial], bool]) -> Pairs:
-        def some(pairs: tuple[Pair, ...]) -> tuple[Pair, ...]:
-            return tuple(p for p in pairs if chosen(p.trial))
-
-        return replace(self, pairs=some(self.pairs), gone=some(self.gone), new=some(self.new))
+        pairs, gone, new = (tuple(p for p in some if chosen(p.trial)) for some in (self.pairs, self.gone, self.new))
+        return replace(self, pairs=pairs, gone=gone, new=new)
 
     def worst(self) -> Pairs:
         """With the trials that lack one score at their worst: what has to pass."""
@@ -115,31 +92,26 @@ class Pairs:
 
     @property
     def test(self) -> str:
+        """The name of the test behind p_drop."""
+        if self.by_epoch and not self.decidable:
+            return f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few"
         if self.by_epoch:
             return f"sign-flip test over {self.epochs} epochs"
-        return "exact McNemar test" if self._whole() else "sign-flip test over trials"
+        return "exact McNemar test" if self._counted else "sign-flip test over trials"
 
     def p_drop(self, limit: float) -> float:
         """The chance of such a loss, or more, where the true one is at the limit."""
-        if self.by_epoch or (limit == 0 and not self._whole()):
+        if not self._counted and (self.by_epoch or limit == 0):
             return sign_flip([total - limit * n for total, n in self._drops()])
-        if limit == 0:
-            return mcnemar(self.lost, self.gained)
-        lost, gained = self._amounts()
-        return _p_beyond(lost, gained, self.n, limit)
+        return _p_drop(*self._amounts(), self.n, limit)
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
-        lost, gained = self._amounts()
-        z = paired_z(lost, gained, self.n, margin)
-        if not self.by_epoch:
-            return normal_above(-z)
-        # losses are few and skewed: signs alone would pass a run at its margin twice as often as stated
-        return student_above(-z / sqrt(reserved_effect(self._drops(), lost + gained, 1)), self.epochs - 1)
+        return self._p_within(margin, self._drops())
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
-        if self._whole() and not self.by_epoch:
+        if self._counted:
             return mcnemar_two_sided(self.lost, self.gained)
         drops = [total for total, _ in self._drops()]
         return min(1.0, 2 * min(sign_flip(drops), sign_flip([-d for d in drops])))
@@ -149,139 +121,86 @@ class Pairs:
         if not self.n:
             nothing = {"before": None, "after": None, "drop": None, "low": None, "high": None}
             return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
-        low, high = self._interval()
+        low, high = self._interval() if self.decidable else (None, None)
         return Paired(
-            test=self.test
-            if self.decidable
-            else f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few",
+            test=self.test,
             n=self.n,
             lost=self.lost,
             gained=self.gained,
             before=sum(p.before for p in self.pairs) / self.n,
             after=sum(p.after for p in self.pairs) / self.n,
             drop=self.drop,
-            low=low if self.decidable else None,
-            high=high if self.decidable else None,
+            low=low,
+            high=high,
             p_drop=self.p_drop(0) if self.decidable else None,
             p_change=self.p_change() if self.decidable else None,
         )
 
     def more_to_decide(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
-        """How many more trials would decide at these levels, if the shares stay; None where 100,000 would not."""
-        if self.by_epoch or not self._whole():
-            return self._more_witnesses(limit, margin, fail, passing)
-        lost, gained, n = self.lost, self.gained, float(self.n)
-        while n < MOST:
-            n = max(n + 1, n * 1.02)
-            b, c, size = round(lost * n / self.n), round(gained * n / self.n), round(n)
-            fails = at_least(b, b + c, 0.5) if limit == 0 else _p_beyond(b, c, size, limit)
-            if fails <= fail or normal_above(-paired_z(b, c, size, margin)) <= passing:
-                return size - self.n
-        return None
-
-    def _more_witnesses(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
-        """As many as make the loss stand out at the spread so far, or show it to be within the margin."""
+        """How many more trials like these would decide at these levels; None where 100,000 would not."""
         drops = self._drops()
-        means = [total / n for total, n in drops]
-        spread, apart = stdev(means) if len(means) > 1 else 0.0, self.drop - limit
-        fails = ceil((student_quantile(fail, 30) * spread / apart) ** 2) if apart > 0 else MOST
-        count = max(FEWEST_CLUSTERS, len(drops) + 1)
-        while count * self.n < MOST * len(drops):
-            if count >= fails or self._passes_at(count, margin, passing):
-                return round((count - len(drops)) * self.n / len(drops))
-            count = max(count + 1, round(count * 1.05))
-        return None
 
-    def _passes_at(self, count: int, margin: float, level: float) -> bool:
-        """Whether so many witnesses like these would pass."""
-        drops = self._drops()
-        many = [drops[i % len(drops)] for i in range(count)]
-        n = sum(m for _, m in many)
+        def decides(count: int) -> bool:
+            grown = cycled(drops, count)
+            n = sum(n for _, n in grown)
+            if self._counted:
+                lost, gained = (round(amount * n / self.n) for amount in self._amounts())
+                p_fail = _p_drop(lost, gained, n, limit)
+            else:  # the limit of the sign-flip test
+                beyond = [total - limit * n for total, n in grown]
+                p_fail = normal_above(sum(beyond) / sqrt(sum(d * d for d in beyond) or 1.0))
+            return p_fail <= fail or self._p_within(margin, grown) <= passing
+
+        return more_of(len(drops), self.n / len(drops), decides)
+
+    def _p_within(self, margin: float, drops: Sums) -> float:
+        n = sum(n for _, n in drops)
         lost, gained = (amount * n / self.n for amount in self._amounts())
-        z = -paired_z(lost, gained, n, margin)
+        z = paired_z(lost, gained, n, margin)
         if not self.by_epoch:
-            return normal_above(z) <= level
-        return student_above(z / sqrt(reserved_effect(many, lost + gained, 1)), count - 1) <= level
+            return normal_above(-z)
+        # losses are few and skewed: signs alone would pass a run at its margin twice as often as stated
+        return student_above(-z / sqrt(design_effect(drops, lost + gained, 1)), len(drops) - 1)
 
-    def _whole(self) -> bool:
-        return all(p.before in (0.0, 1.0) and p.after in (0.0, 1.0) for p in self.pairs)
+    @property
+    def _counted(self) -> bool:
+        """Whether lost and gained trials may be counted: independent ones, each right or wrong."""
+        return not self.by_epoch and all({p.before, p.after} <= {0.0, 1.0} for p in self.pairs)
 
     def _amounts(self) -> tuple[float, float]:
         """How much was lost, and how much gained: counts, where scores are 0 and 1."""
         drops = [p.before - p.after for p in self.pairs]
         return sum(d for d in drops if d > 0), -sum(d for d in drops if d < 0)
 
-    def _drops(self) -> list[tuple[float, int]]:
+    def _drops(self) -> Sums:
         """Loss and count per witness: per epoch, or per trial."""
-        if not self.by_epoch:
-            return [(p.before - p.after, 1) for p in self.pairs]
-        by_epoch: dict[int, list[float]] = defaultdict(list)
-        for p in self.pairs:
-            by_epoch[p.trial.epoch].append(p.before - p.after)
-        return [(sum(drops), len(drops)) for drops in by_epoch.values()]
+        by_witness: dict[object, list[float]] = defaultdict(list)
+        for i, p in enumerate(self.pairs):
+            by_witness[p.trial.epoch if self.by_epoch else i].append(p.before - p.after)
+        return [(sum(drops), len(drops)) for drops in by_witness.values()]
 
     def _interval(self) -> tuple[float, float]:
         """Never of no width: that nothing changed in these trials is no proof about others."""
-        if not self.by_epoch:
-            return paired_interval(*self._amounts(), self.n, Z_95)
-        if self.epochs < 2:
-            return -1.0, 1.0
-        t = student_quantile(0.025, self.epochs - 1)
-        return paired_interval(*self._amounts(), self.n, t * sqrt(design_effect(self._drops(), sum(self._amounts()))))
+        lost, gained = self._amounts()
+        z = Z_95
+        if self.by_epoch:
+            z = student_quantile(0.025, self.epochs - 1) * sqrt(design_effect(self._drops(), lost + gained))
+        return paired_interval(lost, gained, self.n, z)
 
 
-def _p_beyond(lost: float, gained: float, n: int, limit: float) -> float:
-    """The chance of such a loss where the true one is at a limit above 0.
+def _p_drop(lost: float, gained: float, n: int, limit: float) -> float:
+    """The chance of such a loss of independent trials, where the true one is at a limit.
 
-    A score test, corrected for whole counts, or the binomial test that holds where nothing is gained: the larger one.
+    At 0 the exact McNemar test; above it a score test, corrected for whole counts, or the binomial test that holds
+    where nothing is gained: the larger one.
     """
+    if limit == 0:
+        return mcnemar(round(lost), round(gained))
     distance = lost - gained - n * limit
     if distance <= 0.5:
         return 1.0
     score = normal_above(paired_z(lost, gained, n, limit) * (distance - 0.5) / distance)
     return max(score, at_least(floor(lost - gained + 1e-9), n, limit))
-
-
-def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
-    """A run as the older side of a comparison. Control trials stay out."""
-    ordinary = [r for r in results if r.trial.control is None]
-    return Baseline(
-        header=header,
-        scores={r.trial.id: r.score for r in ordinary},
-        prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
-        finished=max((r.finished for r in ordinary if r.finished), default=None),
-    )
-
-
-def span_of(stamps: Iterable[str]) -> tuple[datetime, datetime] | None:
-    """The first and the last of some ISO 8601 times; those that are none are left out. UTC where they name no zone."""
-    times = []
-    for stamp in stamps:
-        with suppress(ValueError):
-            time = datetime.fromisoformat(stamp)
-            times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
-    return (min(times), max(times)) if times else None
-
-
-def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
-    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
-    simulated, was = (h.design.simulated for h in (header, baseline.header))
-    if simulated != was:
-        names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
-        raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
-    ordinary = [r for r in results if r.trial.control is None]
-    last = max((r.finished for r in ordinary if r.finished), default=None)
-    same = {r.trial.id for r in ordinary} == set(baseline.scores)
-    if (
-        header.imported is None
-        and last is not None
-        and same
-        and (last, header.created) == (baseline.finished, baseline.header.created)
-    ):
-        raise RunError(
-            f"the run is a copy of its baseline (both begun {header.created}, last answer {last}): "
-            "a run is never worse than itself; sweep again under another --name"
-        )
 
 
 def pairs_of(
@@ -297,37 +216,22 @@ def pairs_of(
     ``partly`` allows grids that have only some trials in common.
     """
     ordinary = [r for r in results if r.trial.control is None]
-    common = [r for r in ordinary if r.trial.id in baseline.scores]
-    if ordinary and not common:
-        differing = recipe_differences(baseline.header, header) or [other_prompts(baseline.header, header)]
-        raise RunError(f"the runs have no trial in common, so they cannot be compared: {'; '.join(differing)}")
-    if not partly and header.imported is None:
-        check_same(baseline.header, baseline.scores, header, [r.trial.id for r in ordinary])
-    for r in common:
-        check_prompt(r, baseline.prompts.get(r.trial.id), baseline.header.version)
+    check_comparable(baseline, header, ordinary, partly=partly)
     one_text = header.imported is not None  # and repeats are of that one
-    if one_text:
-        common = [replace(r, trial=replace(r.trial, epoch=0)) for r in common]
-    both, gone, new = _by_scores(baseline, common)
-    shared = one_text or header.design.haystack_shared
+    both, gone, new = [], [], []
+    for r in ordinary:
+        before = baseline.scores.get(r.trial.id)
+        trial = replace(r.trial, epoch=0) if one_text else r.trial
+        if before is not None and r.score is not None:
+            both.append(Pair(trial=trial, before=before, after=r.score))
+        elif before is not None:
+            gone.append(Pair(trial=trial, before=before, after=0.0))
+        elif r.score is not None and r.trial.id in baseline.scores:
+            new.append(Pair(trial=trial, before=1.0, after=r.score))
     return Pairs(
-        pairs=both,
-        by_epoch=shared and not these_only,
-        gone=gone,
-        new=new,
+        pairs=tuple(both),
+        by_epoch=(one_text or header.design.haystack_shared) and not these_only,
+        gone=tuple(gone),
+        new=tuple(new),
         complete={r.trial.id for r in ordinary} == set(baseline.scores),
     )
-
-
-def _by_scores(baseline: Baseline, common: Sequence[Row]) -> tuple[Some, Some, Some]:
-    """The trials with a score in both runs, in the older one only, in the newer one only."""
-    both, gone, new = [], [], []
-    for r in common:
-        before = baseline.scores[r.trial.id]
-        if before is not None and r.score is not None:
-            both.append(Pair(trial=r.trial, before=before, after=r.score))
-        elif before is not None:
-            gone.append(Pair(trial=r.trial, before=before, after=0.0))
-        elif r.score is not None:
-            new.append(Pair(trial=r.trial, before=1.0, after=r.score))
-    return tuple(both), tuple(gone), tuple(new)

@@ -11,8 +11,6 @@ from enum import StrEnum
 
 from niah.records import Recall
 
-BANDS = ("head", "middle", "tail")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectiveLength:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import log, sqrt
+from itertools import combinations
+from math import sqrt
 from statistics import fmean, variance
+from typing import Any
 
-from niah.records import Cell, Grid, Recall
+from niah.records import Grid, Recall
 from niah.verdict.exact import student_quantile
-from niah.verdict.intervals import recall_of, wilson
 from niah.verdict.records import Contrast, Region
-from niah.verdict.sample import FEWEST_CLUSTERS, Sample
+from niah.verdict.sample import FEWEST_CLUSTERS, Sample, wilson
 
-HEAD_BELOW = 20.0  # percent of depth
-TAIL_ABOVE = 80.0
 MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
-
-
-def band_of(depth_percent: float) -> str:
-    """head (before 20 %), tail (after 80 %) or middle."""
-    return "head" if depth_percent < HEAD_BELOW else "tail" if depth_percent > TAIL_ABOVE else "middle"
 
 
 def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
@@ -71,26 +64,29 @@ def weakest_region(grid: Grid) -> Region | None:
 
     None where no block is below the rest. All blocks were looked at, so the block's own interval is no test.
     """
+    import numpy as np  # 0.1 s, which a gate does not need
+
     lengths, depths = grid.context_lengths, grid.depths
-    if not lengths or not depths:
+    if not grid.recall.n:
         return None
-    scores = _Table(grid.cells, lengths, depths)
-    edges = _edges(len(lengths))
-    best = max(
-        (scores.excess(i, j, k, m), (j - i) * (m - k), (i, j, k, m))
-        for i in edges
-        for j in edges
-        if i < j
-        for k, m in scores.rows(i, j)
-    )
-    if best[0] <= 1e-9:
+    tables = np.zeros((2, len(lengths) + 1, len(depths) + 1))  # trials and needles found
+    for c in grid.cells:
+        tables[:, lengths.index(c.context_length) + 1, depths.index(c.depth_percent) + 1] = c.n, c.n * (c.mean or 0.0)
+    sums = tables.cumsum(1).cumsum(2)
+    i, j = np.array(list(combinations(_edges(len(lengths)), 2)))[:, :, None].swapaxes(0, 1)
+    k, m = np.array(list(combinations(_edges(len(depths)), 2))).T
+    blocks = sums[:, j, m] - sums[:, i, m] - sums[:, j, k] + sums[:, i, k]
+    (n, found), (rest, rest_found) = blocks, sums[:, -1, -1][:, None, None] - blocks
+    gain = _likelihood(found, n) + _likelihood(rest_found, rest) - _likelihood(*sums[::-1, -1, -1])
+    gain[(n < 0.5) | (rest < 0.5) | (found * rest >= rest_found * n)] = 0.0
+    if gain.max() <= 1e-9:
         return None
-    i, j, k, m = best[2]
+    x, y = np.unravel_index(np.argmax(gain), gain.shape)
     return Region(
-        lengths=(lengths[i], lengths[j - 1]),
-        depths=(depths[k], depths[m - 1]),
-        inside=scores.recall(i, j, k, m),
-        outside=scores.recall_outside(i, j, k, m),
+        lengths=(lengths[int(i[x, 0])], lengths[int(j[x, 0]) - 1]),
+        depths=(depths[int(k[y])], depths[int(m[y]) - 1]),
+        inside=_recall(found[x, y], n[x, y]),
+        outside=_recall(rest_found[x, y], rest[x, y]),
     )
 
 
@@ -99,62 +95,13 @@ def _edges(n: int) -> list[int]:
     return sorted({*range(0, n, -(-n // MOST_EDGES)), n})
 
 
-class _Table:
-    """Sums over any block of the grid in four look-ups."""
+def _likelihood(found: Any, n: Any) -> Any:
+    """Of so many found of n, each with the chance of their share, as a logarithm; arrays or numbers."""
+    import numpy as np
 
-    def __init__(self, cells: Sequence[Cell], lengths: Sequence[int], depths: Sequence[float]) -> None:
-        columns, rows = {n: x for x, n in enumerate(lengths)}, {d: y for y, d in enumerate(depths)}
-        self._height = len(depths)
-        self._n = [[0.0] * (len(depths) + 1) for _ in range(len(lengths) + 1)]
-        self._found = [[0.0] * (len(depths) + 1) for _ in range(len(lengths) + 1)]
-        for c in cells:
-            x, y = columns[c.context_length] + 1, rows[c.depth_percent] + 1
-            self._n[x][y], self._found[x][y] = c.n, c.n * (c.mean or 0.0)
-        for table in (self._n, self._found):
-            for x in range(1, len(table)):
-                for y in range(1, len(table[0])):
-                    table[x][y] += table[x - 1][y] + table[x][y - 1] - table[x - 1][y - 1]
-        self._all = (self._found[-1][-1], self._n[-1][-1])
-
-    def rows(self, i: int, j: int) -> list[tuple[int, int]]:
-        """Depths of blocks worth looking at: those that begin and end with a loss in these lengths."""
-        lossy = [
-            y
-            for y in range(self._height)
-            if self._sum(self._n, i, j, y, y + 1) > self._sum(self._found, i, j, y, y + 1)
-        ]
-        if self._height > MOST_EDGES:
-            edges = _edges(self._height)
-            return [(k, m) for k in edges for m in edges if k < m]
-        return [(k, m + 1) for k in lossy for m in lossy if m >= k] or [(0, self._height)]
-
-    def excess(self, i: int, j: int, k: int, m: int) -> float:
-        """Log likelihood ratio of a lower recall inside than outside; 0 where it is not lower."""
-        found, n = self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m)
-        rest_found, rest = self._all[0] - found, self._all[1] - n
-        if not n or not rest or found * rest >= rest_found * n:
-            return 0.0
-        return _likelihood(found, n) + _likelihood(rest_found, rest) - _likelihood(*self._all)
-
-    def recall(self, i: int, j: int, k: int, m: int) -> Recall:
-        return _recall(self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m))
-
-    def recall_outside(self, i: int, j: int, k: int, m: int) -> Recall:
-        found, n = self._sum(self._found, i, j, k, m), self._sum(self._n, i, j, k, m)
-        return _recall(self._all[0] - found, self._all[1] - n)
-
-    @staticmethod
-    def _sum(table: list[list[float]], i: int, j: int, k: int, m: int) -> float:
-        return table[j][m] - table[i][m] - table[j][k] + table[i][k]
-
-
-def _likelihood(found: float, n: float) -> float:
-    share = min(1.0, max(0.0, found / n))
-    return (found * log(share) if share else 0.0) + ((n - found) * log(1 - share) if share < 1 else 0.0)
+    return sum(part * np.log(np.where(part > 1e-9, part, 1.0) / np.maximum(n, 0.5)) for part in (found, n - found))
 
 
 def _recall(found: float, n: float) -> Recall:
-    if not n:
-        return recall_of(())
     low, high = wilson(min(max(found, 0.0), n), n)
-    return Recall(mean=found / n, n=round(n), low=low, high=high)
+    return Recall(mean=float(found / n), n=round(n), low=low, high=high)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 
-from niah.records import Header, Outcome, Recall, Row
-from niah.verdict.counts import MISSING, all_counts_of, counts_of, uneven_notes, unscored_of
+from niah.records import Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, rule_of
-from niah.verdict.grid import grid_of
+from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.pattern import least_trials, pattern_of
-from niah.verdict.records import BANDS, RunReport
-from niah.verdict.regions import band_of, lost_in_the_middle, weakest_region
-from niah.verdict.sample import Sample, clusters_shared, sample_of
+from niah.verdict.records import RunReport
+from niah.verdict.regions import lost_in_the_middle, weakest_region
+from niah.verdict.sample import BANDS, Samples, clusters_shared
 from niah.verdict.times import growth_of, times_of
 
 
@@ -21,20 +18,11 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
     ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
-
-    def sample(*parts: Iterable[Row]) -> Sample:
-        return sample_of(header, chain(*parts))
-
-    def recall(*parts: Iterable[Row]) -> Recall:
-        return sample(*parts).recall()
-
-    lengths = grid.context_lengths
-    at_length, in_band = _grouped(ordinary, _length), _grouped(ordinary, _band)
-    by_length = {n: recall(at_length[n]) for n in lengths}
-    up_to_length = {n: recall(*(at_length[m] for m in lengths[: i + 1])) for i, n in enumerate(lengths)}
-    by_band = {band: recall(in_band[band]) for band in BANDS}
-    middle = lost_in_the_middle(sample(in_band["head"], in_band["tail"]), sample(in_band["middle"]))
-    times, every = times_of(ordinary), all_counts_of(grid)
+    samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
+    by_length = {n: samples.at(n).recall() for n in lengths}
+    by_band = {band: samples.in_band(band).recall() for band in BANDS}
+    middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
+    times, every = times_of(ordinary), counts_of(grid, controls=True)
     return RunReport(
         model=grid.model,
         simulated=grid.simulated,
@@ -46,7 +34,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         haystacks=clusters_shared(header, ordinary),
         whole=grid.recall,
         by_length=by_length,
-        up_to_length=up_to_length,
+        up_to_length={n: samples.at(*lengths[: i + 1]).recall() for i, n in enumerate(lengths)},
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
         middle=middle,
@@ -59,21 +47,6 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         by_control=grid.by_control,
         imported=header.imported,
         notes=uneven_notes(grid),
-        pattern=pattern_of(by_length, lambda some: recall(*(at_length[n] for n in some)), by_band, middle),
+        pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
-
-
-def _grouped(rows: Iterable[Row], part: Callable[[Row], object]) -> Mapping[object, list[Row]]:
-    groups: dict[object, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[part(row)].append(row)
-    return groups
-
-
-def _length(result: Row) -> int:
-    return result.trial.context_length
-
-
-def _band(result: Row) -> str:
-    return band_of(result.trial.depth_percent)

@@ -1,4 +1,4 @@
-"""The scores of some trials, and what may be concluded from them: intervals and tests that know about clusters.
+"""Shares: their intervals, and what may be concluded from them, by tests that know about clusters.
 
 Trials that share a haystack are a cluster, and no independent witnesses: a haystack that is hard is hard for all
 of them. From five clusters on, their spread is measured, and the sample counts for as many trials as
@@ -9,18 +9,38 @@ five the interval holds for these clusters only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor, sqrt
 
 from niah.records import Header, Outcome, Recall, Row
-from niah.verdict.exact import at_least, at_most, normal_above, student_above, student_quantile
-from niah.verdict.intervals import recall_of, wilson
+from niah.verdict.exact import at_least, at_most, student_above, student_quantile
 
+Z_95 = 1.959963984540054  # two-sided 95 %
 FEWEST_CLUSTERS = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
 RESERVE = 0.12  # share of a cluster: so much worse than the worst one seen might be one that was not
 MOST = 100_000  # trials that are worth counting up to
-EXACT_TO = 1_000
+BANDS = ("head", "middle", "tail")
+HEAD_BELOW, TAIL_ABOVE = 20.0, 80.0  # percent of depth
+
+Sums = Sequence[tuple[float, int]]  # the total of every cluster, and its trials
+
+
+def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
+    """The Wilson score interval of a share, 95 % unless told (Wilson 1927). n must be above 0.
+
+    For scores between 0 and 1 it is wider than needed: none vary more than those that are 0 or 1 with the same mean.
+    """
+    share = successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # exact at 0 and 1
+
+
+def recall_of(scores: Sequence[float]) -> Recall:
+    """Mean, n and interval of independent trials; all None but n where there is nothing."""
+    return Sample(scores=tuple(scores)).recall()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,84 +61,58 @@ class Sample:
 
     def recall(self) -> Recall:
         """Mean with its 95 % interval."""
-        if self.clusters is None or not self.scores:
-            return recall_of(self.scores)
-        effective_n, freedom = self._effective_n()
-        low, high = wilson(self.mean * effective_n, effective_n, student_quantile(0.025, freedom))
-        return Recall(mean=self.mean, n=self.n, low=low, high=high)
+        if not self.scores:
+            return Recall(mean=None, n=0, low=None, high=None)
+        low, high = self.interval()
+        return Recall(mean=self.mean, n=self.n, low=min(low, self.mean), high=max(high, self.mean))
 
-    def p_below(self, limit: float) -> float:
-        """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
+    def interval(self, wider: float = 1.0) -> tuple[float, float]:
+        """The 95 % interval of the mean, or one of so many times as many standard errors."""
+        n, freedom = self.effective_n()
+        z = Z_95 if self.clusters is None else student_quantile(0.025, freedom)
+        return wilson(self.mean * n, n, z * wider)
+
+    def p_below(self, limit: float, units: int | None = None) -> float:
+        """The chance of so low a mean where the true one is at the limit: small, and the limit is not held.
+
+        With ``units``, of a sample of so many trials, or clusters, like these.
+        """
         if self.clusters is None:
-            return at_most(ceil(sum(self.scores) - 1e-9), self.n, limit)
-        return student_above(-self._t(limit, RESERVE), self._effective_n()[1])
+            found = ceil(sum(self.scores) - 1e-9) if units is None else round(self.mean * units)
+            return at_most(found, units or self.n, limit)
+        sums = cycled(self._sums(), units)
+        return student_above(-_clustered_t(sums, limit, 1), len(sums) - 1)
 
-    def p_above(self, limit: float) -> float:
+    def p_above(self, limit: float, units: int | None = None) -> float:
         """The chance of so high a mean where the true one is at the limit: small, and the limit is held.
 
         Trials without a score count as 0 here: what they would have been is not known.
         """
         worst = self.worst()
         if worst.clusters is None:
-            return at_least(floor(sum(worst.scores) + 1e-9), worst.n, limit)
-        return student_above(worst._t(limit, -RESERVE), worst._effective_n()[1])
+            found = floor(sum(worst.scores) + 1e-9) if units is None else round(worst.mean * units)
+            return at_least(found, units or worst.n, limit)
+        sums = cycled(worst._sums(), units)
+        return student_above(_clustered_t(sums, limit, -1), len(sums) - 1)
 
     def worst(self) -> Sample:
         """With 0 for every trial that ended without a score."""
         clusters = None if self.clusters is None else self.clusters + self.unscored
         return Sample(scores=self.scores + (0.0,) * len(self.unscored), clusters=clusters)
 
-    def inverted(self) -> Sample:
-        """One minus every score."""
-        return Sample(scores=tuple(1.0 - s for s in self.scores), clusters=self.clusters)
+    def more_to_decide(self, limit: float, fail: float, passing: float) -> int | None:
+        """How many more trials like these would decide at these levels; None where 100,000 would not."""
+        units = self.n if self.clusters is None else len(set(self.clusters))
+        return more_of(
+            units, self.n / units, lambda n: self.p_below(limit, n) <= fail or self.p_above(limit, n) <= passing
+        )
 
-    def more_to_decide(self, limit: float, fail: float, passing: float, fails_below: bool = True) -> int | None:
-        """How many more trials would decide at these levels, if the mean stays; None where 100,000 would not.
-
-        Where trials share haystacks: as many more of these, each as good as one of those that there are.
-        """
-        low, high = (fail, passing) if fails_below else (passing, fail)
-        if self.clusters is not None:
-            return self._more_of_clusters(limit, low, high)
-        n = float(self.n)
-        while n < MOST:
-            n = max(n + 1, n * 1.02)
-            size, found = round(n), round(self.mean * round(n))
-            below, above = _tails(found, size, limit)
-            if below <= low or above <= high:
-                return size - self.n
-        return None
-
-    def _more_of_clusters(self, limit: float, low: float, high: float) -> int | None:
-        sums, worst = self._sums(), self.worst()._sums()
-        each = self.n / len(sums)
-        count = len(sums)
-        while count * each < MOST:
-            count = max(count + 1, round(count * 1.05))
-            below, above = (
-                student_above(
-                    sign * _clustered_t([known[i % len(known)] for i in range(count)], limit, reserve), count - 1
-                )
-                for known, sign, reserve in ((sums, -1, RESERVE), (worst, 1, -RESERVE))
-            )
-            if below <= low or above <= high:
-                return round((count - len(sums)) * each)
-        return None
-
-    def _t(self, limit: float, reserve: float) -> float:
-        return _clustered_t(self._sums(), limit, reserve)
-
-    def effective_n(self) -> tuple[float, float]:
-        """As how many independent trials the sample counts, and the degrees of freedom."""
-        effective_n, freedom = self._effective_n(-RESERVE)
-        return effective_n, 1e6 if self.clusters is None else freedom
-
-    def _effective_n(self, reserve: float = 0.0) -> tuple[float, float]:
-        """As how many independent trials of right or wrong the sample counts, and the degrees of freedom."""
+    def effective_n(self, sign: int = 0) -> tuple[float, float]:
+        """As how many independent trials the sample counts, and the degrees of freedom; see ``design_effect``."""
         if self.clusters is None:
-            return float(self.n), max(1.0, self.n - 1.0)
+            return float(self.n), 1e6
         sums = self._sums()
-        return self.n / _effect(sums, reserve), max(1.0, len(sums) - 1.0)
+        return self.n / design_effect(sums, sum(total for total, _ in sums), sign), len(sums) - 1
 
     def by_cluster(self) -> dict[int, list[float]]:
         """The scores of every cluster; nothing where trials are judged as independent."""
@@ -127,30 +121,47 @@ class Sample:
             found[cluster].append(score)
         return dict(found)
 
-    def _sums(self) -> list[tuple[float, int]]:
-        """Total and count per cluster."""
+    def _sums(self) -> Sums:
         return [(sum(scores), len(scores)) for scores in self.by_cluster().values()]
 
 
-def _effect(sums: Sequence[tuple[float, int]], reserve: float) -> float:
-    """The design effect of totals and counts, with a reserve upwards (above 0), downwards (below 0) or none."""
-    amount = sum(total for total, _ in sums)
-    sign = (reserve > 0) - (reserve < 0)
-    return reserved_effect(sums, amount, sign) if sign else design_effect(sums, amount)
+def more_of(units: int, each: float, decides: Callable[[int], bool]) -> int | None:
+    """How many more trials decide, where so many trials or clusters do not; ``each`` is the trials of one."""
+    count = units
+    while count * each < MOST:
+        count = max(count + 1, round(count * 1.03))
+        if decides(count):
+            return round((count - units) * each)
+    return None
 
 
-def _clustered_t(sums: Sequence[tuple[float, int]], limit: float, reserve: float) -> float:
+def cycled(sums: Sums, count: int | None) -> Sums:
+    """So many clusters like these; None: these."""
+    return sums if count is None else [sums[i % len(sums)] for i in range(count)]
+
+
+def _clustered_t(sums: Sums, limit: float, sign: int) -> float:
     """How far the mean of some clusters lies above a limit, in standard errors."""
-    n = sum(count for _, count in sums)
-    mean = sum(total for total, _ in sums) / n
-    return (mean - limit) / sqrt(limit * (1 - limit) / (n / _effect(sums, reserve)))
+    n, total = sum(count for _, count in sums), sum(total for total, _ in sums)
+    return (total / n - limit) / sqrt(limit * (1 - limit) / (n / design_effect(sums, total, sign)))
 
 
-def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
-    """How much more clusters differ than chance would have them, from total and count of each; at least 1.
+def design_effect(sums: Sums, amount: float, sign: int = 0) -> float:
+    """How much more clusters differ than chance would have them; at least 1.
 
-    The amount is the total, or that of all losses and gains.
+    The amount is the total, or that of all losses and gains. With a sign, the cluster farthest out that way is also
+    tried farther out by the reserve, and the larger effect holds.
     """
+    plain = _effect(sums, amount)
+    if not sign:
+        return plain
+    far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
+    total, n = sums[far]
+    moved = min(float(n), total + ceil(RESERVE * n)) if sign > 0 else max(0.0, total - ceil(RESERVE * n))
+    return max(plain, _effect([*sums[:far], (moved, n), *sums[far + 1 :]], amount + moved - total))
+
+
+def _effect(sums: Sums, amount: float) -> float:
     n, count = sum(n for _, n in sums), len(sums)
     mean = sum(total for total, _ in sums) / n
     plain = amount / n - mean**2
@@ -158,23 +169,6 @@ def design_effect(sums: Sequence[tuple[float, int]], amount: float) -> float:
         return 1.0
     spread = sum((total - mean * n) ** 2 for total, n in sums) * count / (count - 1)
     return max(1.0, spread / n / plain)
-
-
-def reserved_effect(sums: Sequence[tuple[float, int]], amount: float, sign: int) -> float:
-    """The design effect, or that with the cluster farthest out farther by the reserve: up (sign 1) or down (-1)."""
-    far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
-    total, n = sums[far]
-    moved = min(float(n), total + ceil(RESERVE * n)) if sign > 0 else max(0.0, total - ceil(RESERVE * n))
-    others = [*sums[:far], (moved, n), *sums[far + 1 :]]
-    return max(design_effect(sums, amount), design_effect(others, amount + moved - total))
-
-
-def _tails(found: int, n: int, limit: float) -> tuple[float, float]:
-    """The chances of so few and of so many; of more than a thousand trials near enough."""
-    if n <= EXACT_TO:
-        return at_most(found, n, limit), at_least(found, n, limit)
-    spread = sqrt(n * limit * (1 - limit))
-    return normal_above((n * limit - found - 0.5) / spread), normal_above((found - 0.5 - n * limit) / spread)
 
 
 def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
@@ -194,10 +188,44 @@ def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = Fals
             scored.append((r.score, r.trial.epoch))
         elif r.outcome is not Outcome.ERROR:
             unscored.append(r.trial.epoch)
-    shared = None if these_only or header.imported else header.design.haystack_shared
-    clustered = bool(shared) and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
+    shared = header.design.haystack_shared and not these_only and header.imported is None
+    clustered = shared and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
     return Sample(
         scores=tuple(score for score, _ in scored),
         clusters=tuple(epoch for _, epoch in scored) if clustered else None,
         unscored=tuple(unscored),
     )
+
+
+def band_of(depth_percent: float) -> str:
+    """head (before 20 %), tail (after 80 %) or middle."""
+    return "head" if depth_percent < HEAD_BELOW else "tail" if depth_percent > TAIL_ABOVE else "middle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The ordinary trials of a run, as samples of its parts."""
+
+    header: Header
+    rows: Sequence[Row]
+    these_only: bool = False
+
+    def of(self, rows: Iterable[Row] | None = None) -> Sample:
+        """All of them, or some."""
+        return sample_of(self.header, self.rows if rows is None else rows, these_only=self.these_only)
+
+    def at(self, *lengths: int) -> Sample:
+        return self.of(r for place, rows in self._cells.items() if place[0] in lengths for r in rows)
+
+    def in_band(self, *bands: str) -> Sample:
+        return self.of(r for place, rows in self._cells.items() if band_of(place[1]) in bands for r in rows)
+
+    def in_cell(self, length: int, depth: float) -> Sample:
+        return self.of(self._cells.get((length, depth), ()))
+
+    @cached_property
+    def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:
+        cells: dict[tuple[int, float], list[Row]] = defaultdict(list)
+        for r in self.rows:
+            cells[r.trial.context_length, r.trial.depth_percent].append(r)
+        return cells
