@@ -28,7 +28,7 @@ from niah.text.seeded import Draw
 from niah.text.wording import Form, wording_of
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
-VERSION = 3  # 240 pairs and more in each language
+VERSION = 4  # people, and not one person, in the opening
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors", "lures")

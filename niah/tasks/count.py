@@ -20,7 +20,7 @@ from niah.text.seeded import Draw
 from niah.text.wording import Form, wording_of
 
 SUMMARY = "count the different people whom somebody meets, some of them again (--needle-count 9, --distractors)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")

@@ -24,7 +24,7 @@ from niah.text.seeded import Draw
 from niah.text.wording import Form, wording_of
 
 SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
-VERSION = 1
+VERSION = 2
 REPLY_TOKENS = 32
 WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")

@@ -14,7 +14,7 @@ from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 
 SUMMARY = "tell what is said at a given time of the recording"
-VERSION = 2  # start and pace of the clock are drawn
+VERSION = 3
 REPLY_TOKENS = 32
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors",)
