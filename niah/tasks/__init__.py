@@ -43,13 +43,13 @@ class TaskContext:
 
 
 class Task(Protocol):
-    """What to plant, what to ask, how to score. A module is one."""
+    """What to plant, what to ask, how to score. A module is one; _USUAL is what it need not say."""
 
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
+    OPTIONS: tuple[str, ...]  # config keys that this task reads
     REPLY_TOKENS: int
     WORDING: tuple[str, ...]  # keys of words that a haystack should not hold by itself
-    OPTIONS: tuple[str, ...]  # config keys that this task reads
     FILLER: str | None  # the made haystack that this task stands in, instead of speech: pairs or noise
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
@@ -66,6 +66,7 @@ class Task(Protocol):
         ...
 
 
+_USUAL = {"REPLY_TOKENS": 32, "WORDING": (), "FILLER": None}
 _SEVERAL = {  # what stands at the depth of a trial where one question has several needles
     "together": "all needles",
     "spread": "the needles' centre, 20 points to each side",
@@ -90,4 +91,7 @@ def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName."""
     if name not in task_names():
         raise UnknownName("task", name, task_names())
-    return cast(Task, importlib.import_module(f"niah.tasks.{name.replace('-', '_')}"))
+    module = importlib.import_module(f"niah.tasks.{name.replace('-', '_')}")
+    for key, usual in _USUAL.items():
+        vars(module).setdefault(key, usual)
+    return cast(Task, module)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from niah.text.seeded import Draw
 
 SPAN_PERCENT = 40.0
+APART_PERCENT = 5.0  # distractors of one fact keep so far from it
 
 
 def depths_of(policy: str, count: int, depth: float, draw: Draw, *, ordered: bool = False) -> list[float]:
@@ -42,9 +43,9 @@ def beside(policy: str, count: int, depth: float, side: tuple[float, float], dra
     return [anywhere(draw, low + part * i, low + part * (i + 1)) for i in range(count)]
 
 
-def apart(draw: Draw, depth: float, least: float) -> float:
-    """A random depth at least so many points away from another."""
+def apart(draw: Draw, depth: float) -> float:
+    """A random depth at least APART_PERCENT away from another."""
     while True:
         drawn = draw.between(0, 1000) / 10
-        if abs(drawn - depth) >= least:
+        if abs(drawn - depth) >= APART_PERCENT:
             return drawn

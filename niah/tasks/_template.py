@@ -6,24 +6,32 @@ The closing ends in "Answer:" without a space, which is what models without a ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from niah.records import Needle, Planting
 from niah.tasks import Options
-from niah.text.wording import ByLanguage, Wording, languages, wording_of
+from niah.text.wording import ByLanguage, Form, Wording, languages, wording_of
 
 NO_QUESTION = "There is no question."
 MAY_BE_ABSENT = ByLanguage(lambda wording: wording.text("frame.may_be_absent"))  # said where a needle may be left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedQuestion:
+class Asked:
     """What a reader finds at the end of a prompt, and the text before it."""
 
     wording: Wording
     question: str
     text: str
+    options: Options | None = None
+    key: str = ""  # of the question's form, with the words in its blanks
+    blanks: Mapping[str, str] = field(default_factory=dict)
+
+    def found(self, *forms: str | Form, **known: str) -> list[tuple[int, dict[str, str]]]:
+        """Every line in one of some forms, or of those of a key, in order: its place, and the words in its blanks."""
+        all_forms = [f for form in forms for f in (self.wording.forms(form) if isinstance(form, str) else [form])]
+        return sorted((line for f in all_forms for line in f.found_in(self.text, **known)), key=lambda line: line[0])
 
 
 def speech_opening(language: str, hint: str) -> str:
@@ -58,19 +66,28 @@ def planting_of(
     )
 
 
-def solver(answer: Callable[[ParsedQuestion, Options | None], str | None]) -> Callable[..., str]:
-    """A task's ``solve``: finds the question at the end of a text, and says so where nothing answers it."""
+def solver(*keys: str) -> Callable[[Callable[[Asked], str | None]], Callable[..., str]]:
+    """Makes a task's ``solve`` of what answers a question in one of the forms of ``keys``, or in any without keys.
 
-    def solve(text: str, options: Options | None = None) -> str:
-        asked = asked_in(text)
-        if asked is None:
-            return NO_QUESTION
-        return answer(asked, options) or asked.wording.text("frame.not_there")
+    It finds the question at the end of a text, and says so where nothing answers it.
+    """
 
-    return solve
+    def solving(answer: Callable[[Asked], str | None]) -> Callable[..., str]:
+        def solve(text: str, options: Options | None = None) -> str:
+            asked = asked_in(text)
+            if asked is None:
+                return NO_QUESTION
+            parsed = ((key, asked.wording.form(key).parse(asked.question)) for key in keys)
+            found = next(((key, blanks) for key, blanks in parsed if blanks is not None), None if keys else ("", {}))
+            said = found and answer(replace(asked, options=options, key=found[0], blanks=found[1]))
+            return said or asked.wording.text("frame.not_there")
+
+        return solve
+
+    return solving
 
 
-def asked_in(prompt: str) -> ParsedQuestion | None:
+def asked_in(prompt: str) -> Asked | None:
     """The last question of a prompt; None where it ends in none."""
     body = prompt[: prompt.rfind("\n\n")]
     for wording in map(wording_of, languages()):
@@ -80,7 +97,7 @@ def asked_in(prompt: str) -> ParsedQuestion | None:
             before = body[: max(0, start)]
             question = body[max(0, start) :].lstrip("\n").removeprefix(label)
             question = question.removesuffix(wording.text("frame.may_be_absent"))
-            return ParsedQuestion(wording=wording, question=question, text=before + "\n")
+            return Asked(wording=wording, question=question, text=before + "\n")
     return None
 
 

@@ -18,22 +18,18 @@ from typing import Any
 from niah import scorers
 from niah.errors import HaystackError
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
+from niah.tasks import TaskContext
 from niah.tasks._names import PEOPLE
 from niah.tasks._placing import apart
-from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
-from niah.tasks._unused import UnusedNames
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, solver
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import Form, wording_of
+from niah.text.wording import Form
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
 VERSION = 4  # people, and not one person, in the opening
-REPLY_TOKENS = 32
-WORDING = ()
 OPTIONS = ("distractors", "lures")
-FILLER = None
-APART_PERCENT = 5.0
 FOLDER = Path(__file__).with_name("associations")
 
 
@@ -76,21 +72,21 @@ def _pair(theme: Mapping[str, Any], answer: str, words: str, *told: str) -> Pair
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needle at the trial's depth, those of other pairs and lures at random depths away from it."""
-    wording, options = wording_of(site.language), site.options
-    supply = UnusedNames(draw, site.haystack, site.language)
-    chosen = _chosen(draw, site, 1 + options.distractors)
-    needles = [_needle(supply, Form(draw.choice(pair.told))) for pair in chosen]
-    needles[1:] = [replace(needle, answer_class="distractor") for needle in needles[1:]]
-    asked = _said(chosen[0].question)
+    plan, options = Planter(draw, site), site.options
+
+    def told(form: Form, *said: str) -> Needle:
+        person = plan.person()
+        return plan.needle(form, None, *said, key=person, value=person, name=person)
+
+    asked, *others = _chosen(draw, site, 1 + options.distractors)
+    needles = [told(Form(draw.choice(asked.told)))]
+    needles += [told(Form(draw.choice(pair.told)), "distractor") for pair in others]
     for _ in range(options.lures):
-        form = Form(draw.choice(wording.texts("associative.lures")).replace("{asked}", asked))
-        needles.append(replace(_needle(supply, form), answer_class="near-miss", detail="only asks"))
-    for i in range(1, len(needles)):
-        depth = apart(draw, site.trial.depth_percent, APART_PERCENT)
-        needles[i] = replace(needles[i], depth_percent=depth)
-    question = chosen[0].question + wording.text("associative.only")
-    opening = speech_opening(site.language, wording.text("associative.hint"))
-    return planting_of(site.language, opening, question, needles, [needles[0].value])
+        lure = draw.choice(plan.wording.texts("associative.lures")).replace("{asked}", _said(asked.question))
+        needles.append(told(Form(lure), "near-miss", "only asks"))
+    needles[1:] = [replace(needle, depth_percent=apart(draw, plan.depth)) for needle in needles[1:]]
+    question = asked.question + plan.wording.text("associative.only")
+    return plan.planting("associative.hint", question, needles, [needles[0].value])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -99,23 +95,12 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), everybody)
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver()
+def solve(asked: Asked) -> str | None:
     """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
     question = asked.question.removesuffix(asked.wording.text("associative.only"))
-    for pair in pairs(asked.wording.language):
-        if pair.question == question:
-            for form in map(Form, pair.told):
-                for _, blanks in form.found_in(asked.text):
-                    return blanks["name"]
-    return None
-
-
-solve = solver(_answer)
-
-
-def _needle(supply: UnusedNames, form: Form) -> Needle:
-    person = supply.person()
-    return Needle(key=person, value=person, text=form.fill(name=person))
+    told = [Form(said) for pair in pairs(asked.wording.language) if pair.question == question for said in pair.told]
+    return next((blanks["name"] for form in told for _, blanks in asked.found(form)), None)
 
 
 def _said(question: str) -> str:

@@ -7,47 +7,42 @@ BABILong's chains of facts). Other chains, for other things, end in other cities
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from niah import scorers
 from niah.records import Needle, Planting, Score
 from niah.scorers import WrongValue
-from niah.tasks import Options, TaskContext
+from niah.tasks import TaskContext
 from niah.tasks._names import PLACES, names_of_city
 from niah.tasks._placing import anywhere, depths_of
-from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
-from niah.tasks._unused import UnusedNames
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, solver
 from niah.text.seeded import Draw
-from niah.text.wording import wording_of
 
 SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
 VERSION = 2
-REPLY_TOKENS = 32
-WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")
-FILLER = None
 COUNT = 3
+ON_THE_WAY = "a link on the way"
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
-    supply, options, language = UnusedNames(draw, site.haystack, site.language), site.options, site.language
+    plan, options = Planter(draw, site), site.options
     count = options.needle_count or COUNT
-    depths = depths_of(options.needles, count, site.trial.depth_percent, draw)
-    needles = _chain(supply, language, depths, "right")
-    target = needles[-1].value
+    needles = _chain(plan, depths_of(options.needles, count, plan.depth, draw), "right")
     for _ in range(options.distractors):
-        needles += _chain(supply, language, [anywhere(draw) for _ in range(count)], "distractor")
-    wording = wording_of(language)
-    question = wording.form("hops.question").fill(a=needles[0].key)
-    return planting_of(language, speech_opening(language, wording.text("hops.hint")), question, needles, [target])
+        needles += _chain(plan, [anywhere(draw) for _ in range(count)], "distractor")
+    question = plan.said("hops.question", a=needles[0].key)
+    return plan.planting("hops.hint", question, needles, [needles[count - 1].value])
 
 
 def score(text: str, planting: Planting) -> Score:
     """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
     expected = scorers.expected_of(planting)
     mine = [n for n in planting.needles if n.answer_class == "right"]
-    links = {n.value: WrongValue(answer_class="near-miss", detail="a link on the way") for n in mine}
+    links = {n.value: WrongValue(answer_class="near-miss", detail=ON_THE_WAY) for n in mine}
     cities = {v for places in PLACES.values() for v in places}
     wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in cities and v not in planting.targets}
     asked, foreign = _keys(planting)
@@ -56,26 +51,34 @@ def score(text: str, planting: Planting) -> Score:
     score = scorers.name(text, held, sorted(cities), place=True, row=True)
     if score.value or score.answer_class in ("distractor", "several", "absent"):
         return score
-    nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities
-    named = scorers.names_in(scorers.answer_in(text), nodes) - {mine[0].key if mine else ""}
-    on_the_way = named & set(links)
-    if named - on_the_way:
+    nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities - {n.key for n in mine[:1]}
+    named = scorers.names_in(scorers.answer_in(text), nodes)
+    if named - set(links):
         return Score(value=0.0, answer_class="distractor", explanation="named a thing of another chain")
-    if on_the_way:
-        why = f"answered {', '.join(sorted(on_the_way))}, a link on the way to {planting.targets[0]}"
-        return Score(value=0.0, answer_class="near-miss", explanation=why, detail="a link on the way")
+    if named:
+        why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {expected.target}"
+        return Score(value=0.0, answer_class="near-miss", explanation=why, detail=ON_THE_WAY)
     return score
+
+
+@solver("hops.question")
+def solve(asked: Asked) -> str | None:
+    """Go from the thing of the question to the end of what the text says of it."""
+    here, seen = asked.blanks["a"], set[str]()
+    while here not in seen:
+        seen.add(here)
+        here = next((line["b"] for _, line in asked.found("hops.inside", "hops.where", a=here)), here)
+    return here if here in PLACES[asked.wording.language] else None
 
 
 def _keys(planting: Planting) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The things of the asked chain, and of others; each also by its noun where no other has it."""
-    mine = [n for n in planting.needles if n.answer_class == "right"]
+    mine = [n.key for n in planting.needles if n.answer_class == "right"]
     others = [n.key for n in planting.needles if n.answer_class != "right"]
-    nodes = [*(n.key for n in mine), *others]
-    nouns = Counter(map(_noun, nodes))
+    nouns = Counter(map(_noun, [*mine, *others]))
     asked, foreign = (
         tuple(form for key in keys for form in (key, _noun(key)) if form == key or nouns[form] == 1)
-        for keys in ([n.key for n in mine], others)
+        for keys in (mine, others)
     )
     return asked, foreign
 
@@ -85,36 +88,11 @@ def _noun(thing: str) -> str:
     return thing.rpartition(" ")[2] if thing.isascii() else thing.rpartition("色")[2]
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
-    """Go from the thing of the question to the end of what the text says of it."""
-    forms = [asked.wording.form(f"hops.{key}") for key in ("inside", "where")]
-    start = asked.wording.form("hops.question").parse(asked.question)
-    here, seen = start["a"] if start else "", set[str]()
-    while here and here not in seen:
-        seen.add(here)
-        here = next((blanks["b"] for form in forms for _, blanks in form.found_in(asked.text, a=here)), here)
-    return here if here in PLACES[asked.wording.language] else None
-
-
-solve = solver(_answer)
-
-
-def _chain(supply: UnusedNames, language: str, depths: list[float], answer_class: str) -> list[Needle]:
+def _chain(plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
     """One line per depth: thing, containers, building, city."""
-    count, forms = len(depths), [wording_of(language).form(f"hops.{key}") for key in ("inside", "where")]
+    count = len(depths)
     kinds = ["things", *["containers"] * (count - 2), *["buildings"] * (count > 1)]
-    nodes = [*(_new(supply, language, kind) for kind in kinds), supply.place()]
-    needles = []
-    for i, depth in enumerate(depths):
-        text = forms[i == count - 1].fill(a=nodes[i], b=nodes[i + 1])
-        needles.append(
-            Needle(key=nodes[i], value=nodes[i + 1], text=text, depth_percent=depth, answer_class=answer_class)
-        )
-    return needles
-
-
-def _new(supply: UnusedNames, language: str, kind: str) -> str:
-    """A thing with a colour: the teal amulet."""
-    wording = wording_of(language)
-    form, colours, nouns = wording.form("hops.thing"), wording.texts("hops.colours"), wording.texts(f"hops.{kind}")
-    return supply.one_of([form.fill(colour=c, noun=n) for c in colours for n in nouns], "things")
+    nodes = [*map(plan.coloured, kinds), plan.place()]
+    forms = [*[plan.wording.form("hops.inside")] * (count - 1), plan.wording.form("hops.where")]
+    links = zip(forms, depths, nodes, nodes[1:], strict=False)
+    return [plan.needle(form, depth, answer_class, key=a, value=b, a=a, b=b) for form, depth, a, b in links]

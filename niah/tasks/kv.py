@@ -6,29 +6,28 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.generator.templated import pair_line, pair_values
-from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
-from niah.tasks._template import ParsedQuestion, planting_of, solver
-from niah.tasks._unused import UnusedNames
+from niah.records import Planting, Score
+from niah.tasks import TaskContext
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, planting_of, solver
 from niah.text.seeded import Draw
-from niah.text.wording import Form, wording_of
+from niah.text.wording import Form
 
 SUMMARY = "look up one key in a JSON object full of uuids"
 VERSION = 2
 REPLY_TOKENS = 80  # a uuid is up to 36 tokens for a small vocabulary
-WORDING = ()
 OPTIONS = ()
 FILLER = "pairs"
+PAIR = Form(pair_line("{key}", "{value}"))
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """One pair at the trial's depth, in a form that no other pair differs from."""
-    language, supply = site.language, UnusedNames(draw, site.haystack, site.language)
-    key, value = supply.uuid(), supply.uuid()
-    needle = Needle(key=key, value=value, text=pair_line(key, value))
-    wording = wording_of(language)
-    opening, question = f"{wording.text('kv.opening')}\n\n{{\n", wording.form("kv.question").fill(key=key)
-    planting = planting_of(language, opening, question, [needle], [value])
+    plan = Planter(draw, site)
+    needle = plan.needle(PAIR, None, key=plan.uuid(), value=plan.uuid())
+    opening = f"{plan.wording.text('kv.opening')}\n\n{{\n"
+    question = plan.said("kv.question", key=needle.key)
+    planting = planting_of(site.language, opening, question, [needle], [needle.value])
     return replace(planting, closing=f"\n}}{planting.closing}")
 
 
@@ -43,13 +42,7 @@ def score(text: str, planting: Planting) -> Score:
     return score
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver("kv.question")
+def solve(asked: Asked) -> str | None:
     """The value on the line of the key."""
-    blanks = asked.wording.form("kv.question").parse(asked.question)
-    if blanks is None:
-        return None
-    stated = Form(pair_line("{key}", "{value}")).found_in(asked.text, **blanks)
-    return next((found["value"] for _, found in stated), None)
-
-
-solve = solver(_answer)
+    return next((found["value"] for _, found in asked.found(PAIR, key=asked.blanks["key"])), None)

@@ -13,44 +13,38 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.errors import ConfigError
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
+from niah.tasks import TaskContext
 from niah.tasks._names import PLACES
 from niah.tasks._placing import anywhere, beside
-from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
-from niah.tasks._unused import UnusedNames
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, solver
 from niah.text.seeded import Draw
-from niah.text.wording import Form, wording_of
+from niah.text.wording import Form
 
 SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
 VERSION = 2
-REPLY_TOKENS = 32
-WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")
-FILLER = None
 DEPTH_OF = "the last journey"
 COUNT = 4  # journeys of the thing
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The way of the thing in its order, the last journey at the trial's depth; then what misleads."""
-    told, depth, wording = _Told(draw, site), site.trial.depth_percent, wording_of(site.language)
-    thing, giver, taker = told.thing(), told.supply.person(), told.supply.person()
-    way, handed = _way(told, thing, giver, taker, site)
+    plan = Planter(draw, site)
+    thing, giver, taker = plan.coloured("things"), plan.person(), plan.person()
+    way, handed = _way(plan, thing, giver, taker)
     asked, places = draw.choice(("now", "before")), [n.value for n in way if n.value != taker]
     target = places[-1 if asked == "now" else -2]
-    needles = [_classed(n, target, places[-1]) for n in way]
-    aside = (anywhere(draw, handed, depth), anywhere(draw, depth, 100.0))
-    astray = [told.went(giver, thing, place) for place in aside]
+    beside_way = (anywhere(draw, handed, plan.depth), anywhere(draw, plan.depth, 100.0))
+    aside = [_went(plan, giver, thing, depth) for depth in beside_way]
     for _ in range(site.options.distractors):
-        who, (first, then) = told.supply.person(), sorted((anywhere(draw), anywhere(draw)))
-        carried = told.thing()
-        astray += [told.took(who, carried, first), told.went(who, carried, then)]
-    needles += [replace(n, answer_class="distractor") for n in astray]
-    question = wording.form(f"moves.{asked}").fill(thing=thing, place=places[-1])
-    opening = speech_opening(site.language, wording.text("moves.hint"))
-    return planting_of(site.language, opening, question, needles, [target])
+        who, (first, then) = plan.person(), sorted((anywhere(draw), anywhere(draw)))
+        carried = plan.coloured("things")
+        aside += [_took(plan, who, carried, first), _went(plan, who, carried, then)]
+    needles = [_classed(n, target, places[-1]) for n in way] + [replace(n, answer_class="distractor") for n in aside]
+    question = plan.said(f"moves.{asked}", thing=thing, place=places[-1])
+    return plan.planting("moves.hint", question, needles, [target])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -58,33 +52,19 @@ def score(text: str, planting: Planting) -> Score:
 
     All lines are told alike: the words of a line do not show which city is given as the answer.
     """
-    named = {city for places in PLACES.values() for city in places if city in planting.question}
-    cities = {city for places in PLACES.values() for city in places} - named
+    everywhere = {city for places in PLACES.values() for city in places}
+    cities = everywhere - scorers.names_in(planting.question, everywhere)
     expected = scorers.expected_of(planting)
     wrong = {v: replace(known, words=frozenset()) for v, known in expected.wrong.items() if v in cities}
     return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(cities), place=True)
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver("moves.now", "moves.before")
+def solve(asked: Asked) -> str | None:
     """Go through the text in its order and note where the thing is."""
-    which = {key: asked.wording.form(f"moves.{key}").parse(asked.question) for key in ("now", "before")}
-    blanks = which["now"] or which["before"]
-    way = _followed(asked, blanks["thing"]) if blanks else []
-    back = 1 if which["now"] else 2
-    return way[-back] if len(way) >= back else None
-
-
-solve = solver(_answer)
-
-
-def _followed(asked: ParsedQuestion, thing: str) -> list[str]:
-    """Every city that a thing came to, in order."""
-    lines: list[tuple[int, str, dict[str, str]]] = []
-    for key in ("took", "handed"):
-        found = asked.wording.form(f"moves.{key}").found_in(asked.text, thing=thing)
-        lines += [(at, key, line) for at, line in found]
-    for form in asked.wording.forms("moves.went"):
-        lines += [(at, "went", line) for at, line in form.found_in(asked.text)]
+    thing = asked.blanks["thing"]
+    lines = [(at, key, line) for key in ("took", "handed") for at, line in asked.found(f"moves.{key}", thing=thing)]
+    lines += [(at, "went", line) for at, line in asked.found("moves.went")]
     holder, way = "", list[str]()
     for _, key, line in sorted(lines, key=lambda found: found[0]):
         if key == "handed":
@@ -92,52 +72,34 @@ def _followed(asked: ParsedQuestion, thing: str) -> list[str]:
         elif key == "took" or line["person"] == holder:
             holder = line["person"]
             way.append(line["place"])
-    return way
+    back = 1 if asked.key == "moves.now" else 2
+    return way[-back] if len(way) >= back else None
 
 
-class _Told:
-    """The sentences of one trial, as needles."""
-
-    def __init__(self, draw: Draw, site: TaskContext) -> None:
-        self.supply = UnusedNames(draw, site.haystack, site.language)
-        self._wording = wording_of(site.language)
-        form, colours, nouns = (
-            self._wording.form("hops.thing"), self._wording.texts("hops.colours"), self._wording.texts("hops.things")
-        )  # fmt: skip
-        self._things = [form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns]
-
-    def thing(self) -> str:
-        return self.supply.one_of(self._things, "things")
-
-    def took(self, person: str, thing: str, depth: float) -> Needle:
-        return self._needle(self._wording.form("moves.took"), depth, person, thing)
-
-    def went(self, person: str, thing: str, depth: float) -> Needle:
-        """A journey of somebody who has, or had, the thing."""
-        form = self.supply.draw.choice(self._wording.forms("moves.went"))
-        return self._needle(form, depth, person, thing)
-
-    def handed(self, person: str, thing: str, other: str, depth: float) -> Needle:
-        text = self._wording.form("moves.handed").fill(person=person, thing=thing, other=other)
-        return Needle(key=thing, value=other, text=text, depth_percent=depth)
-
-    def _needle(self, form: Form, depth: float, person: str, thing: str) -> Needle:
-        place = self.supply.place()
-        text = form.fill(place=place, person=person, thing=thing)
-        return Needle(key=thing, value=place, text=text, depth_percent=depth)
+def _took(plan: Planter, who: str, thing: str, depth: float) -> Needle:
+    return _journey(plan, plan.wording.form("moves.took"), who, thing, depth)
 
 
-def _way(told: _Told, thing: str, giver: str, taker: str, site: TaskContext) -> tuple[list[Needle], float]:
+def _went(plan: Planter, who: str, thing: str, depth: float) -> Needle:
+    """A journey of somebody who has, or had, the thing."""
+    return _journey(plan, plan.one("moves.went"), who, thing, depth)
+
+
+def _journey(plan: Planter, form: Form, who: str, thing: str, depth: float) -> Needle:
+    place = plan.place()
+    return plan.needle(form, depth, key=thing, value=place, person=who, thing=thing, place=place)
+
+
+def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle], float]:
     """What happens to the thing, in order, and the depth at which it changes hands."""
-    options, depth, draw = site.options, site.trial.depth_percent, told.supply.draw
-    count = options.needle_count or COUNT
-    if count < 3:
-        raise ConfigError(f"needle_count = {count}: task moves tells of several journeys; give 3 or more")
-    own = draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
-    first, *depths = [*beside(options.needles, count + 1, depth, (0.0, depth), draw), depth]
-    way = [told.took(giver, thing, first), *(told.went(giver, thing, d) for d in depths[:own])]
-    way.append(told.handed(giver, thing, taker, depths[own]))
-    return [*way, *(told.went(taker, thing, d) for d in depths[own + 1 :])], depths[own]
+    count = plan.count(COUNT, 3, "journeys")
+    own = plan.draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
+    before = beside(plan.options.needles, count + 1, plan.depth, (0.0, plan.depth), plan.draw)
+    first, *depths = [*before, plan.depth]
+    way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]
+    handed = plan.wording.form("moves.handed")
+    way.append(plan.needle(handed, depths[own], key=thing, value=taker, person=giver, thing=thing, other=taker))
+    return [*way, *(_went(plan, taker, thing, d) for d in depths[own + 1 :])], depths[own]
 
 
 def _classed(needle: Needle, target: str, last: str) -> Needle:

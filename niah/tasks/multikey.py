@@ -12,16 +12,12 @@ from niah.text.seeded import Draw
 
 SUMMARY = "find one planted value among others of the same form for other places (--distractors)"
 VERSION = _magic_number.VERSION
-REPLY_TOKENS = _magic_number.REPLY_TOKENS
 WORDING = _magic_number.SAID
 OPTIONS = ("distractors", "values")
-FILLER = None
-APART_PERCENT = 5.0  # distractors keep so far from the needle, in depth
-score = _magic_number.score
-solve = _magic_number.solve
+score, solve = _magic_number.score, _magic_number.solve
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needle at the trial's depth, distractors at random depths away from it."""
-    others = [apart(draw, site.trial.depth_percent, APART_PERCENT) for _ in range(site.options.distractors)]
+    others = [apart(draw, site.trial.depth_percent) for _ in range(site.options.distractors)]
     return _magic_number.plant(draw, site, [None, *others])

@@ -20,22 +20,20 @@ from niah import scorers
 from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext, _clock
+from niah.tasks import TaskContext, _clock
 from niah.tasks._episodes import squash
 from niah.tasks._located import located
-from niah.tasks._questions import Question, read_questions
-from niah.tasks._template import NO_QUESTION, ParsedQuestion, planting_of, solver, speech_opening
+from niah.tasks._planter import Planter
+from niah.tasks._questions import read_questions
+from niah.tasks._template import NO_QUESTION, Asked, solver
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
 from niah.text.seeded import Draw
-from niah.text.wording import wording_of
 
 SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
 VERSION = 2
 REPLY_TOKENS = 64
-WORDING = ()
 OPTIONS = ("questions",)
-FILLER = None
 DEPTH_OF = "the passage"
 
 
@@ -47,13 +45,11 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     place = f"{site.trial.context_length} {site.trial.depth_percent:g}"
     first = Draw(0, "natural", place).below(len(questions))
     question = questions[(first + site.trial.epoch) % len(questions)]
-    wording, timed = wording_of(site.language), question.asks == "time"
-    asked = question.question + wording.text("natural.timed_short" if timed else "natural.short")
+    short, hint = ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
+    plan = Planter(draw, site)
+    asked = question.question + plan.wording.text(f"natural.{short}")
     needle = Needle(key=question.part, value=question.answer, text=question.text)
-    opening = speech_opening(site.language, wording.text("natural.timed_hint" if timed else "natural.hint"))
-    planting = planting_of(
-        site.language, opening, asked, [needle], question.answers, tolerance_s=float(question.window_s)
-    )
+    planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers, tolerance_s=float(question.window_s))
     return replace(planting, passage=question.passage)
 
 
@@ -113,24 +109,18 @@ def _inside(first: int, last: int) -> Score:
     return Score(value=1.0, answer_class="right", explanation=why)
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver()
+def solve(asked: Asked) -> str | None:
     """The answer of a reader who knows the question file and says only what the text holds."""
-    question = _known(asked, options) if options else None
+    endings = [asked.wording.text(f"natural.{key}") for key in ("short", "timed_short")]
+    texts = [asked.question.removesuffix(ending) for ending in endings]
+    known = read_questions(asked.options.questions) if asked.options else []
+    question = next((q for q in known if q.question in texts), None)
     if question is None:
         return NO_QUESTION
     if question.asks == "time":
         return _time_above(question.quote or "", asked.text)
-    said = scorers.names_in(asked.text, question.answers)
-    return question.answer if said else None
-
-
-solve = solver(_answer)
-
-
-def _known(asked: ParsedQuestion, options: Options) -> Question | None:
-    endings = [asked.wording.text(f"natural.{key}") for key in ("short", "timed_short")]
-    texts = [asked.question.removesuffix(ending) for ending in endings]
-    return next((q for q in read_questions(options.questions) if q.question in texts), None)
+    return question.answer if scorers.names_in(asked.text, question.answers) else None
 
 
 def _time_above(quote: str, text: str) -> str | None:

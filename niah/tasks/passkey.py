@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from niah import scorers
-from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
-from niah.tasks._template import ParsedQuestion, planting_of, solver
+from niah.records import Planting, Score
+from niah.tasks import TaskContext
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, planting_of, solver
 from niah.text.seeded import Draw
-from niah.text.wording import wording_of
 
 SUMMARY = "find a pass key of five digits between lines of noise; needs no reading"
 VERSION = 2
-REPLY_TOKENS = 32
-WORDING = ()
 OPTIONS = ()
 FILLER = "noise"
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """One needle at the trial's depth. Its first digit is not 0, so that it is one number however it is written."""
-    language, value = site.language, str(draw.between(10_000, 99_999))
-    wording = wording_of(language)
-    needle = Needle(key="pass key", value=value, text=wording.form("passkey.needle").fill(value=value))
-    opening = f"{wording.text('passkey.opening')}\n\n"
-    return planting_of(language, opening, wording.text("passkey.question"), [needle], [value])
+    plan, value = Planter(draw, site), str(draw.between(10_000, 99_999))
+    needle = plan.needle(plan.wording.form("passkey.needle"), None, key="pass key", value=value)
+    opening = f"{plan.wording.text('passkey.opening')}\n\n"
+    return planting_of(site.language, opening, plan.wording.text("passkey.question"), [needle], [value])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -31,9 +28,7 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.number(text, scorers.expected_of(planting))
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver()
+def solve(asked: Asked) -> str | None:
     """The number between the words of the needle."""
-    return next((blanks["value"] for _, blanks in asked.wording.form("passkey.needle").found_in(asked.text)), None)
-
-
-solve = solver(_answer)
+    return next((blanks["value"] for _, blanks in asked.found("passkey.needle")), None)

@@ -13,49 +13,44 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah import scorers
-from niah.errors import ConfigError
 from niah.records import Needle, Planting, Score
-from niah.tasks import Options, TaskContext
+from niah.tasks import TaskContext
 from niah.tasks._placing import anywhere, beside
-from niah.tasks._template import ParsedQuestion, planting_of, solver, speech_opening
-from niah.tasks._unused import UnusedNames, words_in
+from niah.tasks._planter import Planter, words_in
+from niah.tasks._template import Asked, solver
 from niah.text.seeded import Draw
-from niah.text.wording import Form, Wording, wording_of
+from niah.text.wording import Form, Wording
 
 SUMMARY = "find the third (or another one, as drawn) of several like things (--needle-count 8, --distractors)"
 VERSION = 1
-REPLY_TOKENS = 32
-WORDING = ()
 OPTIONS = ("distractors", "needle_count", "needles")
-FILLER = None
 DEPTH_OF = "the thing asked for"
 COUNT = 8
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """What the asked person recommends of the asked kind, in order; then what is of another kind or person."""
-    options, wording, depth = site.options, wording_of(site.language), site.trial.depth_percent
-    supply, ordinals = UnusedNames(draw, site.haystack, site.language), wording.texts("repeat.ordinals")
-    count, kinds = options.needle_count or COUNT, [row["name"] for row in wording.rows("repeat.kinds")]
-    if not 2 <= count <= len(ordinals):
-        raise ConfigError(f"needle_count = {count}: task repeat counts 2 to {len(ordinals)} things; give one of these")
-    person, kind, asked = supply.person(), draw.choice(kinds), draw.below(count)
+    plan, options, depth = Planter(draw, site), site.options, site.trial.depth_percent
+    ordinals, kinds = plan.wording.texts("repeat.ordinals"), [r["name"] for r in plan.wording.rows("repeat.kinds")]
+    count = plan.count(COUNT, 2, "things", len(ordinals))
+
+    def told(form: Form, who: str, kind: str, depth: float, *said: str) -> Needle:
+        return plan.needle(form, depth, *said, key=who, value=plan.title(), person=who, kind=kind)
+
+    person, kind, asked = plan.person(), draw.choice(kinds), draw.below(count)
     before = beside(options.needles, asked, depth, (0.0, depth), draw)
     after = beside(options.needles, count - 1 - asked, depth, (depth, 100.0), draw)
-    told = _retellings(wording, kind)
-    like = [_needle(supply, draw.choice(told), person, kind, d) for d in [*before, depth, *after]]
-    needles = [replace(n, answer_class="earlier") for n in like[:asked]]
-    needles.append(like[asked])
-    needles += [replace(n, answer_class="distractor", detail="later") for n in like[asked + 1 :]]
+    retold = _retellings(plan.wording, kind)
+    needles = [told(draw.choice(retold), person, kind, d) for d in [*before, depth, *after]]
+    needles[:asked] = [replace(n, answer_class="earlier") for n in needles[:asked]]
+    needles[asked + 1 :] = [replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]]
     others = [name for name in kinds if name != kind]
     for i in range(options.distractors):
-        who, what = (person, draw.choice(others)) if i % 2 == 0 else (supply.person(), kind)
-        form = wording.form("repeat.said") if i % 4 < 2 else draw.choice(_retellings(wording, what))
-        aside = _needle(supply, form, who, what, anywhere(draw))
-        needles.append(replace(aside, answer_class="distractor"))
-    question = wording.form("repeat.question").fill(ordinal=ordinals[asked], kind=kind, person=person)
-    opening = speech_opening(site.language, wording.text("repeat.hint"))
-    return planting_of(site.language, opening, question, needles, [needles[asked].value])
+        who, what = (person, draw.choice(others)) if i % 2 == 0 else (plan.person(), kind)
+        form = plan.wording.form("repeat.said") if i % 4 < 2 else draw.choice(_retellings(plan.wording, what))
+        needles.append(told(form, who, what, anywhere(draw), "distractor"))
+    question = plan.said("repeat.question", ordinal=ordinals[asked], kind=kind, person=person)
+    return plan.planting("repeat.hint", question, needles, [needles[asked].value])
 
 
 def score(text: str, planting: Planting) -> Score:
@@ -63,37 +58,17 @@ def score(text: str, planting: Planting) -> Score:
     return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
 
 
-def _answer(asked: ParsedQuestion, options: Options | None) -> str | None:
+@solver()
+def solve(asked: Asked) -> str | None:
     """The title that comes at the asked place among those that the person recommends, of the kind."""
-    blanks, ordinals = _parsed(asked), asked.wording.texts("repeat.ordinals")
-    if blanks is None:
-        return None
-    forms = _retellings(asked.wording, blanks["kind"])
-    found = sorted(
-        (at, line["value"]) for form in forms for at, line in form.found_in(asked.text, person=blanks["person"])
-    )
-    at = ordinals.index(blanks["ordinal"])
-    return found[at][1] if at < len(found) else None
-
-
-solve = solver(_answer)
-
-
-def _parsed(asked: ParsedQuestion) -> dict[str, str] | None:
-    """The blanks of the question: kind by kind, because in Chinese nothing stands between it and the place."""
     form = asked.wording.form("repeat.question").text
-    for row in asked.wording.rows("repeat.kinds"):
-        known = Form(form.replace("{kind}", row["name"]))
-        if blanks := known.parse(asked.question):
-            return {**blanks, "kind": row["name"]}
+    for kind in (row["name"] for row in asked.wording.rows("repeat.kinds")):
+        # kind by kind, because in Chinese nothing stands between it and the place
+        if blanks := Form(form.replace("{kind}", kind)).parse(asked.question):
+            found = asked.found(*_retellings(asked.wording, kind), person=blanks["person"])
+            at = asked.wording.texts("repeat.ordinals").index(blanks["ordinal"])
+            return found[at][1]["value"] if at < len(found) else None
     return None
-
-
-def _needle(supply: UnusedNames, form: Form, person: str, kind: str, depth: float) -> Needle:
-    value = supply.title()
-    blanks = {"person": person, "kind": kind, "value": value}
-    text = form.fill(**{blank: blanks[blank] for blank in form.blanks})
-    return Needle(key=person, value=value, text=text, depth_percent=depth)
 
 
 def _retellings(wording: Wording, kind: str) -> tuple[Form, ...]:

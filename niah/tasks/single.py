@@ -8,12 +8,9 @@ from niah.text.seeded import Draw
 
 SUMMARY = "find one planted value: the magic number of a place (--values number, word or uuid)"
 VERSION = _magic_number.VERSION
-REPLY_TOKENS = _magic_number.REPLY_TOKENS
 WORDING = _magic_number.SAID
 OPTIONS = ("values",)
-FILLER = None
-score = _magic_number.score
-solve = _magic_number.solve
+score, solve = _magic_number.score, _magic_number.solve
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:

@@ -75,7 +75,9 @@ class Wording:
         return tuple(self._at(key))
 
     def forms(self, key: str) -> tuple[Form, ...]:
-        return tuple(Form(text) for text in self.texts(key))
+        """All forms of a key that has one, or several."""
+        said = self._at(key)
+        return tuple(map(Form, [said] if isinstance(said, str) else said))
 
     def words(self, key: str) -> tuple[str, ...]:
         """A list written as one text, parted by white space."""

@@ -1,0 +1,172 @@
+"""What a task plants with: keys and values that nobody says by chance, sentences of the language, and the frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from niah import scorers
+from niah.errors import ConfigError, HaystackError
+from niah.generator.templated import new_uuid, spare_terms
+from niah.generator.terms import WORDS
+from niah.records import Needle, Planting
+from niah.tasks import TaskContext
+from niah.tasks._names import PEOPLE, PLACES
+from niah.tasks._template import planting_of, speech_opening
+from niah.text.seeded import Draw
+from niah.text.wording import Form, wording_of
+
+_DRAWS = 400
+_VARIABLES = 600
+
+
+class Planter:
+    """Draws and sentences of one trial. No key or value stands in the haystack, and none is drawn twice."""
+
+    def __init__(self, draw: Draw, site: TaskContext) -> None:
+        self.draw, self.trial, self.options, self.language = draw, site.trial, site.options, site.language
+        self.depth, self.wording = site.trial.depth_percent, wording_of(site.language)
+        self._haystack = site.haystack
+        self._taken: set[str] = set()
+
+    @property
+    def among_needles(self) -> bool:
+        """Whether the whole haystack is made of needles."""
+        return self._haystack.name.startswith("needles:")
+
+    def count(self, usual: int, least: int, unit: str, most: int | None = None) -> int:
+        """``needle_count``, or the task's usual one. Raises ConfigError where the task cannot do with so many."""
+        count = self.options.needle_count or usual
+        if count < least or (most is not None and count > most):
+            which = f"{least} or more" if most is None else f"{least} to {most}"
+            raise ConfigError(f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; give one of these")
+        return count
+
+    def one(self, key: str) -> Form:
+        """One of the forms of a key."""
+        return self.draw.choice(self.wording.forms(key))
+
+    def said(self, form: str, /, **blanks: str) -> str:
+        """The one form of a key of wording, filled."""
+        return self.wording.form(form).fill(**blanks)
+
+    def needle(
+        self,
+        form: Form,
+        depth: float | None,
+        answer_class: str = "right",
+        detail: str | None = None,
+        *,
+        key: str,
+        value: str,
+        **blanks: str,
+    ) -> Needle:
+        """A line in which ``value`` is told of ``key``; ``blanks`` are what else the form asks for."""
+        text = form.fill(key=key, value=value, **blanks)
+        return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
+
+    def planting(
+        self,
+        hint: str,
+        question: str,
+        needles: Sequence[Needle],
+        targets: Sequence[str],
+        marks: Sequence[Needle] = (),
+        tolerance_s: float = 0.0,
+    ) -> Planting:
+        """A planting in speech, under an opening with the hint of a key."""
+        opening = speech_opening(self.language, self.wording.text(hint))
+        return planting_of(self.language, opening, question, needles, targets, marks, tolerance_s)
+
+    def key(self) -> str:
+        """What a magic number belongs to: a place, or in a haystack of needles a term like all others there."""
+        if not self.among_needles:
+            return self.place()
+        return self.said("haystack.needle_key", term=self.one_of(spare_terms(self.language), "terms"))
+
+    def value(self, kind: str) -> str:
+        """A number of seven digits, a word or a uuid."""
+        return {"number": self.number, "word": self.word, "uuid": self.uuid}[kind]()
+
+    def place(self) -> str:
+        return self.one_of(PLACES[self.language], "places")
+
+    def person(self) -> str:
+        return self.one_of(PEOPLE[self.language], "people")
+
+    def number(self) -> str:
+        for _ in range(_DRAWS):
+            value = self.draw.between(1_000_000, 9_999_999)
+            if str(value) not in self._taken and value not in self._haystack.leaks.numbers:
+                return self._take(str(value))
+        raise HaystackError(
+            f"haystack {self._haystack.name!r} holds nearly every number of seven digits; leave out an episode"
+        )
+
+    def uuid(self) -> str:
+        return self._take(new_uuid(self.draw))
+
+    def word(self) -> str:
+        """Two words joined by a hyphen (of Chinese, written together): amber-falcon, 琥珀獵鷹."""
+        first, second = (self.one_of(words, "words") for words in WORDS[self.language])
+        return self._take(self.said("terms.word", first=first, second=second))
+
+    def title(self) -> str:
+        """The name of an invented shop or book: Amber Falcon, 琥珀獵鷹."""
+        return self.word().replace("-", " ").title()
+
+    def variable(self) -> str:
+        """Five upper-case consonants: a name that is no word."""
+        return self.one_of(_variables(), "variables")
+
+    def coloured(self, kind: str) -> str:
+        """A thing of some kind with a colour: the teal amulet."""
+        form, colours = self.wording.form("hops.thing"), self.wording.texts("hops.colours")
+        nouns = self.wording.texts(f"hops.{kind}")
+        return self.one_of([form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns], "things")
+
+    def one_of(self, words: Sequence[str], what: str) -> str:
+        """One of some words that is free. Raises ConfigError or HaystackError where none is."""
+        held = self._haystack.leaks.held(words)
+        for _ in range(_DRAWS):
+            word = self.draw.choice(words)
+            if word not in self._taken and word not in held:
+                return self._take(word)
+        if len(held) * 2 < len(words):
+            free = len(set(words) - set(held))
+            raise ConfigError(
+                f"there are {free} {what} to plant, and more are needed; lower distractors or needle_count"
+            )
+        raise HaystackError(
+            f"haystack {self._haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
+            f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"
+        )
+
+    def _take(self, value: str) -> str:
+        self._taken.add(value)
+        return value
+
+
+def words_in(answer: str) -> set[str]:
+    """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn, in any language."""
+    return set(_any_word().findall(scorers.spaced(answer)))
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    return re.compile("|".join(_pair_of(language, *words) for language, words in WORDS.items()))
+
+
+def _pair_of(language: str, *words: Sequence[str]) -> str:
+    """Any two words as the language joins them: \\b(?:amber|ashen) (?:abacus|acorn)\\b."""
+    first, second = ("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)
+    joint = " " if " " in scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b")) else ""
+    edge = r"\b" if joint else ""
+    return rf"{edge}(?:{first}){joint}(?:{second}){edge}"
+
+
+@cache
+def _variables() -> tuple[str, ...]:
+    draw = Draw(0, "variables")
+    return tuple("".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES))
