@@ -330,7 +330,7 @@ def _sweeping(
         run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
             raise RunError(f"nothing was measured, and {folder} was not made: {run.stopped or 'no trial was sent'}")
-        observer.said += write_outputs(folder, run.grid, PALETTE)
+        observer.said += write_outputs(folder, run.view, PALETTE)
         return replace(run, said=tuple(observer.said))
 
     return work, observer

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
+from niah.plotter.headline import View
+from niah.plotter.look import LOOK, Look
 from niah.records import Grid, Header, Prompt, Result, Row
 from niah.runlog.cost import dollars_of
 from niah.runlog.log import read_log, read_rows
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from niah.generator.haystack import Haystack
     from niah.tasks import Task
 
-PALETTE = "red-green"
+PALETTE = LOOK.palette
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,6 +61,11 @@ class Run:
         return grid_of(self.header, self.rows.values())
 
     @cached_property
+    def view(self) -> View:
+        """The run as pictures and pages show it."""
+        return View(grid=self.grid, report=self.report(), date=self.header.created, version=self.header.version)
+
+    @cached_property
     def complete(self) -> bool:
         """Whether no planned trial is missing, and none ended as an error."""
         return not unfinished_of(self.grid)
@@ -78,6 +85,11 @@ class Run:
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the picture should know."""
         return (*self.said, *run_warnings(self.header, self.rows.values()))
+
+    @property
+    def dollars(self) -> float | None:
+        """What all answered trials have cost; None where a price or a count of tokens is not known."""
+        return dollars_of(self.header, self.rows.values(), None)
 
     def report(self, rules: Sequence[str] = RULES) -> RunReport:
         """All figures of the run. Raises ConfigError for a rule of the effective length that is not
@@ -148,9 +160,9 @@ class Run:
             )
         return baseline_of(self.header, self.rows.values())
 
-    def heatmap(self, path: str | Path | None = None, palette: str = PALETTE) -> Path:
+    def heatmap(self, path: str | Path | None = None, palette: str = PALETTE, **look: Any) -> Path:
         """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return
-        its path.
+        its path. ``look``: size ("slide", "post", "paper"), dark, true_depths.
 
         Raises ConfigError for another kind of file or a place that cannot be written, UnknownName
         for a palette.
@@ -158,13 +170,13 @@ class Run:
         from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
 
         place = beside(self.folder, DEFAULT_RESULTS, "heatmap.png") if path is None else Path(path)
-        save_heatmaps([self.grid], place, palette)
+        save_heatmaps([self.view], place, Look(palette=palette, **look))
         return place
 
     def _repr_png_(self) -> bytes:
         from niah.plotter.heatmap import heatmap_png
 
-        return heatmap_png(self.grid, PALETTE)
+        return heatmap_png(self.view)
 
     def _repr_html_(self) -> str:
         """The picture with what is to be known about it, in one piece."""

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
-from matplotlib.text import Annotation
+from PIL import Image
 from rich.console import Console
+from runs import header, results
 from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
+from niah.plotter.canvas import colour_map
+from niah.plotter.card import card_figure, card_words, save_card
+from niah.plotter.cells import row_edges
 from niah.plotter.colours import RED_GREEN, luminance, red_green
 from niah.plotter.fonts import BASE, fonts_for
-from niah.plotter.heatmap import colour_map, figure_of, save_heatmaps
+from niah.plotter.headline import View, headline, names_of
+from niah.plotter.heatmap import figure_of, save_heatmaps
+from niah.plotter.look import SHEETS, Look
 from niah.plotter.terminal import live_view, terminal_heatmap
+from niah.records import Grid, Outcome, Trial
+from niah.verdict.grid import grid_of
+from niah.verdict.report import report_of
 
 
 def drawn() -> Axes:
-    return figure_of([grid()]).axes[0]
+    return figure_of([View(grid=grid())]).axes[0]
 
 
 def test_luminance_rises_from_red_to_green_for_readers_who_do_not_see_the_hue() -> None:
@@ -43,47 +58,52 @@ def test_depth_0_is_on_top_and_lengths_run_to_the_right() -> None:
     assert bottom > top
 
 
+def boxes(ax: Axes, *, hatched: bool) -> list[tuple[float, float]]:
+    """Upper left corners of the cells of one kind."""
+    cells = [c for c in ax.collections if isinstance(c, PolyCollection) and bool(c.get_hatch()) is hatched]
+    paths = [np.asarray(path.vertices, dtype=float) for c in cells for path in c.get_paths()]
+    return [(float(p[0, 0]), float(p[0, 1])) for p in paths if np.ptp(p[:, 0]) == 1]
+
+
 def test_cells_hold_their_value_and_unscored_cells_their_reason() -> None:
     ax = drawn()
     texts = {t.get_position(): t.get_text() for t in ax.texts if t.get_transform() == ax.transData}
     assert (texts[0, 0], texts[0, 1], texts[1, 0], texts[1, 1]) == (".50", "1", "overflow", "missing")
-    faces = {p.get_xy(): p for p in ax.patches if isinstance(p, Rectangle) and p.get_width() == 1 and not p.get_hatch()}
-    assert faces[(-0.5, 0.5)].get_facecolor()[:3] == pytest.approx(RED_GREEN[-1])
-    assert [p.get_xy() for p in ax.patches if p.get_hatch() and isinstance(p, Rectangle) and p.get_width() == 1] == [
-        (0.5, -0.5),
-        (0.5, 0.5),
-    ]
+    assert np.asarray(ax.collections[0].get_facecolor())[1][:3] == pytest.approx(RED_GREEN[-1])
+    assert boxes(ax, hatched=True) == [(0.5, -0.5), (0.5, 0.5)]
 
 
-def test_the_title_says_what_a_reader_must_know() -> None:
-    ax = drawn()
-    said = " ".join(" ".join(t.get_text().split()) for t in ax.texts)
-    for part in ("m", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3", "50 % of the longest"):
+def test_the_words_say_what_a_reader_must_know() -> None:
+    said = " ".join(t.get_text() for t in figure_of([View(grid=grid(), date="2026-11-27T08", version="0.1.0")]).texts)
+    for part in (
+        "m · ", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3", "50 % of the longest",
+        "95 % interval", "2026-11-27", "niah 0.1.0", "3 of 8 trials without a score (1 error, 2 overflow)",
+    ):  # fmt: skip
         assert part in said
 
 
 def test_a_simulated_reader_is_called_one() -> None:
-    ax = figure_of([replace(grid(), simulated=True, model="perfect")]).axes[0]
-    assert "simulated reader perfect" in [t.get_text() for t in ax.texts]
+    figure = figure_of([View(grid=replace(grid(), simulated=True, model="perfect"))])
+    assert "simulated reader perfect" in " ".join(t.get_text() for t in figure.texts)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_pictures_are_written_in_every_format_and_side_by_side(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "sub" / f"two{suffix}"
-    assert save_heatmaps([grid(), grid()], path, "viridis") == []
+    assert save_heatmaps([View(grid=grid())] * 2, path, Look(palette="viridis")) == []
     assert path.stat().st_size > 2_000
 
 
 def test_wrong_format_or_palette_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        save_heatmaps([grid()], tmp_path / "x.jpg")
+        save_heatmaps([View(grid=grid())], tmp_path / "x.jpg")
     with pytest.raises(UnknownName, match="unknown palette"):
-        save_heatmaps([grid()], tmp_path / "x.png", "jet")
+        save_heatmaps([View(grid=grid())], tmp_path / "x.png", Look(palette="jet"))
 
 
 def test_chinese_names_find_a_font_or_say_so(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    said = save_heatmaps([replace(grid(), haystack="科技節目")], tmp_path / "zh.png")
+    said = save_heatmaps([View(grid=replace(grid(), haystack="科技節目"))], tmp_path / "zh.png")
     families, expected = fonts_for("科技節目")
     assert said == expected
     assert (said == []) == (len(families) == 2)
@@ -100,19 +120,148 @@ def test_the_terminal_shows_the_same_values() -> None:
     console.print(terminal_heatmap(grid(), 20))
 
 
-def test_long_titles_do_not_squeeze_the_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", SHEETS)
+def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) -> None:
     wordy = replace(
-        grid(), model="vendor/" + "x" * 90 + "$a$b", tokenizer="file:tokenizer.json@0123456789ab", unique_share=0.1
+        grid(), model="vendor/" + "x" * 90 + "$a$b", tokenizer="file:tokenizer.json@0123456789ab", task="t" * 90
     )
-    for grids in ([wordy], [wordy, wordy]):
-        figure = figure_of(grids)
-        figure.savefig(tmp_path / "long.png")
-        widths = [ax.get_position().width for ax in figure.axes[: len(grids)]]
-        assert sum(widths) > 0.6
-        for ax in figure.axes[: len(grids)]:
-            for text in ax.texts:
-                if isinstance(text, Annotation):
-                    assert text.get_window_extent().x1 <= figure.bbox.x1
+    for views in ([View(grid=wordy)], [View(grid=wordy)] * 2):
+        figure = figure_of(views, Look(size=size))
+        figure.draw_without_rendering()
+        assert sum(ax.get_position().width for ax in figure.axes[: len(views)]) > 0.6
+        assert min(ax.get_position().height for ax in figure.axes[: len(views)]) > 0.45
+        for text in (*figure.texts, *(ax._left_title for ax in figure.axes)):  # type: ignore[attr-defined]
+            box = text.get_window_extent()
+            assert figure.bbox.x0 <= box.x0
+            assert box.x1 <= figure.bbox.x1
+            assert box.y1 <= figure.bbox.y1
+
+
+@pytest.mark.parametrize("size", [("slide", (1600, 900)), ("post", (1200, 675)), ("paper", (2100, 1320))])
+@pytest.mark.parametrize("cells", [(5, 7), (86, 100)])
+def test_a_picture_has_its_size_whatever_its_grid(size: tuple[str, tuple[int, int]], cells: tuple[int, int]) -> None:
+    figure = figure_of([View(grid=of_size(*cells))], Look(size=size[0]))
+    assert tuple(round(float(s)) for s in figure.get_size_inches() * figure.dpi) == size[1]
+
+
+def of_size(lengths: int, depths: int, mean: float = 0.5) -> Grid:
+    cell = replace(grid().cells[0], mean=mean, outcomes={"scored": 2})
+    places = [(1_000 * (x + 1), 100 * y / max(1, depths - 1)) for x in range(lengths) for y in range(depths)]
+    return replace(grid(), cells=tuple(replace(cell, context_length=n, depth_percent=d) for n, d in places))
+
+
+def labels(of: Grid) -> list[str]:
+    ax = figure_of([View(grid=of)]).axes[0]
+    return [t.get_text() for t in ax.texts if t.get_transform() == ax.transData]
+
+
+def test_digits_stand_where_they_tell_something_and_can_be_read() -> None:
+    assert labels(of_size(5, 7)) == [".50"] * 35
+    assert labels(of_size(5, 7, mean=1.0)) == []
+    assert labels(of_size(13, 7)) == []
+    assert labels(of_size(5, 40)) == []
+
+
+def test_every_nth_length_and_depth_is_named_and_the_last_where_a_step_allows_it() -> None:
+    ax = figure_of([View(grid=of_size(86, 101))]).axes[0]
+    assert len(ax.get_xticks()) <= 12
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"{d} %" for d in range(0, 101, 10)]
+
+
+def test_a_large_grid_is_drawn_in_a_second_or_two_of_work(tmp_path: Path) -> None:
+    view = View(grid=of_size(86, 100))
+    begin = time.process_time()
+    save_heatmaps([view], tmp_path / "large.png")
+    assert time.process_time() - begin < 3
+    save_heatmaps([view], tmp_path / "large.svg")
+    assert (tmp_path / "large.svg").stat().st_size < 400_000
+
+
+def test_depths_are_drawn_true_where_that_is_asked_for() -> None:
+    cells = [replace(grid().cells[0], depth_percent=float(d)) for d in (0, 10, 25, 50, 100)]
+    of = replace(grid(), cells=tuple(cells))
+    even, true = row_edges(of), row_edges(of, true_depths=True)
+    assert even == [-0.5, 0.5, 1.5, 2.5, 3.5, 4.5]
+    heights = [b - a for a, b in itertools.pairwise(true)]
+    assert [true[0], true[-1]] == pytest.approx([-0.5, 4.5])
+    assert heights[1] / heights[2] == pytest.approx(12.5 / 20)  # half the way to each neighbour
+
+
+@pytest.mark.parametrize(("lengths", "depths"), [(1, 5), (5, 1), (1, 1)])
+def test_one_length_or_one_depth_is_bars(lengths: int, depths: int) -> None:
+    ax = figure_of([View(grid=of_size(lengths, depths))]).axes[0]
+    assert len([p for p in ax.patches if isinstance(p, Rectangle)]) == lengths * depths
+    assert "share found, with 95 % interval" in (ax.get_xlabel(), ax.get_ylabel())
+
+
+def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
+    of = header(**others)
+    rows = results(of, answer)
+    return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
+
+
+def test_lines_stand_behind_the_effective_and_the_claimed_length() -> None:
+    ax = figure_of([seen(lambda t: float(t.context_length <= 4_000), claimed=1_000_000)]).axes[0]
+    assert {float(np.asarray(line.get_xdata())[0]) for line in ax.lines} == {1.5, 4.5}
+    assert {"effective 4k", "claimed 1M →"} <= {t.get_text() for t in ax.texts}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda t: 1.0, "Found every needle up to 128k"),
+        (lambda t: 0.0, "Found no needle at any length up to 128k"),
+        (lambda t: float(t.depth_percent in (0, 100)), "Reads reliably at no length tested; loses the middle"),
+        (lambda t: float(t.context_length <= 16_000), "Reads reliably up to 16k; finds less from 64k on"),
+        (lambda t: Outcome.OVERFLOW, "No trial has a score"),
+    ],
+)
+def test_a_headline_says_how_far_a_run_reads_and_what_it_loses(
+    answer: Callable[[Trial], float | Outcome], said: str
+) -> None:
+    assert headline(seen(answer)) == said
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_picture_tells_itself_to_those_who_do_not_see_it(tmp_path: Path, dark: bool) -> None:
+    view = View(grid=replace(grid(), model="<m> & co"))
+    save_heatmaps([view], tmp_path / "x.svg", Look(dark=dark))
+    save_heatmaps([view], tmp_path / "x.png", Look(dark=dark))
+    root = fromstring((tmp_path / "x.svg").read_bytes())  # noqa: S314  # our own file
+    told = {child.tag.rpartition("}")[2]: child.text or "" for child in root}
+    assert root.get("role") == "img"
+    assert told["title"] == headline(view)
+    assert told["desc"].startswith("Heatmap of <m> & co: 2 context lengths by 2 depths.")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.info["Description"] == told["desc"]
+        assert (np.asarray(picture)[2, 2, 0] < 60) == dark
+
+
+def test_the_same_run_is_drawn_to_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg", "a.pdf", "b.pdf"):
+        save_heatmaps([View(grid=grid())], tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_no_two_runs_of_a_picture_have_one_title() -> None:
+    one = View(grid=grid(), date="2026-11-27")
+    assert names_of([one, one]) == ["m (1)", "m (2)"]
+    assert names_of([one, View(grid=replace(grid(), task="kv"))]) == ["m · single", "m · kv"]
+    assert names_of([one, View(grid=grid(), date="2026-11-28")]) == ["m · 2026-11-27", "m · 2026-11-28"]
+
+
+def test_a_card_holds_claim_finding_tasks_cost_and_date(tmp_path: Path) -> None:
+    view = seen(lambda t: float(t.context_length <= 4_000), claimed=1_000_000)
+    views = [view, *(replace(view, grid=replace(view.grid, task=task)) for task in ("kv", "hops"))]
+    assert save_card(views, 12.5, tmp_path / "card.svg") == []
+    words = card_words(views, 12.5)
+    figure = card_figure(views, words)
+    said = {t.get_text() for t in (*figure.texts, *figure.axes[0].texts)}
+    assert {"claimed", "1M", "effective", "4k", "single", "kv", "hops", "40 %"} <= said
+    assert "$12.50" in words.foot
+    assert "2026-11-27" in words.foot
+    assert "cost not known" in card_words(views, None).foot
 
 
 def test_a_low_screen_shows_fewer_depths_and_the_progress_first() -> None:

@@ -17,8 +17,9 @@ from server import Handler, chunk, serving
 from niah import api
 from niah.experiment.experiment import experiment_of
 from niah.experiment.suites import Suite, read_suite, suite_names
-from niah.plotter.controls import control_rows, rows_height
+from niah.plotter.cells import control_rows, rows_height
 from niah.plotter.formatting import control_labels
+from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.suite_table import summary_view
 from niah.records import Cell, Control, Grid, Recall
@@ -147,7 +148,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     absent = [control("absent", 1.0, 1_000), control("absent", 0.5, 2_000)]
     grid = grid_with(*absent, control("closed-book", None), control("oracle", 1.0))
     assert control_rows(grid) == ["absent", "oracle", "closed-book"]
-    ax = figure_of([grid]).axes[0]
+    ax = figure_of([View(grid=grid)]).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == [
         "0 %", "50 %", "100 %", "absent", "oracle", "closed-book",
     ]  # fmt: skip
@@ -162,7 +163,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
 
 
 def test_a_grid_without_controls_is_drawn_as_before() -> None:
-    ax = figure_of([grid_with()]).axes[0]
+    ax = figure_of([View(grid=grid_with())]).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["0 %", "50 %", "100 %"]
     assert ax.get_ylim() == (2.5, -0.5)
 

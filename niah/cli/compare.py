@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from niah.api import open_run
 from niah.cli.completion import RUNS
-from niah.cli.options import PALETTE, RESULTS
+from niah.cli.options import RESULTS
+from niah.cli.pictures import look_of, look_options
 from niah.cli.screen import print_parts
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, side_by_side_parts
@@ -32,11 +34,9 @@ from niah.verdict.records import Comparison
     show_default=True,
     help="Whether the tests ask about any stretch of haystack, or about those of the runs only.",
 )
-@PALETTE
+@look_options
 @RESULTS
-def compare(
-    runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, palette: str, results: Path
-) -> None:
+def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, results: Path, **look: Any) -> None:
     """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
@@ -53,7 +53,7 @@ def compare(
 
     path = out or beside(read[-1].folder, results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
-    for warning in save_comparison([run.grid for run in read], only, path, palette):
+    for warning in save_comparison([run.view for run in read], only, path, look_of(look)):
         click.echo(f"niah: {warning}", err=True)
     click.echo(path, err=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from niah.api import open_run
 from niah.cli.options import PALETTE, RESULTS
 from niah.errors import RunError
 from niah.importers import FORMATS, importer_of
@@ -32,10 +33,10 @@ def import_results(path: Path, form: str, model: str | None, name: str | None, p
     imported = importer_of(form)(path, model)
     check_name(name)
     folder = results / (name or plain_name(str(imported.header.config["model"])))
-    grid = grid_of(imported.header, imported.results)  # before anything is written
+    grid_of(imported.header, imported.results)  # before anything is written
     write_log(folder, imported.header, imported.results)
     for line in imported.said:
         click.echo(line, err=True)
-    for warning in write_outputs(folder, grid, palette):
+    for warning in write_outputs(folder, open_run(folder).view, palette):
         click.echo(f"niah: {warning}", err=True)
     click.echo(folder / "heatmap.png")

@@ -18,7 +18,7 @@ from niah.plotter.outputs import write_outputs
 from niah.plotter.report_text import incomplete_lines
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
-from niah.records import Grid, Outcome
+from niah.records import Outcome
 from niah.run import Run
 from niah.runlog.cost import unreported_line
 
@@ -30,7 +30,7 @@ class Ended:
     """How one run ended."""
 
     complete: bool
-    grid: Grid
+    run: Run
     stopped: str | None  # why it stopped early
 
 
@@ -42,9 +42,9 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
         why = run.stopped or "no trial was sent"
         left = "keeps what was paid" if folder.exists() else "was not made"
         say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
-        return Ended(complete=False, grid=run.grid, stopped=run.stopped)
+        return Ended(complete=False, run=run, stopped=run.stopped)
     try:
-        for line in write_outputs(folder, run.grid, options.palette):
+        for line in write_outputs(folder, run.view, options.palette):
             say(console, line)
     finally:  # where they cannot be written, too
         _report(console, run)
@@ -54,7 +54,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
         say(console, f"--limit {options.limit}: {left} are left; go on without it")
     recall = asdict(run.grid.recall)
     console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **recall)
-    return Ended(complete=not unfinished, grid=run.grid, stopped=run.stopped)
+    return Ended(complete=not unfinished, run=run, stopped=run.stopped)
 
 
 def _report(console: RunConsole, run: Run) -> None:

@@ -19,6 +19,6 @@ from niah.plotter.outputs import write_outputs
 def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
     again = api.rescore(run_name, results=results)
-    for warning in write_outputs(again.run.folder, again.run.grid, palette):
+    for warning in write_outputs(again.run.folder, again.run.view, palette):
         click.echo(f"niah: {warning}", err=True)
     click.echo(f"{again.changed} of {len(again.run.rows)} scores changed; {recall_label(again.run.grid.recall)}")

@@ -15,9 +15,10 @@ from niah.cli.screen import RunConsole, say
 from niah.errors import ConfigError, NiahError, RunError
 from niah.experiment.experiment import Experiment
 from niah.experiment.searched import best_search
+from niah.plotter.look import Look
 from niah.plotter.outputs import write_suite
 from niah.plotter.suite_table import summary_view
-from niah.records import Grid
+from niah.run import Run
 from niah.runlog.log import LOG_NAME
 from niah.runner.observer import INTERRUPTED
 from niah.runs import folder_name, plain_name
@@ -69,7 +70,7 @@ def run_models(
     console: RunConsole,
 ) -> int:
     """Run every model, whatever becomes of the others; the worst exit code."""
-    grids: dict[str, Grid] = {}
+    runs: dict[str, Run] = {}
     codes: list[int] = []
     for number, (model, experiment) in enumerate(experiments.items(), 1):
         say(console, f"{number}/{len(experiments)}  {model}", "bold")
@@ -79,13 +80,13 @@ def run_models(
             say(console, f"{model}: {error}", "bold red")
             codes.append(error.exit_code)
             continue
-        grids[model] = ended.grid
+        runs[model] = ended.run
         codes.append(0 if ended.complete else one_run.INCOMPLETE)
         if ended.stopped == INTERRUPTED and number < len(experiments):
             say(console, f"stopped after {number} of {len(experiments)} models; type the same command to go on")
             codes.append(one_run.INCOMPLETE)
             break
-    _summary(grids, folder, options, console)
+    _summary(runs, folder, options, console)
     return max(codes)
 
 
@@ -98,12 +99,12 @@ def run_suite(
 ) -> bool:
     """Every run of a suite, and its summary: whether all are complete."""
     folder = next(iter(folders.values())).parent
-    grids: dict[str, Grid] = {}
+    runs: dict[str, Run] = {}
     complete = True
     for number, (run_name, experiment) in enumerate(experiments.items(), 1):
         say(console, f"{number}/{len(experiments)}  {run_name}", "bold")
         ended = one_run.run_one(experiment, folders[run_name], options, console)
-        grids[run_name] = ended.grid
+        runs[run_name] = ended.run
         complete = complete and ended.complete
         if ended.stopped is not None:
             say(console, f"suite stopped after {number} of {len(experiments)} runs; type the same command to go on")
@@ -111,17 +112,19 @@ def run_suite(
             break
     if not folder.is_dir():
         return False  # nothing was measured
-    searched = {run_name: best_search(experiments[run_name]) for run_name in grids}
-    for line in write_suite(folder, suite, grids, searched, options.palette):
+    searched = {run_name: best_search(experiments[run_name]) for run_name in runs}
+    for line in write_suite(folder, suite, {n: r.view for n, r in runs.items()}, searched, options.palette):
         say(console, line)
-    console.print(summary_view(f"suite {suite}", grids, console.width, searched=searched))
+    console.print(
+        summary_view(f"suite {suite}", {n: r.grid for n, r in runs.items()}, console.width, searched=searched)
+    )
     click.echo(folder / "suite.png")
     return complete
 
 
-def _summary(grids: Mapping[str, Grid], folder: Path, options: RunOptions, console: RunConsole) -> None:
+def _summary(runs: Mapping[str, Run], folder: Path, options: RunOptions, console: RunConsole) -> None:
     """The table and the picture of all runs that there are."""
-    if not grids:
+    if not runs:
         return
     from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
@@ -129,7 +132,7 @@ def _summary(grids: Mapping[str, Grid], folder: Path, options: RunOptions, conso
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results") from error
-    for warning in save_heatmaps(list(grids.values()), folder / PICTURE, options.palette):
+    for warning in save_heatmaps([r.view for r in runs.values()], folder / PICTURE, Look(palette=options.palette)):
         say(console, warning)
-    console.print(summary_view("models", grids, console.width, "model"))
+    console.print(summary_view("models", {n: r.grid for n, r in runs.items()}, console.width, "model"))
     click.echo(folder / PICTURE)

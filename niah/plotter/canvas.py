@@ -1,77 +1,139 @@
-"""What all pictures share: one way to save them, to paint a cell, and to draw a scale beside it.
+"""What all pictures share: a canvas of a fixed size, light or dark, words around the panels, and one way to save.
 
-Uses matplotlib's object interface: no pyplot, no global state.
+Type scales with the canvas and cells shrink, so that a grid of five by seven and one of a hundred by a hundred both
+read. Uses matplotlib's object interface: no pyplot, no global state.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from niah.errors import ConfigError
-from niah.plotter.colours import MISSING, RGB, check_palette, luminance
+from niah.plotter.colours import RED_GREEN, RGB, check_palette
 from niah.plotter.fonts import fonts_for
+from niah.plotter.look import LOOK, Look
+from niah.plotter.names import middle_cut
 
 FORMATS = (".png", ".svg", ".pdf")
-DPI = 160
-DARK = 0.3  # luminance below which ink is white
+_LEAST_TYPE = 0.72  # a text that does not fit is set so much smaller, and then cut in its middle
 
 
-def save(draw: Callable[[], Figure], texts: str, path: Path, palette: str = "red-green") -> list[str]:
-    """Draw into a PNG, SVG or PDF, in fonts that hold the texts; returns warnings (a missing font).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What stands around the panels, and what a reader hears who does not see them."""
+
+    headline: str
+    lines: Sequence[str]
+    foot: str
+    spoken: str  # the picture in words
+
+    @property
+    def all(self) -> str:
+        return "".join((self.headline, *self.lines, self.foot))
+
+
+def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK) -> list[str]:
+    """Draw into a PNG, SVG or PDF, in fonts that hold the words; returns warnings (a missing font).
 
     Raises ConfigError for another file type or an unwritable path, UnknownName for a palette that is not there.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    check_palette(palette)
+    check_palette(look.palette)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _saved(draw, texts, path, DPI)
+        picture, said = _drawn(draw, words, look, path.suffix.lower().removeprefix("."))
+        path.write_bytes(picture)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be written ({error.strerror}); make room there, or choose another place"
         ) from error
-
-
-def png(draw: Callable[[], Figure], texts: str, palette: str = "red-green", dpi: int = DPI) -> bytes:
-    """The same in memory. Raises UnknownName for a palette that is not there."""
-    check_palette(palette)
-    picture = io.BytesIO()
-    _saved(draw, texts, picture, dpi)
-    return picture.getvalue()
-
-
-def _saved(draw: Callable[[], Figure], texts: str, to: Path | io.BytesIO, dpi: int) -> list[str]:
-    families, said = fonts_for(texts)
-    with matplotlib.rc_context({"font.family": families}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        draw().savefig(to, dpi=dpi, facecolor="white")
     return said
 
 
-def paint(ax: Axes, x: float, y: float, face: RGB, label: str, size: float, *, width: float = 1.0) -> None:
-    """A cell around (x, y), so many columns wide, with a label that can be read on its colour."""
-    ax.add_patch(Rectangle((x - width / 2, y - 0.5), width, 1, facecolor=face, edgecolor="white", linewidth=1.5))
-    ink = "white" if luminance(face) < DARK else "0.1"
-    ax.text(x, y, label, ha="center", va="center", fontsize=size, color=ink)
+def png(draw: Callable[[], Figure], words: Words, look: Look = LOOK) -> bytes:
+    """The same in memory, as a PNG. Raises UnknownName for a palette that is not there."""
+    check_palette(look.palette)
+    return _drawn(draw, words, look, "png")[0]
 
 
-def paint_missing(ax: Axes, x: float, y: float, label: str, size: float) -> None:
-    """A hatched cell, with the reason why it has no value."""
-    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=MISSING, edgecolor="white", linewidth=1.5))
-    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="none", edgecolor="0.75", hatch="////", linewidth=0))
-    if label:
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
-        ax.text(x, y, label, ha="center", va="center", fontsize=size * 0.68, color="0.25", bbox=box)
+def canvas(words: Words, look: Look) -> Figure:
+    """An empty picture with its words in place; axes go between them by the constrained layout."""
+    size, ink = look.sheet, look.ink
+    figure = Figure(figsize=(size.width, size.height), dpi=size.dpi)  # so that type is measured as it is drawn
+    FigureCanvasAgg(figure)
+    edge, unit = 0.028 * size.width, size.type / 72  # inches
+    y = size.height - edge
+    left, wide = edge / size.width, size.width - 2 * edge
+    for n, line in enumerate((words.headline, *words.lines)):
+        points, weight, colour = (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
+        said = figure.text(left, y / size.height, line, size=points, weight=weight, color=colour, va="top")
+        said.set_in_layout(False)
+        fit(said, wide)
+        y -= points / 72 * (1.5 if n == 0 else 1.4)
+    foot = figure.text(left, 0.6 * edge / size.height, words.foot, size=size.type * 0.85, color=look.faint)
+    foot.set_in_layout(False)
+    fit(foot, wide)
+    low = (0.6 * edge + 1.7 * unit) / size.height
+    side = 0.6 * edge / size.width
+    figure.set_layout_engine(
+        "constrained", rect=(side, low, 1 - 2 * side, y / size.height - low - 0.3 * unit / size.height)
+    )
+    return figure
+
+
+def fit(text: Text, inches: float) -> None:
+    """Make a text smaller where it is too wide, and cut its lines in their middle where that is not enough."""
+    text.set_parse_math(False)
+    figure = text.get_figure(root=True)
+    assert figure is not None  # noqa: S101  # whatever is drawn has one
+    width = text.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
+    share = 0.98 * inches * figure.dpi / max(1.0, width)
+    if share < 1:
+        text.set_fontsize(float(text.get_fontsize()) * max(share, _LEAST_TYPE))
+    if share < _LEAST_TYPE:
+        lines = text.get_text().split("\n")
+        most = int(max(map(len, lines)) * share / _LEAST_TYPE)
+        text.set_text("\n".join(middle_cut(line, most) for line in lines))
+
+
+def _drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tuple[bytes, list[str]]:
+    families, said = fonts_for(words.all + words.spoken)
+    told: dict[str, Any] = {"Title": words.headline}
+    told |= {"png": {"Description": words.spoken}, "pdf": {"Subject": words.spoken}}.get(form, {})
+    told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})  # the same run, the same bytes
+    style: Any = {"font.family": families, "svg.hashsalt": "niah", "hatch.linewidth": 0.6, **look.style}
+    picture = io.BytesIO()
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
+        draw().savefig(picture, format=form, dpi=look.sheet.dpi, metadata=told)
+    return _spoken(picture.getvalue(), words) if form == "svg" else picture.getvalue(), said
+
+
+def _spoken(svg: bytes, words: Words) -> bytes:
+    """An SVG that a screen reader can tell about."""
+    told = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
+    return re.sub(rb"(<svg )([^>]*>)", lambda m: m[1] + b'role="img" ' + m[2] + told.encode(), svg, count=1)
+
+
+def colour_map(palette: str) -> Colormap:
+    if palette == "red-green":
+        return LinearSegmentedColormap.from_list("red-green", list(RED_GREEN))
+    return matplotlib.colormaps[palette]
 
 
 def colour_of(share: float, colours: Colormap, ends: tuple[int, int] = (0, 1)) -> RGB:
@@ -80,10 +142,14 @@ def colour_of(share: float, colours: Colormap, ends: tuple[int, int] = (0, 1)) -
 
 
 def scale_beside(
-    figure: Figure, axes: Sequence[Axes], colours: Colormap, label: str, ends: tuple[int, int] = (0, 1)
+    figure: Figure, axes: Sequence[Axes], colours: Colormap, label: str, look: Look, ends: tuple[int, int] = (0, 1)
 ) -> None:
     """The scale of some axes, to their right."""
     scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
-    bar = figure.colorbar(scale, ax=list(axes), shrink=0.9, aspect=28, pad=0.015)
-    bar.set_label(label, fontsize=9)
+    bar = figure.colorbar(scale, ax=list(axes), shrink=0.92, aspect=32, pad=0.012, fraction=0.05)
+    bar.set_label(label, fontsize=look.sheet.type * 0.85)
+    bar.set_ticks(
+        [ends[0], sum(ends) / 2, ends[1]], labels=[f"{100 * e:g} %" for e in (ends[0], sum(ends) / 2, ends[1])]
+    )
+    bar.ax.tick_params(labelsize=look.sheet.type * 0.8, length=0)
     bar.outline.set_visible(False)

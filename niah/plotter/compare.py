@@ -6,92 +6,79 @@ colour-blind readers), with a frame around cells whose change is more than chanc
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from niah.plotter.canvas import colour_of, paint, paint_missing, save, scale_beside
-from niah.plotter.heatmap import (
-    FOUND,
-    colour_map,
-    depth_label,
-    heatmap,
-    height_in,
-    length_label,
-    names_of,
-    title_in,
-    title_of,
-    width_in,
-    write_above,
-)
-from niah.plotter.names import shortened
+from niah.plotter.canvas import Words, colour_map, save, scale_beside
+from niah.plotter.cells import Box, Room, axes_of, fill, row_edges
+from niah.plotter.headline import View, names_of
+from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
+from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import change_words
 from niah.records import Grid
-from niah.text.lengths import label_of
 from niah.verdict.records import CellChange, Comparison
 
-COLUMNS = 3
 LEVEL = 0.05
-_TITLE_IN = 1.15  # inches over every heatmap
+FRAMED = "framed: more than chance would do, at 5 % over all cells"
 
 
-def save_comparison(
-    grids: Sequence[Grid], comparison: Comparison | None, path: Path, palette: str = "red-green"
-) -> list[str]:
+def save_comparison(views: Sequence[View], comparison: Comparison | None, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    texts = "".join(text for g in grids for text in title_of(g))
-    return save(lambda: comparison_figure(grids, comparison, palette), texts, path, palette)
+    words = comparison_words(views, comparison)
+    return save(lambda: comparison_figure(views, comparison, look, words), words, path, look)
 
 
-def comparison_figure(grids: Sequence[Grid], comparison: Comparison | None, palette: str = "red-green") -> Figure:
-    """Small multiples, at most three in a row; the difference is the last one."""
-    panels = len(grids) + (comparison is not None)
-    rows = -(-panels // COLUMNS)
-    columns = -(-panels // rows)  # four are two by two
-    title = max(_TITLE_IN, title_in(grids))
-    width, height = max(map(width_in, grids)), max(map(height_in, grids)) + title + 0.6
-    figure = Figure(figsize=(columns * (width + 1.2) + 1.6, rows * height + 0.4))
-    FigureCanvasAgg(figure)
-    above, between = (title, 0.04) if rows == 1 else (title / 2, title / 2)  # titles stand over the axes
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / (rows * height + 0.4)), h_pad=between)
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for ax in axes[panels:]:
-        ax.set_axis_off()
-    for grid, ax, name in zip(grids, axes, names_of(grids), strict=False):
-        heatmap(grid, ax, palette, name)
-    scale_beside(figure, axes[: len(grids)], colour_map(palette), FOUND)
+def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Words:
+    """What has changed, in a sentence and in figures."""
+    words, drop = words_of(views), None if comparison is None else comparison.whole.drop
+    if comparison is None or drop is None:
+        return words
+    whole, (before, after) = comparison.whole, names_of(views, 60)
+    sure = whole.p_change is not None and whole.p_change <= LEVEL
+    moved = "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
+    doubt = "" if sure or drop == 0 else "; it may be chance"
+    lines = [change_words(whole), FRAMED]
+    told = f"{words.spoken} {after} minus {before}: {lines[0]}."
+    return replace(words, headline=f"{after} {moved} {before}{doubt}", lines=lines, spoken=told)
+
+
+def comparison_figure(
+    views: Sequence[View], comparison: Comparison | None, look: Look = LOOK, words: Words | None = None
+) -> Figure:
+    """Small multiples; the difference is the last one."""
+    names = names_of(views, 40)
+    panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
     if comparison is not None:
-        ax = difference(comparison, axes[len(grids)], grids[-1])
-        scale_beside(figure, [ax], matplotlib.colormaps["RdBu"], "change in the share found", (-1, 1))
+        grid = views[-1].grid
+        title = f"{names[-1]}\nminus {names[0]}"
+        panels.append(Panel(title=title, draw=lambda ax, room: difference(comparison, ax, grid, room), grid=grid))
+    figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
+    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
+    if comparison is not None:
+        scale_beside(figure, axes[len(views) :], matplotlib.colormaps["RdBu"], "change in the share", look, (-1, 1))
     return figure
 
 
-def difference(comparison: Comparison, ax: Axes, grid: Grid) -> Axes:
-    """Draw the change of every cell on the axes and return them; labels are those of the grid of the later run."""
-    cells = comparison.cells
-    lengths, depths = sorted({c.context_length for c in cells}), sorted({c.depth_percent for c in cells})
-    for c in cells:
-        _draw(ax, c, lengths.index(c.context_length), depths.index(c.depth_percent), len(lengths))
-    ax.set_xlim(-0.5, len(lengths) - 0.5)
-    ax.set_ylim(len(depths) - 0.5, -0.5)
-    ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
-    ax.set_yticks(range(len(depths)), [f"{d:.3g} %" for d in depths])
-    ax.tick_params(length=0, labelsize=10)
-    ax.set_xlabel(length_label(grid))
-    ax.set_ylabel(depth_label(grid))
-    ax.spines[:].set_visible(False)
-    room = int(14.5 * width_in(grid)) // 2
-    after, before = shortened([comparison.after, comparison.before], max(16, (room - len(" minus ")) // 2))
-    said = textwrap.fill(change_words(comparison.whole), int(14.5 * width_in(grid)))
-    small = f"{said}\nframed: more than chance in that cell (Holm, 5 %)"
-    write_above(ax, f"{after} minus {before}", small)
-    return ax
+def difference(comparison: Comparison, ax: Axes, grid: Grid, room: Room) -> None:
+    """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
+    edges, lengths, depths = row_edges(grid, true_depths=room.look.true_depths), grid.context_lengths, grid.depths
+    boxes = []
+    for c in comparison.cells:
+        y = depths.index(c.depth_percent)
+        height = edges[y + 1] - edges[y]
+        label = "" if c.change is None else change_label(c.change)
+        x = lengths.index(c.context_length) - 0.5
+        boxes.append(Box(x=x, y=edges[y], width=1, height=height, value=c.change, label=label))
+    fill(ax, boxes, room, matplotlib.colormaps["RdBu"], digits=any(b.value for b in boxes), ends=(-1, 1))
+    for c, b in zip(comparison.cells, boxes, strict=True):
+        _frame(ax, c, b)
+    axes_of(ax, replace(grid, controls=()), edges, room)
 
 
 def change_label(change: float) -> str:
@@ -99,15 +86,9 @@ def change_label(change: float) -> str:
     return "0" if not change else f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
 
 
-def _draw(ax: Axes, cell: CellChange, x: int, y: int, columns: int) -> None:
-    size = 11.0 if columns <= 12 else 6.0
-    if cell.change is None:
-        paint_missing(ax, x, y, "", size)
+def _frame(ax: Axes, cell: CellChange, box: Box) -> None:
+    if cell.p is None or cell.p > LEVEL:
         return
-    face = colour_of(cell.change, matplotlib.colormaps["RdBu"], (-1, 1))
-    paint(ax, x, y, face, change_label(cell.change), size)
-    if cell.p is not None and cell.p <= LEVEL:
-        for colour, line in (("white", 5.0), ("black", 2.2)):  # seen on light and on dark cells
-            ax.add_patch(
-                Rectangle((x - 0.43, y - 0.41), 0.86, 0.82, facecolor="none", edgecolor=colour, linewidth=line)
-            )
+    for colour, line in (("white", 4.0), ("black", 1.8)):  # seen on light and on dark cells
+        corner, width, height = (box.x + 0.07, box.y + 0.09 * box.height), 0.86, 0.82 * box.height
+        ax.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=colour, linewidth=line))

@@ -3,96 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator
 
-from niah.plotter.canvas import save
-from niah.plotter.formatting import model_label
+from niah.plotter.canvas import Words, canvas, save
+from niah.plotter.cells import every_nth
+from niah.plotter.headline import View, names_of
+from niah.plotter.heatmap import words_of
+from niah.plotter.look import LOOK, Look
+from niah.plotter.summary import held_by
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 from niah.verdict.records import RunReport
 
 # Okabe and Ito 2008: told apart by colour-blind readers; markers tell them apart in grey print
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")
+COLOURS_ON_DARK = ("#56B4E9", *COLOURS[1:5], "#F0E442", "#A0A0A0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-MOST_LABELS = 12
+_DODGE = 0.03  # of a decade: points of several runs at one length stand beside each other
+
+Styled = tuple[RunReport, str, str, str, float]  # with its name, colour, marker and dodge
 
 
-def save_curves(runs: Sequence[RunReport], path: Path) -> list[str]:
+def save_curves(views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    return save(lambda: curves_figure(runs), "".join(f.model for f in runs), path)
+    words = curve_words(views)
+    return save(lambda: curves_figure(views, look, words), words, path, look)
 
 
-def curves_figure(runs: Sequence[RunReport]) -> Figure:
-    """Recall, and beside it time, where any run has one."""
-    timed = any(t.first_token_s for f in runs for t in f.times)
-    figure = Figure(figsize=(12.5 if timed else 7, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2 if timed else 1, squeeze=False)[0]
-    recall_curves(runs, axes[0])
+def curve_words(views: Sequence[View]) -> Words:
+    words = words_of(views)
+    return replace(words, spoken=words.spoken.replace("Heatmap of", "Curves by context length of"))
+
+
+def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None = None) -> Figure:
+    """The share found, and beside it time, where any run has one."""
+    styled = list(_styled(views, COLOURS_ON_DARK if look.dark else COLOURS))
+    timed = any(t.first_token_s for f, *_ in styled for t in f.times)
+    figure = canvas(words or curve_words(views), look)
+    axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * -(-len(styled) // 3)])
+    found_curves(styled, axes["f"], look)
     if timed:
-        time_curves(runs, axes[1])
+        time_curves(styled, axes["t"])
+    axes["n"].set_axis_off()
+    handles, labels = axes["f"].get_legend_handles_labels()
+    if handles:
+        legend = axes["n"].legend(handles, labels, loc="center", frameon=False, ncols=min(3, len(styled)))
+        for text in legend.get_texts():
+            text.set(parse_math=False, color=look.ink)
     return figure
 
 
-def recall_curves(runs: Sequence[RunReport], ax: Axes) -> Axes:
-    """The share found by length, with 95 % intervals and the thresholds of the rules."""
-    for f, colour, marker in _styled(runs):
-        points = [(length, r.mean, r.low, r.high) for length, r in f.by_length.items() if r.mean is not None]
-        lengths = [p[0] for p in points]
-        below = [(mean or 0) - (low or 0) for _, mean, low, _ in points]
-        above = [(high or 0) - (mean or 0) for _, mean, _, high in points]
-        means = [p[1] for p in points]
-        label = f"{model_label(f)} (n = {f.whole.n:,})"
-        ax.errorbar(lengths, means, [below, above], color=colour, marker=marker, capsize=3, label=label)
-    for e in runs[0].effective:
-        if e.rule.startswith("absolute") and e.threshold is not None:
-            ax.axhline(e.threshold, color="0.6", linewidth=1, linestyle="--")
-            ax.annotate(
-                e.rule, (0.01, e.threshold), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=8
-            )
+def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
+    """The share found by length, with 95 % intervals and the threshold of the effective length."""
+    for f, name, colour, marker, dodge in styled:
+        points = [
+            (length * dodge, r.mean, r.low or 0, r.high or 0) for length, r in f.by_length.items() if r.mean is not None
+        ]
+        ends = [[m - low for _, m, low, _ in points], [high - m for _, m, _, high in points]]
+        x, means = [p[0] for p in points], [p[1] for p in points]
+        label = f"{name}: {percent(f.whole.mean)} (n = {f.whole.n:,})"
+        ax.errorbar(x, means, ends, color=colour, marker=marker, markersize=5, capsize=3, linewidth=1.6, label=label)
+    held = next((e for f, *_ in styled if (e := held_by(f))), None)
+    if held is not None and held.threshold is not None:
+        ax.axhline(held.threshold, color=look.faint, linewidth=1, linestyle="--")
+        said = f"{percent(held.threshold)}: counts as reliable"
+        ax.annotate(
+            said, (0.01, held.threshold), (0, -3), xycoords=("axes fraction", "data"), textcoords="offset points",
+            va="top", fontsize=look.sheet.type * 0.8, color=look.faint,
+        )  # fmt: skip
     ax.set_ylim(-0.03, 1.03)
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     ax.set_ylabel("share found, with 95 % interval")
-    return _finished(ax, runs)
+    _finish(ax, styled)
 
 
-def time_curves(runs: Sequence[RunReport], ax: Axes) -> Axes:
+def time_curves(styled: Sequence[Styled], ax: Axes) -> None:
     """Median seconds to the first token by length, both on logarithmic scales: a power is a straight line."""
-    for f, colour, marker in _styled(runs):
-        points = [(t.context_length, t.first_token_s) for t in f.times if t.first_token_s]
-        power = f", power {f.first_token_growth.exponent:.2f}" if f.first_token_growth else ""
+    for f, name, colour, marker, dodge in styled:
+        points = [(t.context_length * dodge, t.first_token_s) for t in f.times if t.first_token_s]
         if points:
-            ax.plot(
-                [p[0] for p in points],
-                [p[1] for p in points],
-                color=colour,
-                marker=marker,
-                label=f"{model_label(f)}{power}",
-            )
+            x, y = [p[0] for p in points], [p[1] for p in points]
+            ax.plot(x, y, color=colour, marker=marker, markersize=5, linewidth=1.6, label=name)
     ax.set_yscale("log")
-    ax.set_ylabel("seconds to the first token (median)")
-    return _finished(ax, runs)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
+    ax.yaxis.set_minor_formatter(FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else ""))
+    ax.set_ylabel("time to the first token (median)")
+    _finish(ax, styled)
 
 
-def _styled(runs: Sequence[RunReport]) -> Iterator[tuple[RunReport, str, str]]:
-    for i, f in enumerate(runs):
-        yield f, COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+def _styled(views: Sequence[View], colours: Sequence[str]) -> Iterator[Styled]:
+    middle = (len(views) - 1) / 2
+    for i, (v, name) in enumerate(zip(views, names_of(views, 34), strict=True)):
+        if v.report is not None:
+            yield v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (_DODGE * (i - middle))
 
 
-def _finished(ax: Axes, runs: Sequence[RunReport]) -> Axes:
-    lengths = sorted({length for f in runs for length in f.by_length})
-    shown = lengths[:: -(-len(lengths) // MOST_LABELS)]
+def _finish(ax: Axes, styled: Sequence[Styled]) -> None:
+    lengths = sorted({length for f, *_ in styled for length in f.by_length})
+    shown = [lengths[i] for i in every_nth(len(lengths), 9)] if lengths else []
     ax.set_xscale("log")
     ax.set_xticks(shown, [label_of(n) for n in shown])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("context length (tokens)")
-    ax.grid(color="0.92")
+    ax.grid(visible=True)
     ax.set_axisbelow(True)
+    ax.tick_params(length=0)
+    ax.tick_params(length=0, which="minor")
     ax.spines[["top", "right"]].set_visible(False)
-    legend = ax.legend(frameon=False, fontsize=9, loc="best")
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return ax

@@ -1,198 +1,136 @@
-"""The heatmap: length across, depth down, green where the needle was found. Fit for a slide as it is.
+"""The heatmap: length across, depth down, green where the needle was found. Several runs stand side by side.
 
-The scale is fixed from 0 to 1.
+The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at its foot what was
+measured with what.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
 
-from niah.plotter.canvas import colour_of, paint, paint_missing, png, save, scale_beside
-from niah.plotter.colours import MISSING, RED_GREEN
-from niah.plotter.controls import draw_controls, rows_height
-from niah.plotter.formatting import (
-    headline_label,
-    model_label,
-    normalised_label,
-    trials_label,
-    unscored_label,
-    value_label,
+from niah.plotter.canvas import Words, canvas, colour_map, fit, png, save, scale_beside
+from niah.plotter.cells import Room, draw_grid, is_bars
+from niah.plotter.formatting import plural
+from niah.plotter.headline import (
+    View,
+    doubts_line,
+    found_line,
+    hatched_part,
+    headline,
+    lengths_line,
+    made_parts,
+    names_of,
+    recipe_line,
+    several_headline,
+    spoken,
 )
-from niah.plotter.names import shortened
-from niah.records import Cell, Grid
+from niah.plotter.look import LOOK, Look
+from niah.plotter.summary import held_by
+from niah.records import Grid
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 
-FOUND = "share of trials in which the needle was found"
-_BETWEEN = " · "
-_GLUE = "\u00a0"  # a space at which no line is broken
-REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
+FOUND = "share of trials found"
 
 
-def save_heatmaps(grids: Sequence[Grid], path: Path, palette: str = "red-green") -> list[str]:
-    """Draw grids side by side into a PNG, SVG or PDF; returns warnings (a missing font).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One of several axes of a picture."""
 
-    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette that is not there.
+    title: str
+    draw: Callable[[Axes, Room], None]
+    grid: Grid
+
+
+def save_heatmaps(
+    views: Sequence[View], path: Path, look: Look = LOOK, title: str | None = None, names: Sequence[str] = ()
+) -> list[str]:
+    """Draw runs side by side into a PNG, SVG or PDF; returns warnings (a missing font).
+
+    ``title`` and ``names`` take the place of the finding and the models over several. Raises ConfigError for another
+    file type or an unwritable path, UnknownName for a palette that is not there.
     """
-    return save(lambda: figure_of(grids, palette), _texts(grids), path, palette)
+    words = words_of(views, title)
+    return save(lambda: figure_of(views, look, words, names), words, path, look)
 
 
-def heatmap_png(grid: Grid, palette: str = "red-green") -> bytes:
-    """The heatmap as a PNG in memory, of a size for a notebook. Raises UnknownName for a palette that is not there."""
-    return png(lambda: figure_of([grid], palette), _texts([grid]), palette, dpi=90)
+def heatmap_png(view: View) -> bytes:
+    """The heatmap as a PNG in memory, of a size for a notebook."""
+    look = Look(size="post")
+    return png(lambda: figure_of([view], look), words_of([view]), look)
 
 
-def _texts(grids: Sequence[Grid]) -> str:
-    return "".join(text for grid in grids for text in title_of(grid))
+def words_of(views: Sequence[View], title: str | None = None) -> Words:
+    """The finding of one run, or what several found."""
+    if len(views) == 1 and title is None:
+        (view,) = views
+        lines = [line for line in (found_line(view), lengths_line(view), doubts_line(view)) if line]
+        return Words(headline=headline(view), lines=lines, foot=recipe_line(view), spoken=spoken(view))
+    tasks = [name for name in ("task", "haystack", "tokenizer") if len({getattr(v.grid, name) for v in views}) == 1]
+    shared = [f"{name} {getattr(views[0].grid, name)}" for name in tasks]
+    trials = plural(sum(v.grid.recall.n for v in views), "scored trial")
+    foot = " · ".join([*shared, trials, *made_parts(views), *hatched_part(views)])
+    told = " ".join(spoken(v) for v in views)
+    return Words(headline=title or several_headline(views), lines=[], foot=foot, spoken=told)
 
 
-def figure_of(grids: Sequence[Grid], palette: str = "red-green") -> Figure:
-    """A figure with one heatmap per grid and a common colour bar."""
-    widths = [width_in(g) for g in grids]
-    above = title_in(grids)
-    height = max(height_in(g) for g in grids) + above + 1.15
-    figure = Figure(figsize=(sum(widths) + 1.3 * len(grids) + 1.0, height))
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / height))  # the title stands above
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(grids), squeeze=False, width_ratios=widths)[0]
-    for grid, ax, name in zip(grids, axes, names_of(grids), strict=True):
-        heatmap(grid, ax, palette, name)
-    scale_beside(figure, list(axes), colour_map(palette), FOUND)
+def figure_of(
+    views: Sequence[View], look: Look = LOOK, words: Words | None = None, names: Sequence[str] = ()
+) -> Figure:
+    """A picture with a panel per run and a common scale."""
+    words = words or words_of(views)
+    names = names or names_of(views, 108 // columns_for(len(views)))
+    panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
+    figure, axes = panels_figure(panels, words, look)
+    if not all(is_bars(v.grid) for v in views):
+        scale_beside(figure, axes, colour_map(look.palette), FOUND, look)
     return figure
 
 
-def heatmap(grid: Grid, ax: Axes, palette: str = "red-green", name: str | None = None) -> Axes:
-    """Draw one grid on the axes and return them; its model under that name, where others stand beside it."""
-    lengths, depths = grid.context_lengths, grid.depths
-    colours = colour_map(palette)
-    size = 11.0 if len(lengths) <= 12 else 7.0
-    for cell in grid.cells:
-        x, y = lengths.index(cell.context_length), depths.index(cell.depth_percent)
-        draw_cell(ax, cell, x, y, colours, size)
-    ax.set_xlim(-0.5, len(lengths) - 0.5)
-    rows = draw_controls(ax, grid, colours, size)
-    ax.set_ylim(len(depths) - 0.5 + rows_height(grid), -0.5)  # depth 0 on top
-    ax.set_xticks(range(len(lengths)), [label_of(n) for n in lengths], rotation=0 if len(lengths) <= 12 else 60)
-    ax.set_yticks(
-        [*range(len(depths)), *(y for y, _ in rows)], [*(f"{d:.3g} %" for d in depths), *(name for _, name in rows)]
+def panel_of(view: View, name: str) -> Panel:
+    """A run with its name over it, and in the next line its figures."""
+    r = view.grid.recall
+    said = [f"{percent(r.mean)} found (n = {r.n:,})" if r.mean is not None else "nothing scored"]
+    lost = sum(n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
+    said += [f"{lost:,} unscored"] if lost else []
+    held = None if view.report is None else held_by(view.report)
+    said += [f"effective {'none' if held.point is None else label_of(held.point)}"] if held else []
+    said += [f"claimed {label_of(view.report.claimed)}"] if view.report and view.report.claimed else []
+    return Panel(title=f"{name}\n{' · '.join(said)}", draw=lambda ax, room: draw_grid(view, ax, room), grid=view.grid)
+
+
+def columns_for(panels: int) -> int:
+    """How many stand side by side on a wide sheet."""
+    return panels if panels <= 3 else ceil(panels / 2) if panels <= 8 else 4
+
+
+def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Figure, list[Axes]]:
+    """Panels on one sheet, from left to right and from top to bottom; what their axes mean is said once."""
+    figure, columns = canvas(words, look), columns_for(len(panels))
+    rows = ceil(len(panels) / columns)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    room = Room(
+        look=look,
+        width=look.sheet.width * 0.88 / columns,
+        height=look.sheet.height * 0.68 / rows,
+        alone=len(panels) == 1,
     )
-    ax.tick_params(length=0, labelsize=10)
-    ax.set_xlabel(length_label(grid))
-    ax.set_ylabel(depth_label(grid))
-    ax.spines[:].set_visible(False)
-    _write_title(ax, grid, name or names_of([grid])[0])
-    if any(c.mean is None or _unscored(c) for c in grid.cells):
-        hatch = Patch(
-            facecolor=MISSING, edgecolor="0.6", hatch="////", label="hatched: trials without a score, with the reason"
-        )
-        ax.legend(
-            handles=[hatch], loc="upper left", bbox_to_anchor=(0, -0.6 / height_in(grid)), frameon=False, fontsize=9
-        )
-    return ax
-
-
-def depth_label(grid: Grid) -> str:
-    return f"depth of {grid.depth_of} (0 % is the start)"
-
-
-def length_label(grid: Grid) -> str:
-    """What the lengths are counted in."""
-    tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
-    return f"context length ({tokens})"
-
-
-def names_of(grids: Sequence[Grid]) -> list[str]:
-    """The models as titles: long ones shortened in the middle, and never two of them to the same."""
-    room = int(min(map(width_in, grids)) * 8.5)
-    return shortened([model_label(g) for g in grids], room)
-
-
-def _write_title(ax: Axes, grid: Grid, name: str) -> None:
-    """The model large, the rest small below it, wrapped to the width: a title never squeezes the picture."""
-    write_above(ax, name, "\n".join(_small_lines(grid)))
-
-
-def _small_lines(grid: Grid) -> list[str]:
-    """What stands below the model, broken between its parts where they fit."""
-    characters = int(width_in(grid) * 14.5)
-    lines = []
-    for text in title_of(grid)[1:]:
-        parts = text.split(_BETWEEN)
-        whole = [part.replace(" ", _GLUE) if len(part) < characters else part for part in parts]
-        wrapped = textwrap.wrap(_BETWEEN.join(whole), characters, break_on_hyphens=False)
-        lines += [line.replace(_GLUE, " ").removesuffix(_BETWEEN.rstrip()) for line in wrapped]
-    return lines
-
-
-def title_in(grids: Sequence[Grid]) -> float:
-    """Inches that the tallest title takes."""
-    return (14.4 * max(len(_small_lines(g)) for g in grids) + 32) / 72
-
-
-def write_above(ax: Axes, title: str, small: str) -> None:
-    """A large line and small ones over the axes, whatever their size; they take no room of the layout."""
-    room = 14.4 * (small.count("\n") + 1) + 6  # points
-    for text, up, size, weight in ((small, 3.6, 9.5, "normal"), (title, room, 14.0, "bold")):
-        said = ax.annotate(text, (0, 1), (0, up), xycoords="axes fraction", textcoords="offset points")
-        said.set(fontsize=size, fontweight=weight, linespacing=1.45, verticalalignment="bottom", parse_math=False)
-        said.set_in_layout(False)
-
-
-def _cell_in(grid: Grid) -> float:
-    return 0.85 if max(len(grid.context_lengths), len(grid.depths)) <= 12 else 0.5
-
-
-def width_in(grid: Grid) -> float:
-    """Inches of one heatmap."""
-    return max(max(len(grid.context_lengths), 4) * _cell_in(grid), 6.2)
-
-
-def height_in(grid: Grid) -> float:
-    return (max(len(grid.depths), 4) + rows_height(grid)) * _cell_in(grid) * 0.75
-
-
-def colour_map(palette: str) -> Colormap:
-    if palette == "red-green":
-        return LinearSegmentedColormap.from_list("red-green", list(RED_GREEN))
-    return matplotlib.colormaps[palette]
-
-
-def title_of(grid: Grid) -> tuple[str, str, str]:
-    trials = trials_label(grid)
-    shared = grid.unique_share
-    repeated = (
-        f" · {100 * shared:.0f} % of the longest haystack is unique"
-        if shared is not None and shared < REPEATED_BELOW
-        else ""
-    )
-    return (
-        model_label(grid),
-        f"task {grid.task} · haystack {grid.haystack} · tokenizer {grid.tokenizer} · {trials}{repeated}"
-        if grid.imported is None
-        else f"imported results of {grid.imported} · {grid.task} · {trials}",
-        " · ".join([headline_label(grid), *normalised_label(grid)]),
-    )
-
-
-def draw_cell(ax: Axes, cell: Cell, x: int, y: int, colours: Colormap, size: float) -> None:
-    """One cell at column x and row y, with its value in type of that size."""
-    if cell.mean is None:
-        paint_missing(ax, x, y, unscored_label(cell), size)
-        return
-    paint(ax, x, y, colour_of(cell.mean, colours), value_label(cell.mean), size)
-    if _unscored(cell):  # a corner says that some trials of the cell have no score
-        ax.add_patch(
-            Rectangle((x + 0.18, y - 0.48), 0.3, 0.3, facecolor=MISSING, edgecolor="0.5", hatch="////", linewidth=0)
-        )
-
-
-def _unscored(cell: Cell) -> int:
-    return sum(n for outcome, n in cell.outcomes.items() if outcome != "scored")
+    for i, (panel, ax) in enumerate(zip(panels, axes, strict=False)):
+        panel.draw(ax, room)
+        if not room.alone:
+            title = ax.set_title(panel.title, loc="left", fontsize=look.sheet.type * (0.95 if columns < 4 else 0.8))
+            title.set(linespacing=1.35)
+            fit(title, room.width * 0.9)
+        if i + columns < len(panels):
+            ax.set_xlabel("")
+        if i % columns:
+            ax.set_ylabel("")
+    return figure, axes[: len(panels)]

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from niah.errors import RunError
-from niah.plotter.colours import PALETTES
+from niah.plotter.headline import View
+from niah.plotter.look import LOOK, Look
 from niah.plotter.suite_table import suite_json
 from niah.plotter.tables import grid_csv, grid_json
-from niah.records import Grid
 
 
-def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
+def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
     """Write all three, where they are not there already; returns warnings about the picture."""
-    table, picture = folder / "grid.json", folder / "heatmap.png"
+    grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
     try:
-        drawn = palette == PALETTES[0] and picture.exists() and table.exists()
+        drawn = palette == LOOK.palette and picture.exists() and table.exists()
         if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
             return []
         picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
@@ -28,19 +28,22 @@ def write_outputs(folder: Path, grid: Grid, palette: str) -> list[str]:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
 
-    return save_heatmaps([grid], picture, palette)
+    return save_heatmaps([view], picture, Look(palette=palette))
 
 
 def write_suite(
-    folder: Path, suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None], palette: str
+    folder: Path, suite: str, views: Mapping[str, View], searched: Mapping[str, float | None], palette: str
 ) -> list[str]:
     """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
     searching, by run.
     """
-    from niah.plotter.suite import save_multiples  # matplotlib, after the runs
+    from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
     try:
-        (folder / "suite.json").write_text(suite_json(suite, grids, searched), encoding="utf-8")
+        (folder / "suite.json").write_text(
+            suite_json(suite, {name: v.grid for name, v in views.items()}, searched), encoding="utf-8"
+        )
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
-    return save_multiples(f"suite {suite}", grids, folder / "suite.png", palette)
+    title = f"{next(iter(views.values())).model}: suite {suite}"
+    return save_heatmaps(list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views))

@@ -10,7 +10,7 @@ from niah.text.shares import percent
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 
 NOT_SHOWN = '"not shown"'
-_DEPTHS = {
+DEPTHS = {
     ByDepth.MIDDLE: "loses the middle",
     ByDepth.HEAD: "loses the beginning",
     ByDepth.TAIL: "loses the end",
@@ -28,7 +28,7 @@ def summary_lines(f: RunReport) -> list[str]:
 
 def reading_lines(f: RunReport) -> Iterator[str]:
     """How far a run reads reliably, with the 95 % interval of that, and what is claimed for it."""
-    held = _reliable(f)
+    held = held_by(f)
     if held is None or f.whole.mean is None:
         return
     longest = f.tested is not None and held.point == f.tested
@@ -70,7 +70,7 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
 def doubt_lines(f: RunReport) -> Iterator[str]:
     """A line where no length has trials enough to be shown, were all of them found."""
     least, most = f.least_per_length, max((r.n for r in f.by_length.values()), default=0)
-    held = _reliable(f)
+    held = held_by(f)
     if least is None or held is None or not most or most >= least or held.hopeful is None:
         return
     yield (
@@ -79,7 +79,7 @@ def doubt_lines(f: RunReport) -> Iterator[str]:
     )
 
 
-def _reliable(f: RunReport) -> EffectiveLength | None:
+def held_by(f: RunReport) -> EffectiveLength | None:
     return next((e for e in f.effective if e.rule.startswith("absolute")), None)
 
 
@@ -99,7 +99,7 @@ def _by_depth(f: RunReport) -> Iterator[str]:
     if f.pattern is None or f.pattern.by_depth is ByDepth.EVEN:
         return
     bands = (f"{_PARTS[band]} {brief_label(r)}" for band, r in f.by_band.items() if r.mean is not None)
-    yield f"{_DEPTHS[f.pattern.by_depth]}: found in the {', '.join(bands)}"
+    yield f"{DEPTHS[f.pattern.by_depth]}: found in the {', '.join(bands)}"
 
 
 def _shown(tokens: int | None) -> str:
