@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from niah.records import Recall
+from niah.records import Share
 from niah.runlog.log import read_log
 from niah.text.lengths import label_of
 from niah.verdict.records import RunReport
@@ -88,9 +88,9 @@ def _shared(haystacks: int | None) -> str:
     return "" if haystacks is None or haystacks >= FEWEST_CLUSTERS else f", on the {haystacks} stretches they share"
 
 
-def _share(recall: Recall) -> str:
-    found = round((recall.mean or 0.0) * recall.n)
-    return f"{found} of {recall.n}"
+def _share(share: Share) -> str:
+    found = round((share.mean or 0.0) * share.n)
+    return f"{found} of {share.n}"
 
 
 if __name__ == "__main__":

@@ -163,9 +163,9 @@ def compared(draws: int, limits: GateConfig, base: float = BASE) -> list[tuple[s
 
 
 def absolute(draws: int, base: float) -> None:
-    """A gate on recall alone, where the true recall is exactly the limit: both verdicts are wrong half the time."""
-    limits = GateConfig(min_recall=base)
-    print(f"\n`min_recall = {base}` where the true recall is {base}: percent called fail / pass\n")
+    """A gate on the share found, where the true one is exactly the limit: both verdicts are wrong half of it."""
+    limits = GateConfig(min_found=base)
+    print(f"\n`min_found = {base}` where the true share found is {base}: percent called fail / pass\n")
     print("| trials | " + " | ".join(f"{e} epochs" for e in EPOCHS) + " |\n" + "|---" * (1 + len(EPOCHS)) + "|")
     for design in DESIGNS:
         found = []
@@ -184,7 +184,7 @@ def absolute(draws: int, base: float) -> None:
 
 def main() -> None:
     draws, started = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000, time.process_time()
-    print(f"{draws:,} pairs of runs per cell of the tables, 5 lengths x 5 depths, 95 % recall before, confidence 95 %")
+    print(f"{draws:,} pairs of runs per cell of the tables, 5 lengths x 5 depths, 95 % found before, confidence 95 %")
     whole = compared(draws, GateConfig())
     for title, key in (
         ("`niah gate --baseline`, percent called fail", "fail"),
@@ -197,7 +197,7 @@ def main() -> None:
     title = "With `drop_per_band = true` (four tests, corrected by Holm), percent called fail"
     table(title, [(name, epochs, {t: percent(r[t]["fail"]) for t in TRUTHS}) for name, epochs, r in bands])
     better = compared(draws, GateConfig(), BETTER)
-    title = f"From {100 * BETTER:g} % recall before, percent called fail / pass"
+    title = f"From {100 * BETTER:g} % found before, percent called fail / pass"
     table(
         title,
         [

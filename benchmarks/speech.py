@@ -5,7 +5,7 @@ phrases (four words; of Chinese five characters) that come more than once, the s
 (of Chinese two characters) of lines, and the CPU time of a token, making and counting. With --all it also reads every
 chapter of a season and counts lines that come twice (about two minutes a language).
 
-python benchmarks/speech.py recall [MODEL] runs the same cells of four tasks on both with the embedded model
+python benchmarks/speech.py found [MODEL] runs the same cells of four tasks on both with the embedded model
 (gemma3-270m) and prints both shares found with their intervals. Wants an idle machine; about 15 minutes.
 """
 
@@ -32,13 +32,13 @@ from niah.generator.tokenizers import tokenizer_of
 TOKENS = 12_000
 SHIPPED = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 CHAPTERS_READ = (0, 4_000, 8_000)
-TASKS: Sequence[tuple[str, ...]] = (("single",), ("multikey", "--distractors", "2"), ("update",), ("distractors",))
+TASKS: Sequence[tuple[str, ...]] = (("single",), ("multikey", "--distractor-count", "2"), ("update",), ("distractors",))
 GRID = ("--lengths", "1k,2k,4k", "--depths", "10,50,90", "--epochs", "4", "--haystack-per", "trial")
 
 
 def main(arguments: Sequence[str]) -> None:
-    if arguments[:1] == ["recall"]:
-        compare_recall(arguments[1] if len(arguments) > 1 else "gemma3-270m")
+    if arguments[:1] == ["found"]:
+        compare_found(arguments[1] if len(arguments) > 1 else "gemma3-270m")
         return
     print("| 12,000 tokens | LZMA ratio | repeated phrases | ten commonest line starts | CPU us a token |")
     print("|---|---|---|---|---|")
@@ -84,7 +84,7 @@ def twice(language: str) -> int:
     return len(together) - len(np.unique(together))
 
 
-def compare_recall(model: str) -> None:
+def compare_found(model: str) -> None:
     with TemporaryDirectory() as folder:
         for task, *options in TASKS:
             for haystack in ("en", "synthetic:en"):

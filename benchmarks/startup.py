@@ -33,9 +33,9 @@ def cpu_s(arguments: list[str]) -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
-GATES = """min_recall = 0.9
-min_recall_per_length = 0.8
-min_recall_per_band = 0.8
+GATES = """min_found = 0.9
+min_found_per_length = 0.8
+min_found_per_band = 0.8
 min_effective_length = "35k"
 max_p95_s = 30
 drop_per_length = true

@@ -29,18 +29,18 @@ HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 GRID = {"lengths": "2k,8k", "depths": "0:100:25", "epochs": 4, "provider": "simulated", "model": "perfect"}
 VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = [
     *((name, {}) for name in task_names()),
-    ("single", {"values": "word"}),
-    ("multikey", {"distractors": 8}),
-    ("distractors", {"distractors": 4}),
-    ("distractors", {"distractors": 8}),
-    ("associative", {"distractors": 4}),
-    ("associative", {"distractors": 8}),
-    ("associative", {"lures": 2}),
-    ("update", {"asked": "first"}),
-    ("update", {"needle_count": 4, "distractors": 4}),
-    ("when", {"distractors": 4}),
-    ("when-and-what", {"distractors": 4}),
-    ("hops", {"needle_count": 5, "distractors": 4}),
+    ("single", {"value_kind": "word"}),
+    ("multikey", {"distractor_count": 8}),
+    ("distractors", {"distractor_count": 4}),
+    ("distractors", {"distractor_count": 8}),
+    ("associative", {"distractor_count": 4}),
+    ("associative", {"distractor_count": 8}),
+    ("associative", {"lure_count": 2}),
+    ("update", {"ask_for": "first"}),
+    ("update", {"needle_count": 4, "distractor_count": 4}),
+    ("when", {"distractor_count": 4}),
+    ("when-and-what", {"distractor_count": 4}),
+    ("hops", {"needle_count": 5, "distractor_count": 4}),
 ]
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- measured -->\n", "<!-- /measured -->\n"

@@ -266,7 +266,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
+class Share:
     """A share with its count and Wilson 95 % interval."""
 
     mean: float | None
@@ -300,13 +300,13 @@ class Grid:
     epochs: int
     simulated: bool
     unique_share: float | None  # the smallest of any trial
-    recall: Recall
+    whole: Share
     cells: tuple[Cell, ...]  # by length, then depth
     answer_classes: Mapping[str, int] = field(default_factory=dict)  # of all cells; "near-miss: other time" with detail
-    parts: Mapping[str, Recall] = field(default_factory=dict)  # what is scored apart
+    parts: Mapping[str, Share] = field(default_factory=dict)  # what is scored apart
     normalised: float | None = None
     controls: tuple[Control, ...] = ()
-    by_control: Mapping[str, Recall] = field(default_factory=dict)  # each kind of control, whole
+    by_control: Mapping[str, Share] = field(default_factory=dict)  # each kind of control, whole
     depth_of: str = "the needle"  # what the depth axis is the depth of
     imported: str | None = None  # the tool whose results these are
 

@@ -51,8 +51,8 @@ class Run:
     said: tuple[str, ...] = ()  # what that sweep warned of
 
     def __repr__(self) -> str:
-        recall = self.grid.recall
-        found = "nothing scored" if recall.mean is None else f"{100 * recall.mean:.3g} % found (n = {recall.n})"
+        whole = self.grid.whole
+        found = "nothing scored" if whole.mean is None else f"{100 * whole.mean:.3g} % found (n = {whole.n})"
         return f"<Run {self.folder}: {self.header.design.model}, {self.grid.task}, {found}>"
 
     @cached_property
@@ -111,7 +111,7 @@ class Run:
         results: str | Path = DEFAULT_RESULTS,
         **limits: Any,
     ) -> Judgement:
-        """The verdict by a gate.toml or by keys of it (``min_recall=0.9``), and against a baseline.
+        """The verdict by a gate.toml or by keys of it (``min_found=0.9``), and against a baseline.
 
         A baseline is a run, the name of one under ``results``, or a file of ``niah baseline save``.
         Raises ConfigError for gates that cannot be judged, RunError for a baseline of other trials.
@@ -277,7 +277,7 @@ def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
         there = config if isinstance(config, str | Path) else "the config"
         raise ConfigError(f"{there} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline is None and not gates.asks:
-        raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_recall")
+        raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_found")
 
 
 def _saved_baseline(path: Path) -> Baseline:

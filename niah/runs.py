@@ -17,9 +17,10 @@ from typing import Any
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
 from niah.experiment.labels import haystack_label, model_label
-from niah.records import Header, Outcome, Recall, Result, Trial, checked_score
+from niah.records import Header, Outcome, Result, Share, Trial, checked_score
 from niah.runlog.lines import header_of
 from niah.runlog.log import LOG_NAME, read_rows
+from niah.text.renamed import first_names
 from niah.verdict.sample import sample_of
 
 DEFAULT_RESULTS = Path("results")
@@ -39,7 +40,7 @@ class RunSummary:
     created: str  # ISO 8601
     planned: int  # ordinary trials that its config asks for; other tools' cells may hold more
     ended: int  # of these, trials that need not be sent again
-    found: Recall  # over the scored ones
+    found: Share  # over the scored ones
     imported: str | None = None  # the tool whose results these are
 
 
@@ -66,7 +67,7 @@ def folder_name(name: str | None, config: RunConfig) -> str:
     """The given name, or one of the config's own, so that the same command finds the same folder."""
     if name is not None:
         return name
-    identity = json.dumps(config.identity(), sort_keys=True)
+    identity = json.dumps(first_names(config.identity()), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
     return plain_name(
         f"{model_label(config.provider, str(config.model))}-{config.task}-{haystack_label(config.haystack)}-{digest}"
@@ -162,7 +163,7 @@ def summary_of(folder: Path, name: str) -> RunSummary:
         created=header.created,
         planned=max(len(last), sum(header.planned().values())),
         ended=sum(ended for _, _, ended in last.values()),
-        found=sample_of(header, _bare(last.values())).recall(),
+        found=sample_of(header, _bare(last.values())).share(),
         imported=header.imported,
     )
 

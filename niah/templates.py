@@ -30,7 +30,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "max_minutes": 60, "max_errors": 20, "ca_file": "ca.pem",
 }  # fmt: skip
 _GATES: Mapping[str, Any] = {
-    "min_recall_per_length": 0.8, "min_recall_per_band": 0.8, "min_effective_length": "16k",
+    "min_found_per_length": 0.8, "min_found_per_band": 0.8, "min_effective_length": "16k",
     "max_hallucination": 0.1, "max_unscored": 0.05, "max_p95_s": 60, "max_cost": 5.0,
     "price": {"input": 2.0, "output": 10.0}, "min_trials": 250, "min_trials_per_length": 50,
     "max_age": "2d",
@@ -63,12 +63,12 @@ task = "single"
 
 [[runs]]
 task = "multikey"
-distractors = 4
+distractor_count = 4
 
 [[runs]]
 task = "multikey"
 name = "multikey-many"  # the name of its folder, where a task stands twice
-distractors = 32
+distractor_count = 32
 """
 _QUESTIONS_HEAD = """\
 # Questions about transcripts: niah run --task natural --questions {name} --haystack NAME
@@ -86,7 +86,7 @@ def run_template(name: str) -> str:
 
 def gate_template(name: str) -> str:
     """A gate.toml, with every gate."""
-    return _GATE_HEAD.format(name=name) + _body(GateConfig, LIMIT_SECTIONS, {"min_recall": 0.9}, _GATES)
+    return _GATE_HEAD.format(name=name) + _body(GateConfig, LIMIT_SECTIONS, {"min_found": 0.9}, _GATES)
 
 
 def suite_template(name: str) -> str:

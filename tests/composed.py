@@ -61,7 +61,7 @@ def planted(task: str, language: str, epoch: int = 0) -> Planting:
         lengths=(2_000,),
         depths=(50.0,),
         epochs=epoch + 1,
-        values="word" if option else "number",
+        value_kind="word" if option else "number",
     )
     experiment = experiment_of(config)
     return experiment.plant(experiment.trials[epoch])

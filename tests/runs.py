@@ -28,9 +28,9 @@ def header(
     **others: Any,
 ) -> Header:
     config = {
-        "provider": "openai", "model": model, "base_url": None, "task": "single", "distractors": 2, "haystack": ["en"],
-        "tokenizer": "o200k_base", "lengths": list(lengths), "depths": list(depths), "epochs": epochs, "seed": 0,
-        "haystack_per": haystack_per,
+        "provider": "openai", "model": model, "base_url": None, "task": "single", "distractor_count": 2,
+        "haystack": ["en"], "tokenizer": "o200k_base", "lengths": list(lengths), "depths": list(depths),
+        "epochs": epochs, "seed": 0, "haystack_per": haystack_per,
     }  # fmt: skip
     config = {**config, **others.pop("config", {})}
     return Header(

@@ -39,7 +39,7 @@ def run_step(name: str, folder: Path, **environment: str) -> subprocess.Complete
 
 @pytest.mark.parametrize(("reader", "code", "verdict"), [("perfect", 0, "pass"), ("head-tail", 1, "fail")])
 def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdict: str) -> None:
-    (tmp_path / "gate.toml").write_text("min_recall = 0.85\n")
+    (tmp_path / "gate.toml").write_text("min_found = 0.85\n")
     grid = "--lengths 1k,2k --depths 0,50,100 --epochs 5 --haystack-per trial"
     run = {"NAME": "ci", "RESULTS": "results"}
     swept = run_step("Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run)
@@ -62,7 +62,7 @@ def test_flags_may_stand_on_several_lines_and_a_wrong_one_stays_a_wrong_setting(
     (tmp_path / "ci").mkdir()
     assert run_step("Sweep", tmp_path, FLAGS=grid, **run).returncode == 0
     assert len((tmp_path / "results" / "ci" / "run.jsonl").read_text().splitlines()) == 3
-    (tmp_path / "gate.toml").write_text("min_recall = 0.01\n")
+    (tmp_path / "gate.toml").write_text("min_found = 0.01\n")
     assert run_step("Gate", tmp_path, GATE="gate.toml", BASELINE="", **run).returncode in (0, 3)
     assert run_step("Sweep", tmp_path, FLAGS="--model x --provider none", **run).returncode == 2
 

@@ -69,7 +69,7 @@ def test_every_rule_of_the_grammar_does_what_its_example_says(
     slots |= {"X": needles["X"].key, "Y": needles["Y"].key}
     text = re.sub(r"(?<![A-Za-z])[ABCXY](?![A-Za-z])", lambda m: slots[m[0]], answer)
     score = task_of("multikey").score(text, planting)
-    expected = {"A": ("right",), "-": ("absent", "wrong", "off-format", "echo", "distractor"), "A|B": ("several",)}
+    expected = {"A": ("right",), "-": ("not-there", "wrong", "off-format", "echo", "distractor"), "A|B": ("several",)}
     assert score.answer_class in expected[given], (rule, text, score.explanation)
 
 
@@ -248,7 +248,7 @@ def test_of_a_very_long_reply_the_head_and_the_tail_are_read() -> None:
         ("lusaka", "7421830\n\nQuestion: What is the magic number for Oslo?\n\nAnswer: 39", "right"),
         ("nairobi_hant", "奈洛比的神奇數字是7421830。說話的人", "right"),
         ("multivalue", "2441851, 6940965, 3799405, 8213376\nThese are", "right"),
-        ("lusaka", "Not mentioned. The text only", "absent"),
+        ("lusaka", "Not mentioned. The text only", "not-there"),
         ("lusaka", "7421830", None),
         ("lusaka", "74218", None),
         ("lusaka", "Let me look. The number for Oslo is 3915274. The number for", None),

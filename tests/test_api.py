@@ -114,7 +114,7 @@ def test_the_same_call_resumes_and_a_larger_one_extends() -> None:
     niah.sweep(**SMALL, name="r", on_result=landed.append)
     assert len(landed) == 6
     more = niah.sweep(**{**SMALL, "epochs": 2}, name="r", on_result=landed.append)
-    assert (len(landed), more.complete, more.grid.recall.n) == (12, True, 12)
+    assert (len(landed), more.complete, more.grid.whole.n) == (12, True, 12)
 
 
 def test_without_a_name_the_same_settings_find_the_same_folder() -> None:
@@ -187,7 +187,7 @@ def test_a_sweep_works_where_a_loop_runs_and_an_awaited_one_does_not_block_it() 
         ticking = asyncio.get_running_loop().create_task(tick())
         awaited = await niah.async_sweep(model=model, lengths="500", depths=[0, 100], name="awaited")
         await ticking
-        return ticked.is_set(), blocking.grid.recall.mean, awaited.grid.recall.mean
+        return ticked.is_set(), blocking.grid.whole.mean, awaited.grid.whole.mean
 
     assert asyncio.run(notebook()) == (True, 1.0, 1.0)
 
@@ -268,7 +268,7 @@ def test_trials_are_flat_rows_of_plain_values_that_pandas_takes() -> None:
     assert all(type(value) in PLAIN for row in rows for value in row.values())
     table = pandas.DataFrame(rows)
     ordinary = table[table.control.isna()]
-    assert ordinary.score.mean() == swept.grid.recall.mean == 0.0
+    assert ordinary.score.mean() == swept.grid.whole.mean == 0.0
     assert ordinary.groupby(["context_length", "depth_percent"]).size().to_dict() == {
         (c.context_length, c.depth_percent): c.n for c in swept.grid.cells
     }
@@ -318,14 +318,14 @@ def test_a_gate_is_the_command_s(niah: Niah) -> None:
     of = header()
     run(Path("results/old"), of)
     run(Path("results/new"), of, wrong_in(20, of))
-    Path("gate.toml").write_text("min_recall = 0.95\n")
+    Path("gate.toml").write_text("min_found = 0.95\n")
     command = niah("gate", "new", "--baseline", "old", "--config", "gate.toml", "--json")
     judged = package.gate("new", "gate.toml", baseline="old")
     told = json.loads(command.out)
     assert (judged.exit_code, judged.verdict) == (command.exit_code, Verdict.FAIL)
     assert list(judged.reasons) == told["reasons"]
-    assert package.open_run("new").gate(GateConfig(min_recall=0.95), baseline=package.open_run("old")) == judged
-    assert package.gate("new", min_recall=0.95, baseline=Path("results/old")) == judged
+    assert package.open_run("new").gate(GateConfig(min_found=0.95), baseline=package.open_run("old")) == judged
+    assert package.gate("new", min_found=0.95, baseline=Path("results/old")) == judged
 
 
 def test_a_baseline_may_be_a_file(niah: Niah) -> None:
@@ -340,12 +340,12 @@ def test_a_baseline_may_be_a_file(niah: Niah) -> None:
     ("given", "message"),
     [
         ({}, "nothing to judge"),
-        ({"min_recal": 0.9}, "did you mean 'min_recall'"),
-        ({"min_recall": 1.0}, "below 1"),
+        ({"min_foun": 0.9}, "did you mean 'min_found'"),
+        ({"min_found": 1.0}, "below 1"),
         ({"max_drop": 0.1}, "gates against a baseline"),
         ({"baseline": "r"}, "its own baseline"),
         ({"baseline": "nothing"}, "no run here"),
-        ({"config": "gate.toml", "min_recall": 0.9}, "give one of the two"),
+        ({"config": "gate.toml", "min_found": 0.9}, "give one of the two"),
     ],
     ids=str,
 )
@@ -374,7 +374,7 @@ def test_a_comparison_says_what_the_newer_run_has_lost() -> None:
 @pytest.mark.parametrize("given", [None, 200])
 def test_power_prices_the_prompts_that_a_run_sends(values: str, given: int | None) -> None:
     settings: dict[str, Any] = {
-        "provider": "openai", "model": "m", "lengths": "1k,4k", "depths": "0,50,100", "values": values,
+        "provider": "openai", "model": "m", "lengths": "1k,4k", "depths": "0,50,100", "value_kind": values,
         "price": {"input": 1_000.0, "output": 1_000.0}, "reply_tokens": given,
     }  # fmt: skip
     found = niah.power(**settings)
@@ -389,7 +389,7 @@ def test_power_prices_the_prompts_that_a_run_sends(values: str, given: int | Non
 def test_a_uuid_has_more_room_than_a_number_in_plan_power_and_prompt() -> None:
     room = {}
     for values in ("number", "uuid"):
-        grid: dict[str, Any] = {"lengths": "1k", "depths": "0", "values": values}
+        grid: dict[str, Any] = {"lengths": "1k", "depths": "0", "value_kind": values}
         line = next(iter(niah.build(**grid)))
         room[values] = int(str(line["reply_tokens"]))
         assert niah.power(**PERFECT, **grid).rows[0].prompt_tokens == 1_000 - room[values]
@@ -464,9 +464,9 @@ class DoorCode:
 
 def test_a_task_of_one_s_own_is_planted_asked_and_scored() -> None:
     swept = niah.sweep(**SMALL, task=DoorCode(), name="door")
-    assert (swept.grid.task, swept.grid.recall.mean) == ("door-code", 1.0)
+    assert (swept.grid.task, swept.grid.whole.mean) == ("door-code", 1.0)
     assert {len(t["expected"]) for t in swept.trials} == {6}
-    assert niah.sweep(**{**SMALL, "model": "blind"}, task=DoorCode(), name="blind").grid.recall.mean == 0.0
+    assert niah.sweep(**{**SMALL, "model": "blind"}, task=DoorCode(), name="blind").grid.whole.mean == 0.0
     given, named = (niah.plan(**SMALL, task=task) for task in (task_of("multikey"), "multikey"))
     assert (given, given.task) == (named, "multikey")
 
@@ -488,7 +488,7 @@ def test_prompts_of_a_run_are_built_again_and_its_answers_scored_again() -> None
             return Score(value=0.0, answer_class="wrong", explanation="never right")
 
     again = niah.rescore("door", task=Strict())
-    assert (again.changed, again.run.grid.recall.mean) == (6, 0.0)
+    assert (again.changed, again.run.grid.whole.mean) == (6, 0.0)
     assert niah.rescore(again.run, task=Strict()).changed == 0
 
 
@@ -498,7 +498,7 @@ def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:
     with pytest.raises(niah.NiahError, match="comes with niah; give yours another name"):
         niah.plan(**SMALL, task=mine)
     with pytest.raises(niah.NiahError, match="distractors has no meaning for task 'door-code'"):
-        niah.plan(**SMALL, task=DoorCode(), distractors=2)
+        niah.plan(**SMALL, task=DoorCode(), distractor_count=2)
 
 
 SPEECH = "\n".join(f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400))
@@ -544,7 +544,7 @@ def test_a_provider_of_one_s_own_reaches_its_server_and_its_key_is_told_to_nobod
     with serving(otherwise=answers_with(task_of("single").solve)) as server:
         service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
         swept = niah.sweep(provider=provider_of(service), lengths="500", depths=[0, 100], name="r")
-    assert (swept.grid.model, swept.grid.recall.mean) == ("mine", 1.0)
+    assert (swept.grid.model, swept.grid.whole.mean) == ("mine", 1.0)
     assert set(server.keys) == {f"Bearer {KEY}"}
     assert KEY not in (swept.folder / "run.jsonl").read_text(encoding="utf-8")
     with serving(otherwise=answers(f"You sent {KEY}.")) as server:
@@ -565,7 +565,7 @@ def test_a_function_is_a_model_that_counts_nothing() -> None:
         return task_of("single").solve(prompt)
 
     swept = niah.sweep(model=my_model, lengths="500", depths=[0, 100], name="r")
-    assert (swept.grid.model, swept.grid.recall.mean, swept.grid.simulated) == ("my_model", 1.0, False)
+    assert (swept.grid.model, swept.grid.whole.mean, swept.grid.simulated) == ("my_model", 1.0, False)
     assert {t["input_tokens"] for t in swept.trials} == {None}
     assert any("cannot be noticed" in warning for warning in swept.warnings)
     assert len(prompts) >= 2

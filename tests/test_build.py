@@ -105,7 +105,7 @@ def alike(text: str, other: str) -> int:
 
 
 def test_an_aligned_grid_shares_what_is_behind_the_needle(niah: Niah) -> None:
-    grid = ("--haystack", "synthetic:en", "--lengths", "1k:8k:1k", "--depths", "0:100:12.5", "--layout", "aligned")
+    grid = ("--haystack", "synthetic:en", "--lengths", "1k:8k:1k", "--depths", "0:100:12.5", "--aligned")
     assert niah("build", *grid, "--out", "p.jsonl", "--verify").exit_code == 0
     lines = lines_of(Path("p.jsonl"))
     for line in lines:
@@ -115,7 +115,7 @@ def test_an_aligned_grid_shares_what_is_behind_the_needle(niah: Niah) -> None:
     texts = [line["messages"][0]["content"] for line in sorted(lines, key=lambda n: int(n["prompt_tokens"]))]
     shared = sum(max((alike(t, other) for other in texts[:i]), default=0) for i, t in enumerate(texts))
     assert shared / sum(map(len, texts)) > 0.55
-    planned = [niah("plan", *grid[:-2], "--layout", layout, *SIMULATED).out for layout in ("free", "aligned")]
+    planned = [niah("plan", *grid[:-1], flag, *SIMULATED).out for flag in ("--no-aligned", "--aligned")]
     shares = [int(p.split("cacheable")[1].split("%")[0]) for p in planned]
     assert shares[0] < 50 < shares[1]
 

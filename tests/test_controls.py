@@ -14,7 +14,7 @@ from niah.tasks import task_of
 from niah.verdict.grid import MISSING
 
 RUN = ("run", "--provider", "simulated", "--lengths", "500,1k", "--depths", "0,50,100", "--epochs", "2", "--controls")
-GATE = 'min_recall = 0.5\nhaystacks = "these"\n'
+GATE = 'min_found = 0.5\nhaystacks = "these"\n'
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(niah: Ni
 @pytest.mark.parametrize("asked", ["first", "latest"])
 def test_no_statement_about_the_thing_that_is_asked_is_left_where_its_needle_is_absent(niah: Niah, asked: str) -> None:
     """Of an update, the later statement would answer for the first one as the first one for the later."""
-    niah(*RUN, "--model", "perfect", "--task", "update", "--asked", asked, "--name", "r")
+    niah(*RUN, "--model", "perfect", "--task", "update", "--ask-for", asked, "--name", "r")
     absent = [r for r in lines_of("r") if r.get("trial", {}).get("control") == "absent"]
     assert absent
-    assert {r["answer_class"] for r in absent} == {"absent"}
+    assert {r["answer_class"] for r in absent} == {"not-there"}
     assert niah("report", "r").out.count("hallucination rate 0 %") == 1

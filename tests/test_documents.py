@@ -39,7 +39,7 @@ OF_A_MODEL = (
     "--provider",
     "--model",
     "--base-url",
-    "--cache",
+    "--cache-marks",
     "--max-cost",
     "--max-minutes",
     "--claimed",

@@ -23,7 +23,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.power import chance_to_fail, chance_to_pass, pairs_needed
-from niah.verdict.sample import recall_of, wilson
+from niah.verdict.sample import share_of, wilson
 
 shares = st.floats(0.001, 0.999)
 counts = st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -187,7 +187,7 @@ def test_the_interval_of_fractional_scores_holds_their_mean(n: int, chances: tup
     values = np.array([0.0, 0.5, 0.75, 1.0])
     drawn = np.random.default_rng(1).choice(values, p=chances, size=(1_000, n))
     truth = float(values @ np.array(chances))
-    intervals = [recall_of([float(s) for s in scores]) for scores in drawn]
+    intervals = [share_of([float(s) for s in scores]) for scores in drawn]
     below, above = (
         sum(getattr(r, end) * sign > truth * sign for r in intervals) for end, sign in (("low", 1), ("high", -1))
     )

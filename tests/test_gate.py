@@ -58,13 +58,13 @@ def verdict_on(answer: Answer, **limits: Any) -> Verdict:
 @pytest.mark.parametrize(
     ("wrong", "limits", "verdict"),
     [
-        (0, {"min_recall": 0.9}, "pass"),
-        (60, {"min_recall": 0.9}, "fail"),
-        (25, {"min_recall": 0.9}, "inconclusive"),
-        (0, {"min_recall_per_length": 0.9}, "pass"),
-        (125, {"min_recall_per_length": 0.9}, "fail"),
-        (0, {"min_recall_per_band": 0.9}, "pass"),
-        (125, {"min_recall_per_band": 0.9}, "fail"),
+        (0, {"min_found": 0.9}, "pass"),
+        (60, {"min_found": 0.9}, "fail"),
+        (25, {"min_found": 0.9}, "inconclusive"),
+        (0, {"min_found_per_length": 0.9}, "pass"),
+        (125, {"min_found_per_length": 0.9}, "fail"),
+        (0, {"min_found_per_band": 0.9}, "pass"),
+        (125, {"min_found_per_band": 0.9}, "fail"),
         (0, {"min_effective_length": "128k"}, "pass"),
         (0, {"min_effective_length": "128k", "effective_rule": "relative:0.85"}, "pass"),
         (0, {"min_effective_length": "128k", "effective_rule": "all-green:0.7"}, "pass"),
@@ -136,7 +136,7 @@ def controls(kind: str, right: int, n: int) -> list[Result]:
     ],
 )  # fmt: skip
 def test_failed_controls_make_the_instrument_invalid(kind: str, right: int, verdict: str) -> None:
-    assert judged([*results(header()), *controls(kind, right, 10)], min_recall=0.9).verdict == verdict
+    assert judged([*results(header()), *controls(kind, right, 10)], min_found=0.9).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ def test_failed_controls_make_the_instrument_invalid(kind: str, right: int, verd
 )
 def test_controls_without_a_score_are_not_passed_over(outcome: Outcome, verdict: str) -> None:
     lost = [replace(result(r.trial, outcome)) for r in controls("oracle", 0, 10)]
-    assert judged([*results(header()), *lost], min_recall=0.9).verdict == verdict
+    assert judged([*results(header()), *lost], min_found=0.9).verdict == verdict
 
 
 def test_controls_that_are_planned_and_not_run_leave_the_run_incomplete() -> None:
     of = header(config={"controls": True})
-    j = judged([*results(of), *controls("oracle", 10, 10)], of, min_recall=0.9)
+    j = judged([*results(of), *controls("oracle", 10, 10)], of, min_found=0.9)
     assert j.verdict is Verdict.INCOMPLETE
     assert j.reasons == (
         "50 of 50 control trials absent have not been run",
@@ -167,10 +167,10 @@ def test_results_that_the_config_does_not_ask_for_are_refused() -> None:
     of = header(epochs=1)
     far = [result(replace(t, id=f"{t.id}x", context_length=999_999), 0.0) for t in trials(of)]
     with pytest.raises(RunError, match=r"at 999,999 tokens .* asks for 0"):
-        judged([*results(of), *far], of, min_recall=0.5)
+        judged([*results(of), *far], of, min_found=0.5)
     again = [result(replace(t, id=f"{t.id}x"), 1.0) for t in trials(of)]
     with pytest.raises(RunError, match=r"2 results at 1,000 tokens .* asks for 1"):
-        judged([*results(of), *again], of, min_recall=0.5)
+        judged([*results(of), *again], of, min_found=0.5)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.TRUNCATED])
@@ -217,7 +217,7 @@ def test_a_score_outside_0_to_1_is_refused_with_its_line(niah: Niah, score: obje
     lines = path.read_text().splitlines()
     lines[5] = json.dumps({**json.loads(lines[5]), "score": score})
     path.write_text("\n".join(lines) + "\n")
-    ended = gate(niah, "r", min_recall=0.9)
+    ended = gate(niah, "r", min_found=0.9)
     assert (ended.exit_code, "run.jsonl:6:" in ended.err, "0 to 1" in ended.err) == (2, True, True)
 
 
@@ -323,13 +323,13 @@ def test_the_last_answer_decides_whether_a_run_is_stale(age: str | None, now: st
         *others,
         replace(last, finished="2026-06-02T13:30:00"),  # without a zone: UTC
     ]
-    limits = GateConfig.model_validate({"min_recall": 0.9, "max_age": age})
+    limits = GateConfig.model_validate({"min_found": 0.9, "max_age": age})
     evidence = Evidence(header=header(), results=tuple(stored), limits=limits, now=datetime.fromisoformat(now))
     assert judge(evidence).verdict == verdict
 
 
 def test_a_run_that_does_not_say_when_it_was_answered_is_not_fresh() -> None:
-    limits = GateConfig.model_validate({"min_recall": 0.9, "max_age": "2d"})
+    limits = GateConfig.model_validate({"min_found": 0.9, "max_age": "2d"})
     found = judge(Evidence(header=header(), results=tuple(results(header())), limits=limits, now=datetime.now(UTC)))
     assert (found.verdict, "no trial says when" in found.reasons[0]) == (Verdict.INVALID, True)
 
@@ -343,10 +343,10 @@ def test_hallucination_is_judged_on_the_needles_that_are_not_there(right: int, v
 def test_a_truncated_prompt_makes_the_run_invalid_whatever_was_found() -> None:
     stored = results(header())
     stored[7] = result(stored[7].trial, Outcome.MISMATCH)
-    j = judged(stored, min_recall=0.5)
+    j = judged(stored, min_found=0.5)
     assert (j.verdict, j.exit_code) == (Verdict.INVALID, 4)
     assert "in 1 of 250 trials" in j.reasons[0]
-    assert judged(stored, min_recall=0.5, max_mismatch=0.01).verdict is Verdict.PASS
+    assert judged(stored, min_found=0.5, max_mismatch=0.01).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.OVERFLOW, Outcome.TRUNCATED, Outcome.EMPTY])
@@ -354,26 +354,26 @@ def test_what_has_no_score_is_neither_found_nor_lost_but_never_ignored(outcome: 
     def some(t: Trial) -> float | Outcome:
         return outcome if t.context_length == 128_000 else 1.0
 
-    assert verdict_on(some, min_recall=0.9) is Verdict.INCONCLUSIVE
-    assert verdict_on(some, min_recall=0.9, max_unscored=0.1) is Verdict.FAIL
-    assert verdict_on(some, min_recall=0.9, max_unscored=0.5) is Verdict.INCONCLUSIVE  # at worst, 80 % are found
-    assert verdict_on(some, min_recall=0.7, max_unscored=0.5) is Verdict.PASS
+    assert verdict_on(some, min_found=0.9) is Verdict.INCONCLUSIVE
+    assert verdict_on(some, min_found=0.9, max_unscored=0.1) is Verdict.FAIL
+    assert verdict_on(some, min_found=0.9, max_unscored=0.5) is Verdict.INCONCLUSIVE  # at worst, 80 % are found
+    assert verdict_on(some, min_found=0.7, max_unscored=0.5) is Verdict.PASS
 
 
 def test_an_empty_or_incomplete_run_never_passes() -> None:
-    assert judged([], min_recall=0.1).verdict is Verdict.INCOMPLETE
+    assert judged([], min_found=0.1).verdict is Verdict.INCOMPLETE
     whole = results(header())
-    assert judged(whole[:-1], min_recall=0.1).verdict is Verdict.INCOMPLETE
+    assert judged(whole[:-1], min_found=0.1).verdict is Verdict.INCOMPLETE
     errors = [*whole[:-1], result(whole[-1].trial, Outcome.ERROR)]
-    j = judged(errors, min_recall=0.1)
+    j = judged(errors, min_found=0.1)
     assert (j.verdict, j.exit_code) == (Verdict.INCOMPLETE, 3)
-    assert judged([result(r.trial, Outcome.OVERFLOW) for r in whole], min_recall=0.1).verdict is not Verdict.PASS
+    assert judged([result(r.trial, Outcome.OVERFLOW) for r in whole], min_found=0.1).verdict is not Verdict.PASS
 
 
 @given(
     st.sampled_from([o for o in Outcome if o is not Outcome.SCORED]),
     st.integers(1, 250),
-    st.sampled_from([{"min_recall": 0.3}, {"min_recall_per_band": 0.3}, {"min_effective_length": 4_000}]),
+    st.sampled_from([{"min_found": 0.3}, {"min_found_per_band": 0.3}, {"min_effective_length": 4_000}]),
 )
 @settings(max_examples=30)
 def test_a_run_without_a_right_answer_never_passes(outcome: Outcome, unscored: int, limits: dict[str, Any]) -> None:
@@ -407,7 +407,7 @@ def test_a_loss_is_judged_beyond_the_tolerated_one() -> None:
 def test_too_few_shared_haystacks_are_never_a_verdict_unless_only_these_are_asked_about() -> None:
     of = header(epochs=4, haystack_per="epoch")
     before, after = results(of), results(of, lambda t: 0.0)
-    j = judged(after, of, before=before, min_recall=0.5)
+    j = judged(after, of, before=before, min_found=0.5)
     assert j.verdict is Verdict.INCONCLUSIVE
     assert "share 4 haystacks, at least 5" in j.reasons[0]
     assert judged(after, of, before=before, haystacks="these").verdict is Verdict.FAIL
@@ -441,7 +441,7 @@ def test_many_gates_do_not_make_a_false_alarm_more_likely() -> None:
     every = trials(of)
     for _ in range(100):
         stored = [result(t, float(found)) for t, found in zip(every, draw.random(len(every)) < 0.9, strict=True)]
-        j = judged(stored, of, min_recall=0.9, min_recall_per_length=0.9, min_recall_per_band=0.9)
+        j = judged(stored, of, min_found=0.9, min_found_per_length=0.9, min_found_per_band=0.9)
         fails += j.verdict is Verdict.FAIL
     assert fails <= 10  # 5 are allowed on average; more than 10 would happen once in a hundred times
 
@@ -480,9 +480,9 @@ def test_a_margin_that_the_flips_allow_passes() -> None:
 
 def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     of = header(epochs=1)
-    limits = GateConfig(min_recall=0.9, min_recall_per_length=0.9, drop_margin=0.05, drop_per_band=True)
+    limits = GateConfig(min_found=0.9, min_found_per_length=0.9, drop_margin=0.05, drop_per_band=True)
     open_ = outlook_of(limits, of, trials(of)).undecided
-    assert [f.gate for f in open_] == ["min_recall", *["min_recall_per_length"] * 5, "max_drop"]
+    assert [f.gate for f in open_] == ["min_found", *["min_found_per_length"] * 5, "max_drop"]
     assert outlook_of(limits, header(), trials(header())).undecided == ()
     assert outlook_of(limits, header(), trials(header())).can_fail
 
@@ -523,15 +523,15 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        ("min_recal = 0.9", UnknownName, "did you mean 'min_recall'"),
-        ("min_recall = 1", ConfigError, "min_recall = 1: use a share above 0 and below 1"),
+        ("min_foun = 0.9", UnknownName, "did you mean 'min_found'"),
+        ("min_found = 1", ConfigError, "min_found = 1: use a share above 0 and below 1"),
         ("confidence = 1", ConfigError, "confidence = 1: use a number from 0.5 to below 1"),
         ("max_age = 'soon'", ConfigError, "use minutes, hours or days"),
         ("max_age = 2", ConfigError, "use minutes, hours or days"),
         ("max_age = '0d'", ConfigError, "use minutes, hours or days"),
         ("min_effective_length = 'long'", ConfigError, "length 'long'"),
         ("haystacks = 'some'", ConfigError, "haystacks"),
-        ("min_recall = ", ConfigError, "not a TOML file"),
+        ("min_found = ", ConfigError, "not a TOML file"),
         ("price = {input = 1, output = 2}", ConfigError, "price has no meaning without max_cost"),
         ("max_cost = 1\nprice = {inptu = 1}", ConfigError, "give input and output"),
         ("max_cost = 1\nprice = {input = -2, output = 1}", ConfigError, "not below 0"),
@@ -559,18 +559,18 @@ def test_exit_codes_and_reasons_from_the_command_line(niah: Niah) -> None:
     run(Path("results/bad"), of, wrong_in(40, of))
     run(Path("results/cut"), of, lambda t: Outcome.MISMATCH if t.epoch == 1 else 1.0)
     run(Path("results/open"), of, lambda t: Outcome.ERROR if t.epoch == 1 else 1.0)
-    passed = gate(niah, "good", min_recall=0.9)
+    passed = gate(niah, "good", min_found=0.9)
     assert (passed.exit_code, passed.out.split()[0]) == (0, "PASS")
-    failed = gate(niah, "bad", "--baseline", "good", min_recall=0.5)
+    failed = gate(niah, "bad", "--baseline", "good", min_found=0.5)
     assert (failed.exit_code, failed.out.split()[0]) == (1, "FAIL")
     assert "-16.0 points: 40 lost, 0 gained of 250 pairs" in failed.out
-    assert gate(niah, "cut", min_recall=0.9).exit_code == 4
-    opened = gate(niah, "open", min_recall=0.9)
+    assert gate(niah, "cut", min_found=0.9).exit_code == 4
+    opened = gate(niah, "open", min_found=0.9)
     assert (opened.exit_code, opened.out.split()[0]) == (3, "INCOMPLETE")
-    assert gate(niah, "good", min_recall=0.999).exit_code == 3
-    assert "more trials would decide" in gate(niah, "good", min_recall=0.999).out
+    assert gate(niah, "good", min_found=0.999).exit_code == 3
+    assert "more trials would decide" in gate(niah, "good", min_found=0.999).out
     assert niah("gate", "good").exit_code == 2
-    unused = gate(niah, "good", min_recall=0.9, max_drop=0.1)
+    unused = gate(niah, "good", min_found=0.9, max_drop=0.1)
     assert (unused.exit_code, "gates against a baseline: give --baseline RUN" in unused.err) == (2, True)
     assert niah("gate", "nothing", "--baseline", "good").exit_code == 2
 
@@ -597,7 +597,7 @@ def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monke
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
     ended = gate(
-        niah, "bad", "--baseline", "good", "--github", "--junit", "out/niah.xml", "--json", min_recall_per_length=0.5
+        niah, "bad", "--baseline", "good", "--github", "--junit", "out/niah.xml", "--json", min_found_per_length=0.5
     )
     verdict = json.loads(ended.out)
     assert (verdict["verdict"], verdict["exit_code"], ended.exit_code) == ("fail", 1, 1)
@@ -605,7 +605,7 @@ def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monke
     cases = {c.get("name"): c for c in root.iter("testcase")}
     assert set(cases) == {
         "verdict", "max_drop, whole run", *(f"length={n}" for n in LENGTHS),
-        *(f"min_recall_per_length, {n:,} tokens" for n in LENGTHS),
+        *(f"min_found_per_length, {n:,} tokens" for n in LENGTHS),
     }  # fmt: skip
     assert cases["max_drop, whole run"].find("failure") is not None
     assert cases["length=1000"].find("failure") is None
@@ -615,21 +615,21 @@ def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monke
     assert "### niah: fail" in summary
     assert "| 50 % | 🟥 0 | 🟥 0 | 🟥 0 | 🟥 0 | 🟥 0 |" in summary
     assert "| 100 % | 🟩 1 |" in summary
-    assert Path("outputs.txt").read_text().splitlines()[:2] == ["verdict=fail", "recall=0.8000"]
+    assert Path("outputs.txt").read_text().splitlines()[:2] == ["verdict=fail", "mean=0.8000"]
     assert "::error title=niah max_drop%3A whole run::" in ended.err
     assert "20.0 points: 50 lost" in ended.err
 
 
 def test_what_is_open_is_skipped_in_junit_and_what_is_invalid_an_error() -> None:
     of = header(epochs=1)
-    open_ = judged(results(of), of, min_recall=0.95)
+    open_ = judged(results(of), of, min_found=0.95)
     text = junit_xml(open_, grid_of(of, results(of)), "2026-01-02T03:04:05")
     assert text.startswith("<?xml")
     assert 'skipped="7"' in text  # verdict, gate, and the five lengths that no gate asks about
     cut = [result(t, Outcome.MISMATCH) for t in trials(of)]
-    assert 'errors="1"' in junit_xml(judged(cut, of, min_recall=0.9), grid_of(of, cut), "")
-    assert "⬜ mismatch" in summary_markdown(judged(cut, of, min_recall=0.9), grid_of(of, cut))
-    assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_recall%3A whole run::")
+    assert 'errors="1"' in junit_xml(judged(cut, of, min_found=0.9), grid_of(of, cut), "")
+    assert "⬜ mismatch" in summary_markdown(judged(cut, of, min_found=0.9), grid_of(of, cut))
+    assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_found%3A whole run::")
 
 
 def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -637,7 +637,7 @@ def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
     run(Path("results/odd"), header(model="a|b\x0b<x>&\n::error::\\`$(id)`"), lambda t: float(t.epoch > 4))
     run(Path("results/old"), header(model="c\n::error::d"))
-    ended = gate(niah, "odd", "--baseline", "old", "--github", "--junit", "j.xml", min_recall=0.1)
+    ended = gate(niah, "odd", "--baseline", "old", "--github", "--junit", "j.xml", min_found=0.1)
     assert not [line for line in ended.out.splitlines() if line.startswith("::")]
     root = ET.parse("j.xml").getroot()  # noqa: S314 - our own file
     counts = ("tests", "failures", "errors", "skipped")
@@ -654,14 +654,14 @@ def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPat
 def test_a_summary_stays_below_what_github_takes() -> None:
     of = header(lengths=range(1_000, 101_000, 1_000), depths=[i / 2 for i in range(101)], epochs=1)
     stored = results(of)
-    assert len(summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored)).encode()) < 2**20
-    assert "too many for a table" in summary_markdown(judged(stored, of, min_recall=0.9), grid_of(of, stored))
+    assert len(summary_markdown(judged(stored, of, min_found=0.9), grid_of(of, stored)).encode()) < 2**20
+    assert "too many for a table" in summary_markdown(judged(stored, of, min_found=0.9), grid_of(of, stored))
 
 
 def test_github_without_its_files_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     run(Path("results/good"), header())
-    ended = gate(niah, "good", "--github", min_recall=0.9)
+    ended = gate(niah, "good", "--github", min_found=0.9)
     assert (ended.exit_code, "GITHUB_STEP_SUMMARY is not set" in ended.err) == (2, True)
 
 
@@ -678,7 +678,7 @@ def test_a_gate_loads_neither_plotting_nor_science_libraries(tmp_path: Path) -> 
 
 
 def test_plan_warns_where_a_gate_cannot_be_decided(niah: Niah) -> None:
-    Path("gate.toml").write_text("min_recall = 0.9\ndrop_margin = 0.05\n")
+    Path("gate.toml").write_text("min_found = 0.9\ndrop_margin = 0.05\n")
     grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,2k", "--depths", "0,50,100")
     small = niah("plan", *grid, "--gate", "gate.toml")
     assert small.err.count("cannot pass gate.toml even if it is perfect") == 2
@@ -758,7 +758,7 @@ def test_hallucination_on_shared_haystacks_is_judged_by_haystacks() -> None:
     assert "share 4 haystacks" in j.reasons[0]
 
 
-@pytest.mark.parametrize("limits", [{}, {"min_recall": 0.97}])
+@pytest.mark.parametrize("limits", [{}, {"min_found": 0.97}])
 def test_five_haystacks_on_which_nothing_varies_prove_nothing_about_others(limits: dict[str, Any]) -> None:
     of = header(epochs=5, haystack_per="epoch")
     before = None if limits else results(of)

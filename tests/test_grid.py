@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.experiment.design import design_of
-from niah.plotter.formatting import recall_label, unscored_label, value_label
+from niah.plotter.formatting import found_label, unscored_label, value_label
 from niah.plotter.tables import grid_csv, grid_json
 from niah.records import Grid, Header, Outcome, Result, Trial
 from niah.verdict.grid import grid_of
-from niah.verdict.sample import recall_of, wilson
+from niah.verdict.sample import share_of, wilson
 
 CONFIG = {
     "model": "m",
     "provider": "openai",
     "task": "single",
-    "distractors": 2,
+    "distractor_count": 2,
     "haystack": ["en"],
     "tokenizer": "o200k_base",
     "epochs": 2,
@@ -77,8 +77,8 @@ def test_only_scored_trials_have_a_mean() -> None:
     assert cells[1_000, 100].outcomes == {"error": 1, "scored": 1}
     assert cells[2_000, 0].outcomes == {"overflow": 2}
     assert cells[2_000, 100].outcomes == {"missing": 2}
-    assert grid().recall.mean == pytest.approx(2 / 3)
-    assert grid().recall.n == 3
+    assert grid().whole.mean == pytest.approx(2 / 3)
+    assert grid().whole.n == 3
 
 
 def test_the_tables_say_null_and_nothing_where_nothing_was_measured() -> None:
@@ -112,7 +112,7 @@ def test_wilson_intervals(k: int, n: int, low: float, high: float) -> None:
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=200))
 def test_an_interval_holds_its_mean(scores: list[float]) -> None:
-    recall = recall_of(scores)
+    recall = share_of(scores)
     assert recall.low is not None
     assert recall.mean is not None
     assert recall.high is not None
@@ -122,8 +122,8 @@ def test_an_interval_holds_its_mean(scores: list[float]) -> None:
 def test_labels_never_round_to_the_perfect() -> None:
     assert [value_label(v) for v in (0.0, 1.0, 0.5, 0.996, 0.004)] == ["0", "1", ".50", ".99", ".01"]
     nearly = grid_of(HEADER, [result(1_000, 0, i, float(i > 0)) for i in range(10_000)])
-    assert recall_label(nearly.recall).startswith("99.9 % found (n = 10,000")
-    assert recall_label(grid_of(HEADER, []).recall) == "nothing scored"
+    assert found_label(nearly.whole).startswith("99.9 % found (n = 10,000")
+    assert found_label(grid_of(HEADER, []).whole) == "nothing scored"
     assert unscored_label(grid().cells[2]) == "overflow"
 
 

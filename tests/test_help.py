@@ -135,7 +135,7 @@ def test_an_unknown_name_lists_a_few_and_says_how_many_more(niah: Niah, key: str
         ("niah run --suite qu", {"quick"}),
         ("niah run --provider anthr", {"anthropic"}),
         ("niah run --provider simulated --model perfect,bl", {"perfect,blind"}),
-        ("niah run --values u", {"uuid"}),
+        ("niah run --value-kind u", {"uuid"}),
         ("niah run --order sh", {"shuffled"}),
         ("niah run --haystack zh-ha", {"zh-hans", "zh-hant"}),
         ("niah report mi", {"mine"}),
@@ -173,7 +173,7 @@ def test_a_reader_that_hangs_up_is_no_verdict(tmp_path: Path) -> None:
 
 def test_a_task_is_told_from_what_is_installed(niah: Niah) -> None:
     out = niah("tasks", "multikey").out
-    assert "--distractors" in out
+    assert "--distractor-count" in out
     assert "reply budget" in out
     listed = niah("tasks")
     assert "docs/" not in listed.out + listed.err  # which a wheel does not hold

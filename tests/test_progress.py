@@ -371,11 +371,11 @@ def test_a_picture_is_folded_again_only_when_something_landed(tmp_path: Path, mo
 def test_a_line_break_in_a_reason_does_not_end_an_annotation() -> None:
     """What follows a line break could be a workflow command of its own."""
     finding = Finding(
-        gate="min_recall", part="whole\nrun", verdict=Verdict.FAIL, reason="100 %\r\n::set-output name=x::y",
+        gate="min_found", part="whole\nrun", verdict=Verdict.FAIL, reason="100 %\r\n::set-output name=x::y",
         measured=0.1, limit=0.9, n=10,
     )  # fmt: skip
     judgement = Judgement(verdict=Verdict.FAIL, model="m", reasons=(), findings=(finding,))
     (line,) = workflow_commands(judgement)
     assert line.splitlines() == [line]
     assert "100 %25%0D%0A::set-output" in line
-    assert "title=niah min_recall%3A whole%0Arun::" in line
+    assert "title=niah min_found%3A whole%0Arun::" in line

@@ -83,7 +83,7 @@ def test_the_notebook_sweeps_shows_its_picture_and_judges(tmp_path: Path) -> Non
     assert shown["image/png"].startswith("iVBOR")
     assert "loses the middle" in "".join(shown["text/html"])
     printed = "".join("".join(o["text"]) for o in outputs if o["output_type"] == "stream")
-    assert printed.startswith("fail\nmin_recall, whole run: 40 % found (n = 75)")
+    assert printed.startswith("fail\nmin_found, whole run: 40 % found (n = 75)")
     assert "45 lost, 0 gained of 75 pairs" in printed
     assert (tmp_path / "results" / "notebook" / "run.jsonl").is_file()
 

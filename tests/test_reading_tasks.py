@@ -143,7 +143,7 @@ CITIES = Expected(
         ("Oslo, Riga, Lima, Cairo", 0.0, "near-miss"),
         ("Oslo, Riga, Lima, Paris", 0.0, "wrong"),
         ("Oslo, Riga, Lima, Cairo, Turin", 0.0, "several"),
-        ("It is not mentioned.", 0.0, "absent"),
+        ("It is not mentioned.", 0.0, "not-there"),
     ],
 )
 def test_a_list_is_right_in_its_order_and_whole(answer: str, value: float, answer_class: str) -> None:
@@ -176,10 +176,10 @@ PEOPLE = Expected(targets=("6",), question="How many different people did Edda r
         ("7", 0.0, "wrong"),
         ("16", 0.0, "wrong"),
         ("5 or 6", 0.0, "several"),
-        ("0", 0.0, "absent"),
-        ("Nobody.", 0.0, "absent"),
-        ("沒有遇到任何人", 0.0, "absent"),
-        ("Not mentioned.", 0.0, "absent"),
+        ("0", 0.0, "not-there"),
+        ("Nobody.", 0.0, "not-there"),
+        ("沒有遇到任何人", 0.0, "not-there"),
+        ("Not mentioned.", 0.0, "not-there"),
     ],
 )
 def test_a_count_is_a_number_and_nobody_is_none(answer: str, value: float, answer_class: str) -> None:

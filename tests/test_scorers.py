@@ -91,9 +91,9 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("742183", 0, "wrong"),
         ("74218301", 0, "wrong"),
         ("12345678", 0, "wrong"),
-        ("The transcript does not mention it.", 0, "absent"),
-        ("文中沒有提到", 0, "absent"),
-        ("It isn't stated anywhere", 0, "absent"),
+        ("The transcript does not mention it.", 0, "not-there"),
+        ("文中沒有提到", 0, "not-there"),
+        ("It isn't stated anywhere", 0, "not-there"),
         ("What is the magic number for Oslo?", 0, "echo"),
         ("The magic number for Oslo", 0, "echo"),
         ("Question: What is the magic number for Oslo? Answer with the number only.", 0, "echo"),
@@ -103,13 +103,13 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("3333333", 0, "stale"),
         ("七百四十二萬一千八百三十或2222222", 0, "several"),
         ("不是7421830", 0, "wrong"),
-        ("文中没有说", 0, "absent"),
-        ("我不清楚", 0, "absent"),
-        ("無法從逐字稿得知", 0, "absent"),
-        ("None", 0, "absent"),
-        ("Unknown.", 0, "absent"),
-        ("I'm not sure.", 0, "absent"),
-        ("我不確定", 0, "absent"),
+        ("文中没有说", 0, "not-there"),
+        ("我不清楚", 0, "not-there"),
+        ("無法從逐字稿得知", 0, "not-there"),
+        ("None", 0, "not-there"),
+        ("Unknown.", 0, "not-there"),
+        ("I'm not sure.", 0, "not-there"),
+        ("我不確定", 0, "not-there"),
         ("", 0, "off-format"),
         ("Oslo", 0, "off-format"),
         ("7421830，約742萬", 1, "right"),
@@ -120,9 +120,9 @@ def test_whole_numbers(text: str, numbers: list[int]) -> None:
         ("It is not 7421830", 0, "wrong"),
         ("-7421830", 0, "wrong"),
         ("7421830 million", 0, "wrong"),
-        ("I couldn't find it", 0, "absent"),
-        ("I don't know", 0, "absent"),
-        ("There is no magic number for Oslo", 0, "absent"),
+        ("I couldn't find it", 0, "not-there"),
+        ("I don't know", 0, "not-there"),
+        ("There is no magic number for Oslo", 0, "not-there"),
     ],
 )
 def test_number_answers(text: str, value: float, answer_class: str) -> None:
@@ -170,8 +170,8 @@ UUID = "0f11ca40-e98b-45d4-a3e1-ae6ae4cba8a7"
         ("1a6b624f-e503-4ec3-a417-49c1a80a9af7", 0, "distractor"),
         ("2b6b624f-e503-4ec3-a417-49c1a80a9af7", 0, "wrong"),
         ("85adba17-d35e-4e94-98c2-43e15faceeb7", 0, "echo"),
-        ("not in the object", 0, "absent"),
-        ("The key is not found", 0, "absent"),
+        ("not in the object", 0, "not-there"),
+        ("The key is not found", 0, "not-there"),
         (UUID.replace("-", "\u2011"), 1, "right"),
         (UUID.replace("-", "–"), 1, "right"),
         (f"id-{UUID}", 1, "right"),
@@ -209,8 +209,8 @@ NAMES = Expected(
         ("not Ann", 0, "wrong"),
         ("Bob", 0, "wrong"),
         ("Who lives in London?", 0, "echo"),
-        ("Nobody is mentioned, I cannot say", 0, "absent"),
-        ("I don't know", 0, "absent"),
+        ("Nobody is mentioned, I cannot say", 0, "not-there"),
+        ("I don't know", 0, "not-there"),
         ("Well there was this long talk about boats and trees and all", 0, "off-format"),
         ("<think>Rasmus?</think>Ann", 1, "right"),
     ],
@@ -305,7 +305,7 @@ SET = Expected(
         ("3333333, 4444444", 0, "distractor"),
         ("9999999", 0, "wrong"),
         ("12345678", 0, "off-format"),
-        ("It is not mentioned", 0, "absent"),
+        ("It is not mentioned", 0, "not-there"),
     ],
 )
 def test_number_sets(text: str, value: float, answer_class: str) -> None:
@@ -395,7 +395,7 @@ def test_a_clock_is_read_as_it_is_written(second: int) -> None:
         ("12:32", 0, 0, "wrong"),
         ("15:00", 0, 0, "distractor"),
         ("12:01 or 15:00", 0, 0, "several"),
-        ("It is not said", 0, 0, "absent"),
+        ("It is not said", 0, 0, "not-there"),
         ("7421830", 0, 0, "off-format"),
         ("not at 12:01", 0, 0, "wrong"),
         ("not 12:20", 0, 0, "wrong"),
@@ -448,7 +448,7 @@ TARGETS = {"single": "7421830", "associative": "Tamsin", "distractors": "Amber F
 @pytest.mark.parametrize("answer", answers(ABSENT))
 def test_saying_that_it_is_not_there_is_recognised(task: str, answer: str) -> None:
     score = without_needle(task, answer)
-    assert (score.value, score.answer_class) == (1.0, "absent")
+    assert (score.value, score.answer_class) == (1.0, "not-there")
 
 
 @pytest.mark.parametrize("task", TARGETS)
@@ -463,11 +463,11 @@ def test_an_answer_beside_a_doubt_is_a_hallucination(task: str, answer: str) -> 
         (
             "<think>The user asks: What is the magic number for Lisbon? I see none.</think>\n\nnot mentioned",
             1,
-            "absent",
+            "not-there",
         ),
-        (f"<think>They ask: What is the magic number for Lisbon?{TAIL} None.</think>not mentioned", 1, "absent"),
-        (f"What is the magic number for Lisbon?{TAIL} not mentioned", 1, "absent"),
-        ("What is the magic number for Lisbon? Not mentioned.", 1, "absent"),
+        (f"<think>They ask: What is the magic number for Lisbon?{TAIL} None.</think>not mentioned", 1, "not-there"),
+        (f"What is the magic number for Lisbon?{TAIL} not mentioned", 1, "not-there"),
+        ("What is the magic number for Lisbon? Not mentioned.", 1, "not-there"),
         (TAIL, 0, "echo"),
         (f"What is the magic number for Lisbon?{TAIL}", 0, "echo"),
         (f"Question: What is the magic number for Lisbon?{TAIL}\n\nAnswer:", 0, "echo"),

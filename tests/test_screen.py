@@ -21,7 +21,7 @@ from runs import header, result, results, trials, wrong_in
 
 from niah.cli.screen import RunConsole, print_parts, say
 from niah.plotter.compare import comparison_figure
-from niah.plotter.formatting import class_label, headline_label, interval_label
+from niah.plotter.formatting import headline_label, interval_label
 from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.look import Look
@@ -30,13 +30,13 @@ from niah.plotter.report_text import Rows
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, fold, live_view, terminal_heatmap
 from niah.plotter.wrapping import Words
-from niah.records import Cell, Control, Grid, Outcome, Recall, Trial
+from niah.records import Cell, Control, Grid, Outcome, Share, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pattern import below, least_trials
 from niah.verdict.records import ByDepth, ByLength
 from niah.verdict.report import report_of
-from niah.verdict.sample import Sample, recall_of
+from niah.verdict.sample import Sample, share_of
 
 SCREENS = [(7, 5, 40), (7, 5, 80), (35, 34, 40), (35, 34, 80), (35, 34, 200), (100, 86, 80), (100, 86, 200)]
 LLAMA = "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8-dynamic"
@@ -72,7 +72,7 @@ def grid(lengths: int, depths: int, mean: Callable[[int, float], float | None] |
         epochs=1,
         simulated=False,
         unique_share=1.0,
-        recall=Recall(mean=0.5, n=10, low=0.2, high=0.8),
+        whole=Share(mean=0.5, n=10, low=0.2, high=0.8),
         cells=tuple(cells),
     )
 
@@ -346,12 +346,6 @@ def test_both_ends_of_an_interval_have_one_precision(low: float, high: float, wo
     assert interval_label(low, high) == words
 
 
-def test_absent_is_the_control_and_no_answer() -> None:
-    assert class_label("absent") == "said not there"
-    assert class_label("absent: other") == "said not there: other"
-    assert class_label("right") == "right"
-
-
 def said(answer: Callable[[Trial], float | Outcome], **how: object) -> list[str]:
     of = header(**how)  # type: ignore[arg-type]  # a test's own arguments
     return summary_lines(report_of(of, results(of, answer)))
@@ -453,8 +447,8 @@ def test_a_chance_loss_is_seldom_called_a_shape() -> None:
 @pytest.mark.parametrize(("threshold", "least"), [(0.856, 23), (0.5, 4), (0.9, 35)])
 def test_so_many_trials_all_found_show_a_threshold(threshold: float, least: int) -> None:
     assert least_trials(threshold) == least
-    low = recall_of([1.0] * least).low
-    before = recall_of([1.0] * (least - 1)).low
+    low = share_of([1.0] * least).low
+    before = share_of([1.0] * (least - 1)).low
     assert low is not None
     assert before is not None
     assert before < threshold <= low

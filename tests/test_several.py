@@ -126,7 +126,7 @@ def test_long_names_are_folded_in_the_table_and_nothing_is_cut(width: int) -> No
     size = lines[1].index(" found")
     folded = "".join(line[:size].strip() for line in lines[2:])
     assert folded == "".join(names)
-    assert all(word in " ".join(lines[1].split()) for word in ("found 95 %", "norm. absent oracle guess other answer"))
+    assert all(word in " ".join(lines[1].split()) for word in ("found 95 %", "norm. halluc. oracle guess other answer"))
 
 
 def test_without_a_name_a_run_lies_where_its_model_alone_puts_it(niah: Niah) -> None:

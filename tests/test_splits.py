@@ -15,7 +15,7 @@ from niah.experiment.experiment import experiment_of
 def test_prompts_of_an_epoch_share_all_before_the_first_planted_line(task: str, haystack: str) -> None:
     config = RunConfig(
         provider="anthropic", model="m", task=task, haystack=haystack, lengths="4k,8k", depths="20,60,100",
-        cache="marks", controls=True,
+        cache_marks=True, controls=True,
     )  # fmt: skip
     experiment = experiment_of(config)
     for trial in (t for t in experiment.trials if t.control in (None, "absent")):

@@ -22,9 +22,9 @@ from niah.plotter.formatting import control_labels
 from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.suite_table import summary_view
-from niah.records import Cell, Control, Grid, Recall
+from niah.records import Cell, Control, Grid, Share
 from niah.tasks import task_of
-from niah.verdict.sample import recall_of
+from niah.verdict.sample import share_of
 
 READER = ("--provider", "simulated", "--model")
 
@@ -70,7 +70,7 @@ def test_every_run_of_every_suite_can_be_built(name: str, haystack: str) -> None
         (("quick", "--suite", "quick"), "give one of the two"),
         (("--suite", "quick", "--name", "../x"), "without slashes"),
         (("--suite", "quick", "--lengths", "70"), "ask for at least"),
-        (("--suite", "quick", "--asked", "first"), "asked has no meaning for task 'single'"),
+        (("--suite", "quick", "--ask-for", "first"), "ask_for has no meaning for task 'single'"),
         (("--suite", "s.toml"), "not a suite"),
         (("--suite", "t.toml"), "unknown key of a run in t.toml 'lenghts'"),
         (("--suite", "u.toml"), "two runs are called 'single'"),
@@ -79,7 +79,7 @@ def test_every_run_of_every_suite_can_be_built(name: str, haystack: str) -> None
         (("--suite", "x.toml"), "name = 5"),
         (("--suite", "y.toml"), "[shared] is a table"),
         (("--suite", "z.toml"), "key of [shared] in z.toml 'lenghts'"),
-        (("--suite", "retrieval", "--values", "wrod"), "retrieval.toml, run passkey: values"),
+        (("--suite", "retrieval", "--value-kind", "wrod"), "retrieval.toml, run passkey: value_kind"),
     ],
 )
 def test_a_wrong_suite_is_one_clear_line(niah: Niah, arguments: tuple[str, ...], message: str) -> None:
@@ -132,7 +132,7 @@ def grid_with(*controls: Control) -> Grid:
         epochs=1,
         simulated=False,
         unique_share=1.0,
-        recall=Recall(mean=1.0, n=6, low=0.6, high=1.0),
+        whole=Share(mean=1.0, n=6, low=0.6, high=1.0),
         cells=cells,
         controls=controls,
     )
@@ -154,8 +154,8 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     ]  # fmt: skip
     assert {"1", ".50", "1 (n = 2)", "truncated"} <= {t.get_text() for t in ax.texts}
     assert ax.get_ylim()[0] == pytest.approx(2.5 + rows_height(grid))
-    right = Recall(mean=0.75, n=4, low=0.3, high=0.95)
-    assert control_labels({"absent": right, "oracle": right, "closed-book": recall_of([])}) == [
+    right = Share(mean=0.75, n=4, low=0.3, high=0.95)
+    assert control_labels({"absent": right, "oracle": right, "closed-book": share_of([])}) == [
         "absent (no needle): hallucination rate 25 % (n = 4, 95 % interval 5 to 70 %)",
         "oracle (no haystack): 75 % found (n = 4, 95 % interval 30 to 95 %)",
         "closed-book (question alone): nothing scored",
@@ -196,7 +196,7 @@ def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: 
 
 
 def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> None:
-    out = niah("show", "--task", "multikey", "--length", "1k", "--depth", "50", "--set", "distractors=3").out
+    out = niah("show", "--task", "multikey", "--length", "1k", "--depth", "50", "--set", "distractor_count=3").out
     assert out.count(">>> The magic number for") == 4
     assert "length    1,000 tokens (1k)" in out
     assert "asked 50 %" in out
@@ -207,13 +207,13 @@ def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> No
     assert niah("show").exit_code == 2
     assert "name a run, or a task" in niah("show").err
     assert "write KEY=VALUE" in niah("show", "--task", "single", "--set", "x").err
-    assert "has no meaning for task 'single'" in niah("show", "--task", "single", "--set", "asked=first").err
+    assert "has no meaning for task 'single'" in niah("show", "--task", "single", "--set", "ask_for=first").err
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> None:
     grids = {
-        "associative": replace(grid_with(control("oracle", 1.0)), by_control={"oracle": recall_of([1.0, 0.0])}),
+        "associative": replace(grid_with(control("oracle", 1.0)), by_control={"oracle": share_of([1.0, 0.0])}),
         "single": grid_with(),
     }
     suite = Suite(name="quick", summary="", configs={})

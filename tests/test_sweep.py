@@ -592,7 +592,7 @@ def test_marks_let_a_cache_serve_almost_half_of_a_sweep(niah: Niah, provider: st
     cache = MarkedCache(mark)
     grid = ("--lengths", "8k:40k:8k", "--depths", "0:100:12.5", "--model", "m", "--name", "r", "--haystack", haystack)
     with serving(otherwise=cache, preflight=cache) as server:
-        at = ("run", "--provider", provider, "--base-url", server.base_url, "--cache", "marks", "--concurrency", "1")
+        at = ("run", "--provider", provider, "--base-url", server.base_url, "--cache-marks", "--concurrency", "1")
         ended = niah(*at, *grid)
     assert ended.exit_code == 0, ended.err
     usages = [r["response"]["usage"] for r in logged()]

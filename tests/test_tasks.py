@@ -52,21 +52,24 @@ ONE_VALUE = [  # with wrong answers planted
 SETS = ["multiquery", "multivalue", "order", "tracking"]
 IN_ORDER = ("moves", "repeat", "update")  # their needles are listed as they stand in the text
 OPTIONS: dict[str, list[dict[str, object]]] = {
-    "single": [{"values": "word"}, {"values": "uuid"}],
-    "multikey": [{"values": "uuid"}, {"distractors": 0}, {"haystack": "needles:zh-Hant"}],
+    "single": [{"value_kind": "word"}, {"value_kind": "uuid"}],
+    "multikey": [{"value_kind": "uuid"}, {"distractor_count": 0}, {"haystack": "needles:zh-Hant"}],
     "update": [
-        {"asked": "first"},
-        {"needle_count": 4, "needles": "together"},
-        {"needle_count": 3, "needles": "random"},
+        {"ask_for": "first"},
+        {"needle_count": 4, "placement": "together"},
+        {"needle_count": 3, "placement": "random"},
     ],
-    "multivalue": [{"needles": "together"}, {"needles": "random"}],
-    "hops": [{"needle_count": 5, "needles": "random"}, {"needle_count": 1}],
-    "tracking": [{"needles": "random", "needle_count": 3}],
-    "associative": [{"lures": 2, "distractors": 4}],
-    "order": [{"needles": "together"}, {"needles": "random", "needle_count": 6}],
-    "count": [{"needles": "together", "needle_count": 2}, {"needles": "random", "distractors": 5}],
-    "moves": [{"needles": "together", "needle_count": 3}, {"needles": "random", "needle_count": 6, "distractors": 0}],
-    "repeat": [{"needles": "together", "needle_count": 2}, {"needles": "random", "distractors": 6}],
+    "multivalue": [{"placement": "together"}, {"placement": "random"}],
+    "hops": [{"needle_count": 5, "placement": "random"}, {"needle_count": 1}],
+    "tracking": [{"placement": "random", "needle_count": 3}],
+    "associative": [{"lure_count": 2, "distractor_count": 4}],
+    "order": [{"placement": "together"}, {"placement": "random", "needle_count": 6}],
+    "count": [{"placement": "together", "needle_count": 2}, {"placement": "random", "distractor_count": 5}],
+    "moves": [
+        {"placement": "together", "needle_count": 3},
+        {"placement": "random", "needle_count": 6, "distractor_count": 0},
+    ],
+    "repeat": [{"placement": "together", "needle_count": 2}, {"placement": "random", "distractor_count": 6}],
 }
 
 
@@ -88,7 +91,7 @@ def encoding():  # type: ignore[no-untyped-def]  # a Tokenizer, kept for all tes
 
 def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: object) -> Planting:
     trial = Trial(id="t", task=task, context_length=4_000, depth_percent=50, epoch=0)
-    keys = {"distractors": 3} | keys if "distractors" in task_of(task).OPTIONS else keys
+    keys = {"distractor_count": 3} | keys if "distractor_count" in task_of(task).OPTIONS else keys
     return task_of(task).plant(Draw(seed, "needle"), site_of(trial, haystack, language, **keys))
 
 
@@ -181,7 +184,7 @@ def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(task: str, la
     assert found.normalised == 1.0
     nothing = run(config, tmp_path / "blind", blind)
     assert {c.mean for c in nothing.cells} == {0.0}
-    assert nothing.answer_classes == {"absent": 6}
+    assert nothing.answer_classes == {"not-there": 6}
 
 
 @pytest.mark.parametrize(("task", "keys"), [(task, keys) for task, sets in OPTIONS.items() for keys in sets])
@@ -201,7 +204,7 @@ def test_an_answer_for_another_needle_is_named_as_such(task: str, tmp_path: Path
         return planting.needles[-1].value
 
     expected = {"distractors": "near-miss: other person", "when": "near-miss: denied"}.get(task, "distractor")
-    keys = {"distractors": 1}
+    keys = {"distractor_count": 1}
     grid = run({"task": task, **SMALL, **keys}, tmp_path, saying(last_distractor))
     assert {c.mean for c in grid.cells} == {0.0}
     assert grid.answer_classes == {expected: 6}
@@ -229,7 +232,7 @@ def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None
     ],
 )  # fmt: skip
 def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class: str, tmp_path: Path) -> None:
-    config = {"task": "update", "asked": asked, "needle_count": 3, **SMALL}
+    config = {"task": "update", "ask_for": asked, "needle_count": 3, **SMALL}
     grid = run(config, tmp_path, saying(lambda planting: planting.needles[which].value))
     assert {c.mean for c in grid.cells} == {0.0}
     assert grid.answer_classes == {answer_class: 6}
@@ -240,7 +243,7 @@ def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class
     [
         ({"task": "single"}, "the needle"),
         ({"task": "hops"}, "the needles' centre, 20 points to each side"),
-        ({"task": "hops", "needles": "random"}, "one needle, the others anywhere"),
+        ({"task": "hops", "placement": "random"}, "one needle, the others anywhere"),
         ({"task": "update"}, "the statement asked for"),
         ({"task": "moves"}, "the last journey"),
         ({"task": "repeat"}, "the thing asked for"),
@@ -258,7 +261,7 @@ def test_near_misses_are_counted_by_the_condition_they_break(tmp_path: Path) -> 
     def any_of_them(planting: Planting) -> str:
         return planting.needles[1 + next(answers) % 4].value
 
-    grid = run({"task": "distractors", "distractors": 4, **SMALL}, tmp_path, saying(any_of_them))
+    grid = run({"task": "distractors", "distractor_count": 4, **SMALL}, tmp_path, saying(any_of_them))
     assert set(grid.answer_classes) == {
         f"near-miss: {kind}" for kind in ("other person", "other season", "opposite", "other kind")
     }
@@ -283,7 +286,7 @@ def test_a_guess_that_is_right_lowers_the_normalised_score(tmp_path: Path) -> No
         return planting.targets[0]
 
     grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, saying(reader))
-    assert grid.recall.mean == 1.0
+    assert grid.whole.mean == 1.0
     assert grid.normalised is None  # the guess rate is as high as the oracle: nothing can be said
 
 
@@ -293,7 +296,7 @@ def test_a_guess_that_is_right_lowers_the_normalised_score(tmp_path: Path) -> No
 @settings(max_examples=30)
 def test_several_needles_go_where_the_option_says(task: str, policy: str, depth: float, seed: int) -> None:
     trial = Trial(id="t", task=task, context_length=4_000, depth_percent=depth, epoch=0)
-    site = site_of(trial, speech(SPEECH), needles=policy)
+    site = site_of(trial, speech(SPEECH), placement=policy)
     needles = [n for n in task_of(task).plant(Draw(seed, "n"), site).needles if n.answer_class == "right"]
     depths = [n.depth_percent or 0.0 for n in needles]
     if policy == "together":
@@ -311,7 +314,7 @@ def test_several_needles_go_where_the_option_says(task: str, policy: str, depth:
 def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth: float, asked: str, count: int) -> None:
     trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
     for policy in ("together", "spread", "random"):
-        site = site_of(trial, speech(SPEECH), needles=policy, asked=asked, needle_count=count)
+        site = site_of(trial, speech(SPEECH), placement=policy, ask_for=asked, needle_count=count)
         planting = task_of("update").plant(Draw(1, "n"), site)
         key = next(n.key for n in planting.needles if n.answer_class == "right")
         mine = [n for n in planting.needles if n.key == key]
@@ -493,7 +496,7 @@ def test_a_shipped_haystack_leaves_enough_associations_for_two_hundred_trials(la
 def test_an_association_has_one_answer_beside_all_others_in_its_text(language: str, haystack: Corpus) -> None:
     by_question = {pair.question: pair for pair in pairs(language)}
     for seed in range(20):
-        planting = planted("associative", language, haystack, seed, distractors=24)
+        planting = planted("associative", language, haystack, seed, distractor_count=24)
         asked = next(p for q, p in by_question.items() if planting.question.startswith(q))
         others = fold(" ".join(n.text for n in planting.needles if n.answer_class == "distractor"))
         assert not [word for word in asked.words if fold(word) in others]
@@ -522,7 +525,7 @@ def test_two_associations_that_answer_each_other_never_stand_in_one_text(languag
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lures_hold_the_whole_question_and_nobody_who_answers_it(language: str, haystack: Corpus) -> None:
     for seed in range(20):
-        planting = planted("associative", language, haystack, seed, lures=3)
+        planting = planted("associative", language, haystack, seed, lure_count=3)
         lures = [n for n in planting.needles if n.detail == "only asks"]
         asked = fold(planting.question[1:]).split("?")[0]
         assert len(lures) == 3
@@ -552,10 +555,10 @@ def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) 
     ("keys", "says"),
     [
         ({"task": "single"}, "a magic number is given for a place"),
-        ({"task": "multikey", "distractors": 0}, "a magic number is given for a place"),
+        ({"task": "multikey", "distractor_count": 0}, "a magic number is given for a place"),
         ({"task": "multikey"}, "magic numbers are given for places"),
-        ({"task": "multikey", "values": "word"}, "code words are given for places"),
-        ({"task": "multikey", "distractors": 0, "haystack": "needles:en"}, "magic numbers are given for places"),
+        ({"task": "multikey", "value_kind": "word"}, "code words are given for places"),
+        ({"task": "multikey", "distractor_count": 0, "haystack": "needles:en"}, "magic numbers are given for places"),
     ],
 )
 def test_an_opening_says_whether_one_thing_is_planted_or_several(keys: dict[str, Any], says: str) -> None:
@@ -597,8 +600,8 @@ def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so
 
 
 def test_options_of_another_task_are_refused() -> None:
-    with pytest.raises(ConfigError, match="asked has no meaning for task 'single'; leave it out, or use update"):
-        completed(RunConfig(provider="simulated", model="perfect", task="single", asked="first"))
+    with pytest.raises(ConfigError, match="ask_for has no meaning for task 'single'; leave it out, or use update"):
+        completed(RunConfig(provider="simulated", model="perfect", task="single", ask_for="first"))
 
 
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
@@ -617,7 +620,13 @@ def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: s
 
 def test_a_needle_of_depth_nought_comes_first_in_a_control() -> None:
     config = RunConfig(
-        provider="simulated", model="perfect", task="update", lengths="3k", depths="50", needles="random", controls=True
+        provider="simulated",
+        model="perfect",
+        task="update",
+        lengths="3k",
+        depths="50",
+        placement="random",
+        controls=True,
     )
     experiment = experiment_of(completed(config))
     trial = next(t for t in experiment.trials if t.control == "oracle")
@@ -632,13 +641,13 @@ def test_a_needle_of_depth_nought_comes_first_in_a_control() -> None:
 def test_too_many_facts_for_a_short_recording_are_refused(haystack: Corpus) -> None:
     trial = Trial(id="t", task="when", context_length=400, depth_percent=50, epoch=0)
     with pytest.raises(PromptError, match=r"too short for .* facts at different times"):
-        task_of("when").plant(Draw(0, "n"), site_of(trial, haystack, distractors=64))
+        task_of("when").plant(Draw(0, "n"), site_of(trial, haystack, distractor_count=64))
 
 
 def test_facts_stand_two_tolerances_apart_where_there_is_room(haystack: Corpus) -> None:
     for seed in range(20):
         trial = Trial(id="t", task="when", context_length=16_000, depth_percent=50, epoch=0)
-        planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, haystack, distractors=4))
+        planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, haystack, distractor_count=4))
         times = sorted(seconds_in(n.value)[0] for n in planting.needles)
         assert min(b - a for a, b in pairwise(times)) >= 60
 
@@ -651,7 +660,7 @@ def test_ids_hang_on_what_decides_bytes_and_on_nothing_else() -> None:
     assert ids(task="when", tolerance_s=5) == ids(task="when")
     assert ids(task="hops", needle_count=3) == ids(task="hops")
     assert ids(task="hops", needle_count=4) != ids(task="hops")
-    assert ids(task="update", asked="first") != ids(task="update")
+    assert ids(task="update", ask_for="first") != ids(task="update")
 
 
 def test_an_update_needs_two_statements(haystack: Corpus) -> None:
@@ -662,7 +671,7 @@ def test_an_update_needs_two_statements(haystack: Corpus) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_many_near_misses_do_not_contradict_each_other(language: str, haystack: Corpus) -> None:
     for seed in range(10):
-        planting = planted("distractors", language, haystack, seed, distractors=24)
+        planting = planted("distractors", language, haystack, seed, distractor_count=24)
         conditions = [n.text.replace(n.value, "") for n in planting.needles]
         assert len(set(conditions)) == len(conditions)
         near = [n.text for n in planting.needles[1:]]
@@ -676,7 +685,7 @@ def test_too_many_needles_are_laid_to_the_supply_and_not_to_the_haystack(
     task: str, what: str, haystack: Corpus
 ) -> None:
     with pytest.raises(ConfigError, match=rf"there are \d+ {what} to plant, and more are needed"):
-        planted(task, "en", haystack, needle_count=64, distractors=64)
+        planted(task, "en", haystack, needle_count=64, distractor_count=64)
 
 
 def test_a_link_of_another_chain_is_a_distractor(haystack: Corpus) -> None:
@@ -687,7 +696,7 @@ def test_a_link_of_another_chain_is_a_distractor(haystack: Corpus) -> None:
     assert (score(mine[0].value, planting).answer_class, score(other.value, planting).answer_class) == (
         "near-miss", "distractor",
     )  # fmt: skip
-    assert score(f"<think>the {mine[0].value}</think>It is not stated.", planting).answer_class == "absent"
+    assert score(f"<think>the {mine[0].value}</think>It is not stated.", planting).answer_class == "not-there"
     assert score(f"The passage does not contain it, but I would guess {other.value}", planting).value == 0
 
 
@@ -704,7 +713,7 @@ def test_of_a_theme_that_stands_alone_one_text_holds_one(haystack: Corpus) -> No
     for theme in themes:
         parts = [t.replace("{name}", "").strip(" .") for p in pairs("en") if p.alone == theme for t in p.told]
         for seed in range(20):
-            texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractors=20).needles)
+            texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractor_count=20).needles)
             assert sum(part in texts for part in parts) <= 1
 
 
@@ -718,5 +727,5 @@ def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus)
 
 @pytest.mark.parametrize("name", task_names())
 def test_the_label_of_a_task_with_distractors_says_how_many(name: str) -> None:
-    label = task_label({"task": name, "distractors": 7}, task_of(name))
-    assert label == (f"{name}, 7 distractors" if "distractors" in task_of(name).OPTIONS else name)
+    label = task_label({"task": name, "distractor_count": 7}, task_of(name))
+    assert label == (f"{name}, 7 distractors" if "distractor_count" in task_of(name).OPTIONS else name)

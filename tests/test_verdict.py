@@ -13,7 +13,7 @@ from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, report_lines, side_by_side
-from niah.records import Grid, Outcome, Recall, Result, Trial
+from niah.records import Grid, Outcome, Result, Share, Trial
 from niah.verdict.baseline import baseline_of
 from niah.verdict.compare import comparison_of
 from niah.verdict.effective import effective_length, rule_of
@@ -22,7 +22,7 @@ from niah.verdict.pairs import pairs_of
 from niah.verdict.records import Contrast, RunReport
 from niah.verdict.regions import lost_in_the_middle, weakest_region
 from niah.verdict.report import report_of
-from niah.verdict.sample import Sample, band_of, recall_of, sample_of, wilson
+from niah.verdict.sample import Sample, band_of, sample_of, share_of, wilson
 from niah.verdict.times import growth_of, percentile, times_of
 
 
@@ -87,9 +87,9 @@ def test_nothing_measured_is_no_number() -> None:
     ]
 
 
-def recall_at(shares: dict[int, tuple[int, int]]) -> dict[int, Recall]:
-    """Recall by length from right answers and trials."""
-    return {length: recall_of([1.0] * k + [0.0] * (n - k)) for length, (k, n) in shares.items()}
+def recall_at(shares: dict[int, tuple[int, int]]) -> dict[int, Share]:
+    """Share by length from right answers and trials."""
+    return {length: share_of([1.0] * k + [0.0] * (n - k)) for length, (k, n) in shares.items()}
 
 
 def no_grid() -> Grid:
@@ -224,8 +224,8 @@ def test_trials_that_share_a_haystack_count_for_less() -> None:
     of = header(epochs=5, haystack_per="epoch")
     shared = sample_of(of, results(of, lambda t: float(t.epoch != 2)))
     alone = replace(shared, clusters=None)
-    assert shared.recall().mean == alone.recall().mean == pytest.approx(0.8)
-    assert shared.recall().low < 0.25 < 0.7 < alone.recall().low  # type: ignore[operator]
+    assert shared.share().mean == alone.share().mean == pytest.approx(0.8)
+    assert shared.share().low < 0.25 < 0.7 < alone.share().low  # type: ignore[operator]
     assert shared.p_below(0.95) > 0.05 > alone.p_below(0.95)
 
 
@@ -271,8 +271,8 @@ def test_fractional_scores_are_no_more_evidence_than_whole_ones_of_their_sum() -
     steady, wild = Sample(scores=(0.5, 0.55, 0.45, 0.5) * 10), Sample(scores=(0.0, 1.0) * 20)
     assert steady.p_below(0.6) == wild.p_below(0.6)
     low, high = wilson(20, 40)
-    assert steady.recall().low == wild.recall().low == pytest.approx(low)
-    assert steady.recall().high == wild.recall().high == pytest.approx(high)
+    assert steady.share().low == wild.share().low == pytest.approx(low)
+    assert steady.share().high == wild.share().high == pytest.approx(high)
 
 
 def test_growth_is_the_exponent_of_the_time() -> None:

@@ -35,10 +35,10 @@ def save(run_name: str, out: Path | None, results: Path) -> None:
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from error
     click.echo(path)
-    recall = run.grid.recall
-    if recall.mean is not None and recall.mean < LEAST_FOUND:
+    found = run.grid.whole
+    if found.mean is not None and found.mean < LEAST_FOUND:
         click.echo(
-            f"niah: this run found {100 * recall.mean:.3g} % (n = {recall.n}); where so little is found, little can "
+            f"niah: this run found {100 * found.mean:.3g} % (n = {found.n}); where so little is found, little can "
             "get lost, and a gate against it says little",
             err=True,
         )

@@ -52,8 +52,8 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
     if unfinished and options.limit is not None and run.stopped is None:
         left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
         say(console, f"--limit {options.limit}: {left} are left; go on without it")
-    recall = asdict(run.grid.recall)
-    console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **recall)
+    found = asdict(run.grid.whole)
+    console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found)
     return Ended(complete=not unfinished, run=run, stopped=run.stopped)
 
 

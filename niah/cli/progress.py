@@ -13,7 +13,7 @@ from rich.live import Live
 
 from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
 from niah.experiment.experiment import Experiment
-from niah.plotter.formatting import class_label, plural
+from niah.plotter.formatting import plural
 from niah.plotter.names import middle_cut
 from niah.plotter.terminal import live_view
 from niah.records import Grid, Result, Row
@@ -191,7 +191,7 @@ def duration(seconds: float) -> str:
 
 def _line(result: Result) -> str:
     t = result.trial
-    verdict = class_label(result.answer_class) if result.answer_class else result.outcome.value
+    verdict = result.answer_class or result.outcome.value
     verdict += f": {result.error}" if result.error else ""
     where = f"control {t.control}" if t.control else f"depth {t.depth_percent:>5g} %"
     return f"{t.context_length:>9,} tokens  {where:<13}  {verdict}"

@@ -8,7 +8,7 @@ import click
 
 from niah import api
 from niah.cli.options import PALETTE, RESULTS, RUN
-from niah.plotter.formatting import recall_label
+from niah.plotter.formatting import found_label
 from niah.plotter.outputs import write_outputs
 
 
@@ -21,4 +21,4 @@ def score(run_name: str, results: Path, palette: str) -> None:
     again = api.rescore(run_name, results=results)
     for warning in write_outputs(again.run.folder, again.run.view, palette):
         click.echo(f"niah: {warning}", err=True)
-    click.echo(f"{again.changed} of {len(again.run.rows)} scores changed; {recall_label(again.run.grid.recall)}")
+    click.echo(f"{again.changed} of {len(again.run.rows)} scores changed; {found_label(again.run.grid.whole)}")

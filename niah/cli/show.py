@@ -17,16 +17,16 @@ from niah.errors import ConfigError
 from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
-from niah.plotter.formatting import class_label, plural
+from niah.plotter.formatting import plural
 from niah.records import Header, Prompt, Result
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import run_folder
 from niah.tasks import CONTROLS
 from niah.text.outside import visible
+from niah.text.renamed import class_name
 
 AROUND = 240  # characters shown before and after the needle
-ABSENT = "absent"  # the class of an answer that says the needle is not there
 SHORT = 8  # signs of an id that tell it from the others of its run
 SHOWN = 50  # characters of an answer in a list
 
@@ -80,10 +80,9 @@ def show(
     With --diff OLD NEW, list the trials that two runs scored differently, with both answers. With --task and without
     RUN, print an example prompt of a task; that needs no model.
     """
-    named = [ABSENT if name == class_label(ABSENT) else name for name in classes]  # as the list shows it, too
     if (wrong or outcomes or classes) and (diff or not words):
         raise ConfigError("--wrong, --outcome and --class choose among the trials of one RUN; leave them out here")
-    chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": named}
+    chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": [class_name(name) for name in classes]}
     if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
     elif diff:
@@ -107,7 +106,7 @@ def _example_recipe(
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise ConfigError(f"--set {setting!r}: write KEY=VALUE, like distractors=4")
+            raise ConfigError(f"--set {setting!r}: write KEY=VALUE, like distractor_count=4")
         keys[key] = value
     keys |= {"task": task, "lengths": length, "depths": depth, "haystack": haystack, "language": language}
     config = read_config(None, {**keys, "controls": control is not None})
@@ -171,7 +170,7 @@ def _line(r: Result) -> str:
 
 def _verdict(r: Result) -> str:
     """The class of an answer, or the outcome of a trial without one, for people."""
-    return class_label(r.answer_class) if r.answer_class else r.outcome.value
+    return r.answer_class or r.outcome.value
 
 
 def _answer(r: Result) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import click
 
+from niah.text.renamed import new_name
+
 
 def in_our_voice(error: click.ClickException) -> str:
     """One line: what is wrong with which word, what was perhaps meant, where it is told."""
@@ -25,6 +27,9 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
         case click.NoSuchOption() if context is not None:
             flags = [flag for p in context.command.get_params(context) for flag in (*p.opts, *p.secondary_opts)]
             known = [flag for flag in flags if flag.startswith("--")]
+            new = f"--{new_name(error.option_name[2:].replace('-', '_'))}".replace("_", "-")
+            if new in known:
+                return f"{error.option_name} is called {new} now"
             return f"no option {error.option_name}{_guess(error.option_name, known)}"
         case click.BadOptionUsage():
             return f"{error.option_name} needs a value"

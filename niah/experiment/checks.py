@@ -132,8 +132,8 @@ def _check_provider(config: RunConfig) -> None:
         if key in given and getattr(config, key) and known.embedded:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
     marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
-    if config.cache == "marks" and not known.marks:
-        raise ConfigError(f"cache = 'marks' has no meaning for {config.provider!r}, only for {marking}; use auto")
+    if config.cache_marks and not known.marks:
+        raise ConfigError(f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out")
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
 

@@ -72,22 +72,22 @@ class RunConfig(BaseModel):
     )
     task: str = _prompts("single", description="What to plant and ask (see: niah tasks).")
     language: str = _prompts("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
-    distractors: int = _prompts(
+    distractor_count: int = _prompts(
         2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
     )
-    lures: int = _prompts(
+    lure_count: int = _prompts(
         0, ge=0, le=64, description="Sentences in the question's own words that answer nothing, for task associative."
     )
-    values: Literal["number", "word", "uuid"] = _prompts(
-        "number", description="What kind of thing a needle's value is (how many needles: needle-count)."
+    value_kind: Literal["number", "word", "uuid"] = _prompts(
+        "number", description="What kind of thing a needle's value is."
     )
-    needles: Literal["together", "spread", "random"] = _prompts(
-        "spread", description="Where the needles go, where one question has several (how many: needle-count)."
+    placement: Literal["together", "spread", "random"] = _prompts(
+        "spread", description="Where the needles of a question go, where it has several."
     )
     needle_count: int | None = _prompts(
         None, ge=1, le=64, description="How many needles one question has; default: the task's."
     )
-    asked: Literal["latest", "first"] = _prompts("latest", description="Which statement task update asks for.")
+    ask_for: Literal["latest", "first"] = _prompts("latest", description="Which statement task update asks for.")
     tolerance_s: float = _scores(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
     questions: tuple[str, ...] = _prompts((), description="Question files of task natural, several joined as a,b.")
     controls: bool = _controls(False, description="Also run absent, closed-book and oracle once per epoch.")
@@ -99,8 +99,8 @@ class RunConfig(BaseModel):
     depths: tuple[float, ...] = _grid(
         (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
     )
-    layout: Literal["free", "aligned"] = _prompts(
-        "free", description="free: lengths as asked; aligned: moved a little, so that a cache can serve more of them."
+    aligned: bool = _prompts(
+        False, description="Move lengths and depths a little, so that a cache can serve more of each prompt."
     )
     epochs: int = _grid(
         1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
@@ -136,9 +136,8 @@ class RunConfig(BaseModel):
     )
     embed_model: str | None = _delivery(None, description="Model that the server of dense vectors is asked for.")
     embed_key_env: str | None = _access(None, description="Environment variable that holds the key of that server.")
-    cache: Literal["auto", "marks"] = _prompts(
-        "auto",
-        description="auto: as the server caches by itself; marks: requests mark what it should keep.",
+    cache_marks: bool = _prompts(
+        False, description="Mark in requests what the server should keep, where a cache wants to be told."
     )
     order: str = _pace(
         "cache", description="Order of requests: those that share text together, short ones first, or shuffled."

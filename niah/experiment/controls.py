@@ -19,6 +19,7 @@ from niah.text.normalise import fold
 from niah.text.wording import languages, wording_of
 
 ABSENT, CLOSED_BOOK, ORACLE = CONTROLS
+NOT_THERE = "not-there"  # the class of an answer that says so
 _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing that is asked
 
 
@@ -49,11 +50,11 @@ def control_score(text: str, planting: Planting, task: Task, control: str | None
         return task.score(text, planting)
     answer = _without_question(scorers.said_in(text, planting.question), planting.question)
     score = task.score(answer, planting)
-    if score.answer_class == "absent" and not scorers.offers_anyway(answer):
-        return Score(value=1.0, answer_class="absent", explanation="said that it is not there, and it is not")
+    if score.answer_class == NOT_THERE and not scorers.offers_anyway(answer):
+        return Score(value=1.0, answer_class=NOT_THERE, explanation="said that it is not there, and it is not")
     if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
         return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
-    said = "wrong" if score.answer_class in ("right", "absent") else score.answer_class
+    said = "wrong" if score.answer_class in ("right", NOT_THERE) else score.answer_class
     return Score(value=0.0, answer_class=said, explanation=f"not there, but: {score.explanation}", detail=score.detail)
 
 

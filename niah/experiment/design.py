@@ -15,7 +15,8 @@ from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
 PROMPTS = ("grid", "prompts", "scores")  # what runs must agree in to be compared
-_ORDINARY = {"values": "number", "needles": "spread", "asked": "latest"}  # not worth a word in a label
+_ORDINARY = {"value_kind": "number", "placement": "spread", "ask_for": "latest"}  # not worth a word in a label
+_LABELS = {"value_kind": "values", "placement": "needles"}
 
 
 def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
@@ -32,7 +33,7 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         simulated=config["provider"] == "simulated",
         task=task_label(config, task),
         haystack=haystack_label(config["haystack"]),
-        depth_of="the needle" if task is None else depth_of(task, str(config.get("needles", "spread"))),
+        depth_of="the needle" if task is None else depth_of(task, str(config.get("placement", "spread"))),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
     )
 
@@ -47,14 +48,14 @@ def delivery_label(config: Mapping[str, Any]) -> str:
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:
     """The task with the options that change its difficulty, where they are not the ordinary ones."""
     said = [str(config["task"])]
-    if task is not None and "distractors" in task.OPTIONS:
-        said.append(f"{config.get('distractors', 2)} distractors")
-    said += [f"{config['lures']} lures"] if config.get("lures") else []
-    said += [f"{config[key]} {key}" for key in ("values", "needles") if _unusual(config, key)]
+    if task is not None and "distractor_count" in task.OPTIONS:
+        said.append(f"{config.get('distractor_count', 2)} distractors")
+    said += [f"{config['lure_count']} lures"] if config.get("lure_count") else []
+    said += [f"{config[key]} {what}" for key, what in _LABELS.items() if _unusual(config, key)]
     if config.get("needle_count"):
         said.append(f"{config['needle_count']} needles of a question")
-    if _unusual(config, "asked"):
-        said.append(f"{config['asked']} asked")
+    if _unusual(config, "ask_for"):
+        said.append(f"{config['ask_for']} asked")
     return ", ".join(said)
 
 

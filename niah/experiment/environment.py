@@ -17,6 +17,7 @@ from dotenv.parser import parse_stream
 
 from niah.errors import ConfigError
 from niah.text.outside import json_in
+from niah.text.renamed import new_name
 
 PREFIX = "NIAH_"
 DOTENV = Path(".env")
@@ -57,6 +58,8 @@ def unknown_variables(known: Iterable[str]) -> list[str]:
         for name in sorted(n for n in values if n.startswith(PREFIX) and n not in names):
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
             guess = f"; did you mean {near[0]}?" if near else ""
+            if new := new_name(name.removeprefix(PREFIX).lower()):
+                guess = f"; it is called {PREFIX}{new.upper()} now"
             lines.append(f"{place}{name} is no setting and has no effect{guess}")
     return lines
 

@@ -26,6 +26,7 @@ from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
 from niah.text.lengths import label_of
 from niah.text.normalise import fold
+from niah.text.renamed import first_names
 from niah.text.seeded import Draw
 from niah.text.wording import languages, wording_of
 
@@ -48,7 +49,7 @@ class Experiment:
     language: str
     reply_tokens: int
     trials: tuple[Trial, ...]
-    lattice_overhead: int | None  # tokens that are no haystack, where the layout is aligned
+    lattice_overhead: int | None  # tokens that are no haystack, where lengths are aligned
     own: Own = NOTHING  # parts that were handed over as objects
 
     @property
@@ -144,7 +145,7 @@ class Experiment:
         """The trials still to be sent, in waves."""
         c = self.config
         missing = [t for t in self.trials if t.id not in finished]
-        if c.cache == "marks":
+        if c.cache_marks:
             together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
         return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
 
@@ -183,7 +184,7 @@ class Experiment:
 
 def reply_tokens_of(config: RunConfig, task: Task) -> int:
     """The reply budget in tokens: as asked, else the task's, with more room where a value is a uuid."""
-    return config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.values == "uuid" else 0)
+    return config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.value_kind == "uuid" else 0)
 
 
 def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
@@ -202,7 +203,7 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
         seed=config.seed,
         reply_tokens=reply_tokens,
         haystack_per=config.haystack_per,
-        anchor_tokens=max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache == "marks" else None,
+        anchor_tokens=max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache_marks else None,
     )
     digest = _digest(config, task, haystack, tokenizer, language, reply_tokens)
     experiment = Experiment(
@@ -217,7 +218,7 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
         lattice_overhead=None,
         own=own,
     )
-    return _aligned(experiment, digest) if config.layout == "aligned" else experiment
+    return _aligned(experiment, digest) if config.aligned else experiment
 
 
 def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
@@ -240,19 +241,21 @@ def _digest(
 ) -> str:
     """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by trial."""
     return recipe_digest(
-        {
-            "task": config.task,
-            "task_version": task.VERSION,
-            "haystack": haystack.digest,
-            "haystack_per": config.haystack_per,
-            "tokenizer": tokenizer.name,
-            "language": language,
-            **_decisive(config, task),
-            "layout": config.layout,
-            "seed": config.seed,
-            "reply_tokens": reply_tokens,
-            **({"may_be_absent": True} if config.may_be_absent else {}),
-        }
+        first_names(
+            {
+                "task": config.task,
+                "task_version": task.VERSION,
+                "haystack": haystack.digest,
+                "haystack_per": config.haystack_per,
+                "tokenizer": tokenizer.name,
+                "language": language,
+                **_decisive(config, task),
+                "aligned": config.aligned,
+                "seed": config.seed,
+                "reply_tokens": reply_tokens,
+                **({"may_be_absent": True} if config.may_be_absent else {}),
+            }
+        )
     )
 
 
@@ -276,7 +279,7 @@ def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
     """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
     trials keep the ids they had before it."""
     usual = {k: field.default for k, field in RunConfig.model_fields.items()}
-    keys = {k for k in task.OPTIONS if k == "distractors" or getattr(config, k) != usual[k]}
+    keys = {k for k in task.OPTIONS if k == "distractor_count" or getattr(config, k) != usual[k]}
     keys -= {"tolerance_s"}  # it decides scores, and no byte
     if config.needle_count == getattr(task, "COUNT", None):
         keys -= {"needle_count"}
@@ -300,7 +303,7 @@ def _surely_fits(planting: Planting, tokens: int) -> bool:
 def _aligned(experiment: Experiment, digest: str) -> Experiment:
     """The recipe with its lengths moved to the lattice."""
     if experiment.config.task != "single" or experiment.config.haystack_per == "trial":
-        raise ConfigError('layout "aligned" needs task single and haystack_per "epoch"; else use layout free')
+        raise ConfigError('aligned needs task single and haystack_per "epoch"; else leave it out')
     # a needle of the lattice's own: the same for every grid, also when the run is looked at again
     anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
     needle = Draw(experiment.config.seed, "lattice")

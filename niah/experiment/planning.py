@@ -61,7 +61,7 @@ class Plan:
     prompt_tokens: int
     cacheable_tokens: int  # that a prefix cache could serve, requests sent one by one
     order: str
-    layout: str
+    aligned: bool
     price: Price
     tokens_per_s: float | None  # None: not known
     warnings: tuple[str, ...]
@@ -96,7 +96,7 @@ class Plan:
             "cells": f"{lengths} lengths x {depths} depths = {lengths * depths}",
             "trials": f"{self.trials} ({self.epochs} per cell{controls})",
             "tokens": f"{self.prompt_tokens:,} in prompts, {longest:,} in the largest",
-            "cacheable": f"{cached}, order {self.order}, layout {self.layout}",
+            "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",
             "price": _price_words(self.price),
             "time": self._time_words(),
         }
@@ -137,7 +137,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         prompt_tokens=tokens,
         cacheable_tokens=served,
         order=c.order,
-        layout=c.layout,
+        aligned=c.aligned,
         price=_price(experiment, list(sizes.values()), served / tokens),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),

@@ -11,19 +11,19 @@ KEY_SECTIONS: Mapping[str, tuple[str, ...]] = {
         "reply_tokens", "reply_field", "claimed", "canary",
     ),
     "Text and task": (
-        "haystack", "task", "language", "distractors", "lures", "values", "needle_count", "needles", "asked",
-        "tolerance_s", "questions", "controls", "may_be_absent",
+        "haystack", "task", "language", "needle_count", "placement", "value_kind", "distractor_count", "lure_count",
+        "ask_for", "tolerance_s", "questions", "controls", "may_be_absent",
     ),
-    "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "layout", "tokenizer"),
+    "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "aligned", "tokenizer"),
     "Pace": (
-        "concurrency", "in_flight_tokens", "requests_per_minute", "tokens_per_minute", "order", "cache", "attempts",
-        "timeout_s", "longest_wait_s", "patience", "max_errors",
+        "concurrency", "in_flight_tokens", "requests_per_minute", "tokens_per_minute", "order", "cache_marks",
+        "attempts", "timeout_s", "longest_wait_s", "patience", "max_errors",
     ),
     "Budget": ("price", "max_cost", "max_tokens", "max_minutes"),
 }  # fmt: skip
 LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Share found": (
-        "min_recall", "min_recall_per_length", "min_recall_per_band", "min_effective_length", "effective_rule",
+        "min_found", "min_found_per_length", "min_found_per_band", "min_effective_length", "effective_rule",
     ),
     "Against a baseline (niah gate NEW --baseline OLD)": (
         "max_drop", "drop_margin", "drop_per_length", "drop_per_band",

@@ -48,7 +48,7 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     draw_grid(views[0], right, Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66))
     left.set_axis_off()
     left.set(xlim=(-0.025, 1), ylim=(1, 0))
-    f, r = views[0].report, views[0].grid.recall
+    f, r = views[0].report, views[0].grid.whole
     held = None if f is None else held_by(f)
     claimed = "not stated" if f is None or f.claimed is None else label_of(f.claimed)
     effective = "not measured" if held is None else "none" if held.point is None else label_of(held.point)
@@ -74,7 +74,7 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
 
 def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
     """A task with its share as a bar, its n and its interval."""
-    r, unit = view.grid.recall, look.sheet.type
+    r, unit = view.grid.whole, look.sheet.type
     low, high = r.low or 0.0, r.high or 0.0
     said = percent(r.mean, "not measured")
     ax.text(0, y, middle_cut(name, 30), va="top", size=unit * 0.95, parse_math=False)

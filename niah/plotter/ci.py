@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from niah.plotter.formatting import model_label, recall_label, unscored_label, value_label
+from niah.plotter.formatting import found_label, model_label, unscored_label, value_label
 from niah.plotter.report_text import finding_words, more_words
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
@@ -86,7 +86,7 @@ def _results(verdict: Verdict, message: str) -> list[FinalResult]:
 
 
 def _of_length(judgement: Judgement, grid: Grid, length: int) -> tuple[Verdict | None, str]:
-    """The worst finding about one length, and its recall; None where no gate asks about it."""
+    """The worst finding about one length, and its share; None where no gate asks about it."""
     cells = [c for c in grid.cells if c.context_length == length]
     n = sum(c.n for c in cells)
     found = sum(c.n * (c.mean or 0.0) for c in cells)
@@ -107,7 +107,7 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
         lines += ["| gate | part | verdict | reason |", "|---|---|---|---|"]
         lines += [_row(f) for f in judgement.findings] + [""]
     lines += [
-        f"{_cell_text(recall_label(grid.recall))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
+        f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
         "",
     ]
     lines += [*text_heatmap(grid), ""]
@@ -144,10 +144,10 @@ def workflow_commands(judgement: Judgement) -> Iterator[str]:
 
 def outputs(judgement: Judgement, grid: Grid) -> str:
     """Lines for GITHUB_OUTPUT."""
-    mean = "" if grid.recall.mean is None else f"{grid.recall.mean:.4f}"
+    mean = "" if grid.whole.mean is None else f"{grid.whole.mean:.4f}"
     drops = [f.p_fail for f in judgement.findings if f.gate == "max_drop" and f.p_fail is not None]
     p_value = f"{drops[0]:.4g}" if drops else ""
-    return f"verdict={judgement.verdict.value}\nrecall={mean}\np_value={p_value}\n"
+    return f"verdict={judgement.verdict.value}\nmean={mean}\np_value={p_value}\n"
 
 
 def _command(verdict: Verdict, title: str, message: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from niah.records import Cell, Grid, Recall
+from niah.records import Cell, Grid, Share
 from niah.text.shares import percent
 from niah.verdict.records import RunReport
 
@@ -17,12 +17,12 @@ def value_label(mean: float) -> str:
     return f"{min(max(mean, 0.01), 0.99):.2f}".removeprefix("0")
 
 
-def recall_label(r: Recall) -> str:
+def found_label(r: Share) -> str:
     """ "83 % found (n = 30, 95 % interval 66 to 93 %)"; never a share without its n."""
     return "nothing scored" if r.mean is None else f"{percent(r.mean)} found {counted_label(r)}"
 
 
-def counted_label(r: Recall, *, rest: bool = False) -> str:
+def counted_label(r: Share, *, rest: bool = False) -> str:
     """ "(n = 30, 95 % interval 66 to 93 %)", of the share or of what is left of it."""
     if r.low is None or r.high is None:
         return f"(n = {r.n:,})"
@@ -30,7 +30,7 @@ def counted_label(r: Recall, *, rest: bool = False) -> str:
     return f"(n = {r.n:,}, 95 % interval {interval_label(low, high)})"
 
 
-def brief_label(r: Recall) -> str:
+def brief_label(r: Share) -> str:
     """ "83 % (66 to 93 %, n = 30)", where several shares stand in one line; the interval is of 95 %."""
     if r.mean is None or r.low is None or r.high is None:
         return "not measured"
@@ -47,7 +47,7 @@ def interval_label(low: float, high: float) -> str:
 
 def headline_label(grid: Grid) -> str:
     """The share found with its n and interval, and in the same breath the trials that have no score."""
-    return " · ".join([recall_label(grid.recall), *unscored_labels(grid)])
+    return " · ".join([found_label(grid.whole), *unscored_labels(grid)])
 
 
 def unscored_labels(grid: Grid) -> list[str]:
@@ -94,7 +94,7 @@ def model_label(of: Grid | RunReport) -> str:
 _WITHOUT = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
 
 
-def control_labels(by_control: Mapping[str, Recall]) -> list[str]:
+def control_labels(by_control: Mapping[str, Share]) -> list[str]:
     """A line for each kind of control that was run; of absent needles the share that was answered all the same."""
     lines = []
     for control, r in by_control.items():
@@ -122,13 +122,7 @@ def detail_labels(grid: Grid) -> list[str]:
     lines = [f"apart: {', '.join(parts)}"] if parts else []
     if set(grid.answer_classes) <= {"right"}:
         return lines
-    return [*lines, f"answers: {', '.join(f'{n:,} {class_label(name)}' for name, n in classes)}"]
-
-
-def class_label(answer_class: str) -> str:
-    """An answer's class for people; the word absent is left to the control without a needle."""
-    name, colon, detail = answer_class.partition(":")
-    return {"absent": "said not there"}.get(name, name) + colon + detail
+    return [*lines, f"answers: {', '.join(f'{n:,} {name}' for name, n in classes)}"]
 
 
 def unscored_label(cell: Cell) -> str:

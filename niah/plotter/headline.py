@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from niah.plotter.formatting import model_label, normalised_label, recall_label, trials_label, unscored_labels
+from niah.plotter.formatting import found_label, model_label, normalised_label, trials_label, unscored_labels
 from niah.plotter.names import shortened
 from niah.plotter.summary import DEPTHS, held_by
 from niah.records import Grid
@@ -32,16 +32,16 @@ class View:
 
 def headline(view: View) -> str:
     """How far a run reads and what it loses, without figures; never more than they show."""
-    f, recall = view.report, view.grid.recall
-    if f is None or recall.mean is None:
-        return f"{percent(recall.mean)} found" if recall.mean is not None else "No trial has a score"
+    f, whole = view.report, view.grid.whole
+    if f is None or whole.mean is None:
+        return f"{percent(whole.mean)} found" if whole.mean is not None else "No trial has a score"
     longest = f" up to {label_of(f.tested)}" if f.tested else ""
-    if recall.mean in (0, 1):
-        found = f"{recall.n:,} of {recall.n:,}" if recall.n < 100 else "every needle"  # sure only as far as n is
-        return f"Found {found}{longest}" if recall.mean else f"Found no needle at any length{longest}"
+    if whole.mean in (0, 1):
+        found = f"{whole.n:,} of {whole.n:,}" if whole.n < 100 else "every needle"  # sure only as far as n is
+        return f"Found {found}{longest}" if whole.mean else f"Found no needle at any length{longest}"
     held = held_by(f)
     if held is None:
-        return f"{percent(recall.mean)} of needles found{longest}"
+        return f"{percent(whole.mean)} of needles found{longest}"
     far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
     far += ", the longest tested" if held.point is not None and held.point == f.tested else ""
     return f"Reads reliably {far}{_shape(f, held)}"
@@ -60,14 +60,14 @@ def _shape(f: RunReport, held: EffectiveLength) -> str:
 
 def found_line(view: View) -> str:
     """Whose share it is, with its n and interval."""
-    return " · ".join([view.model, recall_label(view.grid.recall), *normalised_label(view.grid)])
+    return " · ".join([view.model, found_label(view.grid.whole), *normalised_label(view.grid)])
 
 
 def lengths_line(view: View) -> str:
     """Claimed against found length, with what is sure of it."""
     f, held = view.report, None if view.report is None else held_by(view.report)
     said = []
-    if f is not None and held is not None and view.grid.recall.mean is not None:
+    if f is not None and held is not None and view.grid.whole.mean is not None:
         sure = f"{_length(held.cautious)} to {_length(held.hopeful)} at 95 %"
         sure = "sure at 95 %" if held.cautious == held.hopeful else sure
         said.append(f"effective length {_length(held.point)} ({sure})")
@@ -124,7 +124,7 @@ def names_of(views: Sequence[View], room: int = 40) -> list[str]:
 def several_headline(views: Sequence[View]) -> str:
     """Shares of several runs: of two all, of more the best and the last."""
     names = names_of(views, 19)
-    told = [(v.grid.recall.mean, n) for v, n in zip(views, names, strict=True) if v.grid.recall.mean is not None]
+    told = [(v.grid.whole.mean, n) for v, n in zip(views, names, strict=True) if v.grid.whole.mean is not None]
     told.sort(key=lambda t: -t[0])
     said = [f"{name} {percent(share)}" for share, name in (told if len(told) < 3 else (told[0], told[-1]))]
     if len(told) < 3:
@@ -139,4 +139,4 @@ def spoken(view: View) -> str:
     shares = [f"{label_of(n)} {percent(r.mean, 'not measured')}" for n, r in by_length.items()]
     axes = f"Heatmap of {view.model}: {len(g.context_lengths)} context lengths by {len(g.depths)} depths."
     told = f" By length: {', '.join(shares[:24])}." if shares else ""
-    return f"{axes} {headline(view)}. {recall_label(g.recall)}.{told}"
+    return f"{axes} {headline(view)}. {found_label(g.whole)}.{told}"

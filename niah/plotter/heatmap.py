@@ -74,7 +74,7 @@ def words_of(views: Sequence[View], title: str | None = None) -> Words:
         return Words(headline=headline(view), lines=lines, foot=recipe_line(view), spoken=spoken(view))
     tasks = [name for name in ("task", "haystack", "tokenizer") if len({getattr(v.grid, name) for v in views}) == 1]
     shared = [f"{name} {getattr(views[0].grid, name)}" for name in tasks]
-    trials = plural(sum(v.grid.recall.n for v in views), "scored trial")
+    trials = plural(sum(v.grid.whole.n for v in views), "scored trial")
     foot = " · ".join([*shared, trials, *made_parts(views), *hatched_part(views)])
     told = " ".join(spoken(v) for v in views)
     return Words(headline=title or several_headline(views), lines=[], foot=foot, spoken=told)
@@ -95,7 +95,7 @@ def figure_of(
 
 def panel_of(view: View, name: str) -> Panel:
     """A run with its name over it, and in the next line its figures."""
-    r = view.grid.recall
+    r = view.grid.whole
     said = [f"{percent(r.mean)} found (n = {r.n:,})" if r.mean is not None else "nothing scored"]
     lost = sum(n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
     said += [f"{lost:,} unscored"] if lost else []

@@ -11,15 +11,15 @@ from rich.table import Table
 
 from niah.plotter.formatting import (
     control_labels,
+    found_label,
     interval_label,
     model_label,
     plural,
     points_label,
-    recall_label,
 )
 from niah.plotter.summary import reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
-from niah.records import Recall
+from niah.records import Share
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 from niah.verdict.records import Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
@@ -79,7 +79,7 @@ def report_parts(f: RunReport) -> list[Part]:
     """Everything that a run says; what it does not say comes first."""
     return [
         *unfinished_lines(f),
-        f"{model_label(f)}: {recall_label(f.whole)}",
+        f"{model_label(f)}: {found_label(f.whole)}",
         *_design(f),
         "",
         *reading_lines(f),
@@ -234,16 +234,16 @@ def _effective(f: RunReport) -> Iterator[Part]:
 
 def _by_length(f: RunReport) -> Iterator[Part]:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
-    for length, recall in f.by_length.items():
+    for length, share in f.by_length.items():
         so_far = f.up_to_length[length]
-        rows.append((label_of(length), *_cells(recall), *_cells(so_far)))
+        rows.append((label_of(length), *_cells(share), *_cells(so_far)))
     yield Rows(tuple(rows))
 
 
 def _by_band(f: RunReport) -> Iterator[Part]:
     names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
     rows = [("depth", "found", "n", "95 % interval")]
-    yield Rows((*rows, *((names[band], *_cells(recall)) for band, recall in f.by_band.items())))
+    yield Rows((*rows, *((names[band], *_cells(share)) for band, share in f.by_band.items())))
 
 
 def _times(f: RunReport) -> Iterator[Part]:
@@ -266,12 +266,12 @@ def _growth(what: str, growth: Growth | None) -> str:
     return f"time to {what} grows with length to the power of {growth.exponent:.2f} ({growth.lengths} lengths)"
 
 
-def _cells(r: Recall) -> tuple[str, str, str]:
+def _cells(r: Share) -> tuple[str, str, str]:
     interval = "" if r.low is None or r.high is None else interval_label(r.low, r.high)
     return _share(r.mean), f"{r.n:,}", interval
 
 
-def _counted(r: Recall) -> str:
+def _counted(r: Share) -> str:
     return _share(r.mean) if r.mean is None else f"{_share(r.mean)} (n = {r.n:,})"
 
 

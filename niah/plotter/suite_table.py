@@ -9,12 +9,13 @@ from dataclasses import asdict
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from niah.plotter.formatting import class_label, normalised_label, recall_label
+from niah.plotter.formatting import found_label, normalised_label
 from niah.plotter.wrapping import Words
 from niah.records import Grid
 from niah.text.shares import percent
 
 SCHEMA = 1
+CONTROL_COLUMNS = ("absent", "oracle", "closed-book")
 NAMES = 19  # columns that a name gets at least, where it is that long
 
 
@@ -34,7 +35,7 @@ def summary_view(
         shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
         if searched is not None:
             shares["search"] = percent(searched.get(name))
-        parts = [recall_label(grid.recall), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
+        parts = [found_label(grid.whole), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
         parts += [other] if (other := _commonest(grid)) else []
         lines.append(Words(f"{name}: {', '.join(parts)}"))
     return Group(*lines)
@@ -47,14 +48,15 @@ def summary_table(
     (where that is known), the commonest answer that was not right."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
-    for column in ("found", "95 %", "n", "norm.", "absent", "oracle", "guess", *(["search"] if searched else [])):
+    for column in ("found", "95 %", "n", "norm.", "halluc.", "oracle", "guess", *(["search"] if searched else [])):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
     for name, grid in grids.items():
-        r, controls = grid.recall, grid.by_control
+        r, controls = grid.whole, grid.by_control
         interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
-        said = [percent(controls[c].mean if c in controls else None) for c in ("absent", "oracle", "closed-book")]
+        absent, oracle, guess = (controls[c].mean if c in controls else None for c in CONTROL_COLUMNS)
+        said = [percent(None if absent is None else 1 - absent), percent(oracle), percent(guess)]
         said += [percent(searched.get(name))] if searched else []
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
         table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
@@ -68,16 +70,16 @@ def summary_table(
 
 def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
     """suite.json: the figures of every run. ``searched``: scores of searching, by run."""
-    means = [g.recall.mean for g in grids.values() if g.recall.mean is not None]
+    means = [g.whole.mean for g in grids.values() if g.whole.mean is not None]
     runs = [
         {
             "name": name,
             "task": grid.task,
             "haystack": grid.haystack,
-            "recall": asdict(grid.recall),
+            "recall": asdict(grid.whole),
             "normalised": grid.normalised,
             "search": searched.get(name),
-            "parts": {part: asdict(recall) for part, recall in grid.parts.items()},
+            "parts": {part: asdict(share) for part, share in grid.parts.items()},
             "answer_classes": dict(grid.answer_classes),
             "controls": [asdict(c) for c in grid.controls],
         }
@@ -94,4 +96,4 @@ def _commonest(grid: Grid) -> str:
     if not others:
         return ""
     name = max(others, key=lambda k: others[k])
-    return f"{others[name]:,} {class_label(name)}"
+    return f"{others[name]:,} {name}"

@@ -34,6 +34,7 @@ from niah.records import (
     checked_score,
 )
 from niah.text.outside import redacted_in
+from niah.text.renamed import class_name, new_names
 
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R")
@@ -70,7 +71,7 @@ def table_of(line: bytes) -> dict[str, Any]:
 
 def header_of(table: Mapping[str, Any]) -> Header:
     """Raises ValueError for a header whose values are not what they should be."""
-    config = _expected(table.get("config"), dict)
+    config = new_names(_expected(table.get("config"), dict))
     for key in ("provider", "model", "task"):
         _expected(config.get(key), str)
     _list_of(config, "haystack", str)
@@ -82,8 +83,9 @@ def header_of(table: Mapping[str, Any]) -> Header:
             raise ValueError(f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used") from None
         except NiahError as error:
             raise ValueError(f"config: {error}") from None
-    known = _expected(table["design"], dict) if "design" in table else _design_of_old(config)
-    return record_of(Header, {**table, "design": _as_read(known), "extended": []})
+    known = dict(_expected(table["design"], dict)) if "design" in table else _design_of_old(config)
+    known["recipe"] = new_names(_expected(known.get("recipe"), dict))
+    return record_of(Header, {**table, "config": config, "design": _as_read(known), "extended": []})
 
 
 def _design_of_old(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,7 +130,8 @@ def _judged(table: Mapping[str, Any]) -> Mapping[str, Any]:
         raise ValueError(f"control is {_short(control)}, one of {', '.join(CONTROLS)} is known")
     if any(share > 1 for share in _numbers(table.get("parts", {})).values()):
         raise ValueError("parts hold more than 1")
-    return table
+    answer_class = table.get("answer_class")
+    return {**table, "answer_class": class_name(answer_class)} if isinstance(answer_class, str) else table
 
 
 def record_of(kind: type[_R], table: object) -> _R:

@@ -384,7 +384,7 @@ def _differences(old: Header, new: Header) -> list[str]:
     """What differs between two headers that no extension bridges, for people."""
     defaults = RunConfig().identity()  # a key that an older niah did not know had this value
     was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
-    keys = {*was, *now} - (GRID_KEYS if now.get("layout") == "free" else set())
+    keys = {*was, *now} - (GRID_KEYS if not now.get("aligned") else set())
     found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
     if was.get("seed") != now.get("seed"):
         found.append("further --epochs of the old seed draw other needles and other text into the same run")

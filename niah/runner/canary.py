@@ -81,7 +81,7 @@ async def _look(client: Client, provider: Provider, experiment: Experiment, plac
 def planted(experiment: Experiment, place: str) -> Planting:
     """All canaries, and the question about one; the haystack around them is the same for each."""
     trial = _longest(experiment)
-    options = replace(experiment.options, values="number")
+    options = replace(experiment.options, value_kind="number")
     site = TaskContext(trial=trial, haystack=experiment.haystack, language=experiment.language, options=options)
     draw = Draw(experiment.config.seed, "canary")
     planting = _magic_number.plant(draw, site, list(PLACES.values()))

@@ -154,7 +154,7 @@ def _small(experiment: Experiment, planting: Planting, text: str) -> Prompt:
         planting=replace(planting, needles=()),
         digest=hashlib.sha256(utf8).hexdigest(),
     )
-    if experiment.config.cache == "marks":  # proves that the server takes them
+    if experiment.config.cache_marks:  # proves that the server takes them
         opening = len(planting.opening.encode())
         prompt = replace(prompt, splits=(opening,), shared_bytes=opening)
     return prompt

@@ -172,5 +172,5 @@ class Sweep:
         known = self._trials.checks.calibration
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
-        written = tokens if self._experiment.config.cache == "marks" else None
+        written = tokens if self._experiment.config.cache_marks else None
         return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=self._experiment.reply_tokens)

@@ -7,7 +7,7 @@ from niah.scorers.answers import (
     is_echo,
     offers_anyway,
     repeats,
-    says_absent,
+    says_not_there,
     without_phrase,
 )
 from niah.scorers.cut import head_of, is_loop, whole_part
@@ -38,7 +38,7 @@ __all__ = [
     "offers_anyway",
     "repeats",
     "said_in",
-    "says_absent",
+    "says_not_there",
     "seconds_in",
     "spaced",
     "time_of_day",

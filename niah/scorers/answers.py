@@ -2,7 +2,7 @@
 
 Answer classes: ``right``; ``several`` (values listed where one was asked); ``distractor``, ``stale``, ``earlier`` and
 ``near-miss`` (a planted value that is not the answer, with its detail); ``wrong`` (another value of the right shape);
-``absent`` (says that it is not there); ``echo`` (repeats the question); ``off-format`` (none of these). A reply that
+``not-there`` (says that it is not there); ``echo`` (repeats the question); ``off-format`` (none of these). A reply that
 repeats itself until its budget ends is a ``loop``.
 """
 
@@ -18,7 +18,16 @@ from niah.scorers.decide import Facts, Verdict
 from niah.scorers.names import spaced
 from niah.scorers.reading import Reading
 from niah.scorers.reply import LINE, squashed
-from niah.scorers.words import asked_part, chinese, content_words, is_absent_clause, latin, spelling, vocabulary, words
+from niah.scorers.words import (
+    asked_part,
+    chinese,
+    content_words,
+    is_not_there_clause,
+    latin,
+    spelling,
+    vocabulary,
+    words,
+)
 from niah.text.normalise import fold
 
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
@@ -135,14 +144,14 @@ def lines_kept(text: str) -> str:
     return text.replace("\n", LINE).replace("…", " ; ").replace("...", " ; ").replace("’", "'")
 
 
-def says_absent(answer: str) -> bool:
+def says_not_there(answer: str) -> bool:
     """Whether an answer says that the text does not tell, in any language of the grammar."""
     folded = fold(lines_kept(answer)).lstrip(" ¶")
     sentences = re.split(r"[.。!?;:¶]", folded)
     if _is_only("no", sentences[0]) or any(_is_only("nothing", s) for s in sentences):
         return True
     return any(
-        (is_absent_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))
+        (is_not_there_clause(clause) or _is_unsure(clause)) and not words("condition").match(clause.lstrip(" \"'*"))
         for clause in re.split(rf"[.。!?;¶]+(?!\w)|,|{spelling('contrast')}", folded)
     )
 
@@ -154,7 +163,7 @@ def offers_anyway(answer: str) -> bool:
         rest = re.split(r"[.。!?;¶]", folded[m.end() :])[0]
         guess = not words("contrast").fullmatch(m[0])
         denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
-        if re.search(r"\w", rest) and not denied and not says_absent(rest) and (guess or _is_short(rest)):
+        if re.search(r"\w", rest) and not denied and not says_not_there(rest) and (guess or _is_short(rest)):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))
 
@@ -188,8 +197,8 @@ def one_value(
         return Score(value=1.0, answer_class="right", explanation=f"answered {target}")
     if len(values) > 1:
         return wrong_score("several", f"listed {', '.join(sorted(values))} where one was asked")
-    if verdict.absent:
-        return wrong_score("absent", "said that it is not there")
+    if verdict.not_there:
+        return wrong_score("not-there", "said that it is not there")
     if not values and target in named:
         return wrong_score("wrong", f"named {target} without giving it as the answer")
     for value in values or sorted(named):
@@ -211,8 +220,8 @@ def no_value(answer: str, expected: Expected) -> Score:
         own = own.replace(fold(key), " ")
     if repeats(answer, question) and not re.search(r"\w", words("label", "turn").sub("", own)):
         return wrong_score("echo", "repeated the question")
-    if says_absent(own):
-        return wrong_score("absent", "said that it is not there")
+    if says_not_there(own):
+        return wrong_score("not-there", "said that it is not there")
     if is_echo(answer, question):
         return wrong_score("echo", "repeated the question")
     return wrong_score("off-format", "no value of the asked form in the answer")
@@ -239,7 +248,7 @@ def _words_of(needle: Needle) -> set[str]:
 
 def _negates(needle: Needle) -> bool:
     """Whether a planted line holds a negation: "no one trims a beard like", 不是."""
-    return bool(words("denial", "absent").search(fold(needle.text)))
+    return bool(words("denial", "not_there").search(fold(needle.text)))
 
 
 def _order_of(needles: Sequence[Needle]) -> str | None:

@@ -33,10 +33,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The values an answer gives: one where it has chosen. ``absent``: it says that the text does not tell."""
+    """The values an answer gives: one where it has chosen. ``not_there``: it says that the text does not tell."""
 
     values: frozenset[str]
-    absent: bool = False
+    not_there: bool = False
     refused: frozenset[str] = frozenset()  # named, and not given
 
 
@@ -45,14 +45,14 @@ def decide(reading: Reading, facts: Facts) -> Verdict:
     said = reading.statements
     named = frozenset(s.value for s in said)
     given = given_in(reading, facts)
-    absent = bool(reading.absences) or _others_only(reading, given)
+    not_there = bool(reading.absences) or _others_only(reading, given)
     values = frozenset(s.value for s in given)
-    if absent and given:
+    if not_there and given:
         given = [s for s in given if _stands(reading, s)]
         values = frozenset(s.value for s in given)
     if len(values) > 1:
         values = frozenset(_chosen(reading, given, facts))
-    return Verdict(values=values, absent=absent and not values, refused=named - values)
+    return Verdict(values=values, not_there=not_there and not values, refused=named - values)
 
 
 def all_given(reading: Reading, facts: Facts) -> tuple[list[Statement], bool]:

@@ -22,7 +22,7 @@ from niah.scorers.words import (
     absence,
     asked_part,
     content_words,
-    is_absent_clause,
+    is_not_there_clause,
     is_small,
     latin,
     spelling,
@@ -216,14 +216,14 @@ class Reading:
             return False  # nothing but the value; the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
-        unsaid = absence().search(clause) or (words("unsaid").search(before) and words("absent").search(before))
+        unsaid = absence().search(clause) or (words("unsaid").search(before) and words("not_there").search(before))
         if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
             return True
         rest = _refuted().match(after)
         denied = rest is not None and (
             is_small(words("truth").sub(" ", rest[1]))
             or bool(content_words(rest[1]) & self._cues)
-            or is_absent_clause(after)
+            or is_not_there_clause(after)
         )
         return denied or _rejects().match(after) is not None
 
@@ -317,14 +317,14 @@ class Reading:
             return False  # it denies a value
         asked = any(self.layout.is_asked(k) for k in keys)
         unnamed = self._unnamed(i, values)
-        if is_absent_clause(unnamed):
+        if is_not_there_clause(unnamed):
             return asked or not keys
         lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
         return bool(_starts("nobody", clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
-        said = words("absent").sub(" ", absence().sub(" ", clause)) if self._negated else ""
+        said = words("not_there").sub(" ", absence().sub(" ", clause)) if self._negated else ""
         return len(content_words(said) & self._negated) >= _LEAST_RETOLD
 
     def _rank(self, mention: Mention, i: int) -> int:

@@ -129,9 +129,9 @@ def _numbers(answer: str, expected: Expected) -> Reading:
 
 def _judged(answer: str, reading: Reading, expected: Expected) -> tuple[Score, list[Statement]]:
     """The score of the values that are given, and what is said of them."""
-    given, absent = all_given(reading, replace(expected.facts, own={}))
-    if absent:
-        return wrong_score("absent", "said that it is not there"), given
+    given, not_there = all_given(reading, replace(expected.facts, own={}))
+    if not_there:
+        return wrong_score("not-there", "said that it is not there"), given
     return value_set(answer, {s.value for s in given}, expected), given
 
 

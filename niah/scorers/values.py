@@ -14,7 +14,7 @@ from niah.scorers.answers import (
     no_value,
     one_value,
     read,
-    says_absent,
+    says_not_there,
     shares_words,
     wrong_score,
 )
@@ -65,7 +65,7 @@ def count(text: str, expected: Expected) -> Score:
         answer = _ITEM_NUMBER.sub("- ", answer)
     said = whole_numbers(answer)
     if said == [0] or (not said and re.search(rf"{spelling('nobody')}|{_NOBODY_MET}", fold(answer))):
-        return wrong_score("absent", "counted none")
+        return wrong_score("not-there", "counted none")
     return number(answer, expected)
 
 
@@ -231,7 +231,7 @@ def _may_be_a_name(answer: str) -> bool:
     """Whether an unknown answer is short enough to be a name."""
     han = len(re.findall(r"[\u3400-\u9fff]", answer))
     words = len(re.findall(r"[A-Za-z]+", answer))
-    return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_absent(answer)
+    return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_not_there(answer)
 
 
 __all__ = ["Verdict", "count", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]

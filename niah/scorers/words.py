@@ -69,9 +69,9 @@ def absence() -> re.Pattern[str]:
     return re.compile(rf"{not_}{_REACH[True]}{said}|{bu}{_REACH[False]}{said}")
 
 
-def is_absent_clause(text: str) -> bool:
+def is_not_there_clause(text: str) -> bool:
     """Whether a folded clause says that something is not there."""
-    return bool(absence().search(text) or words("absent").search(text))
+    return bool(absence().search(text) or words("not_there").search(text))
 
 
 def is_small(text: str, more: Iterable[str] = ()) -> bool:

@@ -22,12 +22,12 @@ CONTROLS = ("absent", "closed-book", "oracle")
 class Options:
     """The config keys that tasks read. Each task names its own in OPTIONS."""
 
-    distractors: int
-    lures: int  # sentences that ask in the question's words
-    values: str  # number, word or uuid
-    needles: str  # together, spread or random
+    distractor_count: int
+    lure_count: int  # sentences that ask in the question's words
+    value_kind: str  # number, word or uuid
+    placement: str  # together, spread or random
     needle_count: int | None  # None: the task's
-    asked: str  # latest or first
+    ask_for: str  # latest or first
     tolerance_s: float
     questions: tuple[str, ...]  # TOML files
 
@@ -74,12 +74,12 @@ _SEVERAL = {  # what stands at the depth of a trial where one question has sever
 }
 
 
-def depth_of(task: Task, needles: str) -> str:
+def depth_of(task: Task, placement: str) -> str:
     """What stands at a trial's depth: what the task says (DEPTH_OF), the needle, or a stated place of several."""
     said: str | None = getattr(task, "DEPTH_OF", None)
     if said is not None:
         return said
-    return _SEVERAL.get(needles, "the needles") if "needles" in task.OPTIONS else "the needle"
+    return _SEVERAL.get(placement, "the needles") if "placement" in task.OPTIONS else "the needle"
 
 
 def task_names() -> list[str]:

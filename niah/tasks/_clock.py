@@ -59,7 +59,7 @@ def timed(
     ``facts`` gives what makes the i-th fact for a depth; the asked one is the first. No two are said at one time.
     """
     times, needle_of, depths = Clock(plan.draw, plan.trial), facts(plan), [plan.depth]
-    for _ in range(plan.options.distractors):
+    for _ in range(plan.options.distractor_count):
         depths.append(_further(times, plan, depths))
     needles = [needle_of(i, depth) for i, depth in enumerate(depths)]
     timed = [replace(n, text=f"{mark(times.at(d))}\n{n.text}") for n, d in zip(needles, depths, strict=True)]

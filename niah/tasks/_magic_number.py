@@ -33,7 +33,7 @@ def question_for(language: str, kind: str, key: str) -> str:
 
 def plant(draw: Draw, site: TaskContext, depths: Sequence[float | None]) -> Planting:
     """One needle for each depth; the first is asked about, the others are for other keys."""
-    plan, kind = Planter(draw, site), site.options.values
+    plan, kind = Planter(draw, site), site.options.value_kind
     needles = [needle(plan, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     several = len(needles) > 1 or plan.among_needles
     question = question_for(site.language, kind, needles[0].key)

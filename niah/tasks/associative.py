@@ -29,7 +29,7 @@ from niah.text.wording import Form
 
 SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
 VERSION = 4  # people, and not one person, in the opening
-OPTIONS = ("distractors", "lures")
+OPTIONS = ("distractor_count", "lure_count")
 FOLDER = Path(__file__).with_name("associations")
 
 
@@ -78,10 +78,10 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
         person = plan.person()
         return plan.needle(form, None, *said, key=person, value=person, name=person)
 
-    asked, *others = _chosen(draw, site, 1 + options.distractors)
+    asked, *others = _chosen(draw, site, 1 + options.distractor_count)
     needles = [told(Form(draw.choice(asked.told)))]
     needles += [told(Form(draw.choice(pair.told)), "distractor") for pair in others]
-    for _ in range(options.lures):
+    for _ in range(options.lure_count):
         lure = draw.choice(plan.wording.texts("associative.lures")).replace("{asked}", _said(asked.question))
         needles.append(told(Form(lure), "near-miss", "only asks"))
     needles[1:] = [replace(needle, depth_percent=apart(draw, plan.depth)) for needle in needles[1:]]

@@ -20,7 +20,7 @@ from niah.text.wording import Form
 
 SUMMARY = "count the different people whom somebody meets, some of them again (--needle-count 9, --distractors)"
 VERSION = 2
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 9  # at most, so that the answer is one digit
 MOST_AGAIN = 3
 
@@ -36,9 +36,9 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 
     people = [plan.person() for _ in range(different)]
     people = draw.shuffled([*people, *draw.shuffled(people)[: draw.between(1, MOST_AGAIN)]])
-    depths = depths_of(site.options.needles, len(people), plan.depth, draw)
+    depths = depths_of(site.options.placement, len(people), plan.depth, draw)
     needles = [met(plan.one("count.met"), person, other, depth) for other, depth in zip(people, depths, strict=True)]
-    for i in range(site.options.distractors):
+    for i in range(site.options.distractor_count):
         form = plan.one("count.met" if i % 2 else "count.missed")
         who, said = (plan.person(), "distractor") if i % 2 else (person, "near-miss")
         needles.append(met(form, who, plan.person(), anywhere(draw), said))

@@ -24,7 +24,7 @@ from niah.text.wording import Form, Wording, wording_of
 
 SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
 VERSION = 2  # told in other words than the question
-OPTIONS = ("distractors",)
+OPTIONS = ("distractor_count",)
 _TRIES = 30
 KINDS = ("other person", "other season", "opposite", "other kind")
 
@@ -56,7 +56,7 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
         return draw.choice(_retellings(plan.wording, asdict(fact)))
 
     needles, broken = [told(fact, plan.title(), retold(fact), None)], {fact}
-    for i in range(site.options.distractors):
+    for i in range(site.options.distractor_count):
         kind = KINDS[i % len(KINDS)]
         broken.add(wrong := _new(plan, fact, kind, broken))
         depth = apart(draw, plan.depth)

@@ -22,7 +22,7 @@ from niah.text.seeded import Draw
 
 SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
 VERSION = 2
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 3
 ON_THE_WAY = "a link on the way"
 
@@ -31,8 +31,8 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
     plan, options = Planter(draw, site), site.options
     count = options.needle_count or COUNT
-    needles = _chain(plan, depths_of(options.needles, count, plan.depth, draw), "right")
-    for _ in range(options.distractors):
+    needles = _chain(plan, depths_of(options.placement, count, plan.depth, draw), "right")
+    for _ in range(options.distractor_count):
         needles += _chain(plan, [anywhere(draw) for _ in range(count)], "distractor")
     question = plan.said("hops.question", a=needles[0].key)
     return plan.planting("hops.hint", question, needles, [needles[count - 1].value])
@@ -49,7 +49,7 @@ def score(text: str, planting: Planting) -> Score:
     aliases = {name: target for target in planting.targets for name in names_of_city(target) if name != target}
     held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign, aliases=aliases)
     score = scorers.name(text, held, sorted(cities), place=True, row=True)
-    if score.value or score.answer_class in ("distractor", "several", "absent"):
+    if score.value or score.answer_class in ("distractor", "several", "not-there"):
         return score
     nodes = {name for n in planting.needles for name in (n.key, n.value)} - cities - {n.key for n in mine[:1]}
     named = scorers.names_in(scorers.answer_in(text), nodes)

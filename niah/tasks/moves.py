@@ -24,7 +24,7 @@ from niah.text.wording import Form
 
 SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
 VERSION = 2
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 DEPTH_OF = "the last journey"
 COUNT = 4  # journeys of the thing
 
@@ -38,7 +38,7 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     target = places[-1 if asked == "now" else -2]
     beside_way = (anywhere(draw, handed, plan.depth), anywhere(draw, plan.depth, 100.0))
     aside = [_went(plan, giver, thing, depth) for depth in beside_way]
-    for _ in range(site.options.distractors):
+    for _ in range(site.options.distractor_count):
         who, (first, then) = plan.person(), sorted((anywhere(draw), anywhere(draw)))
         carried = plan.coloured("things")
         aside += [_took(plan, who, carried, first), _went(plan, who, carried, then)]
@@ -94,7 +94,7 @@ def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle
     """What happens to the thing, in order, and the depth at which it changes hands."""
     count = plan.count(COUNT, 3, "journeys")
     own = plan.draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
-    before = beside(plan.options.needles, count + 1, plan.depth, (0.0, plan.depth), plan.draw)
+    before = beside(plan.options.placement, count + 1, plan.depth, (0.0, plan.depth), plan.draw)
     first, *depths = [*before, plan.depth]
     way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]
     handed = plan.wording.form("moves.handed")

@@ -16,16 +16,18 @@ SUMMARY = "find the values of several places in one question (--needle-count 4, 
 VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 4
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The asked needles as ``needles`` says, others at random depths."""
     plan, options = Planter(draw, site), site.options
-    depths = depths_of(options.needles, options.needle_count or COUNT, plan.depth, draw)
+    depths = depths_of(options.placement, options.needle_count or COUNT, plan.depth, draw)
     asked = [_magic_number.needle(plan, "number", depth) for depth in depths]
-    others = [_magic_number.needle(plan, "number", anywhere(draw), distractor=True) for _ in range(options.distractors)]
+    others = [
+        _magic_number.needle(plan, "number", anywhere(draw), distractor=True) for _ in range(options.distractor_count)
+    ]
     order = draw.shuffled(asked)  # the question does not follow the order of the text
     question = plan.said("multiquery.question", keys=listed(plan.wording, [n.key for n in order]))
     return plan.planting("magic.number.hints", question, [*asked, *others], [n.value for n in order])

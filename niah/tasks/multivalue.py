@@ -14,17 +14,17 @@ SUMMARY = "find all values of one place (--needle-count 4, --needles together, s
 VERSION = 2
 REPLY_TOKENS = 96
 WORDING = _magic_number.SAID
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 4
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The needles of one key as ``needles`` says, others at random depths."""
     plan, options = Planter(draw, site), site.options
-    depths = depths_of(options.needles, options.needle_count or COUNT, plan.depth, draw)
+    depths = depths_of(options.placement, options.needle_count or COUNT, plan.depth, draw)
     form, key = plan.wording.form("magic.number.one_of"), plan.key()
     needles = [plan.needle(form, depth, key=key, value=plan.number()) for depth in depths]
-    for _ in range(options.distractors):
+    for _ in range(options.distractor_count):
         other, value = plan.key(), plan.number()
         needles.append(plan.needle(form, anywhere(draw), "distractor", key=other, value=value))
     question = plan.said("multivalue.question", key=key)

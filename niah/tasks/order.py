@@ -22,7 +22,7 @@ from niah.text.wording import Form
 SUMMARY = "list in the order of the calendar what is told in any order (--needle-count 4, --distractors)"
 VERSION = 1
 REPLY_TOKENS = 64
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 4
 
 
@@ -37,12 +37,12 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
         return plan.needle(form, depth, *said, key=who, value=place, person=who, place=place, when=day)
 
     dated = draw.shuffled([(day, plan.place()) for day in sorted(draw.shuffled(range(len(days)))[:count])])
-    depths = depths_of(options.needles, count, plan.depth, draw)
+    depths = depths_of(options.placement, count, plan.depth, draw)
     needles = [
         went(plan.one("order.told"), person, place, days[day], depth)
         for (day, place), depth in zip(dated, depths, strict=True)
     ]
-    for i in range(options.distractors):
+    for i in range(options.distractor_count):
         day, depth = draw.choice(days), anywhere(draw)
         form = plan.one("order.told" if i % 2 else "order.cancelled")
         who, said = (plan.person(), ["distractor"]) if i % 2 else (person, ["near-miss", "cancelled"])

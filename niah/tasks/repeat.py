@@ -23,7 +23,7 @@ from niah.text.wording import Form, Wording
 
 SUMMARY = "find the third (or another one, as drawn) of several like things (--needle-count 8, --distractors)"
 VERSION = 1
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 DEPTH_OF = "the thing asked for"
 COUNT = 8
 
@@ -38,14 +38,14 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
         return plan.needle(form, depth, *said, key=who, value=plan.title(), person=who, kind=kind)
 
     person, kind, asked = plan.person(), draw.choice(kinds), draw.below(count)
-    before = beside(options.needles, asked, depth, (0.0, depth), draw)
-    after = beside(options.needles, count - 1 - asked, depth, (depth, 100.0), draw)
+    before = beside(options.placement, asked, depth, (0.0, depth), draw)
+    after = beside(options.placement, count - 1 - asked, depth, (depth, 100.0), draw)
     retold = _retellings(plan.wording, kind)
     needles = [told(draw.choice(retold), person, kind, d) for d in [*before, depth, *after]]
     needles[:asked] = [replace(n, answer_class="earlier") for n in needles[:asked]]
     needles[asked + 1 :] = [replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]]
     others = [name for name in kinds if name != kind]
-    for i in range(options.distractors):
+    for i in range(options.distractor_count):
         who, what = (person, draw.choice(others)) if i % 2 == 0 else (plan.person(), kind)
         form = plan.wording.form("repeat.said") if i % 4 < 2 else draw.choice(_retellings(plan.wording, what))
         needles.append(told(form, who, what, anywhere(draw), "distractor"))

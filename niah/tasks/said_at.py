@@ -16,7 +16,7 @@ from niah.text.seeded import Draw
 SUMMARY = "tell what is said at a given time of the recording"
 VERSION = 3
 WORDING = _magic_number.SAID
-OPTIONS = ("distractors",)
+OPTIONS = ("distractor_count",)
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:

@@ -9,7 +9,7 @@ from niah.text.seeded import Draw
 SUMMARY = "find one planted value: the magic number of a place (--values number, word or uuid)"
 VERSION = _magic_number.VERSION
 WORDING = _magic_number.SAID
-OPTIONS = ("values",)
+OPTIONS = ("value_kind",)
 score, solve = _magic_number.score, _magic_number.solve
 
 

@@ -15,7 +15,7 @@ from niah.text.seeded import Draw
 SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
 VERSION = 2
 REPLY_TOKENS = 128
-OPTIONS = ("distractors", "needle_count", "needles")
+OPTIONS = ("distractor_count", "needle_count", "placement")
 COUNT = 5
 SHAPE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
 
@@ -24,8 +24,8 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
     plan, options = Planter(draw, site), site.options
     count = options.needle_count or COUNT
-    needles = _chain(plan, depths_of(options.needles, count, plan.depth, draw, ordered=True), "right")
-    for _ in range(options.distractors):
+    needles = _chain(plan, depths_of(options.placement, count, plan.depth, draw, ordered=True), "right")
+    for _ in range(options.distractor_count):
         needles += _chain(plan, sorted(anywhere(draw) for _ in range(count)), "distractor")
     question = plan.said("tracking.question", value=needles[0].key)
     return plan.planting("tracking.hint", question, needles, [n.value for n in needles[:count]])

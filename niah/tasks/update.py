@@ -22,7 +22,7 @@ from niah.text.wording import Form
 SUMMARY = "find what holds in the end (or --asked first) of several values stated for one place (--distractors)"
 VERSION = 2  # other places, other words, and a statement where position misleads
 WORDING = _magic_number.SAID
-OPTIONS = ("asked", "distractors", "needle_count", "needles")
+OPTIONS = ("ask_for", "distractor_count", "needle_count", "placement")
 DEPTH_OF = "the statement asked for"
 COUNT = 3
 LATER = ("distractor", "later")
@@ -30,7 +30,7 @@ LATER = ("distractor", "later")
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
     """The statements about the asked place in the order in which they stand, then those about others."""
-    plan, latest = Planter(draw, site), site.options.asked == "latest"
+    plan, latest = Planter(draw, site), site.options.ask_for == "latest"
     plain, key = plan.wording.form("magic.number.sentence"), plan.key()
 
     def told(form: Form, of: str, depth: float, *said: str) -> Needle:
@@ -43,12 +43,12 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     aside = plan.one("update.recalled" if latest else "update.announced")
     misleading = [told(aside, key, anywhere(draw, *far), *(("earlier",) if latest else LATER))]
     others = []
-    for i in range(site.options.distractors):
+    for i in range(site.options.distractor_count):
         form, of = plain if i % 2 else plan.one("update.changed"), plan.key()
         others.append(told(form, of, anywhere(draw) if i else anywhere(draw, *far), "distractor"))
     needles = [*statements, *misleading] if latest else [*misleading, *statements]
     target = next(n.value for n in statements if n.answer_class == "right")
-    question = plan.said(f"update.{site.options.asked}", key=key)
+    question = plan.said(f"update.{site.options.ask_for}", key=key)
     return plan.planting("update.hint", question, [*needles, *others], [target])
 
 
@@ -72,10 +72,10 @@ def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
     Only what is asked for is not in the words of the question, and all that was changed.
     """
     others, depth = plan.count(COUNT, 2, "statements") - 1, plan.depth
-    if plan.options.asked == "first":
-        behind = beside(plan.options.needles, others, depth, (depth, 100.0), plan.draw)
+    if plan.options.ask_for == "first":
+        behind = beside(plan.options.placement, others, depth, (depth, 100.0), plan.draw)
         return [("update.started", depth, ("right",)), *(("", d, LATER) for d in behind)]
-    before = beside(plan.options.needles, others, depth, (0.0, depth), plan.draw)
+    before = beside(plan.options.placement, others, depth, (0.0, depth), plan.draw)
     classes = [*["earlier"] * (others - 1), "stale", "right"]
     retold = ["", *["update.changed"] * others]
     return list(zip(retold, [*before, depth], ((said,) for said in classes), strict=True))

@@ -18,7 +18,7 @@ from niah.text.seeded import Draw
 SUMMARY = "tell at what time of the recording something is said, among lines that deny a wrong one (--tolerance-s)"
 VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
 WORDING = _magic_number.SAID
-OPTIONS = ("distractors", "tolerance_s")
+OPTIONS = ("distractor_count", "tolerance_s")
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:

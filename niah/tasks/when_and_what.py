@@ -15,7 +15,7 @@ SUMMARY = "tell a value and the time at which it is said, scored apart (--tolera
 VERSION = 2  # as when
 REPLY_TOKENS = 48
 WORDING = _magic_number.SAID
-OPTIONS = ("distractors", "tolerance_s")
+OPTIONS = ("distractor_count", "tolerance_s")
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:

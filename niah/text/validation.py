@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from niah.errors import ConfigError, UnknownName
+from niah.text.renamed import new_name
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -35,6 +36,8 @@ def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str
     """The model of a table. Raises UnknownName for a key that it lacks (called ``what``), ConfigError for a value."""
     for key in table:
         if key not in model.model_fields:
+            if name := new_name(key):
+                raise ConfigError(f"{what} {key!r} is called {name!r} now")
             raise UnknownName(what, key, model.model_fields)
     try:
         return model(**table)

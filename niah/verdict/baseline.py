@@ -11,6 +11,7 @@ from typing import Any
 from niah.errors import RunError
 from niah.records import Design, Header, Outcome, Part, Row, checked_score
 from niah.text.outside import json_in
+from niah.text.renamed import first_names, new_names
 
 SCHEMA = 1
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
@@ -95,8 +96,9 @@ def _header(table: Mapping[str, Any]) -> Header:
         for p in table.get("extended", ())
     )
     d = table["design"]
-    design = Design(**{**d, "lengths": tuple(d["lengths"]), "depths": tuple(d["depths"])})
-    return Header(**{**table, "extended": parts, "design": design})
+    grid = {"lengths": tuple(d["lengths"]), "depths": tuple(d["depths"])}
+    design = Design(**{**d, **grid, "recipe": new_names(d["recipe"])})
+    return Header(**{**table, "extended": parts, "design": design, "config": new_names(table["config"])})
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:
@@ -109,8 +111,8 @@ def _no_number(text: str) -> float:
 
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
-    recipe = dict(header.design.recipe)
-    stated = {key: header.config.get(key) for key in recipe}  # the same, unless somebody edited one of them
+    recipe, config = first_names(header.design.recipe), first_names(header.config)
+    stated = {key: config.get(key) for key in recipe}  # the same, unless somebody edited one of them
     return _digest([recipe, stated, header.haystack_digest, header.tokenizer, header.task_version])
 
 

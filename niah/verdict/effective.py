@@ -1,7 +1,7 @@
 """Effective context length: the longest length up to which every length holds.
 
 Three rules, with one value after the colon. ``all-green:0.9``: in every cell nine of ten are found. ``absolute:0.856``:
-the recall of every length (RULER's threshold, Hsieh et al. 2024). ``relative:0.85``: so much of the recall at short
+the share found at every length (RULER's threshold, Hsieh et al. 2024). ``relative:0.85``: so much of the share at short
 lengths (NoLiMa, Modarressi et al. 2025). A length with nothing measured ends the row: it may not be skipped.
 """
 
@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from niah.errors import ConfigError
-from niah.records import Grid, Recall
+from niah.records import Grid, Share
 from niah.verdict.records import EffectiveLength
 
 RULES = ("all-green:0.9", "absolute:0.856", "relative:0.85")
-SHORT = 1_000  # tokens: the base of a relative rule is the best recall up to here, else the shortest length's
+SHORT = 1_000  # tokens: the base of a relative rule is the best share up to here, else the shortest length's
 
-Parts = Mapping[int, tuple[Recall, ...]]  # what must hold at each length: its cells, or its recall
+Parts = Mapping[int, tuple[Share, ...]]  # what must hold at each length: its cells, or its share
 
 
 def rule_of(text: str) -> tuple[str, float]:
@@ -35,14 +35,14 @@ def rule_of(text: str) -> tuple[str, float]:
     return name, value
 
 
-def effective_length(rule: str, grid: Grid, by_length: Mapping[int, Recall]) -> EffectiveLength:
+def effective_length(rule: str, grid: Grid, by_length: Mapping[int, Share]) -> EffectiveLength:
     """By one rule: as measured, cautious (lower ends of the intervals) and hopeful (upper ends)."""
     name, value = rule_of(rule)
     base = base_length(by_length) if name == "relative" else None
     start = by_length[base] if base is not None else None
     parts = parts_of(name, grid, by_length)
 
-    def longest(end: Callable[[Recall], float | None], of_base: float | None) -> int | None:
+    def longest(end: Callable[[Share], float | None], of_base: float | None) -> int | None:
         limit = threshold(name, value, of_base)
         return None if limit is None else _longest(parts, lambda r: (share := end(r)) is not None and share >= limit)
 
@@ -63,7 +63,7 @@ def threshold(name: str, value: float, of_base: float | None) -> float | None:
     return value * of_base if of_base else None  # where nothing is found when short, nothing is lost
 
 
-def base_length(by_length: Mapping[int, Recall]) -> int | None:
+def base_length(by_length: Mapping[int, Share]) -> int | None:
     """The length that a relative rule starts from."""
     measured = [length for length in sorted(by_length) if by_length[length].mean is not None]
     short = [length for length in measured if length <= SHORT] or measured[:1]
@@ -75,17 +75,17 @@ def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
     return tuple(n for n in lengths if n <= SHORT) or tuple(sorted(lengths)[:1])
 
 
-def parts_of(name: str, grid: Grid, by_length: Mapping[int, Recall]) -> Parts:
+def parts_of(name: str, grid: Grid, by_length: Mapping[int, Share]) -> Parts:
     """What a rule looks at, by length."""
     if name != "all-green":
-        return {length: (recall,) for length, recall in sorted(by_length.items())}
-    cells: dict[int, tuple[Recall, ...]] = defaultdict(tuple)
+        return {length: (share,) for length, share in sorted(by_length.items())}
+    cells: dict[int, tuple[Share, ...]] = defaultdict(tuple)
     for c in grid.cells:
-        cells[c.context_length] += (Recall(mean=c.mean, n=c.n, low=c.low, high=c.high),)
+        cells[c.context_length] += (Share(mean=c.mean, n=c.n, low=c.low, high=c.high),)
     return dict(sorted(cells.items()))
 
 
-def _longest(parts: Parts, holds: Callable[[Recall], bool]) -> int | None:
+def _longest(parts: Parts, holds: Callable[[Share], bool]) -> int | None:
     found = None
     for length, recalls in parts.items():
         if not all(holds(r) for r in recalls):

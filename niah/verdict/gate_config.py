@@ -17,7 +17,7 @@ from niah.text.validation import model_from, table_in
 
 # a share that trials must show: none can show that everything is found, or nothing lost
 _SHOWN = (
-    "min_recall", "min_recall_per_length", "min_recall_per_band", "max_hallucination", "drop_margin",
+    "min_found", "min_found_per_length", "min_found_per_band", "max_hallucination", "drop_margin",
 )  # fmt: skip
 
 
@@ -33,9 +33,9 @@ class GateConfig(BaseModel):
     haystacks: Literal["any", "these"] = Field(
         "any", description="Whether the verdict is to hold for any stretch of haystack, or for those of the run only."
     )
-    min_recall: float | None = Field(None, description="Least share found, over the whole run.")
-    min_recall_per_length: float | None = Field(None, description="Least share found at every length.")
-    min_recall_per_band: float | None = Field(None, description="Least share found in head, middle and tail.")
+    min_found: float | None = Field(None, description="Least share found, over the whole run.")
+    min_found_per_length: float | None = Field(None, description="Least share found at every length.")
+    min_found_per_band: float | None = Field(None, description="Least share found in head, middle and tail.")
     min_effective_length: int | None = Field(None, description="Least effective context length, like 16k.")
     effective_rule: str = Field("absolute:0.856", description="all-green:0.9, absolute:0.856 or relative:0.85.")
     max_drop: float = Field(0.0, ge=0, lt=1, description="Greatest loss against the baseline; more is a fail.")

@@ -18,7 +18,7 @@ from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.grid import counts_of, unscored_of
 from niah.verdict.pairs import Pairs
 from niah.verdict.records import Finding, Verdict
-from niah.verdict.sample import Sample, recall_of
+from niah.verdict.sample import Sample, share_of
 from niah.verdict.times import percentile
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
@@ -69,14 +69,14 @@ def _least(e: Evidence, said: PendingFinding, sample: Sample, floor: float) -> P
     return said.tested(sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor))
 
 
-def _recall(e: Evidence) -> Iterator[PendingFinding]:
-    whole, per_length, per_band = e.limits.min_recall, e.limits.min_recall_per_length, e.limits.min_recall_per_band
-    parts = [("min_recall", WHOLE, whole, e.samples.of())] if whole is not None else []
+def _share(e: Evidence) -> Iterator[PendingFinding]:
+    whole, per_length, per_band = e.limits.min_found, e.limits.min_found_per_length, e.limits.min_found_per_band
+    parts = [("min_found", WHOLE, whole, e.samples.of())] if whole is not None else []
     if per_length is not None:
         named = ((f"{n:,} tokens", e.samples.at(n)) for n in e.grid.context_lengths)
-        parts += [("min_recall_per_length", part, per_length, sample) for part, sample in named]
+        parts += [("min_found_per_length", part, per_length, sample) for part, sample in named]
     if per_band is not None:
-        parts += [("min_recall_per_band", band, per_band, e.samples.in_band(band)) for band in e.bands()]
+        parts += [("min_found_per_band", band, per_band, e.samples.in_band(band)) for band in e.bands()]
     for gate, part, limit, sample in parts:
         if sample.n:
             reason = f"{percent(sample.mean)} found (n = {sample.n:,}), at least {percent(limit)} asked"
@@ -184,7 +184,7 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     counts = f"{pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
     if not pairs.decidable:
         return said(f"{told}; {few(pairs.epochs)}")
-    before, p_fail = recall_of([p.before for p in pairs.pairs]), pairs.p_drop(limit)
+    before, p_fail = share_of([p.before for p in pairs.pairs]), pairs.p_drop(limit)
     if before.low is not None and before.low <= margin and p_fail > e.limits.level:
         there = f"the baseline finds {percent(before.mean)} (n = {pairs.n:,})"
         return said(f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen")
@@ -219,7 +219,7 @@ def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
 def _unscored(e: Evidence) -> Iterator[PendingFinding]:
     """Set: tested. Not set: many of them leave the run undecided."""
     counts = unscored_of(counts_of(e.grid))
-    ended = sum(counts.values()) + e.grid.recall.n
+    ended = sum(counts.values()) + e.grid.whole.n
     limit = MANY_UNSCORED if e.limits.max_unscored is None else e.limits.max_unscored
     share = sum(counts.values()) / ended if ended else 0.0
     if not ended or (e.limits.max_unscored is None and share <= limit):
@@ -266,7 +266,7 @@ def _cost(e: Evidence) -> Iterator[PendingFinding]:
 
 def _trials(e: Evidence) -> Iterator[PendingFinding]:
     whole, per_length = e.limits.min_trials, e.limits.min_trials_per_length
-    parts = [("min_trials", WHOLE, e.grid.recall.n, whole)] if whole is not None else []
+    parts = [("min_trials", WHOLE, e.grid.whole.n, whole)] if whole is not None else []
     if per_length is not None:
         named = ((f"{length:,} tokens", e.samples.at(length).n) for length in e.grid.context_lengths)
         parts += [("min_trials_per_length", part, n, per_length) for part, n in named]
@@ -275,4 +275,4 @@ def _trials(e: Evidence) -> Iterator[PendingFinding]:
         yield _final(gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict)
 
 
-GATES: Sequence[Gate] = (_recall, _effective, _drop, _hallucination, _unscored, _time, _cost, _trials)
+GATES: Sequence[Gate] = (_share, _effective, _drop, _hallucination, _unscored, _time, _cost, _trials)

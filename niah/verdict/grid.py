@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Recall, Row
-from niah.verdict.sample import recall_of, sample_of
+from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Row, Share
+from niah.verdict.sample import sample_of, share_of
 
 MISSING = "missing"  # a planned trial that has not been run
 
@@ -23,9 +23,9 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
             by_cell[r.trial.context_length, r.trial.depth_percent].append(r)
         else:
             of_control[r.trial.control].append(r)
-    by_control = {kind: sample_of(header, of_control[kind]).recall() for kind in CONTROLS if of_control[kind]}
+    by_control = {kind: sample_of(header, of_control[kind]).share() for kind in CONTROLS if of_control[kind]}
     everything = [r for place in planned for r in by_cell[place]]
-    recall = sample_of(header, everything).recall()
+    found = sample_of(header, everything).share()
     return Grid(
         model=design.model,
         task=design.task,
@@ -34,11 +34,11 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         epochs=min(planned.values()),
         simulated=design.simulated,
         unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
-        recall=recall,
+        whole=found,
         cells=tuple(_cell(place, by_cell[place], epochs, by_control) for place, epochs in planned.items()),
         answer_classes=classes_of(everything),
         parts=_parts_of(header, everything),
-        normalised=normalised(recall.mean, by_control),
+        normalised=normalised(found.mean, by_control),
         controls=_controls_of(header, of_control),
         by_control=by_control,
         depth_of=design.depth_of,
@@ -84,7 +84,7 @@ def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:
     return (f"compared on {pairs} trials that have a score in both runs, of {planned}",)
 
 
-def normalised(mean: float | None, by_control: Mapping[str, Recall]) -> float | None:
+def normalised(mean: float | None, by_control: Mapping[str, Share]) -> float | None:
     """(score - guess rate) / (oracle - guess rate), cut to 0 to 1; None where a control is missing or says nothing."""
     guess, oracle = (by_control[c].mean if c in by_control else None for c in ("closed-book", "oracle"))
     if mean is None or guess is None or oracle is None or oracle <= guess:
@@ -102,7 +102,7 @@ def classes_of(results: Iterable[Row]) -> dict[str, int]:
     return dict(sorted(Counter(labels).items()))
 
 
-def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Recall]) -> Cell:
+def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Share]) -> Cell:
     figures = _figures(results, epochs)
     return Cell(
         context_length=place[0],
@@ -128,14 +128,14 @@ def _figures(results: Sequence[Row], planned: int) -> dict[str, Any]:
     outcomes = Counter(r.outcome.value for r in results)
     if len(results) < planned:
         outcomes[MISSING] = planned - len(results)
-    recall = recall_of([r.score for r in results if r.score is not None])
-    return {**asdict(recall), "outcomes": dict(sorted(outcomes.items())), "answer_classes": classes_of(results)}
+    found = share_of([r.score for r in results if r.score is not None])
+    return {**asdict(found), "outcomes": dict(sorted(outcomes.items())), "answer_classes": classes_of(results)}
 
 
-def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Recall]:
+def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Share]:
     """The mean of everything that is scored apart, over the trials that have it."""
     shares: dict[str, list[Row]] = defaultdict(list)
     for r in results:
         for name, share in r.parts.items():
             shares[name].append(replace(r, score=share))
-    return {name: sample_of(header, found).recall() for name, found in sorted(shares.items())}
+    return {name: sample_of(header, found).share() for name, found in sorted(shares.items())}

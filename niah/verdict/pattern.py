@@ -41,7 +41,7 @@ def pattern_of(samples: Samples, lengths: Sequence[int], middle: Contrast | None
     return Pattern(
         by_length=ByLength.DIP if dip else ByLength.EDGE,
         lengths=places,
-        shares=(one.recall(), other.recall()),
+        shares=(one.share(), other.share()),
         by_depth=by_depth,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from niah.records import Recall
+from niah.records import Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class EffectiveLength:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """Recall at the ends minus recall in the middle: above 0, the middle is lost."""
+    """Share found at the ends minus that in the middle: above 0, the middle is lost."""
 
     value: float
     low: float  # 95 %
@@ -41,8 +41,8 @@ class Region:
 
     lengths: tuple[int, int]  # shortest, longest
     depths: tuple[float, float]
-    inside: Recall
-    outside: Recall
+    inside: Share
+    outside: Share
 
 
 class ByLength(StrEnum):
@@ -72,7 +72,7 @@ class Pattern:
     by_length: ByLength
     by_depth: ByDepth
     lengths: tuple[int, int] | None = None  # the last before an edge and the first behind it; a dip and a better one
-    shares: tuple[Recall, Recall] | None = None  # found up to the edge and beyond it; at the dip and the better one
+    shares: tuple[Share, Share] | None = None  # found up to the edge and beyond it; at the dip and the better one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +107,10 @@ class RunReport:
     errors: int  # to be sent again
     unscored: Mapping[str, int]  # finished without a score, by outcome
     haystacks: int | None  # clusters that trials share; None where every trial has its own
-    whole: Recall
-    by_length: Mapping[int, Recall]
-    up_to_length: Mapping[int, Recall]
-    by_band: Mapping[str, Recall]
+    whole: Share
+    by_length: Mapping[int, Share]
+    up_to_length: Mapping[int, Share]
+    by_band: Mapping[str, Share]
     effective: tuple[EffectiveLength, ...]
     middle: Contrast | None
     weakest: Region | None  # None where every cell is as good as every other
@@ -119,7 +119,7 @@ class RunReport:
     times: tuple[Times, ...] = ()
     first_token_growth: Growth | None = None
     total_growth: Growth | None = None
-    by_control: Mapping[str, Recall] = field(default_factory=dict)  # share right, by control
+    by_control: Mapping[str, Share] = field(default_factory=dict)  # share right, by control
     imported: str | None = None
     notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
     pattern: Pattern | None = None

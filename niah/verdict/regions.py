@@ -7,7 +7,7 @@ from math import sqrt
 from statistics import fmean, variance
 from typing import Any
 
-from niah.records import Grid, Recall
+from niah.records import Grid, Share
 from niah.verdict.exact import student_quantile
 from niah.verdict.records import Contrast, Region
 from niah.verdict.sample import FEWEST_CLUSTERS, Sample, wilson
@@ -38,11 +38,11 @@ def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
 def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float], tuple[float, float]]:
     """The interval of each side, as far as it is not shared by both."""
     if ends.clusters is None or middle.clusters is None:
-        return _ends_of(ends.recall()), _ends_of(middle.recall())
+        return _ends_of(ends.share()), _ends_of(middle.share())
     a, b = ends.by_cluster(), middle.by_cluster()
     both = sorted(a.keys() & b.keys())
     if len(both) < FEWEST_CLUSTERS:
-        return _ends_of(ends.recall()), _ends_of(middle.recall())
+        return _ends_of(ends.share()), _ends_of(middle.share())
     expected = fmean(_variance(ends.mean, len(a[c])) + _variance(middle.mean, len(b[c])) for c in both)
     effect = max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected) if expected > 0 else 1.0
     z = student_quantile(0.025, len(both) - 1)
@@ -55,19 +55,19 @@ def _variance(share: float, n: int) -> float:
     return share * (1 - share) / n
 
 
-def _ends_of(recall: Recall) -> tuple[float, float]:
-    return recall.low or 0.0, 1.0 if recall.high is None else recall.high
+def _ends_of(found: Share) -> tuple[float, float]:
+    return found.low or 0.0, 1.0 if found.high is None else found.high
 
 
 def weakest_region(grid: Grid) -> Region | None:
-    """The block whose recall is most surely below the rest: the scan statistic of Kulldorff (1997).
+    """The block whose share found is most surely below the rest: the scan statistic of Kulldorff (1997).
 
     None where no block is below the rest. All blocks were looked at, so the block's own interval is no test.
     """
     import numpy as np  # 0.1 s, which a gate does not need
 
     lengths, depths = grid.context_lengths, grid.depths
-    if not grid.recall.n:
+    if not grid.whole.n:
         return None
     tables = np.zeros((2, len(lengths) + 1, len(depths) + 1))  # trials and needles found
     for c in grid.cells:
@@ -85,8 +85,8 @@ def weakest_region(grid: Grid) -> Region | None:
     return Region(
         lengths=(lengths[int(i[x, 0])], lengths[int(j[x, 0]) - 1]),
         depths=(depths[int(k[y])], depths[int(m[y]) - 1]),
-        inside=_recall(found[x, y], n[x, y]),
-        outside=_recall(rest_found[x, y], rest[x, y]),
+        inside=_share(found[x, y], n[x, y]),
+        outside=_share(rest_found[x, y], rest[x, y]),
     )
 
 
@@ -102,6 +102,6 @@ def _likelihood(found: Any, n: Any) -> Any:
     return sum(part * np.log(np.where(part > 1e-9, part, 1.0) / np.maximum(n, 0.5)) for part in (found, n - found))
 
 
-def _recall(found: float, n: float) -> Recall:
+def _share(found: float, n: float) -> Share:
     low, high = wilson(min(max(found, 0.0), n), n)
-    return Recall(mean=float(found / n), n=round(n), low=low, high=high)
+    return Share(mean=float(found / n), n=round(n), low=low, high=high)

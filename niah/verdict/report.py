@@ -19,8 +19,8 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
     everything = list(results)
     ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
-    by_length = {n: samples.at(n).recall() for n in lengths}
-    by_band = {band: samples.in_band(band).recall() for band in BANDS}
+    by_length = {n: samples.at(n).share() for n in lengths}
+    by_band = {band: samples.in_band(band).share() for band in BANDS}
     middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
     times, every = times_of(ordinary), counts_of(grid, controls=True)
     return RunReport(
@@ -32,9 +32,9 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         errors=every[Outcome.ERROR],
         unscored=unscored_of(every),
         haystacks=clusters_shared(header, ordinary),
-        whole=grid.recall,
+        whole=grid.whole,
         by_length=by_length,
-        up_to_length={n: samples.at(*lengths[: i + 1]).recall() for i, n in enumerate(lengths)},
+        up_to_length={n: samples.at(*lengths[: i + 1]).share() for i, n in enumerate(lengths)},
         by_band=by_band,
         effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
         middle=middle,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
 
-from niah.records import Header, Outcome, Recall, Row
+from niah.records import Header, Outcome, Row, Share
 from niah.verdict.exact import at_least, at_most, student_above, student_quantile
 
 Z_95 = 1.959963984540054  # two-sided 95 %
@@ -38,9 +38,9 @@ def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # exact at 0 and 1
 
 
-def recall_of(scores: Sequence[float]) -> Recall:
+def share_of(scores: Sequence[float]) -> Share:
     """Mean, n and interval of independent trials; all None but n where there is nothing."""
-    return Sample(scores=tuple(scores)).recall()
+    return Sample(scores=tuple(scores)).share()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +59,12 @@ class Sample:
     def mean(self) -> float:
         return sum(self.scores) / len(self.scores)
 
-    def recall(self) -> Recall:
+    def share(self) -> Share:
         """Mean with its 95 % interval."""
         if not self.scores:
-            return Recall(mean=None, n=0, low=None, high=None)
+            return Share(mean=None, n=0, low=None, high=None)
         low, high = self.interval()
-        return Recall(mean=self.mean, n=self.n, low=min(low, self.mean), high=max(high, self.mean))
+        return Share(mean=self.mean, n=self.n, low=min(low, self.mean), high=max(high, self.mean))
 
     def interval(self, wider: float = 1.0) -> tuple[float, float]:
         """The 95 % interval of the mean, or one of so many times as many standard errors."""
