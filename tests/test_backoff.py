@@ -15,7 +15,8 @@ from test_client import PROMPT, provider_at
 from virtual import run_virtual
 
 from niah.records import Outcome
-from niah.runner.client import FIRST_WORD_S, Answer, Client
+from niah.runner.client import FIRST_WORD_S, Client
+from niah.runner.exchange import Answer
 from niah.runner.observer import Observer
 from niah.runner.pool import Pool
 from niah.runner.progress import Trouble

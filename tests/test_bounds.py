@@ -28,8 +28,9 @@ from niah.providers import HttpRequest
 from niah.records import Outcome
 from niah.runner import client as client_module
 from niah.runner import exchange, faults, stream_parsing, transport
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, in_time
+from niah.runner.exchange import Answer
 from niah.runner.faults import FAULTS, fault_of
 from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader

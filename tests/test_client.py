@@ -34,7 +34,8 @@ from server import (
 from niah.providers import Provider, Service, provider_of
 from niah.providers.wire import json_string
 from niah.records import Outcome, Planting, Prompt
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
+from niah.runner.exchange import Answer
 from niah.runner.http import retry_after_s
 from niah.runner.pool import Pool
 from niah.runner.throttle import Throttle

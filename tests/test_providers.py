@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
+from niah.runner.exchange import Answer
 from niah.runner.pool import Pool
 from niah.runner.preflight import told_window
 from niah.runner.stream_parsing import StreamReader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from server import answers_with, cuts_the_stream, fails, serving
 
 from niah.providers import HttpRequest
 from niah.records import Outcome
-from niah.runner.client import Answer
+from niah.runner.exchange import Answer, Attempt
 from niah.runner.request_log import RequestLog
 from niah.tasks import task_of
 
 READS = answers_with(task_of("single").solve)
 ONE = ("--model", "m", "--lengths", "8k", "--depths", "50", "--name", "r")
+FAILED = Answer(outcome=Outcome.ERROR)
 KEY = "sk-canary-0123456789"
 
 
@@ -77,11 +79,11 @@ def test_the_file_has_a_size_that_it_does_not_pass(tmp_path: Path) -> None:
     said: list[str] = []
     log = RequestLog(tmp_path / "r.jsonl", say=said.append, most_bytes=4_000)
     for number in range(50):
-        log.attempt(HttpRequest(url="u", headers={}), Answer(outcome=Outcome.ERROR, attempts=number), 1.0)
+        log.take(HttpRequest(url="u", headers={}), Attempt(answer=replace(FAILED, attempts=number), wait_s=1.0))
     assert (tmp_path / "r.jsonl").stat().st_size <= 4_000
     assert len(said) == 1
     again = RequestLog(tmp_path / "r.jsonl", say=said.append, most_bytes=4_000)
-    again.attempt(HttpRequest(url="u" * 4_000, headers={}), Answer(outcome=Outcome.ERROR, attempts=1), None)
+    again.take(HttpRequest(url="u" * 4_000, headers={}), Attempt(answer=FAILED))
     assert (tmp_path / "r.jsonl").stat().st_size <= 4_000
 
 

@@ -25,7 +25,7 @@ from niah.text.lengths import label_of
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest
-    from niah.runner.client import Answer
+    from niah.runner.exchange import Attempt
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
 
@@ -38,7 +38,7 @@ class OnScreen(Observer):
         self._console = console
         self._tracing = tracing
         self._watch: Watch | None = None
-        self._on_attempt: Callable[[HttpRequest, Answer, float | None], None] = lambda request, answer, again_s: None
+        self._trace: Callable[[HttpRequest, Attempt], None] = lambda request, attempt: None
 
     def extended(self, folder: Path, part: Part) -> None:
         say(self._console, f"{folder} is extended by {grid_words(part)}; what it holds is not asked again")
@@ -52,10 +52,9 @@ class OnScreen(Observer):
     def told(self, text: str) -> None:
         say(self._console, text, "dim")
 
-    def opened(self, session: Session, log: RunLog) -> Session:
+    def opened(self, session: Session, log: RunLog) -> None:
         self._watch = Watch(self._experiment, log, self._console, session.concurrency)
-        session, self._on_attempt = self._tracing.at(session, self._experiment, partial(say, self._console))
-        return session
+        self._trace = self._tracing.of(self._experiment, partial(say, self._console))
 
     @asynccontextmanager
     async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
@@ -74,8 +73,8 @@ class OnScreen(Observer):
     def trouble(self, trouble: Trouble) -> None:
         self._followed.trouble(trouble)
 
-    def attempt(self, request: HttpRequest, answer: Answer, again_s: float | None) -> None:
-        self._on_attempt(request, answer, again_s)
+    def attempt(self, request: HttpRequest, attempt: Attempt) -> None:
+        self._trace(request, attempt)
 
     def spent(self, spent: Spent) -> None:
         self._console.event("spent", **asdict(spent))

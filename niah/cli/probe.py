@@ -12,7 +12,7 @@ from niah.cli.options import config_from, config_options
 from niah.errors import ConfigError
 from niah.experiment.checks import completed
 from niah.experiment.experiment import Experiment, experiment_of
-from niah.runner.client import Answer
+from niah.runner.exchange import Answer
 from niah.runner.observer import Observer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,7 @@ from niah.text.secrets import without_secrets
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest
-    from niah.runner.client import Answer
-    from niah.runner.session import Session
-
-    OnAttempt = Callable[[HttpRequest, Answer, float | None], None]  # seconds until the next one; None: there is none
+    from niah.runner.exchange import Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +23,19 @@ class Tracing:
     prompts: bool = False  # whole ones in it
     verbose: bool = False
 
-    def at(self, session: Session, experiment: Experiment, say: Callable[[str], None]) -> tuple[Session, OnAttempt]:
-        """The session to sweep with, and what takes in every attempt. Raises ConfigError for a file that cannot be."""
+    def of(self, experiment: Experiment, say: Callable[[str], None]) -> Callable[[HttpRequest, Attempt], None]:
+        """What takes in every attempt. Raises ConfigError for a file that cannot be written."""
         from niah.runner.request_log import RequestLog, told  # these bring the network
 
         log = None
         if self.requests is not None:
             headers = without_secrets({"headers": experiment.config.headers})["headers"]
             log = RequestLog(self.requests, prompts=self.prompts, headers=headers, say=say)
-            session = replace(session, provider=log.listening(session.provider))
 
-        def attempt(request: HttpRequest, answer: Answer, again_s: float | None) -> None:
+        def attempt(request: HttpRequest, attempt: Attempt) -> None:
             if log is not None:
-                log.attempt(request, answer, again_s)
-            line = told(request, answer, again_s) if self.verbose else None
-            if line is not None:
+                log.take(request, attempt)
+            if self.verbose and (line := told(request, attempt)):
                 say(line)
 
-        return session, attempt
+        return attempt

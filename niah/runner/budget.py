@@ -7,7 +7,8 @@ passed by nothing, unless the server counts more than it should.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from niah.errors import ConfigError, RunError
@@ -79,15 +80,34 @@ class Budget:
         self.spent += self.cost_of(usage)
 
 
-class RunLedger:
-    """Admits every attempt of a run by its budget, notes it before it is sent, and knows what earlier commands paid."""
+class Holding:
+    """What one attempt holds of a budget until it has ended."""
+
+    paid: Usage | None = None  # None: not known, or not sent
+
+    def note(self) -> bool:
+        """Before it is sent; False where it may not be."""
+        return True
+
+
+class Ledger:
+    """Admits every attempt, and keeps what it may cost. This one knows no limit and keeps nothing."""
+
+    @asynccontextmanager
+    async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
+        """Wait until an attempt may be paid; None where it never may, or a stop came first."""
+        yield Holding()
+
+
+class RunLedger(Ledger):
+    """Keeps to the budget of a run, notes each attempt before it is sent, and knows what earlier commands paid."""
 
     def __init__(
         self,
         budget: Budget,
         attempts: AttemptLog,
         throttle: Throttle,
-        results: Iterable[Row],
+        rows: Iterable[Row],
         *,
         may_cost: Callable[[int], Usage],
         on_refusal: Callable[[str], None],
@@ -101,9 +121,9 @@ class RunLedger:
         for attempt in attempts.past:
             budget.pay(attempt.counted)
         noted = {attempt.trial for attempt in attempts.past}
-        for result in results:  # of an older niah, which noted no attempts
-            if result.response is not None and result.trial.id not in noted:
-                budget.pay(_counted(result.response.usage, Usage(input_tokens=result.prompt_tokens)))
+        for row in rows:  # of an older niah, which noted no attempts
+            if row.response is not None and row.trial.id not in noted:
+                budget.pay(_counted(row.response.usage, Usage(input_tokens=row.prompt_tokens)))
 
     @property
     def spent(self) -> Spent:
@@ -114,53 +134,44 @@ class RunLedger:
         """Why prompts of so many tokens in all have no room in the budget; None where they have."""
         return self._budget.refuses(self._may_cost(tokens))
 
-    async def admit(self, tokens: int, trial: str | None) -> Holding | None:
-        """Wait until the budget holds one more attempt; None, and the run stops, where it never will."""
+    @asynccontextmanager
+    async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
         may = self._may_cost(tokens)
         await self._throttle.until(lambda: not self._budget.refuses(may) or self._budget.idle)
-        refused = self._budget.refuses(may)
-        if refused:
+        if refused := self._budget.refuses(may):
             self._on_refusal(refused)
         if self._throttle.stopping:
-            return None
+            yield None
+            return
         self._budget.hold(may)
-        return Holding(self, trial, may)
-
-    def note(self, trial: str | None, may: Usage) -> int | None:
-        """The number of an attempt that is about to be sent; None, and the run stops, where it cannot be noted."""
+        held = _Noted(self._attempts, trial, may, self._on_refusal)
         try:
-            return self._attempts.sent(trial, may)
-        except RunError as error:
-            self._on_refusal(str(error))
-            return None
-
-    def settle(self, number: int | None, may: Usage, paid: Usage | None) -> None:
-        """Give back what was held, and take what an attempt cost."""
-        self._budget.release(may)
-        if number is not None:
-            cost = None if paid is None else _counted(paid, may)
-            self._attempts.ended(number, cost)
-            self._budget.pay(may if cost is None else cost)
-        self._throttle.changed()
+            yield held
+        finally:
+            self._budget.release(may)
+            if held.number is not None:
+                cost = None if held.paid is None else _counted(held.paid, may)
+                self._attempts.ended(held.number, cost)
+                self._budget.pay(may if cost is None else cost)
+            self._throttle.changed()
 
 
-class Holding:
-    """What the ledger holds for one attempt."""
+class _Noted(Holding):
+    """An attempt that stands in the log of attempts once it is sent."""
 
-    def __init__(self, ledger: RunLedger, trial: str | None, may: Usage) -> None:
-        self._ledger = ledger
+    def __init__(self, attempts: AttemptLog, trial: str | None, may: Usage, on_refusal: Callable[[str], None]) -> None:
+        self.number: int | None = None
+        self._attempts = attempts
         self._trial = trial
         self._may = may
-        self._number: int | None = None
+        self._on_refusal = on_refusal
 
-    def sent(self) -> bool:
-        """Note it, before it is sent; False where that is not possible."""
-        self._number = self._ledger.note(self._trial, self._may)
-        return self._number is not None
-
-    def ended(self, paid: Usage | None) -> None:
-        """What it cost; None where that is not known."""
-        self._ledger.settle(self._number, self._may, paid)
+    def note(self) -> bool:
+        try:
+            self.number = self._attempts.sent(self._trial, self._may)
+        except RunError as error:
+            self._on_refusal(str(error))
+        return self.number is not None
 
 
 def _counted(usage: Usage, may: Usage) -> Usage:

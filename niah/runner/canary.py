@@ -13,7 +13,8 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Planting, Prompt, Trial
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
+from niah.runner.exchange import Answer
 from niah.tasks import TaskContext, _magic_number
 from niah.tasks._template import planting_of
 from niah.text.lengths import label_of

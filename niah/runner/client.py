@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import httpx
 
 from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
-from niah.records import Outcome, Response, Usage
-from niah.runner.budget import RunLedger
-from niah.runner.exchange import Exchange, Refusal, Whole
+from niah.records import Outcome, Usage
+from niah.runner.budget import Ledger
+from niah.runner.exchange import Answer, Attempt, Exchange, Refusal
 from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
 from niah.runner.http import address_of, request_id_in, retry_after_s, small_body
 from niah.runner.observer import Observer
@@ -34,31 +34,6 @@ _PERHAPS_PAID = frozenset({504, 524})  # a gateway that waited no longer: what i
 _MOST_PAGES = 2  # web pages before the first answer: the address is wrong, not the moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """How one trial's exchange with the server ended."""
-
-    outcome: Outcome
-    attempts: int
-    response: Response | None = None
-    first_token_s: float | None = None
-    total_s: float | None = None
-    request_id: str | None = None
-    error: str | None = None
-    retried: bool = True  # whether another attempt could have helped
-    fatal: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """How one attempt ended; wait_s: before another one (None: there is no use in one)."""
-
-    answer: Answer
-    paid: Usage | None  # None: perhaps paid for, and not reported
-    wait_s: float | None = None
-    kind: Kind = "fault"
-
-
 class Client:
     """Asks one provider. Clock is monotonic, in seconds; ``start`` is the command that starts such a server."""
 
@@ -73,7 +48,7 @@ class Client:
         timeouts: AdaptiveTimeout,
         longest_wait_s: float,
         patience_s: float = PATIENCE_S,
-        ledger: RunLedger | None = None,
+        ledger: Ledger | None = None,
         observer: Observer | None = None,
         start: str | None = None,
     ) -> None:
@@ -85,17 +60,17 @@ class Client:
         self._timeouts = timeouts
         self._longest_wait_s = longest_wait_s
         self._patience_s = patience_s
-        self._ledger = ledger
+        self._ledger = ledger or Ledger()
         self._observer = observer or Observer()
         self._start = start
         self._met = False  # whether anybody answered at that address, in whatever way
         self._understood = False  # whether an answer was one
         self._pages = 0
 
-    async def ask(self, request: HttpRequest, *, patient: bool = True, trial: str | None = None) -> Answer | None:
+    async def ask(self, request: HttpRequest, *, trial: str | None = None) -> Answer | None:
         """The answer to a request, after as many attempts as the limit allows; None where a stop came before any.
 
-        A patient request does not count attempts at a server that is throttled or away, as long as patience lasts.
+        Attempts at a server that is throttled or away are not counted, as long as patience lasts.
         """
         answer, counted, sent = None, 0, 0
         while True:
@@ -104,15 +79,15 @@ class Client:
                 return answer
             sent += 1
             answer = replace(ended.answer, attempts=sent)
-            waits = patient and ended.kind != "fault" and self._met and self._patience_s > 0
+            waits = ended.kind != "fault" and self._met and self._patience_s > 0
             given_up = ended.wait_s is not None and waits and self._throttle.trouble_s >= self._patience_s
             counted += 0 if waits else 1
-            is_last = ended.wait_s is None or given_up or counted >= self._attempts
-            self._observer.attempt(request, answer, None if is_last else ended.wait_s)
-            if ended.wait_s is None or is_last:
+            wait_s = None if given_up or counted >= self._attempts else ended.wait_s
+            self._observer.attempt(request, replace(ended, answer=answer, wait_s=wait_s))
+            if wait_s is None:
                 return self._given_up(answer) if given_up else answer
-            self._tell(request, ended)
-            if ended.kind == "fault" and not await self._throttle.pause(ended.wait_s):
+            self._tell(request, ended, wait_s)
+            if ended.kind == "fault" and not await self._throttle.pause(wait_s):
                 return answer
 
     async def fetch(self, request: HttpRequest) -> str | None:
@@ -127,73 +102,55 @@ class Client:
         async with self._pool.sent(request, httpx.Timeout(_FACTS_S)) as reply:
             return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
 
-    async def _admitted(self, request: HttpRequest, attempt: int, trial: str | None) -> _Attempt | None:
+    async def _admitted(self, request: HttpRequest, number: int, trial: str | None) -> Attempt | None:
         """One attempt, once budget and throttle let it through; None where they do not."""
-        held = await self._ledger.admit(request.tokens, trial) if self._ledger else None
-        if self._ledger is not None and held is None:
-            return None
-        paid: Usage | None = Usage()
-        try:
-            if not await self._throttle.enter(request.tokens):
+        async with self._ledger.holding(request.tokens, trial) as holding:
+            if holding is None or not await self._throttle.enter(request.tokens):
                 return None
             try:
-                if held is not None and not held.sent():
+                if not holding.note():
                     return None
-                paid = None
-                ended = await self._attempt(request, attempt)
-                paid = ended.paid
+                ended = await self._attempt(request, number)
+                holding.paid = ended.paid
                 return ended
             finally:
                 self._throttle.leave()
-        finally:
-            if held is not None:
-                held.ended(paid)
 
-    async def _attempt(self, request: HttpRequest, attempt: int) -> _Attempt:
-        times = self._timeouts.times(request.tokens, attempt)
+    async def _attempt(self, request: HttpRequest, number: int) -> Attempt:
+        times = self._timeouts.times(request.tokens, number)
         exchange = Exchange(self._provider, request, times, self._clock)
         silent = None
         if not self._met:
             silent = asyncio.get_running_loop().call_later(FIRST_WORD_S, self._tell_silence, request, times)
+        paid: Usage | None = Usage()
         try:
             got = await exchange.run(self._pool)
         except ReplyError as error:  # its status stands in the body, if anywhere
-            failure = self._provider.failure(status_in(error.body), error.body)
-            return self._failed(failure, attempt, exchange, paid=None)
+            failure, paid = self._provider.failure(status_in(error.body), error.body), None
         except WebPage as page:
-            return self._failed(self._page(page), attempt, exchange, paid=Usage())
+            failure = self._page(page)
         except CAUGHT as error:
-            if isinstance(error, httpx.ConnectError | httpx.ProxyError) and not self._met:
-                return self._nobody(request, error)
+            nobody = isinstance(error, httpx.ConnectError | httpx.ProxyError) and not self._met
+            failure = self._nobody(request, error) if nobody else failure_of_exception(error)
             paid = None if fault_of(error).sent else Usage()
-            return self._failed(failure_of_exception(error), attempt, exchange, paid=paid)
+        else:
+            self._throttle.told(exchange.headers)
+            if isinstance(got, Answer):
+                return self._answered(got, exchange, request)
+            failure, paid = self._refused(got), None if got.status in _PERHAPS_PAID else Usage()
         finally:
             if silent is not None:
                 silent.cancel()
-            self._met = self._met or exchange.connected
-        self._throttle.told(exchange.headers)
-        if isinstance(got, Refusal):
-            paid = None if got.status in _PERHAPS_PAID else Usage()
-            return self._failed(self._refused(got), attempt, exchange, paid=paid)
-        return self._answered(got, request)
+            self._met = self._met or exchange.status is not None
+        return self._failed(failure, number, exchange, paid)
 
-    def _answered(self, whole: Whole, request: HttpRequest) -> _Attempt:
+    def _answered(self, answer: Answer, exchange: Exchange, request: HttpRequest) -> Attempt:
         self._understood = True
         self._throttle.answered()
-        self._timeouts.learn(request.tokens, whole.first_token_s)
-        answer = Answer(
-            outcome=whole.outcome,
-            attempts=1,
-            response=whole.response,
-            first_token_s=whole.first_token_s,
-            total_s=whole.total_s,
-            request_id=whole.request_id,
-            error=whole.error,
-            retried=whole.error is None,
-        )
-        usage = whole.response.usage
+        self._timeouts.learn(request.tokens, answer.first_token_s)
+        usage = answer.response.usage if answer.response else Usage()
         paid = usage if usage.input_tokens is not None else replace(usage, input_tokens=request.tokens)
-        return _Attempt(answer=answer, paid=paid)
+        return Attempt(answer=answer, paid=paid, heard=exchange.heard)
 
     def _refused(self, refusal: Refusal) -> Failure:
         """What a reply that is no 200 means."""
@@ -209,7 +166,17 @@ class Client:
         wrong = not self._understood and self._pages >= _MOST_PAGES
         return Failure(outcome=Outcome.ERROR, message=str(page), retry=not wrong, fatal=wrong)
 
-    def _failed(self, failure: Failure, attempt: int, exchange: Exchange, *, paid: Usage | None) -> _Attempt:
+    def _nobody(self, request: HttpRequest, error: Exception) -> Failure:
+        """The very first connection failed: no moment's trouble, and what to do about it."""
+        words = failure_of_exception(error).message.removeprefix("ConnectError: ")
+        if "CERTIFICATE" in words.upper():
+            advice = "name the certificate authority of that server with --ca-file"
+        else:
+            advice = f"start the server first: {self._start}" if self._start else "is base_url right?"
+        message = f"nobody answers at {address_of(request)} ({words}); {advice}"
+        return Failure(outcome=Outcome.ERROR, message=message, retry=True, fatal=True)
+
+    def _failed(self, failure: Failure, number: int, exchange: Exchange, paid: Usage | None) -> Attempt:
         """How a failed attempt ended; at a server that is overloaded or away everyone waits."""
         asked_s = retry_after_s(exchange.headers)
         asked_s = failure.wait_s if asked_s is None else asked_s
@@ -219,49 +186,36 @@ class Client:
             error = f"the server asks to wait {asked_s:,.0f} s, longest_wait_s is {self._longest_wait_s:g}: {error}"
         answer = Answer(
             outcome=failure.outcome,
-            attempts=attempt,
             request_id=request_id_in(exchange.headers),
             error=error,
             retried=failure.retry,
             fatal=failure.fatal or too_long,
         )
-        if not failure.retry or too_long:
+        wait_s: float | None = None
+        kind: Kind = "fault"
+        if not failure.retry or answer.fatal:
             self._throttle.reached()
-            return _Attempt(answer=answer, paid=paid)
-        if failure.throttled or failure.unreachable:
-            kind: Kind = "throttled" if failure.throttled else "unreachable"
+        elif failure.throttled or failure.unreachable:
+            kind = "throttled" if failure.throttled else "unreachable"
             wait_s = self._throttle.trouble(exchange.started, asked_s)
-            return _Attempt(answer=answer, paid=paid, wait_s=wait_s, kind=kind)
-        wait_s = self._throttle.pause_s(attempt)
-        if asked_s is not None:  # at its word the first time; a server that keeps asking for too little gets more
-            wait_s = asked_s if attempt == 1 else max(asked_s, wait_s)
-        return _Attempt(answer=answer, paid=paid, wait_s=wait_s)
-
-    def _nobody(self, request: HttpRequest, error: Exception) -> _Attempt:
-        """The very first connection failed: no moment's trouble, and what to do about it."""
-        words = failure_of_exception(error).message.removeprefix("ConnectError: ")
-        if "CERTIFICATE" in words.upper():
-            advice = "name the certificate authority of that server with --ca-file"
         else:
-            advice = f"start the server first: {self._start}" if self._start else "is base_url right?"
-        said = f"nobody answers at {address_of(request)} ({words}); {advice}"
-        return _Attempt(answer=Answer(outcome=Outcome.ERROR, attempts=1, error=said, fatal=True), paid=Usage())
+            wait_s = self._throttle.pause_s(number)
+            if asked_s is not None:  # at its word the first time; a server that keeps asking for too little gets more
+                wait_s = asked_s if number == 1 else max(asked_s, wait_s)
+        return Attempt(answer=answer, paid=paid, wait_s=wait_s, kind=kind, heard=exchange.heard)
 
     def _given_up(self, answer: Answer) -> Answer:
         """The last answer where patience is over: the run stops."""
         waited = f"nothing was answered for {self._throttle.trouble_s:,.0f} s (--patience)"
         return replace(answer, error=f"{waited}: {answer.error}", fatal=True)
 
-    def _tell(self, request: HttpRequest, ended: _Attempt) -> None:
-        waits = ended.kind != "fault" and self._patience_s > 0
+    def _tell(self, request: HttpRequest, ended: Attempt, wait_s: float) -> None:
+        gives_up_s = None
+        if ended.kind != "fault" and self._patience_s > 0:
+            gives_up_s = max(0.0, self._patience_s - self._throttle.trouble_s)
+        reason, address = ended.answer.error or "", address_of(request)
         self._observer.trouble(
-            Trouble(
-                kind=ended.kind,
-                reason=ended.answer.error or "",
-                wait_s=ended.wait_s or 0.0,
-                address=address_of(request),
-                gives_up_s=max(0.0, self._patience_s - self._throttle.trouble_s) if waits else None,
-            )
+            Trouble(kind=ended.kind, reason=reason, wait_s=wait_s, address=address, gives_up_s=gives_up_s)
         )
 
     def _tell_silence(self, request: HttpRequest, times: Times) -> None:

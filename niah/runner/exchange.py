@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import httpx
 
 from niah.providers import HttpRequest, Provider, ReplyError, UnexpectedStop
-from niah.records import Outcome, Response
+from niah.records import Outcome, Response, Usage
 from niah.runner.faults import NoAnswer
 from niah.runner.http import error_body, request_id_in
 from niah.runner.pool import Pool
+from niah.runner.progress import Kind
 from niah.runner.stream_parsing import StreamReader, WebPage
 from niah.runner.timeouts import Times
 from niah.text.outside import redacted
@@ -25,6 +26,7 @@ from niah.text.outside import redacted
 CONNECT_S = 10.0
 WRITE_S = 120.0
 MOST_REPLY_BYTES = 16_000_000  # more is no answer
+MOST_HEARD = 20_000  # characters kept of a reply as it came
 FOR_USAGE_S = 10.0  # the count of tokens may follow the stop marker
 FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
@@ -32,15 +34,43 @@ FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """A reply that ended as replies do."""
+class Answer:
+    """How an exchange with the server ended, after one attempt or more."""
 
     outcome: Outcome
-    response: Response
-    error: str | None = None  # where it ended for a reason that makes it no answer
+    attempts: int = 1
+    response: Response | None = None
     first_token_s: float | None = None  # None for a reply in one piece
-    total_s: float
-    request_id: str | None
+    total_s: float | None = None
+    request_id: str | None = None
+    error: str | None = None
+    retried: bool = True  # whether another attempt could have helped
+    fatal: bool = False  # every further request would end so
+
+
+@dataclass(slots=True)
+class Heard:
+    """What came back for one attempt: of a long reply its beginning."""
+
+    status: int | None = None
+    parts: list[str] = field(default_factory=list)
+    size: int = 0  # characters of all of it
+
+    def take(self, text: str) -> None:
+        if self.size < MOST_HEARD:
+            self.parts.append(text[: MOST_HEARD - self.size])
+        self.size += len(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How one attempt ended."""
+
+    answer: Answer
+    paid: Usage | None = None  # None: perhaps paid for, and not reported
+    wait_s: float | None = None  # before another one; None: there is none
+    kind: Kind = "fault"  # of trouble
+    heard: Heard = field(default_factory=Heard)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +98,14 @@ class Exchange:
         self.started = clock()
         self._stamp: Callable[[], float | None] = lambda: None  # when bytes came in last, where the transport knows
         self.headers = httpx.Headers()  # of the reply, once it has begun
-        self.status: int | None = None
+        self.heard = Heard()
 
     @property
-    def connected(self) -> bool:
-        """Whether anybody answered, in whatever way."""
-        return self.status is not None
+    def status(self) -> int | None:
+        """Of the reply; None while nobody has answered."""
+        return self.heard.status
 
-    async def run(self, pool: Pool) -> Whole | Refusal:
+    async def run(self, pool: Pool) -> Answer | Refusal:
         """Raises NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
         try:
@@ -100,10 +130,11 @@ class Exchange:
         timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None)
         async with pool.sent(self._request, timeout) as reply:
             self._stamp = reply.extensions.get("stamp", self._stamp)
-            self.headers, self.status = reply.headers, reply.status_code
+            self.headers, self.heard.status = reply.headers, reply.status_code
             if reply.status_code != 200:
                 location = reply.headers.get("location") if reply.has_redirect_location else None
-                return Refusal(status=reply.status_code, body=await error_body(reply), location=location)
+                self.heard.take(body := await error_body(reply))
+                return Refusal(status=reply.status_code, body=body, location=location)
             await self._read(reply, deadline)
         return None
 
@@ -128,6 +159,7 @@ class Exchange:
         word = False
         with self._forgiven_when_whole():
             for event in events():
+                self.heard.take(event)
                 with self._forgiven_when_whole():
                     word = self._reply.feed(event) or word
         if not settled:
@@ -166,7 +198,7 @@ class Exchange:
             return MAY_GO_ON_S
         return FOR_THE_END_S if self._reply.counted else FOR_USAGE_S
 
-    def _whole(self) -> Whole:
+    def _whole(self) -> Answer:
         if not self._reply.complete:
             kind = self.headers.get("content-type", "untyped")
             raise NoAnswer(f"the stream ({kind}) ended without a stop marker")
@@ -178,10 +210,11 @@ class Exchange:
                 if stopped.again:
                     raise NoAnswer(str(stopped)) from None
                 outcome, error = Outcome.ERROR, str(stopped)
-            return Whole(
+            return Answer(
                 outcome=outcome,
                 response=self._reply.response(),
                 error=error,
+                retried=error is None,
                 first_token_s=self._first_token_s,
                 total_s=self._total_s,
                 request_id=request_id_in(self.headers) or self._reply.request_id,

@@ -14,7 +14,7 @@ from niah.runner.progress import Trouble
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest
-    from niah.runner.client import Answer
+    from niah.runner.exchange import Attempt
     from niah.runner.preflight import Preflight
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
@@ -38,9 +38,8 @@ class Observer:
     def told(self, text: str) -> None:
         """How an embedded server comes up."""
 
-    def opened(self, session: Session, log: RunLog) -> Session:
-        """The session is ready; the one that comes back is used."""
-        return session
+    def opened(self, session: Session, log: RunLog) -> None:
+        """The session is ready."""
 
     @asynccontextmanager
     async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
@@ -56,8 +55,8 @@ class Observer:
     def trouble(self, trouble: Trouble) -> None:
         """An attempt failed and will be made again, or must wait."""
 
-    def attempt(self, request: HttpRequest, answer: Answer, again_s: float | None) -> None:
-        """An attempt ended; seconds until the next one, None where it was the last."""
+    def attempt(self, request: HttpRequest, attempt: Attempt) -> None:
+        """An attempt ended."""
 
     def spent(self, spent: Spent) -> None:
         """What the whole run has cost, at the end of a sweep."""

@@ -18,7 +18,8 @@ from niah.generator.tokenizers import Tokenizer
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Planting, Prompt, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
+from niah.runner.exchange import Answer
 from niah.text.lengths import label_of
 
 SAMPLE_TOKENS = 1_000

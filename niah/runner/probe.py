@@ -9,7 +9,8 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Trial, Usage
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
+from niah.runner.exchange import Answer
 from niah.runner.preflight import Preflight, preflight, small_prompts
 
 WITHIN = 0.01  # of the window

@@ -8,38 +8,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from niah.errors import ConfigError
-from niah.providers import Failure, HttpRequest, Provider, Reply
-from niah.runner.client import Answer
+from niah.providers import HttpRequest
+from niah.runner.exchange import Attempt
 from niah.text.outside import redacted_in
 
 MOST_BYTES = 100_000_000  # of the file
 _ENDS = 2_000  # bytes kept of a long body, at its beginning and at its end
-_MOST_REPLY = 20_000  # characters kept of a reply
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What came back for one attempt."""
-
-    status: int | None = None
-    parts: list[str] = field(default_factory=list)
-    size: int = 0
-
-    def take(self, text: str) -> None:
-        if self.size < _MOST_REPLY:
-            self.parts.append(text[: _MOST_REPLY - self.size])
-        self.size += len(text)
-
-
-# of this task: an attempt is sent, heard and told within one
-_heard: ContextVar[_Heard | None] = ContextVar("heard", default=None)
 
 
 class RequestLog:
@@ -66,14 +45,9 @@ class RequestLog:
         except OSError as error:
             raise ConfigError(f"--log-requests {str(path)!r}: cannot be written ({error.strerror})") from error
 
-    def listening(self, provider: Provider) -> Provider:
-        """The provider, with every reply and error body heard on its way."""
-        return cast(Provider, _Listening(provider))
-
-    def attempt(self, request: HttpRequest, answer: Answer, again_s: float | None) -> None:
-        """Take in how an attempt ended; ``again_s`` are the seconds until the next one (None: there is none)."""
-        heard = _heard.get() or _Heard()
-        _heard.set(None)
+    def take(self, request: HttpRequest, attempt: Attempt) -> None:
+        """Take in how an attempt ended."""
+        answer, heard = attempt.answer, attempt.heard
         table = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "for": request.label or "a small request",
@@ -93,7 +67,7 @@ class RequestLog:
             "first_token_s": answer.first_token_s,
             "total_s": answer.total_s,
             "request_id": answer.request_id,
-            "again_in_s": again_s,
+            "again_in_s": attempt.wait_s,
         }
         self._write(table)
 
@@ -124,48 +98,11 @@ class RequestLog:
             self._say(f"{self._path}: cannot be written any more ({error.strerror})")
 
 
-class _Listening:
-    """A provider that hears what its replies are fed and what its errors say."""
-
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._provider, name)
-
-    def reply(self) -> Reply:
-        heard = _Heard(status=200)
-        _heard.set(heard)
-        return cast(Reply, _Overheard(self._provider.reply(), heard))
-
-    def failure(self, status: int, body: str) -> Failure:
-        heard = _heard.get() or _Heard()  # an error inside a stream comes behind what was heard of it
-        heard.status = status or heard.status
-        if not heard.parts:
-            heard.take(body)
-        _heard.set(heard)
-        return self._provider.failure(status, body)
-
-
-class _Overheard:
-    """A reply that notes every event it is fed."""
-
-    def __init__(self, reply: Reply, heard: _Heard) -> None:
-        self._reply = reply
-        self._heard = heard
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reply, name)
-
-    def feed(self, event: str) -> bool:
-        self._heard.take(event)
-        return self._reply.feed(event)
-
-
-def told(request: HttpRequest, answer: Answer, again_s: float | None) -> str | None:
+def told(request: HttpRequest, attempt: Attempt) -> str | None:
     """Why an attempt failed and what comes next, for ``--verbose``; None for one that did not."""
+    answer = attempt.answer
     if answer.error is None:
         return None
-    after = "not tried again" if again_s is None else f"again in {again_s:.1f} s"
+    after = "not tried again" if attempt.wait_s is None else f"again in {attempt.wait_s:.1f} s"
     clock = time.strftime("%H:%M:%S")
     return f"{clock}  {request.label or 'a small request'}, attempt {answer.attempts}: {answer.error}; {after}"

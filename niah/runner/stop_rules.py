@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable
 
 from niah.records import Outcome, Result, Row
-from niah.runner.client import Answer
+from niah.runner.exchange import Answer
 
 MOST_ERRORS_IN_A_ROW = 50
 LEAST_OUTAGE_S = 900.0  # a shorter outage does not end a run

@@ -36,7 +36,8 @@ def send_missing(experiment: Experiment, log: RunLog, observer: Observer) -> str
     for warning in experiment.warnings():
         observer.warned(warning)
     with open_session(experiment, observer.told) as session:
-        sweep = Sweep(experiment, observer.opened(session, log), log, observer)
+        observer.opened(session, log)
+        sweep = Sweep(experiment, session, log, observer)
         asyncio.run(sweep.run())
     observer.spent(sweep.spent)
     return sweep.stopped_because

@@ -21,10 +21,11 @@ from niah.experiment.scoring import scored
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Prompt, Result, Row, Trial
 from niah.runlog.calls import CallLog
-from niah.runner.client import Answer, Client
+from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, Slots, in_time
 from niah.runner.delivering import Course, Deliverer
 from niah.runner.embedding import Embedder
+from niah.runner.exchange import Answer
 from niah.runner.mismatches import AnswerChecks, Mismatch
 from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
