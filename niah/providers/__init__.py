@@ -6,8 +6,11 @@ The client sends what ``request`` returns, feeds the stream to a ``Reply`` and a
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -17,7 +20,7 @@ from niah.records import Outcome, Prompt, Response
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEntry:
-    """One line of the registry."""
+    """One row of the registry."""
 
     line: str  # what `niah providers` shows
     made_by: str | None = None  # module:attribute, called with a Service; None: made by the session itself
@@ -28,6 +31,7 @@ class ProviderEntry:
     embedded: bool = False  # runs inside this process: no address, no key
     free: bool = False
     start: str | None = None  # the command that starts such a server on this machine
+    dialect: Mapping[str, Any] = field(default_factory=dict)  # how it differs from plain Chat Completions
 
     @property
     def on_this_machine(self) -> bool:
@@ -35,150 +39,25 @@ class ProviderEntry:
         return self.base_url is None or is_loopback(self.base_url)
 
 
-_VERTEX = (
-    "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1"
-    "/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}"
-)
+class _Registry(Mapping[str, ProviderEntry]):
+    """The rows of registry.toml, read when they are first asked for."""
 
-PROVIDERS: Mapping[str, ProviderEntry] = {
-    "local": ProviderEntry(
-        line="a small model inside this process, on your CPU: no key, no account (extra 'local')",
-        embedded=True,
-        free=True,
-    ),
-    "simulated": ProviderEntry(
-        line="readers that are no models, to check the instrument: perfect, blind, head-tail, window, search",
-        embedded=True,
-        free=True,
-    ),
-    "openai": ProviderEntry(
-        line="OpenAI Chat Completions, or any server that speaks it (--base-url)",
-        made_by="niah.providers.presets:openai",
-        base_url="https://api.openai.com/v1",
-        marks=True,
-        key_variable="OPENAI_API_KEY",
-    ),
-    "openai-responses": ProviderEntry(
-        line="OpenAI Responses",
-        made_by="niah.providers.responses:Responses",
-        base_url="https://api.openai.com/v1",
-        marks=True,
-        key_variable="OPENAI_API_KEY",
-    ),
-    "anthropic": ProviderEntry(
-        line="Anthropic Messages, or any server that speaks it",
-        made_by="niah.providers.anthropic:Anthropic",
-        base_url="https://api.anthropic.com/v1",
-        marks=True,
-        key_variable="ANTHROPIC_API_KEY",
-    ),
-    "gemini": ProviderEntry(
-        line="Google Gemini, generateContent",
-        made_by="niah.providers.gemini:Gemini",
-        base_url="https://generativelanguage.googleapis.com/v1beta",
-        key_variable="GEMINI_API_KEY",
-    ),
-    "azure": ProviderEntry(
-        line="Azure OpenAI, Chat Completions; the model is the name of a deployment",
-        made_by="niah.providers.presets:cloud",
-        base_url="{AZURE_OPENAI_ENDPOINT}/openai/v1",
-        key_variable="AZURE_OPENAI_API_KEY",
-        key_header="api-key",
-    ),
-    "bedrock": ProviderEntry(
-        line="Amazon Bedrock, Chat Completions, by an API key of Bedrock's",
-        made_by="niah.providers.presets:cloud",
-        base_url="https://bedrock-runtime.{AWS_REGION}.amazonaws.com/openai/v1",
-        key_variable="AWS_BEARER_TOKEN_BEDROCK",
-    ),
-    "bedrock-anthropic": ProviderEntry(
-        line="Amazon Bedrock, Anthropic Messages, by an API key of Bedrock's",
-        made_by="niah.providers.anthropic:Anthropic",
-        base_url="https://bedrock-mantle.{AWS_REGION}.api.aws/anthropic/v1",
-        marks=True,
-        key_variable="AWS_BEARER_TOKEN_BEDROCK",
-    ),
-    "vertex": ProviderEntry(
-        line="Google Vertex AI, Chat Completions, by an access token; models as google/NAME",
-        made_by="niah.providers.presets:untold",
-        base_url=f"{_VERTEX}/endpoints/openapi",
-        key_variable="VERTEX_ACCESS_TOKEN",
-    ),
-    "vertex-gemini": ProviderEntry(
-        line="Google Vertex AI, Gemini's generateContent, by an access token",
-        made_by="niah.providers.gemini:Gemini",
-        base_url=f"{_VERTEX}/publishers/google",
-        key_variable="VERTEX_ACCESS_TOKEN",
-        key_header="authorization",
-    ),
-    "ollama": ProviderEntry(
-        line="Ollama by its own route, which sets the window and refuses what does not fit",
-        made_by="niah.providers.ollama:Ollama",
-        base_url="http://127.0.0.1:11434",
-        start="ollama serve",
-    ),
-    "llama.cpp": ProviderEntry(
-        line="llama.cpp's llama-server",
-        made_by="niah.providers.presets:llama_cpp",
-        base_url="http://127.0.0.1:8080/v1",
-        start="llama-server -m MODEL.gguf",
-    ),
-    "vllm": ProviderEntry(
-        line="vLLM",
-        made_by="niah.providers.presets:plain",
-        base_url="http://127.0.0.1:8000/v1",
-        start="vllm serve MODEL",
-    ),
-    "sglang": ProviderEntry(
-        line="SGLang",
-        made_by="niah.providers.presets:plain",
-        base_url="http://127.0.0.1:30000/v1",
-        start="python -m sglang.launch_server --model-path MODEL",
-    ),
-    "lmstudio": ProviderEntry(
-        line="LM Studio",
-        made_by="niah.providers.presets:lmstudio",
-        base_url="http://127.0.0.1:1234/v1",
-        start="lms server start",
-    ),
-    "openrouter": ProviderEntry(
-        line="OpenRouter, its context compression switched off",
-        made_by="niah.providers.presets:openrouter",
-        base_url="https://openrouter.ai/api/v1",
-        key_variable="OPENROUTER_API_KEY",
-    ),
-    "deepseek": ProviderEntry(
-        line="DeepSeek",
-        made_by="niah.providers.presets:untold",
-        base_url="https://api.deepseek.com/v1",
-        key_variable="DEEPSEEK_API_KEY",
-    ),
-    "qwen": ProviderEntry(
-        line="Qwen on Alibaba's DashScope",
-        made_by="niah.providers.presets:qwen",
-        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        marks=True,
-        key_variable="DASHSCOPE_API_KEY",
-    ),
-    "moonshot": ProviderEntry(
-        line="Moonshot (Kimi)",
-        made_by="niah.providers.presets:plain",
-        base_url="https://api.moonshot.ai/v1",
-        key_variable="MOONSHOT_API_KEY",
-    ),
-    "zai": ProviderEntry(
-        line="Z.ai (GLM)",
-        made_by="niah.providers.presets:untold",
-        base_url="https://api.z.ai/api/paas/v4",
-        key_variable="ZAI_API_KEY",
-    ),
-    "mistral": ProviderEntry(
-        line="Mistral",
-        made_by="niah.providers.presets:mistral",
-        base_url="https://api.mistral.ai/v1",
-        key_variable="MISTRAL_API_KEY",
-    ),
-}
+    @cached_property
+    def _rows(self) -> dict[str, ProviderEntry]:
+        text = Path(__file__).with_name("registry.toml").read_text(encoding="utf-8")
+        return {name: ProviderEntry(**row) for name, row in tomllib.loads(text).items()}
+
+    def __getitem__(self, name: str) -> ProviderEntry:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+PROVIDERS: Mapping[str, ProviderEntry] = _Registry()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +74,17 @@ class Service:
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
 
     def url(self, path: str) -> str:
-        """The address of a route; what stands behind the ? of the base URL goes with every request."""
+        """The address of a route, of one that begins with // from the root of the API.
+
+        What stands behind the ? of the base URL goes with every request.
+        """
         base, _, query = self.base_url.partition("?")
         path, _, own = path.partition("?")
+        base = base.rstrip("/")
+        if path.startswith("//"):
+            base, path = base.removesuffix("/v1").removesuffix("/api"), path[1:]
         both = "&".join(filter(None, (own, query)))
-        return base.rstrip("/") + path + (f"?{both}" if both else "")
+        return base + path + (f"?{both}" if both else "")
 
     def key_headers(self, usual: str) -> dict[str, str]:
         """The header that carries the key; ``usual`` is the protocol's own."""

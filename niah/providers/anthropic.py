@@ -4,65 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from niah.providers import Failure, HttpRequest, ServedModel, Service
-from niah.providers.failures import failure_of
+from niah.providers import ServedModel
+from niah.providers.http_api import HttpApi
 from niah.providers.replies import TextReply, count_of
-from niah.providers.shapes import anthropic_messages, anthropic_tools
-from niah.providers.wire import body_with, merged
+from niah.providers.shapes import Shaped, anthropic_messages, anthropic_tools
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
-
-VERSION = "2023-06-01"
-
-
-@dataclass(frozen=True, slots=True)
-class Anthropic:
-    """One model of Anthropic's, or of a server that speaks its protocol."""
-
-    service: Service
-
-    def request(self, prompt: Prompt) -> HttpRequest:
-        """The prompt's messages, or all of it as one user message, in blocks where it has splits."""
-        shaped = anthropic_messages(prompt, {"cache_control": {"type": "ephemeral"}})
-        table = {
-            "model": self.service.model,
-            self.service.reply_field or "max_tokens": prompt.reply_tokens,
-            "messages": shaped.messages,
-            **anthropic_tools(prompt),
-            "stream": True,
-        }
-        return HttpRequest(
-            url=self.service.url("/messages"),
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._headers()},
-            body=body_with(merged(table, self.service.extra), *shaped.texts),
-            tokens=prompt.tokens,
-        )
-
-    def reply(self) -> MessageReply:
-        return MessageReply()
-
-    def failure(self, status: int, body: str) -> Failure:
-        return failure_of(status, body, key=self.service.api_key)
-
-    def window_request(self) -> HttpRequest:
-        url = self.service.url(f"/models/{self.service.model}")
-        return HttpRequest(url=url, headers=self._headers(), method="GET")
-
-    def window_in(self, body: str) -> int | None:
-        return count_of(json_in(body).get("max_input_tokens")) or None
-
-    def models_request(self) -> HttpRequest:
-        url = f"{self.service.base_url.rstrip('/')}/models?limit=1000"
-        return HttpRequest(url=url, headers=self._headers(), method="GET")
-
-    def models_in(self, body: str) -> list[ServedModel]:
-        rows = json_in(body)["data"]
-        return [ServedModel(name=str(row["id"]), window=count_of(row.get("max_input_tokens")) or None) for row in rows]
-
-    def _headers(self) -> dict[str, str]:
-        return {"anthropic-version": VERSION, **self.service.key_headers("x-api-key")}
 
 
 class MessageReply(TextReply):
@@ -116,3 +64,34 @@ class MessageReply(TextReply):
             output_tokens=count_of(self._counts.get("output_tokens")),
             reasoning_tokens=count_of((self._counts.get("output_tokens_details") or {}).get("thinking_tokens")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Anthropic(HttpApi):
+    """One model of Anthropic's, or of a server that speaks its protocol."""
+
+    window_path: str | None = "/models/{model}"
+
+    KEY_HEADER: ClassVar = "x-api-key"
+    HEADERS: ClassVar = {"anthropic-version": "2023-06-01"}
+    ROUTE: ClassVar = "/messages"
+    MODELS: ClassVar = "/models?limit=1000"
+    REPLY: ClassVar = MessageReply
+
+    def shaped(self, prompt: Prompt) -> Shaped:
+        return anthropic_messages(prompt, {"cache_control": {"type": "ephemeral"}})
+
+    def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            self.service.reply_field or "max_tokens": prompt.reply_tokens,
+            "messages": messages,
+            **anthropic_tools(prompt),
+            "stream": True,
+        }
+
+    def window_among(self, table: Any) -> int | None:
+        return count_of(table.get("max_input_tokens")) or None
+
+    def models_among(self, table: Any) -> list[ServedModel]:
+        return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in table["data"]]

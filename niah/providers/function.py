@@ -47,4 +47,4 @@ def function(answers: Answers, name: str | None = None) -> Function:
     """The provider of a function, called by its own name where none is given."""
     model = name or str(getattr(answers, "__name__", type(answers).__name__))
     service = Service(provider=NAME, model=model, base_url=_ADDRESS)
-    return Function(service=service, answers=answers, window_path=None)
+    return Function(service=service, answers=answers)

@@ -3,67 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from niah.providers import Failure, HttpRequest, ServedModel, Service
-from niah.providers.failures import failure_of
+from niah.providers import ServedModel
+from niah.providers.http_api import HttpApi
 from niah.providers.replies import TextReply, count_of
-from niah.providers.shapes import gemini_contents, gemini_tools
-from niah.providers.wire import body_with, merged
+from niah.providers.shapes import Shaped, gemini_contents, gemini_tools
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
-
-
-@dataclass(frozen=True, slots=True)
-class Gemini:
-    """One model of Gemini's."""
-
-    service: Service
-
-    def request(self, prompt: Prompt) -> HttpRequest:
-        """The prompt's messages, or all of it as one part of one content."""
-        shaped = gemini_contents(prompt)
-        table = {
-            "contents": shaped.messages,
-            **gemini_tools(prompt),
-            "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
-        }
-        return HttpRequest(
-            url=self._model_url(":streamGenerateContent?alt=sse"),
-            headers={"Content-Type": "application/json", **self._headers()},
-            body=body_with(merged(table, self.service.extra), *shaped.texts),
-            tokens=prompt.tokens,
-        )
-
-    def reply(self) -> ContentReply:
-        return ContentReply()
-
-    def failure(self, status: int, body: str) -> Failure:
-        return failure_of(status, body, key=self.service.api_key)
-
-    def window_request(self) -> HttpRequest:
-        return HttpRequest(url=self._model_url(), headers=self._headers(), method="GET")
-
-    def window_in(self, body: str) -> int | None:
-        return count_of(json_in(body).get("inputTokenLimit")) or None
-
-    def models_request(self) -> HttpRequest:
-        return HttpRequest(url=self.service.url("/models?pageSize=1000"), headers=self._headers(), method="GET")
-
-    def models_in(self, body: str) -> list[ServedModel]:
-        """Those that generate content; others embed or count only."""
-        rows = json_in(body)["models"]
-        return [
-            ServedModel(name=str(r["name"]).removeprefix("models/"), window=count_of(r.get("inputTokenLimit")) or None)
-            for r in rows
-            if "generateContent" in r.get("supportedGenerationMethods", ["generateContent"])
-        ]
-
-    def _model_url(self, verb: str = "") -> str:
-        return self.service.url(f"/models/{self.service.model.removeprefix('models/')}{verb}")
-
-    def _headers(self) -> dict[str, str]:
-        return self.service.key_headers("x-goog-api-key")
 
 
 class ContentReply(TextReply):
@@ -87,6 +33,44 @@ class ContentReply(TextReply):
         self._text += [part.get("text") or "" for part in parts if not part.get("thought")]
         self._stop_reason = candidate.get("finishReason") or self._stop_reason
         return any(part.get("text") for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Gemini(HttpApi):
+    """One model of Gemini's."""
+
+    window_path: str | None = "/models/{model}"
+
+    KEY_HEADER: ClassVar = "x-goog-api-key"
+    ACCEPT: ClassVar = {}
+    ROUTE: ClassVar = "/models/{model}:streamGenerateContent?alt=sse"
+    MODELS: ClassVar = "/models?pageSize=1000"
+    REPLY: ClassVar = ContentReply
+
+    @property
+    def model(self) -> str:
+        return self.service.model.removeprefix("models/")
+
+    def shaped(self, prompt: Prompt) -> Shaped:
+        return gemini_contents(prompt)
+
+    def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "contents": messages,
+            **gemini_tools(prompt),
+            "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
+        }
+
+    def window_among(self, table: Any) -> int | None:
+        return count_of(table.get("inputTokenLimit")) or None
+
+    def models_among(self, table: Any) -> list[ServedModel]:
+        """Those that generate content; others embed or count only."""
+        return [
+            ServedModel(name=str(row["name"]).removeprefix("models/"), window=self.window_among(row))
+            for row in table["models"]
+            if "generateContent" in row.get("supportedGenerationMethods", ["generateContent"])
+        ]
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

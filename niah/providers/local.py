@@ -10,8 +10,7 @@ from typing import Any
 from niah.errors import ConfigError, UnknownName
 from niah.installation import install_hint, pip_install
 from niah.providers import Service
-from niah.providers.openai import OpenAI
-from niah.providers.presets import llama_cpp
+from niah.providers.openai import OpenAI, chat
 
 DEFAULT_MODEL = "gemma3-270m"
 
@@ -70,4 +69,4 @@ def check_local_model(model: str) -> None:
 def local(model: str, base_url: str, extra: Mapping[str, Any]) -> OpenAI:
     """The provider of an embedded model: greedy, and its answer is one line."""
     greedy = {"temperature": 0, "stop": ["\n"], **extra}
-    return llama_cpp(Service(provider="llama.cpp", model=model, base_url=base_url, extra=greedy))
+    return chat(Service(provider="llama.cpp", model=model, base_url=base_url, extra=greedy))

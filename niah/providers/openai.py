@@ -1,76 +1,44 @@
-"""OpenAI Chat Completions, spoken by most servers. Streams, sends no sampling parameter unless the config does."""
+"""OpenAI Chat Completions, spoken by most servers. Streams, sends no sampling parameter unless the config does.
+
+Caching: where writing to a cache is free, the server's default stays. OpenAI's models from GPT-5.6 on write at the end
+of every message for 1.25 times the price and read only where an earlier request wrote, which no other prompt of a
+sweep can hit: there it is switched off.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from niah.providers import Failure, HttpRequest, ServedModel, Service
+from niah.providers import Failure, ServedModel, Service, known_provider
 from niah.providers.failures import failure_of
+from niah.providers.http_api import HttpApi
 from niah.providers.replies import TextReply, count_of, text_in
-from niah.providers.shapes import chat_messages, chat_tools
-from niah.providers.wire import body_with, merged
+from niah.providers.shapes import Shaped, chat_messages, chat_tools
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
+
+OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAI:
-    """One service, and how its dialect differs."""
+def chat(service: Service) -> OpenAI:
+    """A service in the dialect of its provider's row; OpenAI's own is spoken at its own address only."""
+    known = known_provider(service.provider)
+    if service.provider != "openai":
+        return OpenAI(service, **known.dialect)
+    if service.base_url.rstrip("/") != known.base_url:
+        return OpenAI(service, window_path="/models")
+    fields = {**known.dialect["fields"], **cache_off(service.model)}
+    return OpenAI(service, **{**known.dialect, "fields": fields})
 
-    service: Service
-    reply_field: str = "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
-    fields: Mapping[str, Any] = field(default_factory=dict)  # what the dialect adds to every request
-    mark: Mapping[str, Any] = field(default_factory=dict)  # what marks the end of a cached part
-    window_path: str | None = "/models"  # from the address; "//" means from the root of the host
-    quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
 
-    def request(self, prompt: Prompt) -> HttpRequest:
-        """The prompt's messages, or all of it as one user message, in parts where it has splits."""
-        shaped = chat_messages(prompt, self.mark)
-        table = {
-            "model": self.service.model,
-            "messages": shaped.messages,
-            **chat_tools(prompt),
-            self.service.reply_field or self.reply_field: prompt.reply_tokens,
-            "stream": True,
-            **self.fields,
-        }
-        return HttpRequest(
-            url=self.service.url("/chat/completions"),
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
-            body=body_with(merged(table, self.service.extra), *shaped.texts),
-            tokens=prompt.tokens,
-        )
-
-    def reply(self) -> ChatReply:
-        return ChatReply()
-
-    def failure(self, status: int, body: str) -> Failure:
-        return failure_of(status, body, key=self.service.api_key, quota_refills=self.quota_refills)
-
-    def window_request(self) -> HttpRequest | None:
-        if self.window_path is None:
-            return None
-        service, path = self.service, self.window_path
-        if path.startswith("//"):
-            base, _, query = service.base_url.partition("?")
-            root = base.rstrip("/").removesuffix("/v1") + (f"?{query}" if query else "")
-            service, path = replace(service, base_url=root), path[1:]
-        return HttpRequest(url=service.url(path), headers=self._key(), method="GET")
-
-    def window_in(self, body: str) -> int | None:
-        return window_among(json_in(body), self.service.model)
-
-    def models_request(self) -> HttpRequest:
-        return HttpRequest(url=f"{self.service.base_url.rstrip('/')}/models", headers=self._key(), method="GET")
-
-    def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(json_in(body))
-
-    def _key(self) -> dict[str, str]:
-        return self.service.key_headers("Authorization")
+def cache_off(model: str) -> dict[str, Any]:
+    """The field that stops a model of OpenAI's from writing to its cache, for those where writing costs."""
+    version = re.match(r"(?:ft:)?gpt-(\d+)(?:\.(\d+))?\b", model)
+    if version is None or (int(version[1]), int(version[2] or 0)) < (5, 6):
+        return {}
+    return {"prompt_cache_options": {"mode": "explicit"}}
 
 
 class ChatReply(TextReply):
@@ -89,6 +57,46 @@ class ChatReply(TextReply):
         self._refusal.append(text_in(part.get("refusal")))
         self._stop_reason = choice.get("finish_reason") or self._stop_reason
         return any(part.get(k) for k in ("content", "refusal", "reasoning", "reasoning_content"))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAI(HttpApi):
+    """One service, and how its dialect differs."""
+
+    reply_field: str = "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
+    # what the dialect adds to every request
+    fields: Mapping[str, Any] = field(default_factory=lambda: {"stream_options": {"include_usage": True}})
+    mark: Mapping[str, Any] = field(default_factory=lambda: OPENAI_MARK)  # the end of a cached part
+    quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
+
+    ROUTE: ClassVar = "/chat/completions"
+    REPLY: ClassVar = ChatReply
+
+    def shaped(self, prompt: Prompt) -> Shaped:
+        return chat_messages(prompt, self.mark)
+
+    def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "messages": messages,
+            **chat_tools(prompt),
+            self.service.reply_field or self.reply_field: prompt.reply_tokens,
+            "stream": True,
+            **self.fields,
+        }
+
+    def failure(self, status: int, body: str) -> Failure:
+        return failure_of(status, body, key=self.service.api_key, quota_refills=self.quota_refills)
+
+    def window_among(self, table: Any) -> int | None:
+        """In a list of models, in one model's entry, or in llama.cpp's properties."""
+        entries = table.get("data") if isinstance(table.get("data"), list) else [table]
+        named = [e for e in entries if e.get("id") == self.model]
+        told = map(_window_of, named or (entries if len(entries) == 1 else []))
+        return next(filter(None, told), None)
+
+    def models_among(self, table: Any) -> list[ServedModel]:
+        return listed_models(table)
 
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
@@ -132,16 +140,6 @@ _WINDOW_KEYS = (
     "context_window",
     "n_ctx",
 )
-
-
-def window_among(table: Any, model: str) -> int | None:
-    """The window in a list of models, in one model's entry, or in llama.cpp's properties; None where none is told."""
-    entries = table.get("data") if isinstance(table.get("data"), list) else [table]
-    named = [e for e in entries if e.get("id") == model]
-    for entry in named or (entries if len(entries) == 1 else []):
-        if told := _window_of(entry):
-            return told
-    return None
 
 
 def listed_models(table: Any) -> list[ServedModel]:

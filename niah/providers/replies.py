@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,38 +12,15 @@ from niah.records import Outcome, Response, Usage
 from niah.text.outside import json_in
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
-_WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed"})
-_CUT_OFF = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation", "repetition"})
-# worth another try
-_FAULTS = frozenset(
-    {
-        "insufficient_system_resource",
-        "error",
-        "abort",
-        "aborted",
-        "network_error",
-        "load",
-        "unload",
-        "malformed_response",
-    }
+_WHOLE = re.compile("stop|eos|eos_token|end_turn|stop_sequence|complete|completed")
+_CUT_OFF = re.compile("length|max_tokens|model_length|max_output_tokens|continuation|repetition")
+_TOO_LONG = re.compile("model_context_window_exceeded")
+_DECLINED = re.compile(
+    "content_filter|refusal|safety|sensitive|recitation|blocklist|prohibited_content|spii|language|other|escalation"
+    "|model_armor|jailbreak"
 )
-_TOO_LONG = frozenset({"model_context_window_exceeded"})
-_DECLINED = frozenset(
-    {
-        "content_filter",
-        "refusal",
-        "safety",
-        "sensitive",
-        "recitation",
-        "blocklist",
-        "prohibited_content",
-        "spii",
-        "language",
-        "other",
-        "escalation",
-        "model_armor",
-        "jailbreak",
-    }
+_WORTH_ANOTHER_TRY = re.compile(
+    "insufficient_system_resource|error|abort|aborted|network_error|load|unload|malformed_response"
 )
 # reasoning that a server leaves in the text, by the marks of the model's template
 _REASONING = (
@@ -112,20 +90,21 @@ class TextReply:
 
     def outcome(self) -> Outcome:
         reason = str(self._stop_reason).casefold()
-        if reason in _DECLINED or any(self._refusal):
+        if _DECLINED.fullmatch(reason) or any(self._refusal):
             return Outcome.REFUSED
-        if reason in _CUT_OFF:
+        if _CUT_OFF.fullmatch(reason):
             return Outcome.TRUNCATED
-        if reason in _TOO_LONG:
+        if _TOO_LONG.fullmatch(reason):
             return Outcome.OVERFLOW
-        if self._stop_reason is not None and reason not in _WHOLE:
-            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=reason in _FAULTS)
+        if self._stop_reason is not None and not _WHOLE.fullmatch(reason):
+            again = _WORTH_ANOTHER_TRY.fullmatch(reason) is not None
+            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=again)
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
 
 
 def is_cut_off(stop_reason: str | None) -> bool:
     """Whether a reply stopped because its budget was spent."""
-    return str(stop_reason).casefold() in _CUT_OFF
+    return _CUT_OFF.fullmatch(str(stop_reason).casefold()) is not None
 
 
 def whole_characters(text: str) -> str:

@@ -5,65 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from niah.providers import Failure, HttpRequest, ReplyError, ServedModel, Service
-from niah.providers.failures import failure_of
-from niah.providers.openai import listed_models
-from niah.providers.presets import OPENAI_MARK, cache_off
+from niah.providers import ReplyError, ServedModel
+from niah.providers.http_api import HttpApi
+from niah.providers.openai import OPENAI_MARK, cache_off, listed_models
 from niah.providers.replies import TextReply, count_of
-from niah.providers.shapes import response_items, response_tools
-from niah.providers.wire import body_with, merged
+from niah.providers.shapes import Shaped, response_items, response_tools
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
-
-
-@dataclass(frozen=True, slots=True)
-class Responses:
-    """One model of OpenAI's, or of a server that speaks this protocol."""
-
-    service: Service
-
-    def request(self, prompt: Prompt) -> HttpRequest:
-        """The prompt's messages, or all of it as one user message, in parts where it has splits."""
-        shaped = response_items(prompt, OPENAI_MARK)
-        table = {
-            "model": self.service.model,
-            "input": shaped.messages,
-            **response_tools(prompt),
-            self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
-            "stream": True,
-            "store": False,
-            "truncation": "disabled",
-            **cache_off(self.service.model),
-        }
-        return HttpRequest(
-            url=self.service.url("/responses"),
-            headers={"Content-Type": "application/json", "Accept": "text/event-stream", **self._key()},
-            body=body_with(merged(table, self.service.extra), *shaped.texts),
-            tokens=prompt.tokens,
-        )
-
-    def reply(self) -> ResponsesReply:
-        return ResponsesReply()
-
-    def failure(self, status: int, body: str) -> Failure:
-        return failure_of(status, body, key=self.service.api_key)
-
-    def window_request(self) -> None:
-        return None  # no route of OpenAI's tells it
-
-    def window_in(self, body: str) -> None:
-        return None
-
-    def models_request(self) -> HttpRequest:
-        return HttpRequest(url=self.service.url("/models"), headers=self._key(), method="GET")
-
-    def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(json_in(body))
-
-    def _key(self) -> dict[str, str]:
-        return self.service.key_headers("Authorization")
 
 
 class ResponsesReply(TextReply):
@@ -98,6 +47,32 @@ class ResponsesReply(TextReply):
             self._refusal = [p.get("refusal") or "" for p in parts if p.get("type") == "refusal"]
         if counts := response.get("usage"):
             self._usage = _usage(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Responses(HttpApi):
+    """One model of OpenAI's, or of a server that speaks this protocol. No route of it tells a window."""
+
+    ROUTE: ClassVar = "/responses"
+    REPLY: ClassVar = ResponsesReply
+
+    def shaped(self, prompt: Prompt) -> Shaped:
+        return response_items(prompt, OPENAI_MARK)
+
+    def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "input": messages,
+            **response_tools(prompt),
+            self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
+            "stream": True,
+            "store": False,
+            "truncation": "disabled",
+            **cache_off(self.model),
+        }
+
+    def models_among(self, table: Any) -> list[ServedModel]:
+        return listed_models(table)
 
 
 def _usage(counts: Mapping[str, Any]) -> Usage:

@@ -91,23 +91,6 @@ def _best(index: _Index, query: Sequence[str]) -> list[int]:
     return [int(scores.argmax())] if scores.max() > 0 else []
 
 
-def _first(index: _Index, query: Sequence[str]) -> list[int]:
-    return index.hits(query)[:1]
-
-
-def _last(index: _Index, query: Sequence[str]) -> list[int]:
-    return index.hits(query)[-1:]
-
-
-def _all(index: _Index, query: Sequence[str]) -> list[int]:
-    return index.hits(query)
-
-
-def _again(index: _Index, query: Sequence[str]) -> list[int]:
-    """Where the chain ends."""
-    return _chain(index, query)[-1:]
-
-
 def _chain(index: _Index, query: Sequence[str]) -> list[int]:
     """The best line, then the best one for the words that were new in it, and so on while there is a good one."""
     found: list[int] = []
@@ -125,10 +108,10 @@ def _chain(index: _Index, query: Sequence[str]) -> list[int]:
 
 WAYS: Mapping[str, Callable[[_Index, Sequence[str]], list[int]]] = {
     "": _best,
-    "first": _first,
-    "last": _last,
-    "all": _all,
-    "again": _again,
+    "first": lambda index, query: index.hits(query)[:1],
+    "last": lambda index, query: index.hits(query)[-1:],
+    "all": lambda index, query: index.hits(query),
+    "again": lambda index, query: _chain(index, query)[-1:],  # where the chain ends
     "chain": _chain,
 }
 

@@ -38,7 +38,7 @@ class NoAnswer(Exception):
 def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
     """The provider of a simulated reader."""
     service = Service(provider="simulated", model=model, base_url=BASE_URL, extra=extra)
-    return OpenAI(service=service, window_path=None)
+    return OpenAI(service)
 
 
 def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:
