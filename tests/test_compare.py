@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,19 @@ def test_a_report_holds_every_figure_with_its_n(niah: Niah) -> None:
     run(Path("results/r"), header(claimed=1_000_000), lost)
     said = niah("report", "r").out
     for part in (
-        "without a score: 10 overflow", "87.5 % found (n = 240", "claimed 1M   tested 128k   effective 4k",
-        "relative:0.85", "ends minus middle +20 points", "n = 90 and 150", "weakest at 16k to 128k tokens, depth 50 %",
+        "without a score: 10 overflow", "87.5 % found (n = 240",
+        "ends minus middle +20 points", "n = 90 and 150", "weakest at 16k to 128k tokens, depth 50 %",
         "0 % found (n = 30)", "time to first token grows with length to the power of 0.00 (5 lengths)",
     ):  # fmt: skip
         assert part in said
+    lengths = [
+        ("claimed", "1M"),
+        ("tested", "128k"),
+        ("effective, absolute:0.856", "4k"),
+        ("effective, relative:0.85", "4k"),
+    ]
+    for name, measured in lengths:
+        assert re.search(f"^{name} +{measured}\\b", said, re.MULTILINE)
     table = json.loads(niah("report", "r", "--json", "--rule", "all-green:0.5").out)
     assert [e["rule"] for e in table["effective"]] == ["all-green:0.5"]
     assert niah("report", "r", "--rule", "green").exit_code == 2
@@ -132,7 +141,7 @@ def test_a_run_ends_with_its_figures_and_keeps_what_is_claimed(niah: Niah) -> No
     assert "reads reliably at no length tested (between" in ended.err
     assert "tested up to 2k; claimed 128k" in ended.err
     assert "absolute:" not in ended.err
-    assert "claimed 128k   tested 2k   effective none" in niah("report", "r").out
+    assert re.search(r"claimed +128k\ntested +2k\neffective, all-green:0.9 +none ", niah("report", "r").out)
     assert "weakest at 1k to 2k tokens, depth 50 %: 0 % found (n = 2)" in ended.err
     assert "claimed 128k" in niah("report", "r").out
     again = niah(*command, "--claimed", "1M", "--name", "r")

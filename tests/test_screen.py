@@ -26,7 +26,7 @@ from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.look import Look
 from niah.plotter.names import CUT, middle_cut, shortened
-from niah.plotter.report_text import Rows
+from niah.plotter.report_text import table_of
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, fold, live_view, terminal_heatmap
 from niah.plotter.wrapping import Words
@@ -233,7 +233,7 @@ def test_words_are_wrapped_on_a_terminal_and_stay_whole_in_a_log(monkeypatch: py
 def test_a_table_is_plain_in_a_pipe_and_wraps_where_columns_are_few(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = Rows((("", "first run", "second run"), ("模型", "a very long name of a model", "b")))
+    rows = table_of([("", "first run", "second run"), ("模型", "a very long name of a model", "b")])
     monkeypatch.delenv("COLUMNS", raising=False)
     print_parts(["words", rows])
     plain = capsys.readouterr().out.splitlines()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -39,29 +39,21 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
 
     ``at`` is the time of the judgement (ISO 8601).
     """
-    from junitparser import JUnitXml, Skipped, TestCase, TestSuite
+    from junitparser import JUnitXml, TestCase, TestSuite
 
-    suite, name = TestSuite("niah"), f"niah.{_plain(model_label(grid))}"
+    suite, name = TestSuite("niah"), f"niah.{model_label(grid).replace(' ', '-')}"
     suite.add_property("verdict", judgement.verdict.value)
     suite.timestamp = at
-    overall = TestCase("verdict", classname=name)
-    overall.result = _results(judgement.verdict, _first(judgement.reasons))
-    suite.add_testcase(overall)
-    for finding in judgement.findings:
-        case = TestCase(f"{finding.gate}, {finding.part}", classname=name)
-        case.result = _results(finding.verdict, finding.reason + more_words(finding))
+    more = f" (and {len(judgement.reasons) - 1} more)" if len(judgement.reasons) > 1 else ""
+    cases: list[tuple[str, Verdict | None, str]] = [("verdict", judgement.verdict, judgement.reasons[0] + more)]
+    cases += [(f"{f.gate}, {f.part}", f.verdict, f.reason + more_words(f)) for f in judgement.findings]
+    cases += [(f"length={length}", *_of_length(judgement, grid, length)) for length in grid.context_lengths]
+    for about, verdict, message in cases:
+        case = TestCase(about, classname=name, time=0.0)  # the trials took their time before
+        case.result = _results(verdict, _plain_text(message))
         if not case.result:
-            case.system_out = _plain_text(finding.reason)
+            case.system_out = _plain_text(message)
         suite.add_testcase(case)
-    for length in grid.context_lengths:
-        case = TestCase(f"length={length}", classname=name)
-        verdict, said = _of_length(judgement, grid, length)
-        case.result = [Skipped(said)] if verdict is None else _results(verdict, said)
-        if not case.result:
-            case.system_out = said
-        suite.add_testcase(case)
-    for case in suite:
-        case.time = 0.0  # the trials took their time before
     xml = JUnitXml("niah")
     xml.add_testsuite(suite)
     xml.update_statistics()  # type: ignore[no-untyped-call]
@@ -69,20 +61,14 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + text.decode() + "\n"
 
 
-def _first(reasons: Sequence[str]) -> str:
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{reasons[0]}{more}"
-
-
-def _results(verdict: Verdict, message: str) -> list[FinalResult]:
+def _results(verdict: Verdict | None, message: str) -> list[FinalResult]:
+    """What JUnit says of a case: nothing where it passes, skipped where it is open or nobody asks."""
     from junitparser import Error, Failure, Skipped
 
-    message = _plain_text(message)
-    if verdict is Verdict.PASS:
-        return []
-    if verdict is Verdict.FAIL:
-        return [Failure(message, verdict.value)]
-    return [Error(message, verdict.value) if verdict is Verdict.INVALID else Skipped(message, verdict.value)]
+    if verdict is None:
+        return [Skipped(message)]
+    kind = {Verdict.PASS: None, Verdict.FAIL: Failure, Verdict.INVALID: Error}.get(verdict, Skipped)
+    return [] if kind is None else [kind(message, verdict.value)]
 
 
 def _of_length(judgement: Judgement, grid: Grid, length: int) -> tuple[Verdict | None, str]:
@@ -151,9 +137,10 @@ def outputs(judgement: Judgement, grid: Grid) -> str:
 
 
 def _command(verdict: Verdict, title: str, message: str) -> str:
-    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    head = title.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace(":", "%3A").replace(",", "%2C")
-    return f"::{_LEVELS[verdict]} title=niah {head}::{escaped}"
+    """Control signs are written as GitHub reads them; in a title so are the signs that end it."""
+    escaped = {ord(sign): f"%{ord(sign):02X}" for sign in "%\r\n"}
+    in_title = escaped | {ord(sign): f"%{ord(sign):02X}" for sign in ":,"}
+    return f"::{_LEVELS[verdict]} title=niah {title.translate(in_title)}::{message.translate(escaped)}"
 
 
 def _row(f: Finding) -> str:
@@ -177,7 +164,3 @@ def _cell_text(text: str) -> str:
 def _plain_text(text: str) -> str:
     """Without control characters: XML has no place for them, and a line break may begin a workflow command."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
-def _plain(name: str) -> str:
-    return name.replace(" ", "-")

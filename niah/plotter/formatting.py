@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from niah.records import Cell, Grid, Share
 from niah.text.shares import percent
+from niah.verdict.grid import MISSING, counts_of
 from niah.verdict.records import RunReport
 
 
@@ -52,12 +52,9 @@ def headline_label(grid: Grid) -> str:
 
 def unscored_labels(grid: Grid) -> list[str]:
     """ "3 of 38 trials without a score (2 overflow, 1 refused)", and how many have not run; nothing where all have."""
-    counts: Counter[str] = Counter()
-    for cell in grid.cells:
-        counts.update(cell.outcomes)
-    every = sum(counts.values())
+    counts = counts_of(grid)
+    every, not_run = sum(counts.values()), counts.pop(MISSING, 0)
     counts.pop("scored", None)
-    not_run = counts.pop("missing", 0)
     labels = []
     if counts:
         why = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(counts.items()))

@@ -47,17 +47,9 @@ def _common(names: Sequence[str]) -> int:
 
 
 def _kept_at(name: str, place: int, columns: int) -> str:
-    """The name's beginning, and from where it differs as much as there is room for."""
-    room = max(4, columns - 2)
-    start = max(0, place - 4)
-    if cell_len(name[:start]) <= room // 3:
-        return _first(name, room + 1) + CUT
-    rest = name[start:]
-    if cell_len(rest) < room:
-        return _first(name, room - cell_len(rest) + 1) + CUT + rest
-    behind = _first(rest, 2 * room // 3)
-    ends = CUT if len(behind) < len(rest) else ""
-    return _first(name, room - cell_len(behind)) + CUT + behind + ends
+    """The name's beginning, what stands around a place, and its end."""
+    behind = middle_cut(name[max(0, place - 4) :], 2 * columns // 3)
+    return _first(name, columns - 1 - cell_len(behind)) + CUT + behind
 
 
 def _first(text: str, columns: int) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-from rich.cells import cell_len
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from niah.plotter.formatting import (
@@ -26,48 +24,36 @@ from niah.verdict.records import Comparison, Finding, Growth, Judgement, Paired,
 from niah.verdict.sample import BANDS
 
 MOST_CELLS = 12  # listed one by one
+WIDEST = 10_000  # columns of a table that is not for a screen
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A plain table: the first row is its head, the first column stands left, the others right."""
-
-    rows: tuple[tuple[str, ...], ...]
-
-    def lines(self) -> Iterator[str]:
-        """For a file or another program: as wide as it is."""
-        widths = [max(cell_len(row[i]) for row in self.rows) for i in range(len(self.rows[0]))]
-        for first, *others in self.rows:
-            cells = [
-                _padded(first, widths[0]),
-                *(_padded(c, w, "right") for c, w in zip(others, widths[1:], strict=True)),
-            ]
-            yield "  ".join(cells).rstrip()
-
-    def table(self) -> Table:
-        """For a screen: cells wrap at words."""
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column(justify="left", overflow="fold")
-        for _ in self.rows[0][1:]:
-            table.add_column(justify="right", overflow="fold")
-        for row in self.rows:
-            table.add_row(*(Words(cell, indent="") for cell in row))
-        return table
+Part = str | Table
 
 
-Part = str | Rows
+def table_of(rows: Sequence[Sequence[str]]) -> Table:
+    """A plain table: the first row is its head, the first column stands left, the others right; cells wrap at words."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for i in range(len(rows[0])):
+        table.add_column(justify="right" if i else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Words(cell, indent="") for cell in row))
+    return table
 
 
 def lines_of(parts: Iterable[Part]) -> Iterator[str]:
-    """Parts as lines of text, however long."""
+    """Parts as lines of text for a file or another program, as long as they are."""
+    console = Console(width=WIDEST, color_system=None)
     for part in parts:
-        yield from (part,) if isinstance(part, str) else part.lines()
+        if isinstance(part, str):
+            yield part
+            continue
+        for line in console.render_lines(part, pad=False):
+            yield "".join(segment.text for segment in line).rstrip()
 
 
 def rendered(parts: Iterable[Part]) -> Iterator[RenderableType]:
     """Parts for a screen, which wraps them at words."""
-    for part in parts:
-        yield Words(part) if isinstance(part, str) else part.table()
+    return (Words(part) if isinstance(part, str) else part for part in parts)
 
 
 def report_lines(f: RunReport) -> list[str]:
@@ -85,12 +71,11 @@ def report_parts(f: RunReport) -> list[Part]:
         *reading_lines(f),
         *shape_lines(f),
         "",
-        *length_lines(f),
-        *_effective(f),
+        _effective(f),
         "",
-        *_by_length(f),
+        _by_length(f),
         "",
-        *_by_band(f),
+        _by_band(f),
         *middle_lines(f),
         *(f"{line}; picked out of all blocks, without a test" for line in weakest_lines(f)),
         *control_labels(f.by_control),
@@ -176,17 +161,7 @@ def side_by_side_parts(names: Sequence[str], figures: Sequence[RunReport]) -> It
     rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
     rows.append(("first token at the longest", *(_seconds(s) for s in first)))
-    yield Rows(tuple(rows))
-
-
-def length_lines(f: RunReport) -> Iterator[str]:
-    """Claimed, tested and effective length side by side."""
-    claimed = f"claimed {label_of(f.claimed)}   " if f.claimed else ""
-    effective = next((e for e in f.effective if e.rule.startswith("absolute")), None)
-    held = "" if effective is None else f"   effective {_length(effective.point)} ({effective.rule}"
-    if effective is not None:
-        held += f", cautious {_length(effective.cautious)}, hopeful {_length(effective.hopeful)})"
-    yield f"context length   {claimed}tested {_length(f.tested)}{held}"
+    yield table_of(rows)
 
 
 def middle_lines(f: RunReport) -> Iterator[str]:
@@ -223,27 +198,28 @@ def _design(f: RunReport) -> Iterator[str]:
         yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
 
 
-def _effective(f: RunReport) -> Iterator[Part]:
-    rows = [("effective length", "measured", "cautious", "hopeful", "threshold")]
+def _effective(f: RunReport) -> Table:
+    """Claimed, tested and effective length, one below the other."""
+    rows = [("context length", "measured", "cautious", "hopeful", "threshold")]
+    rows += [("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []
+    rows.append(("tested", _length(f.tested), "", "", ""))
     for e in f.effective:
         threshold = "not measured" if e.threshold is None else percent(e.threshold)
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
-        rows.append((e.rule, _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
-    yield Rows(tuple(rows))
+        rows.append((f"effective, {e.rule}", _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
+    return table_of(rows)
 
 
-def _by_length(f: RunReport) -> Iterator[Part]:
+def _by_length(f: RunReport) -> Table:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
-    for length, share in f.by_length.items():
-        so_far = f.up_to_length[length]
-        rows.append((label_of(length), *_cells(share), *_cells(so_far)))
-    yield Rows(tuple(rows))
+    rows += [(label_of(n), *_cells(share), *_cells(f.up_to_length[n])) for n, share in f.by_length.items()]
+    return table_of(rows)
 
 
-def _by_band(f: RunReport) -> Iterator[Part]:
+def _by_band(f: RunReport) -> Table:
     names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
     rows = [("depth", "found", "n", "95 % interval")]
-    yield Rows((*rows, *((names[band], *_cells(share)) for band, share in f.by_band.items())))
+    return table_of([*rows, *((names[band], *_cells(share)) for band, share in f.by_band.items())])
 
 
 def _times(f: RunReport) -> Iterator[Part]:
@@ -255,7 +231,7 @@ def _times(f: RunReport) -> Iterator[Part]:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
         seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
-    yield Rows(tuple(rows))
+    yield table_of(rows)
     grown = [_growth("first token", f.first_token_growth), _growth("whole answer", f.total_growth)]
     yield from (line for line in grown if line)
 
@@ -285,9 +261,3 @@ def _seconds(seconds: float | None) -> str:
 
 def _length(tokens: int | None) -> str:
     return "none" if tokens is None else label_of(tokens)
-
-
-def _padded(text: str, columns: int, side: str = "left") -> str:
-    """Text in so many columns of a terminal, where a Chinese sign takes two."""
-    room = " " * (columns - cell_len(text))
-    return text + room if side == "left" else room + text

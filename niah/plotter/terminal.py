@@ -30,7 +30,7 @@ from niah.plotter.formatting import (
     value_label,
 )
 from niah.plotter.wrapping import Words, words_for
-from niah.records import Cell, Grid
+from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of
 
 _T = TypeVar("_T")
@@ -92,7 +92,9 @@ class _Heatmap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         options = options.update_width(min(self._columns, options.max_width))
-        said, depths = self._said(), len(self._grid.depths)
+        grid, depths = self._grid, len(self._grid.depths)
+        details = [*control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
+        said = [headline_label(grid), *details]
         if self._rows is None:
             yield from self._lines(console, options, depths, said)
             return
@@ -129,11 +131,6 @@ class _Heatmap:
         after = [line for words in below for line in words.lines(console, options, columns)]
         return [*Words(about, "bold").lines(console, options, columns), *rows, *after]
 
-    def _said(self) -> list[str]:
-        grid = self._grid
-        below = [*control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
-        return [headline_label(grid), *below]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -151,7 +148,7 @@ def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
     lengths, depths = grid.context_lengths, grid.depths
     across, down = _groups(lengths, most_columns), _groups(depths, most_rows)
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
-    absent = _absent(grid)
+    absent = {c.context_length: c for c in grid.controls if c.control == "absent"}  # how often a model says so
     said = []
     if len(across) < len(lengths):
         said.append(f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of each")
@@ -181,33 +178,14 @@ def _span(depths: Sequence[float]) -> str:
     return f"{depths[0]:.0f}-{depths[-1]:.0f}%"
 
 
-def _together(cells: Sequence[Cell]) -> Cell:
-    """Some cells as one: the mean over all their scored trials."""
-    if len(cells) == 1:
-        return cells[0]
+def _together(places: Sequence[Cell | Control]) -> Cell:
+    """Some cells, or controls of some lengths, as one: the mean over all their scored trials."""
     outcomes: Counter[str] = Counter()
-    for cell in cells:
-        outcomes.update(cell.outcomes)
-    n = sum(c.n for c in cells)
-    mean = sum(c.n * (c.mean or 0.0) for c in cells) / n if n else None
+    for place in places:
+        outcomes.update(place.outcomes)
+    n = sum(p.n for p in places)
+    mean = sum(p.n * (p.mean or 0.0) for p in places) / n if n else None
     return Cell(context_length=0, depth_percent=0, n=n, mean=mean, low=None, high=None, outcomes=dict(outcomes))
-
-
-def _absent(grid: Grid) -> dict[int, Cell]:
-    """How often a model says so where there is no needle, by length."""
-    return {
-        c.context_length: Cell(
-            context_length=c.context_length,
-            depth_percent=0,
-            n=c.n,
-            mean=c.mean,
-            low=None,
-            high=None,
-            outcomes=c.outcomes,
-        )
-        for c in grid.controls
-        if c.control == "absent" and c.context_length is not None
-    }
 
 
 class _Painter:
