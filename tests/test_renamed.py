@@ -76,5 +76,5 @@ def test_who_types_an_old_name_is_told_the_new_one_in_one_line(niah: Niah, new: 
     ended = niah("run", "c.toml", *SIMULATED)
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert f"config key in c.toml {old!r} is called {new!r} now" in ended.err
-    Path("gate.toml").write_text("min_found = 0.9\n", encoding="utf-8")
-    assert "'min_found' is called 'min_found' now" in niah("gate", "example", "--config", "gate.toml").err
+    Path("gate.toml").write_text("min_recall = 0.9\n", encoding="utf-8")
+    assert "'min_recall' is called 'min_found' now" in niah("gate", "example", "--config", "gate.toml").err

@@ -251,7 +251,7 @@ def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class
     ],
 )
 def test_the_depth_axis_says_what_it_is_the_depth_of(config: dict[str, str], what: str) -> None:
-    assert depth_of(task_of(config["task"]), config.get("needles", "spread")) == what
+    assert depth_of(task_of(config["task"]), config.get("placement", "spread")) == what
     assert SPAN_PERCENT == 40  # as the label says
 
 
