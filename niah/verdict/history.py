@@ -1,0 +1,249 @@
+"""A run as one line of a history, and when a history says that the model behind a name has changed.
+
+A line holds right and wrong as a bitmap over the sorted ids of its trials, so that runs of one recipe pair trial by
+trial. The first runs are the reference: they say how likely each trial is to be right. Every later run is held against
+them by a CUSUM of log-likelihood ratios (Page 1954), one for a loss and one for a gain. How high it may go is simulated
+from the reference itself, for a whole year of runs: an unchanged model alarms in so many years as the level says. A
+comparison with last night alarms in most of them. The date of a change is the most likely one, looking back.
+
+Answers of a run are taken to vary independently of each other, given the trial. A file is append-only: a line is never
+changed, lines of two writers merge, and what a merge leaves between them is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from niah.errors import RunError
+from niah.records import Header, Outcome, Row
+from niah.text.outside import json_in
+from niah.verdict.baseline import digest_of
+
+SCHEMA = 1
+MOST_BYTES = 1_000  # of a line, so that a year of nights is small in git
+REFERENCE = 7  # runs that say what is usual
+YEAR = 52  # runs for which the level holds
+LEVEL = 0.05  # share of such years with an alarm, where nothing has changed
+SHIFT = 0.05  # the loss, or gain, that the CUSUM is sharpest for
+SIMULATED = 1_000  # years drawn for the threshold
+UNSURE = 0.02  # no trial is taken to be right, or wrong, more surely than by so much
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves where a merge was not finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """One run. Times in seconds, tokens as the server counts them."""
+
+    date: str  # ISO 8601, of the last answer
+    recipe: str  # digest of what decides prompts and scores
+    trials: str  # digest of the sorted ids
+    model: str  # as it was asked for
+    served: str | None  # as the server names it; None where it does not
+    n: int  # scored trials
+    right: str  # base64 of a bitmap over the sorted ids: fully right
+    scored: str | None = None  # the same of those with a score; None: all of them
+    size: int = 0  # trials
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    first_token_s: float | None = None  # median
+    tokens: int | None = None  # of prompts and replies
+    dollars: float | None = None
+
+    def bits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Right, and scored, of every trial in the order of ids."""
+        right = _unpacked(self.right, self.size)
+        return right, np.ones(self.size, bool) if self.scored is None else _unpacked(self.scored, self.size)
+
+    @property
+    def share(self) -> float | None:
+        """Found among the scored trials."""
+        return float(self.bits()[0].sum()) / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What a history says. Places are indices into its runs."""
+
+    runs: tuple[HistoryLine, ...]  # of one recipe, by date
+    reference: int  # so many of them, from the first on, are what the others are held against
+    sums: tuple[float, ...] = ()  # of the CUSUM for a loss, per run behind the reference
+    gains: tuple[float, ...] = ()
+    threshold: float | None = None  # an alarm at it; None: no run behind the reference yet
+    alarm: int | None = None  # the run that raised it
+    changed: int | None = None  # the run with which it most likely began
+    lost: bool = True  # whether it is a loss; else a gain
+    renamed: tuple[int, ...] = ()  # runs before which the server began to name another model
+    usual: float | None = None  # share found in the reference
+    since: float | None = None  # and since the change
+
+
+def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
+    """A finished run as a line. Raises RunError where it has no answer, or more trials than a line can hold."""
+    rows = sorted((r for r in results if r.trial.control is None), key=lambda r: r.trial.id)
+    dates = [r.finished for r in rows if r.finished]
+    if not dates:
+        raise RunError("the run holds no answered trial, so a history cannot date it")
+    scored = [r.score is not None for r in rows]
+    usage = [r.response.usage for r in rows if r.response is not None]
+    counts = [u.input_tokens + (u.output_tokens or 0) for u in usage if u.input_tokens is not None]
+    served = Counter(r.response.model for r in rows if r.response is not None and r.response.model)
+    first = [r.first_token_s for r in rows if r.first_token_s is not None]
+    line = HistoryLine(
+        date=max(dates),
+        recipe=digest_of(header),
+        trials=hashlib.sha256("".join(r.trial.id for r in rows).encode()).hexdigest()[:16],
+        model=header.design.model,
+        served=", ".join(sorted(served)) or None,
+        n=sum(scored),
+        right=_packed([r.score is not None and r.score >= 1 - 1e-9 for r in rows]),
+        scored=None if all(scored) else _packed(scored),
+        size=len(rows),
+        outcomes=dict(sorted(Counter(r.outcome.value for r in rows).items())),
+        first_token_s=round(median(first), 4) if first else None,
+        tokens=sum(counts) if counts and len(counts) == len(rows) else None,
+        dollars=dollars,
+    )
+    if len(text_of(line).encode()) > MOST_BYTES:
+        raise RunError(
+            f"{len(rows):,} trials do not fit into a line of {MOST_BYTES:,} bytes; "
+            "keep a history of a smaller run, like the ci config with its 250 trials"
+        )
+    return line
+
+
+def text_of(line: HistoryLine) -> str:
+    """The line without its end."""
+    kept = {key: value for key, value in asdict(line).items() if value not in (None, {})}
+    return json.dumps({"schema": SCHEMA, **kept}, ensure_ascii=False, separators=(",", ":"))
+
+
+def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
+    """The runs of a file by date, each once; what git leaves of a merge is passed over. Raises RunError."""
+    lines: dict[str, HistoryLine] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        if not raw.strip() or raw.startswith(_CONFLICT):
+            continue
+        try:
+            table: dict[str, Any] = json_in(raw)
+            if table.pop("schema") != SCHEMA:
+                raise ValueError("of another schema")
+            line = HistoryLine(**table)
+            right, scored = line.bits()
+            if int(scored.sum()) != line.n or (right & ~scored).any():
+                raise ValueError("n is not that of its bitmap")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RunError(f"{name}, line {number}: no run of a history ({error}); take that line out") from error
+        lines[text_of(line)] = line
+    return tuple(sorted(lines.values(), key=lambda line: (line.date, line.right)))
+
+
+def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: int = 0) -> Signal:
+    """Whether the runs of one recipe changed after the reference. Raises RunError for runs of several recipes."""
+    kinds = {(line.recipe, line.trials) for line in lines}
+    if len(kinds) > 1:
+        raise RunError(f"{len(kinds)} recipes or grids in one history: keep a file for each")
+    renamed = tuple(i for i in range(1, len(lines)) if lines[i].served != lines[i - 1].served)
+    if len(lines) <= reference:
+        return Signal(runs=tuple(lines), reference=reference, renamed=renamed)
+    right, scored = (np.array(bits) for bits in zip(*(line.bits() for line in lines), strict=True))
+    usual = _usual(right[:reference], scored[:reference])
+    steps = {lost: _steps(right[reference:], scored[reference:], usual, lost=lost) for lost in (True, False)}
+    sums = {lost: _cusum(step[None, :])[0] for lost, step in steps.items()}
+    limits = {lost: threshold_of(usual, reference, lost=lost, seed=seed) for lost in (True, False)}
+    over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
+    at, lost = min(over, default=(None, True), key=lambda found: (found[0] is None, found[0]))
+    changed = None if at is None else _began(steps[lost], at)
+    scale = limits[True] / limits[False]  # both drawn against one threshold
+    return Signal(
+        runs=tuple(lines),
+        reference=reference,
+        sums=tuple(map(float, sums[True])),
+        gains=tuple(map(float, sums[False] * scale)),
+        threshold=limits[True],
+        alarm=None if at is None else reference + at,
+        changed=None if changed is None else reference + changed,
+        lost=lost,
+        renamed=renamed,
+        usual=_share(right[:reference], scored[:reference]),
+        since=None if changed is None else _share(right[reference + changed :], scored[reference + changed :]),
+    )
+
+
+def threshold_of(usual: np.ndarray, reference: int, *, lost: bool, seed: int = 0) -> float:
+    """The height that the CUSUM reaches in a share of ``LEVEL`` / 2 of years in which nothing changes."""
+    drawn = np.random.default_rng(seed)
+    peaks = np.empty(SIMULATED)
+    for i in range(SIMULATED):  # with the luck of a reference in it
+        runs = drawn.random((reference + YEAR, len(usual))) < usual
+        known = _usual(runs[:reference], np.ones_like(runs[:reference]))
+        steps = _steps(runs[reference:], np.ones_like(runs[reference:]), known, lost=lost)
+        peaks[i] = _cusum(steps[None, :])[0].max()
+    return float(np.quantile(peaks, 1 - LEVEL / 2))
+
+
+def _usual(right: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """How likely each trial is to be right, by the reference."""
+    counted = scored.sum(0)
+    share = right.sum(0) / np.maximum(counted, 1)
+    whole = right.sum() / max(1, scored.sum())
+    return np.clip(np.where(counted > 0, share, whole), UNSURE, 1 - UNSURE)
+
+
+def _steps(right: np.ndarray, scored: np.ndarray, usual: np.ndarray, *, lost: bool) -> np.ndarray:
+    """The log-likelihood ratio of every run: moved by the shift, against as usual.
+
+    A shift moves the trials that are unsure most: by the same amount on the logit scale.
+    """
+    logit = np.log(usual / (1 - usual))
+    moved = 1 / (1 + np.exp(-(logit + _offset(usual, -SHIFT if lost else SHIFT))))
+    up, down = np.log(moved / usual), np.log((1 - moved) / (1 - usual))
+    return (np.where(right, up, down) * scored).sum(1)
+
+
+def _offset(usual: np.ndarray, shift: float) -> float:
+    """What to add on the logit scale so that the mean share moves by a shift, as far as it can."""
+    logit = np.log(usual / (1 - usual))
+    wanted = float(np.clip(usual.mean() + shift, UNSURE / 2, 1 - UNSURE / 2))
+    low, high = -12.0, 12.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 / (1 + np.exp(-(logit + middle)))).mean() < wanted else (low, middle)
+    return low
+
+
+def _cusum(steps: np.ndarray) -> np.ndarray:
+    """Sums that never fall below 0; one row a history."""
+    sums, at = np.empty_like(steps, dtype=float), np.zeros(len(steps))
+    for i in range(steps.shape[1]):
+        at = np.maximum(0.0, at + steps[:, i])
+        sums[:, i] = at
+    return sums
+
+
+def _began(steps: np.ndarray, alarm: int) -> int:
+    """The run with which a change most likely began: from there on the likelihood of all steps is greatest."""
+    backwards = np.cumsum(steps[alarm::-1])
+    return alarm - int(np.argmax(backwards))
+
+
+def _share(right: np.ndarray, scored: np.ndarray) -> float | None:
+    return float(right.sum() / scored.sum()) if scored.any() else None
+
+
+def _packed(bits: Sequence[bool]) -> str:
+    return b64encode(np.packbits(np.array(bits, bool)).tobytes()).decode()
+
+
+def _unpacked(text: str, size: int) -> np.ndarray:
+    found = np.unpackbits(np.frombuffer(b64decode(text, validate=True), np.uint8))
+    if len(found) < size or len(found) >= size + 8:
+        raise ValueError("its bitmap is of another size")
+    return found[:size].astype(bool)
