@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from niah.errors import NiahError
     from niah.experiment.config import RunConfig
     from niah.run import Run
+    from niah.studies import effective
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ _WHERE = {
         ("async_sweep", "build", "compare", "gate", "haystack", "open_run", "plan", "power", "rescore", "sweep"),
         "niah.api",
     ),
+    "effective": "niah.studies",
     "NiahError": "niah.errors",
     "Run": "niah.run",
     "RunConfig": "niah.experiment.config",
@@ -33,6 +35,7 @@ __all__ = [
     "async_sweep",
     "build",
     "compare",
+    "effective",
     "gate",
     "haystack",
     "open_run",

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from niah.experiment.own import Own
     from niah.experiment.planning import Plan
     from niah.generator.haystack import Haystack
-    from niah.records import Result
+    from niah.records import Header, Result, Row, Trial
     from niah.runner.background import Stoppable
     from niah.runner.observer import Observer
     from niah.tasks import Task
@@ -295,6 +295,8 @@ def run_in(
 
     header = replace(experiment.header(), environment=dict(environment or {}))
     asked = experiment.first(limit)
+    if header.design.adaptive:
+        asked = replace(asked, choose=_rule_of(header, asked))
     with open_log(folder, header) as log:
         if log.added is not None:
             observer.extended(folder, log.added)
@@ -306,6 +308,14 @@ def run_in(
 
             stopped = send_missing(asked, log, observer)
         return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
+
+
+def _rule_of(header: Header, experiment: Experiment) -> Callable[[Mapping[str, Row]], Sequence[Trial]]:
+    """What an adaptive run sends next, from what has ended."""
+    from niah.verdict.ladder import Ladder
+
+    trials = {(t.context_length, t.depth_percent, t.epoch): t for t in experiment.trials}
+    return lambda rows: [trials[place] for place in Ladder(header, rows.values()).next]
 
 
 def _sweeping(

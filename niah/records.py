@@ -263,6 +263,7 @@ class Cell:
     outcomes: Mapping[str, int] = field(default_factory=dict)
     answer_classes: Mapping[str, int] = field(default_factory=dict)
     normalised: float | None = None  # the mean between guess rate (0) and oracle (1), where both were run
+    by_rule: bool = False  # its trials stopped when its length was decided: no interval of a fixed n holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +310,7 @@ class Grid:
     by_control: Mapping[str, Share] = field(default_factory=dict)  # each kind of control, whole
     depth_of: str = "the needle"  # what the depth axis is the depth of
     imported: str | None = None  # the tool whose results these are
+    adaptive: str | None = None  # what an adaptive run found, in words
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
@@ -343,6 +345,7 @@ class Design:
     haystack: str
     depth_of: str  # what stands at a trial's depth
     recipe: Mapping[str, Any]  # the settings that decide prompts and scores: runs that agree in them pair
+    adaptive: bool = False  # whether answers choose the trials, a length at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,8 @@ class Run:
         """The run as one that others are compared with. Raises RunError where trials are missing or
         errors.
         """
+        if self.header.design.adaptive:
+            raise RunError(f"{self.folder} is adaptive: its answers chose its trials, so it is no baseline")
         if not self.complete:  # what is not there cannot be lost
             raise RunError(
                 f"{self.folder}: {unfinished_of(self.grid)} trials are missing or errors; "

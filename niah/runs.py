@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +161,17 @@ def summary_of(folder: Path, name: str) -> RunSummary:
         provider=str(header.config["provider"]),
         task=header.design.task,
         created=header.created,
-        planned=max(len(last), sum(header.planned().values())),
+        planned=len(last) if header.design.adaptive else max(len(last), sum(header.planned().values())),
         ended=sum(ended for _, _, ended in last.values()),
-        found=sample_of(header, _bare(last.values())).share(),
+        found=_found(header, last.values()),
         imported=header.imported,
     )
+
+
+def _found(header: Header, last: Iterable[tuple[float | None, int, bool]]) -> Share:
+    """The share found; without an interval where a rule stopped the trials."""
+    share = sample_of(header, _bare(last)).share()
+    return replace(share, low=None, high=None) if header.design.adaptive else share
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:

@@ -54,6 +54,7 @@ SLOW_TESTS = {
     "test_a_relative_gate_does_not_take_its_base_for_known",
     "test_a_synthetic_haystack_per_trial_keeps_no_files_open",
     "test_aligned_runs_can_be_resumed_shown_and_scored",
+    "test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence",
     "test_any_error_body_is_some_failure",
     "test_control_c_before_the_first_answer_is_no_outage",
     "test_control_c_drains_and_leaves_a_resumable_run",

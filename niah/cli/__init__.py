@@ -25,6 +25,7 @@ NO_READER = 141  # nobody reads standard output any more: what SIGPIPE would hav
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
+    "effective": ("niah.cli.effective:effective", "Find how long a context a model reads, for a tenth of a grid."),
     "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
@@ -51,7 +52,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Measure": ("run", "plan", "probe", "build"),
+    "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "compare"),
     "Judge": ("gate", "power", "baseline", "score", "judge"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),

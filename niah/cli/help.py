@@ -18,6 +18,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "niah run quick --provider ollama --model A,B",
         "niah run demo --limit 3",
     ),
+    "effective": (
+        "niah effective --provider simulated --model window:6000 --claimed 16k",
+        "niah effective MODEL --provider vllm --at-least 64k",
+    ),
     "plan": ("niah plan openai-128k --model MODEL", "niah plan demo --speed demo"),
     "probe": ("niah probe --provider ollama --model MODEL --window --up-to 64k",),
     "build": ("niah build --haystack en --lengths 4k,128k --depths 0,50 --out prompts.jsonl",),

@@ -49,6 +49,8 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
     finally:  # where they cannot be written, too
         _report(console, run)
     unfinished = [t.id for t in experiment.trials if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR]
+    if run.complete:  # an adaptive run is, though it has not sent all that it might
+        unfinished = []
     if unfinished and options.limit is not None and run.stopped is None:
         left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
         say(console, f"--limit {options.limit}: {left} are left; go on without it")

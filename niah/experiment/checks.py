@@ -88,6 +88,7 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     if own.provider is None:
         _check_provider(config)
     _check_delivery(config)
+    _check_adaptive(config)
     given, task = config.model_fields_set, own.task_for(config)
     for option in fields(Options):
         if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
@@ -124,6 +125,21 @@ def _check_delivery(config: RunConfig) -> None:
         raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
+
+
+def _check_adaptive(config: RunConfig) -> None:
+    """Raises ConfigError for settings that an adaptive run, or any other, would ignore."""
+    given = config.model_fields_set
+    for key in ("bisect", "threshold", "trials_per_length"):
+        if key in given and not config.adaptive:
+            raise ConfigError(f"{key} has no meaning without adaptive; set that too, or leave it out")
+    usual = {"epochs": 1, "order": "cache", "controls": False, "aligned": False}
+    ignored = [key for key, value in usual.items() if getattr(config, key) != value]
+    if config.adaptive and ignored:
+        raise ConfigError(
+            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials; leave it out, "
+            "or set trials_per_length"
+        )
 
 
 def _check_provider(config: RunConfig) -> None:

@@ -105,6 +105,10 @@ class RunConfig(BaseModel):
     epochs: int = _grid(
         1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
     )
+    adaptive: bool = _grid(False, description="Find the effective length: each length is tried until it is decided.")
+    bisect: bool = _grid(False, description="Of an adaptive run: halve the lengths instead of going up.")
+    threshold: float = _grid(0.856, gt=0, lt=1, description="Of an adaptive run: share found at a length that holds.")
+    trials_per_length: int = _grid(110, ge=10, le=1_000, description="Of an adaptive run: most trials at one length.")
     seed: int = _prompts(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
     haystack_per: Literal["epoch", "trial"] = _prompts(
         "epoch",

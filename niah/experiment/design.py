@@ -35,6 +35,7 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         haystack=haystack_label(config["haystack"]),
         depth_of="the needle" if task is None else depth_of(task, str(config.get("placement", "spread"))),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
+        adaptive=bool(config.get("adaptive")),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
 from niah.experiment.design import design_of
 from niah.experiment.own import NOTHING, Own
-from niah.experiment.trials import Waves, controls_of, recipe_digest, trials_of, waves_of
+from niah.experiment.trials import Waves, adaptive_trials, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.aligned import aligned_lengths, place_of
 from niah.generator.cache import key_of
 from niah.generator.grammar import spoken
@@ -27,7 +28,7 @@ from niah.tasks._questions import question_file
 from niah.text.lengths import label_of
 from niah.text.normalise import fold
 from niah.text.renamed import first_names
-from niah.text.seeded import Draw
+from niah.text.seeded import Draw, adaptive_places
 from niah.text.wording import languages, wording_of
 
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
@@ -35,6 +36,9 @@ LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run 
 
 ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
+
+
+Choose = Callable[[Mapping[str, Row]], Sequence[Trial]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Experiment:
     trials: tuple[Trial, ...]
     lattice_overhead: int | None  # tokens that are no haystack, where lengths are aligned
     own: Own = NOTHING  # parts that were handed over as objects
+    choose: Choose | None = None  # the next trials, where they depend on those that have ended
 
     @property
     def options(self) -> Options:
@@ -155,14 +160,27 @@ class Experiment:
         ``rows`` holds what has ended, and grows from one wave to the next, as does ``hopeless``: trials that another
         try would not help. So a later wave may depend on how the trials of an earlier one ended.
         """
+        if self.choose is not None:
+            yield from self._chosen(self.choose, rows)
+            return
         for _ in range(2):
             done = {i for i, row in rows.items() if row.outcome is not Outcome.ERROR or i in hopeless}
             yield from self.waves(done, concurrency_of(self.config))
+
+    def _chosen(self, choose: Choose, rows: Mapping[str, Row]) -> Iterator[Sequence[Trial]]:
+        """Wave after wave of an adaptive run; a trial that ends as an error twice ends the command, not the search."""
+        sent: Counter[str] = Counter()
+        together = concurrency_of(self.config)
+        while (wave := choose(rows)[:together]) and not any(sent[t.id] >= 2 for t in wave):
+            sent.update(t.id for t in wave)
+            yield wave
 
     def first(self, limit: int | None) -> Experiment:
         """With the first trials only, in the order in which they are sent: the same ones at every call."""
         if limit is None:
             return self
+        if self.config.adaptive:
+            raise ConfigError("--limit has no meaning for an adaptive run, which stops by itself; set max_tokens")
         order = [trial for wave in self.waves((), concurrency_of(self.config)) for trial in wave]
         return replace(self, trials=tuple(order[:limit]))
 
@@ -290,6 +308,10 @@ def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
 
 
 def _trials(config: RunConfig, digest: str) -> tuple[Trial, ...]:
+    if config.adaptive:
+        shared, most = config.haystack_per == "epoch", config.trials_per_length
+        drawn = {n: adaptive_places(config.seed, n, config.depths, most, shared=shared) for n in config.lengths}
+        return adaptive_trials(config.task, digest, drawn)
     trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
     return (*trials, *controls_of(config.task, digest, config.lengths, config.epochs)) if config.controls else trials
 

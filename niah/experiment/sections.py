@@ -15,6 +15,7 @@ KEY_SECTIONS: Mapping[str, tuple[str, ...]] = {
         "ask_for", "tolerance_s", "questions", "controls", "may_be_absent",
     ),
     "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "aligned", "tokenizer"),
+    "Adaptive": ("adaptive", "bisect", "threshold", "trials_per_length"),
     "Pace": (
         "concurrency", "in_flight_tokens", "requests_per_minute", "tokens_per_minute", "order", "cache_marks",
         "attempts", "timeout_s", "longest_wait_s", "patience", "max_errors",

@@ -36,6 +36,11 @@ def trials_of(
     return tuple(_trial(task, experiment, *cell) for cell in cells)
 
 
+def adaptive_trials(task: str, experiment: str, places: Mapping[int, Sequence[tuple[float, int]]]) -> tuple[Trial, ...]:
+    """All trials that an adaptive run may send: by length, depth and epoch of each in their order."""
+    return tuple(_trial(task, experiment, epoch, n, depth) for n, at in places.items() for depth, epoch in at)
+
+
 def controls_of(task: str, experiment: str, lengths: Sequence[int], epochs: int) -> tuple[Trial, ...]:
     """The control trials: per epoch one absent needle at every length, and one closed book and one oracle."""
     shortest = min(lengths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -66,9 +66,10 @@ def draw_grid(view: View, ax: Axes, room: Room) -> None:
         return
     edges = row_edges(grid, true_depths=room.look.true_depths)
     boxes = [*_boxes(grid, edges), *_control_boxes(grid, edges)]
-    digits = any(b.value not in (None, 0.0, 1.0) for b in boxes)
+    digits = grid.adaptive is not None or any(b.value not in (None, 0.0, 1.0) for b in boxes)
     fill(ax, boxes, room, colour_map(room.look.palette), digits=digits)
     _corners(ax, grid, edges, room.look)
+    _stopped(ax, grid, edges, room.look)
     names = [(edges[-1] + GAP + i + 0.5, name) for i, name in enumerate(control_rows(grid))]
     axes_of(ax, grid, edges, room, names)
     _marks(view, ax, room)
@@ -76,7 +77,7 @@ def draw_grid(view: View, ax: Axes, room: Room) -> None:
 
 def is_bars(grid: Grid) -> bool:
     """Whether bars say it better than a heatmap."""
-    return min(len(grid.context_lengths), len(grid.depths)) == 1 and not grid.controls
+    return min(len(grid.context_lengths), len(grid.depths)) == 1 and not grid.controls and grid.adaptive is None
 
 
 def row_edges(grid: Grid, *, true_depths: bool = False) -> list[float]:
@@ -194,11 +195,17 @@ def _boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
     return [
         _box(c, columns[c.context_length] - 0.5, edges[rows[c.depth_percent]], edges[rows[c.depth_percent] + 1])
         for c in grid.cells
+        if not is_spared(c)
     ]
 
 
+def is_spared(cell: Cell) -> bool:
+    """Whether an adaptive run did not need it: it stays blank."""
+    return cell.by_rule and not cell.outcomes
+
+
 def _box(c: Cell, x: float, top: float, bottom: float) -> Box:
-    label = unscored_label(c) if c.mean is None else value_label(c.mean)
+    label = unscored_label(c) if c.mean is None else value_label(c.mean) + f"/{c.n}" * c.by_rule
     return Box(x=x, y=top, width=1, height=bottom - top, value=c.mean, label=label)
 
 
@@ -225,7 +232,8 @@ def _control_box(c: Control, x: float, width: float, y: float) -> Box:
 
 def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
     """A hatched corner on cells of which some trials have no score."""
-    partly = [b for c, b in zip(grid.cells, _boxes(grid, edges), strict=True) if c.mean is not None and unscored(c)]
+    asked = [c for c in grid.cells if not is_spared(c)]
+    partly = [b for c, b in zip(asked, _boxes(grid, edges), strict=True) if c.mean is not None and unscored(c)]
     points = [
         [(b.x + 0.74, b.y), (b.x + 0.98, b.y), (b.x + 0.98, b.y + 0.34 * b.height), (b.x + 0.86, b.y + 0.34 * b.height)]
         for b in partly
@@ -239,6 +247,14 @@ def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
     ax.add_collection(PolyCollection(points, **style))
 
 
+def _stopped(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
+    """A dashed frame in cells whose trials a rule stopped: theirs is no share of a fixed n."""
+    boxes = _boxes(grid, edges) if grid.adaptive is not None else []
+    frames = [replace(b, x=b.x + 0.06, y=b.y + 0.06 * b.height, width=0.88, height=0.88 * b.height) for b in boxes]
+    style: dict[str, Any] = {"facecolors": "none", "edgecolors": [look.ink], "linestyles": "--", "linewidth": 0.7}
+    ax.add_collection(PolyCollection(_corners_of(frames), **style))
+
+
 def unscored(cell: Cell) -> int:
     """Trials of a cell that have no score."""
     return sum(n for outcome, n in cell.outcomes.items() if outcome != "scored")
@@ -248,7 +264,8 @@ def _marks(view: View, ax: Axes, room: Room) -> None:
     """A line behind the effective length and one behind the claimed; with words where there is room."""
     f, lengths = view.report, view.grid.context_lengths
     held = None if f is None else held_by(f)
-    marks = [("effective", held and held.point, "-"), ("claimed", f and f.claimed, (0, (4, 2)))]
+    point = held.point if held else f.bracket.holds.context_length if f and f.bracket and f.bracket.holds else None
+    marks = [("effective", point, "-"), ("claimed", f and f.claimed, (0, (4, 2)))]
     last: float | None = None
     for what, tokens, dashes in marks:
         if not tokens:

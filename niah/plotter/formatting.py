@@ -47,7 +47,8 @@ def interval_label(low: float, high: float) -> str:
 
 def headline_label(grid: Grid) -> str:
     """The share found with its n and interval, and in the same breath the trials that have no score."""
-    return " · ".join([found_label(grid.whole), *unscored_labels(grid)])
+    found = found_label(grid.whole) if grid.adaptive is None else grid.adaptive
+    return " · ".join([found, *unscored_labels(grid)])
 
 
 def unscored_labels(grid: Grid) -> list[str]:
@@ -77,6 +78,8 @@ def plural(n: int, what: str) -> str:
 
 def trials_label(grid: Grid) -> str:
     """ "5 trials per cell"; imported cells may hold more of them than others."""
+    if grid.adaptive is not None:
+        return f"adaptive, {plural(grid.whole.n, 'trial')}"
     most = max((sum(c.outcomes.values()) for c in grid.cells), default=grid.epochs)
     if most > grid.epochs:
         return f"{grid.epochs} to {most} trials per cell"

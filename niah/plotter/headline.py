@@ -35,6 +35,8 @@ def headline(view: View) -> str:
     f, whole = view.report, view.grid.whole
     if f is None or whole.mean is None:
         return f"{percent(whole.mean)} found" if whole.mean is not None else "No trial has a score"
+    if f.bracket is not None:
+        return f"Holds at {label_of(f.bracket.holds.context_length)}" if f.bracket.holds else "Holds at no length tried"
     longest = f" up to {label_of(f.tested)}" if f.tested else ""
     if whole.mean in (0, 1):
         found = f"{whole.n:,} of {whole.n:,}" if whole.n < 100 else "every needle"  # sure only as far as n is
@@ -60,7 +62,8 @@ def _shape(f: RunReport, held: EffectiveLength) -> str:
 
 def found_line(view: View) -> str:
     """Whose share it is, with its n and interval."""
-    return " · ".join([view.model, found_label(view.grid.whole), *normalised_label(view.grid)])
+    found = found_label(view.grid.whole) if view.grid.adaptive is None else view.grid.adaptive
+    return " · ".join([view.model, found, *normalised_label(view.grid)])
 
 
 def lengths_line(view: View) -> str:
@@ -100,7 +103,8 @@ def recipe_line(view: View) -> str:
 def hatched_part(views: Sequence[View]) -> list[str]:
     """What hatches mean, where there are any."""
     hatched = any(o != "scored" for v in views for c in v.grid.cells for o in c.outcomes)
-    return ["hatched: no score"] if hatched else []
+    by_rule = any(v.grid.adaptive is not None for v in views)
+    return ["hatched: no score"] * hatched + ["dashed: share/n, stopped by rule; blank: spared"] * by_rule
 
 
 def made_parts(views: Sequence[View]) -> list[str]:

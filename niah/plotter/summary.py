@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from niah.plotter.formatting import brief_label, plural
 from niah.text.lengths import label_of
 from niah.text.shares import percent
+from niah.verdict.ladder import Effective, bracket_words
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
+from niah.verdict.sequential import Bracket, Step
 
 NOT_SHOWN = '"not shown"'
 DEPTHS = {
@@ -23,6 +25,8 @@ _PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
 
 def summary_lines(f: RunReport) -> list[str]:
     """How far it reads, what shape its losses have, where they are worst, and what more trials would show."""
+    if f.bracket is not None:
+        return bracket_lines(f, f.bracket)
     return [*reading_lines(f), *shape_lines(f), *weakest_lines(f), *doubt_lines(f)]
 
 
@@ -40,6 +44,30 @@ def reading_lines(f: RunReport) -> Iterator[str]:
     more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
     more += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
     yield "; ".join([f"reads reliably {far} ({between})", *more])
+
+
+def bracket_lines(f: RunReport, b: Bracket) -> list[str]:
+    """What an adaptive run found, with its evidence, and what it spared."""
+    held = "at no length tried" if b.holds is None else label_of(b.holds.context_length)
+    claimed = f" of {label_of(f.claimed)} claimed" if f.claimed else ""
+    spared = ", ".join(map(label_of, b.spared))
+    return [
+        f"reads {held}{claimed}: {bracket_words(b, ended=not f.missing)}",
+        *(_step_line(step) for step in b.steps),
+        *([f"spared: {spared}"] if spared else []),
+    ]
+
+
+def effective_line(found: Effective) -> str:
+    """The verdict on an adaptive run in a line."""
+    asked = "" if found.at_least is None else f" (at least {label_of(found.at_least)} asked)"
+    return f"{found.verdict.upper()}  {bracket_words(found.bracket, found.ended)}{asked}"
+
+
+def _step_line(step: Step) -> str:
+    share = percent(step.found / step.n) if step.n else "nothing scored"
+    odds = "more than 1,000,000" if step.evidence > 1e6 else f"{step.evidence:,.3g}"
+    return f"{label_of(step.context_length):>8}  {step.held:<11}  {share} (n = {step.n}, by rule, at {odds} to 1)"
 
 
 def shape_lines(f: RunReport) -> Iterator[str]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from niah.errors import RunError
-from niah.experiment.config import RunConfig, decides
+from niah.experiment.config import RunConfig
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row, Trial
 from niah.runlog import disk
 from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
@@ -25,7 +25,7 @@ from niah.text.secrets import without_secrets
 
 LOG_NAME = "run.jsonl"
 _LOCK = ".lock"
-GRID_KEYS = frozenset(key for key in RunConfig.model_fields if decides(key) == "grid")  # what an extension adds to
+GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension adds to
 _T = TypeVar("_T")
 
 
@@ -384,7 +384,8 @@ def _differences(old: Header, new: Header) -> list[str]:
     """What differs between two headers that no extension bridges, for people."""
     defaults = RunConfig().identity()  # a key that an older niah did not know had this value
     was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
-    keys = {*was, *now} - (GRID_KEYS if not now.get("aligned") else set())
+    grid = {"lengths"} if now.get("adaptive") else GRID_KEYS  # the order of depths decides what is tried
+    keys = {*was, *now} - (grid if not now.get("aligned") else set())
     found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
     if was.get("seed") != now.get("seed"):
         found.append("further --epochs of the old seed draw other needles and other text into the same run")

@@ -37,3 +37,15 @@ class Draw:
             j = self.below(i + 1)
             order[i], order[j] = order[j], order[i]
         return order
+
+
+def adaptive_places(
+    seed: int, length: int, depths: Sequence[float], most: int, *, shared: bool
+) -> list[tuple[float, int]]:
+    """Depth and epoch of the trials that an adaptive run tries at a length, in their order.
+
+    Depths come in blocks that hold each of them once; no two trials share a haystack, where epochs do (``shared``).
+    """
+    draw, blocks = Draw(seed, "adaptive", length), -(-most // len(depths))
+    drawn = [float(depth) for _ in range(blocks) for depth in draw.shuffled(depths)][:most]
+    return [(depth, i if shared else i // len(depths)) for i, depth in enumerate(drawn)]

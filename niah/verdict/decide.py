@@ -110,6 +110,8 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
 
 def _check_grid(e: Evidence) -> None:
     """Raises RunError for results that the config does not ask for: its figures would leave them out."""
+    if e.header.design.adaptive:
+        raise RunError("an adaptive run has no fixed grid to judge; its verdict is: niah effective --at-least LENGTH")
     if e.header.imported is not None:
         return
     planned = e.header.planned()

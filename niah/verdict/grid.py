@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Row, Share
+from niah.verdict.ladder import Ladder
 from niah.verdict.sample import sample_of, share_of
 
 MISSING = "missing"  # a planned trial that has not been run
@@ -15,7 +16,9 @@ MISSING = "missing"  # a planned trial that has not been run
 
 def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     """The grid of a run. Cells that the run asks for and no result fills are there, with their missing trials."""
-    design, planned = header.design, header.planned()
+    design, results = header.design, list(results)
+    ladder = Ladder(header, results) if design.adaptive else None
+    planned = header.planned() if ladder is None else ladder.planned
     by_cell: dict[tuple[int, float], list[Row]] = defaultdict(list)
     of_control: dict[str, list[Row]] = defaultdict(list)
     for r in results:
@@ -26,7 +29,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     by_control = {kind: sample_of(header, of_control[kind]).share() for kind in CONTROLS if of_control[kind]}
     everything = [r for place in planned for r in by_cell[place]]
     found = sample_of(header, everything).share()
-    return Grid(
+    grid = Grid(
         model=design.model,
         task=design.task,
         haystack=design.haystack,
@@ -44,6 +47,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         depth_of=design.depth_of,
         imported=header.imported,
     )
+    return grid if ladder is None else ladder.marked(grid)
 
 
 def counts_of(grid: Grid, *, controls: bool = False) -> Counter[str]:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from niah.errors import RunError
-from niah.records import Header, Outcome, Row
+from niah.records import Header, Row
 from niah.text.outside import json_in
 from niah.verdict.baseline import digest_of
 
@@ -194,7 +194,8 @@ def _usual(right: np.ndarray, scored: np.ndarray) -> np.ndarray:
     counted = scored.sum(0)
     share = right.sum(0) / np.maximum(counted, 1)
     whole = right.sum() / max(1, scored.sum())
-    return np.clip(np.where(counted > 0, share, whole), UNSURE, 1 - UNSURE)
+    usual: np.ndarray = np.clip(np.where(counted > 0, share, whole), UNSURE, 1 - UNSURE)
+    return usual
 
 
 def _steps(right: np.ndarray, scored: np.ndarray, usual: np.ndarray, *, lost: bool) -> np.ndarray:
@@ -205,7 +206,8 @@ def _steps(right: np.ndarray, scored: np.ndarray, usual: np.ndarray, *, lost: bo
     logit = np.log(usual / (1 - usual))
     moved = 1 / (1 + np.exp(-(logit + _offset(usual, -SHIFT if lost else SHIFT))))
     up, down = np.log(moved / usual), np.log((1 - moved) / (1 - usual))
-    return (np.where(right, up, down) * scored).sum(1)
+    steps: np.ndarray = (np.where(right, up, down) * scored).sum(1)
+    return steps
 
 
 def _offset(usual: np.ndarray, shift: float) -> float:

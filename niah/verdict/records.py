@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from niah.records import Share
+from niah.verdict.sequential import Bracket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,7 @@ class RunReport:
     imported: str | None = None
     notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
     pattern: Pattern | None = None
+    bracket: Bracket | None = None  # of an adaptive run: what it found instead of intervals
     least_per_length: int | None = None  # trials, all found, that would show the absolute rule at one length
 
 

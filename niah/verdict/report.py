@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from niah.records import Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
+from niah.verdict.ladder import Ladder
 from niah.verdict.pattern import least_trials, pattern_of
 from niah.verdict.records import RunReport
 from niah.verdict.regions import lost_in_the_middle, weakest_region
@@ -36,7 +37,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         by_length=by_length,
         up_to_length={n: samples.at(*lengths[: i + 1]).share() for i, n in enumerate(lengths)},
         by_band=by_band,
-        effective=tuple(effective_length(rule, grid, by_length) for rule in rules),
+        effective=tuple(effective_length(rule, grid, by_length) for rule in rules if not header.design.adaptive),
         middle=middle,
         weakest=weakest_region(grid),
         claimed=header.claimed,
@@ -46,7 +47,8 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
-        notes=uneven_notes(grid),
+        notes=() if header.design.adaptive else uneven_notes(grid),
+        bracket=Ladder(header, everything).bracket if header.design.adaptive else None,
         pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )

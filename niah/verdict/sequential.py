@@ -114,6 +114,16 @@ def step_of(context_length: int, scores: Sequence[float | None], rule: Rule) -> 
     )
 
 
+def soonest(found: float, n: int, tried: int, rule: Rule) -> int:
+    """So many further trials could decide at the soonest, all of them found or none: they are needed in any case."""
+    for more in range(1, rule.most - tried + 1):
+        all_found = bets(found + more, n + more, tried + more, rule.threshold)[0]
+        none_found = bets(found, n + more, tried + more, rule.threshold)[1]
+        if max(all_found, none_found) >= 1 / rule.level or (not n and tried + more >= BLIND):
+            return more
+    return rule.most - tried
+
+
 def bets(found: float, n: int, tried: int, threshold: float) -> tuple[float, float]:
     """What a bet of 1 on "above" and on "below" has grown to; a trial without a score is one more loss to the first."""
     return _above(floor(found + 1e-9), tried, threshold), _below(ceil(found - 1e-9), n, threshold)
