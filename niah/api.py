@@ -14,19 +14,27 @@ neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from niah.elsewhere import Rescored, collect, plan_run, prompt_lines, rescore
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
-from niah.runs import DEFAULT_RESULTS, check_name, folder_name, own_run_folder, prompt_speed, run_folder
+from niah.runs import (
+    DEFAULT_RESULTS,
+    check_name,
+    folder_name,
+    prompt_speed,
+    run_folder,
+)
 
 __all__ = [
     "Rescored",
     "Run",
     "async_sweep",
     "build",
+    "collect",
     "compare",
     "experiment_for",
     "gate",
@@ -50,7 +58,6 @@ if TYPE_CHECKING:
     from niah.records import Header, Result, Row, Trial
     from niah.runner.background import Stoppable
     from niah.runner.observer import Observer
-    from niah.tasks import Task
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook
     from niah.verdict.power_table import Power
@@ -139,24 +146,34 @@ def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outl
 
 
 def build(
-    config: Config = None, *, form: str = "jsonl", verify: bool = False, **settings: Any
+    config: Config = None,
+    *,
+    form: str = "jsonl",
+    verify: bool = False,
+    run: str | None = None,
+    results: Folder = DEFAULT_RESULTS,
+    **settings: Any,
 ) -> Iterator[dict[str, object]]:
     """The prompts themselves, one after the other, without a model: the objects that ``niah build``
     writes as lines.
 
-    ``form`` is jsonl or openai-batch, which needs a model. ``verify`` counts every prompt again as
-    one piece. Raises ConfigError, and PromptError where a length leaves no room.
+    ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch,
+    vllm-batch), which needs a model and has small prompts before the trials, by which ``collect``
+    learns how the server counts. ``run`` plans a run of that name for the answers. ``verify`` counts
+    every prompt again as one piece. Raises ConfigError, PromptError where a length leaves no room,
+    and RunError where the run is another one.
     """
     from niah.experiment.checks import check_used
     from niah.experiment.experiment import experiment_of
-    from niah.experiment.export import check_form, lines_of
+    from niah.experiment.export import checked_form
 
     own, resolved = _parts(config, settings)
     check_used(resolved, own)
-    check_form(form, resolved)
-    experiment = experiment_of(resolved, own)
+    experiment = experiment_of(checked_form(form, resolved), own)
     experiment.check_lengths()
-    return lines_of(experiment, form, verify=verify)
+    if run is not None:
+        plan_run(experiment, run, Path(results))
+    return prompt_lines(experiment, form, verify=verify)
 
 
 def haystack(
@@ -216,45 +233,6 @@ def gate(
 ) -> Judgement:
     """The verdict on a run: pass, fail, or not enough evidence (see ``Run.gate``)."""
     return open_run(run, results).gate(config, baseline=baseline, results=results, **limits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rescored:
-    """A run whose stored answers were scored again."""
-
-    run: Run
-    changed: int  # scores
-
-
-def rescore(
-    run: AnyRun,
-    *,
-    results: Folder = DEFAULT_RESULTS,
-    task: Task | None = None,
-    haystack: Haystack | None = None,
-) -> Rescored:
-    """Score the stored answers of a run again; changed scores are appended to its log. Needs no
-    network.
-
-    A run with a task or haystack of one's own needs them again. Raises RunError for an imported
-    run, the shipped example, and needles that are others today.
-    """
-    from niah.experiment.config import RunConfig
-    from niah.experiment.experiment import experiment_of
-    from niah.experiment.own import Own
-    from niah.experiment.scoring import rescored
-    from niah.runlog.log import reopen_log
-
-    folder = own_run_folder(str(run.folder if isinstance(run, Run) else run), Path(results))
-    with reopen_log(folder) as log:
-        if log.header.imported is not None:
-            raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
-        experiment = experiment_of(RunConfig(**log.header.config), Own(task=task, haystack=haystack))
-        judged = ((old, rescored(old, experiment)) for old in log.stored().values())
-        changed = [new for old, new in judged if new != old]  # all of them, before the first is written
-        for result in changed:
-            log.append(result)
-        return Rescored(run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed))
 
 
 def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: bool = True) -> Experiment:

@@ -99,6 +99,11 @@ def own_run_folder(run: str, results: Path) -> Path:
     return folder
 
 
+def own_or_new_folder(run: str, results: Path) -> Path:
+    """The folder of a run, by path or by name, whether anything is in it yet."""
+    return Path(run) if len(Path(run).parts) > 1 and not (results / run).is_dir() else results / run
+
+
 def beside(folder: Path, results: Path, name: str) -> Path:
     """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
     return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name

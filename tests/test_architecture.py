@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "templates": LEAVES | {"generator", "experiment", "verdict"},
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }
+MAY_IMPORT["elsewhere"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["studies"] = MAY_IMPORT["api"] | {"api"}
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

@@ -85,7 +85,8 @@ def test_batch_files_are_what_the_endpoint_takes(niah: Niah) -> None:
     batch = ("--format", "openai-batch", "--lengths", "512", "--depths", "50", "--out", "b.jsonl")
     assert "needs a model" in niah("build", *batch).err
     assert niah("build", *batch, "--provider", "openai", "--model", "m", "--extra", "seed=7").exit_code == 0
-    [line] = lines_of(Path("b.jsonl"))
+    *small, line = lines_of(Path("b.jsonl"))
+    assert [s["custom_id"] for s in small] == ["calibrate-0", "calibrate-1"]
     assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
     assert set(line["body"]) == {"model", "messages", "max_completion_tokens", "seed"}
     assert line["custom_id"]

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
     "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
     "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
+    "collect": ("niah.cli.collect:collect", "Take answers from files into a run: batch services, vLLM, any harness."),
     "list": ("niah.cli.listing:list_", "List the runs: model, task, share found, trials, date."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
     "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
@@ -52,7 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Measure": ("run", "effective", "plan", "probe", "build"),
+    "Measure": ("run", "effective", "plan", "probe", "build", "collect"),
     "Look": ("list", "show", "report", "plot", "compare"),
     "Judge": ("gate", "power", "baseline", "score", "judge"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from niah.errors import RunError
-from niah.experiment.config import RunConfig
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row, Trial
 from niah.runlog import disk
+from niah.runlog.extending import adds, check_same_run, extended
 from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
 from niah.text.outside import visible
-from niah.text.secrets import without_secrets
 
 LOG_NAME = "run.jsonl"
 _LOCK = ".lock"
-GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension adds to
 _T = TypeVar("_T")
 
 
@@ -196,17 +194,12 @@ def _opened(path: Path, header: Header) -> RunLog:
     old, rows = read_rows(path.parent) if path.stat().st_size else (header, Rows())
     if not rows:  # nothing was measured: whatever was planned binds nobody
         return RunLog(path, header, rows, first=header_line(header), fresh=True)
-    differing = _differences(old, header)
-    if differing:
-        raise RunError(
-            f"{path.parent} holds a run of another config ({'; '.join(differing)}); "
-            "choose another --name, or repeat the old command to resume it"
-        )
-    if not _adds(old, header):
+    check_same_run(path.parent, old, header)
+    if not adds(old, header):
         return RunLog(path, old, rows)
     added = part_of(header.config)
     line = line_of("extended", {"version": header.version, "created": header.created, **asdict(added)})
-    log = RunLog(path, _extended(old, added), rows, first=line)
+    log = RunLog(path, extended(old, added), rows, first=line)
     log.added = added
     return log
 
@@ -245,7 +238,7 @@ def read_rows(folder: Path) -> tuple[Header, Rows]:
             row = _checked(path, number, table, row_of)
             rows[row.trial.id] = row
         elif table.get("kind") == "extended":
-            header = _extended(header, _checked(path, number, table, part_of))
+            header = extended(header, _checked(path, number, table, part_of))
     return header, rows
 
 
@@ -258,7 +251,7 @@ def read_log(folder: Path) -> tuple[Header, Stored]:
         if table.get("kind") == "result":
             places[_checked(path, number, table, row_of).trial.id] = (number, start)
         elif table.get("kind") == "extended":
-            header = _extended(header, _checked(path, number, table, part_of))
+            header = extended(header, _checked(path, number, table, part_of))
     return header, Stored(path, places)
 
 
@@ -351,48 +344,3 @@ def _remove_unused(path: Path, made: list[Path]) -> None:
         path.with_name(_LOCK).unlink()
         for folder in made:
             folder.rmdir()
-
-
-def _extended(header: Header, part: Part) -> Header:
-    """The header of a run that asks for a further grid."""
-    parts = (*header.parts, part)
-    config = {
-        **header.config,
-        "lengths": sorted({n for p in parts for n in p.lengths}),
-        "depths": sorted({d for p in parts for d in p.depths}),
-        "epochs": max(p.epochs for p in parts),
-    }
-    design = replace(
-        header.design,
-        lengths=tuple(config["lengths"]),
-        depths=tuple(config["depths"]),
-        epochs=config["epochs"],
-        recipe={**header.design.recipe, **{key: config[key] for key in GRID_KEYS}},
-    )
-    return replace(header, config=config, design=design, extended=parts)
-
-
-def _adds(old: Header, new: Header) -> bool:
-    """Whether the new grid asks for a trial that the old one does not."""
-    planned, controls = old.planned(), old.planned_controls()
-    return any(planned.get(place, 0) < epochs for place, epochs in new.planned().items()) or any(
-        controls.get(place, 0) < epochs for place, epochs in new.planned_controls().items()
-    )
-
-
-def _differences(old: Header, new: Header) -> list[str]:
-    """What differs between two headers that no extension bridges, for people."""
-    defaults = RunConfig().identity()  # a key that an older niah did not know had this value
-    was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
-    grid = {"lengths"} if now.get("adaptive") else GRID_KEYS  # the order of depths decides what is tried
-    keys = {*was, *now} - (grid if not now.get("aligned") else set())
-    found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
-    if was.get("seed") != now.get("seed"):
-        found.append("further --epochs of the old seed draw other needles and other text into the same run")
-    if old.haystack_digest != new.haystack_digest:
-        found.append("the text of the haystack has changed")
-    if old.tokenizer != new.tokenizer:
-        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
-    if old.task_version != new.task_version:
-        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
-    return [visible(f) for f in found]

@@ -42,7 +42,12 @@ def mismatch_of(row: Row) -> str | None:
 def run_warnings(header: Header, rows: Iterable[Row]) -> list[str]:
     """About a run, from its log."""
     rows = list(rows)
-    return [*_mismatches(rows), *_unchecked(header, rows), *_model_names(str(header.config.get("model")), rows)]
+    return [
+        *_mismatches(rows),
+        *_unchecked(header, rows),
+        *_untimed(header, rows),
+        *_model_names(str(header.config.get("model")), rows),
+    ]
 
 
 def _mismatches(rows: list[Row]) -> list[str]:
@@ -68,6 +73,13 @@ def _unchecked(header: Header, rows: list[Row]) -> list[str]:
         f"{blind} of {len(responses)} scores could not be checked: the server did not count these prompts, "
         "and a part that it drops in silence cannot be noticed"
     ]
+
+
+def _untimed(header: Header, rows: list[Row]) -> list[str]:
+    answered = [r for r in rows if r.response is not None]
+    if header.imported is not None or not answered or any(r.total_s is not None for r in answered):
+        return []
+    return ["no times: the answers were collected from files, which tell none"]
 
 
 def _model_names(asked: str, rows: list[Row]) -> list[str]:

@@ -100,7 +100,7 @@ class TrialRunner:
             return await self._through(course)
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
-            return _unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
+            return unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
 
     async def _through(self, course: Course) -> Result | None:
         """The result of all calls that a delivery makes; None where a stop came first."""
@@ -225,7 +225,7 @@ class TrialRunner:
 
 def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
     """One line for the run log: only a whole answer is scored."""
-    blank = _unanswered(call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets)
+    blank = unanswered(call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets)
     result = replace(
         blank,
         response=answer.response,
@@ -250,7 +250,7 @@ def withheld(result: Result, why: str) -> Result:
     return replace(blank, outcome=Outcome.MISMATCH, error=why)
 
 
-def _unanswered(
+def unanswered(
     trial: Trial, prompt: Prompt | None, outcome: Outcome, error: str | None, targets: tuple[str, ...]
 ) -> Result:
     """A result without an answer; without a prompt where none can be built."""

@@ -1,0 +1,123 @@
+"""Verbs beside the sweep, handed on by ``niah.api``: runs whose trials are asked elsewhere, and answers scored again.
+
+Imports stand inside functions where they bring haystacks or the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from niah.errors import ConfigError, RunError
+from niah.run import PALETTE, Run
+from niah.runs import DEFAULT_RESULTS, check_name, own_or_new_folder, own_run_folder
+
+if TYPE_CHECKING:
+    from niah.experiment.experiment import Experiment
+    from niah.generator.haystack import Haystack
+    from niah.runner.collecting import Collected
+    from niah.tasks import Task
+
+Folder: TypeAlias = str | Path
+
+
+def plan_run(experiment: Experiment, run: str, results: Path) -> None:
+    """Plan a run for answers that come later. Raises ConfigError without a model, RunError for another run's name."""
+    from niah.runlog.planned import write_plan
+
+    check_name(run)
+    if experiment.config.model is None:
+        raise ConfigError("--run plans a run, which is of a model: --model NAME")
+    write_plan(results / run, experiment.header())
+
+
+def prompt_lines(experiment: Experiment, form: str, *, verify: bool) -> Iterator[dict[str, object]]:
+    """The prompts of an experiment as ``build`` gives them; a form of a service has the small ones before them."""
+    from niah.experiment.export import lines_of
+
+    if form == "jsonl":
+        return lines_of(experiment, form, verify=verify)
+    from niah.runner.preflight import small_prompts
+
+    return lines_of(experiment, form, verify=verify, small=small_prompts(experiment))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """A run with answers that were collected from files."""
+
+    run: Run
+    found: Collected  # in the files
+
+
+def collect(
+    files: Sequence[Folder],
+    run: str,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    task: Task | None = None,
+    haystack: Haystack | None = None,
+) -> Collection:
+    """Answers to built prompts as a run: the result files of a batch service, of ``vllm run-batch``,
+    or lines ``{"id", "text"}`` of any harness.
+
+    The run was planned by ``build(run=...)``, or is there already. A run with a task or haystack of
+    one's own needs them again. Raises RunError, before anything is written, for ids of no trial of
+    it, answers of one trial that differ, and prompts that are others today.
+    """
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.own import Own
+    from niah.plotter.outputs import write_outputs
+    from niah.runlog.log import open_log
+    from niah.runlog.planned import planned_header
+    from niah.runner.collecting import collect_into
+
+    folder = own_or_new_folder(run, Path(results))
+    experiment = experiment_of(RunConfig(**planned_header(folder).config), Own(task=task, haystack=haystack))
+    with open_log(folder, experiment.header()) as log:
+        found = collect_into(log, experiment, [Path(file) for file in files])
+        whole = Run(folder=folder, header=log.header, rows=log.results)
+    said = write_outputs(folder, whole.view, PALETTE) if whole.rows else []
+    return Collection(run=replace(whole, said=tuple(said)), found=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A run whose stored answers were scored again."""
+
+    run: Run
+    changed: int  # scores
+
+
+def rescore(
+    run: Run | str | Path,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    task: Task | None = None,
+    haystack: Haystack | None = None,
+) -> Rescored:
+    """Score the stored answers of a run again; changed scores are appended to its log. Needs no
+    network.
+
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported
+    run, the shipped example, and needles that are others today.
+    """
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.own import Own
+    from niah.experiment.scoring import rescored
+    from niah.runlog.log import reopen_log
+
+    folder = own_run_folder(str(run.folder if isinstance(run, Run) else run), Path(results))
+    with reopen_log(folder) as log:
+        if log.header.imported is not None:
+            raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
+        experiment = experiment_of(RunConfig(**log.header.config), Own(task=task, haystack=haystack))
+        judged = ((old, rescored(old, experiment)) for old in log.stored().values())
+        changed = [new for old, new in judged if new != old]  # all of them, before the first is written
+        for result in changed:
+            log.append(result)
+        return Rescored(run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed))

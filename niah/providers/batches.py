@@ -1,0 +1,154 @@
+"""Batch files: a request as a line of a service's file, and from any result line to the reply in it. No I/O.
+
+Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches, Gemini's batchGenerateContent,
+and a line of our own, ``{id, text, stop_reason?, usage?, model?, digest?}`` or ``{id, error}``. Limits of one file are
+those of the services' documentation (2026-11).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from niah.errors import ConfigError
+from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
+from niah.providers.anthropic import Anthropic, MessageReply
+from niah.providers.gemini import ContentReply, Gemini
+from niah.providers.openai import ChatReply, OpenAI
+from niah.providers.replies import TextReply, count_of
+from niah.providers.responses import Responses, ResponsesReply
+from niah.records import Prompt, Usage
+from niah.text.outside import json_in
+
+_STREAMING = ("stream", "stream_options")  # fields that no batch takes
+_OWN_USAGE = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}  # the other name that is read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchForm:
+    """What one service takes as a file."""
+
+    provider: str  # whose requests these are, where the config names none
+    speaks: tuple[type, ...]  # kinds of provider whose requests fit
+    most_lines: int | None = None
+    most_bytes: int | None = None
+
+
+FORMS: Mapping[str, BatchForm] = {
+    "openai-batch": BatchForm(provider="openai", speaks=(OpenAI, Responses), most_lines=50_000, most_bytes=200_000_000),
+    "anthropic-batch": BatchForm(provider="anthropic", speaks=(Anthropic,), most_lines=100_000, most_bytes=256_000_000),
+    "gemini-batch": BatchForm(provider="gemini", speaks=(Gemini,), most_bytes=2_000_000_000),
+    "vllm-batch": BatchForm(provider="vllm", speaks=(OpenAI,)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswer:
+    """One result line: a reply, or why there is none."""
+
+    id: str
+    reply: TextReply | None
+    status: int = 200  # of what failed
+    error: str = ""  # its body
+    digest: str | None = None  # of the prompt, where the line tells it
+
+
+def batch_provider(form: str, service: Service) -> Provider:
+    """The provider that makes the requests of a form. Raises ConfigError for one of another protocol."""
+    made_by = PROVIDERS[service.provider].made_by if service.provider in PROVIDERS else None
+    provider = provider_of(service) if made_by else None
+    if provider is None or not isinstance(provider, FORMS[form].speaks):
+        fitting = FORMS[form].provider
+        raise ConfigError(
+            f"--format {form} holds requests of another protocol than provider {service.provider!r}: "
+            f"use --provider {fitting}, or another --format"
+        )
+    return provider
+
+
+def request_line(form: str, provider: Provider, request_id: str, prompt: Prompt) -> dict[str, object]:
+    """One line of a service's file: what a run would send for this prompt, without streaming."""
+    body = json.loads(b"".join(provider.request(prompt).body))
+    for key in _STREAMING:
+        body.pop(key, None)
+    if isinstance(provider, Anthropic):
+        return {"custom_id": request_id, "params": body}
+    if isinstance(provider, Gemini):
+        return {"key": request_id, "request": body}
+    url = "/v1/responses" if isinstance(provider, Responses) else "/v1/chat/completions"
+    return {"custom_id": request_id, "method": "POST", "url": url, "body": body}
+
+
+def answer_in(line: bytes) -> BatchAnswer:
+    """The answer in a result line of any service. Raises ValueError for what is none of them."""
+    table = json_in(line.decode())
+    if not isinstance(table, dict):
+        raise ValueError("no object")
+    request_id = table.get("custom_id") or table.get("key") or table.get("id")
+    if not isinstance(request_id, str):
+        raise ValueError("no custom_id, key or id")
+    if isinstance(table.get("text"), str):
+        digest = table.get("digest", table.get("prompt_digest"))
+        return BatchAnswer(id=request_id, reply=_Given(table), digest=digest if isinstance(digest, str) else None)
+    if isinstance(table.get("result"), dict):
+        return _of_anthropic(request_id, table["result"])
+    return _of_openai_or_gemini(request_id, table)
+
+
+def _of_anthropic(request_id: str, result: Mapping[str, Any]) -> BatchAnswer:
+    if result.get("type") == "succeeded":
+        return _fed(request_id, MessageReply(), result.get("message"))
+    inner = (result.get("error") or {}).get("error") or {}
+    status = 400 if inner.get("type") == "invalid_request_error" else 500
+    said = inner or {"message": f"the service ended this request as {result.get('type')}"}
+    return BatchAnswer(id=request_id, reply=None, status=status, error=json.dumps({"error": said}))
+
+
+def _of_openai_or_gemini(request_id: str, table: Mapping[str, Any]) -> BatchAnswer:
+    response, error = table.get("response"), table.get("error")
+    if isinstance(response, dict) and ("candidates" in response or "promptFeedback" in response):
+        return _fed(request_id, ContentReply(), response)
+    if isinstance(response, dict):
+        status, body = count_of(response.get("status_code")) or 200, response.get("body")
+        if status < 300 and isinstance(body, dict) and not body.get("error"):
+            reply = ResponsesReply() if body.get("object") == "response" else ChatReply()
+            return _fed(request_id, reply, body)
+        return BatchAnswer(id=request_id, reply=None, status=max(status, 400), error=json.dumps(body or error))
+    if not error:
+        raise ValueError("neither text, response, result nor error")
+    code = error.get("code") if isinstance(error, dict) else None
+    known = isinstance(code, int) and not isinstance(code, bool)
+    # Gemini tells gRPC's number: 3 is INVALID_ARGUMENT
+    status = 400 if code == 3 else int(str(code)) if known and 400 <= int(str(code)) < 600 else 500
+    said = error if isinstance(error, dict) else {"message": str(error)}
+    return BatchAnswer(id=request_id, reply=None, status=status, error=json.dumps({"error": said}))
+
+
+def _fed(request_id: str, reply: TextReply, body: object) -> BatchAnswer:
+    """The answer in a whole body. Raises ValueError for a body of no known shape."""
+    try:
+        reply.feed(json.dumps(body))
+    except ReplyError as error:
+        return BatchAnswer(id=request_id, reply=None, status=500, error=error.body)
+    except (TypeError, AttributeError, LookupError) as error:
+        raise ValueError(f"a body of no known shape ({error})") from None
+    if not reply.complete:
+        said = json.dumps({"error": {"message": "a reply without a stop reason: it is not whole"}})
+        return BatchAnswer(id=request_id, reply=None, status=500, error=said)
+    return BatchAnswer(id=request_id, reply=reply)
+
+
+class _Given(TextReply):
+    """A reply as our own line tells it."""
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._text.append(table["text"])
+        self._stop_reason, self._model = table.get("stop_reason"), table.get("model")
+        counts = table.get("usage") or {}
+        if not isinstance(counts, dict):
+            raise ValueError("usage is no object")
+        named = {name: count_of(counts.get(name), counts.get(other)) for name, other in _OWN_USAGE.items()}
+        self._usage = Usage(cached_tokens=count_of(counts.get("cached_tokens")), **named)
