@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from niah.generator.tokenizers import tokenizer_of
 from niah.providers.prices import Pricing
 from niah.records import Usage
 from niah.runlog.attempts import AttemptLog, read_attempts
+from niah.runlog.disk import write_whole
 from niah.runner.budget import Budget
 
 KILLS = int(os.environ.get("NIAH_KILLS", "8"))
@@ -177,17 +179,19 @@ def test_a_damaged_file_of_attempts_is_one_clear_line(tmp_path: Path, line: str)
         read_attempts(tmp_path)
 
 
-def test_half_a_line_on_a_full_disk_does_not_spoil_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write, may = os.write, Usage(input_tokens=100, output_tokens=10)
+def test_half_a_line_on_a_full_disk_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    may = Usage(input_tokens=100, output_tokens=10)
     with AttemptLog(tmp_path) as log:
         number = log.sent("a", may)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", lambda file, data: write(file, data[:9]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 9, hard))
+        try:
             log.ended(number, Usage(input_tokens=90))
-            with pytest.raises(RunError, match="No space left on device"):
+            with pytest.raises(RunError, match="cannot be written"):
                 log.sent("b", may)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         log.sent("c", may)  # there is room again
     assert [(a.trial, a.counted) for a in read_attempts(tmp_path)] == [("a", may), ("c", may)]
 
@@ -206,16 +210,14 @@ def test_dollars_are_counted_as_the_server_or_the_price_says(tmp_path: Path) -> 
 
 
 def test_a_run_that_cannot_note_an_attempt_sends_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-
-    def full(file: int, data: bytes) -> int:
-        if b'"may"' in data:
+    def full(file: FileIO, lines: bytes) -> None:
+        if b'"may"' in lines:
             raise OSError(28, "No space left on device")
-        return write(file, data)
+        write_whole(file, lines)
 
     bill = Bill()
     with serving(otherwise=bill, preflight=bill) as server, monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
+        patch.setattr("niah.runlog.attempts.write_whole", full)
         ended = niah(*sweep_at(server), *SMALL)
     assert (ended.exit_code, bill.tokens) == (3, 0)
     assert "attempts.jsonl: cannot be written (No space left on device); free some space" in ended.err

@@ -9,17 +9,16 @@ system at once, so that a killed process leaves them behind.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from errno import ENOSPC
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from niah.errors import RunError
 from niah.records import Usage
+from niah.runlog.disk import drop_torn_line, write_whole
 
 ATTEMPTS_NAME = "attempts.jsonl"
 _COUNTS = {field.name for field in fields(Usage)}
@@ -51,10 +50,10 @@ class AttemptLog:
         self._open: set[int] = set()
         self._next = 1 + max((a.number for a in self.past), default=0)
         try:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            _drop_torn_line(self.path)
+            self._file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space") from error
+        drop_torn_line(self.path)
 
     def sent(self, trial: str | None, may: Usage) -> int:
         """Note an attempt that is about to be sent; its number. Raises RunError where it cannot be noted."""
@@ -78,12 +77,7 @@ class AttemptLog:
             return
 
     def _write(self, table: dict[str, Any]) -> None:
-        line, size = json.dumps(table, separators=(",", ":")).encode() + b"\n", os.fstat(self._file).st_size
-        if os.write(self._file, line) < len(
-            line
-        ):  # a disk that fills up takes a part of it, which spoils the next line
-            os.ftruncate(self._file, size)
-            raise OSError(ENOSPC, os.strerror(ENOSPC))
+        write_whole(self._file, json.dumps(table, separators=(",", ":")).encode() + b"\n")
 
     def __enter__(self) -> AttemptLog:
         return self
@@ -91,7 +85,7 @@ class AttemptLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        self._file.close()
         if not self._open and not self._paid:  # a run that could not start leaves nothing behind
             self.path.unlink()
 
@@ -138,10 +132,3 @@ def _usage(table: dict[str, Any]) -> Usage:
     if not all(isinstance(table[name], int | float) for name in _COUNTS & set(table)):
         raise TypeError(f"{table} where counts should be")
     return Usage(**{name: table[name] for name in _COUNTS & set(table)})
-
-
-def _drop_torn_line(path: Path) -> None:
-    raw = path.read_bytes()
-    whole = raw.rfind(b"\n") + 1
-    if whole != len(raw):
-        os.truncate(path, whole)

@@ -1,18 +1,18 @@
 """Finished calls of trials that several calls make: ``calls.jsonl`` beside the run log, a line each.
 
-A trial that was cut short in the middle goes on behind its last finished call, and none is paid for twice. A line is
-handed to the system at once; a torn last one is a call that is asked again.
+A trial that was cut short in the middle goes on behind its last finished call, and none is paid for twice. A torn last
+line is a call that is asked again.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container
 from dataclasses import asdict
 from pathlib import Path
 
 from niah.errors import RunError
 from niah.records import Result
+from niah.runlog.disk import append, drop_torn_line
 from niah.runlog.lines import line_of, result_of, table_of
 
 CALLS_NAME = "calls.jsonl"
@@ -42,22 +42,11 @@ class CallLog:
         if (call.trial.id, call.prompt_digest) in self._calls:
             return
         self._calls[call.trial.id, call.prompt_digest] = call
-        try:
-            with self._path.open("ab") as file:
-                file.write(line_of("call", asdict(call)))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise RunError(f"{self._path}: cannot be written ({error.strerror}); free some space") from error
+        append(self._path, line_of("call", asdict(call)))
 
     def _lines(self) -> list[bytes]:
         """Whole lines; what follows the last newline is cut off, so that the next line is whole."""
-        try:
-            raw = self._path.read_bytes()
-            if not raw.endswith(b"\n") and raw:
-                os.truncate(self._path, raw.rfind(b"\n") + 1)
-        except FileNotFoundError:
+        if not self._path.exists():
             return []
-        except OSError as error:
-            raise RunError(f"{self._path}: cannot be read ({error.strerror})") from error
-        return raw.split(b"\n")[:-1]
+        drop_torn_line(self._path)
+        return self._path.read_bytes().split(b"\n")[:-1]

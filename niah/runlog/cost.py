@@ -6,28 +6,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from niah.providers import PROVIDERS
-from niah.providers.prices import pricing_of
+from niah.providers.prices import Pricing, pricing_of
 from niah.records import Header, Row
 from niah.runlog.attempts import read_attempts, unreported
 
 
 def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
     """US dollars of all answered trials; None where a price or a count of tokens is not known."""
-    config = header.config
     if header.imported is not None:
         return None
-    known = PROVIDERS.get(config["provider"])
-    if known is not None and known.free:
+    if _is_free(header):
         return 0.0
-    pricing = pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))
-    if pricing is None:
+    pricing = _pricing(header, price)
+    usages = [r.response.usage for r in results if r.response is not None]
+    if pricing is None or any(u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages):
         return None
-    total = 0.0
-    for usage in (r.response.usage for r in results if r.response is not None):
-        if usage.dollars is None and (usage.input_tokens is None or usage.output_tokens is None):
-            return None
-        total += pricing.dollars(usage)
-    return total
+    return sum(map(pricing.dollars, usages))
 
 
 def unreported_line(folder: Path, header: Header) -> str | None:
@@ -35,16 +29,24 @@ def unreported_line(folder: Path, header: Header) -> str | None:
 
     Raises RunError for a damaged file of attempts.
     """
-    config = header.config
-    known = PROVIDERS.get(config["provider"])
     attempts = unreported(read_attempts(folder))
-    if not attempts or (known is not None and known.free):
+    if not attempts or _is_free(header):
         return None
     tokens = sum((a.may.input_tokens or 0) + (a.may.output_tokens or 0) for a in attempts)
-    pricing = pricing_of(str(config["model"]), config.get("base_url"), config.get("price"))
+    pricing = _pricing(header)
     dollars = "" if pricing is None else f" (${sum(pricing.dollars(a.may) for a in attempts):,.2f})"
     some = "1 attempt" if len(attempts) == 1 else f"{len(attempts):,} attempts"
     return (
         f"{some} broke off or ended with the process, and the server reported no cost: "
         f"up to {tokens:,} tokens{dollars} may have been paid for nothing; a budget counts them"
     )
+
+
+def _is_free(header: Header) -> bool:
+    known = PROVIDERS.get(header.config["provider"])
+    return known is not None and known.free
+
+
+def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
+    config = header.config
+    return pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))

@@ -19,7 +19,7 @@ _PIECE = 65_536
 
 
 def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
-    """Append whole lines or nothing: what a full disk took of them is cut off again. ``anew`` empties the file first.
+    """Append whole lines or nothing, and see them on the disk. ``anew`` empties the file first.
 
     False where they only fitted because the reserve was given up. Raises RunError where they cannot be written.
     """
@@ -27,18 +27,29 @@ def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
         with path.open("ab", buffering=0) as file:  # nothing may linger in a buffer after a failure
             if anew:
                 file.truncate(0)
-            whole = file.seek(0, os.SEEK_END)
             try:
-                _flush(file, lines)
+                write_whole(file, lines, sync=True)
                 return True
             except OSError as error:
-                os.ftruncate(file.fileno(), whole)
                 if error.errno not in _FULL or not _free_reserve(path):
                     raise
-                _flush(file, lines)
+                write_whole(file, lines, sync=True)
                 return False
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
+
+
+def write_whole(file: io.FileIO, lines: bytes, *, sync: bool = False) -> None:
+    """Append all of it or nothing: what a full disk took of it is cut off again. Raises OSError."""
+    end, left = file.seek(0, os.SEEK_END), memoryview(lines)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        if sync:
+            os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
 
 
 @contextmanager
@@ -81,13 +92,6 @@ def _last_line_end(file: BinaryIO, size: int) -> int:
             return start + newline + 1
         end = start
     return 0
-
-
-def _flush(file: io.FileIO, lines: bytes) -> None:
-    left = memoryview(lines)
-    while left:
-        left = left[file.write(left) :]
-    os.fsync(file.fileno())
 
 
 def _free_reserve(path: Path) -> bool:

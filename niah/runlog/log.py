@@ -7,16 +7,17 @@ Answers stay on disk: what is held of a finished trial is its Row, and whole res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, ValuesView
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from niah.errors import RunError
-from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row, Trial
+from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
 from niah.runlog.extending import adds, check_same_run, extended
 from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
@@ -41,46 +42,23 @@ class Rows(dict[str, Row]):
 
     def _compact(self, row: Row) -> Row:
         """The row alone, as a screen may show it, with one copy of what many rows repeat."""
-        response = row.response
-        reported = None if response is None else self._reported(response)
-        t = row.trial
-        return Row(
-            trial=Trial(
-                id=t.id,
-                task=self._one(t.task),
-                context_length=self._one(t.context_length),
-                depth_percent=self._one(t.depth_percent),
-                epoch=t.epoch,
-                control=t.control,
-            ),
-            outcome=row.outcome,
-            targets=row.targets,
-            prompt_tokens=row.prompt_tokens,
-            prompt_digest=row.prompt_digest,
-            unique_share=row.unique_share,
-            response=reported,
-            score=self._one(row.score),
-            answer_class=self._one(row.answer_class),
-            first_token_s=row.first_token_s,
-            total_s=row.total_s,
-            expected_input_tokens=row.expected_input_tokens,
-            attempts=row.attempts,
-            error=None if row.error is None else self._one(visible(row.error)),
-            finished=self._one(row.finished),
-            answer_detail=self._one(row.answer_detail),
-            parts=row.parts or _NOTHING,
-            delivered=row.delivered,
-            prepared_s=row.prepared_s,
-            calls=row.calls,
+        values = {field.name: getattr(row, field.name) for field in fields(Row)}
+        values |= {name: self._one(values[name]) for name in ("score", "answer_class", "answer_detail", "finished")}
+        trial, response = row.trial, row.response
+        values["trial"] = replace(
+            trial,
+            task=self._one(trial.task),
+            context_length=self._one(trial.context_length),
+            depth_percent=self._one(trial.depth_percent),
         )
-
-    def _reported(self, response: Reported) -> Reported:
-        said = Reported(
-            stop_reason=None if response.stop_reason is None else visible(response.stop_reason),
-            usage=self._one(response.usage),
-            model=None if response.model is None else visible(response.model),
-        )
-        return self._one(said)
+        if response is not None:
+            stop_reason, model = _shown(response.stop_reason), _shown(response.model)
+            values["response"] = self._one(
+                Reported(stop_reason=stop_reason, usage=self._one(response.usage), model=model)
+            )
+        values["error"] = self._one(_shown(row.error))
+        values["parts"] = row.parts or _NOTHING
+        return Row(**values)
 
     def _one(self, value: _T) -> _T:
         """The first of equal values."""
@@ -91,44 +69,30 @@ class Rows(dict[str, Row]):
 _NOTHING: Mapping[str, float] = {}
 
 
+def _shown(text: str | None) -> str | None:
+    return None if text is None else visible(text)
+
+
 class Stored(Mapping[str, Result]):
     """Whole results by trial id, read from the log as they are asked for: no answer is held."""
 
     def __init__(self, path: Path, lines: Mapping[str, tuple[int, int]]) -> None:
+        """``lines``: number and first byte of each trial's last line."""
         self._path = path
-        self._lines = lines  # number and first byte of each trial's last line
+        self._lines = lines
+        with _reading(path) as file:
+            self._text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __getitem__(self, trial_id: str) -> Result:
         number, start = self._lines[trial_id]
-        with _reading(self._path) as file:
-            file.seek(start)
-            result: Result = _parsed(self._path, number, file.readline(), result_of)
-            return result
+        result: Result = _parsed(self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of)
+        return result
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
 
     def __len__(self) -> int:
         return len(self._lines)
-
-    def values(self) -> ValuesView[Result]:
-        return _InTurn(self)
-
-    def in_turn(self) -> Iterator[Result]:
-        """Every result, with the file opened once."""
-        with _reading(self._path) as file:
-            for number, start in self._lines.values():
-                file.seek(start)
-                yield _parsed(self._path, number, file.readline(), result_of)
-
-
-class _InTurn(ValuesView[Result]):
-    def __init__(self, stored: Stored) -> None:
-        super().__init__(stored)
-        self._stored = stored
-
-    def __iter__(self) -> Iterator[Result]:
-        return self._stored.in_turn()
 
 
 class RunLog:
@@ -231,28 +195,26 @@ def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
 
 def read_rows(folder: Path) -> tuple[Header, Rows]:
     """Header and the last row of every trial, without answers. A torn last line is left out. Raises RunError."""
-    path, rows = folder / LOG_NAME, Rows()
-    header, lines = _lines(path)
-    for number, _, table in lines:
-        if table.get("kind") == "result":
-            row = _checked(path, number, table, row_of)
-            rows[row.trial.id] = row
-        elif table.get("kind") == "extended":
-            header = extended(header, _checked(path, number, table, part_of))
-    return header, rows
+    rows = Rows()
+    return _read(folder / LOG_NAME, lambda row, number, start: rows.__setitem__(row.trial.id, row)), rows
 
 
 def read_log(folder: Path) -> tuple[Header, Stored]:
     """The same with whole results, each read from the file when it is asked for. Raises RunError."""
-    path = folder / LOG_NAME
     places: dict[str, tuple[int, int]] = {}
+    header = _read(folder / LOG_NAME, lambda row, number, start: places.__setitem__(row.trial.id, (number, start)))
+    return header, Stored(folder / LOG_NAME, places)
+
+
+def _read(path: Path, take: Callable[[Row, int, int], None]) -> Header:
+    """The header; ``take`` is called with every row, the number and the first byte of its line."""
     header, lines = _lines(path)
     for number, start, table in lines:
         if table.get("kind") == "result":
-            places[_checked(path, number, table, row_of).trial.id] = (number, start)
+            take(_checked(path, number, table, row_of), number, start)
         elif table.get("kind") == "extended":
             header = extended(header, _checked(path, number, table, part_of))
-    return header, Stored(path, places)
+    return header
 
 
 def _lines(path: Path) -> tuple[Header, Iterator[tuple[int, int, dict[str, Any]]]]:
