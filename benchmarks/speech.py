@@ -24,9 +24,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from niah.generator.grammar import spoken
+from niah.generator.grammar import SEASON, spoken
 from niah.generator.library import read_episodes, read_manifest
-from niah.generator.synthetic import SEASON, chapter
+from niah.generator.synthetic import chapter
 from niah.generator.tokenizers import tokenizer_of
 
 TOKENS = 12_000

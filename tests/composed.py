@@ -17,7 +17,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import experiment_of
 from niah.generator.grammar import spoken
-from niah.generator.terms import WORDS
+from niah.generator.templated import WORDS
 from niah.records import Needle, Planting, Score
 from niah.scorers import clock, seconds_in
 from niah.tasks import task_of

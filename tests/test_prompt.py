@@ -16,7 +16,7 @@ from tokenizers import Tokenizer as HuggingFace
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from niah.errors import PromptError
-from niah.generator.haystack import Corpus, HaystackStream, corpus_of
+from niah.generator.haystack import Corpus, corpus_of, stream_of
 from niah.generator.library import read_episodes, read_manifest
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
@@ -279,7 +279,7 @@ def test_a_needle_that_moves_to_a_sentence_end_passes_no_mark(length: int, depth
 
 @given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))
 def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_further(tokens: float, most: int) -> None:
-    tour = HaystackStream(shipped_haystack("en", "o200k_base"), SEED, 0)
+    tour = stream_of(shipped_haystack("en", "o200k_base"), SEED, 0)
     nearest, found = tour.nearest(tokens), boundary_for(tour, tokens, most)
     further = abs(found.tokens - tokens) - abs(nearest.tokens - tokens)
     assert 0 <= further <= FURTHER_TOKENS

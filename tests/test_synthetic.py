@@ -27,9 +27,8 @@ from niah.generator.grammar import (
     spoken,
     vocabulary_of,
 )
-from niah.generator.invented import Synthetic
 from niah.generator.segments import MAX_WEIGHT, segments_of, weight
-from niah.generator.synthetic import chapter
+from niah.generator.synthetic import Synthetic, chapter
 from niah.generator.tokenizers import tokenizer_of
 from niah.tasks._names import PLACES
 

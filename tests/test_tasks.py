@@ -23,8 +23,7 @@ from niah.experiment.experiment import Experiment, experiment_of
 from niah.generator.grammar import spoken, vocabulary_file
 from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.segments import segments_of
-from niah.generator.templated import NEEDLE, pair_values, spare_terms
-from niah.generator.terms import WORDS
+from niah.generator.templated import NEEDLE, WORDS, pair_values, spare_terms
 from niah.generator.tokenizers import tokenizer_of
 from niah.providers.simulated import simulated, transport
 from niah.records import Grid, Planting, Transcript, Trial

@@ -90,23 +90,3 @@ def _read(folder: Path, mapped: bool) -> Arrays | None:
 
 def _checksum(path: Path) -> int:
     return zlib.crc32(np.memmap(path, dtype=np.uint8, mode="r").data)
-
-
-def read_json(kind: str, key: str) -> object | None:
-    """A small table of the cache, or None."""
-    path = cache_root() / kind / f"{key}.json"
-    try:
-        checksum, _, text = path.read_text(encoding="utf-8").partition("\n")
-        return json.loads(text) if int(checksum) == zlib.crc32(text.encode()) else None
-    except (OSError, ValueError):
-        return None
-
-
-def write_json(kind: str, key: str, table: object) -> None:
-    path = cache_root() / kind / f"{key}.json"
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        text = json.dumps(table, ensure_ascii=False)
-        temporary.write_text(f"{zlib.crc32(text.encode())}\n{text}", encoding="utf-8")
-        temporary.replace(path)

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
-from niah.generator.cache import key_of, read_json, write_json
+import numpy as np
+
+from niah.generator.cache import Arrays, cached, key_of
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 
@@ -37,26 +39,25 @@ class Leaks:
         return self._held[wanted]
 
     def _searched(self, wanted: tuple[str, ...]) -> frozenset[str]:
-        key = key_of(self._digest, wanted, SEARCH_VERSION)
-        stored = read_json("leaks", key)
-        if not isinstance(stored, list):
-            stored = [w for w in wanted if fold(w) in self._folded]
-            write_json("leaks", key, stored)
-        return frozenset(stored)
+        def search() -> Arrays:
+            return {"held": np.array([fold(word) in self._folded for word in wanted], dtype=np.bool_)}
+
+        found = cached("leaks", key_of(self._digest, wanted, SEARCH_VERSION), search, mapped=False)["held"]
+        return frozenset(word for word, held in zip(wanted, found, strict=True) if held)
 
     @cached_property
     def numbers(self) -> frozenset[int]:
         """Every whole number from LEAST_NUMBER on, however it is written."""
-        key = key_of(self._digest, "numbers", SEARCH_VERSION)
-        stored = read_json("leaks", key)
-        if not isinstance(stored, list):
-            stored = self._long_numbers()
-            write_json("leaks", key, stored)
-        return frozenset(stored)
 
-    def _long_numbers(self) -> list[int]:
+        def search() -> Arrays:
+            return {"numbers": np.array([str(n) for n in self._long_numbers()], dtype=np.str_)}  # of any size
+
+        found = cached("leaks", key_of(self._digest, "numbers", SEARCH_VERSION), search, mapped=False)["numbers"]
+        return frozenset(map(int, found.tolist()))
+
+    def _long_numbers(self) -> set[int]:
         written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
-        return sorted({n for numbers in written for n in numbers if n >= LEAST_NUMBER})
+        return {n for numbers in written for n in numbers if n >= LEAST_NUMBER}
 
     @cached_property
     def _folded(self) -> str:

@@ -12,19 +12,30 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from niah.errors import HaystackError
-from niah.generator.cache import key_of, read_json, write_json
+from niah.generator.cache import cached, key_of
 from niah.generator.collisions import Leaks
 from niah.generator.tokenized import TokenizedText, block_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Transcript
 from niah.text.seeded import Draw
 
-Span = tuple[TokenizedText, int, int]  # segments start .. stop - 1 of a block
+
+class Span(NamedTuple):
+    """Segments first .. stop - 1 of a block."""
+
+    block: TokenizedText
+    first: int
+    stop: int
+
+    @property
+    def tokens(self) -> int:
+        return self.block.tokens_between(self.first, self.stop)
 
 
 class Haystack(Protocol):
@@ -77,7 +88,7 @@ class Corpus:
         self.language = language
         self.files = tuple(files)
         self.blocks = tuple(blocks)
-        self.episodes: list[Span] = [(b, start, stop) for b in blocks for start, stop in b.episodes]
+        self.episodes: list[Span] = [Span(b, start, stop) for b in blocks for start, stop in b.episodes]
         if not self.episodes:
             raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
 
@@ -107,8 +118,8 @@ class Corpus:
             if laps == 0:
                 block, start, stop = order[0]
                 first = start + draw.below(stop - start)
-                order = [(block, first, stop), *order[1:], (block, start, first)]
-            yield from (span for span in order if span[2] > span[1])
+                order = [Span(block, first, stop), *order[1:], Span(block, start, first)]
+            yield from (span for span in order if span.stop > span.first)
             laps += 1
 
     def unique_share(self) -> float:
@@ -118,14 +129,9 @@ class Corpus:
     def unique_tokens(self) -> int:
         """Tokens in segments that repeat no earlier one; counted once and kept in the cache."""
         key = key_of(self.digest, self.tokens)
-        stored = read_json("unique", key)
-        if isinstance(stored, int):
-            return stored
-        unique = self._count_unique()
-        write_json("unique", key, unique)
-        return unique
+        return int(cached("unique", key, lambda: {"tokens": self._count_unique()}, mapped=False)["tokens"])
 
-    def _count_unique(self) -> int:
+    def _count_unique(self) -> npt.NDArray[np.int64]:
         seen: set[bytes] = set()
         unique = 0
         for block in self.blocks:
@@ -133,7 +139,7 @@ class Corpus:
             for i, line in enumerate(bytes(block.utf8).split(b"\n")[:-1]):
                 unique += 0 if line in seen else int(sizes[i])
                 seen.add(line)
-        return unique
+        return np.array(unique, dtype=np.int64)
 
 
 def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
@@ -152,20 +158,12 @@ class Boundary:
     segment: int  # the segment that follows, in its block's numbering
 
 
-class SpanSource(Protocol):
-    """What a tour needs of a haystack."""
-
-    def unique_tokens(self) -> int | None: ...
-
-    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]: ...
-
-
 class HaystackStream:
     """One walk through a haystack, remembered as far as it was needed. Safe to use from several threads."""
 
-    def __init__(self, haystack: SpanSource, seed: int, *coordinates: object) -> None:
-        self._walk = haystack.walk(seed, *coordinates)
-        self._unique_tokens = haystack.unique_tokens()
+    def __init__(self, walk: Iterator[Span], unique_tokens: int | None) -> None:
+        self._walk = walk
+        self._unique_tokens = unique_tokens
         self._spans: list[Span] = []
         self._starts = [0]  # tokens before each span, and at the end
         self._lock = threading.Lock()
@@ -194,7 +192,7 @@ class HaystackStream:
     def segment_at(self, boundary: Boundary) -> tuple[str, int]:
         """Text and tokens (newline included) of the segment behind a boundary."""
         block = self._spans[boundary.span][0]
-        return block.text(boundary.segment), block.size(boundary.segment)
+        return block.text(boundary.segment), block.tokens_between(boundary.segment, boundary.segment + 1)
 
     def pieces(self, start: Boundary, stop: Boundary) -> Iterator[memoryview]:
         """The bytes between two boundaries, without copying them."""
@@ -213,6 +211,10 @@ class HaystackStream:
             return
         with self._lock:
             while self._starts[-1] <= tokens:
-                block, start, stop = span = next(self._walk)
-                self._spans.append(span)
-                self._starts.append(self._starts[-1] + int(block.token_offsets[stop] - block.token_offsets[start]))
+                self._spans.append(next(self._walk))
+                self._starts.append(self._starts[-1] + self._spans[-1].tokens)
+
+
+def stream_of(haystack: Haystack, seed: int, *coordinates: object) -> HaystackStream:
+    """A walk through a haystack as a stream. Equal arguments give equal streams."""
+    return HaystackStream(haystack.walk(seed, *coordinates), haystack.unique_tokens())

@@ -157,7 +157,7 @@ def _made(name: str, tokenizer: Tokenizer, keep: bool) -> Haystack:
         from niah.generator.templated import filler
 
         return filler(kind, language, tokenizer)
-    from niah.generator.invented import Synthetic
+    from niah.generator.synthetic import Synthetic
 
     return Synthetic(language, tokenizer, keep=keep)
 

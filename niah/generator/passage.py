@@ -8,11 +8,8 @@ says the same elsewhere is left out. A context longer than all of it would meet 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-import numpy.typing as npt
 
 from niah.errors import PromptError
 from niah.generator.haystack import Corpus, Haystack, Span, corpus_of
@@ -23,79 +20,81 @@ from niah.text.seeded import Draw
 SLACK_TOKENS = 48  # of the tail, which reads a little further than the prompt goes
 
 
-class PassageCentred:
-    """A corpus seen from one passage. Its walk has the passage after ``before`` tokens, or leaves it out."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A corpus seen from one passage."""
 
-    def __init__(self, haystack: Haystack, passage: Passage, seed: int, epoch: int, room: int, depth: float) -> None:
-        """``room`` is all haystack tokens of the prompt. Raises PromptError where the text would repeat."""
-        if not isinstance(haystack, Corpus):
-            raise PromptError(f"haystack {haystack.name!r} holds no transcripts to ask about; name one of your own")
-        self._corpus = haystack
-        self._passage = passage
-        self.tokens = _tokens(self._span)
-        self._lead: list[Span] = []
-        others = [i for i in range(len(haystack.episodes)) if i != passage.episode]
-        _, start, stop = haystack.episodes[passage.episode]
-        self._ring = [  # from behind the passage round to just before it
-            *self._spans(passage.episode, passage.stop, stop),
-            *(span for i in Draw(seed, "passage", epoch).shuffled(others) for span in self._spans(i)),
-            *self._spans(passage.episode, start, passage.first),
-        ]
-        have = sum(map(_tokens, self._ring)) + (self.tokens if passage.present else 0)
-        if room + SLACK_TOKENS > have:
-            whole = "its one episode" if passage.marks else "it"
-            raise PromptError(
-                f"haystack {haystack.name!r} holds {have} tokens, too few for {room} in which the passage "
-                f"stands once; add to {whole} or ask for shorter contexts"
-            )
-        self.before = self._start(room, depth) if passage.present else 0
-
-    def unique_tokens(self) -> int:
-        return self._corpus.unique_tokens()
-
-    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Once round, and round again for the few tokens that are read ahead."""
-        if self._passage.present:
-            yield from self._lead
-            yield self._span
-        while True:
-            yield from self._ring
+    lead: Sequence[Span]  # before the passage
+    passage: Span | None  # None: left out
+    ring: Sequence[Span]  # from behind the passage round to just before it
+    tokens: int  # of the passage
 
     @property
-    def _span(self) -> Span:
-        return self._corpus.episodes[self._passage.episode][0], self._passage.first, self._passage.stop
+    def before(self) -> int:
+        """Tokens before the passage."""
+        return sum(span.tokens for span in self.lead)
 
-    def _spans(self, episode: int, first: int | None = None, stop: int | None = None) -> Iterator[Span]:
-        """An episode, or the segments from first to before stop, without what is left out."""
-        block, begin, end = self._corpus.episodes[episode]
-        here, end = begin if first is None else first, end if stop is None else stop
-        for other, left, right in sorted(self._passage.left_out):
-            if other == episode and left < end and right > here:
-                if left > here:
-                    yield block, here, left
-                here = right
-        if end > here:
-            yield block, here, end
+    def walk(self) -> Iterator[Span]:
+        """Once round, and round again for the few tokens that are read ahead."""
+        yield from self.lead
+        yield from () if self.passage is None else (self.passage,)
+        while True:
+            yield from self.ring
 
-    def _start(self, room: int, depth: float) -> int:
-        """Set the text before the passage, and return its tokens: the nearest to the depth that segments allow."""
-        most = max(0, room - self.tokens - SLACK_TOKENS // 4)
-        wanted = min(most, round((room - self.tokens) * depth / 100))
-        lead: list[Span] = []
-        have = 0
-        for block, start, stop in reversed(self._ring):
-            size = int(block.token_offsets[stop] - block.token_offsets[start])
-            if have + size <= wanted:
-                lead.insert(0, (block, start, stop))
-                have += size
-                continue
-            begin = _begin(block.token_offsets, start, stop, wanted - have, most - have)
-            if begin < stop:
-                lead.insert(0, (block, begin, stop))
-                have += int(block.token_offsets[stop] - block.token_offsets[begin])
-            break
-        self._lead = lead
-        return have
+
+def turned_to(haystack: Haystack, passage: Passage, seed: int, epoch: int, room: int, depth: float) -> Turned:
+    """A haystack turned so that the passage comes at a depth, or without it.
+
+    ``room`` is all haystack tokens of the prompt. Raises PromptError where the text would repeat.
+    """
+    if not isinstance(haystack, Corpus):
+        raise PromptError(f"haystack {haystack.name!r} holds no transcripts to ask about; name one of your own")
+    block, start, stop = haystack.episodes[passage.episode]
+    others = [i for i in range(len(haystack.episodes)) if i != passage.episode]
+    shuffled = Draw(seed, "passage", epoch).shuffled(others)
+    ring = [
+        *_without(passage, passage.episode, Span(block, passage.stop, stop)),
+        *(span for i in shuffled for span in _without(passage, i, haystack.episodes[i])),
+        *_without(passage, passage.episode, Span(block, start, passage.first)),
+    ]
+    asked = Span(block, passage.first, passage.stop)
+    have = sum(span.tokens for span in ring) + (asked.tokens if passage.present else 0)
+    if room + SLACK_TOKENS > have:
+        whole = "its one episode" if passage.marks else "it"
+        raise PromptError(
+            f"haystack {haystack.name!r} holds {have} tokens, too few for {room} in which the passage "
+            f"stands once; add to {whole} or ask for shorter contexts"
+        )
+    if not passage.present:
+        return Turned(lead=(), passage=None, ring=ring, tokens=asked.tokens)
+    most = max(0, room - asked.tokens - SLACK_TOKENS // 4)
+    wanted = min(most, round((room - asked.tokens) * depth / 100))
+    return Turned(lead=_lead(ring, wanted, most), passage=asked, ring=ring, tokens=asked.tokens)
+
+
+def _without(passage: Passage, episode: int, span: Span) -> Iterator[Span]:
+    """A span of an episode without what is left out."""
+    block, here, end = span
+    for other, left, right in sorted(passage.left_out):
+        if other == episode and left < end and right > here:
+            if left > here:
+                yield Span(block, here, left)
+            here = right
+    if end > here:
+        yield Span(block, here, end)
+
+
+def _lead(ring: Sequence[Span], wanted: int, most: int) -> list[Span]:
+    """The text before the passage: of so many tokens, as nearly as segments allow."""
+    lead: list[Span] = []
+    have = 0
+    for span in reversed(ring):
+        if have + span.tokens > wanted:
+            begin = _begin(span, wanted - have, most - have)
+            return [Span(span.block, begin, span.stop), *lead] if begin < span.stop else lead
+        lead.insert(0, span)
+        have += span.tokens
+    return lead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +127,12 @@ def marked_episode(haystack: Corpus, passage: Passage, tokenizer: Tokenizer) -> 
     return MarkedEpisode(corpus=corpus, above=above, lines=lines)
 
 
-def _tokens(span: Span) -> int:
-    block, first, stop = span
-    return int(block.token_offsets[stop] - block.token_offsets[first])
-
-
-def _begin(offsets: npt.NDArray[np.int64], start: int, stop: int, wanted: int, most: int) -> int:
-    """The segment to begin at so that about ``wanted``, and at most ``most``, tokens are left to ``stop``."""
-    places = [int(t) for t in offsets[start : stop + 1]]
+def _begin(span: Span, wanted: int, most: int) -> int:
+    """The segment to begin at so that about ``wanted``, and at most ``most``, tokens are left to the end of a span."""
+    places = [int(t) for t in span.block.token_offsets[span.first : span.stop + 1]]
     at = places[-1] - wanted
     above = bisect_right(places, at)  # the first boundary behind the wanted one: fewer tokens
     near = above - 1
     if at - places[near] > places[min(above, len(places) - 1)] - at or places[-1] - places[near] > most:
         near = min(above, len(places) - 1)
-    return start + near
+    return span.first + near

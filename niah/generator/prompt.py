@@ -15,8 +15,8 @@ from itertools import count, islice
 
 from niah.errors import PromptError
 from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, placement_of
-from niah.generator.haystack import Boundary, Corpus, Haystack, HaystackStream
-from niah.generator.passage import MarkedEpisode, PassageCentred, marked_episode
+from niah.generator.haystack import Boundary, Corpus, Haystack, HaystackStream, stream_of
+from niah.generator.passage import MarkedEpisode, marked_episode, turned_to
 from niah.generator.sentences import boundary_for
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
@@ -89,8 +89,8 @@ class Builder:
                 marked = marked_episode(haystack, passage, self._tokenizer)
                 self._marked = {(passage.episode, passage.marks): marked}
             haystack, passage = marked.corpus, marked.moved(passage)
-        turned = PassageCentred(haystack, passage, self._seed, trial.epoch, room, trial.depth_percent)
-        prompt = self._built(HaystackStream(turned, self._seed), trial, planting, room)
+        turned = turned_to(haystack, passage, self._seed, trial.epoch, room, trial.depth_percent)
+        prompt = self._built(HaystackStream(turned.walk(), haystack.unique_tokens()), trial, planting, room)
         if not planting.passage.present:
             return prompt
         place = Placement(
@@ -182,12 +182,12 @@ class Builder:
 
     def _tour(self, trial: Trial) -> HaystackStream:
         if self._haystack_per == "trial":
-            return HaystackStream(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+            return stream_of(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
         tour = self._tours.get(trial.epoch)
         if tour is None:
             for epoch in list(self._tours)[:-1]:  # epochs are sent one after the other: two at a time are in use
                 self._tours.pop(epoch, None)
-            tour = self._tours.setdefault(trial.epoch, HaystackStream(self._haystack, self._seed, trial.epoch))
+            tour = self._tours.setdefault(trial.epoch, stream_of(self._haystack, self._seed, trial.epoch))
         return tour
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:

@@ -12,8 +12,11 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from niah.errors import HaystackError
+from niah.generator.cache import key_of
+from niah.generator.collisions import Leaks
 from niah.generator.grammar import (
     CHAPTERS,
     OF_TOPIC,
@@ -24,8 +27,12 @@ from niah.generator.grammar import (
     Grammar,
     grammar_of,
     head_of,
+    vocabulary_file,
 )
-from niah.records import Segment
+from niah.generator.haystack import Span
+from niah.generator.tokenized import TokenizedText, block_of, cached_block
+from niah.generator.tokenizers import Tokenizer
+from niah.records import Segment, Transcript
 from niah.text.seeded import Draw
 
 VERSION = 2  # raised by anything that changes a line
@@ -34,7 +41,58 @@ _MOST_AT_ONCE = 26  # cards whose order one draw of 128 bits decides: 26! is bel
 _PAUSES_MS = (0, 0, 350, 0, 0, 0, 900, 0, 250, 0, 1600)  # behind one line after the other
 T = TypeVar("T")
 
-__all__ = ["CHAPTERS", "SEASON", "VERSION", "chapter"]
+
+class Synthetic:
+    """Speech of one language. A walk starts at a drawn chapter and never meets a sentence twice."""
+
+    tokens = None
+
+    def __init__(self, language: str, tokenizer: Tokenizer, *, keep: bool) -> None:
+        """``keep``: store chapters in the cache, for walks that are taken again."""
+        self.name = f"synthetic:{language}"
+        self.language = language
+        words = vocabulary_file(language).read_text(encoding="utf-8")
+        self.digest = key_of(language, words, VERSION)
+        self.leaks = Leaks(self.digest, lambda: words)  # every word that it can say
+        self._tokenizer = tokenizer
+        self._keep = keep
+        self._blocks: WeakValueDictionary[int, TokenizedText] = (
+            WeakValueDictionary()
+        )  # for as long as a tour holds them
+
+    def unique_tokens(self) -> None:
+        """Without an end."""
+
+    def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
+        """Chapter after chapter of one season from a drawn one; another seed or epoch starts elsewhere."""
+        number = Draw(seed, "synthetic", *coordinates).below(CHAPTERS)
+        while True:
+            block = self._block(number)
+            yield Span(block, 0, len(block))
+            number = self.following(number)
+
+    @staticmethod
+    def following(number: int) -> int:
+        """The next chapter of the same season."""
+        season, inside = divmod(number, SEASON)
+        return season * SEASON + (inside + 1) % SEASON
+
+    def _block(self, number: int) -> TokenizedText:
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._made(number)
+            self._blocks[number] = block
+        return block
+
+    def _made(self, number: int) -> TokenizedText:
+        if self._keep:
+            parts = [self.digest, number]
+            return cached_block("synthetic", parts, lambda: [self._segments(number)], self._tokenizer, mapped=False)
+        episode = Transcript(name=str(number), form="text", language=self.language, segments=self._segments(number))
+        return block_of([episode], self._tokenizer)
+
+    def _segments(self, number: int) -> tuple[Segment, ...]:
+        return chapter(self.language, number)
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:

@@ -13,7 +13,6 @@ from functools import cache
 
 from niah.errors import UnknownName
 from niah.generator.haystack import Corpus
-from niah.generator.terms import WORDS
 from niah.generator.tokenized import cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
@@ -24,6 +23,8 @@ from niah.text.wording import ByLanguage, wording_of
 VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
+# terms of two words ("amber falcon") that no haystack holds by chance: the first and the second words
+WORDS = ByLanguage(lambda wording: (wording.words("terms.first"), wording.words("terms.second")))
 NOISE = ByLanguage(lambda wording: wording.text("haystack.noise"))
 NEEDLE = ByLanguage(lambda wording: wording.text("haystack.needle"))
 _EVERY = 20  # one term in so many is left out of the haystack, for keys of needles

@@ -40,9 +40,9 @@ class TokenizedText:
         """One segment without its newline."""
         return bytes(self.bytes_between(segment, segment + 1)[:-1]).decode()
 
-    def size(self, segment: int) -> int:
-        """Tokens of one segment, newline included."""
-        return int(self.token_offsets[segment + 1] - self.token_offsets[segment])
+    def tokens_between(self, first: int, stop: int) -> int:
+        """Tokens of segments first .. stop - 1, newlines included."""
+        return int(self.token_offsets[stop] - self.token_offsets[first])
 
     def bytes_between(self, first: int, last: int) -> memoryview:
         """The bytes of segments first .. last - 1, not copied."""

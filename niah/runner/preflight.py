@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from niah.errors import OutageError, ProviderError
 from niah.experiment.experiment import Experiment
-from niah.generator.haystack import HaystackStream
+from niah.generator.haystack import stream_of
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Planting, Prompt, Usage
@@ -136,7 +136,7 @@ def further_prompt(experiment: Experiment) -> Prompt:
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
     tokens = min(FURTHER_TOKENS, max(SAMPLE_TOKENS, max(experiment.config.lengths) // 2))
     places = sorted({experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
-    tour = HaystackStream(experiment.haystack, experiment.config.seed, 0)
+    tour = stream_of(experiment.haystack, experiment.config.seed, 0)
     lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
     sample = "\n".join(_thinned(lines, experiment.tokenizer, tokens))
     return _small(experiment, planting, planting.opening + sample + planting.closing)
@@ -164,7 +164,7 @@ def _small(experiment: Experiment, planting: Planting, text: str) -> Prompt:
 def _lines(experiment: Experiment) -> list[str]:
     """Lines evenly from the longest trial's stretch of haystack."""
     longest = max(experiment.config.lengths)
-    tour = HaystackStream(experiment.haystack, experiment.config.seed, 0)
+    tour = stream_of(experiment.haystack, experiment.config.seed, 0)
     places = sorted({tour.floor(longest * k // _SAMPLE_LINES).tokens for k in range(_SAMPLE_LINES)})
     return [tour.segment_at(tour.floor(place))[0] for place in places]
 

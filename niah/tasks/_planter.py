@@ -8,8 +8,7 @@ from functools import cache
 
 from niah import scorers
 from niah.errors import ConfigError, HaystackError
-from niah.generator.templated import new_uuid, spare_terms
-from niah.generator.terms import WORDS
+from niah.generator.templated import WORDS, new_uuid, spare_terms
 from niah.records import Needle, Planting
 from niah.tasks import TaskContext
 from niah.tasks._names import PEOPLE, PLACES
