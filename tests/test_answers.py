@@ -28,19 +28,9 @@ FIXTURES = golden.fixtures()
 JUDGED = [row for name in golden.SETS for row in golden.judged(name)]
 
 
-BEYOND = {  # what no rule reads
-    ("dog_hans_b", "臭豆腐店"),  # a longer word: Chinese has no signs between words
-    ("associative_en_b", "Niamh's landlord"),
-    ("multikey_en_b", "3767701 is unlikely to be wrong."),
-    ("multikey_en_b", "I pick 3767701 over 3040508."),
-    ("said_at_en_b", "3374628 (another number, 6286816, is said at 1:48:09)"),
-}
-
-
 @pytest.mark.parametrize("row", JUDGED, ids=lambda r: f"{r.fixture}: {r.answer[:50]!r}")
 def test_an_answer_is_scored_as_a_person_judges_it(row: golden.Judged) -> None:
-    agrees = golden.score_of(row, FIXTURES[row.fixture]).value == pytest.approx(row.share, abs=0.01)
-    assert agrees == ((row.fixture, row.answer) not in BEYOND), row.reason
+    assert golden.score_of(row, FIXTURES[row.fixture]).value == pytest.approx(row.share, abs=0.01), row.reason
 
 
 def test_an_answer_of_the_golden_table_stands_there_once_and_both_verdicts_are_common() -> None:

@@ -1,16 +1,8 @@
 """Pure functions from an answer and what was planted to a Score. Values are parsed, not searched for as substrings."""
 
-from niah.scorers.answers import (
-    Expected,
-    WrongValue,
-    expected_of,
-    is_echo,
-    offers_anyway,
-    repeats,
-    says_not_there,
-    without_phrase,
-)
+from niah.scorers.answers import is_echo, offers_anyway, says_not_there, without_phrase
 from niah.scorers.cut import head_of, is_loop, whole_part
+from niah.scorers.expected import Expected, WrongValue, expected_of
 from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import answer_in, goes_on, said_in, without_reasoning
 from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set, value_set
@@ -36,7 +28,6 @@ __all__ = [
     "number_pairs",
     "number_set",
     "offers_anyway",
-    "repeats",
     "said_in",
     "says_not_there",
     "seconds_in",

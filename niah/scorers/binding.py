@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 
 from niah.scorers.clauses import Layout, Mention
@@ -15,10 +14,7 @@ _MOST_BEHIND = 4  # clauses
 
 def key_of(layout: Layout, mention: Mention, i: int) -> Mention | None:
     """The key of a value in clause ``i``: one beside it, else one that the sentence is about, else one behind."""
-    keys = layout.keys_in(i)
-    if keys:
-        return _beside(mention, keys, layout.values_in(i))
-    return _topic(layout, i) or _attribution(layout, i)
+    return _beside(layout, mention, i) or _topic(layout, i) or _attribution(layout, i)
 
 
 def names_unknown_key(after: str, question: str) -> bool:
@@ -30,14 +26,15 @@ def names_unknown_key(after: str, question: str) -> bool:
     return not words("early", "late", "last", "unsaid", "truth").search(name)  # 42是主持人说的 names no key
 
 
-def _beside(mention: Mention, keys: Sequence[Mention], values: Sequence[Mention]) -> Mention:
+def _beside(layout: Layout, mention: Mention, i: int) -> Mention | None:
     """Of several keys in a clause the one of a value: in turn, else the nearest before it, else the first."""
+    keys, values = layout.keys_in(i), layout.values_in(i)
     if 1 < len(keys) == len(values):
         places = sorted([*((k.start, "k") for k in keys), *((v.start, "v") for v in values)])
         order = "".join(kind for _, kind in places)
         if order in ("kv" * len(keys), "vk" * len(keys)):
             return keys[values.index(mention)]
-    return next((k for k in reversed(keys) if k.stop <= mention.start), keys[0])
+    return next((k for k in reversed(keys) if k.stop <= mention.start), keys[0] if keys else None)
 
 
 def _topic(layout: Layout, i: int) -> Mention | None:
@@ -55,12 +52,10 @@ def _topic(layout: Layout, i: int) -> Mention | None:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     left = re.sub(r"\d{5,}", " ", left)  # a number, where times are read
-    relative = words("relative").match(clause.text.lstrip())
     about = is_small(left) and re.search(r"\w", left + layout.without(i, layout.values_in(i)))  # no bare list
     dashed = "—" in clause.before and not re.search(r"\w", left)
-    supposed = words("condition").match(topic.text.strip())
-    marked = label or dashed or supposed or "(" in clause.before or "|" in clause.before
-    return keys[-1] if marked or relative or about else None
+    led = words("condition").match(topic.text.strip()) or words("relative").match(clause.text.lstrip())
+    return keys[-1] if label or about or dashed or led or re.search(r"[(|]", clause.before) else None
 
 
 def _attribution(layout: Layout, i: int) -> Mention | None:
@@ -69,16 +64,13 @@ def _attribution(layout: Layout, i: int) -> Mention | None:
         if layout.values_in(j):
             return None
         if layout.keys_in(j):
-            bracket = j == i + 1 and layout.clauses[j].before.startswith("(") and not _leads_on(layout, j)
+            clause = layout.clauses[j]
+            leads_on = not clause.behind.startswith(")") and layout.values_in(j + 1)  # "42 (Oslo: 43)"
+            bracket = j == i + 1 and clause.before.startswith("(") and not leads_on
             return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
         if len(layout.clauses[j].text) > _MOST_ASIDE:
             return None
     return None
-
-
-def _leads_on(layout: Layout, i: int) -> bool:
-    """Whether a key in brackets is that of the next value: "42 (Oslo: 43)"."""
-    return not layout.clauses[i].behind.startswith(")") and bool(layout.values_in(i + 1))
 
 
 def _takes_up(layout: Layout, i: int) -> bool:

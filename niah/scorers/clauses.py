@@ -1,7 +1,8 @@
 """Cut a folded answer into clauses: the stretches in which one thing is said of a value.
 
 A sentence ends at a full stop, a question mark, a semicolon or a line end; a clause at a comma, a colon, a bracket or
-a word such as "but" and 而. No cut goes through a value or a key: 7,421,830 has no clauses.
+a word such as "but" and 而. No cut goes through a value or a key: 7,421,830 has no clauses. Nor does one part a value
+between commas from what is said of it: "another number, 42, is said there".
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ class Clause:
 class Layout:
     """An answer as clauses, with the values and keys in each of them."""
 
-    def __init__(self, text: str, values: Iterable[Mention], asked: Iterable[Mention], others: Iterable[Mention]):
+    def __init__(self, text: str, values: Iterable[Mention], asked: Sequence[Mention], others: Iterable[Mention]):
         self.text = text
         self.values = sorted(values, key=lambda m: (m.start, -m.stop))
-        asked = list(asked)
         self._asked = {(m.start, m.stop) for m in asked}
         self.keys = sorted([*asked, *others], key=lambda m: m.start)
-        self.clauses = clauses_of(text, sorted([*self.values, *self.keys], key=lambda m: m.start))
+        whole = [*map(self._with_commas, self.values), *((k.start, k.stop) for k in self.keys)]
+        self.clauses = clauses_of(text, sorted(whole))
         self._starts = [c.start for c in self.clauses]
         self._values_in = self._by_clause(self.values)
         self._keys_in = self._by_clause(self.keys)
@@ -74,29 +75,28 @@ class Layout:
 
     def lead(self, i: int) -> int:
         """The first of the clauses before, in the same sentence, that hold no value and so lead to this one."""
-        first, sentence = i, self.clauses[i].sentence
-        while i - first < _MOST_LEADS and first > 0:
+        first = i
+        while first and i - first < _MOST_LEADS:
             before = self.clauses[first - 1]
-            bracket = before.before.startswith("(") and before.behind.startswith(")")
-            about_value = bracket and first > 1 and bool(self.values_in(first - 2))
-            if before.sentence != sentence or self.values_in(first - 1) or about_value:
+            about_value = self._is_aside(first - 1) and self.values_in(first - 2)
+            if before.sentence != self.clauses[i].sentence or self.values_in(first - 1) or about_value:
                 break
             first -= 1
         return first
 
+    def behind(self, i: int, most: int = 3) -> list[Clause]:
+        """The clauses without a value behind a clause in its sentence."""
+        found: list[Clause] = []
+        for j in range(i + 1, min(i + 1 + most, len(self.clauses))):
+            if self.values_in(j) or self.clauses[j].sentence != self.clauses[i].sentence:
+                break
+            found.append(self.clauses[j])
+        return found
+
     def aside(self, i: int) -> str:
         """What stands in brackets right behind a clause, without a value in it."""
-        clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
-        if clause is None or self.values_in(i + 1):
-            return ""
-        return clause.text if clause.before.startswith("(") and clause.behind.startswith(")") else ""
-
-    def labelled(self, i: int) -> str:
-        """What a clause is the label of, without a value in it: Spain of "Niamh: Spain"."""
-        clause = self.clauses[i + 1] if i + 1 < len(self.clauses) else None
-        if clause is None or self.values_in(i + 1) or clause.sentence != self.clauses[i].sentence:
-            return ""
-        return clause.text if clause.before.startswith(":") else ""
+        silent = i + 1 < len(self.clauses) and not self.values_in(i + 1)
+        return self.clauses[i + 1].text if silent and self._is_aside(i + 1) else ""
 
     def without(self, i: int, mentions: Sequence[Mention]) -> str:
         """A clause without some mentions."""
@@ -106,6 +106,15 @@ class Layout:
             place = max(place, m.stop)
         return " ".join([*left, self.text[place : self.clauses[i].stop]])
 
+    def _is_aside(self, i: int) -> bool:
+        return self.clauses[i].before.startswith("(") and self.clauses[i].behind.startswith(")")
+
+    def _with_commas(self, value: Mention) -> tuple[int, int]:
+        """The place of a value, with the commas around it where a verb follows."""
+        said = _predicate().match(self.text, value.stop)
+        head = self.text[max(0, value.start - 2) : value.start].rstrip()
+        return (value.start - 2, said.end()) if said and head.endswith(",") else (value.start, value.stop)
+
     def _by_clause(self, mentions: Sequence[Mention]) -> dict[int, list[Mention]]:
         found: dict[int, list[Mention]] = {}
         for m in mentions:
@@ -113,12 +122,12 @@ class Layout:
         return found
 
 
-def clauses_of(text: str, kept: Sequence[Mention]) -> list[Clause]:
-    """The clauses of a folded text that are not empty, in order. ``kept`` are not cut, in order of their places."""
+def clauses_of(text: str, kept: Sequence[tuple[int, int]]) -> list[Clause]:
+    """The clauses of a folded text that are not empty, in order. No cut goes through a ``kept`` place."""
     found: list[Clause] = []
     sentence, before, start = 0, "", 0
-    for stop, behind, sign in [*_cuts(text, kept), (len(text), len(text), LINE)]:
-        said = text[start : min(stop, start + 2 * _LONGEST)]
+    for stop, behind in _cuts(text, kept):
+        said, sign = text[start : min(stop, start + 2 * _LONGEST)], text[stop:behind].strip()
         if re.search(r"\w", said):
             found.append(Clause(text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign))
             before = sign
@@ -129,18 +138,18 @@ def clauses_of(text: str, kept: Sequence[Mention]) -> list[Clause]:
     return found
 
 
-def _cuts(text: str, kept: Sequence[Mention]) -> Iterator[tuple[int, int, str]]:
-    """First and last place of every joint, and its signs; nothing for a word."""
+def _cuts(text: str, kept: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The place of every joint, which is empty for a word."""
     i = last = 0
     for start, stop in [*(m.span() for m in _joints().finditer(text)), (len(text), len(text))]:
-        while i < len(kept) and kept[i].stop <= start:
-            if kept[i].start - last > _LONGEST:  # a stretch without a joint
-                last = kept[i].start
-                yield last, last, ""
+        while i < len(kept) and kept[i][1] <= start:
+            if kept[i][0] - last > _LONGEST:  # a stretch without a joint
+                last = kept[i][0]
+                yield last, last
             i += 1
-        if (i == len(kept) or stop <= kept[i].start) and start < len(text):
+        if i == len(kept) or stop <= kept[i][0]:
             last = stop
-            yield start, stop, text[start:stop].strip()
+            yield start, stop
 
 
 @cache
@@ -148,3 +157,9 @@ def _joints() -> re.Pattern[str]:
     """A full stop, a comma, or the place before a word such as "but"."""
     signs = rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|]|:(?!(?<=\d:)\d)|—+|--+(?!>)"
     return re.compile(rf"{signs}|(?<!anything )(?<!everything )(?={spelling('conjunction')})")
+
+
+@cache
+def _predicate() -> re.Pattern[str]:
+    r""", is."""
+    return re.compile(rf",\s*(?={spelling('linking')})")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _TAIL_SIGNS = 3_000
-_LEAST_LOOP = 24  # signs that a loop fills
-_LEAST_COUNT = 60  # signs that counting up fills
-_ROUNDS = 3
-_COUNTED_ROUNDS = 8
+_LEAST_LOOP, _ROUNDS = 24, 3  # signs that a loop fills, and how often it says the same
+_LEAST_COUNT, _COUNTED_ROUNDS = 60, 8  # the same of counting up
 _DIGITS = re.compile(r"\d{40}$")
 _ENUMERATOR = re.compile(r"(?<!\d)\d{1,4}(?=[.)、:]\s)")
 _END = re.compile(r"[.!?][\"'*)]*(?=\s|$)|[。！？]|\n")
@@ -22,37 +21,27 @@ def is_loop(text: str) -> bool:
     tail = _ENUMERATOR.sub("#", re.sub(r"\s+", " ", text[-_TAIL_SIGNS:])).strip()
     if _DIGITS.search(tail.replace(" ", "")):
         return True
-    counted = re.sub(r"\d", "0", tail)
-    return _goes_round(tail, _ROUNDS, _LEAST_LOOP) or _goes_round(counted, _COUNTED_ROUNDS, _LEAST_COUNT)
+    return _goes_round(tail, _ROUNDS, _LEAST_LOOP) or _goes_round(
+        re.sub(r"\d", "0", tail), _COUNTED_ROUNDS, _LEAST_COUNT
+    )
 
 
 def whole_part(text: str) -> str:
     """A text up to the end of its last whole sentence or line."""
-    ends = [m.end() for m in _END.finditer(text)]
-    return text[: ends[-1]].strip() if ends else ""
+    return text[: max((m.end() for m in _END.finditer(text)), default=0)].strip()
 
 
 def head_of(text: str) -> str:
     """The first whole sentence or line that says something."""
-    start, text = 0, f"{text}\n"
-    for end in (m.end() for m in _END.finditer(text)):
-        if re.search(r"\w", text[start:end]):
-            return text[start:end].strip()
-        start = end
-    return ""
+    ends = [0, *(m.end() for m in _END.finditer(f"{text}\n"))]
+    pieces = (text[start:end].strip() for start, end in pairwise(ends))
+    return next((piece for piece in pieces if re.search(r"\w", piece)), "")
 
 
 def _goes_round(text: str, rounds: int, least: int) -> bool:
-    """Whether a text ends in one piece, so many times over (by the borders of all its ends: Knuth, Morris, Pratt)."""
-    backward = text[::-1]
-    border = [0] * (len(backward) + 1)
-    k = 0
-    for i in range(1, len(backward)):
-        while k and backward[i] != backward[k]:
-            k = border[k]
-        k += backward[i] == backward[k]
-        border[i + 1] = k
-        length, period = i + 1, i + 1 - k
-        if length >= least and length >= rounds * period and re.search(r"\w", backward[:period]):
+    """Whether a text ends in one piece, so many times over."""
+    for period in range(1, len(text) // rounds + 1):
+        piece, times = text[-period:], max(rounds, -(-least // period))
+        if text.endswith(piece * times) and re.search(r"\w", piece):
             return True
     return False

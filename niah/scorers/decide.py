@@ -10,25 +10,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-from niah.scorers.order import EARLY, LATE, PLAIN
+from niah.scorers.names import spaced
 from niah.scorers.reading import Reading
-from niah.scorers.statements import ASKED, OTHER, Statement
+from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import content_words, words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What was planted, as the rules need it. Words are folded content words."""
-
-    order: str | None = None  # "latest" or "first": of several values of one key the one asked for
-    wrong: frozenset[str] = frozenset()  # planted values that are not the answer
-    own: Mapping[str, frozenset[str]] = field(default_factory=dict)  # of such: words that only its own fact has
-    denials: frozenset[str] = frozenset()  # such values whose fact is that something is not so
-    conditions: tuple[tuple[frozenset[str], frozenset[str]], ...] = ()  # of a kind the asked ones, and all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,72 +26,66 @@ class Verdict:
 
     values: frozenset[str]
     not_there: bool = False
-    refused: frozenset[str] = frozenset()  # named, and not given
+    refused: bool = False  # some are named and not given
 
 
-def decide(reading: Reading, facts: Facts) -> Verdict:
+def decide(reading: Reading) -> Verdict:
     """The value or values that are given as the answer."""
-    said = reading.statements
-    named = frozenset(s.value for s in said)
-    given = given_in(reading, facts)
-    not_there = bool(reading.absences) or _others_only(reading, given)
-    values = frozenset(s.value for s in given)
-    if not_there and given:
+    given, not_there = given_in(reading), _is_not_there(reading)
+    if not_there:
         given = [s for s in given if _stands(reading, s)]
-        values = frozenset(s.value for s in given)
-    if len(values) > 1:
-        values = frozenset(_chosen(reading, given, facts))
-    return Verdict(values=values, not_there=not_there and not values, refused=named - values)
+    values = frozenset(_chosen(reading, given) if given else ())
+    named = {s.value for s in reading.statements}
+    return Verdict(values=values, not_there=not_there and not values, refused=values != named)
 
 
-def all_given(reading: Reading, facts: Facts) -> tuple[list[Statement], bool]:
+def all_given(reading: Reading) -> tuple[list[Statement], bool]:
     """The statements that give a value of a set, and whether there are none because the text does not tell."""
-    given = given_in(reading, facts)
-    return given, not given and (bool(reading.absences) or _others_only(reading, given))
+    given = given_in(reading)
+    return given, not given and _is_not_there(reading)
 
 
-def given_in(reading: Reading, facts: Facts) -> list[Statement]:
+def given_in(reading: Reading) -> list[Statement]:
     """The statements that give a value, not considering a choice between them."""
     given = [s for s in reading.statements if not s.denied and s.key != OTHER]
     sure = [s for s in given if not s.doubted]
-    given = sure or [s for s in given if not _is_dismissed(reading, s)]
-    if facts.order == "latest":
+    given = sure or [s for s in given if s.clause + 1 not in reading.dismissals]  # "42? I don't think so."
+    if reading.expected.order == "latest":
         given = [s for s in given if not reading.is_only_early(s)]
-    given = _not_taken_back(reading, given)
-    return _of_the_question(reading, given, facts)
+    return _of_the_question(reading, _not_taken_back(reading, given))
 
 
 def _not_taken_back(reading: Reading, given: list[Statement]) -> list[Statement]:
     """What stands behind the last correction with a value."""
-    for i in reversed(reading.corrections):
-        behind = [s for s in given if s.clause >= i]
-        if behind and any(s.clause < i for s in given):
-            return behind
-    return given
+    behind = ([s for s in given if s.clause >= i] for i in reversed(reading.corrections))
+    return next((said for said in behind if said), given)
 
 
-def _of_the_question(reading: Reading, given: list[Statement], facts: Facts) -> list[Statement]:
+def _of_the_question(reading: Reading, given: list[Statement]) -> list[Statement]:
     """Without what is told as the fact of a wrong value: in its own words, as a denial, with a broken condition."""
     if len({s.value for s in given}) < 2:
         return given
-    foreign = frozenset().union(*facts.own.values())
-    return [s for s in given if not _is_foreign(reading, s, facts, foreign)] or given
+    return [s for s in given if not _is_foreign(reading, s)] or given
 
 
-def _is_foreign(reading: Reading, s: Statement, facts: Facts, foreign: frozenset[str]) -> bool:
+def _is_foreign(reading: Reading, s: Statement) -> bool:
     """Whether a value is told as the fact of a wrong one; a right value told so is none, either."""
-    context = reading.context(s)
-    if content_words(context) & (facts.own.get(s.value, frozenset()) if s.value in facts.own else foreign):
+    expected, context, known = reading.expected, reading.context(s), reading.expected.wrong.get(s.value)
+    wrong = [known] if known and known.words else expected.wrong.values()
+    if content_words(context) & frozenset().union(*(w.words for w in wrong)):
         return True
-    if facts.denials and (s.value in facts.denials or s.value not in facts.wrong) and reading.denies_something(s):
+    denials = any(w.denies for w in expected.wrong.values())
+    if denials and (known is None or known.denies) and reading.denies_something(s):
         return True
-    told = (({c for c in kind if c in context}, asked) for asked, kind in facts.conditions)
-    return any(named and not named & asked for named, asked in told)
+    asked = spaced(expected.question)
+    told = ([c for c in map(spaced, kind) if c in context] for kind in expected.conditions)
+    return any(named and not any(c in asked for c in named) for named in told)
 
 
-def _is_dismissed(reading: Reading, s: Statement) -> bool:
-    """Whether "no" stands right behind a value that is asked aloud: "42? I don't think so."."""
-    return s.doubted and s.clause + 1 in reading.dismissals
+def _is_not_there(reading: Reading) -> bool:
+    """Whether an answer says so, or names others only: "The text only gives numbers for Oslo and Riga"."""
+    only = reading.keys and any(words("only").search(c.text) for c in reading.clauses)
+    return bool(reading.absences or (only and all(s.key == OTHER or s.denied for s in reading.statements)))
 
 
 def _stands(reading: Reading, s: Statement) -> bool:
@@ -111,66 +94,50 @@ def _stands(reading: Reading, s: Statement) -> bool:
         return True
     if reading.follows(s, "only") and not s.guessed:
         return False
-    if reading.absences[:1] and reading.absences[0] < s.clause < reading.absences[-1]:
+    if reading.absences and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
     return s.bare or s.guessed or s.echoes or reading.claims(s)
 
 
-def _others_only(reading: Reading, given: Sequence[Statement]) -> bool:
-    """Whether an answer names others only and says so: "The text only gives numbers for Oslo and Riga"."""
-    only = any(words("only").search(c.text) for c in reading.layout.clauses)
-    return only and not given and bool(reading.layout.keys) and not any(s.key == ASKED for s in reading.statements)
-
-
-def _chosen(reading: Reading, given: list[Statement], facts: Facts) -> set[str]:
+def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     """The one value that is chosen, or all of them."""
-    everything = {s.value for s in given}
-    if (concluded := _last_sentence(reading, [s for s in given if s.concluded])) is not None:
-        return {concluded}
-    if any(a.group == b.group and b.coupled and _is_or(reading, a, b) for a, b in pairwise(given)):
+    everything, order = {s.value for s in given}, reading.expected.order
+    if len(everything) == 1:
         return everything
-    second = [s for s in given[1:] if (s.guessed or s.added) and (s.bare or s.echoes or s.key == ASKED)]
-    if second and facts.order is None:
+    if len(concluded := _last_sentence(reading, [s for s in given if s.concluded])) == 1:
+        return concluded
+    if any(
+        a.group == b.group and words("alternative").search(reading.text[a.stop : b.start]) for a, b in pairwise(given)
+    ):
         return everything
-    if facts.order is not None and (timed := _timed(given, facts.order)) is not None:
-        return {timed}
+    if order is None and any((s.guessed or s.added) and (s.bare or s.echoes) for s in given[1:]):
+        return everything
+    if order is not None and len(timed := _timed(given, order)) == 1:
+        return timed
     rules: tuple[Callable[[Statement], bool], ...] = (
         lambda s: s.key == ASKED and reading.is_in_question(s),
         lambda s: s.key == ASKED,
         lambda s: s.bold,
         lambda s: s.echoes,
     )
-    for rule in rules:
-        if len(left := {s.value for s in given if rule(s)}) == 1:
-            return left
-    return _alone(reading, given) or everything
+    left = ({s.value for s in given if rule(s)} for rule in rules)
+    return next((values for values in left if len(values) == 1), None) or _alone(reading, given) or everything
 
 
-def _last_sentence(reading: Reading, concluded: Sequence[Statement]) -> str | None:
-    """The one value of the last sentence that concludes."""
-    if not concluded:
-        return None
-    sentence = reading.sentence_of(concluded[-1])
-    values = {s.value for s in concluded if reading.sentence_of(s) == sentence}
-    return values.pop() if len(values) == 1 else None
+def _last_sentence(reading: Reading, concluded: Sequence[Statement]) -> set[str]:
+    """The values of the last sentence that concludes."""
+    return {s.value for s in concluded if reading.sentence_of(s) == reading.sentence_of(concluded[-1])}
 
 
-def _is_or(reading: Reading, a: Statement, b: Statement) -> bool:
-    return bool(words("alternative").search(reading.layout.text[a.stop : b.start]))
-
-
-def _timed(given: Sequence[Statement], order: str) -> str | None:
-    """The value that was said last, or first; None where the answer does not tell."""
-    if order == "first":
-        rank = min(s.rank for s in given)
-        chosen = [s.value for s in given if s.rank == rank]
-        told = rank == EARLY or any(s.rank > PLAIN for s in given)
-    else:
-        rank = max(s.rank for s in given)
-        chosen = [s.value for s in given if s.rank == rank]
-        chosen = chosen[-1:] if rank == LATE else chosen  # then 1, then 2
-        told = rank > PLAIN or any(s.rank == EARLY for s in given)
-    return chosen[0] if told and len(set(chosen)) == 1 else None
+def _timed(given: Sequence[Statement], order: str) -> set[str]:
+    """The value that was said last, or first; none where the answer does not tell."""
+    ranks = [s.rank for s in given]
+    rank = min(ranks) if order == "first" else max(ranks)
+    chosen = [s.value for s in given if s.rank == rank]
+    told = len(set(ranks)) > 1 or rank == (EARLY if order == "first" else LATE)
+    if order == "latest" and rank == LATE:
+        chosen = chosen[-1:]  # then 1, then 2
+    return set(chosen) if told or rank > PLAIN else set()
 
 
 def _alone(reading: Reading, given: list[Statement]) -> set[str]:
@@ -178,6 +145,6 @@ def _alone(reading: Reading, given: list[Statement]) -> set[str]:
     for end in (given[0], given[-1]):
         others = [s for s in given if s.value != end.value]
         apart = all(reading.sentence_of(s) != reading.sentence_of(end) for s in others)
-        if end.bare and apart and not any(s.bare or s.echoes or s.group == end.group for s in others):
+        if end.bare and apart and not any(s.bare or s.echoes for s in others):
             return {end.value}
     return set()

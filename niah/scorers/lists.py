@@ -12,22 +12,21 @@ from typing import TypeVar
 
 from niah.scorers.clauses import Layout, Mention
 from niah.scorers.reply import LINE
-from niah.scorers.statements import ASKED, OTHER, Statement
+from niah.scorers.statements import ASKED, OTHER, PLAIN, Statement
 from niah.scorers.words import chinese, latin, spelling, words
 
 _MOST_GAP = 40  # signs between two values of a list
 M = TypeVar("M", "Mention", "Statement")
 
 
-def grouped(text: str, said: Sequence[Statement]) -> list[Statement]:
+def grouped(text: str, said: Sequence[Statement]) -> Iterator[Statement]:
     """The statements, with what the values of a list share."""
-    found: list[Statement] = []
     for number, group in enumerate(_groups(text, said)):
         joints = ["", *(text[a.stop : b.start] for a, b in pairwise(group))]
-        coupled = [replace(s, coupled=bool(_couples(j))) for s, j in zip(group, joints, strict=True)]
-        left_open = len(group) == 2 and _between().search(text[max(0, group[0].start - _MOST_GAP) : group[0].start])
-        found += [replace(s, denied=True) if left_open else s for s in _shared(coupled, number)]
-    return found
+        coupled = ["、" in joint or words("joint").search(joint) is not None for joint in joints]
+        before = text[max(0, group[0].start - _MOST_GAP) : group[0].start]
+        left_open = len(group) == 2 and _between().search(before) is not None
+        yield from (replace(s, group=number, denied=s.denied or left_open) for s in _shared(group, coupled))
 
 
 def paired(layout: Layout, said: Sequence[Statement]) -> list[Statement]:
@@ -54,21 +53,23 @@ def _keyed(layout: Layout, s: Statement, key: Mention) -> Statement:
     return replace(s, key=ASKED if layout.is_asked(key) else OTHER, name=layout.spelt(key))
 
 
-def _shared(group: Sequence[Statement], number: int) -> list[Statement]:
-    """The values of a list with what is said of it: its key, its denial, and the question that it takes up."""
-    coupled = any(s.coupled for s in group)
-    key = name = None
-    denied, found = False, []
-    for s in group:
-        if s.key is not None:
-            key, name = s.key, s.name
-        denied = s.denied or (denied and coupled)
-        found.append(replace(s, key=s.key or key, name=s.name or name, denied=denied, group=number))
-    if coupled:  # "1 and 2 are for Oslo" says it of both
-        last = found[-1]
-        found = [replace(s, key=s.key or last.key, name=s.name or last.name) for s in found]
+def _shared(group: Sequence[Statement], coupled: Sequence[bool]) -> list[Statement]:
+    """The values of a list with what is said of it: its key, its denial, its time, and the question it takes up."""
+    before, found = group[0], list[Statement]()
+    for s, joined in zip(group, coupled, strict=True):
+        before = replace(
+            s,
+            key=s.key or before.key,
+            name=s.name or before.name,
+            denied=s.denied or (before.denied and any(coupled)),
+            rank=before.rank if joined and s.rank == PLAIN else s.rank,
+            coupled=joined,
+        )
+        found.append(before)
+    if any(coupled):  # "1 and 2 are for Oslo" says it of both
+        found = [replace(s, key=s.key or before.key, name=s.name or before.name) for s in found]
     echoes, added, bare = any(s.echoes for s in found), any(s.added for s in found), all(s.bare for s in found)
-    return [replace(s, echoes=echoes, added=added, bare=bare) for s in found] if len(found) > 1 else found
+    return [replace(s, echoes=echoes, added=added, bare=bare) for s in found]
 
 
 def _groups(text: str, mentions: Sequence[M]) -> Iterator[list[M]]:
@@ -90,10 +91,6 @@ def _joiner() -> re.Pattern[str]:
     bullet = rf"(?:{LINE}\s*(?:[-*•+]|\d{{1,3}}[.):、])[\s*\"'`]*)?"
     joint = rf"(?:(?:{latin('joint')}|{chinese('joint')})?\s*)(?:(?:{latin('article')})\s+)?"
     return re.compile(rf"[\s,、;/|&\"'`*“”「」{LINE}]*{bullet}{joint}[\"'`*\s“”「」]*")
-
-
-def _couples(joint: str) -> bool:
-    return "、" in joint or words("joint").search(joint) is not None
 
 
 @cache

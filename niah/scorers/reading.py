@@ -7,16 +7,17 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 
 from niah.scorers.binding import key_of, names_unknown_key
 from niah.scorers.clauses import Clause, Layout, Mention
+from niah.scorers.expected import Expected
 from niah.scorers.lists import grouped, paired
-from niah.scorers.order import rank_of
+from niah.scorers.names import names_at
 from niah.scorers.reply import LINE
-from niah.scorers.statements import ASKED, OTHER, Statement
+from niah.scorers.statements import ASKED, OTHER, Statement, rank_of
 from niah.scorers.words import (
     HAN,
     absence,
@@ -29,6 +30,7 @@ from niah.scorers.words import (
     words,
 )
 
+_MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _MARKS = f" \"'*([¿¡-{LINE}"
@@ -36,73 +38,51 @@ _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Manner:
-    """What a clause does with the values in it."""
+class Reading(Layout):
+    """An answer taken apart. Text, question and values are folded in one way."""
 
-    doubted: bool
-    guessed: bool
-    added: bool
-    bare: bool
-    echoes: bool
-
-
-class Reading:
-    """An answer taken apart. ``question`` is folded as the answer is; ``cues`` are words of the asked fact.
-
-    ``negated`` are words of planted lines that hold a negation themselves.
-    """
-
-    def __init__(
-        self,
-        layout: Layout,
-        question: str,
-        cues: frozenset[str] = frozenset(),
-        negated: frozenset[str] = frozenset(),
-    ) -> None:
-        self.layout, self._question, self._negated = layout, question, negated
-        self._cues = content_words(asked_part(question)) | cues
-        self._manners: dict[int, _Manner] = {}
+    def __init__(self, text: str, values: Sequence[Mention], expected: Expected, fold_as: Callable[[str], str]) -> None:
+        taken = {(m.start, m.stop) for m in values}
+        asked, others = (
+            [m for m in names_at(text, keys) if (m.start, m.stop) not in taken]
+            for keys in (expected.keys, expected.other_keys)
+        )
+        super().__init__(text, _ends(values), _ends(asked), _ends(others))
+        self.expected, self._question = expected, fold_as(expected.question)
+        self._cues = content_words(asked_part(self._question)) | expected.words
+        self._manners: dict[int, Statement] = {}
 
     @cached_property
     def statements(self) -> list[Statement]:
         """What is said of every value, in the order of the answer."""
-        said = [self._statement(m) for m in self.layout.values]
-        return paired(self.layout, grouped(self.layout.text, said))
+        return paired(self, list(grouped(self.text, [self._statement(m) for m in self.values])))
 
     @cached_property
     def absences(self) -> list[int]:
         """The clauses that say that the text does not tell what was asked."""
-        return [i for i, c in enumerate(self.layout.clauses) if self._is_absence(i, c)]
+        return [i for i, c in enumerate(self.clauses) if self._is_absence(i, c)]
 
     @cached_property
     def corrections(self) -> list[int]:
         """The clauses that take back what stands before them."""
-        starts = re.compile(
-            rf"\W*(?:(?:{spelling('conjunction')}|oh|hmm|ah|um)\W*)?"
-            rf"(?:{spelling('correction')}|{spelling('dismissal')}\W*$)"
-        )
-        return [i for i, clause in enumerate(self.layout.clauses) if starts.match(clause.text)]
+        return [i for i, clause in enumerate(self.clauses) if _corrects().match(clause.text)]
 
     @cached_property
     def dismissals(self) -> list[int]:
         """The clauses that are nothing but "no"."""
-        alone = re.compile(rf"\W*{spelling('dismissal')}\W*$")
-        return [i for i, clause in enumerate(self.layout.clauses) if alone.match(clause.text)]
+        return [i for i, clause in enumerate(self.clauses) if _dismisses().match(clause.text)]
 
     def denies_something(self, statement: Statement) -> bool:
         """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
-        said = f"{self.context(statement)} {self._behind(statement.clause)}"
-        return words("denial").search(said) is not None
+        return words("denial").search(f"{self.context(statement)} {self._after(statement.clause)}") is not None
 
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
-        layout, i = self.layout, statement.clause
-        first = layout.lead(i)
-        while first < i and any(layout.keys_in(j) for j in range(first, i)):
-            first += 1
-        lead = layout.text[layout.clauses[first].start : layout.clauses[i].start]
-        return f"{lead} {layout.without(i, layout.values_in(i))} {layout.aside(i)}"
+        i = statement.clause
+        keyed = (j + 1 for j in range(i - 1, self.lead(i) - 1, -1) if self.keys_in(j))
+        first = next(keyed, self.lead(i))
+        lead = self.text[self.clauses[first].start : self.clauses[i].start]
+        return f"{lead} {self._said(i)} {self.aside(i)}"
 
     def follows(self, statement: Statement, rule: str) -> bool:
         """Whether a word of a rule stands in a value's clause, or leads to it."""
@@ -110,58 +90,56 @@ class Reading:
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
-        return (
-            statement.key is None and re.search(rf"{spelling('claim')}\W*$", self._before(statement.start)) is not None
-        )
+        return re.search(rf"{spelling('claim')}\W*$", self._before(statement.start)) is not None
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
-        without = self.layout.without(statement.clause, self.layout.values_in(statement.clause))
-        early = words("early")
-        return early.search(without) is not None and is_small(early.sub(" ", without))
+        said, early = self._said(statement.clause), words("early")
+        return early.search(said) is not None and is_small(early.sub(" ", said))
 
     def is_in_question(self, statement: Statement) -> bool:
         """Whether the question names the key of a value, and not only the asked facts."""
         return statement.name is not None and statement.name in self._question
 
     def sentence_of(self, statement: Statement) -> int:
-        return self.layout.clauses[statement.clause].sentence
+        return self.clauses[statement.clause].sentence
 
     def _statement(self, mention: Mention) -> Statement:
-        layout, i = self.layout, self.layout.clause_at(mention.start)
-        clause = layout.clauses[i]
-        before, after = layout.text[clause.start : mention.start], layout.text[mention.stop : clause.stop]
-        key, manner = key_of(layout, mention, i), self._manner(i)
+        i = self.clause_at(mention.start)
+        before, after = self._before(mention.start), self.text[mention.stop : self.clauses[i].stop]
+        key, manner = key_of(self, mention, i), self._manner(i)
         unknown = key is None and (names_unknown_key(after, self._question) or self._is_elsewhere(i))
-        other = unknown if key is None else not layout.is_asked(key)
-        return Statement(
+        other = unknown if key is None else not self.is_asked(key)
+        return replace(
+            manner,
             value=mention.value,
             start=mention.start,
             stop=mention.stop,
-            clause=i,
             key=OTHER if other else None if key is None else ASKED,
-            name=None if key is None else layout.spelt(key),
-            denied=self._denies(i, before, after)
-            or self._denied_behind(mention, i)
-            or self._denied_ahead(i)
-            or clause.sentence == self._asked_last,
+            name=None if key is None else self.spelt(key),
+            denied=manner.denied
+            or self._denies(i, before, after)
+            or (self.values_in(i)[-1] is mention and self._denied_behind(i))
+            or (not mention.value[0].isdigit() and self._is_of_another(before, after)),
             doubted=manner.doubted or bool(words("belief").search(before)),
-            concluded=i in self._concluded,
-            guessed=manner.guessed,
-            added=manner.added,
-            bare=manner.bare,
             bold=any(a <= mention.start and mention.stop <= b for a, b in self._bold),
-            echoes=manner.echoes,
             rank=self._rank(mention, i),
         )
 
-    def _manner(self, i: int) -> _Manner:
+    def _manner(self, i: int) -> Statement:
+        """What a clause does with any value in it."""
         if i not in self._manners:
-            clause, echoes = self.layout.clauses[i], self._echoes(i)
+            clause, echoes = self.clauses[i], self._echoes(i)
             guessed = bool(words("guess").search(clause.text))
             concedes = _concedes(clause) and not echoes and not guessed  # "although it could be 2" sets nothing aside
-            self._manners[i] = _Manner(
+            self._manners[i] = Statement(
+                value="",
+                start=clause.start,
+                stop=clause.stop,
+                clause=i,
+                denied=self._denied_ahead(i) or clause.sentence == self._asked_last,
                 doubted=concedes or clause.sentence in self._asked_aloud,
+                concluded=i in self._concluded,
                 guessed=guessed,
                 added=bool(words("addition").search(clause.text)),
                 bare=self._is_bare(i),
@@ -172,119 +150,108 @@ class Reading:
     @cached_property
     def _asked_aloud(self) -> set[int]:
         """Sentences that end in a question mark, where more follows."""
-        clauses = self.layout.clauses
-        return {c.sentence for c in clauses if c.behind.startswith("?") and c.sentence < clauses[-1].sentence}
+        last = self.clauses[-1].sentence
+        return {c.sentence for c in self.clauses if c.behind.startswith("?") and c.sentence < last}
 
     @cached_property
     def _asked_last(self) -> int | None:
         """The last sentence, where it is a question by its form: "Is it 42?"."""
-        clauses = self.layout.clauses
-        first = next(c for c in clauses if c.sentence == clauses[-1].sentence)
-        asks = clauses[-1].behind.startswith("?") and (_starts("asks", first.text) or clauses[-1].text.endswith("吗"))
-        return first.sentence if asks else None
+        last = self.clauses[-1]
+        first = next(c for c in self.clauses if c.sentence == last.sentence)
+        asks = last.behind.startswith("?") and (_starts("asks", first.text) or last.text.endswith("吗"))
+        return last.sentence if asks else None
 
     @cached_property
     def _bold(self) -> list[tuple[int, int]]:
-        return [m.span() for m in _BOLD.finditer(self.layout.text)]
+        return [m.span() for m in _BOLD.finditer(self.text)]
 
     @cached_property
     def _concluded(self) -> set[int]:
         """Clauses from a word of conclusion to the end of their sentence; of the next one, where it stands alone."""
-        found: set[int] = set()
-        clauses, sentence = self.layout.clauses, -1
-        for i, clause in enumerate(clauses):
-            if self._concludes(clause):
-                alone = not self.layout.values_in(i) and i + 1 < len(clauses)
-                sentence = clauses[i + 1].sentence if alone else clause.sentence
+        found, sentence = set[int](), -1
+        for i, clause in enumerate(self.clauses):
+            if _concludes(clause):
+                alone = not self.values_in(i) and i + 1 < len(self.clauses)
+                sentence = self.clauses[i + 1].sentence if alone else clause.sentence
             if clause.sentence == sentence and not _concedes(clause):
                 found.add(i)
         return found
 
-    def _concludes(self, clause: Clause) -> bool:
-        """Whether a clause holds a phrase of conclusion, or starts with a word of it."""
-        for match in words("conclusion").finditer(clause.text):
-            lone = match[0].isascii() and " " not in match[0]
-            if not lone or re.fullmatch(r"\W*(?:and\s+|but\s+)?\W*", clause.text[: match.start()]):
-                return True
-        return False
-
     def _denies(self, i: int, before: str, after: str) -> bool:
         """Whether the words around a value in its clause deny it."""
         clause = self._unnamed(i, ())
-        alone = not before.strip(" \"'*") and not after.strip(" \"'*")
-        if alone or self._retells(clause) or _excepted().search(before):
-            return False  # nothing but the value; the planted line
+        if self._retells(clause) or _excepted().search(before):
+            return False  # the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("not_there").search(before))
-        if unsaid and unsaid.start() < len(clause) - len(after) and not words("unsure").search(before):
+        if unsaid and unsaid.start() < len(clause) - len(after):
             return True
         rest = _refuted().match(after)
-        denied = rest is not None and (
-            is_small(words("truth").sub(" ", rest[1]))
-            or bool(content_words(rest[1]) & self._cues)
-            or is_not_there_clause(after)
+        refuted = rest is not None and (
+            is_small(words("truth").sub(" ", rest[1])) or bool(content_words(rest[1]) & self._cues)
         )
-        return denied or _rejects().match(after) is not None
+        return refuted or _is_rejected(after)
+
+    def _is_of_another(self, before: str, after: str) -> bool:
+        """Whether a name is a part of a longer one, or says whose something is: 臭豆腐店, "Niamh's landlord"."""
+        if re.fullmatch(rf"[{HAN}]{{1,2}}", before) and re.fullmatch(rf"[{HAN}]{{1,2}}", after):
+            return not (is_small(before) or is_small(after))
+        owned = _owns().fullmatch(after)
+        return owned is not None and not before.strip(_MARKS) and not content_words(owned[1] or owned[2]) & self._cues
 
     def _is_elsewhere(self, i: int) -> bool:
         """Whether a clause is about something that is not named: "42 belongs to some other city"."""
-        layout = self.layout
-        start = layout.clauses[layout.lead(i)].start
-        said = f"{layout.text[start : layout.clauses[i].stop]} {self._behind(i)}"
+        said = f"{self.text[self.clauses[self.lead(i)].start : self.clauses[i].stop]} {self._after(i)}"
         named = words("elsewhere").search(said)
         return named is not None and not words("negation").search(said[: named.start()])
 
-    def _behind(self, i: int) -> str:
-        """The clauses without a value behind a clause in its sentence."""
-        clauses, said = self.layout.clauses, []
-        for j in range(i + 1, min(i + 4, len(clauses))):
-            if self.layout.values_in(j) or clauses[j].sentence != clauses[i].sentence:
-                break
-            said.append(clauses[j].text)
-        return " ".join(said)
+    def _after(self, i: int) -> str:
+        return " ".join(clause.text for clause in self.behind(i))
 
     def _before(self, place: int) -> str:
         """What stands before a place in its clause."""
-        return self.layout.text[self.layout.clauses[self.layout.clause_at(place)].start : place]
+        return self.text[self.clauses[self.clause_at(place)].start : place]
+
+    def _said(self, i: int) -> str:
+        """A clause without its values."""
+        return self.without(i, self.values_in(i))
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
-        clause = self.layout.clauses[i]
+        clause = self.clauses[i]
         text = clause.text
-        for m in [*self.layout.keys_in(i), *values]:
+        for m in [*self.keys_in(i), *values]:
             a, b = m.start - clause.start, m.stop - clause.start
             text = f"{text[:a]}{'#' * (b - a)}{text[b:]}"
         return text
 
     def _denied_ahead(self, i: int) -> bool:
         """Whether a value is denied right before its clause: "not at the start, where it is 42", "Wrong: 42"."""
-        if not i or self.layout.values_in(i - 1):
+        if not i or self.values_in(i - 1):
             return False
-        lead = self.layout.clauses[i - 1]
-        if self.layout.clauses[i].before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
+        lead, clause = self.clauses[i - 1], self.clauses[i]
+        if clause.before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
             return True
-        if not _starts("relative", self.layout.clauses[i].text):
-            return False
         denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
-        return lead.sentence == self.layout.clauses[i].sentence and denied is not None
+        return _starts("relative", clause.text) and lead.sentence == clause.sentence and denied is not None
 
-    def _denied_behind(self, mention: Mention, i: int) -> bool:
+    def _denied_behind(self, i: int) -> bool:
         """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
-        layout = self.layout
-        if layout.values_in(i)[-1] is not mention or i + 1 == len(layout.clauses) or layout.values_in(i + 1):
+        if i + 1 == len(self.clauses) or self.values_in(i + 1):
             return False
-        if _rejects().match(layout.clauses[i + 1].text):
+        said = self.clauses[i + 1].text
+        if _is_rejected(said):
             return True
-        taken_up = _takes_up().match(layout.clauses[i + 1].text)
-        rest = _refuted().match(layout.clauses[i + 1].text, taken_up.end()) if taken_up else None
+        taken_up = _takes_up().match(said)
+        rest = _refuted().match(said, taken_up.end()) if taken_up else None
         if rest is None or words("only").match(rest[1].strip()):
             return False
         return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
 
     def _is_thin(self, text: str) -> bool:
         """Whether the words between "not" and a value only name the value, or others in a list with it."""
-        named = {self.layout.spelt(m) for m in [*self.layout.values[:20], *self.layout.keys[:20]]}
+        named = {self.spelt(m) for m in [*self.values[:20], *self.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
         return is_small(words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " ")), self._small)
@@ -295,28 +262,24 @@ class Reading:
 
     def _is_bare(self, i: int) -> bool:
         """Whether a clause holds values and small words only."""
-        if self.layout.keys_in(i):
-            return False
-        rest = words("conjunction", "guess", "addition").sub(" ", self.layout.without(i, self.layout.values_in(i)))
-        return is_small(words("thin").sub(" ", rest.replace("'s", " ")))
+        rest = words("conjunction", "guess", "addition", "thin").sub(" ", self._said(i).replace("'s", " "))
+        return not self.keys_in(i) and is_small(rest)
 
     def _echoes(self, i: int) -> bool:
         """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
-        layout, leads = self.layout, range(self.layout.lead(i), i)
-        told = [j for j in leads if re.search(r"\w", layout.without(j, layout.keys_in(j)))]  # no bare list
-        said = "".join(f"{layout.clauses[j].text} " for j in told) + self.layout.without(i, self.layout.values_in(i))
-        said += f" {layout.labelled(i)} {layout.aside(i)}"
-        return bool(content_words(said) & self._cues)
+        told = [j for j in range(self.lead(i), i) if re.search(r"\w", self.without(j, self.keys_in(j)))]  # no bare list
+        labelled = (c.text for c in self.behind(i, 1) if c.before.startswith(":"))  # Spain of "Niamh: Spain"
+        said = [*(self.clauses[j].text for j in told), self._said(i), *labelled, self.aside(i)]
+        return bool(content_words(" ".join(said)) & self._cues)
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
         """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
-        if words("condition").match(clause.text.lstrip(f" \"'*{LINE}")) or self._retells(clause.text):
+        if _starts("condition", clause.text) or self._retells(clause.text):
             return False
-        keys, values = self.layout.keys_in(i), self.layout.values_in(i)
-        if any(key_of(self.layout, m, i) is None or _excepted().search(self._before(m.start)) for m in values):
+        keys, values = self.keys_in(i), self.values_in(i)
+        if any(key_of(self, m, i) is None or _excepted().search(self._before(m.start)) for m in values):
             return False  # it denies a value
-        asked = any(self.layout.is_asked(k) for k in keys)
-        unnamed = self._unnamed(i, values)
+        asked, unnamed = any(map(self.is_asked, keys)), self._unnamed(i, values)
         if is_not_there_clause(unnamed):
             return asked or not keys
         lacks = words("negation").search(clause.text) or _HAS_NOT.search(unnamed)
@@ -324,29 +287,61 @@ class Reading:
 
     def _retells(self, clause: str) -> bool:
         """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
-        said = words("not_there").sub(" ", absence().sub(" ", clause)) if self._negated else ""
-        return len(content_words(said) & self._negated) >= _LEAST_RETOLD
+        negated = self.expected.negated
+        said = words("not_there").sub(" ", absence().sub(" ", clause)) if negated else ""
+        return len(content_words(said) & negated) >= _LEAST_RETOLD
 
     def _rank(self, mention: Mention, i: int) -> int:
         """Where a value stands in time, by the words between it and the value before, or behind it."""
-        layout, values = self.layout, self.layout.values_in(i)
+        values = self.values_in(i)
         at = values.index(mention)
-        start = values[at - 1].stop if at else layout.clauses[layout.lead(i)].start
-        last = f"{layout.text[mention.stop : layout.clauses[i].stop]} {layout.aside(i)}"
-        behind = "" if at + 1 < len(values) else last
-        return rank_of(layout.text[start : mention.start], behind)
+        start = values[at - 1].stop if at else self.clauses[self.lead(i)].start
+        last = f"{self.text[mention.stop : self.clauses[i].stop]} {self.aside(i)}"
+        return rank_of(self.text[start : mention.start], "" if at + 1 < len(values) else last)
 
 
-@cache
-def _rejects() -> re.Pattern[str]:
-    """would be wrong; but is a decoy; 是错的. Not: is not wrong."""
-    begin = rf"\W*(?:{spelling('conjunction')}\s*)?{spelling('linking')}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?"
-    return re.compile(rf"{begin}{spelling('rejection')}")
+def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
+    """Not more than an answer could hold: the first and last of thousands."""
+    many = len(mentions) > 2 * _MOST_AT_AN_END
+    return [*mentions[:_MOST_AT_AN_END], *mentions[-_MOST_AT_AN_END:]] if many else mentions
+
+
+def _concludes(clause: Clause) -> bool:
+    """Whether a clause holds a phrase of conclusion, or starts with a word of it."""
+    for match in words("conclusion").finditer(clause.text):
+        lone = match[0].isascii() and " " not in match[0]
+        if not lone or re.fullmatch(r"\W*(?:and\s+|but\s+)?", clause.text[: match.start()]):
+            return True
+    return False
 
 
 def _concedes(clause: Clause) -> bool:
     """Whether a clause is set aside by its first word: although, 虽然."""
-    return re.match(rf"\W*{spelling('concession')}", clause.text) is not None
+    return _starts("concession", clause.text)
+
+
+def _starts(rule: str, text: str) -> bool:
+    """Whether a clause begins with a word of a rule, behind any marks."""
+    return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None
+
+
+def _is_rejected(text: str) -> bool:
+    """would be wrong; but is a decoy; 是错的. Not: is not wrong, is unlikely to be wrong."""
+    begin = rf"\W*(?:{spelling('conjunction')}\s*)?{spelling('linking')}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?"
+    return re.match(begin + spelling("rejection"), text) is not None and len(words("rejection").findall(text)) % 2 == 1
+
+
+@cache
+def _corrects() -> re.Pattern[str]:
+    """wait; but actually; 不对."""
+    begin = rf"\W*(?:(?:{spelling('conjunction')}|oh|hmm|ah|um)\W*)?"
+    return re.compile(rf"{begin}(?:{spelling('correction')}|{spelling('dismissal')}\W*$)")
+
+
+@cache
+def _dismisses() -> re.Pattern[str]:
+    """I don't think so."""
+    return re.compile(rf"\W*{spelling('dismissal')}\W*$")
 
 
 @cache
@@ -363,13 +358,14 @@ def _refuted() -> re.Pattern[str]:
     return re.compile(rf"\s*(?:{refuted}|'s{adverb}not\b)(.*)")
 
 
-def _starts(rule: str, text: str) -> bool:
-    """Whether a clause begins with a word of a rule, behind any marks."""
-    return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None
-
-
 @cache
 def _excepted() -> re.Pattern[str]:
     """says nothing other than 42; there is no doubt that it is 42."""
     no = rf"(?:\b(?:{latin('not')}|without)\b|n't\b)"
     return re.compile(rf"{no}.*(?:{spelling('except')}\W*|{spelling('doubt')}.*)$")
+
+
+@cache
+def _owns() -> re.Pattern[str]:
+    """'s landlord; 的房东."""
+    return re.compile(rf"'s\s+((?:[a-z]+\s?){{1,2}})\W*|的([{HAN}]{{2,4}})\W*")

@@ -31,30 +31,26 @@ _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20
 def answer_in(text: str, question: str = "") -> str:
     """What is given as the answer: before a next turn, behind a last "Answer:", before an "Explanation:"."""
     answer = said_in(text, question)
-    labels = list(_label().finditer(without_accents(answer)))
-    given = next((answer[m.end() :] for m in reversed(labels) if re.search(r"\w", answer[m.end() :])), answer)
-    reasons = _explanation().finditer(without_accents(given))
-    explained = next((m for m in reasons if re.search(r"\w", given[: m.start()])), None)
-    return given[: explained.start()] if explained else given
+    behind = [answer[m.end() :] for m in _label().finditer(without_accents(answer))]
+    given = next((said for said in reversed(behind) if re.search(r"\w", said)), answer)
+    before = (given[: m.start()] for m in _explanation().finditer(without_accents(given)))
+    return next((said for said in before if re.search(r"\w", said)), given)
 
 
 def said_in(text: str, question: str = "") -> str:
     """What is said behind the reasoning and before a next turn, as a reader sees it."""
-    return without_next_turn(seen(without_reasoning(text)), question)
+    return _without_next_turn(seen(without_reasoning(text)), question)
 
 
 def goes_on(text: str, question: str = "") -> bool:
     """Whether a reply goes on to a next turn behind its answer."""
-    shown = seen(without_reasoning(text))
-    return without_next_turn(shown, question) != shown
+    return said_in(text, question) != seen(without_reasoning(text))
 
 
 def without_reasoning(text: str) -> str:
     """The answer behind a block of reasoning, in the marks that models use for one. An open block holds no answer."""
-    ends = [closed.end() for closed in _CLOSED.finditer(text)]
-    text = text[ends[-1] :] if ends else text
-    opened = _OPEN.search(text)
-    return text[: opened.start()] if opened else text
+    text = _CLOSED.split(text)[-1]
+    return _OPEN.split(text)[0]
 
 
 def seen(text: str) -> str:
@@ -65,7 +61,18 @@ def seen(text: str) -> str:
     return _MARKS_ABOVE.sub(r"\1", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
-def without_next_turn(text: str, question: str = "") -> str:
+def squashed(text: str) -> str:
+    """A folded text without white space and punctuation."""
+    return re.sub(r"\W+", "", fold(text))
+
+
+def lines_kept(text: str) -> str:
+    """A text whose line ends, and dashes between words, survive folding."""
+    text = re.sub(r"(?<=\S)[ \t]+[–-][ \t]+(?=\S)", " — ", text)
+    return text.replace("\n", LINE).replace("…", " ; ").replace("...", " ; ").replace("’", "'")
+
+
+def _without_next_turn(text: str, question: str) -> str:
     """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked one."""
     asked = squashed(question)
     ends = [m.start() for m in _STOP.finditer(text)]
@@ -73,15 +80,8 @@ def without_next_turn(text: str, question: str = "") -> str:
         again = asked and squashed(text[turn.end() : turn.end() + 2 * len(question) + 40]).startswith(asked)
         if not again:
             ends.append(turn.start())
-    for end in sorted(ends):
-        if re.search(r"\w", _STOP.sub("", text[:end])):
-            return text[:end]
-    return text
-
-
-def squashed(text: str) -> str:
-    """A folded text without white space and punctuation."""
-    return re.sub(r"\W+", "", fold(text))
+    whole = (text[:end] for end in sorted(ends) if re.search(r"\w", _STOP.sub("", text[:end])))
+    return next(whole, text)
 
 
 @cache

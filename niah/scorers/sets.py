@@ -11,19 +11,15 @@ from dataclasses import replace
 from itertools import combinations
 
 from niah.records import Score
-from niah.scorers.answers import Expected, no_value, read, wrong_score
+from niah.scorers.answers import no_value, wrong_score
 from niah.scorers.clauses import Mention
 from niah.scorers.decide import all_given
+from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in
 from niah.scorers.statements import Statement
 from niah.scorers.values import like, named_text, numbers_at, spelt
-
-_UNDONE = re.compile(  # "the trip to Cairo was cancelled": named, and not given
-    r"\bcancel|\bcalled off|\bfell through|\bnever happened|\b(?:did not|didn't|never) (?:go|travel|happen)"
-    r"|\b(?:meant|wanted|planned|hoped) to\b|本来|原本|差点|取消|没有?(?:去|成行|买到|抢到)"
-)
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -48,7 +44,7 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
 def number_set(text: str, expected: Expected) -> Score:
     """``value_set`` over whole numbers of the targets' digits."""
     answer = answer_in(text, expected.question)
-    return _judged(answer, _numbers(answer, expected), expected)[0]
+    return _judged(answer, _numbers(answer, expected))[0]
 
 
 def number_pairs(text: str, expected: Expected) -> Score:
@@ -58,7 +54,7 @@ def number_pairs(text: str, expected: Expected) -> Score:
     does; otherwise it is judged as a set. ``parts`` holds recall and precision of the set, and the share of pairs.
     """
     answer = answer_in(text, expected.question)
-    score, given = _judged(answer, _numbers(answer, expected), expected)
+    score, given = _judged(answer, _numbers(answer, expected))
     pairs = _pairs(given, expected)
     if pairs is None or not score.parts:
         return score
@@ -74,17 +70,15 @@ def number_pairs(text: str, expected: Expected) -> Score:
     )
 
 
-def name_set(text: str, expected: Expected, shape: str | None = None) -> Score:
+def name_set(text: str, expected: Expected, shape: str) -> Score:
     """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper case."""
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong])
-    if shape:
-        known = {m.start for m in mentions}
-        found = (m for m in re.finditer(shape, folded, re.IGNORECASE) if m.start() not in known)
-        mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
-    reading = read(folded, sorted(mentions, key=lambda m: m.start), expected, named_text, names_at)
-    return _judged(answer, reading, expected)[0]
+    known = {m.start for m in mentions}
+    found = (m for m in re.finditer(shape, folded, re.IGNORECASE) if m.start() not in known)
+    mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
+    return _judged(answer, Reading(folded, mentions, expected.told_alike(), named_text))[0]
 
 
 def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> Score:
@@ -96,21 +90,16 @@ def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> 
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong, *others])
-    said = read(folded, mentions, expected, named_text, names_at)
-    undone = {s.start for s in said.statements if _UNDONE.search(said.context(s))}
-    mentions = [m for m in mentions if m.start not in undone]
-    score, given = _judged(answer, read(folded, mentions, expected, named_text, names_at), expected)
+    score, given = _judged(answer, Reading(folded, mentions, expected.told_alike(), named_text), done_only=True)
     if not score.parts:
         return score
     listed = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
     pairs = [expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(listed, 2)]
-    ordered, parts = all(pairs), {**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
-    if score.value == 1.0 and ordered:
-        return replace(score, parts=parts)
-    detail = "out of order" if score.value == 1.0 else score.detail
-    answer_class = "wrong" if score.value == 1.0 else score.answer_class
-    why = f"{score.explanation}, {'in order' if ordered else 'out of order'}"
-    return replace(score, value=0.0, answer_class=answer_class, detail=detail, explanation=why, parts=parts)
+    score = replace(score, parts={**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0})
+    why = f"{score.explanation}, {'in order' if all(pairs) else 'out of order'}"
+    if score.value < 1:
+        return replace(score, value=0.0, explanation=why)
+    return score if all(pairs) else replace(wrong_score("wrong", why, "out of order"), parts=score.parts)
 
 
 def _last_list(values: Sequence[str]) -> list[str]:
@@ -124,15 +113,17 @@ def _last_list(values: Sequence[str]) -> list[str]:
 
 def _numbers(answer: str, expected: Expected) -> Reading:
     folded = spelt(answer)
-    return read(folded, like(numbers_at(folded), expected.target), expected, spelt, names_at)
+    return Reading(folded, like(numbers_at(folded), expected.target), expected.told_alike(), spelt)
 
 
-def _judged(answer: str, reading: Reading, expected: Expected) -> tuple[Score, list[Statement]]:
-    """The score of the values that are given, and what is said of them."""
-    given, not_there = all_given(reading, replace(expected.facts, own={}))
+def _judged(answer: str, reading: Reading, *, done_only: bool = False) -> tuple[Score, list[Statement]]:
+    """The score of the values that are given, and what is said of them. ``done_only``: not of what did not happen."""
+    given, not_there = all_given(reading)
     if not_there:
         return wrong_score("not-there", "said that it is not there"), given
-    return value_set(answer, {s.value for s in given}, expected), given
+    if done_only:
+        given = [s for s in given if not reading.follows(s, "undone")]
+    return value_set(answer, {s.value for s in given}, reading.expected), given
 
 
 def _pairs(given: Iterable[Statement], expected: Expected) -> dict[str, str] | None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import cache
 
 from niah.records import Score
-from niah.scorers.answers import Expected, lines_kept, one_value, read
+from niah.scorers.answers import one_value
 from niah.scorers.clauses import Mention
 from niah.scorers.decide import decide
-from niah.scorers.names import names_at
-from niah.scorers.reply import answer_in
+from niah.scorers.expected import Expected
+from niah.scorers.reading import Reading
+from niah.scorers.reply import answer_in, lines_kept
 from niah.scorers.words import chinese, latin, spelling, vocabulary, words
 from niah.text.normalise import fold
 from niah.text.numerals import NUMBER_WORDS, NumberWords, whole_numbers
@@ -48,8 +49,7 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
     folded = _timed(answer)
     mentions = _points(folded)
     points = [m for m in mentions if not _is_beside(folded, m)]
-    reading = read(folded, points, expected, _timed, names_at)
-    verdict = decide(reading, expected.facts)
+    verdict = decide(Reading(folded, points, expected, _timed))
     score = one_value(answer, verdict, expected, named={m.value for m in mentions})
     near = len(verdict.values) == 1 and abs(seconds_in(min(verdict.values))[0] - target) <= tolerance_s
     within = near and score.answer_class in ("right", "wrong")

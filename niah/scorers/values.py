@@ -8,21 +8,14 @@ from dataclasses import replace
 from functools import cache
 
 from niah.records import Score
-from niah.scorers.answers import (
-    Expected,
-    lines_kept,
-    no_value,
-    one_value,
-    read,
-    says_not_there,
-    shares_words,
-    wrong_score,
-)
+from niah.scorers.answers import no_value, one_value, says_not_there, wrong_score
 from niah.scorers.clauses import Mention
-from niah.scorers.decide import Verdict, decide
+from niah.scorers.decide import decide
+from niah.scorers.expected import Expected
 from niah.scorers.names import in_other_money, names_at, names_in, spaced, without_unit
-from niah.scorers.reply import answer_in
-from niah.scorers.words import latin, spelling, vocabulary
+from niah.scorers.reading import Reading
+from niah.scorers.reply import answer_in, lines_kept
+from niah.scorers.words import asked_part, content_words, latin, spelling, vocabulary
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers, whole_numbers
 
@@ -50,7 +43,7 @@ def number(text: str, expected: Expected) -> Score:
     mentions = numbers_at(folded)
     asked = {str(v) for v in whole_numbers(expected.question)} - {target}
     values = _candidates(folded, [m for m in mentions if m.value not in asked], target)
-    verdict = decide(read(folded, values, expected, spelt, names_at), expected.facts)
+    verdict = decide(Reading(folded, values, expected, spelt))
     if verdict.values == {target} and not any(_is_plain(folded, m) for m in values if m.value == target):
         return wrong_score("wrong", f"named {target} without giving it as the answer")
     near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - asked
@@ -75,8 +68,9 @@ def numbers_at(folded: str) -> list[Mention]:
 
 
 def spelt(text: str) -> str:
-    """Folded for numbers: line ends are kept, and a word may stick to its number."""
-    return re.sub(r"(?<=[a-z]{3})(?=\d)", " ", fold(lines_kept(text)))
+    """Folded for numbers: line ends are kept; a word may stick to its number, and 1-6-4-6-2 is one."""
+    folded = re.sub(r"(?<=[a-z]{3})(?=\d)", " ", fold(lines_kept(text)))
+    return re.sub(r"(?<![\d-])\d(?:[- ]\d){3,}(?![\d-])", lambda m: re.sub(r"\D", "", m[0]), folded)
 
 
 def like(mentions: Iterable[Mention], target: str) -> list[Mention]:
@@ -92,7 +86,7 @@ def uuid(text: str, expected: Expected) -> Score:
     values = [m for m in mentions if m.value not in question]  # the key of a pair may be said again
     near = {h for h in _HEX.findall(folded) if h not in question}
     keyed = replace(expected, keys=tuple(k for k in expected.keys if not _UUID.fullmatch(fold(k))))
-    verdict = decide(read(folded, values, keyed, fold, names_at), expected.facts)
+    verdict = decide(Reading(folded, values, keyed, fold))
     return one_value(answer, verdict, expected, near, {m.value for m in values})
 
 
@@ -113,7 +107,7 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
         bare = (p for spelling in spellings for p in without_unit(folded, spelling))
         mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
     values = [replace(m, value=expected.aliases.get(m.value, m.value)) for m in mentions]
-    verdict = decide(read(folded, values, expected, named_text, names_at), expected.facts)
+    verdict = decide(Reading(folded, values, expected, named_text))
     if not values:
         return _unknown_name(answer, expected)
     found = {m.value for m in mentions}
@@ -224,7 +218,9 @@ def _is_row(answer: str) -> bool:
 
 def _is_another(item: str, question: str) -> bool:
     """Whether an item of a list could be a name of its own."""
-    return fold(item) not in vocabulary("interjection") and not shares_words(fold(item), fold(question))
+    return fold(item) not in vocabulary("interjection") and not content_words(
+        asked_part(fold(question))
+    ) & content_words(fold(item))
 
 
 def _may_be_a_name(answer: str) -> bool:
@@ -232,6 +228,3 @@ def _may_be_a_name(answer: str) -> bool:
     han = len(re.findall(r"[\u3400-\u9fff]", answer))
     words = len(re.findall(r"[A-Za-z]+", answer))
     return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_not_there(answer)
-
-
-__all__ = ["Verdict", "count", "like", "name", "named_text", "number", "numbers_at", "spelt", "uuid"]

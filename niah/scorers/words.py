@@ -22,8 +22,7 @@ _REACH = {True: r"[^.!?;¶]{0,40}?", False: r"[^。!?;,¶]{0,6}?"}  # from "not"
 @cache
 def grammars() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Of every language its rules, with their words and an example."""
-    files = sorted(FOLDER.glob("*.toml"))
-    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {f.stem: tomllib.loads(f.read_text(encoding="utf-8")) for f in sorted(FOLDER.glob("*.toml"))}
 
 
 @cache
@@ -35,29 +34,29 @@ def words(*names: str) -> re.Pattern[str]:
 @cache
 def spelling(*names: str) -> str:
     """The pattern of ``words`` as text, to be a part of a longer one."""
-    found = vocabulary(*names)
-    parts = [rf"(?<![a-z0-9'])(?:{_any(alone)})(?![a-z0-9])" for alone in [_latin(found)] if alone]
-    parts += [f"(?:{_any(anywhere)})" for anywhere in [found - _latin(found)] if anywhere]
+    parts = [rf"(?<![a-z0-9'])(?:{any_latin})(?![a-z0-9])" for any_latin in [latin(*names)] if any_latin]
+    parts += [f"(?:{anywhere})" for anywhere in [chinese(*names)] if anywhere]
     return f"(?:{'|'.join(parts)})"
 
 
 @cache
-def latin(name: str) -> str:
-    """The Latin words of a rule as a pattern without borders: and|or|nor."""
-    return _any(_latin(vocabulary(name)))
+def latin(*names: str) -> str:
+    """The Latin words of some rules as a pattern without borders: and|or|nor."""
+    return _any(word for word in vocabulary(*names) if re.search("[a-z]", word))
 
 
 @cache
-def chinese(name: str) -> str:
-    """The Chinese words and signs of a rule."""
-    return _any(vocabulary(name) - _latin(vocabulary(name)))
+def chinese(*names: str) -> str:
+    """The Chinese words and signs of some rules."""
+    return _any(word for word in vocabulary(*names) if not re.search("[a-z]", word))
 
 
 @cache
 def vocabulary(*names: str) -> frozenset[str]:
     """The words of some rules in all languages, folded as answers are."""
-    rules = [grammar[name] for name in names for grammar in grammars().values() if name in grammar]
-    return frozenset(without_accents(word) for rule in rules for word in rule["words"])
+    return frozenset(
+        without_accents(w) for name in names for grammar in grammars().values() for w in grammar[name]["words"]
+    )
 
 
 @cache
@@ -76,9 +75,7 @@ def is_not_there_clause(text: str) -> bool:
 
 def is_small(text: str, more: Iterable[str] = ()) -> bool:
     """Whether a folded text holds small words only, or some ``more`` that are given."""
-    allowed = set(more)
-    left = words("small").sub(" ", text)
-    return all(word in allowed for word in re.findall(rf"[a-z0-9']+|[{HAN}]", left))
+    return set(re.findall(rf"[a-z0-9']+|[{HAN}]", words("small").sub(" ", text))) <= set(more)
 
 
 def content_words(folded: str) -> set[str]:
@@ -90,10 +87,6 @@ def content_words(folded: str) -> set[str]:
 def asked_part(question: str) -> str:
     """A folded question without the sentence that says how to answer."""
     return words("instruction").split(question, maxsplit=1)[0]
-
-
-def _latin(found: frozenset[str]) -> frozenset[str]:
-    return frozenset(word for word in found if re.search("[a-z]", word))
 
 
 def _any(found: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from niah.tasks._names import PLACES
 from niah.tasks._placing import anywhere, beside
 from niah.tasks._planter import Planter
 from niah.tasks._template import Asked, solver
+from niah.text.normalise import fold
 from niah.text.seeded import Draw
 from niah.text.wording import Form
 
@@ -53,9 +54,9 @@ def score(text: str, planting: Planting) -> Score:
     All lines are told alike: the words of a line do not show which city is given as the answer.
     """
     everywhere = {city for places in PLACES.values() for city in places}
-    cities = everywhere - scorers.names_in(planting.question, everywhere)
-    expected = scorers.expected_of(planting)
-    wrong = {v: replace(known, words=frozenset()) for v, known in expected.wrong.items() if v in cities}
+    cities = {city for city in everywhere if fold(city) not in fold(planting.question)}
+    expected = scorers.expected_of(planting).told_alike()
+    wrong = {value: known for value, known in expected.wrong.items() if value in cities}
     return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(cities), place=True)
 
 

@@ -10,6 +10,7 @@ same kind by others, every other one in the question's own words.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from niah import scorers
@@ -19,7 +20,7 @@ from niah.tasks._placing import anywhere, beside
 from niah.tasks._planter import Planter, words_in
 from niah.tasks._template import Asked, solver
 from niah.text.seeded import Draw
-from niah.text.wording import Form, Wording
+from niah.text.wording import Form, Wording, languages, wording_of
 
 SUMMARY = "find the third (or another one, as drawn) of several like things (--needle-count 8, --distractors)"
 VERSION = 1
@@ -54,8 +55,15 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 
 
 def score(text: str, planting: Planting) -> Score:
-    """The title, and no other; of titles that are counted up the last one."""
-    return scorers.name(text, scorers.expected_of(planting), words_in(scorers.answer_in(text)))
+    """The title, and no other. What is given another place of the order, also by the numbers of a list, is none."""
+    expected, said = scorers.expected_of(planting), scorers.answer_in(text)
+    every = (wording_of(language).texts("repeat.ordinals") for language in languages())
+    ordinals = next((o for o in every if any(ordinal in planting.question for ordinal in o)), ())
+    asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
+    for number, ordinal in enumerate(ordinals, 1):
+        said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)", f"{ordinal}: ", said)
+    keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
+    return scorers.name(said, keyed, words_in(said))
 
 
 @solver()

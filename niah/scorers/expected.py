@@ -1,0 +1,95 @@
+"""What an answer is held against: the targets and what they belong to, and every other value that was planted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from niah.records import Needle, Planting
+from niah.scorers.words import content_words, words
+from niah.text.normalise import fold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongValue:
+    """A planted value that is not the answer: what an answer with it is called."""
+
+    answer_class: str = "distractor"
+    detail: str | None = None
+    words: frozenset[str] = frozenset()  # of its fact, that neither the question nor the asked fact has
+    denies: bool = False  # its line says of something that it is not so, and the asked line does not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What an answer is held against."""
+
+    targets: tuple[str, ...]  # one value, or all values of a set
+    wrong: Mapping[str, WrongValue] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)  # another spelling -> its target
+    question: str = ""
+    keys: tuple[str, ...] = ()  # what the targets belong to; of pairs one for each target, in order
+    other_keys: tuple[str, ...] = ()
+    words: frozenset[str] = frozenset()  # of the asked fact
+    negated: frozenset[str] = frozenset()  # of lines that hold a negation: who tells them denies nothing
+    conditions: tuple[tuple[str, ...], ...] = ()  # of each kind, such as seasons, all that a fact could meet
+    order: str | None = None  # latest or first: which of several values of one key is asked for
+
+    @property
+    def target(self) -> str:
+        return self.targets[0]
+
+    def told_alike(self) -> Expected:
+        """The same where the words of a line do not show whose value it is."""
+        return replace(self, wrong={v: replace(known, words=frozenset()) for v, known in self.wrong.items()})
+
+
+def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
+    """The targets of a planting with their keys; as known wrong answers all other values it planted, with theirs.
+
+    ``places`` are names that could be keys though nothing was planted for them.
+    """
+    right = [n for n in planting.needles if n.answer_class == "right"]
+    others = [n for n in planting.needles if n.answer_class != "right" and n.value not in planting.targets]
+    question = fold(planting.question)
+    keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
+    told = frozenset().union(*map(_words_of, right))
+    denied = frozenset().union(*(_words_of(n) for n in right if _denies(n)))
+    order = _order_of(planting)
+    wrong = {
+        n.value: WrongValue(
+            answer_class=n.answer_class,
+            detail=n.detail,
+            words=frozenset() if order else _words_of(n) - told - content_words(question),
+            denies=not denied and _denies(n),
+        )
+        for n in others
+    }
+    other_keys = dict.fromkeys(k for k in (*(n.key for n in others), *places) if fold(k) not in question)
+    return Expected(
+        targets=planting.targets,
+        wrong=wrong,
+        question=planting.question,
+        keys=keys,
+        other_keys=tuple(k for k in other_keys if k not in keys),
+        words=told,
+        negated=denied - content_words(question),
+        order=order,
+    )
+
+
+def _words_of(needle: Needle) -> frozenset[str]:
+    """The words of a planted line beside its value."""
+    return frozenset(content_words(fold(needle.text).replace(fold(needle.value), " ")))
+
+
+def _denies(needle: Needle) -> bool:
+    """Whether a planted line holds a negation: "no one trims a beard like", 不是."""
+    return bool(words("denial", "not_there").search(fold(needle.text)))
+
+
+def _order_of(planting: Planting) -> str | None:
+    """Which of several values of one key is asked for, by what the others are called."""
+    if any(n.answer_class in ("stale", "earlier") for n in planting.needles):
+        return "latest"
+    return "first" if any(n.detail == "later" for n in planting.needles) else None
