@@ -14,9 +14,8 @@ from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.generator.grammar import spoken
 from niah.records import Needle, Planting
-from niah.scorers import WrongValue, name_sequence
+from niah.scorers import Expected, WrongValue, name_sequence
 from niah.scorers import count as count_score
-from niah.scorers import Expected
 from niah.tasks import task_of
 from niah.text.language import LANGUAGES
 from niah.text.wording import wording_of
