@@ -41,6 +41,7 @@ __all__ = [
     "haystack",
     "open_run",
     "outlook",
+    "page",
     "plan",
     "power",
     "ready",
@@ -223,6 +224,13 @@ def compare(older: AnyRun, newer: AnyRun, *, these_only: bool = False, results: 
     return open_run(newer, results).compare(older, these_only=these_only, results=results)
 
 
+def page(runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS) -> Path:
+    """Write one run or several as a self-contained HTML file (see ``niah.share.page``), and return its path."""
+    from niah.share import page as write
+
+    return write([runs] if isinstance(runs, Run | str | Path) else runs, out, results=results)
+
+
 def gate(
     run: AnyRun,
     config: GateConfig | Folder | None = None,
@@ -305,8 +313,8 @@ def _sweeping(
     on_result: Callable[[Result], None] | None,
 ) -> tuple[Callable[[], Run], Stoppable]:
     """The work of a sweep, everything checked and loaded, and what can stop it."""
-    from niah.plotter.outputs import write_outputs
     from niah.runner.background import Stoppable
+    from niah.share import write_files
 
     check_name(name)
     if limit is not None and limit < 1:
@@ -318,7 +326,7 @@ def _sweeping(
         run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
             raise RunError(f"nothing was measured, and {folder} was not made: {run.stopped or 'no trial was sent'}")
-        observer.said += write_outputs(folder, run.view, PALETTE)
+        observer.said += write_files(run, PALETTE, experiment)
         return replace(run, said=tuple(observer.said))
 
     return work, observer

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "importers": LEAVES,
     "runs": LEAVES | {"generator", "experiment", "runlog", "verdict"},
     "run": LEAVES | {"generator", "tasks", "experiment", "runlog", "verdict", "plotter", "runs"},
+    "share": LEAVES | {"experiment", "providers", "runlog", "verdict", "plotter", "runs", "run"},
     "templates": LEAVES | {"generator", "experiment", "verdict"},
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }

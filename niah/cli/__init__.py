@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
     "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
+    "page": ("niah.cli.page:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
     "compare": (
         "niah.cli.compare:compare",
         "Compare runs: what was lost and gained, and whether it is more than chance.",
@@ -54,7 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build", "collect"),
-    "Look": ("list", "show", "report", "plot", "compare"),
+    "Look": ("list", "show", "report", "plot", "page", "compare"),
     "Judge": ("gate", "power", "baseline", "score", "judge"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),
 }

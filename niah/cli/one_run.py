@@ -14,13 +14,13 @@ from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.experiment.experiment import Experiment
 from niah.plotter.formatting import plural
-from niah.plotter.outputs import write_outputs
 from niah.plotter.report_text import incomplete_lines
 from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
 from niah.records import Outcome
 from niah.run import Run
 from niah.runlog.cost import unreported_line
+from niah.share import write_files
 
 INCOMPLETE = 3
 
@@ -44,7 +44,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
         say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
         return Ended(complete=False, run=run, stopped=run.stopped)
     try:
-        for line in write_outputs(folder, run.view, options.palette):
+        for line in write_files(run, options.palette, experiment):
             say(console, line)
     finally:  # where they cannot be written, too
         _report(console, run)

@@ -1,0 +1,201 @@
+"""What a page holds, as plain values: each run with its grid, figures and trials. Pure: texts come from outside.
+
+Field names are short where they stand in every trial. A value that was not measured is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from niah.plotter.colours import RED_GREEN
+from niah.plotter.formatting import class_label, control_labels, plural
+from niah.plotter.headline import View, doubts_line, found_line, headline, lengths_line, names_of, recipe_line
+from niah.plotter.report_text import change_words
+from niah.plotter.summary import held_by, weakest_lines
+from niah.records import Control, Header, Recall, Result
+from niah.verdict.agreement import Agreed
+from niah.verdict.records import Comparison
+from niah.verdict.sample import BANDS
+
+MOST_TRIALS = 10_000  # with more, all that are not right, and a part of the right ones
+MOST_SIGNS = 20_000  # of an answer; what is left out is said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """The text around a needle, and what else was planted: of a prompt that was built again and checked."""
+
+    question: str
+    before: str
+    needle: str
+    after: str
+    kinds: tuple[str, ...]  # of the planted needles, in the order of the placements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A run with everything that its page tells."""
+
+    name: str
+    view: View
+    header: Header
+    trials: Sequence[Result]
+    surroundings: Mapping[str, Surroundings] = field(default_factory=dict)  # by trial
+    not_built: str | None = None  # why some or all surroundings are missing
+    warnings: Sequence[str] = ()
+    dollars: Mapping[int, float] = field(default_factory=dict)  # by context length
+    searched: Mapping[int, float] = field(default_factory=dict)  # what searching scores, by context length
+    judges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # verdicts by judge and trial
+    marks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by trial: mark, who, when
+    agreed: Sequence[tuple[str, Agreed]] = ()  # scores beside people and judges
+
+
+def page_data(told: Sequence[Told], comparisons: Sequence[Comparison | str] = ()) -> dict[str, Any]:
+    """The whole page. ``comparisons``: of every run with the first, or why there is none."""
+    titles = names_of([t.view for t in told], 60)
+    runs = [run_data(t, title) for t, title in zip(told, titles, strict=True)]
+    compared = [c if isinstance(c, str) else _comparison(c) for c in comparisons]
+    return {"schema": 1, "colours": RED_GREEN, "runs": runs, "comparisons": compared}
+
+
+def run_data(t: Told, title: str) -> dict[str, Any]:
+    """One run."""
+    g, f = t.view.grid, t.view.report
+    held = None if f is None else held_by(f)
+    shown, left_out = _chosen(t.trials)
+    kind = "imported" if g.imported else "simulated" if g.simulated else "measured"
+    weakest = list(weakest_lines(f)) if f else []
+    return _without_none(
+        {
+            "name": t.name, "title": title, "model": t.view.model, "kind": kind, "tool": g.imported, "task": g.task,
+            "haystack": g.haystack, "date": t.view.date, "headline": headline(t.view), "found": found_line(t.view),
+            "lengths_said": lengths_line(t.view), "doubts": doubts_line(t.view), "recipe": recipe_line(t.view),
+            "more": [*weakest, *control_labels(g.by_control)], "warnings": [*(f.notes if f else ()), *t.warnings],
+            "recall": asdict(g.recall), "claimed": f.claimed if f else None, "effective": held.point if held else None,
+            "threshold": held.threshold if held else None, "depth_of": g.depth_of, "lengths": g.context_lengths,
+            "depths": g.depths, "cells": [_without_none(asdict(c)) for c in g.cells], "left_out": left_out,
+            "controls": [_control(c) for c in g.controls], "by_length": _by_length(t), "by_band": _by_band(t.view),
+            "not_built": t.not_built, "agreed": [_agreed(*a) for a in t.agreed],
+            "versions": _versions(t.header), "toml": recipe_toml(t.header),
+            "trials": [trial_data(r, t) for r in shown],
+        }
+    )  # fmt: skip
+
+
+def recipe_toml(header: Header) -> str:
+    """The config as a file that ``niah run`` takes; empty for a run of another tool."""
+    if header.imported is not None:
+        return "# imported results: the tool that made them has its recipe"
+    keys = {k: v for k, v in header.config.items() if v is not None and v not in ({}, [], ())}
+    return "\n".join(f"{k} = {_toml(v)}" for k, v in keys.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _versions(header: Header) -> dict[str, Any]:
+    return {
+        "niah": header.version, "haystack": header.haystack_digest, "tokenizer": header.tokenizer,
+        "version of the task": header.task_version,
+    }  # fmt: skip
+
+
+def trial_data(r: Result, t: Told) -> dict[str, Any]:
+    """One trial."""
+    usage = None if r.response is None else r.response.usage
+    around = t.surroundings.get(r.trial.id)
+    text = None if r.response is None else r.response.text
+    place = r.placements[0] if r.placements else None
+    known = {} if around is None else {k: getattr(around, k) for k in ("question", "before", "needle", "after")}
+    kinds = around.kinds if around is not None else ()
+    judged = {judge: verdicts[r.trial.id] for judge, verdicts in t.judges.items() if r.trial.id in verdicts}
+    return _without_none(
+        {
+            "id": r.trial.id, "length": r.trial.context_length, "depth": r.trial.depth_percent, "epoch": r.trial.epoch,
+            "control": r.trial.control, "outcome": r.outcome.value, "score": r.score, "why": r.explanation,
+            "class": class_label(r.answer_class) if r.answer_class else None, "error": r.error,
+            "expected": "that it is not there" if r.trial.control == "absent" else ", ".join(r.targets),
+            "answer": None if text is None else text[:MOST_SIGNS],
+            "signs": len(text) if text is not None and len(text) > MOST_SIGNS else None,
+            "actual": None if place is None else place.actual_depth_percent, "tokens": r.prompt_tokens,
+            "counted": usage and usage.input_tokens, "expected_count": r.expected_input_tokens,
+            "cached": usage and usage.cached_tokens, "output": usage and usage.output_tokens,
+            "first_s": r.first_token_s, "total_s": r.total_s, "attempts": r.attempts,
+            "stop": r.response and r.response.stop_reason, "unique": r.unique_share, "digest": r.prompt_digest,
+            "delivered": None if r.delivered is None else asdict(r.delivered),
+            "places": [(p.actual_depth_percent, p.key, kinds[i] if i < len(kinds) else None)
+                       for i, p in enumerate(r.placements)],
+            "judges": judged or None, "mark": t.marks.get(r.trial.id), "parts": dict(r.parts) or None, **known,
+        }
+    )  # fmt: skip
+
+
+def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
+    """The trials that are shown by cell and epoch, and what is left out of a very large run; never in silence."""
+    ordered = sorted(trials, key=_place)
+    if len(ordered) <= MOST_TRIALS:
+        return ordered, None
+    right = sum(r.score == 1 for r in ordered)
+    room = max(1, MOST_TRIALS - (len(ordered) - right))
+    step, kept, seen = max(1, -(-right // room)), [], 0
+    for r in ordered:
+        seen += r.score == 1
+        if r.score != 1 or seen % step == 1 or step == 1:
+            kept.append(r)
+    gone = plural(len(ordered) - len(kept), "right answer")
+    return (
+        kept,
+        f"of {plural(len(ordered), 'trial')} all that are not right are listed; {gone} are left out of the list",
+    )
+
+
+def _place(r: Result) -> tuple[int, str, float, int]:
+    return r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch
+
+
+def _by_length(t: Told) -> list[dict[str, Any]]:
+    f = t.view.report
+    if f is None:
+        return []
+    times = {at.context_length: at for at in f.times}
+    return [
+        _without_none(
+            {
+                "length": n, **asdict(r), "first_s": times[n].first_token_s if n in times else None,
+                "total_s": times[n].total_s if n in times else None, "dollars": t.dollars.get(n),
+                "search": t.searched.get(n),
+            }
+        )
+        for n, r in f.by_length.items()
+    ]  # fmt: skip
+
+
+def _by_band(view: View) -> list[dict[str, Any]]:
+    bands: Mapping[str, Recall] = {} if view.report is None else view.report.by_band
+    return [_without_none({"band": band, **asdict(bands[band])}) for band in BANDS if band in bands]
+
+
+def _control(c: Control) -> dict[str, Any]:
+    return _without_none(asdict(c))
+
+
+def _agreed(who: str, a: Agreed) -> dict[str, Any]:
+    return {"who": who, "said": a.words(), **asdict(a)}
+
+
+def _comparison(c: Comparison) -> dict[str, Any]:
+    bands = [f"{band}: {change_words(p)}" for band, p in c.bands.items() if p.n]
+    return {
+        "before": c.before, "after": c.after, "said": change_words(c.whole), "bands": bands, "notes": c.notes,
+        "cells": [_without_none(asdict(cell)) for cell in c.cells],
+    }  # fmt: skip
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
