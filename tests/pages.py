@@ -39,13 +39,14 @@ def _result(experiment: Experiment, trial: Trial, answer: Answer) -> Result:
     prompt = experiment.prompt(trial)
     said = answer(trial, prompt)
     outcome = said if isinstance(said, Outcome) else Outcome.SCORED
-    score = experiment.task.score(said, prompt.planting) if not isinstance(said, Outcome) else None
+    score = None if isinstance(said, Outcome) else experiment.task.score(said, prompt.planting)
     usage = Usage(input_tokens=prompt.tokens + 4, cached_tokens=0, output_tokens=8)
     return Result(
         trial=trial, outcome=outcome, placements=prompt.placements, targets=prompt.planting.targets,
         prompt_tokens=prompt.tokens, prompt_digest=prompt.digest, unique_share=prompt.unique_share,
         response=None if isinstance(said, Outcome) else Response(text=said, stop_reason="stop", usage=usage),
-        score=score and score.value, answer_class=score and score.answer_class, explanation=score and score.explanation,
+        score=None if score is None else score.value, answer_class=None if score is None else score.answer_class,
+        explanation=None if score is None else score.explanation,
         first_token_s=0.2 + trial.context_length / 10_000, total_s=1.0, attempts=1,
         error="too long" if isinstance(said, Outcome) else None, finished="2026-11-27T10:00:00+00:00",
     )  # fmt: skip

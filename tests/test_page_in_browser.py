@@ -71,7 +71,7 @@ def opened(browser: Any, path: Path, fragment: str = "", **context: Any) -> Iter
     tab, wrong = view.new_page(), []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    tab.on("request", lambda request: request.url.startswith(("file:", "blob:")) or wrong.append(request.url))
+    tab.on("request", lambda r: None if r.url.startswith(("file:", "blob:")) else wrong.append(r.url))
     tab.goto(path.as_uri() + fragment)
     tab.wait_for_selector("html[data-ready]")
     yield tab
@@ -114,7 +114,7 @@ def test_a_click_on_a_red_cell_leads_to_its_needle(browser: Any, runs: Path) -> 
 
 def test_filters_show_as_many_trials_as_the_grid_counts(browser: Any, runs: Path) -> None:
     grid = open_run("new", runs).grid
-    scored, right_ones = grid.recall.n, round(grid.recall.n * (grid.recall.mean or 0))
+    scored, right_ones = grid.whole.n, round(grid.whole.n * (grid.whole.mean or 0))
     with opened(browser, runs / "new.html") as tab:
         tab.select_option('[data-filter="control"]', "none")
         for outcome, n in (("right", right_ones), ("wrong", scored - right_ones), ("overflow", 1)):
@@ -161,7 +161,7 @@ def test_keys_alone_reach_every_cell_and_trial(browser: Any, runs: Path) -> None
 
 @pytest.mark.parametrize(("name", "scheme"), [("old-new", "light"), ("old-new", "dark"), ("zh", "light")])
 def test_axe_finds_nothing_serious(browser: Any, runs: Path, name: str, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
     with opened(browser, runs / f"{name}.html", color_scheme=scheme) as tab:
         found = [Axe().run(tab)]

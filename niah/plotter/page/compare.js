@@ -5,20 +5,20 @@ function overview(runs) {
   const rows = runs.map((r, i) => h("tr", {},
     h("th", { scope: "row" }, h("button", { "aria-current": String(i === state.run), onclick: () => show(i) }, r.name)),
     h("td", {}, r.title, r.kind === "measured" ? "" : [" ", h("span", { class: `chip ${r.kind}` }, r.kind)]), h("td", {}, r.task),
-    h("td", {}, r.recall.mean === null ? "-" : percent(r.recall.mean)), h("td", {}, count(r.recall.n)), h("td", {}, interval(r.recall)),
+    h("td", {}, r.whole.mean === null ? "-" : percent(r.whole.mean)), h("td", {}, count(r.whole.n)), h("td", {}, interval(r.whole)),
     h("td", {}, r.effective ? lengthName(r.effective) : "none"), h("td", {}, r.claimed ? lengthName(r.claimed) : "-"), h("td", {}, r.date.slice(0, 10))));
   return h("section", { "aria-label": "Runs" }, h("h2", {}, `${runs.length} runs`),
     h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, head.map((n) => h("th", { scope: "col" }, n)))), h("tbody", {}, rows))),
     byDate(runs),
-    h("div", { class: "charts" }, runs.slice(0, 6).map((r, i) => h("figure", {}, h("figcaption", {}, `${r.name}: ${percent(r.recall.mean ?? undefined)}`),
+    h("div", { class: "charts" }, runs.slice(0, 6).map((r, i) => h("figure", {}, h("figcaption", {}, `${r.name}: ${percent(r.whole.mean ?? undefined)}`),
       h("div", { class: "scroll" }, heatmap(r, (c) => { show(i); openCell(c); }, false))))));
 }
 
 /** Runs of one model and recipe by date. */
 function byDate(runs) {
-  const series = runs.filter((r) => r.model === run().model && r.task === run().task && r.recall.mean !== null).sort((a, b) => (a.date < b.date ? -1 : 1));
+  const series = runs.filter((r) => r.model === run().model && r.task === run().task && r.whole.mean !== null).sort((a, b) => (a.date < b.date ? -1 : 1));
   if (series.length < 3) return null;
-  const points = series.map((r, i) => ({ x: i, y: r.recall.mean, low: r.recall.low, high: r.recall.high, n: r.recall.n }));
+  const points = series.map((r, i) => ({ x: i, y: r.whole.mean, low: r.whole.low, high: r.whole.high, n: r.whole.n }));
   return chart({ title: `${run().model} by date`, percentages: true, names: series.map((r) => r.date.slice(0, 10)), series: [{ name: run().model, points }] });
 }
 

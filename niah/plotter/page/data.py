@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from niah.plotter.colours import RED_GREEN
-from niah.plotter.formatting import class_label, control_labels, plural
+from niah.plotter.formatting import control_labels, plural
 from niah.plotter.headline import View, doubts_line, found_line, headline, lengths_line, names_of, recipe_line
 from niah.plotter.report_text import change_words
 from niah.plotter.summary import held_by, weakest_lines
-from niah.records import Control, Header, Recall, Result
+from niah.records import Control, Header, Result, Share
 from niah.verdict.agreement import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
@@ -74,7 +74,7 @@ def run_data(t: Told, title: str) -> dict[str, Any]:
             "haystack": g.haystack, "date": t.view.date, "headline": headline(t.view), "found": found_line(t.view),
             "lengths_said": lengths_line(t.view), "doubts": doubts_line(t.view), "recipe": recipe_line(t.view),
             "more": [*weakest, *control_labels(g.by_control)], "warnings": [*(f.notes if f else ()), *t.warnings],
-            "recall": asdict(g.recall), "claimed": f.claimed if f else None, "effective": held.point if held else None,
+            "whole": asdict(g.whole), "claimed": f.claimed if f else None, "effective": held.point if held else None,
             "threshold": held.threshold if held else None, "depth_of": g.depth_of, "lengths": g.context_lengths,
             "depths": g.depths, "cells": [_without_none(asdict(c)) for c in g.cells], "left_out": left_out,
             "controls": [_control(c) for c in g.controls], "by_length": _by_length(t), "by_band": _by_band(t.view),
@@ -119,7 +119,7 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
         {
             "id": r.trial.id, "length": r.trial.context_length, "depth": r.trial.depth_percent, "epoch": r.trial.epoch,
             "control": r.trial.control, "outcome": r.outcome.value, "score": r.score, "why": r.explanation,
-            "class": class_label(r.answer_class) if r.answer_class else None, "error": r.error,
+            "class": r.answer_class, "error": r.error,
             "expected": "that it is not there" if r.trial.control == "absent" else ", ".join(r.targets),
             "answer": None if text is None else text[:MOST_SIGNS],
             "signs": len(text) if text is not None and len(text) > MOST_SIGNS else None,
@@ -177,7 +177,7 @@ def _by_length(t: Told) -> list[dict[str, Any]]:
 
 
 def _by_band(view: View) -> list[dict[str, Any]]:
-    bands: Mapping[str, Recall] = {} if view.report is None else view.report.by_band
+    bands: Mapping[str, Share] = {} if view.report is None else view.report.by_band
     return [_without_none({"band": band, **asdict(bands[band])}) for band in BANDS if band in bands]
 
 

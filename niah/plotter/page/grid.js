@@ -6,7 +6,7 @@ function cellWords(c) {
   return [
     found(c),
     ...others.map(([o, n]) => `${n} ${o}`),
-    ...classes.map(([o, n]) => `${n} answered ${o === "absent" ? "that it is not there" : o}`),
+    ...classes.map(([o, n]) => `${n} answered ${o}`),
   ].join("\n");
 }
 
