@@ -107,7 +107,7 @@ class Pairs:
 
     def p_within(self, margin: float) -> float:
         """The chance of so small a loss where the true one is at the margin."""
-        return self._p_within(margin, self._drops())
+        return self._p_within(margin, self._drops(), self._amounts())
 
     def p_change(self) -> float:
         """Two-sided: the chance of such a change, either way, where there is none."""
@@ -138,29 +138,27 @@ class Pairs:
 
     def more_to_decide(self, limit: float, margin: float, fail: float, passing: float) -> int | None:
         """How many more trials like these would decide at these levels; None where 100,000 would not."""
-        drops = self._drops()
+        drops, amounts, counted = self._drops(), self._amounts(), self._counted
 
         def decides(count: int) -> bool:
             grown = cycled(drops, count)
             n = sum(n for _, n in grown)
-            if self._counted:
-                lost, gained = (round(amount * n / self.n) for amount in self._amounts())
-                p_fail = _p_drop(lost, gained, n, limit)
+            lost, gained = (amount * n / self.n for amount in amounts)
+            if counted:
+                p_fail = _p_drop(round(lost), round(gained), n, limit)
             else:  # the limit of the sign-flip test
                 beyond = [total - limit * n for total, n in grown]
                 p_fail = normal_above(sum(beyond) / sqrt(sum(d * d for d in beyond) or 1.0))
-            return p_fail <= fail or self._p_within(margin, grown) <= passing
+            return p_fail <= fail or self._p_within(margin, grown, (lost, gained)) <= passing
 
         return more_of(len(drops), self.n / len(drops), decides)
 
-    def _p_within(self, margin: float, drops: Sums) -> float:
-        n = sum(n for _, n in drops)
-        lost, gained = (amount * n / self.n for amount in self._amounts())
-        z = paired_z(lost, gained, n, margin)
+    def _p_within(self, margin: float, drops: Sums, amounts: tuple[float, float]) -> float:
+        z = paired_z(*amounts, sum(n for _, n in drops), margin)
         if not self.by_epoch:
             return normal_above(-z)
         # losses are few and skewed: signs alone would pass a run at its margin twice as often as stated
-        return student_above(-z / sqrt(design_effect(drops, lost + gained, 1)), len(drops) - 1)
+        return student_above(-z / sqrt(design_effect(drops, sum(amounts), 1)), len(drops) - 1)
 
     @property
     def _counted(self) -> bool:

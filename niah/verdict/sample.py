@@ -72,28 +72,16 @@ class Sample:
         z = Z_95 if self.clusters is None else student_quantile(0.025, freedom)
         return wilson(self.mean * n, n, z * wider)
 
-    def p_below(self, limit: float, units: int | None = None) -> float:
-        """The chance of so low a mean where the true one is at the limit: small, and the limit is not held.
+    def p_below(self, limit: float) -> float:
+        """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
+        return self._tail(limit, 1)(None)
 
-        With ``units``, of a sample of so many trials, or clusters, like these.
-        """
-        if self.clusters is None:
-            found = ceil(sum(self.scores) - 1e-9) if units is None else round(self.mean * units)
-            return at_most(found, units or self.n, limit)
-        sums = cycled(self._sums(), units)
-        return student_above(-_clustered_t(sums, limit, 1), len(sums) - 1)
-
-    def p_above(self, limit: float, units: int | None = None) -> float:
+    def p_above(self, limit: float) -> float:
         """The chance of so high a mean where the true one is at the limit: small, and the limit is held.
 
         Trials without a score count as 0 here: what they would have been is not known.
         """
-        worst = self.worst()
-        if worst.clusters is None:
-            found = floor(sum(worst.scores) + 1e-9) if units is None else round(worst.mean * units)
-            return at_least(found, units or worst.n, limit)
-        sums = cycled(worst._sums(), units)
-        return student_above(_clustered_t(sums, limit, -1), len(sums) - 1)
+        return self.worst()._tail(limit, -1)(None)
 
     def worst(self) -> Sample:
         """With 0 for every trial that ended without a score."""
@@ -103,9 +91,26 @@ class Sample:
     def more_to_decide(self, limit: float, fail: float, passing: float) -> int | None:
         """How many more trials like these would decide at these levels; None where 100,000 would not."""
         units = self.n if self.clusters is None else len(set(self.clusters))
-        return more_of(
-            units, self.n / units, lambda n: self.p_below(limit, n) <= fail or self.p_above(limit, n) <= passing
-        )
+        below, above = self._tail(limit, 1), self.worst()._tail(limit, -1)
+        return more_of(units, self.n / units, lambda n: below(n) <= fail or above(n) <= passing)
+
+    def _tail(self, limit: float, sign: int) -> Callable[[int | None], float]:
+        """The chance of so low (sign 1) or so high (-1) a mean in this sample (None), or one of so many trials or
+        clusters like these."""
+        if self.clusters is not None:
+            sums = self._sums()
+            return lambda units: student_above(
+                -sign * _clustered_t(cycled(sums, units), limit, sign), (units or len(sums)) - 1
+            )
+        total, n = sum(self.scores), self.n
+
+        def chance(units: int | None) -> float:
+            found = total if units is None else float(round(total / n * units))
+            if sign > 0:
+                return at_most(ceil(found - 1e-9), units or n, limit)
+            return at_least(floor(found + 1e-9), units or n, limit)
+
+        return chance
 
     def effective_n(self, sign: int = 0) -> tuple[float, float]:
         """As how many independent trials the sample counts, and the degrees of freedom; see ``design_effect``."""
