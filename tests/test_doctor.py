@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from server import Handler, answers, serving
+from server import Handler, answers, fails, serving
 
 from niah import doctor
 from niah.doctor import Check, State, checks
@@ -100,6 +100,16 @@ def test_a_list_sends_the_key_to_the_named_server_and_prints_it_nowhere(
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "401" in ended.err
     assert SECRET not in ended.err + ended.out
+
+
+def test_a_refusal_on_this_machine_names_the_flag_for_a_key(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setattr(Handler, "do_GET", _refuse)
+    with serving(otherwise=fails(500, {"error": {"message": "Internal Server Error"}})) as server:
+        asked = ("--provider", "openai", "--base-url", server.base_url, "--model", "m")
+        for ended in (niah("models", *asked[:4]), niah("run", *asked, "--attempts", "1")):
+            assert (ended.exit_code in (2, 3), ended.err.count("\n")) == (True, 1)
+            assert ended.err.rstrip().endswith("wants one, name its variable with --api-key-env VARIABLE")
 
 
 def _refuse(handler: Any) -> None:

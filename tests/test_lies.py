@@ -14,7 +14,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from liar import NOTHING_FOUND, Liar, Lie, has_needle, lying
 from lie_kinds import Kind, kinds
-from lies import never
+from lies import cut_short, never, of_all_that_was_said, trials_only
 from protocols import PROVIDER_PATHS
 
 from niah.errors import NiahError
@@ -170,6 +170,14 @@ def test_what_lasts_is_not_asked_again_for_ever(liar: Liar, tmp_path: Path) -> N
     many = replace(kind_of("drops 1% at the front, counts exactly"), lengths=(5_000, 5_500, 6_000), concurrency=1)
     run = swept(liar, many, "openai", tmp_path / "r")
     assert [r.attempts for r in run.results] == [3, 3, 3, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_server_that_spoils_each_answer_in_the_same_way_is_doubted_at_the_end(liar: Liar, tmp_path: Path) -> None:
+    spoils = Lie(name="spoils", when=trials_only, answers=cut_short, counts=of_all_that_was_said)
+    run = swept(liar, Kind(lie=spoils, lengths=(600, 700)), "openai", tmp_path / "r")
+    assert {r.score for r in run.results} == {0.0}
+    assert f"{len(run.results)} wrong answers counted with more or fewer tokens than shown" in run.said
+    assert "niah show RUN --wrong" in run.said
 
 
 def test_a_weak_model_is_not_taken_for_a_server_that_cuts(liar: Liar, tmp_path: Path) -> None:

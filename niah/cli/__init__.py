@@ -162,7 +162,9 @@ def _refuse(error: click.ClickException) -> None:
 
 
 def _stop(message: str, code: int) -> None:
-    click.echo(visible(f"niah: {message}"), err=True)
+    from niah.cli.screen import warn  # rich, which help and a good end do without
+
+    warn(message)
     sys.exit(code)
 
 

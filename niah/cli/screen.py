@@ -81,6 +81,16 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
             console.print(Text(words_for(console.options, text), style=style), soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """A line of niah's own to standard error: wrapped at words on a terminal, one line anywhere else."""
+    console = Console(stderr=True, highlight=False)
+    fit_to_terminal(console)
+    if console.is_terminal:
+        say(console, f"niah: {text}", style="")
+    else:
+        click.echo(visible(f"niah: {text}"), err=True)
+
+
 def print_parts(parts: Iterable[Part]) -> None:
     """Words and tables to standard output."""
     console = Console(highlight=False)

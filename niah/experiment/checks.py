@@ -10,7 +10,7 @@ from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
-from niah.providers import PROVIDERS, ProviderEntry, known_provider, local, simulated
+from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated
 from niah.providers.function import NAME as FUNCTION
 from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
@@ -172,6 +172,18 @@ def api_key_of(config: RunConfig) -> str | None:
             f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
         )
     return _checked(key, variable)
+
+
+def key_hint(config: RunConfig, error: str | None) -> str:
+    """What to add to a refusal by a server on this machine, which gets no key that is a provider's own.
+
+    A proxy may want one all the same, and some say only 500 without it.
+    """
+    refused = (error or "").startswith(("401", "403", "500"))
+    address = config.base_url or known_provider(config.provider).base_url or ""
+    if not refused or config.api_key_env or config.api_key_file or not is_loopback(address):
+        return ""
+    return "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"
 
 
 def _from_file(path: Path) -> str:

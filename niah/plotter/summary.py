@@ -24,10 +24,10 @@ _PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
 
 
 def summary_lines(f: RunReport) -> list[str]:
-    """How far it reads, what shape its losses have, where they are worst, and what more trials would show."""
+    """How far it reads, or what it takes to say so; what shape its losses have, and where they are worst."""
     if f.bracket is not None:
         return bracket_lines(f, f.bracket)
-    return [*reading_lines(f), *shape_lines(f), *weakest_lines(f), *doubt_lines(f)]
+    return [*reading_lines(f), *shape_lines(f), *weakest_lines(f)]
 
 
 def reading_lines(f: RunReport) -> Iterator[str]:
@@ -43,7 +43,12 @@ def reading_lines(f: RunReport) -> Iterator[str]:
         between = "sure at 95 %"
     more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
     more += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
-    yield "; ".join([f"reads reliably {far} ({between})", *more])
+    few = _too_few(f) if held.hopeful is not None else None
+    if few is None:
+        yield "; ".join([f"reads reliably {far} ({between})", *more])
+        return
+    yield f"too few trials to say how far it reads reliably: {few}"
+    yield "; ".join([f"as measured {far} ({between})", *more])
 
 
 def bracket_lines(f: RunReport, b: Bracket) -> list[str]:
@@ -95,16 +100,12 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
     yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
 
 
-def doubt_lines(f: RunReport) -> Iterator[str]:
-    """A line where no length has trials enough to be shown, were all of them found."""
+def _too_few(f: RunReport) -> str | None:
+    """How many trials are missing where no length has enough to be shown, were all of them found."""
     least, most = f.least_per_length, max((r.n for r in f.by_length.values()), default=0)
-    held = held_by(f)
-    if least is None or held is None or not most or most >= least or held.hopeful is None:
-        return
-    yield (
-        f"too few trials to be sure of any length: at most {most:,} each, and it takes {plural(least, 'trial')}, "
-        "all found (set --epochs)"
-    )
+    if least is None or not most or most >= least:
+        return None
+    return f"at most {most:,} a length, and it takes {plural(least, 'trial')}, all found (set --epochs)"
 
 
 def held_by(f: RunReport) -> EffectiveLength | None:

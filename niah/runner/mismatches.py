@@ -42,6 +42,9 @@ class AnswerChecks:
         self.repeats = Repeats()
         self._outputs = OutputCounts(count)
         self._trials_are_counted: bool | None = None  # None: not known yet
+        self._alike: set[str] = (
+            set()
+        )  # trials whose wrong answer came again word for word, with a count that does not fit
 
     def begin(self, found: Preflight) -> None:
         """Take in what the small requests found."""
@@ -73,7 +76,18 @@ class AnswerChecks:
         found = self.values.stale(result, {*result.targets, *planted})
         if found is None and self.calibration is not None and self.calibration.is_exact:
             found = self._outputs.garbled(result.response, before)
+            doubted = found is None and result.score != 1 and (before or self._alike)
+            if doubted and self._outputs.differs(result.response):
+                self._alike.add(result.trial.id)
         return found
+
+    def warnings(self) -> list[str]:
+        """About the answers of a whole sweep."""
+        n = len(self._alike)
+        return [
+            f"{n} wrong answer{'s' * (n > 1)} counted with more or fewer tokens than shown, and the same when asked "
+            "again: a server that spoils answers in one way each time looks so; read them: niah show RUN --wrong"
+        ] * bool(n)
 
     def learn(self, result: Result, mismatch: Mismatch | None) -> None:
         """Take in a trial that has ended."""
@@ -180,6 +194,11 @@ class OutputCounts:
         self._count = count
         self._frame: int | None = None  # tokens that are counted and not shown: the end of the text
         self._fits = True
+
+    def differs(self, response: Response) -> bool:
+        """Whether an answer was counted otherwise than the first ones."""
+        more = self._more(response)
+        return more is not None and self._frame is not None and more != self._frame
 
     def garbled(self, response: Response, before: Collection[str]) -> Mismatch | None:
         """A mismatch of an answer whose tokens are not those that were counted, unless it came before."""

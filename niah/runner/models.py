@@ -7,6 +7,7 @@ import asyncio
 import httpx
 
 from niah.errors import OutageError, ProviderError
+from niah.experiment.checks import key_hint
 from niah.experiment.config import RunConfig
 from niah.providers import HttpRequest, ServedModel, is_loopback, known_provider, provider_of
 from niah.providers.local import LOCAL_MODELS
@@ -51,7 +52,7 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
     if status == 404:
         raise ProviderError(f"{place}: this server lists no models (404); its documentation names them")
     if status != 200:
-        raise ProviderError(f"{place}: {provider.failure(status, body).message}")
+        raise ProviderError(f"{place}: {(said := provider.failure(status, body).message)}{key_hint(config, said)}")
     try:
         return sorted(provider.models_in(body), key=lambda m: m.name)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:

@@ -12,6 +12,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from niah.errors import OutageError, ProviderError
+from niah.experiment.checks import key_hint
+from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.generator.haystack import stream_of
 from niah.generator.tokenizers import Tokenizer
@@ -69,7 +71,7 @@ class Preflight:
 async def preflight(client: Client, provider: Provider, experiment: Experiment) -> Preflight:
     """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
     prompts = small_prompts(experiment)
-    answers = [a for a in [await _asked(client, provider.request(p)) for p in prompts] if a is not None]
+    answers = [a for a in [await _asked(client, provider.request(p), experiment) for p in prompts] if a is not None]
     _check_budget(answers, experiment)
     counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=False)]
     if any(counted) and not all(counted):  # a gateway loses some counts on the way
@@ -81,7 +83,7 @@ async def preflight(client: Client, provider: Provider, experiment: Experiment) 
     return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
 
 
-async def _asked(client: Client, request: HttpRequest) -> Answer | None:
+async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer | None:
     """The answer to a small request; asked again where it is refused as too long, which a busy server says too.
 
     Raises ProviderError or OutageError for an answer that promises nothing for the sweep; None where a stop came first.
@@ -90,7 +92,7 @@ async def _asked(client: Client, request: HttpRequest) -> Answer | None:
     if answer and answer.outcome is Outcome.OVERFLOW:
         answer = await client.ask(request)
     if answer:
-        _check(answer)
+        _check(answer, experiment.config)
     return answer
 
 
@@ -175,11 +177,13 @@ def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
     return [lines[int(k * step)] for k in range(int(len(lines) / step))]
 
 
-def _check(answer: Answer) -> None:
+def _check(answer: Answer, config: RunConfig) -> None:
     """Raises for an answer that promises nothing for the sweep."""
     if answer.outcome is Outcome.ERROR:
         kind = OutageError if answer.retried else ProviderError
-        raise kind(f"the first request failed, and nothing more was sent: {answer.error}")
+        raise kind(
+            f"the first request failed, and nothing more was sent: {answer.error}{key_hint(config, answer.error)}"
+        )
     if answer.outcome is Outcome.OVERFLOW:
         raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
 

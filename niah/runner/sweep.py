@@ -102,6 +102,8 @@ class Sweep:
                         if await self._ready():
                             for wave in self._experiment.schedule(self._log.results, self._breaker.hopeless):
                                 await self._send(wave)
+                        for warning in self._trials.checks.warnings():
+                            self._observer.warned(warning)
             finally:
                 self._trials.close()
                 await self._writer.close()
