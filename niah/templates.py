@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from niah.experiment.config import RunConfig
-from niah.experiment.sections import KEY_SECTIONS, LIMIT_SECTIONS, OTHER
+from niah.experiment.sections import LIMIT_SECTIONS, key_sections
 from niah.generator.library import shared_root
 from niah.text.lengths import label_of
 from niah.text.validation import plain_type
@@ -22,7 +22,8 @@ _SET: Mapping[str, Any] = {
     "depths": "0:100:25", "epochs": 1,
 }  # fmt: skip
 _EXAMPLES: Mapping[str, Any] = {
-    "base_url": "http://127.0.0.1:8000/v1", "api_key_env": "MY_API_KEY", "api_key_file": "key.txt",
+    "base_url": "http://127.0.0.1:8000/v1", "embed_url": "http://127.0.0.1:8080/v1",
+    "api_key_env": "MY_API_KEY", "api_key_file": "key.txt",
     "extra": {"temperature": 0}, "headers": {"anthropic-beta": "context-1m-2025-08-07"}, "needle_count": 4,
     "questions": "questions.toml", "reply_tokens": "4k", "reply_field": "max_completion_tokens",
     "price": {"input": 2.0, "cached": 0.2, "output": 10.0}, "claimed": "128k", "concurrency": 8,
@@ -81,7 +82,7 @@ _QUESTIONS_HEAD = """\
 
 def run_template(name: str) -> str:
     """A run's TOML file, with every config key."""
-    return _RUN_HEAD.format(name=name) + _body(RunConfig, KEY_SECTIONS, _SET, _EXAMPLES)
+    return _RUN_HEAD.format(name=name) + _body(RunConfig, key_sections(), _SET, _EXAMPLES)
 
 
 def gate_template(name: str) -> str:
@@ -110,18 +111,15 @@ TEMPLATES: Mapping[str, Callable[[str], str]] = {
 
 def _body(
     model: type[BaseModel],
-    sections: Mapping[str, tuple[str, ...]],
+    sections: Mapping[str, Sequence[str]],
     chosen: Mapping[str, Any],
     examples: Mapping[str, Any],
 ) -> str:
     """Every key of a model with its description above it, by section; commented out unless it is chosen."""
-    placed = {key for keys in sections.values() for key in keys}
-    rest = tuple(key for key in model.model_fields if key not in placed)
     parts = []
-    for title, keys in [*sections.items(), (OTHER, rest)]:
-        if keys:
-            lines = [_lines(key, model.model_fields[key], chosen, examples) for key in keys]
-            parts.append(f"\n# ---- {title} ----\n\n" + "\n".join(lines))
+    for title, keys in sections.items():
+        lines = [_lines(key, model.model_fields[key], chosen, examples) for key in keys]
+        parts.append(f"\n# ---- {title} ----\n\n" + "\n".join(lines))
     return "".join(parts)
 
 

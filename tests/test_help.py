@@ -21,7 +21,7 @@ from niah.cli import COMMANDS, SECTIONS, cli
 from niah.cli.completion import config_names
 from niah.cli.help import EXAMPLES
 from niah.experiment.config import RunConfig
-from niah.experiment.sections import KEY_SECTIONS, LIMIT_SECTIONS
+from niah.experiment.sections import LIMIT_SECTIONS, key_sections
 from niah.verdict.gate_config import GateConfig
 
 PERFECT = ("--provider", "simulated", "--model", "perfect")
@@ -48,7 +48,7 @@ def test_every_command_stands_in_one_section_of_the_help(niah: Niah) -> None:
 
 def test_every_key_and_every_gate_stands_in_one_section() -> None:
     """A new one must be placed, so that help and templates show it where people look."""
-    assert sorted(key for keys in KEY_SECTIONS.values() for key in keys) == sorted(RunConfig.model_fields)
+    assert sorted(key for keys in key_sections().values() for key in keys) == sorted(RunConfig.model_fields)
     assert sorted(key for keys in LIMIT_SECTIONS.values() for key in keys) == sorted(GateConfig.model_fields)
 
 
@@ -83,7 +83,7 @@ def test_help_of_a_run_names_every_shipped_config_and_speaks_as_people_write(nia
     assert f"shipped one: {', '.join(config_names())}." in out
     for words in ("[default: 16M]", "[default: 1k,2k,4k,8k]", "[default: 0,25,50,75,100]", "[number|word|uuid]"):
         assert words in out
-    assert [title for title in KEY_SECTIONS if f" {title}: --" in out] == list(KEY_SECTIONS)
+    assert [title for title in key_sections() if f" {title}: --" in out] == list(key_sections())
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import click
 
-from niah.experiment.sections import KEY_SECTIONS, OTHER
+from niah.experiment.sections import key_sections
 
 OWN = "Options"
 
@@ -25,6 +24,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plan": ("niah plan openai-128k --model MODEL", "niah plan demo --speed demo"),
     "probe": ("niah probe --provider ollama --model MODEL --window --up-to 64k",),
     "build": ("niah build --haystack en --lengths 4k,128k --depths 0,50 --out prompts.jsonl",),
+    "collect": ("niah collect answers.jsonl --run demo",),
     "list": ("niah list", "niah list --json"),
     "show": (
         "niah show demo --wrong",
@@ -63,11 +63,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 class Setting(click.Option):
     """A flag for a config key."""
 
-    @property
-    def section(self) -> str:
-        """The section of the help that it stands in."""
-        return next((title for title, keys in KEY_SECTIONS.items() if self.name in keys), OTHER)
-
 
 class Command(click.Command):
     """A command that takes CONFIG and a flag for every config key; its help is in sections."""
@@ -82,21 +77,17 @@ class Command(click.Command):
             formatter.write_text(f"CONFIG is a TOML file (see: niah init run), or the name of a shipped one: {names}.")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for param in sorted(self.get_params(ctx), key=_place):
-            record = param.get_help_record(ctx)
-            if record is not None and isinstance(param, click.Option):
-                rows[param.section if isinstance(param, Setting) else OWN].append(record)
-        for title in (OWN, *KEY_SECTIONS, OTHER):
-            if rows[title]:
-                with formatter.section(title):
-                    formatter.write_dl(rows[title])
-
-
-def _place(param: click.Parameter) -> int:
-    """Where a setting stands among those of its section; everything else stays in its own order."""
-    keys = [key for keys in KEY_SECTIONS.values() for key in keys]
-    return keys.index(param.name) if isinstance(param, Setting) and param.name in keys else len(keys)
+        rows: dict[str | None, tuple[str, str]] = {}
+        own: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) and isinstance(param, Setting):
+                rows[param.name] = record
+            elif record is not None:
+                own.append(record)
+        sections = {title: [rows[key] for key in keys] for title, keys in key_sections().items()}
+        for title, records in {OWN: own, **sections}.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def with_examples(command: click.Command, path: str) -> click.Command:

@@ -1,27 +1,25 @@
-"""The settings by what they are about: for help and for templates. Every config key and every gate stands in one."""
+"""The settings by what they are about, for help and templates: a config key stands where what it decides does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# config keys by section, in the order of the help; what a command brings itself stands above them
-KEY_SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Model": (
-        "provider", "model", "base_url", "api_key_env", "api_key_file", "ca_file", "extra", "headers",
-        "reply_tokens", "reply_field", "claimed", "canary",
-    ),
-    "Text and task": (
-        "haystack", "task", "language", "needle_count", "placement", "value_kind", "distractor_count", "lure_count",
-        "ask_for", "tolerance_s", "questions", "controls", "may_be_absent",
-    ),
-    "Grid": ("lengths", "depths", "epochs", "seed", "haystack_per", "aligned", "tokenizer"),
-    "Adaptive": ("adaptive", "bisect", "threshold", "trials_per_length"),
-    "Pace": (
-        "concurrency", "in_flight_tokens", "requests_per_minute", "tokens_per_minute", "order", "cache_marks",
-        "attempts", "timeout_s", "longest_wait_s", "patience", "max_errors",
-    ),
-    "Budget": ("price", "max_cost", "max_tokens", "max_minutes"),
+from niah.experiment.config import RunConfig, decides
+
+_TITLES = {  # of what a key decides
+    "model": "Model", "access": "Model", "label": "Model", "grid": "Grid", "prompts": "Text and task",
+    "scores": "Text and task", "controls": "Text and task", "delivery": "Delivery", "pace": "Pace", "money": "Budget",
 }  # fmt: skip
+
+
+def key_sections() -> dict[str, list[str]]:
+    """The config keys by what they decide, in the order in which they are declared."""
+    sections: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
+    for key in RunConfig.model_fields:
+        sections[_TITLES[str(decides(key))]].append(key)
+    return sections
+
+
 LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Share found": (
         "min_found", "min_found_per_length", "min_found_per_band", "min_effective_length", "effective_rule",
@@ -34,4 +32,3 @@ LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Whether the instrument can be trusted": ("max_age", "max_mismatch", "min_oracle", "max_guess"),
     "The verdict": ("confidence", "haystacks"),
 }  # fmt: skip
-OTHER = "Further settings"
