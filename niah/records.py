@@ -229,6 +229,7 @@ class Row:
     parts: Mapping[str, float] = field(default_factory=dict)
     delivered: Delivered | None = None  # None: the prompt as it is
     prepared_s: float | None = None  # time that delivering took beside the calls: retrieval, summaries put together
+    target_nats: float | None = None  # minus the log-probability of the right answer; None: not asked or not told
     calls: tuple[CallResult, ...] = ()  # of a trial that several requests made; usage and times above are their sums
 
     @property

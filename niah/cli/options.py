@@ -23,12 +23,17 @@ from niah.text.lengths import label_of
 from niah.text.outside import json_in
 from niah.text.validation import plain_type
 
-_REPEATED = {"extra": "temperature=0", "headers": "anthropic-beta=context-1m-2025-08-07"}  # with an example
+_REPEATED = {
+    "extra": "temperature=0",
+    "engine": "cache_type_k=q4_0",
+    "headers": "anthropic-beta=context-1m-2025-08-07",
+}  # with an example
 _BESIDE = ("results",)  # settings that are no config keys
 _FORMS = {
     "lengths": "LENGTHS", "depths": "PERCENTS", "claimed": "LENGTH", "base_url": "URL", "api_key_env": "VARIABLE",
     "api_key_file": "FILE", "questions": "FILES", "price": "DOLLARS", "max_cost": "DOLLARS", "max_minutes": "MINUTES",
     "timeout_s": "SECONDS", "longest_wait_s": "SECONDS", "tolerance_s": "SECONDS", "extra": "KEY=VALUE",
+    "engine": "KEY=VALUE",
     "headers": "NAME=VALUE", "reply_tokens": "TOKENS", "in_flight_tokens": "TOKENS", "tokens_per_minute": "TOKENS",
     "max_tokens": "TOKENS", "turn_tokens": "TOKENS", "chunk_tokens": "TOKENS", "chunk_overlap": "TOKENS",
     "embed_url": "URL", "delivery": "DELIVERY",
@@ -149,8 +154,14 @@ def _is_wrong(key: str, value: Any) -> bool:
 
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
-    extra = {key: _json(text) for key, text in _pairs("extra", flags.get("extra", ())).items()}
-    return {"extra": extra or None, "headers": _pairs("headers", flags.get("headers", ())) or None}
+    extra, engine = (
+        {key: _json(text) for key, text in _pairs(flag, flags.get(flag, ())).items()} for flag in ("extra", "engine")
+    )
+    return {
+        "extra": extra or None,
+        "engine": engine or None,
+        "headers": _pairs("headers", flags.get("headers", ())) or None,
+    }
 
 
 def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
-from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated
+from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated, speaks_chat
 from niah.providers.function import NAME as FUNCTION
 from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
@@ -147,11 +147,30 @@ def _check_provider(config: RunConfig) -> None:
     for key in _MEANINGLESS:
         if key in given and getattr(config, key) and known.embedded:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+    if config.engine and config.provider != "local":
+        raise ConfigError(f"engine has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
+    if config.target_logprob:
+        _check_logprob(config)
     marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
     if config.cache_marks and not known.marks:
         raise ConfigError(f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out")
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
+
+
+def _check_logprob(config: RunConfig) -> None:
+    """Raises ConfigError where the log-probability of the right answer is not told, or asked beside a budget."""
+    if not (config.provider == "local" or speaks_chat(config.provider)):
+        raise ConfigError(
+            f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai"
+        )
+    for key, value in {"max_cost": config.max_cost, "max_tokens": config.max_tokens}.items():
+        if value is not None:
+            raise ConfigError(
+                f"{key} with target_logprob: its requests are beside the budget; leave one out"
+            )
+    if (config.delivery, config.sent_as) != ("full", "text"):
+        raise ConfigError("target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out")
 
 
 def api_key_of(config: RunConfig) -> str | None:

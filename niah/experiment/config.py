@@ -114,6 +114,8 @@ class RunConfig(BaseModel):
         "epoch",
         description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
     )
+    engine: dict[str, Any] = _model(default_factory=dict, description="Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
+    target_logprob: bool = _model(False, description="Also ask how probable the right answer is, where servers tell.")
     reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")
     delivery: str = _delivery(
@@ -326,7 +328,7 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     """
     table = table_in(path) if path else {}
     given = {k: v for k, v in overrides.items() if v is not None}
-    for key in ("extra", "headers"):
+    for key in ("extra", "engine", "headers"):
         if isinstance(table.get(key), dict) and key in given:
             given[key] = {**table[key], **given[key]}
     return model_from(RunConfig, {**table, **given}, f"config key{f' in {path}' if path else ''}")

@@ -203,6 +203,11 @@ def provider_of(service: Service) -> Provider:
     return cast(Provider, getattr(importlib.import_module(module), attribute)(service))
 
 
+def speaks_chat(name: str) -> bool:
+    """Whether a provider is spoken to in Chat Completions. Raises UnknownName."""
+    return str(known_provider(name).made_by).endswith("openai:chat")
+
+
 def known_provider(name: str) -> ProviderEntry:
     """Raises UnknownName for a provider that is not there."""
     if name not in PROVIDERS:

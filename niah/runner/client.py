@@ -90,16 +90,16 @@ class Client:
             if ended.kind == "fault" and not await self._throttle.pause(wait_s):
                 return answer
 
-    async def fetch(self, request: HttpRequest) -> str | None:
+    async def fetch(self, request: HttpRequest, within_s: float = _FACTS_S) -> str | None:
         """The body of a small request beside the sweep; None where it does not come in time, or at a stop."""
         with suppress(*CAUGHT):
-            async with asyncio.timeout(_FACTS_S):
-                body = await self._throttle.unless_stopped(self._fetched(request))
+            async with asyncio.timeout(within_s):
+                body = await self._throttle.unless_stopped(self._fetched(request, within_s))
             return None if body is None else body.decode(errors="replace")
         return None
 
-    async def _fetched(self, request: HttpRequest) -> bytes | None:
-        async with self._pool.sent(request, httpx.Timeout(_FACTS_S)) as reply:
+    async def _fetched(self, request: HttpRequest, within_s: float) -> bytes | None:
+        async with self._pool.sent(request, httpx.Timeout(within_s)) as reply:
             return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
 
     async def _admitted(self, request: HttpRequest, number: int, trial: str | None) -> Attempt | None:

@@ -7,12 +7,13 @@ import importlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from niah.errors import ConfigError
+from niah.errors import ConfigError, UnknownName
 from niah.generator.cache import writable_cache
 from niah.installation import install_hint
 from niah.providers.local import LOCAL_MODELS, LocalModel
@@ -22,7 +23,9 @@ _BLOCK = 1 << 20
 
 
 @contextmanager
-def local_server(model: str, longest_context: int, say: Say, *, slots: int = 1) -> Iterator[str]:
+def local_server(
+    model: str, longest_context: int, say: Say, *, slots: int = 1, settings: Mapping[str, Any] | None = None
+) -> Iterator[str]:
     """The base URL of a server for a known model or a GGUF file, for as long as the block runs.
 
     Its window is twice the longest context (scripts differ in tokens between tokenizers), or the model's own where
@@ -32,7 +35,8 @@ def local_server(model: str, longest_context: int, say: Say, *, slots: int = 1) 
     known = LOCAL_MODELS.get(model)
     window = 2 * longest_context + 512
     with weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as path:
-        server = _start(engine, path, model, min(window, known.window) if known else window, known, slots)
+        longest = min(window, known.window) if known else window
+        server = _start(engine, path, model, longest, known, slots, settings or {})
     say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
     try:
         yield f"{server.listening_address}/v1"
@@ -54,7 +58,15 @@ def _engine() -> Any:
     return xllamacpp
 
 
-def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalModel | None, slots: int) -> Any:
+def _start(
+    engine: Any,
+    weights: Path,
+    alias: str,
+    window: int,
+    known: LocalModel | None,
+    slots: int,
+    settings: Mapping[str, Any],
+) -> Any:
     params = engine.CommonParams()
     params.model.path = str(weights)
     params.model_alias = [alias]
@@ -70,12 +82,30 @@ def _start(engine: Any, weights: Path, alias: str, window: int, known: LocalMode
     if known and known.chat_template:
         params.use_jinja = True
         params.chat_template = known.chat_template
+    for key, value in settings.items():
+        setattr(params, key, _setting(params, key, value))
     try:
         return engine.Server(params)
     except Exception as error:  # the engine raises whatever its C++ raised
         raise ConfigError(
             f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model?"
         ) from error
+
+
+def _setting(params: Any, key: str, value: Any) -> Any:
+    """A value of a setting of the engine; of a choice by the end of its name: q4_0, linear. Raises ConfigError."""
+    if not hasattr(params, key) or key.startswith("_"):
+        raise UnknownName("engine setting", key, [name for name in dir(params) if not name.startswith("_")])
+    usual = getattr(params, key)
+    if isinstance(usual, Enum):
+        ends = {member.name.lower(): member for member in type(usual)}
+        chosen = [m for name, m in ends.items() if name.endswith(f"_{str(value).lower()}")]
+        if len(chosen) != 1:
+            raise UnknownName(f"value of engine setting {key}", str(value), ends)
+        return chosen[0]
+    if isinstance(usual, bool | int | float | str) and isinstance(value, bool | int | float | str):
+        return type(usual)(value)
+    raise ConfigError(f"engine setting {key} = {value!r}: only numbers, switches, words and choices can be set")
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
         )
         yield Session(provider=simulated.simulated(model, config.extra), transport=transport, concurrency=concurrency)
     elif config.provider == "local":
-        with local_server(model, max(config.lengths), say) as base_url:
+        with local_server(model, max(config.lengths), say, settings=config.engine) as base_url:
             provider = local_models.local(model, base_url, config.extra)
             # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
             yield Session(provider=provider, concurrency=concurrency, proxies=False, idle_s=0.0)

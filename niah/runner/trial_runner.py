@@ -19,6 +19,7 @@ from niah.errors import PromptError
 from niah.experiment.experiment import Experiment
 from niah.experiment.scoring import scored
 from niah.providers import HttpRequest, Provider
+from niah.providers.forced import forced
 from niah.records import Outcome, Prompt, Result, Row, Trial
 from niah.runlog.calls import CallLog
 from niah.runner.client import Client
@@ -33,6 +34,7 @@ from niah.runner.throttle import Throttle
 
 MOST_ALONE = 3  # times that a prompt is asked alone which must fit
 RECOVERY_S = 0.5
+FORCED_S = 600.0  # for one step of a teacher-forced answer, which may compute its prompt again
 _T = TypeVar("_T")
 
 
@@ -120,7 +122,27 @@ class TrialRunner:
             if not course.ended:
                 self._calls.keep(result)
             answer = result.response.text if result.response else ""
-        return course.whole()
+        whole = course.whole()
+        return whole if whole is None else await self._with_nats(whole)
+
+    async def _with_nats(self, result: Result) -> Result:
+        """The result with how sure the model is of the right answer, where that is asked and the server tells it."""
+        service = getattr(self._provider, "service", None)
+        if not self._experiment.config.target_logprob or service is None or len(result.targets) != 1:
+            return result
+        if result.outcome is not Outcome.SCORED:
+            return result
+        prompt = await self._aside(partial(self._experiment.prompt, result.trial))
+        steps, nats = forced(service)(prompt.text, result.targets[0]), None
+        try:
+            request = next(steps)
+            while (body := await self._client.fetch(request, FORCED_S)) is not None:
+                request = steps.send(body)
+        except StopIteration as ended:
+            nats = ended.value
+        except (ValueError, LookupError, TypeError, AttributeError) as odd:  # whatever an odd shape raises
+            self._say(f"the log-probability of the right answer is not told ({odd.__class__.__name__}: {odd})")
+        return result if nats is None else replace(result, target_nats=max(0.0, round(nats, 4)))
 
     def _next(self, course: Course, answer: Any) -> Call | Embed | None:
         asked = course.next(answer)
