@@ -1,17 +1,21 @@
-"""Questions that one grid does not answer, as functions above ``niah.api``: how long a context a model reads.
+"""Questions that one grid does not answer, as functions above ``niah.api``: how long a context a model reads, and
+whether a change of its engine broke it.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.api import AnyRun, Folder, sweep
 from niah.errors import ConfigError
 from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
+from niah.verdict.engine import EngineVerdict, engine_verdict
 from niah.verdict.ladder import Effective
 from niah.verdict.ladder import effective_of as found_in
 
@@ -60,3 +64,67 @@ def _usual(given: Collection[str], claimed: int | None) -> dict[str, str]:
     """Settings of an adaptive run that are not given."""
     usual = {"lengths": f"1k..{claimed or 128_000}:15", "depths": "0:100:10", "haystack": "synthetic:en"}
     return {key: value for key, value in usual.items() if key not in given}
+
+
+ARMS = ("base", "control", "candidate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a candidate differs in from its base."""
+
+    base_url: str | None = None
+    model: str | None = None  # another GGUF, or another name
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the embedded engine
+
+    @property
+    def words(self) -> str:
+        said = [f"{key}={value}" for key, value in self.settings.items()]
+        said += [str(part) for part in (self.model, self.base_url) if part]
+        return ", ".join(said)
+
+
+def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, dict[str, RunConfig]]:
+    """The runs of base, control (the base again) and candidate, by arm and name. Raises ConfigError for no change."""
+    from niah.experiment.config import config_of
+
+    if not change.words:
+        raise ConfigError("nothing is changed: give --base-url twice, --set KEY=VALUE, or --candidate MODEL")
+    changed = {
+        **({"base_url": change.base_url} if change.base_url else {}),
+        **({"model": change.model} if change.model else {}),
+        **({"engine": dict(change.settings)} if change.settings else {}),
+    }
+    candidate = {
+        name: config_of(config, {**changed, **_engine_of(config, changed)}) for name, config in configs.items()
+    }
+    return {"base": dict(configs), "control": dict(configs), "candidate": candidate}
+
+
+def engine(
+    configs: Mapping[str, RunConfig], change: Change, *, name: str, results: Folder = DEFAULT_RESULTS
+) -> EngineVerdict:
+    """Run a base, the base again and a candidate, and say whether the change lost anything; the same
+    call resumes.
+
+    ``configs`` are the runs of each arm, as of ``read_suite``. Raises as ``sweep``.
+    """
+    for arm, runs in engine_arms(configs, change).items():
+        for run_name, config in runs.items():
+            sweep(config, results=Path(results) / name / arm, name=run_name)
+    return judged_engine(Path(results) / name, list(configs), change)
+
+
+def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineVerdict:
+    """The verdict on three finished arms in their folders. Raises RunError where one is missing."""
+    runs = {arm: [open_run(folder / arm / name) for name in names] for arm in ARMS}
+    base, again, candidate = ([(r.header, list(r.rows.values())) for r in runs[arm]] for arm in ARMS)
+    texts = [{t["id"]: t["answer"] for r in runs[arm] for t in r.trials if t["answer"] is not None} for arm in ARMS]
+    return engine_verdict(
+        change.words, (base, again, candidate), (texts[0], texts[1], texts[2]), forced=bool(change.settings)
+    )
+
+
+def _engine_of(config: RunConfig, changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the base's engine with the changed ones on top."""
+    return {"engine": {**config.engine, **changed["engine"]}} if "engine" in changed else {}

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "niah.cli.compare:compare",
         "Compare runs: what was lost and gained, and whether it is more than chance.",
     ),
+    "engine": ("niah.cli.engine:engine", "Judge a change of an engine: base, base again, candidate."),
     "gate": ("niah.cli.gate:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
@@ -56,7 +57,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build", "collect"),
     "Look": ("list", "show", "report", "plot", "page", "compare"),
-    "Judge": ("gate", "power", "baseline", "score", "judge"),
+    "Judge": ("gate", "engine", "power", "baseline", "score", "judge"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),
 }
 _START = """\b

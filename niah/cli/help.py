@@ -37,6 +37,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plot": ("niah plot demo --out demo.svg", "niah plot OLD NEW --curves", "niah plot demo --card --size post"),
     "page": ("niah page demo --out report.html", "niah page OLD NEW --out both.html"),
     "compare": ("niah compare OLD NEW",),
+    "engine": (
+        "niah engine --provider vllm --base-url http://A/v1 --base-url http://B/v1",
+        "niah engine --provider local --set cache_type_k=q4_0 --markdown engine.md",
+    ),
     "gate": ("niah gate NEW --baseline baselines/OLD.json --config gate.toml",),
     "power": ("niah power ci --provider openai --model MODEL --drop 5",),
     "baseline": ("niah baseline save demo",),

@@ -152,11 +152,14 @@ def _is_wrong(key: str, value: Any) -> bool:
     return False
 
 
+def json_pairs(flag: str, items: tuple[str, ...]) -> dict[str, Any]:
+    """A table from KEY=JSON, KEY=text ..."""
+    return {key: _json(text) for key, text in _pairs(flag, items).items()}
+
+
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
-    extra, engine = (
-        {key: _json(text) for key, text in _pairs(flag, flags.get(flag, ())).items()} for flag in ("extra", "engine")
-    )
+    extra, engine = (json_pairs(flag, flags.get(flag, ())) for flag in ("extra", "engine"))
     return {
         "extra": extra or None,
         "engine": engine or None,
@@ -170,7 +173,8 @@ def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:
     for item in items:
         key, equals, value = item.partition("=")
         if not key or not equals:
-            raise ConfigError(f"--{flag} {item!r}: write KEY=VALUE, like {_REPEATED[flag]}")
+            like = _REPEATED.get(flag, _REPEATED["engine"])
+            raise ConfigError(f"--{flag} {item!r}: write KEY=VALUE, like {like}")
         table[key] = value
     return table
 

@@ -161,14 +161,10 @@ def _check_provider(config: RunConfig) -> None:
 def _check_logprob(config: RunConfig) -> None:
     """Raises ConfigError where the log-probability of the right answer is not told, or asked beside a budget."""
     if not (config.provider == "local" or speaks_chat(config.provider)):
-        raise ConfigError(
-            f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai"
-        )
+        raise ConfigError(f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai")
     for key, value in {"max_cost": config.max_cost, "max_tokens": config.max_tokens}.items():
         if value is not None:
-            raise ConfigError(
-                f"{key} with target_logprob: its requests are beside the budget; leave one out"
-            )
+            raise ConfigError(f"{key} with target_logprob: its requests are beside the budget; leave one out")
     if (config.delivery, config.sent_as) != ("full", "text"):
         raise ConfigError("target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out")
 

@@ -1,0 +1,105 @@
+"""niah engine: did this quantisation, KV cache, RoPE setting or kernel break long context?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from niah import api, studies
+from niah.cli.completion import SUITES
+from niah.cli.help import Command
+from niah.cli.one_run import run_one
+from niah.cli.options import RESULTS, config_from, config_options, flags_over, json_pairs
+from niah.cli.run_options import RunOptions
+from niah.cli.screen import RunConsole, say
+from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
+from niah.experiment.suites import read_suite
+from niah.plotter.colours import PALETTES
+from niah.plotter.engine_text import engine_lines, engine_markdown
+from niah.runs import check_name
+
+SUITE = "engine"
+
+
+@click.command(cls=Command)
+@config_options
+@click.option("--set", "changed", multiple=True, metavar="KEY=VALUE", help="Setting of the embedded candidate.")
+@click.option("--candidate", metavar="MODEL", help="The candidate's model or GGUF file, where it is another.")
+@click.option("--suite", metavar="SUITE", shell_complete=SUITES, help="Tasks to run, instead of suite 'engine'.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write a table for a pull request."
+)
+@click.option("--name", default="engine", show_default=True, metavar="NAME", help="Folder of the three arms.")
+@RESULTS
+def engine(
+    config: str | None,
+    changed: tuple[str, ...],
+    candidate: str | None,
+    suite: str | None,
+    markdown: Path | None,
+    name: str,
+    results: Path,
+    **flags: Any,
+) -> None:
+    """Run a base engine, the same again, and a candidate, and say whether the change lost anything.
+
+    Two servers: give --base-url twice. One embedded engine: --provider local and --set KEY=VALUE, as often as needed.
+    Without --lengths they stand around the edges that the server tells. Exits 0 for pass, 1 for fail, 3 where it is
+    not decided, 4 where a setting seems to be ignored.
+    """
+    check_name(name)
+    urls: tuple[str, ...] = flags.pop("base_urls")
+    if len(urls) > 2:
+        raise ConfigError(f"--base-url is given {len(urls)} times; give the base's, then the candidate's")
+    flags["base_url"] = urls[0] if urls else None
+    change = studies.Change(
+        base_url=urls[1] if len(urls) == 2 else None, model=candidate, settings=json_pairs("set", changed)
+    )
+    configs = _configs(config, suite, flags)
+    console = RunConsole("auto", None)
+    with console.until_closed():
+        configs = _placed(configs, flags, console)
+        for arm, runs in studies.engine_arms(configs, change).items():
+            for run_name, one in runs.items():
+                say(console, f"{arm}  {run_name}", "bold")
+                run_one(api.ready(one), results / name / arm / run_name, RunOptions(palette=PALETTES[0]), console)
+        verdict = studies.judged_engine(results / name, list(configs), change)
+    if markdown is not None:
+        markdown.write_text(engine_markdown(verdict), encoding="utf-8")
+    click.echo("\n".join(engine_lines(verdict)))
+    sys.exit(verdict.exit_code)
+
+
+engine.params = [p for p in engine.params if p.name != "base_url"]
+engine.params.append(
+    click.Option(["--base-url", "base_urls"], multiple=True, metavar="URL", help="Of the base, then the candidate.")
+)
+
+
+def _configs(config: str | None, suite: str | None, flags: Mapping[str, Any]) -> Mapping[str, RunConfig]:
+    """The runs of an arm: those of a suite, or one where a config or a task is named."""
+    if config is None and not flags.get("task"):
+        return read_suite(suite or SUITE, flags_over({}, flags)).configs
+    if suite is not None:
+        raise ConfigError(f"--suite {suite} beside a config or a task: give one of the two")
+    one = config_from(config, flags)
+    return {one.task: one}
+
+
+def _placed(configs: Mapping[str, RunConfig], flags: Mapping[str, Any], console: RunConsole) -> Mapping[str, RunConfig]:
+    """With lengths around the edges that the server tells, where none are asked for."""
+    first = next(iter(configs.values()))
+    if flags.get("lengths") or first.provider == "local":
+        return configs
+    from niah.runner.edges import lengths_around, told_edges
+
+    lengths = lengths_around(*told_edges(api.ready(first)), least=min(first.lengths))
+    if not lengths:
+        return configs
+    say(console, f"lengths around what the server tells: {', '.join(f'{n:,}' for n in lengths)}")
+    return {name: one.model_copy(update={"lengths": tuple(lengths)}) for name, one in configs.items()}
