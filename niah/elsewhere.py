@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -121,3 +122,30 @@ def rescore(
         for result in changed:
             log.append(result)
         return Rescored(run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed))
+
+
+def import_prompts(
+    path: Folder,
+    form: str,
+    out: Folder,
+    *,
+    settings: Folder | None = None,
+    gold: int | None = None,
+    limit: int | None = None,
+    tokenizer: str = "o200k_base",
+) -> int:
+    """Rows of another benchmark as prompts that ``sweep(prompts=out)`` asks; how many.
+
+    ``settings`` is a JSON file of a published run, ``gold`` the place of the asked pair (litm-kv).
+    Raises RunError for rows that are none of the format, UnknownName, ConfigError.
+    """
+    from niah.experiment.export import as_line, write_lines
+    from niah.generator.tokenizers import tokenizer_of
+    from niah.importers.prompts import lines_from
+    from niah.text.outside import json_in
+
+    told = {} if settings is None else dict(json_in(Path(settings).read_text(encoding="utf-8")))
+    if gold is not None:
+        told["gold"] = gold
+    lines = lines_from(Path(path), form, tokenizer_of(tokenizer).count, told)
+    return write_lines(Path(out), map(as_line, islice(lines, limit)), "jsonl")[1]

@@ -51,7 +51,7 @@ class ToolCall:
 class Message:
     """One turn. An assistant's may call a tool; a tool's is the result of the call that it names."""
 
-    role: Literal["user", "assistant", "tool"]
+    role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[TextPart | MediaPart, ...] = ()
     call: ToolCall | None = None  # that an assistant makes, or that a tool's result answers
 

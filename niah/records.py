@@ -347,6 +347,7 @@ class Design:
     depth_of: str  # what stands at a trial's depth
     recipe: Mapping[str, Any]  # the settings that decide prompts and scores: runs that agree in them pair
     adaptive: bool = False  # whether answers choose the trials, a length at a time
+    cells: tuple[Part, ...] = ()  # where not every length has every depth as often: each cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,7 +372,7 @@ class Header:
     def parts(self) -> tuple[Part, ...]:
         """Every grid that was asked for."""
         d = self.design
-        return self.extended or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
+        return self.extended or d.cells or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
 
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials that were asked for, by context length and depth."""

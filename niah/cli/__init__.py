@@ -52,13 +52,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("niah.cli.models:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
+    "import-prompts": (
+        "niah.cli.import_prompts:import_prompts",
+        "Read prompts of other benchmarks, to be run like ours.",
+    ),
     "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Measure": ("run", "effective", "plan", "probe", "build", "collect"),
+    "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "page", "compare"),
     "Judge": ("gate", "engine", "power", "baseline", "score", "judge"),
-    "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions", "import-results"),
+    "Elsewhere": ("collect", "import-prompts", "import-results"),
+    "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),
 }
 _START = """\b
 Start here:

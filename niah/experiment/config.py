@@ -94,6 +94,7 @@ class RunConfig(BaseModel):
     may_be_absent: bool = _prompts(
         False, description="Tell every question that the text may not say, as the absent control is told."
     )
+    prompts: str | None = _prompts(None, description="File of niah import-prompts: ask these instead of ours.")
     tokenizer: str = _prompts("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
     lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
     depths: tuple[float, ...] = _grid(
@@ -306,7 +307,7 @@ class RunConfig(BaseModel):
         How fast, how patiently and who pays is left out, and what of its delivery is as ever.
         """
         usual = {key for key, field in RunConfig.model_fields.items() if getattr(self, key) == field.default}
-        as_ever = {key for key in usual if decides(key) == "delivery"}
+        as_ever = {key for key in usual if decides(key) == "delivery" or key == "prompts"}
         return without_secrets(self.model_dump(mode="json", exclude=_not_identity() | as_ever))
 
 

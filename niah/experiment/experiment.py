@@ -207,6 +207,10 @@ def reply_tokens_of(config: RunConfig, task: Task) -> int:
 
 def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
     """Load what a config names, but for the parts handed over. Raises the NiahError of whatever is wrong with it."""
+    if config.prompts is not None:
+        from niah.experiment.given import given_experiment  # is made of this module
+
+        return given_experiment(config)
     task = own.task_for(config)
     config = _in_filler(config, task, own)
     tokenizer = tokenizer_of(config.tokenizer)

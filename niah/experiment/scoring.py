@@ -8,7 +8,7 @@ from niah.errors import RunError
 from niah.experiment.controls import control_score, cut_score
 from niah.experiment.experiment import Experiment
 from niah.providers.replies import is_cut_off
-from niah.records import Outcome, Planting, Result
+from niah.records import Outcome, Planting, Result, Score
 from niah.tasks import Task
 from niah.text.outside import plain
 
@@ -21,7 +21,11 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
     if result.outcome not in (Outcome.SCORED, Outcome.TRUNCATED) or result.response is None:
         return result
     cut = result.outcome is Outcome.TRUNCATED or is_cut_off(result.response.stop_reason)
-    score = (cut_score if cut else control_score)(plain(result.response.text), planting, task, result.trial.control)
+    if getattr(task, "SCORES_RAW", False):
+        score: Score | None = task.score(result.response.text, planting)
+    else:
+        judge = cut_score if cut else control_score
+        score = judge(plain(result.response.text), planting, task, result.trial.control)
     if score is None:
         return replace(
             result,

@@ -1,0 +1,300 @@
+"""Prompts of other benchmarks, row by row, as one kind of line: what ``niah run --prompts`` asks and scores.
+
+A line has ``id``, ``messages``, ``targets``, ``rule`` (see niah/scorers/origins.py), ``task``, ``question``,
+``prefix``, ``reply_tokens``, ``prompt_tokens`` (counted by us), ``context_length`` (the column it is drawn in) and
+``depth_percent`` (None where it cannot be known). Rows are the user's files; none are shipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from niah.errors import RunError, UnknownName
+from niah.text.lengths import length_of
+from niah.text.outside import json_in
+
+Row = Mapping[str, Any]
+Count = Callable[[str], int]
+ROLES = ("system", "user", "assistant")
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of the columns, between 10, 100, 1,000 ... tokens
+_BABILONG = "<context>\n{context}\n</context>\n\nQuestion: {question}"
+_KV = (
+    "Extract the value corresponding to the specified key in the JSON object below.\n\n"
+    'JSON data:\n{records}\n\nKey: "{key}"\nCorresponding value:'
+)
+_QA = (
+    "Write a high-quality answer for the given question using only the provided search results "
+    "(some of which might be irrelevant).\n\n{documents}\n\nQuestion: {question}\nAnswer:"
+)
+_CHATS = (
+    "I will give you several history chats between you and a user. Please answer the question based on the relevant "
+    "chat history.\n\n\nHistory Chats:\n\n{history}\n\nCurrent Date: {date}\nQuestion: {question}\nAnswer:"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One row as it is asked."""
+
+    messages: tuple[tuple[str, str], ...]  # role and text
+    targets: tuple[str, ...]
+    rule: str
+    reply_tokens: int
+    task: str = ""
+    question: str = ""
+    prefix: str = ""
+    depth_percent: float | None = None
+    length: int | None = None  # the column, where the origin names one
+    id: str | None = None
+
+
+def ruler(row: Row, file: Path, settings: Row) -> Asked:
+    """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the file or its folder."""
+    prompt, targets = row["input"] + row.get("answer_prefix", ""), _texts(row["outputs"])
+    task = file.parent.name if file.stem in ("validation", "test") else file.stem
+    place = row["input"].find(targets[0]) if targets else -1
+    budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
+    return Asked(
+        messages=(("user", prompt),),
+        targets=targets,
+        rule="ruler-part" if task.startswith("qa") else "ruler-all",
+        reply_tokens=budget,
+        task=task,
+        depth_percent=_share(prompt, place) if task.startswith("niah") and place >= 0 else None,
+    )
+
+
+def litm_kv(row: Row, file: Path, settings: Row) -> Asked:
+    """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair to a place, as it does."""
+    records, gold = [tuple(map(str, pair)) for pair in row["ordered_kv_records"]], settings.get("gold")
+    asked = (str(row["key"]), str(row["value"]))
+    if gold is not None:
+        records.remove(asked)
+        records.insert(int(gold), asked)
+    lines = ",\n ".join(f'"{key}": "{value}"' for key, value in records)
+    prompt = _KV.format(records=f"{{{lines}}}", key=row["key"])
+    return Asked(
+        messages=(("user", prompt),),
+        targets=(row["value"],),
+        rule="litm-kv",
+        reply_tokens=100,
+        task=f"kv-{len(records)}",
+        question=row["key"],
+        depth_percent=100 * records.index(asked) / max(1, len(records) - 1),
+    )
+
+
+def litm_qa(row: Row, file: Path, settings: Row) -> Asked:
+    documents = [f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)]
+    gold = next((n for n, d in enumerate(row["ctxs"]) if d.get("isgold")), None)
+    return Asked(
+        messages=(("user", _QA.format(documents="\n".join(documents), question=row["question"])),),
+        targets=_texts(row["answers"]),
+        rule="litm-qa",
+        reply_tokens=100,
+        task=f"qa-{len(documents)}",
+        question=row["question"],
+        depth_percent=None if gold is None else 100 * gold / max(1, len(documents) - 1),
+    )
+
+
+def babilong(row: Row, file: Path, settings: Row) -> Asked:
+    """BABILong's rows (input, question, target); ``--settings`` is the file of a published run, with its prompt."""
+    named = re.search(r"(qa\d+)", str(row.get("task") or file.as_posix()))
+    if named is None:
+        raise ValueError("no task qa1 to qa20, neither in the row nor in the name of its file")
+    prompt = settings.get("prompt", {})
+    parts = {key: prompt.get(key, "") for key in ("instruction", "examples", "post_prompt")}
+    text = prompt.get("template", _BABILONG).format(context=row["input"].strip(), question=row["question"], **parts)
+    length = re.search(r"(?:^|[_/-])(\d+[kM])(?=[_/.-])", file.as_posix())
+    return Asked(
+        messages=(("user", text.strip()),),
+        targets=(row["target"],),
+        rule="babilong",
+        reply_tokens=int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20)),
+        task=named[1],
+        question=row["question"],
+        length=length_of(length[1]) if length and length[1] != "0k" else None,
+    )
+
+
+def mrcr(row: Row, file: Path, settings: Row) -> Asked:
+    messages = json_in(row["prompt"]) if isinstance(row["prompt"], str) else row["prompt"]
+    where, whole = row.get("desired_msg_index"), row.get("total_messages")
+    return Asked(
+        messages=_turns(messages),
+        targets=(row["answer"],),
+        rule="mrcr",
+        reply_tokens=4_000,
+        task=f"mrcr-{row['n_needles']}-needles",
+        question=str(messages[-1]["content"]),
+        prefix=row["random_string_to_prepend"],
+        depth_percent=None if where is None or not whole else min(100.0, 100 * where / whole),
+    )
+
+
+def graphwalks(row: Row, file: Path, settings: Row) -> Asked:
+    nodes = row["answer_nodes"] if "answer_nodes" in row else row["answer"]
+    return Asked(
+        messages=(("user", row["prompt"]),),
+        targets=_texts(nodes),
+        rule="graphwalks",
+        reply_tokens=4_000,
+        task=f"graphwalks-{row.get('problem_type', 'any')}",
+    )
+
+
+def longmemeval(row: Row, file: Path, settings: Row) -> Asked:
+    """LongMemEval's rows as its run_generation puts all sessions into one prompt (orig-session, json).
+
+    The origin has a judge model score answers; here the rule is ``contains``, and ``niah judge`` asks a model.
+    """
+    dated = sorted(zip(row["haystack_dates"], row["haystack_sessions"], strict=True), key=lambda pair: pair[0])
+    history, place = "", None
+    for number, (date, session) in enumerate(dated, 1):
+        if any(turn.get("has_answer") for turn in session):
+            place = len(history) if place is None else place
+        turns = [{k: v for k, v in turn.items() if k != "has_answer"} for turn in session]
+        history += f"\n### Session {number}:\nSession Date: {date}\nSession Content:\n\n{json.dumps(turns)}\n"
+    prompt = _CHATS.format(history=history, date=row["question_date"], question=row["question"])
+    return Asked(
+        messages=(("user", prompt),),
+        targets=(str(row["answer"]),),
+        rule="contains",
+        reply_tokens=800,
+        task=str(row["question_type"]),
+        question=row["question"],
+        depth_percent=None if place is None else 100 * place / len(history),
+        id=row["question_id"],
+    )
+
+
+def nolima(row: Row, file: Path, settings: Row) -> Asked:
+    """NoLiMa's placements: lines with its haystack text, question, gold_answers and template, as its tester fills them.
+
+    Its needle sets and books are under a licence of their own; what it logged is asked again.
+    """
+    text = row["task_template"].format(haystack=row["text"], question=row["retrieval_question"])
+    system = (("system", row["system_prompt"]),) if row.get("system_prompt") else ()
+    return Asked(
+        messages=(*system, ("user", text)),
+        targets=_texts(row["gold_answers"]),
+        rule="nolima",
+        reply_tokens=192,
+        task=str(row.get("test_name", "nolima")),
+        question=row["retrieval_question"],
+        depth_percent=None if row.get("depth") is None else 100 * float(row["depth"]),
+    )
+
+
+def own(row: Row, file: Path, settings: Row) -> Asked:
+    """Any rows: messages or prompt, targets, and what else a line may have."""
+    messages = _turns(row["messages"]) if "messages" in row else (("user", row["prompt"]),)
+    return Asked(
+        messages=messages,
+        targets=_texts(row["targets"]),
+        rule=row.get("rule", "contains"),
+        reply_tokens=int(row.get("reply_tokens", 256)),
+        task=str(row.get("task", "prompts")),
+        question=str(row.get("question", "")),
+        prefix=str(row.get("prefix", "")),
+        depth_percent=row.get("depth_percent"),
+        length=row.get("context_length"),
+        id=row.get("id"),
+    )
+
+
+FORMATS: Mapping[str, Callable[[Row, Path, Row], Asked]] = {
+    "ruler": ruler,
+    "litm-kv": litm_kv,
+    "litm-qa": litm_qa,
+    "babilong": babilong,
+    "mrcr": mrcr,
+    "graphwalks": graphwalks,
+    "longmemeval": longmemeval,
+    "nolima": nolima,
+    "jsonl": own,
+}
+
+
+def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[dict[str, Any]]:
+    """The lines of a file or a folder of files (.jsonl, .json, either also .gz), in order.
+
+    Raises UnknownName for a format that is not there, RunError with file and row for a row that is none of it.
+    """
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    files = sorted(f for f in path.rglob("*.json*") if f.is_file()) if path.is_dir() else [path]
+    if not files:
+        raise RunError(f"{path}: no .json or .jsonl file in this folder")
+    for file in files:
+        for number, row in enumerate(_rows(file), 1):
+            try:
+                yield _line(FORMATS[form](row, file, settings), count)
+            except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+                said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
+
+
+def nominal_length(tokens: int) -> int:
+    """The column of a prompt with its reply: the next of 1,000, 1,200, 1,500, 2,000, 2,500 ... tokens that holds it."""
+    size = 1
+    while True:
+        for step in _STEPS:
+            if tokens <= size * step and size * step == int(size * step):
+                return int(size * step)
+        size *= 10
+
+
+def _line(asked: Asked, count: Count) -> dict[str, Any]:
+    if not asked.targets and asked.rule != "graphwalks":
+        raise ValueError("no target")
+    if not all(role in ROLES for role, _ in asked.messages) or not asked.messages:
+        raise ValueError(f"messages are of {', '.join(ROLES)}")
+    if asked.depth_percent is not None and not 0 <= asked.depth_percent <= 100:
+        raise ValueError(f"depth_percent {asked.depth_percent!r} is not from 0 to 100")
+    tokens = count("\n".join(text for _, text in asked.messages))
+    content = json.dumps([asked.messages, asked.targets, asked.rule], ensure_ascii=False)
+    table = asdict(asked)
+    table["messages"] = [{"role": role, "content": text} for role, text in asked.messages]
+    table["id"] = asked.id or hashlib.sha256(content.encode()).hexdigest()[:16]
+    table["prompt_tokens"] = tokens
+    table["context_length"] = asked.length or nominal_length(tokens + asked.reply_tokens)
+    del table["length"]
+    return table
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    """The objects of a file, one a line or in one list. Raises RunError."""
+    try:
+        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+            first = lines.readline()
+            if first.lstrip().startswith("["):
+                yield from json_in(first + lines.read())
+                return
+            for line in chain([first], lines):
+                if line.strip():
+                    yield json_in(line)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file}: cannot be read as JSON ({error})") from error
+
+
+def _turns(messages: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(m["role"]), str(m["content"])) for m in messages)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(map(str, values)) if isinstance(values, list) else (str(values),)
+
+
+def _share(text: str, place: int) -> float:
+    """Where a place of a text is, in percent of its bytes."""
+    return 100 * len(text[:place].encode()) / max(1, len(text.encode()))
