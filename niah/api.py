@@ -18,7 +18,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from niah.elsewhere import Rescored, collect, import_prompts, plan_run, prompt_lines, rescore
+from niah.elsewhere import Rescored, collect, import_prompts, import_results, plan_run, prompt_lines, rescore
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
 from niah.runs import (
@@ -40,6 +40,7 @@ __all__ = [
     "gate",
     "haystack",
     "import_prompts",
+    "import_results",
     "open_run",
     "outlook",
     "page",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from niah.errors import ConfigError, RunError
-from niah.run import PALETTE, Run
-from niah.runs import DEFAULT_RESULTS, check_name, own_or_new_folder, own_run_folder
+from niah.run import PALETTE, Run, open_run
+from niah.runs import DEFAULT_RESULTS, check_name, own_or_new_folder, own_run_folder, plain_name
 
 if TYPE_CHECKING:
     from niah.experiment.experiment import Experiment
@@ -149,3 +149,50 @@ def import_prompts(
         told["gold"] = gold
     lines = lines_from(Path(path), form, tokenizer_of(tokenizer).count, told)
     return write_lines(Path(out), map(as_line, islice(lines, limit)), "jsonl")[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedRuns:
+    """Runs that were made of other tools' results."""
+
+    runs: tuple[Run, ...]
+    picture: Path  # of the run, or of all of them
+    said: tuple[str, ...]
+
+
+def import_results(
+    path: Folder,
+    form: str,
+    *,
+    model: str | None = None,
+    name: str | None = None,
+    results: Folder = DEFAULT_RESULTS,
+    palette: str = PALETTE,
+) -> ImportedRuns:
+    """Results of another tool as a run, or as one for each task, with their pictures.
+
+    Raises UnknownName for a format that is not there, RunError for files that are none of it.
+    """
+    from niah.importers import importer_of
+    from niah.plotter.outputs import write_outputs, write_suite
+    from niah.runlog.log import write_log
+    from niah.verdict.grid import grid_of
+
+    check_name(name)
+    read = importer_of(form)(Path(path), model)
+    several = read if isinstance(read, list) else [read]
+    for one in several:
+        grid_of(one.header, one.results)  # before anything is written
+    folder = Path(results) / (name or plain_name(str(several[0].header.config["model"])))
+    folders = {str(one.header.config["task"]): folder for one in several}
+    if len(several) > 1:
+        folders = {task: folder / plain_name(task) for task in folders}
+    said, runs = [line for one in several for line in one.said], {}
+    for (task, place), one in zip(folders.items(), several, strict=True):
+        write_log(place, one.header, one.results)
+        runs[task] = open_run(place)
+        said += write_outputs(place, runs[task].view, palette)
+    if len(several) > 1:
+        said += write_suite(folder, form, {task: run.view for task, run in runs.items()}, {}, palette)
+    picture = folder / ("suite.png" if len(several) > 1 else "heatmap.png")
+    return ImportedRuns(runs=tuple(runs.values()), picture=picture, said=tuple(said))

@@ -29,14 +29,14 @@ MAY_IMPORT = {
     "runner": LEAVES | {"generator", "tasks", "providers", "deliveries", "experiment", "runlog"},
     "verdict": LEAVES,
     "plotter": LEAVES | {"verdict"},
-    "importers": LEAVES,
+    "importers": LEAVES | {"scorers"},
     "runs": LEAVES | {"generator", "experiment", "runlog", "verdict"},
     "run": LEAVES | {"generator", "tasks", "experiment", "runlog", "verdict", "plotter", "runs"},
     "share": LEAVES | {"experiment", "providers", "runlog", "verdict", "plotter", "runs", "run"},
     "templates": LEAVES | {"generator", "experiment", "verdict"},
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }
-MAY_IMPORT["elsewhere"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
+MAY_IMPORT["elsewhere"] = set(MAY_IMPORT) - {"templates", "doctor"}
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["studies"] = MAY_IMPORT["api"] | {"api"}
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

@@ -111,7 +111,7 @@ def with_a_reader(words: list[str]) -> list[str]:
         return words
     models = words[words.index("--model") + 1] if "--model" in words else ""
     several = ["--provider", "simulated", "--model", "perfect,blind"] if "," in models else READER
-    grid = [] if "quick" in words[1:2] else A_CELL
+    grid = [] if "quick" in words[1:2] or "--prompts" in words else A_CELL
     return [*without(words, *OF_A_MODEL), *several, *grid]
 
 
@@ -122,6 +122,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "FOLDER").mkdir()
     text = "\n".join(f"({m:02}:00~{m + 1:02}:00) Guest {m} told of boat number {m * m}." for m in range(400))
     (folder / "FOLDER/talk.txt").write_text(text, encoding="utf-8")
+    (folder / "ROWS").write_text(json.dumps([{"prompt": "The code is 77.", "targets": ["77"]}]), encoding="utf-8")
     (folder / "PATH").write_text(json.dumps([PUBLISHED]), encoding="utf-8")
     for name, guest in (("my-questions.toml", 17), ("hidden-questions.toml", 23)):
         (folder / name).write_text(QUESTION.format(guest=guest, boat=guest**2), encoding="utf-8")

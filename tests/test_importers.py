@@ -196,5 +196,5 @@ def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: 
 
 def test_formats_by_name() -> None:
     assert importer_of("kamradt") is read_kamradt
-    with pytest.raises(UnknownName, match="known: kamradt, needlehaystack2"):
-        importer_of("ruler")
+    with pytest.raises(UnknownName, match="known: babilong, inspect, kamradt, needlehaystack2, ruler"):
+        importer_of("helm")

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import click
 
-from niah.api import open_run
+from niah import api
 from niah.cli.options import PALETTE, RESULTS
 from niah.errors import RunError
-from niah.importers import FORMATS, importer_of
-from niah.plotter.outputs import write_outputs
-from niah.runlog.log import write_log
-from niah.runs import check_name, plain_name
-from niah.verdict.grid import grid_of
+from niah.importers import FORMATS
 
 
 @click.command()
@@ -24,19 +20,13 @@ from niah.verdict.grid import grid_of
 @PALETTE
 @RESULTS
 def import_results(path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path) -> None:
-    """Import the results of another tool from PATH (a file, or a folder of files) as a run.
+    """Import the results of another tool from PATH (a file, or a folder of files) as a run, or one for each task.
 
     The run is marked as imported; plot, report, compare and gate read it like any other. Its prompts cannot be built.
     """
     if not path.exists():
         raise RunError(f"{path}: no such file or folder")
-    imported = importer_of(form)(path, model)
-    check_name(name)
-    folder = results / (name or plain_name(str(imported.header.config["model"])))
-    grid_of(imported.header, imported.results)  # before anything is written
-    write_log(folder, imported.header, imported.results)
+    imported = api.import_results(path, form, model=model, name=name, results=results, palette=palette)
     for line in imported.said:
         click.echo(line, err=True)
-    for warning in write_outputs(folder, open_run(folder).view, palette):
-        click.echo(f"niah: {warning}", err=True)
-    click.echo(folder / "heatmap.png")
+    click.echo(imported.picture)

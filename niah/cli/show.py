@@ -202,8 +202,9 @@ def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
     """Asked and actual depth of the first needle, and the text around it; of a control without needles nothing."""
     if not r.placements:
         return ""
-    needle, place, text = prompt.planting.needles[0].text, r.placements[0], prompt.text
-    at = text.index(needle)
+    needles, place, text = prompt.planting.needles, r.placements[0], prompt.text
+    needle = needles[0].text if needles else r.targets[0]  # of a given prompt only the answer is known
+    at = max(0, text.find(needle))
     before, after = text[max(0, at - AROUND) : at], text[at + len(needle) : at + len(needle) + AROUND]
     before_it = f"{place.tokens_before:,} of {prompt.haystack_tokens:,} tokens before"
     return (

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Formatter
 
 from niah.errors import ConfigError
-from niah.experiment.config import RunConfig
+from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated, speaks_chat
@@ -83,6 +83,9 @@ def _variables(known: ProviderEntry) -> list[str]:
     return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
 
 
+_WITH_PROMPTS = ("prompts", "tokenizer", "seed")  # keys of prompts that also mean something where those are given
+
+
 def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
     if own.provider is None:
@@ -90,6 +93,11 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     _check_delivery(config)
     _check_adaptive(config)
     given, task = config.model_fields_set, own.task_for(config)
+    of_ours = [key for key in given if decides(key) in ("grid", "prompts", "controls") and key not in _WITH_PROMPTS]
+    if config.prompts is not None and of_ours:
+        raise ConfigError(f"{min(of_ours)} has no meaning with --prompts, which names whole prompts; leave it out")
+    if config.prompts is not None and config.delivery != "full":
+        raise ConfigError("delivery has no meaning with --prompts, which names whole prompts; leave it out")
     for option in fields(Options):
         if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
             users = [name for name in task_names() if option.name in task_of(name).OPTIONS]

@@ -62,7 +62,16 @@ def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: 
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
-def header_of(tool: str, model: str, task: str, results: Sequence[Result], created: str) -> Header:
+def header_of(
+    tool: str,
+    model: str,
+    task: str,
+    results: Sequence[Result],
+    created: str,
+    *,
+    depth_of: str = "the needle",
+    shared: bool = True,
+) -> Header:
     """The header of an imported run. Its epochs are those that every cell has; some may have more."""
     if not results:
         raise RunError(f"no results of {tool} found there")
@@ -73,12 +82,12 @@ def header_of(tool: str, model: str, task: str, results: Sequence[Result], creat
         depths=tuple(depths),
         epochs=min(per_cell.values()),
         controls=False,
-        haystack_shared=True,
+        haystack_shared=shared,
         model=model,
         simulated=False,
         task=task,
         haystack=f"of {tool}",
-        depth_of="the needle",
+        depth_of=depth_of,
         recipe={"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())},
     )
     return Header(

@@ -59,7 +59,8 @@ class Asked:
 def ruler(row: Row, file: Path, settings: Row) -> Asked:
     """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the file or its folder."""
     prompt, targets = row["input"] + row.get("answer_prefix", ""), _texts(row["outputs"])
-    task = file.parent.name if file.stem in ("validation", "test") else file.stem
+    stem = file.name.partition(".")[0]
+    task = file.parent.name if stem in ("validation", "test") else stem
     place = row["input"].find(targets[0]) if targets else -1
     budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
     return Asked(
