@@ -71,7 +71,6 @@ def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
         "runner/embedding.py",
         "runner/exchange.py",
         "runner/faults.py",
-        "runner/http.py",
         "runner/models.py",
         "runner/pool.py",
         "runner/session.py",

@@ -171,7 +171,7 @@ ENDLESS: dict[str, Script] = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_a_server_without_an_end_ends_as_an_error_in_bounded_time(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("niah.runner.http._ERROR_S", 0.5)
+    monkeypatch.setattr("niah.runner.exchange.ERROR_S", 0.5)
     began = time.monotonic()
     answer = asked_of(ENDLESS[kind])
     assert (answer.outcome, answer.response) == (Outcome.ERROR, None)
@@ -356,12 +356,17 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(
 # --- exceptions ------------------------------------------------------------------------------------------------------
 
 OF_HTTPX = [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+NEVER_SENT = {"ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError"}  # nobody was there
+CANNOT_BE_SENT = {"LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "CookieConflict"}
 
 
 @pytest.mark.parametrize("kind", OF_HTTPX, ids=lambda kind: kind.__name__)
-def test_every_exception_of_httpx_has_a_row_and_is_caught(kind: type[Exception]) -> None:
-    assert kind in FAULTS
+def test_every_exception_of_httpx_is_caught_and_means_something(kind: type[Exception]) -> None:
     assert issubclass(kind, faults.CAUGHT)
+    fault, name = fault_of(kind.__new__(kind)), kind.__name__
+    assert fault.sent is (name not in NEVER_SENT | CANNOT_BE_SENT)
+    assert fault.unreachable is (name in NEVER_SENT)
+    assert fault.retry is (name not in {*CANNOT_BE_SENT, "TooManyRedirects"})
 
 
 def test_an_exception_of_a_new_kind_has_the_row_of_the_nearest_one() -> None:

@@ -36,8 +36,8 @@ from niah.providers.wire import json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Client
 from niah.runner.exchange import Answer
-from niah.runner.http import retry_after_s
 from niah.runner.pool import Pool
+from niah.runner.rates import retry_after_s
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport

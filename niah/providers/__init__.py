@@ -105,6 +105,11 @@ class HttpRequest:
     tokens: int = 0  # of the prompt, in the run's tokenizer
     label: str = ""  # what it is for, for people
 
+    @property
+    def address(self) -> str:
+        """Host and port, for people."""
+        return urlsplit(self.url).netloc
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from niah.errors import OutageError, ProviderError
+from niah.errors import ProviderError
 from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Planting, Prompt, Trial
@@ -67,8 +67,9 @@ async def look_for_canaries(client: Client, provider: Provider, experiment: Expe
 async def _look(client: Client, provider: Provider, experiment: Experiment, place: str) -> _Seen:
     planting, length = planted(experiment, place), max(experiment.config.lengths)
     alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
-    control = await _ask(client, provider, alone)
-    answer = await _ask(client, provider, long_prompt(experiment, planting))
+    failed = "the canary check failed, and no trial was sent"
+    control = await client.ask_or_raise(provider.request(alone), failed)
+    answer = await client.ask_or_raise(provider.request(long_prompt(experiment, planting)), failed)
     said = answer.response.text.strip()[:60] if answer.response else str(answer.error)
     return _Seen(
         place=place,
@@ -100,16 +101,6 @@ def long_prompt(experiment: Experiment, planting: Planting) -> Prompt:
 def _longest(experiment: Experiment) -> Trial:
     length = max(experiment.config.lengths)
     return Trial(id="", task=experiment.config.task, context_length=length, depth_percent=0.0, epoch=0)
-
-
-async def _ask(client: Client, provider: Provider, prompt: Prompt) -> Answer:
-    answer = await client.ask(provider.request(prompt))
-    if answer is None:
-        raise OutageError("stopped before the canary check had ended")
-    if answer.outcome is Outcome.ERROR:
-        kind = OutageError if answer.retried else ProviderError
-        raise kind(f"the canary check failed, and no trial was sent: {answer.error}")
-    return answer
 
 
 def _is_right(answer: Answer, planting: Planting) -> bool:

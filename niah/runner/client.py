@@ -12,16 +12,17 @@ from dataclasses import replace
 
 import httpx
 
+from niah.errors import OutageError, ProviderError
 from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
 from niah.records import Outcome, Usage
 from niah.runner.budget import Ledger
 from niah.runner.exchange import Answer, Attempt, Exchange, Refusal
 from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
-from niah.runner.http import address_of, request_id_in, retry_after_s, small_body
 from niah.runner.observer import Observer
-from niah.runner.pool import Pool
+from niah.runner.pool import Pool, body_of
 from niah.runner.progress import Kind, Trouble
+from niah.runner.rates import retry_after_s
 from niah.runner.stream_parsing import WebPage
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout, Times
@@ -90,17 +91,34 @@ class Client:
             if ended.kind == "fault" and not await self._throttle.pause(wait_s):
                 return answer
 
+    async def ask_or_raise(
+        self, request: HttpRequest, failed: str, hint: Callable[[str | None], str] = lambda error: ""
+    ) -> Answer:
+        """The answer to a request without which nothing goes on; ``failed`` says what its failure means.
+
+        ``hint`` says what to do about an error.
+
+        Raises OutageError where no server answers, and at a stop, ProviderError where it never will.
+        """
+        answer = await self.ask(request)
+        if answer is None:
+            raise OutageError("stopped before the small requests were answered")
+        if answer.outcome is Outcome.ERROR:
+            raise (OutageError if answer.retried else ProviderError)(f"{failed}: {answer.error}{hint(answer.error)}")
+        return answer
+
     async def fetch(self, request: HttpRequest, within_s: float = _FACTS_S) -> str | None:
         """The body of a small request beside the sweep; None where it does not come in time, or at a stop."""
         with suppress(*CAUGHT):
             async with asyncio.timeout(within_s):
-                body = await self._throttle.unless_stopped(self._fetched(request, within_s))
-            return None if body is None else body.decode(errors="replace")
+                return await self._throttle.unless_stopped(self._fetched(request, within_s))
         return None
 
-    async def _fetched(self, request: HttpRequest, within_s: float) -> bytes | None:
+    async def _fetched(self, request: HttpRequest, within_s: float) -> str | None:
         async with self._pool.sent(request, httpx.Timeout(within_s)) as reply:
-            return await small_body(reply, _MOST_FACTS_BYTES) if reply.status_code == 200 else None
+            body = await body_of(reply, _MOST_FACTS_BYTES)
+            whole = reply.status_code == 200 and len(body) <= _MOST_FACTS_BYTES
+            return body.decode(errors="replace") if whole else None
 
     async def _admitted(self, request: HttpRequest, number: int, trial: str | None) -> Attempt | None:
         """One attempt, once budget and throttle let it through; None where they do not."""
@@ -173,7 +191,7 @@ class Client:
             advice = "name the certificate authority of that server with --ca-file"
         else:
             advice = f"start the server first: {self._start}" if self._start else "is base_url right?"
-        message = f"nobody answers at {address_of(request)} ({words}); {advice}"
+        message = f"nobody answers at {request.address} ({words}); {advice}"
         return Failure(outcome=Outcome.ERROR, message=message, retry=True, fatal=True)
 
     def _failed(self, failure: Failure, number: int, exchange: Exchange, paid: Usage | None) -> Attempt:
@@ -186,7 +204,7 @@ class Client:
             error = f"the server asks to wait {asked_s:,.0f} s, longest_wait_s is {self._longest_wait_s:g}: {error}"
         answer = Answer(
             outcome=failure.outcome,
-            request_id=request_id_in(exchange.headers),
+            request_id=exchange.request_id,
             error=error,
             retried=failure.retry,
             fatal=failure.fatal or too_long,
@@ -213,7 +231,7 @@ class Client:
         gives_up_s = None
         if ended.kind != "fault" and self._patience_s > 0:
             gives_up_s = max(0.0, self._patience_s - self._throttle.trouble_s)
-        reason, address = ended.answer.error or "", address_of(request)
+        reason, address = ended.answer.error or "", request.address
         self._observer.trouble(
             Trouble(kind=ended.kind, reason=reason, wait_s=wait_s, address=address, gives_up_s=gives_up_s)
         )
@@ -221,4 +239,4 @@ class Client:
     def _tell_silence(self, request: HttpRequest, times: Times) -> None:
         reason = f"no word for {FIRST_WORD_S:.0f} s"
         wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
-        self._observer.trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=address_of(request)))
+        self._observer.trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=request.address))

@@ -16,8 +16,7 @@ import httpx
 from niah.providers import HttpRequest, Provider, ReplyError, UnexpectedStop
 from niah.records import Outcome, Response, Usage
 from niah.runner.faults import NoAnswer
-from niah.runner.http import error_body, request_id_in
-from niah.runner.pool import Pool
+from niah.runner.pool import Pool, body_of
 from niah.runner.progress import Kind
 from niah.runner.stream_parsing import StreamReader, WebPage
 from niah.runner.timeouts import Times
@@ -26,10 +25,13 @@ from niah.text.outside import redacted
 CONNECT_S = 10.0
 WRITE_S = 120.0
 MOST_REPLY_BYTES = 16_000_000  # more is no answer
+ERROR_S = 10.0  # for the body of an error
+MOST_ERROR_BYTES = 65_536
 MOST_HEARD = 20_000  # characters kept of a reply as it came
 FOR_USAGE_S = 10.0  # the count of tokens may follow the stop marker
 FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
+_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
 
 
@@ -105,6 +107,11 @@ class Exchange:
         """Of the reply; None while nobody has answered."""
         return self.heard.status
 
+    @property
+    def request_id(self) -> str | None:
+        """What the server's headers call the request, for its support."""
+        return next((self.headers[name] for name in _ID_HEADERS if self.headers.get(name)), None)
+
     async def run(self, pool: Pool) -> Answer | Refusal:
         """Raises NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
@@ -133,7 +140,8 @@ class Exchange:
             self.headers, self.heard.status = reply.headers, reply.status_code
             if reply.status_code != 200:
                 location = reply.headers.get("location") if reply.has_redirect_location else None
-                self.heard.take(body := await error_body(reply))
+                body = (await body_of(reply, MOST_ERROR_BYTES, ERROR_S)).decode(errors="replace")
+                self.heard.take(body)
                 return Refusal(status=reply.status_code, body=body, location=location)
             await self._read(reply, deadline)
         return None
@@ -217,7 +225,7 @@ class Exchange:
                 retried=error is None,
                 first_token_s=self._first_token_s,
                 total_s=self._total_s,
-                request_id=request_id_in(self.headers) or self._reply.request_id,
+                request_id=self.request_id or self._reply.request_id,
             )
 
 

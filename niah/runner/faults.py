@@ -1,7 +1,4 @@
-"""What an exception of the network means for a trial: one row for every exception of httpx, a test holds that.
-
-The order does not matter: the row of the nearest class counts.
-"""
+"""What an exception of the network means for a trial: the row of its own class, or of the nearest one above it."""
 
 from __future__ import annotations
 
@@ -36,35 +33,18 @@ _BROKEN = Fault()
 
 FAULTS: Mapping[type[Exception], Fault] = {
     httpx.HTTPError: _BROKEN,
-    httpx.RequestError: _BROKEN,
-    httpx.HTTPStatusError: _BROKEN,
-    httpx.TransportError: _BROKEN,
-    httpx.TimeoutException: _BROKEN,
-    httpx.ConnectTimeout: _AWAY,
-    httpx.ReadTimeout: _BROKEN,
-    httpx.WriteTimeout: _BROKEN,
-    httpx.PoolTimeout: _AWAY,
-    httpx.NetworkError: _BROKEN,
-    httpx.ConnectError: _AWAY,
-    httpx.ReadError: _BROKEN,
-    httpx.WriteError: _BROKEN,
-    httpx.CloseError: _BROKEN,
-    httpx.ProxyError: _AWAY,
-    httpx.ProtocolError: _BROKEN,
-    httpx.LocalProtocolError: _HERE,
-    httpx.RemoteProtocolError: _BROKEN,
-    httpx.UnsupportedProtocol: _HERE,
-    httpx.DecodingError: _BROKEN,
-    httpx.TooManyRedirects: Fault(retry=False),
-    httpx.InvalidURL: _HERE,
-    httpx.CookieConflict: _HERE,
     httpx.StreamError: _BROKEN,
-    httpx.StreamConsumed: _BROKEN,
-    httpx.StreamClosed: _BROKEN,
-    httpx.ResponseNotRead: _BROKEN,
-    httpx.RequestNotRead: _BROKEN,
     NoAnswer: _BROKEN,
     TimeoutError: _BROKEN,
+    httpx.ConnectTimeout: _AWAY,
+    httpx.PoolTimeout: _AWAY,
+    httpx.ConnectError: _AWAY,
+    httpx.ProxyError: _AWAY,
+    httpx.LocalProtocolError: _HERE,
+    httpx.UnsupportedProtocol: _HERE,
+    httpx.InvalidURL: _HERE,
+    httpx.CookieConflict: _HERE,
+    httpx.TooManyRedirects: Fault(retry=False),
 }
 CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, NoAnswer, TimeoutError)
 

@@ -12,8 +12,7 @@ from niah.experiment.config import RunConfig
 from niah.providers import HttpRequest, ServedModel, is_loopback, known_provider, provider_of
 from niah.providers.local import LOCAL_MODELS
 from niah.providers.simulated import READERS
-from niah.runner.http import small_body
-from niah.runner.pool import Pool
+from niah.runner.pool import Pool, body_of
 from niah.runner.session import Session, pool_of, service_of
 
 TOTAL_S = 15.0
@@ -62,8 +61,8 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
 async def _exchange(pool: Pool, request: HttpRequest, total_s: float) -> tuple[int, str]:
     """Status and body. Raises ProviderError for a body without an end."""
     async with pool.sent(request, httpx.Timeout(total_s)) as reply:
-        body = await small_body(reply, MOST_BYTES)
-        if body is None:
+        body = await body_of(reply, MOST_BYTES)
+        if len(body) > MOST_BYTES:
             raise ProviderError(f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list")
         return reply.status_code, body.decode("utf-8-sig", errors="replace")
 

@@ -7,8 +7,8 @@ trial. Here a connection belongs to one request at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
 from types import TracebackType
 
@@ -16,9 +16,24 @@ import httpx
 
 from niah import __version__
 from niah.providers import HttpRequest
-from niah.runner.http import Pieces
 
+_PIECE = 262_144  # bytes
 _ALWAYS = {"User-Agent": f"niah/{__version__}", "Accept-Encoding": "identity"}  # what is packed does not stream
+
+
+async def body_of(reply: httpx.Response, most: int, within_s: float | None = None) -> bytes:
+    """The beginning of a reply's body: at most so many bytes and one, and what comes in that time.
+
+    What is no error of time is raised.
+    """
+    body = b""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            async for chunk in reply.aiter_bytes():
+                body += chunk
+                if len(body) > most:
+                    break
+    return body[: most + 1]
 
 
 class Pool:
@@ -43,7 +58,7 @@ class Pool:
                     request.method,
                     url,
                     headers=headers,
-                    stream=Pieces(request.body),
+                    stream=_Pieces(request.body),
                     extensions={"timeout": timeout.as_dict()},
                 )
             )
@@ -72,6 +87,24 @@ class Pool:
         for transport in self._all:
             await transport.aclose()
         await asyncio.sleep(0)  # the loop lets go of their sockets
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """A body, a piece at a time: a long one must not keep the other requests waiting, a short one goes at once."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        small = b""
+        for part in self._body:
+            for start in range(0, len(part), _PIECE):
+                small += part[start : start + _PIECE]
+                if len(small) >= _PIECE:
+                    yield small
+                    small = b""
+        if small:
+            yield small
 
 
 @lru_cache(maxsize=16)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 
-from niah.errors import OutageError, ProviderError
+from niah.errors import ProviderError
 from niah.experiment.checks import key_hint
-from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.generator.haystack import stream_of
 from niah.generator.tokenizers import Tokenizer
@@ -71,29 +71,30 @@ class Preflight:
 async def preflight(client: Client, provider: Provider, experiment: Experiment) -> Preflight:
     """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
     prompts = small_prompts(experiment)
-    answers = [a for a in [await _asked(client, provider.request(p), experiment) for p in prompts] if a is not None]
+    answers = [await _asked(client, provider.request(prompt), experiment) for prompt in prompts]
     _check_budget(answers, experiment)
-    counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=False)]
+    counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
     if any(counted) and not all(counted):  # a gateway loses some counts on the way
-        again = {n: await client.ask(provider.request(prompts[n])) for n, c in enumerate(counted) if c is None}
-        answers += [a for a in again.values() if a is not None]
-        counted = [c or counted_of(prompts[n], again[n]) for n, c in enumerate(counted)]
+        for n, prompt in enumerate(prompts):
+            if counted[n] is None and (again := await client.ask(provider.request(prompt))):
+                answers.append(again)
+                counted[n] = counted_of(prompt, again)
     known = [c for c in counted if c is not None]
     calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
     return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
 
 
-async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer | None:
+async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer:
     """The answer to a small request; asked again where it is refused as too long, which a busy server says too.
 
-    Raises ProviderError or OutageError for an answer that promises nothing for the sweep; None where a stop came first.
+    Raises ProviderError or OutageError for an answer that promises nothing for the sweep.
     """
-    answer = await client.ask(request)
-    if answer and answer.outcome is Outcome.OVERFLOW:
-        answer = await client.ask(request)
-    if answer:
-        _check(answer, experiment.config)
-    return answer
+    for _ in range(2):
+        failed, hint = "the first request failed, and nothing more was sent", partial(key_hint, experiment.config)
+        answer = await client.ask_or_raise(request, failed, hint)
+        if answer.outcome is not Outcome.OVERFLOW:
+            return answer
+    raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
 
 
 def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
@@ -175,17 +176,6 @@ def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
     """As many of the lines as make so many tokens, evenly from all of them."""
     step = max(1.0, tokenizer.count("\n".join(lines)) / most)
     return [lines[int(k * step)] for k in range(int(len(lines) / step))]
-
-
-def _check(answer: Answer, config: RunConfig) -> None:
-    """Raises for an answer that promises nothing for the sweep."""
-    if answer.outcome is Outcome.ERROR:
-        kind = OutageError if answer.retried else ProviderError
-        raise kind(
-            f"the first request failed, and nothing more was sent: {answer.error}{key_hint(config, answer.error)}"
-        )
-    if answer.outcome is Outcome.OVERFLOW:
-        raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
 
 
 def _check_budget(answers: list[Answer], experiment: Experiment) -> None:

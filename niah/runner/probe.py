@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from niah.errors import OutageError, ProviderError
 from niah.experiment.experiment import Experiment
 from niah.providers import Provider
 from niah.records import Outcome, Trial, Usage
@@ -96,11 +95,7 @@ class Probe:
         """Whether a prompt of this length is accepted and counted as a whole."""
         trial = Trial(id="", task=self._experiment.config.task, context_length=length, depth_percent=0, epoch=0)
         prompt = self._experiment.prompt(trial)
-        answer = await self._client.ask(self._provider.request(prompt))
-        if answer is None:
-            raise OutageError("stopped before the window was found")
-        if answer.outcome is Outcome.ERROR:
-            raise (OutageError if answer.retried else ProviderError)(f"at {length:,} tokens: {answer.error}")
+        answer = await self._client.ask_or_raise(self._provider.request(prompt), f"at {length:,} tokens")
         known = self._found.calibration if self._found else None
         usage = answer.response.usage if answer.response else Usage()
         counted = known.total(usage) if known else usage.input_tokens

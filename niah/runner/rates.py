@@ -79,6 +79,25 @@ class ToldRates:
             self._buckets[name] = replace(bucket, used=used)
 
 
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a date.
+
+    A date is compared with the server's own clock where it sends one: ours may be wrong.
+    """
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers.get("retry-after")
+        if value is None:
+            return None
+        if value.strip().replace(".", "", 1).isdigit():
+            return float(value)
+        clock = parsedate_to_datetime(headers["date"]) if "date" in headers else now or datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(value) - clock).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
 def span_s(value: str | None, date: str | None = None) -> float | None:
     """Seconds until a reset that is told as a span (``6m0s``), in seconds, or as a time (RFC 3339)."""
     if not value:
