@@ -237,13 +237,17 @@ def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(reset: str, t
     now = 0.0
     spoken: list[float] = []
 
+    class Hears(Observer):
+        def trouble(self, trouble: Trouble) -> None:
+            spoken.append(trouble.wait_s)
+
     async def sleep(seconds: float) -> bool:
         nonlocal now
         now += seconds
         return True
 
     async def enter() -> bool:
-        throttle = Throttle(cap=1, in_flight_tokens=100, clock=lambda: now, sleep=sleep, on_pace=spoken.append)
+        throttle = Throttle(cap=1, in_flight_tokens=100, clock=lambda: now, sleep=sleep, observer=Hears())
         names = {"limit": "10", "remaining": "0", "reset": reset}  # one in ten, or in two, seconds
         throttle.told({f"x-ratelimit-{part}-requests": value for part, value in names.items()})
         return await throttle.enter(10)

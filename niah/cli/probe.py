@@ -47,7 +47,8 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
 async def _probe(experiment: Experiment, most: int | None) -> None:
     with open_session(experiment, lambda text: click.echo(text, err=True)) as session:
         async with pool_of(session, experiment.config) as pool:
-            client = client_of(session, experiment, pool, throttle_of(experiment, session), _Teller())
+            teller = _Teller()
+            client = client_of(session, experiment, pool, throttle_of(experiment, session, teller), teller)
             asking = Probe(client, session.provider, experiment)
             found, again = await asking.look()
             for name, value in _rows(experiment, found, again).items():

@@ -9,7 +9,7 @@ import httpx
 from niah.errors import OutageError, ProviderError
 from niah.experiment.checks import key_hint
 from niah.experiment.config import RunConfig
-from niah.providers import HttpRequest, ServedModel, is_loopback, known_provider, provider_of
+from niah.providers import HttpRequest, ServedModel, known_provider, provider_of
 from niah.providers.local import LOCAL_MODELS
 from niah.providers.simulated import READERS
 from niah.runner.pool import Pool, body_of
@@ -36,7 +36,7 @@ def served_models(config: RunConfig, total_s: float = TOTAL_S) -> list[ServedMod
 async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
     service = service_of(config.model_copy(update={"model": config.model or ""}))
     provider = provider_of(service)
-    session = Session(provider=provider, concurrency=1, proxies=not is_loopback(service.base_url))
+    session = Session(provider=provider, concurrency=1, address=service.base_url)
     request = provider.models_request()
     place = request.url.partition("?")[0]
     async with pool_of(session, config) as pool:

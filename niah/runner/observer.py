@@ -7,15 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from niah.records import Part, Result
-from niah.runlog.log import RunLog
-from niah.runner.budget import Spent
-from niah.runner.progress import Trouble
-
 if TYPE_CHECKING:
     from niah.providers import HttpRequest
+    from niah.records import Part, Result
+    from niah.runlog.log import RunLog
+    from niah.runner.budget import Spent
     from niah.runner.exchange import Attempt
     from niah.runner.preflight import Preflight
+    from niah.runner.progress import Trouble
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
 

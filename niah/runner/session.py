@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,7 +19,7 @@ from niah.errors import ConfigError
 from niah.experiment.checks import api_key_of, concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import Provider, Service, is_loopback, known_provider, provider_of, simulated
+from niah.providers import PROVIDERS, Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
@@ -49,7 +50,6 @@ class Session:
     pricing: Pricing | None = None
     transport: httpx.AsyncBaseTransport | None = None
     address: str = ""
-    proxies: bool = True  # whether the environment's proxies are used
     idle_s: float = KEEP_ALIVE_S  # for which a connection is used again
     start: str | None = None  # the command that starts such a server
 
@@ -57,47 +57,35 @@ class Session:
 @contextmanager
 def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     """The session of a completed config; an embedded server lives as long as the block."""
-    config = experiment.config
-    model, concurrency = str(config.model), concurrency_of(config)
-    if experiment.own.provider is not None:
-        yield _own_session(experiment.own.provider, config)
+    config, own = experiment.config, experiment.own.provider
+    model = str(config.model)
+    if own is not None:  # its address is the one that its requests go to; one that runs here brings its transport
+        inside = own.transport() if isinstance(own, Function) else None
+        yield _session(config, own, own.models_request().url, transport=inside)
     elif config.provider == "simulated":
         transport = simulated.transport(
             model, lambda text: experiment.task.solve(text, experiment.options), experiment.tokenizer
         )
-        yield Session(provider=simulated.simulated(model, config.extra), transport=transport, concurrency=concurrency)
+        yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say, settings=config.engine) as base_url:
-            provider = local_models.local(model, base_url, config.extra)
             # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
-            yield Session(provider=provider, concurrency=concurrency, proxies=False, idle_s=0.0)
+            provider = local_models.local(model, base_url, config.extra)
+            yield _session(config, provider, base_url, priced=False, idle_s=0.0)
     else:
-        base_url = config.base_url or str(known_provider(config.provider).base_url)
         service = service_of(config)
-        yield Session(
-            provider=provider_of(service),
-            concurrency=concurrency,
-            pricing=pricing_of(model, base_url, config.price),
-            address=base_url,
-            proxies=not is_loopback(base_url),
-            start=known_provider(config.provider).start if is_loopback(base_url) else None,
-        )
+        yield _session(config, provider_of(service), service.base_url)
 
 
-def _own_session(provider: Provider, config: RunConfig) -> Session:
-    """The session of a provider that was handed over; its address is the one that its requests go to.
-
-    One that runs in this process brings its transport along.
-    """
-    address = provider.models_request().url
-    inside = provider.transport() if isinstance(provider, Function) else None
+def _session(config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any) -> Session:
+    known = PROVIDERS.get(config.provider)
     return Session(
         provider=provider,
-        transport=inside,
         concurrency=concurrency_of(config),
-        pricing=pricing_of(str(config.model), address, config.price),
+        pricing=pricing_of(str(config.model), address, config.price) if priced else None,
         address=address,
-        proxies=not is_loopback(address),
+        start=known.start if known and is_loopback(address) else None,
+        **differs,
     )
 
 
@@ -116,10 +104,8 @@ def service_of(config: RunConfig) -> Service:
     )
 
 
-def throttle_of(
-    experiment: Experiment, session: Session, on_pace: Callable[[float], None] = lambda wait_s: None
-) -> Throttle:
-    """The throttle that a config sets; ``on_pace`` is told of long waits for the server's own rates."""
+def throttle_of(experiment: Experiment, session: Session, observer: Observer) -> Throttle:
+    """The throttle that a config sets."""
     config = experiment.config
     return Throttle(
         cap=session.concurrency,
@@ -127,7 +113,7 @@ def throttle_of(
         requests_per_minute=config.requests_per_minute,
         tokens_per_minute=config.tokens_per_minute,
         clock=time.monotonic,
-        on_pace=on_pace,
+        observer=observer,
     )
 
 
@@ -166,7 +152,7 @@ def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBa
     if session.transport is not None:
         transport = session.transport
         return lambda: transport
-    trust, proxy = _trust(config.ca_file), _proxy_for(session.address) if session.proxies else None
+    trust, proxy = _trust(config.ca_file), _proxy_for(session.address)
     if proxy is None:
         return lambda: DirectTransport(trust, idle_s=session.idle_s, options=_ALIVE)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
@@ -182,7 +168,9 @@ def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBa
 
 
 def _proxy_for(address: str) -> str | None:
-    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None for none."""
+    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None on this machine."""
+    if is_loopback(address):
+        return None
     parts = urlsplit(address)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")

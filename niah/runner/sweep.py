@@ -55,7 +55,7 @@ class Sweep:
         self._log = log
         self._observer = observer or Observer()
         self._writer = LogWriter(log)
-        self._throttle = throttle_of(experiment, session, self._paced)
+        self._throttle = throttle_of(experiment, session, self._observer)
         self._pool = pool_of(session, config)
         budget = Budget(config, session.pricing)  # before the attempts: a run that cannot start makes no file
         self._attempts = AttemptLog(log.path.parent)
@@ -166,9 +166,6 @@ class Sweep:
         if self._log.is_full:
             self.stop("the disk is full; free some space")
         self._observer.landed(result)
-
-    def _paced(self, wait_s: float) -> None:
-        self._observer.trouble(Trouble(kind="paced", reason="the rate limits that the server tells", wait_s=wait_s))
 
     def _may_cost(self, tokens: int) -> Usage:
         """The most that a prompt of so many tokens of ours may cost."""

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
 
+from niah.runner.observer import Observer
+from niah.runner.progress import Trouble
 from niah.runner.rates import ToldRates
 
 START = 8  # requests in flight at first
@@ -44,7 +46,7 @@ class Throttle:
         tokens_per_minute: float | None = None,
         sleep: Callable[[float], Awaitable[bool]] | None = None,
         jitter: Callable[[], float] = random.random,
-        on_pace: Callable[[float], None] = lambda wait_s: None,
+        observer: Observer | None = None,
     ) -> None:
         self._cap = cap
         self._allowed = float(min(cap, START))
@@ -56,7 +58,7 @@ class Throttle:
         self._clock = clock
         self._sleep = sleep or self._sleep_until_stop
         self._jitter = jitter
-        self._on_pace = on_pace  # told of seconds that the server's own rates cost
+        self._observer = observer or Observer()
         self._waiting: list[asyncio.Future[None]] = []
         self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
         self._stopping = asyncio.Event()
@@ -219,7 +221,8 @@ class Throttle:
 
     async def _pass_told(self, tokens: int) -> bool:
         if (long := self._told.wait_s(tokens)) >= _SPOKEN_OF_S:
-            self._on_pace(long)
+            reason = "the rate limits that the server tells"
+            self._observer.trouble(Trouble(kind="paced", reason=reason, wait_s=long))
         while (left := self._told.wait_s(tokens)) > 0:
             if not await self._sleep(left):
                 return False
