@@ -45,7 +45,7 @@ def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
     ]
     bare = _letters(folded)
     counted = set(numbers.values())
-    present = {f for f in by_form if f and f not in counted and _letters(f) in bare}
+    present = {f for f, n in by_form.items() if f and f not in counted and _letters_of(n) in bare}
     if present:
         order = sorted(present, key=lambda f: (-len(f), f))
         forms = "|".join(f"({_bounded(f)})" for f in order)
@@ -69,6 +69,12 @@ def _form_of(name: str) -> tuple[str, int | None]:
     """A name as it is looked for, and its value where it is a number."""
     form = spaced(name)
     return form, number_of(form)
+
+
+@lru_cache(maxsize=8192)
+def _letters_of(name: str) -> str:
+    """What of a name must be in a text that holds it."""
+    return _letters(_form_of(name)[0])
 
 
 def number_of(form: str) -> int | None:
