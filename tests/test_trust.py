@@ -330,3 +330,24 @@ def test_the_next_one_gets_in_when_one_that_asked_alone_was_interrupted() -> Non
             pass
 
     asyncio.run(asyncio.wait_for(main(), 5))
+
+
+def test_a_refused_trial_asks_alone_before_those_that_wait_for_its_place() -> None:
+    events: list[str] = []
+
+    async def refused(slots: Slots) -> None:
+        async with slots.shared():
+            await asyncio.sleep(0)
+        async with slots.exclusive():
+            events.append("alone")
+
+    async def waits(slots: Slots) -> None:
+        async with slots.shared():
+            events.append("next")
+
+    async def main() -> None:
+        slots = Slots(1)
+        await asyncio.gather(refused(slots), waits(slots))
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert events == ["alone", "next"]

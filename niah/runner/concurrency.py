@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 SMALL = 2_000  # characters of an answer: judging so few takes less than handing them over
@@ -14,29 +14,55 @@ LONGEST_S = 30.0
 _T = TypeVar("_T")
 
 
+class Signal:
+    """Wait for a state; whoever changes it says so. One that is there is not waited for: nobody else comes between."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def until(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+
+    def changed(self) -> None:
+        """Have everyone who waits look again."""
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
+
+
 class Slots:
-    """So many at once, or one alone once the others are out. First come, first served."""
+    """So many at once, or one alone once the others are out. Whoever wants to be alone goes before who waits."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._free = asyncio.Semaphore(count)
-        self._door = asyncio.Lock()
+        self._inside = 0
+        self._closed = False
+        self._state = Signal()
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        async with self._door:
-            await self._free.acquire()
+        await self._state.until(lambda: not self._closed and self._inside < self._count)
+        self._inside += 1
         try:
             yield
         finally:
-            self._free.release()
+            self._inside -= 1
+            self._state.changed()
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        async with self._door, AsyncExitStack() as all_of_them:
-            for _ in range(self._count):
-                await all_of_them.enter_async_context(self._free)
+        await self._state.until(lambda: not self._closed)
+        self._closed = True
+        try:
+            await self._state.until(lambda: not self._inside)
             yield
+        finally:
+            self._closed = False
+            self._state.changed()
 
 
 class Overdue(Exception):

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
 
+from niah.runner.concurrency import Signal
 from niah.runner.observer import Observer
 from niah.runner.progress import Trouble
 from niah.runner.rates import ToldRates
@@ -59,7 +60,7 @@ class Throttle:
         self._sleep = sleep or self._sleep_until_stop
         self._jitter = jitter
         self._observer = observer or Observer()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._state = Signal()
         self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
         self._stopping = asyncio.Event()
         self._resume_at = clock()
@@ -163,18 +164,12 @@ class Throttle:
 
     async def until(self, ready: Callable[[], bool]) -> bool:
         """Wait for a state that ``changed`` announces; False where a stop came first."""
-        while not self.stopping and not ready():
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
+        await self._state.until(lambda: self.stopping or ready())
         return not self.stopping
 
     def changed(self) -> None:
         """Have everyone who waits look again."""
-        waiting, self._waiting = self._waiting, []
-        for turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
+        self._state.changed()
 
     async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
         """The result of something to wait for; None, and it is cancelled, where a stop comes first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from niah.records import Needle, Planting
 from niah.scorers.words import content_words, words
@@ -52,7 +53,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     right = [n for n in planting.needles if n.answer_class == "right"]
     others = [n for n in planting.needles if n.answer_class != "right" and n.value not in planting.targets]
     question = fold(planting.question)
-    keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if fold(p) in question]))
+    keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if _folded(p) in question]))
     told = frozenset().union(*map(_words_of, right))
     denied = frozenset().union(*(_words_of(n) for n in right if _denies(n)))
     order = _order_of(planting)
@@ -65,7 +66,7 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
         )
         for n in others
     }
-    other_keys = dict.fromkeys(k for k in (*(n.key for n in others), *places) if fold(k) not in question)
+    other_keys = dict.fromkeys(k for k in (*(n.key for n in others), *places) if _folded(k) not in question)
     return Expected(
         targets=planting.targets,
         wrong=wrong,
@@ -76,6 +77,12 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
         negated=denied - content_words(question),
         order=order,
     )
+
+
+@lru_cache(maxsize=8_192)
+def _folded(name: str) -> str:
+    """The same few hundred names are looked for in every answer of a sweep."""
+    return fold(name)
 
 
 def _words_of(needle: Needle) -> frozenset[str]:
