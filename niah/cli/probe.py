@@ -17,7 +17,7 @@ from niah.runner.observer import Observer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window
 from niah.runner.progress import Trouble
-from niah.runner.session import client_of, open_session, pool_of, throttle_of
+from niah.runner.session import connected, open_session
 from niah.text.lengths import length_of
 
 DEFAULT_MOST = "128k"
@@ -46,9 +46,7 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
 
 async def _probe(experiment: Experiment, most: int | None) -> None:
     with open_session(experiment, lambda text: click.echo(text, err=True)) as session:
-        async with pool_of(session, experiment.config) as pool:
-            teller = _Teller()
-            client = client_of(session, experiment, pool, throttle_of(experiment, session, teller), teller)
+        async with connected(session, experiment, _Teller()) as client:
             asking = Probe(client, session.provider, experiment)
             found, again = await asking.look()
             for name, value in _rows(experiment, found, again).items():

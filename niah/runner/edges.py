@@ -9,7 +9,7 @@ from typing import Any
 from niah.experiment.experiment import Experiment
 from niah.providers import HttpRequest
 from niah.runner.observer import Observer
-from niah.runner.session import client_of, open_session, pool_of, throttle_of
+from niah.runner.session import connected, open_session
 from niah.text.outside import json_in
 
 _TRAINED = ("n_ctx_train", "original_max_position_embeddings", "max_position_embeddings")
@@ -34,8 +34,7 @@ async def _told(experiment: Experiment) -> tuple[int | None, int | None]:
     with open_session(experiment, lambda text: None) as session:
         provider = session.provider
         requests = [provider.models_request(), provider.window_request()]
-        async with pool_of(session, experiment.config) as pool:
-            client = client_of(session, experiment, pool, throttle_of(experiment, session), Observer())
+        async with connected(session, experiment, Observer()) as client:
             bodies = [await client.fetch(request) for request in requests if isinstance(request, HttpRequest)]
     tables = [table for body in bodies if body is not None and (table := _table(body)) is not None]
     return _named(tables, _WINDOW), _named(tables, _TRAINED)

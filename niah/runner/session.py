@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,14 @@ def client_of(
         observer=observer,
         start=session.start,
     )
+
+
+@asynccontextmanager
+async def connected(session: Session, experiment: Experiment, observer: Observer) -> AsyncIterator[Client]:
+    """A client without a budget, for as long as the block runs."""
+    throttle = throttle_of(experiment, session, observer)
+    async with pool_of(session, experiment.config) as pool:
+        yield client_of(session, experiment, pool, throttle, observer)
 
 
 def pool_of(session: Session, config: RunConfig) -> Pool:
