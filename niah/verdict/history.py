@@ -19,14 +19,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from niah.errors import RunError
 from niah.records import Header, Row
 from niah.text.outside import json_in
 from niah.verdict.baseline import digest_of
+
+Array: TypeAlias = NDArray[Any]
 
 SCHEMA = 1
 MOST_BYTES = 1_000  # of a line, so that a year of nights is small in git
@@ -57,7 +60,7 @@ class HistoryLine:
     tokens: int | None = None  # of prompts and replies
     dollars: float | None = None
 
-    def bits(self) -> tuple[np.ndarray, np.ndarray]:
+    def bits(self) -> tuple[Array, Array]:
         """Right, and scored, of every trial in the order of ids."""
         right = _unpacked(self.right, self.size)
         return right, np.ones(self.size, bool) if self.scored is None else _unpacked(self.scored, self.size)
@@ -156,8 +159,8 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     right, scored = (np.array(bits) for bits in zip(*(line.bits() for line in lines), strict=True))
     usual = _usual(right[:reference], scored[:reference])
     steps = {lost: _steps(right[reference:], scored[reference:], usual, lost=lost) for lost in (True, False)}
-    sums = {lost: _cusum(step[None, :])[0] for lost, step in steps.items()}
-    limits = {lost: threshold_of(usual, reference, lost=lost, seed=seed) for lost in (True, False)}
+    sums = {lost: _cusum(step) for lost, step in steps.items()}
+    limits = thresholds_of(usual, reference, seed)
     over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
     at, lost = min(over, default=(None, True), key=lambda found: (found[0] is None, found[0]))
     changed = None if at is None else _began(steps[lost], at)
@@ -177,66 +180,69 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     )
 
 
-def threshold_of(usual: np.ndarray, reference: int, *, lost: bool, seed: int = 0) -> float:
-    """The height that the CUSUM reaches in a share of ``LEVEL`` / 2 of years in which nothing changes."""
+def thresholds_of(usual: Array, reference: int, seed: int = 0) -> dict[bool, float]:
+    """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years without a change."""
     drawn = np.random.default_rng(seed)
-    peaks = np.empty(SIMULATED)
-    for i in range(SIMULATED):  # with the luck of a reference in it
-        runs = drawn.random((reference + YEAR, len(usual))) < usual
-        known = _usual(runs[:reference], np.ones_like(runs[:reference]))
-        steps = _steps(runs[reference:], np.ones_like(runs[reference:]), known, lost=lost)
-        peaks[i] = _cusum(steps[None, :])[0].max()
-    return float(np.quantile(peaks, 1 - LEVEL / 2))
+    runs = drawn.random((SIMULATED, reference + YEAR, len(usual)), dtype=np.float32) < usual
+    all_scored = np.ones_like(runs)
+    known = _usual(runs[:, :reference], all_scored[:, :reference])  # with the luck of a reference in it
+    peaks = {
+        lost: _cusum(_steps(runs[:, reference:], all_scored[:, reference:], known, lost=lost)).max(-1)
+        for lost in (True, False)
+    }
+    return {lost: float(np.quantile(peak, 1 - LEVEL / 2)) for lost, peak in peaks.items()}
 
 
-def _usual(right: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """How likely each trial is to be right, by the reference."""
-    counted = scored.sum(0)
-    share = right.sum(0) / np.maximum(counted, 1)
-    whole = right.sum() / max(1, scored.sum())
-    usual: np.ndarray = np.clip(np.where(counted > 0, share, whole), UNSURE, 1 - UNSURE)
+def _usual(right: Array, scored: Array) -> Array:
+    """How likely each trial is to be right, by the reference. Runs and trials are the last two axes."""
+    counted = scored.sum(-2)
+    share = right.sum(-2) / np.maximum(counted, 1)
+    whole = right.sum((-2, -1)) / np.maximum(1, scored.sum((-2, -1)))
+    usual: Array = np.clip(np.where(counted > 0, share, whole[..., None]), UNSURE, 1 - UNSURE)
     return usual
 
 
-def _steps(right: np.ndarray, scored: np.ndarray, usual: np.ndarray, *, lost: bool) -> np.ndarray:
+def _steps(right: Array, scored: Array, usual: Array, *, lost: bool) -> Array:
     """The log-likelihood ratio of every run: moved by the shift, against as usual.
 
-    A shift moves the trials that are unsure most: by the same amount on the logit scale.
+    A shift moves every trial by the same amount on the logit scale, and so the unsure ones most.
     """
-    logit = np.log(usual / (1 - usual))
-    moved = 1 / (1 + np.exp(-(logit + _offset(usual, -SHIFT if lost else SHIFT))))
+    moved = _moved(usual, -SHIFT if lost else SHIFT)
     up, down = np.log(moved / usual), np.log((1 - moved) / (1 - usual))
-    steps: np.ndarray = (np.where(right, up, down) * scored).sum(1)
+    steps: Array = (np.where(right, up[..., None, :], down[..., None, :]) * scored).sum(-1)
     return steps
 
 
-def _offset(usual: np.ndarray, shift: float) -> float:
-    """What to add on the logit scale so that the mean share moves by a shift, as far as it can."""
+def _moved(usual: Array, shift: float) -> Array:
+    """The shares after a shift of their mean, as far as it can move."""
     logit = np.log(usual / (1 - usual))
-    wanted = float(np.clip(usual.mean() + shift, UNSURE / 2, 1 - UNSURE / 2))
-    low, high = -12.0, 12.0
-    for _ in range(40):
+    wanted = np.clip(usual.mean(-1) + shift, UNSURE / 2, 1 - UNSURE / 2)[..., None]
+    low, high = np.full_like(wanted, -12.0), np.full_like(wanted, 12.0)
+    moved = usual
+    for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if (1 / (1 + np.exp(-(logit + middle)))).mean() < wanted else (low, middle)
-    return low
+        moved = 1 / (1 + np.exp(-(logit + middle)))
+        below = moved.mean(-1, keepdims=True) < wanted
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return moved
 
 
-def _cusum(steps: np.ndarray) -> np.ndarray:
-    """Sums that never fall below 0; one row a history."""
-    sums, at = np.empty_like(steps, dtype=float), np.zeros(len(steps))
-    for i in range(steps.shape[1]):
-        at = np.maximum(0.0, at + steps[:, i])
-        sums[:, i] = at
+def _cusum(steps: Array) -> Array:
+    """Sums that never fall below 0, along the last axis."""
+    sums, at = np.empty_like(steps, dtype=float), np.zeros(steps.shape[:-1])
+    for i in range(steps.shape[-1]):
+        at = np.maximum(0.0, at + steps[..., i])
+        sums[..., i] = at
     return sums
 
 
-def _began(steps: np.ndarray, alarm: int) -> int:
+def _began(steps: Array, alarm: int) -> int:
     """The run with which a change most likely began: from there on the likelihood of all steps is greatest."""
     backwards = np.cumsum(steps[alarm::-1])
     return alarm - int(np.argmax(backwards))
 
 
-def _share(right: np.ndarray, scored: np.ndarray) -> float | None:
+def _share(right: Array, scored: Array) -> float | None:
     return float(right.sum() / scored.sum()) if scored.any() else None
 
 
@@ -244,7 +250,7 @@ def _packed(bits: Sequence[bool]) -> str:
     return b64encode(np.packbits(np.array(bits, bool)).tobytes()).decode()
 
 
-def _unpacked(text: str, size: int) -> np.ndarray:
+def _unpacked(text: str, size: int) -> Array:
     found = np.unpackbits(np.frombuffer(b64decode(text, validate=True), np.uint8))
     if len(found) < size or len(found) >= size + 8:
         raise ValueError("its bitmap is of another size")
