@@ -1,5 +1,5 @@
 """Questions that one grid does not answer, as functions above ``niah.api``: how long a context a model reads, and
-whether a change of its engine broke it.
+whether a change of its engine broke it, whether it is still the one of last month.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.api import AnyRun, Folder, sweep
-from niah.errors import ConfigError
+from niah.errors import ConfigError, RunError
 from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict.engine import EngineVerdict, engine_verdict
+from niah.verdict.history import REFERENCE, HistoryLine, Signal, line_of, lines_in, signal_of, text_of
 from niah.verdict.ladder import Effective
 from niah.verdict.ladder import effective_of as found_in
 
@@ -128,3 +129,56 @@ def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineV
 def _engine_of(config: RunConfig, changed: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the base's engine with the changed ones on top."""
     return {"engine": {**config.engine, **changed["engine"]}} if "engine" in changed else {}
+
+
+HISTORY = Path("history")
+
+
+def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DEFAULT_RESULTS) -> tuple[Path, bool]:
+    """Append a finished run to a history; its file, and whether it was new there.
+
+    By default the file is one for the run's recipe and grid. Raises RunError for an unfinished run, one whose trials
+    its answers chose, and a file that holds something else.
+    """
+    opened = open_run(run, results)
+    opened.as_baseline()  # raises where trials are missing
+    line = line_of(opened.header, opened.rows.values(), opened.dollars)
+    path = Path(file) if file is not None else HISTORY / f"{line.recipe}-{line.trials}.jsonl"
+    known = _history_lines(path) if path.exists() else ()
+    if known and (known[0].recipe, known[0].trials) != (line.recipe, line.trials):
+        raise RunError(f"{path} holds runs of another recipe or grid; leave out --file, or name another")
+    if line in known:
+        return path, False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        with path.open("a", encoding="utf-8", newline="\n") as lines:
+            lines.write("\n" * torn + text_of(line) + "\n")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --file") from error
+    return path, True
+
+
+def history_of(file: Folder | None = None, *, reference: int = REFERENCE) -> Signal:
+    """What a history says. Without a file the only one in the folder history. Raises RunError."""
+    if reference < 3:
+        raise ConfigError(f"reference {reference}: fewer than 3 runs do not say what is usual")
+    path = Path(file) if file is not None else _only_history()
+    return signal_of(_history_lines(path), reference)
+
+
+def _only_history() -> Path:
+    found = sorted(HISTORY.glob("*.jsonl"))
+    if len(found) != 1:
+        there = ", ".join(f.name for f in found) or "none"
+        raise RunError(
+            f"no history is named, and {HISTORY} holds no single one ({there}); give FILE, or add a RUN first"
+        )
+    return found[0]
+
+
+def _history_lines(path: Path) -> tuple[HistoryLine, ...]:
+    try:
+        return lines_in(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read ({error})") from error

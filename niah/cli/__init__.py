@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "gate": ("niah.cli.gate:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
+    "history": ("niah.cli.history:history", "Keep runs over time, and find out when a model has changed."),
     "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
     "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
     "init": ("niah.cli.init:init", "Write a commented file to start from: run, gate, suite or questions."),
@@ -61,7 +62,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "page", "compare"),
-    "Judge": ("gate", "engine", "power", "baseline", "score", "judge"),
+    "Judge": ("gate", "engine", "power", "baseline", "history", "score", "judge"),
     "Elsewhere": ("collect", "import-prompts", "import-results"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),
 }

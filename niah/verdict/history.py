@@ -87,6 +87,11 @@ class Signal:
     usual: float | None = None  # share found in the reference
     since: float | None = None  # and since the change
 
+    @property
+    def exit_code(self) -> int:
+        """1 for a loss, 3 while there are too few runs to say anything."""
+        return 3 if self.threshold is None else int(self.alarm is not None and self.lost)
+
 
 def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
     """A finished run as a line. Raises RunError where it has no answer, or more trials than a line can hold."""

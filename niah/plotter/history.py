@@ -1,0 +1,108 @@
+"""A history over time: the share found run by run, the CUSUM below it, lines where a name or the model changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from niah.plotter.canvas import Words, canvas, save
+from niah.plotter.look import LOOK, Look
+from niah.text.shares import percent
+from niah.verdict.history import Signal
+from niah.verdict.sample import wilson
+
+_LOSS, _GAIN = "#D55E00", "#0072B2"  # Okabe and Ito 2008
+
+
+def history_lines(s: Signal) -> Iterator[str]:
+    """A row for each run, then what the history says."""
+    reference = s.reference if len(s.runs) > s.reference else len(s.runs)
+    for i, run in enumerate(s.runs):
+        held = "reference" if i < reference else f"{s.sums[i - reference]:.2f} of {s.threshold or 0:.2f}"
+        marks = ["another model name"] if i in s.renamed else []
+        marks += ["the change"] if i == s.changed else []
+        marks += ["ALARM"] if i == s.alarm else []
+        tokens = "" if run.tokens is None else f"  {run.tokens:,} tokens"
+        told = f"{run.date[:16]}  {percent(run.share, 'nothing scored'):>7} (n = {run.n})  {held:<14}{tokens}"
+        yield "  ".join([told, run.served or run.model, *marks])
+    yield verdict_line(s)
+
+
+def verdict_line(s: Signal) -> str:
+    """What a history says, in one line."""
+    if s.threshold is None:
+        return f"{len(s.runs)} of {s.reference} reference runs, and one more to judge: nothing is said yet"
+    if s.alarm is None or s.changed is None:
+        return f"no change in {len(s.runs) - s.reference} runs after {s.reference} reference runs"
+    before, after = percent(s.usual, "-"), percent(s.since, "-")
+    what = "a loss" if s.lost else "a gain"
+    return (
+        f"{what}, most likely from {s.runs[s.changed].date[:16]} on: {before} before, {after} since; "
+        f"seen at {s.runs[s.alarm].date[:16]}"
+    )
+
+
+def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    words = _words(s)
+    return save(lambda: _figure(s, words, look), words, path, look)
+
+
+def _words(s: Signal) -> Words:
+    quiet = s.alarm is None
+    headline = "No change" if quiet else "A loss" if s.lost else "A gain"
+    first, last = s.runs[0], s.runs[-1]
+    foot = f"{last.model} · {len(s.runs)} runs from {first.date[:10]} to {last.date[:10]} · n = {last.n} · "
+    foot += "an unchanged model alarms in 5 % of years of 52 runs"
+    return Words(headline=headline, lines=[verdict_line(s)], foot=foot, spoken=verdict_line(s))
+
+
+def _figure(s: Signal, words: Words, look: Look) -> Figure:
+    figure = canvas(words, look)
+    found, sums = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    _draw_found(s, found, look)
+    _draw_sums(s, sums, look)
+    places = sorted({round(i * (len(s.runs) - 1) / 7) for i in range(8)})
+    sums.set_xticks(places, [s.runs[i].date[:10] for i in places])
+    for ax in (found, sums):
+        ax.spines[["top", "right"]].set_visible(False)
+        for i in s.renamed:
+            ax.axvline(i - 0.5, color=look.faint, linestyle=":", linewidth=1)
+        if s.changed is not None:
+            ax.axvline(s.changed - 0.5, color=_LOSS if s.lost else _GAIN, linewidth=1.4)
+    return figure
+
+
+def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
+    """Shares with Wilson intervals; those of the reference hollow."""
+    for i, run in enumerate(s.runs):
+        if run.share is None:
+            continue
+        low, high = wilson(run.share * run.n, run.n)
+        ax.plot([i, i], [low, high], color=look.faint, linewidth=0.9)
+        face = look.paper if i < s.reference else look.ink
+        ax.plot(i, run.share, marker="o", markersize=4.5, color=look.ink, markerfacecolor=face)
+    if s.usual is not None:
+        ax.axhline(s.usual, color=look.faint, linewidth=0.8, linestyle="--")
+    for i in s.renamed:
+        name = s.runs[i].served or "not named"
+        style = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "color": look.faint}
+        ax.annotate(name, (i - 0.5, 0.02), (3, 0), fontsize=look.sheet.type * 0.8, **style)  # type: ignore[arg-type]
+    ax.set_ylabel("share found (hollow: reference)")
+    ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+
+
+def _draw_sums(s: Signal, ax: Axes, look: Look) -> None:
+    """Both CUSUMs and the height of an alarm."""
+    ax.set_ylabel("CUSUM")
+    if s.threshold is None:
+        return
+    across = range(s.reference, len(s.runs))
+    ax.plot(across, s.sums, color=_LOSS, label="loss")
+    ax.plot(across, s.gains, color=_GAIN, linestyle="--", label="gain, on the same scale")
+    ax.axhline(s.threshold, color=look.ink, linewidth=0.9, linestyle=":")
+    ax.set_ylim(0, 1.15 * max(s.threshold, 1.0, min(3 * s.threshold, max((*s.sums, *s.gains)))))
+    ax.legend(frameon=False, loc="upper left", ncols=2, fontsize=look.sheet.type * 0.8, labelcolor=look.ink)
