@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +47,69 @@ _grid, _prompts, _scores, _controls = map(_deciding, ("grid", "prompts", "scores
 _model, _access, _pace, _money, _label = map(_deciding, ("model", "access", "pace", "money", "label"))
 _delivery = _deciding("delivery")
 NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
+
+
+def _right(check: Callable[[Any], None], *keys: str) -> Any:
+    """A validator of keys whose values stay as they are. ``check`` raises for a wrong one."""
+
+    def passed(value: Any) -> Any:
+        if value is not None:
+            check(value)
+        return value
+
+    return field_validator(*keys)(passed)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of a table and of those inside it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _keys(inner)
+
+
+def _check_address(url: str) -> None:
+    """Raises ConfigError for what is no address of a server; keys do not belong there."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        address = url.partition("?")[0]
+        raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
+    if parts.username or parts.password:
+        raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
+
+
+def _check_price(dollars: Mapping[str, float]) -> None:
+    if not all(0 <= d < math.inf for d in dollars.values()):
+        raise ConfigError(f"price = {dollars}: dollars per million tokens are 0 or more")
+
+
+def _check_extra(extra: Mapping[str, Any]) -> None:
+    for field in _OWN_FIELDS & set(extra):
+        raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
+    for field in _REPLY_FIELDS & set(_keys(extra)):
+        raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
+
+
+def _check_reply_field(name: str) -> None:
+    if name in _OWN_FIELDS or not name.strip():
+        raise ConfigError(f"reply_field {name!r} is niah's own for something else; name the field of the budget")
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, text in headers.items():
+        if name.casefold() in _KEY_HEADERS:
+            raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
+        if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+            raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
+
+
+def _check_language(language: str) -> None:
+    if language not in ("auto", *LANGUAGES):
+        raise UnknownName("language", language, ["auto", *LANGUAGES])
 
 
 class RunConfig(BaseModel):
@@ -186,28 +249,17 @@ class RunConfig(BaseModel):
     )
     max_minutes: float | None = _money(None, gt=0, description="Send nothing more after so many minutes.")
 
-    @field_validator("lengths", mode="before")
-    @classmethod
-    def _lengths(cls, value: Any) -> tuple[int, ...]:
-        return lengths_of(value)
-
-    @field_validator("depths", mode="before")
-    @classmethod
-    def _depths(cls, value: Any) -> tuple[float, ...]:
-        return depths_of(value)
-
-    @field_validator("base_url", "embed_url")
-    @classmethod
-    def _base_url(cls, value: str | None) -> str | None:
-        if value is not None:
-            _check_address(value)
-        return value
-
-    @field_validator("delivery")
-    @classmethod
-    def _delivery(cls, value: str) -> str:
-        check_delivery(value)
-        return value
+    _read_lengths = field_validator("lengths", mode="before")(lengths_of)
+    _read_depths = field_validator("depths", mode="before")(depths_of)
+    _read_claimed = field_validator("claimed", mode="before")(lambda v: None if v is None else length_of(v))
+    _right_address = _right(_check_address, "base_url", "embed_url")
+    _right_delivery = _right(check_delivery, "delivery")
+    _right_order = _right(check_order, "order")
+    _right_price = _right(_check_price, "price")
+    _right_extra = _right(_check_extra, "extra")
+    _right_reply_field = _right(_check_reply_field, "reply_field")
+    _right_headers = _right(_check_headers, "headers")
+    _right_language = _right(_check_language, "language")
 
     @field_validator("haystack", mode="before")
     @classmethod
@@ -240,17 +292,6 @@ class RunConfig(BaseModel):
             raise ConfigError(f"patience = {value!r}: write a time like 90s, 15m or 1h")
         return value if span is None else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
 
-    @field_validator("claimed", mode="before")
-    @classmethod
-    def _claimed(cls, value: Any) -> Any:
-        return None if value is None else length_of(value)
-
-    @field_validator("order")
-    @classmethod
-    def _order(cls, value: str) -> str:
-        check_order(value)
-        return value
-
     @field_validator("price", mode="before")
     @classmethod
     def _price(cls, value: Any) -> Any:
@@ -260,46 +301,6 @@ class RunConfig(BaseModel):
                 f"price = {value!r}: give input and output, perhaps cached and write, like input=2,cached=0.2,output=10"
             )
         return table
-
-    @field_validator("price")
-    @classmethod
-    def _price_is_one(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        if value and not all(0 <= dollars < math.inf for dollars in value.values()):
-            raise ConfigError(f"price = {value}: dollars per million tokens are 0 or more")
-        return value
-
-    @field_validator("extra")
-    @classmethod
-    def _extra(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for field in _OWN_FIELDS & set(value):
-            raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
-        for field in _REPLY_FIELDS & set(_keys(value)):
-            raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
-        return value
-
-    @field_validator("reply_field")
-    @classmethod
-    def _reply_field(cls, value: str | None) -> str | None:
-        if value is not None and (value in _OWN_FIELDS or not value.strip()):
-            raise ConfigError(f"reply_field {value!r} is niah's own for something else; name the field of the budget")
-        return value
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
-            if name.casefold() in _KEY_HEADERS:
-                raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
-            if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
-                raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
-        return value
-
-    @field_validator("language")
-    @classmethod
-    def _language(cls, value: str) -> str:
-        if value not in ("auto", *LANGUAGES):
-            raise UnknownName("language", value, ["auto", *LANGUAGES])
-        return value
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for two commands to be the same run, with ``[key]`` for what may be a secret.
@@ -375,25 +376,3 @@ def by_model(config: RunConfig) -> dict[str, RunConfig]:
     if not names:
         raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
     return {name: config.model_copy(update={"model": name}) for name in names}
-
-
-def _keys(value: Any) -> Iterator[str]:
-    """The keys of a table and of those inside it."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _keys(inner)
-
-
-def _check_address(url: str) -> None:
-    """Raises ConfigError for what is no address of a server; keys do not belong there."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        address = url.partition("?")[0]
-        raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")

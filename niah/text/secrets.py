@@ -6,26 +6,17 @@ A header's value is a secret unless the header is known to hold none; a request 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from niah.text.outside import KEY
 
 # whose values are no secret and may be logged; of any other header only the name is
-_PLAIN_HEADERS = frozenset(
-    {
-        "anthropic-beta",
-        "anthropic-version",
-        "openai-beta",
-        "openai-organization",
-        "openai-project",
-        "http-referer",
-        "x-title",
-        "user-agent",
-        "accept-language",
-    }
-)
+_PLAIN_HEADERS = frozenset({
+    "anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project", "http-referer",
+    "x-title", "user-agent", "accept-language",
+})  # fmt: skip
 _PLAIN_QUERY = frozenset({"api-version", "alt", "version"})  # the same for what stands behind the ? of an address
 _SECRET_NAME = re.compile(  # api_key, access-token, X-Auth; not max_tokens, prompt_cache_key, eos_token, author
     r"(?<!cache[_-])key$|^token$|(?:access|api|auth|bearer|id|refresh|security)[_-]?token$"
@@ -42,52 +33,42 @@ _SECRET_VALUE = re.compile(
 
 def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config as a table, with ``[key]`` in headers, request fields and the address for what may be a secret."""
-    table = dict(config)
-    if isinstance(headers := table.get("headers"), dict):
-        table["headers"] = {k: v if k.casefold() in _PLAIN_HEADERS else KEY for k, v in headers.items()}
-    if isinstance(url := table.get("base_url"), str) and "?" in url:
-        address, _, query = url.partition("?")
-        pairs = [(k, KEY if _is_hidden(k) else v) for k, v in parse_qsl(query)]
-        table["base_url"] = f"{address}?{urlencode(pairs, safe='[]')}"
-    if isinstance(extra := table.get("extra"), dict):
-        table["extra"] = _masked(extra)
-    return table
+    return _masked(config, lambda value: KEY)
 
 
 def secrets_in(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Every value in a config's headers, request fields and address that may be a secret."""
-    parts = [value for name, value in config["headers"].items() if name.casefold() not in _PLAIN_HEADERS]
-    parts += [value for name, value in parse_qsl((config["base_url"] or "").partition("?")[2]) if _is_hidden(name)]
-    parts += _texts_that_may_be_secret(config["extra"])
-    return tuple(parts + [p.partition(" ")[2] for p in parts if p.startswith(("Bearer ", "Basic "))])
+    found: list[str] = []
+
+    def noted(value: str) -> str:
+        found.append(value)
+        return value
+
+    _masked(config, noted)
+    return tuple(found + [v.partition(" ")[2] for v in found if v.startswith(("Bearer ", "Basic "))])
 
 
-def _is_hidden(name: str) -> bool:
-    return name.casefold() not in _PLAIN_QUERY
+def _masked(config: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
+    """The config with a mask for every value that may be a secret."""
+    table = dict(config)
+    if isinstance(headers := table.get("headers"), dict):
+        table["headers"] = {k: v if k.casefold() in _PLAIN_HEADERS else mask(v) for k, v in headers.items()}
+    if isinstance(url := table.get("base_url"), str) and "?" in url:
+        address, _, query = url.partition("?")
+        pairs = [(k, v if k.casefold() in _PLAIN_QUERY else mask(v)) for k, v in parse_qsl(query)]
+        table["base_url"] = f"{address}?{urlencode(pairs, safe='[]')}"
+    if isinstance(extra := table.get("extra"), dict):
+        table["extra"] = _masked_fields(extra, mask)
+    return table
 
 
-def _is_secret(name: str, value: str) -> bool:
-    return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.fullmatch(value))
-
-
-def _masked(value: Any, name: str = "") -> Any:
-    """Request fields with ``[key]`` for texts that may be a secret, by their name or their look."""
+def _masked_fields(value: Any, mask: Callable[[str], str], name: str = "") -> Any:
+    """Request fields with a mask for texts that may be a secret, by their name or their look."""
     match value:
         case dict():
-            return {k: _masked(v, str(k)) for k, v in value.items()}
+            return {k: _masked_fields(v, mask, str(k)) for k, v in value.items()}
         case list():
-            return [_masked(v, name) for v in value]
-        case str() if _is_secret(name, value):
-            return KEY
+            return [_masked_fields(v, mask, name) for v in value]
+        case str() if _SECRET_NAME.search(name) or _SECRET_VALUE.fullmatch(value):
+            return mask(value)
     return value
-
-
-def _texts_that_may_be_secret(value: Any, name: str = "") -> list[str]:
-    match value:
-        case dict():
-            return [s for k, v in value.items() for s in _texts_that_may_be_secret(v, str(k))]
-        case list():
-            return [s for v in value for s in _texts_that_may_be_secret(v, name)]
-        case str() if _is_secret(name, value):
-            return [value]
-    return []
