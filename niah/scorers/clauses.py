@@ -93,6 +93,11 @@ class Layout:
             found.append(self.clauses[j])
         return found
 
+    def in_brackets(self, place: int) -> bool:
+        """Whether a bracket is open at a place."""
+        before = self.text[:place]
+        return before.count("(") > before.count(")")
+
     def aside(self, i: int) -> str:
         """What stands in brackets right behind a clause, without a value in it."""
         silent = i + 1 < len(self.clauses) and not self.values_in(i + 1)

@@ -20,6 +20,9 @@ from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import content_words, words
 
 
+_MOST_OR = 40  # signs around an "or" between two values
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The values an answer gives: one where it has chosen. ``not_there``: it says that the text does not tell."""
@@ -75,7 +78,7 @@ def _is_foreign(reading: Reading, s: Statement) -> bool:
     if content_words(context) & frozenset().union(*(w.words for w in wrong)):
         return True
     denials = any(w.denies for w in expected.wrong.values())
-    if denials and (known is None or known.denies) and reading.denies_something(s):
+    if denials and (known is None or known.denies) and reading.says(s, "denial"):
         return True
     asked = spaced(expected.question)
     told = ([c for c in map(spaced, kind) if c in context] for kind in expected.conditions)
@@ -92,11 +95,11 @@ def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
     if s.concluded or s.key == ASKED or s.bold:
         return True
-    if reading.follows(s, "only") and not s.guessed:
+    if reading.says(s, "only", behind=False) and not s.guessed:
         return False
     if reading.absences and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
-    return s.bare or s.guessed or s.echoes or reading.claims(s)
+    return s.bare or s.guessed or s.echoes > 0 or reading.claims(s)
 
 
 def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
@@ -106,9 +109,8 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
         return everything
     if len(concluded := _last_sentence(reading, [s for s in given if s.concluded])) == 1:
         return concluded
-    if any(
-        a.group == b.group and words("alternative").search(reading.text[a.stop : b.start]) for a, b in pairwise(given)
-    ):
+    gaps = [reading.text[a.stop : b.start] for a, b in pairwise(given)]
+    if any(len(gap) <= _MOST_OR and words("alternative").search(gap) for gap in gaps):
         return everything
     if order is None and any((s.guessed or s.added) and (s.bare or s.echoes) for s in given[1:]):
         return everything
@@ -118,7 +120,8 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
         lambda s: s.key == ASKED and reading.is_in_question(s),
         lambda s: s.key == ASKED,
         lambda s: s.bold,
-        lambda s: s.echoes,
+        lambda s: not reading.in_brackets(s.start),
+        lambda s: 0 < s.echoes == max(t.echoes for t in given),
     )
     left = ({s.value for s in given if rule(s)} for rule in rules)
     return next((values for values in left if len(values) == 1), None) or _alone(reading, given) or everything

@@ -30,7 +30,10 @@ def grouped(text: str, said: Sequence[Statement]) -> Iterator[Statement]:
 
 
 def paired(layout: Layout, said: Sequence[Statement]) -> list[Statement]:
-    """With the keys of "Oslo, Riga and Lusaka are 1, 2 and 3", and of a table with its keys in the first row."""
+    """With the keys of "Oslo, 1; Riga, 2", of "Oslo, Riga and Lusaka are 1, 2 and 3", and of a table's first row."""
+    places = sorted([*((k.start, "k") for k in layout.keys), *((s.start, "v") for s in said)])
+    if 1 < len(said) == len(layout.keys) and "".join(kind for _, kind in places) == "kv" * len(said):
+        return [_keyed(layout, s, k) for s, k in zip(said, layout.keys, strict=True)]
     named = [group for group in _groups(layout.text, layout.keys) if len(group) > 1]
     stops = [group[-1].stop for group in named]
     found: list[Statement] = []
@@ -68,7 +71,7 @@ def _shared(group: Sequence[Statement], coupled: Sequence[bool]) -> list[Stateme
         found.append(before)
     if any(coupled):  # "1 and 2 are for Oslo" says it of both
         found = [replace(s, key=s.key or before.key, name=s.name or before.name) for s in found]
-    echoes, added, bare = any(s.echoes for s in found), any(s.added for s in found), all(s.bare for s in found)
+    echoes, added, bare = max(s.echoes for s in found), any(s.added for s in found), all(s.bare for s in found)
     return [replace(s, echoes=echoes, added=added, bare=bare) for s in found]
 
 

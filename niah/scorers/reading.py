@@ -72,10 +72,6 @@ class Reading(Layout):
         """The clauses that are nothing but "no"."""
         return [i for i, clause in enumerate(self.clauses) if _dismisses().match(clause.text)]
 
-    def denies_something(self, statement: Statement) -> bool:
-        """Whether what is said together with a value, also behind it in its sentence, is that something is not so."""
-        return words("denial").search(f"{self.context(statement)} {self._after(statement.clause)}") is not None
-
     def context(self, statement: Statement) -> str:
         """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
         i = statement.clause
@@ -84,9 +80,10 @@ class Reading(Layout):
         lead = self.text[self.clauses[first].start : self.clauses[i].start]
         return f"{lead} {self._said(i)} {self.aside(i)}"
 
-    def follows(self, statement: Statement, rule: str) -> bool:
-        """Whether a word of a rule stands in a value's clause, or leads to it."""
-        return bool(words(rule).search(self.context(statement)))
+    def says(self, statement: Statement, rule: str, *, behind: bool = True) -> bool:
+        """Whether a word of a rule stands in what is said together with a value, also ``behind`` it in its sentence."""
+        said = [self.context(statement), *(clause.text for clause in self.behind(statement.clause) if behind)]
+        return words(rule).search(" ".join(said)) is not None
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
@@ -194,20 +191,14 @@ class Reading(Layout):
         return refuted or _is_rejected(after)
 
     def _is_of_another(self, before: str, after: str) -> bool:
-        """Whether a name is a part of a longer one, or says whose something is: 臭豆腐店, "Niamh's landlord"."""
-        if re.fullmatch(rf"[{HAN}]{{1,2}}", before) and re.fullmatch(rf"[{HAN}]{{1,2}}", after):
-            return not (is_small(before) or is_small(after))
-        owned = _owns().fullmatch(after)
-        return owned is not None and not before.strip(_MARKS) and not content_words(owned[1] or owned[2]) & self._cues
+        """Whether a name only says whose something is: "Niamh's landlord", and not "Niamh's the one"."""
+        owned = _owns().fullmatch(f"{before.lstrip(_MARKS)}#{after}")
+        return owned is not None and not is_small(owned[0]) and not content_words(owned[0]) & self._cues
 
     def _is_elsewhere(self, i: int) -> bool:
         """Whether a clause is about something that is not named: "42 belongs to some other city"."""
-        said = f"{self.text[self.clauses[self.lead(i)].start : self.clauses[i].stop]} {self._after(i)}"
-        named = words("elsewhere").search(said)
-        return named is not None and not words("negation").search(said[: named.start()])
-
-    def _after(self, i: int) -> str:
-        return " ".join(clause.text for clause in self.behind(i))
+        said = [c.text for c in (*self.clauses[self.lead(i) : i + 1], *self.behind(i))]
+        return any(words("elsewhere").search(t) and not words("negation").search(t) for t in said)
 
     def _before(self, place: int) -> str:
         """What stands before a place in its clause."""
@@ -265,12 +256,13 @@ class Reading(Layout):
         rest = words("conjunction", "guess", "addition", "thin").sub(" ", self._said(i).replace("'s", " "))
         return not self.keys_in(i) and is_small(rest)
 
-    def _echoes(self, i: int) -> bool:
-        """Whether a clause, what leads to it, or what it is a label of takes up the question or the asked fact."""
+    def _echoes(self, i: int) -> int:
+        """Words of the question in a clause, what leads to it, or what it labels; or 1 for words of the asked fact."""
         told = [j for j in range(self.lead(i), i) if re.search(r"\w", self.without(j, self.keys_in(j)))]  # no bare list
         labelled = (c.text for c in self.behind(i, 1) if c.before.startswith(":"))  # Spain of "Niamh: Spain"
         said = [*(self.clauses[j].text for j in told), self._said(i), *labelled, self.aside(i)]
-        return bool(content_words(" ".join(said)) & self._cues)
+        taken_up = content_words(" ".join(said)) & self._cues
+        return len(taken_up - self.expected.words) or min(1, len(taken_up))
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
         """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
@@ -367,5 +359,5 @@ def _excepted() -> re.Pattern[str]:
 
 @cache
 def _owns() -> re.Pattern[str]:
-    """'s landlord; 的房东."""
-    return re.compile(rf"'s\s+((?:[a-z]+\s?){{1,2}})\W*|的([{HAN}]{{2,4}})\W*")
+    """#'s landlord; #的房东; the landlord of #."""
+    return re.compile(rf"#'s\s+(?:[a-z]+\s?){{1,2}}\W*|#的[{HAN}]{{2,4}}\W*|(?:[a-z]+\s+){{2,3}}(?:of|del?)\s+#\W*")

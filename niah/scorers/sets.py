@@ -122,7 +122,7 @@ def _judged(answer: str, reading: Reading, *, done_only: bool = False) -> tuple[
     if not_there:
         return wrong_score("not-there", "said that it is not there"), given
     if done_only:
-        given = [s for s in given if not reading.follows(s, "undone")]
+        given = [s for s in given if not reading.says(s, "undone")]
     return value_set(answer, {s.value for s in given}, reading.expected), given
 
 

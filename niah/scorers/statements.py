@@ -27,7 +27,7 @@ class Statement:
     added: bool = False  # "also"
     bare: bool = False  # the clause is nothing but the value
     bold: bool = False
-    echoes: bool = False  # the clause takes up the question
+    echoes: int = 0  # words of the question that the clause takes up
     rank: int = PLAIN  # where it stands in time
     coupled: bool = False  # joined to the one before by "and" or "or"
     group: int = 0  # values of one list have the same number
@@ -46,9 +46,9 @@ def rank_of(gap: str, behind: str) -> int:
 
 def _turned(gap: str) -> int | None:
     """By the word that turns from one value to the next: "to", "replaced"."""
-    timed = [m.span() for m in words("early").finditer(gap)]
+    timed = [m.span() for m in words("early", "last").finditer(gap)]
     onward = [m.span() for m in words("onward").finditer(gap)]
-    onward = [o for o in onward if not any(a < o[0] and o[1] <= b for a, b in timed)]  # no turn in "used to be"
+    onward = [o for o in onward if not any(a <= o[0] and o[1] <= b and o != (a, b) for a, b in timed)]  # "used to be"
     back = [m.start() for m in words("backward").finditer(gap)]
     found = [(start, LATE) for start, _ in onward]
     found += [(at, EARLY) for at in back if not any(start <= at < stop for start, stop in onward)]
