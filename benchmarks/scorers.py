@@ -47,13 +47,15 @@ def main() -> None:
 
 
 def by_hand() -> None:
-    """Answers that a person judged."""
-    print("\n| judged by hand | answers | too low | too high |\n|---|--:|--:|--:|")
+    """Answers that a person judged; of fresh ones also how many were misjudged when nobody had tuned to them."""
+    print("\n| judged by hand | answers | too low | too high | misjudged when new | of these falsely right |")
+    print("|---|--:|--:|--:|--:|--:|")
     fixtures = golden.fixtures()
-    for name in golden.SETS:
+    for name in (*golden.SETS, *golden.FRESH):
         rows = [(r.share, golden.score_of(r, fixtures[r.fixture]).value) for r in golden.judged(name)]
         below, above = sum(v < s - 0.01 for s, v in rows), sum(v > s + 0.01 for s, v in rows)
-        print(f"| {name} | {len(rows)} | {below} | {above} |")
+        new = " | ".join(map(str, golden.FRESH.get(name, ("", ""))))
+        print(f"| {name} | {len(rows)} | {below} | {above} | {new} |")
 
 
 def timed() -> None:

@@ -19,7 +19,6 @@ from niah.scorers.reading import Reading
 from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import content_words, words
 
-
 _MOST_OR = 40  # signs around an "or" between two values
 
 

@@ -141,7 +141,9 @@ def _bounded(form: str) -> str:
     """A name where it is no part of a longer word or number; a longer one with any punctuation in it."""
     before = rf"(?<![{_DIGIT}])(?<!\d[.,:])" if re.match(rf"[{_DIGIT}]", form) else ""
     after = rf"(?![{_DIGIT}]|[.,:]\d)" if re.search(rf"[{_DIGIT}]$", form) else ""
-    return rf"(?<![a-z0-9]){before}{_loose(form)}{after}(?![a-z0-9])"
+    before += r"(?<![a-z0-9])" if re.match(r"[^\W_]", form, re.ASCII) else ""
+    after += r"(?![a-z0-9])" if re.search(r"[^\W_]$", form, re.ASCII) else ""
+    return rf"{before}{_loose(form)}{after}"
 
 
 def _loose(form: str) -> str:
