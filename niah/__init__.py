@@ -19,7 +19,10 @@ __version__ = "0.1.0"
 
 _WHERE = {
     **dict.fromkeys(
-        ("async_sweep", "build", "compare", "gate", "haystack", "open_run", "plan", "power", "rescore", "sweep"),
+        (
+            *("async_sweep", "build", "collect", "compare", "gate", "haystack", "import_prompts", "import_results"),
+            *("merge", "open_run", "plan", "power", "rescore", "sweep"),
+        ),
         "niah.api",
     ),
     "effective": "niah.studies",
@@ -34,10 +37,14 @@ __all__ = [
     "RunConfig",
     "async_sweep",
     "build",
+    "collect",
     "compare",
     "effective",
     "gate",
     "haystack",
+    "import_prompts",
+    "import_results",
+    "merge",
     "open_run",
     "plan",
     "power",

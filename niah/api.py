@@ -18,7 +18,17 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from niah.elsewhere import Rescored, collect, import_prompts, import_results, plan_run, prompt_lines, rescore
+from niah.elsewhere import (
+    Rescored,
+    collect,
+    import_prompts,
+    import_results,
+    merge,
+    plan_run,
+    prompt_lines,
+    rescore,
+    shard_of_run,
+)
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
 from niah.runs import (
@@ -41,6 +51,7 @@ __all__ = [
     "haystack",
     "import_prompts",
     "import_results",
+    "merge",
     "open_run",
     "outlook",
     "page",
@@ -49,6 +60,7 @@ __all__ = [
     "ready",
     "rescore",
     "run_in",
+    "shard_of_run",
     "sweep",
 ]
 

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
-from niah.runs import DEFAULT_RESULTS, check_name, own_or_new_folder, own_run_folder, plain_name
+from niah.runlog.log import LOG_NAME
+from niah.runs import (
+    DEFAULT_RESULTS,
+    check_name,
+    finished_in,
+    own_or_new_folder,
+    own_run_folder,
+    plain_name,
+    run_folder,
+)
 
 if TYPE_CHECKING:
     from niah.experiment.experiment import Experiment
@@ -196,3 +205,54 @@ def import_results(
         said += write_suite(folder, form, {task: run.view for task, run in runs.items()}, {}, palette)
     picture = folder / ("suite.png" if len(several) > 1 else "heatmap.png")
     return ImportedRuns(runs=tuple(runs.values()), picture=picture, said=tuple(said))
+
+
+def shard_of_run(experiment: Experiment, folder: Path, text: str) -> tuple[Experiment, Path]:
+    """The part of a run that a worker sends, and the folder of its own log, inside the run's.
+
+    What other workers finished is left out. Raises ConfigError for what is not i/n.
+    """
+    from niah.experiment.shards import FOLDER, part_of, shard_of
+
+    shard = shard_of(text)
+    own = folder / FOLDER / shard.name
+    others = [part.parent for part in (folder / FOLDER).glob(f"*/{LOG_NAME}") if part.parent != own]
+    finished = set().union(*(finished_in(place) for place in (folder, *others)))
+    return part_of(experiment, shard, finished - finished_in(own)), own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """Several logs as one run."""
+
+    folder: Path
+    complete: bool
+    said: tuple[str, ...]
+
+
+def merge(
+    names: Sequence[str], name: str | None = None, *, results: Folder = DEFAULT_RESULTS, palette: str = PALETTE
+) -> Merged:
+    """The shards of a run taken into it, or several runs of one config as a new one.
+
+    Raises RunError for other configs, answers of one trial that differ, and a run without shards.
+    """
+    from niah.experiment.shards import FOLDER
+    from niah.plotter.outputs import write_outputs
+    from niah.runlog.merging import merge_logs
+
+    check_name(name)
+    if len(names) == 1:
+        folder = own_or_new_folder(names[0], Path(results))
+        parts = sorted(path.parent for path in (folder / FOLDER).glob(f"*/{LOG_NAME}"))
+        if not parts:
+            raise RunError(f"{folder}: no shards here; make some with niah run --shard 1/4, or name several runs")
+        into = folder if name is None else Path(results) / name
+    elif name is None:
+        raise ConfigError(f"{len(names)} runs make a new one: name it with --name NAME")
+    else:
+        parts, into = [run_folder(run, Path(results)) for run in names], Path(results) / name
+    taken, held = merge_logs(parts, into)
+    run = open_run(into)
+    said = (f"{taken:,} trials of {len(parts)} parts taken in; the run has {held:,}", *run.warnings)
+    return Merged(folder=into, complete=run.complete, said=(*said, *write_outputs(into, run.view, palette)))

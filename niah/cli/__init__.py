@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("niah.cli.models:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
+    "merge": ("niah.cli.merge:merge", "Merge the shards of a run, or runs of one config from several machines."),
     "import-prompts": (
         "niah.cli.import_prompts:import_prompts",
         "Read prompts of other benchmarks, to be run like ours.",
@@ -63,7 +64,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "page", "compare"),
     "Judge": ("gate", "engine", "power", "baseline", "history", "score", "judge"),
-    "Elsewhere": ("collect", "import-prompts", "import-results"),
+    "Elsewhere": ("collect", "merge", "import-prompts", "import-results"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),
 }
 _START = """\b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ class _Asked:
 @click.option(
     "--limit", type=int, callback=at_least_one, metavar="COUNT", help="Send only the first so many trials of a run."
 )
+@click.option("--shard", metavar="I/N", help="Send one of N parts of the run, of about as many tokens; see niah merge.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, as niah plan does, and send nothing.")
 @click.option(
     "--log-requests", type=click.Path(path_type=Path), metavar="FILE", help="Write requests and replies to FILE, too."
@@ -82,6 +83,7 @@ def run(
     name: str | None,
     suite: str | None,
     limit: int | None,
+    shard: str | None,
     dry_run: bool,
     log_requests: Path | None,
     log_prompts: bool,
@@ -109,6 +111,8 @@ def run(
         whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
         configs = whole.configs if whole else by_model(config_from(config, flags))
         asked = _asked(configs, whole, results, name, console, key_needed=not dry_run)
+        if shard is not None:
+            asked = _part(asked, shard)
         for line in options.words():
             say(console, line, "dim")
         if dry_run:
@@ -134,6 +138,15 @@ def _asked(
     )
     together = folder_of_all(experiments, results, name)
     return _Asked(experiments=experiments, folders=folders, suite=suite, together=together)
+
+
+def _part(asked: _Asked, shard: str) -> _Asked:
+    """The part of the one run that a worker sends. Raises ConfigError where there are several runs."""
+    if len(asked.experiments) > 1:
+        raise ConfigError("--shard with several models or a suite: run it once for each of them")
+    (label, experiment), *_ = asked.experiments.items()
+    part, folder = api.shard_of_run(experiment, asked.folders[label], shard)
+    return replace(asked, experiments={label: part}, folders={label: folder})
 
 
 def _experiment(config: RunConfig, console: RunConsole, *, key_needed: bool) -> Experiment:

@@ -8,8 +8,9 @@ passed by nothing, unless the server counts more than it should.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
@@ -17,6 +18,7 @@ from niah.installation import install_hint
 from niah.providers.prices import Pricing
 from niah.records import Row, Usage
 from niah.runlog.attempts import AttemptLog
+from niah.runner.shared import Shared
 from niah.runner.throttle import Throttle
 
 
@@ -49,6 +51,7 @@ class Budget:
         self._max_tokens = config.max_tokens
         self._pricing = pricing
         self.spent = Spent(dollars=None if pricing is None else 0.0)
+        self.others = self.spent  # what other workers of the same run paid, or may yet pay
         self._held = self.spent
 
     @property
@@ -63,11 +66,11 @@ class Budget:
 
     def refuses(self, may: Usage) -> str | None:
         """Why a request that may cost so much may not be sent beside what is in flight; None where it may."""
-        after = self.spent + self._held + self.cost_of(may)
+        after = self.spent + self.others + self._held + self.cost_of(may)
         if self._max_cost is not None and (after.dollars or 0.0) > self._max_cost:
-            return f"max_cost ${self._max_cost:,.2f} is reached (${self.spent.dollars or 0:,.2f} spent)"
+            return f"max_cost ${self._max_cost:,.2f} is reached (${(self.spent + self.others).dollars or 0:,.2f} spent)"
         if self._max_tokens is not None and after.tokens > self._max_tokens:
-            return f"max_tokens {self._max_tokens:,} is reached ({self.spent.tokens:,} used)"
+            return f"max_tokens {self._max_tokens:,} is reached ({(self.spent + self.others).tokens:,} used)"
         return None
 
     def hold(self, may: Usage) -> None:
@@ -78,6 +81,11 @@ class Budget:
 
     def pay(self, usage: Usage) -> None:
         self.spent += self.cost_of(usage)
+
+    def paid_elsewhere(self, usages: Iterable[Usage]) -> None:
+        """All that other workers of the run paid, or may yet pay."""
+        nothing = Spent(dollars=None if self._pricing is None else 0.0)
+        self.others = sum((self.cost_of(usage) for usage in usages), nothing)
 
 
 class Holding:
@@ -111,8 +119,14 @@ class RunLedger(Ledger):
         *,
         may_cost: Callable[[int], Usage],
         on_refusal: Callable[[str], None],
+        shared: Shared | None = None,
     ) -> None:
-        """``may_cost`` tells the most that a prompt of so many tokens costs; a refusal stops the run."""
+        """``may_cost`` tells the most that a prompt of so many tokens costs; a refusal stops the run.
+
+        ``shared`` is the budget that this worker has in common with others.
+        """
+        self._shared = shared
+        self._others = shared.paid_by_others(attempts.path.parent) if shared else None
         self._budget = budget
         self._attempts = attempts
         self._throttle = throttle
@@ -137,6 +151,8 @@ class RunLedger(Ledger):
     @asynccontextmanager
     async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
         may = self._may_cost(tokens)
+        if self._others is not None:
+            self._budget.paid_elsewhere(self._others())
         await self._throttle.until(lambda: not self._budget.refuses(may) or self._budget.idle)
         if refused := self._budget.refuses(may):
             self._on_refusal(refused)
@@ -144,7 +160,7 @@ class RunLedger(Ledger):
             yield None
             return
         self._budget.hold(may)
-        held = _Noted(self._attempts, trial, may, self._on_refusal)
+        held = _Noted(partial(self._note, trial, may))
         try:
             yield held
         finally:
@@ -155,22 +171,30 @@ class RunLedger(Ledger):
                 self._budget.pay(may if cost is None else cost)
             self._throttle.changed()
 
+    def _note(self, trial: str | None, may: Usage) -> int | None:
+        """The number of an attempt that is about to be sent; None, and the run stops, where it may not be."""
+        try:
+            with self._shared.lock if self._shared else nullcontext():
+                if self._others is not None:
+                    self._budget.paid_elsewhere(self._others())
+                    if refused := self._budget.refuses(Usage()):  # what is held holds this one
+                        self._on_refusal(refused)
+                        return None
+                return self._attempts.sent(trial, may)
+        except RunError as error:
+            self._on_refusal(str(error))
+            return None
+
 
 class _Noted(Holding):
     """An attempt that stands in the log of attempts once it is sent."""
 
-    def __init__(self, attempts: AttemptLog, trial: str | None, may: Usage, on_refusal: Callable[[str], None]) -> None:
+    def __init__(self, note: Callable[[], int | None]) -> None:
         self.number: int | None = None
-        self._attempts = attempts
-        self._trial = trial
-        self._may = may
-        self._on_refusal = on_refusal
+        self._note = note
 
     def note(self) -> bool:
-        try:
-            self.number = self._attempts.sent(self._trial, self._may)
-        except RunError as error:
-            self._on_refusal(str(error))
+        self.number = self._note()
         return self.number is not None
 
 

@@ -28,6 +28,7 @@ from niah.runner.client import Client
 from niah.runner.local_server import Say, local_server
 from niah.runner.observer import Observer
 from niah.runner.pool import Pool
+from niah.runner.shared import Shared
 from niah.runner.throttle import Throttle
 from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
@@ -104,8 +105,8 @@ def service_of(config: RunConfig) -> Service:
     )
 
 
-def throttle_of(experiment: Experiment, session: Session, observer: Observer) -> Throttle:
-    """The throttle that a config sets."""
+def throttle_of(experiment: Experiment, session: Session, observer: Observer, shared: Shared | None = None) -> Throttle:
+    """The throttle that a config sets; ``shared``: its rates are those of all workers of a run."""
     config = experiment.config
     return Throttle(
         cap=session.concurrency,
@@ -114,6 +115,7 @@ def throttle_of(experiment: Experiment, session: Session, observer: Observer) ->
         tokens_per_minute=config.tokens_per_minute,
         clock=time.monotonic,
         observer=observer,
+        shared=shared,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from niah.errors import NiahError
 from niah.experiment.experiment import Experiment
+from niah.experiment.shards import FOLDER as SHARDS
 from niah.records import Trial, Usage
 from niah.runlog.attempts import AttemptLog
 from niah.runlog.calls import CallLog
@@ -24,6 +25,7 @@ from niah.runner.observer import Observer
 from niah.runner.preflight import preflight
 from niah.runner.progress import Trouble
 from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of
+from niah.runner.shared import Shared
 from niah.runner.stop_rules import CircuitBreaker
 from niah.runner.trial_runner import TrialRunner
 
@@ -55,13 +57,15 @@ class Sweep:
         self._log = log
         self._observer = observer or Observer()
         self._writer = LogWriter(log)
-        self._throttle = throttle_of(experiment, session, self._observer)
+        folder = log.path.parent
+        shared = Shared(folder.parent) if folder.parent.name == SHARDS else None  # with the workers of other shards
+        self._throttle = throttle_of(experiment, session, self._observer, shared)
         self._pool = pool_of(session, config)
         budget = Budget(config, session.pricing)  # before the attempts: a run that cannot start makes no file
         self._attempts = AttemptLog(log.path.parent)
         rows = log.results.values()
         self._ledger = RunLedger(
-            budget, self._attempts, self._throttle, rows, may_cost=self._may_cost, on_refusal=self.stop
+            budget, self._attempts, self._throttle, rows, may_cost=self._may_cost, on_refusal=self.stop, shared=shared
         )
         self._client = client_of(session, experiment, self._pool, self._throttle, self._observer, self._ledger)
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)

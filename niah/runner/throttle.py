@@ -21,6 +21,7 @@ from niah.runner.concurrency import Signal
 from niah.runner.observer import Observer
 from niah.runner.progress import Trouble
 from niah.runner.rates import ToldRates
+from niah.runner.shared import Shared, SharedRate
 
 START = 8  # requests in flight at first
 RAMP_S = 0.15
@@ -48,6 +49,7 @@ class Throttle:
         sleep: Callable[[float], Awaitable[bool]] | None = None,
         jitter: Callable[[], float] = random.random,
         observer: Observer | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._cap = cap
         self._allowed = float(min(cap, START))
@@ -69,8 +71,8 @@ class Throttle:
         self._trouble_since: float | None = None
         self._refused = False  # ever: the first rise is over
         self._told = ToldRates(clock)
-        self._requests = _bucket(requests_per_minute)
-        self._tokens = _bucket(tokens_per_minute)
+        self._requests = _bucket(requests_per_minute, shared, "requests")  # shared: with other workers
+        self._tokens = _bucket(tokens_per_minute, shared, "tokens")
 
     @property
     def allowed(self) -> int:
@@ -245,11 +247,13 @@ class Throttle:
         return not self.stopping
 
 
-def _bucket(per_minute: float | None) -> AsyncLimiter | None:
+def _bucket(per_minute: float | None, shared: Shared | None, name: str) -> AsyncLimiter | SharedRate | None:
     """A leaky bucket of a rate, with room for at least one."""
     if per_minute is None:
         return None
     size = max(1.0, per_minute * _BURST_S / _MINUTE_S)
+    if shared is not None:
+        return shared.rate(name, size, per_minute)
     return AsyncLimiter(size, size / per_minute * _MINUTE_S)
 
 

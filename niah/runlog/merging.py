@@ -1,0 +1,74 @@
+"""Several logs of one run as one: the parts that workers answered, or the same run from several machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from niah.errors import RunError
+from niah.records import Header, Outcome, Result
+from niah.runlog.attempts import ATTEMPTS_NAME
+from niah.runlog.extending import check_same_run
+from niah.runlog.log import open_log, read_log
+
+_PART = "part"  # key of an attempt's line that came from another folder
+
+
+def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
+    """Take all results of some folders into one run; how many came in, and how many it holds.
+
+    Raises RunError, before anything is written, where two are not of one run, or a trial has two answers.
+    """
+    headers: list[Header] = []
+    found: dict[str, Result] = {}
+    for folder in folders:
+        header, stored = read_log(folder)
+        if headers:
+            check_same_run(folder, headers[0], header)
+        headers.append(header)
+        for result in stored.values():
+            found[result.trial.id] = _better(found.get(result.trial.id), result, folder)
+    order = sorted(found.values(), key=lambda r: (r.trial.epoch, r.trial.context_length, r.trial.depth_percent))
+    with open_log(into, min(headers, key=lambda h: h.created)) as log:
+        held = log.stored()
+        new = [r for r in order if _is_new(r, held, into)]
+        if new:
+            log.write(*new)
+        for result in new:
+            log.results[result.trial.id] = result
+        _merge_attempts([f for f in folders if f != into], into)
+        return len(new), len(log.results)
+
+
+def _better(old: Result | None, new: Result, folder: Path) -> Result:
+    """The one that has ended; of two answers either, if they agree. Raises RunError where they do not."""
+    if old is None or old.outcome is Outcome.ERROR:
+        return new
+    if new.outcome is Outcome.ERROR:
+        return old
+    said = [None if r.response is None else r.response.text for r in (old, new)]
+    if said[0] != said[1] or old.prompt_digest != new.prompt_digest:
+        raise RunError(f"{folder}: trial {new.trial.id} has another answer in another part; remove one of the two")
+    return old
+
+
+def _is_new(result: Result, held: Mapping[str, Result], into: Path) -> bool:
+    old = held.get(result.trial.id)
+    return old is None or (old.outcome is Outcome.ERROR and _better(old, result, into) != old)
+
+
+def _merge_attempts(folders: Sequence[Path], into: Path) -> None:
+    """The attempts of all parts beside the run's own, numbered anew; those of an earlier merge are replaced."""
+    path = into / ATTEMPTS_NAME
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()] if path.is_file() else []
+    lines = [table for table in lines if _PART not in table]
+    for folder in folders:
+        first = max((table["n"] for table in lines), default=0)
+        part = folder / ATTEMPTS_NAME
+        whole = part.read_bytes().split(b"\n")[:-1] if part.is_file() else []
+        lines += [{**table, "n": first + table["n"], _PART: folder.name} for table in map(json.loads, whole)]
+    if lines:
+        new = path.with_suffix(".part")
+        new.write_text("".join(json.dumps(table, separators=(",", ":")) + "\n" for table in lines), encoding="utf-8")
+        new.replace(path)
