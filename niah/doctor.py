@@ -122,7 +122,7 @@ def _weights() -> Iterator[Check]:
 
 
 def _fonts() -> Iterator[Check]:
-    from niah.plotter.fonts import NO_FONT, fonts_for  # 0.7 s of matplotlib
+    from niah.text.fonts import NO_FONT, fonts_for  # 0.7 s of matplotlib
 
     families, missing = fonts_for("漢汉")
     said = NO_FONT.partition("; ")[0] if missing else f"Chinese is drawn in {families[-1]}"

@@ -79,6 +79,13 @@ class Delivered:
     turns: int | None = None  # of the haystack
     needle_turn: int | None = None  # counted from 1
     needle_role: str | None = None  # whose turn that is: user, assistant or tool
+    pages: int | None = None  # of the haystack
+    page: int | None = None  # of the needle, counted from 1
+    page_line: int | None = None  # of the needle on its page, counted from 1
+    seconds: float | None = None  # of the haystack, spoken
+    start_s: float | None = None  # where the needle begins
+    text_tokens: int | None = None  # of what stays text beside pages and sound
+    media_tokens: int | None = None  # of pages and sound, by the service's published formula
     overhead_tokens: int | None = None  # that the turns take beside the text, as the server counts; None: not known
 
     @property

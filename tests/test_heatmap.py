@@ -27,12 +27,12 @@ from niah.plotter.canvas import colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
 from niah.plotter.colours import RED_GREEN, luminance, red_green
-from niah.plotter.fonts import BASE, fonts_for
 from niah.plotter.headline import View, headline, names_of
 from niah.plotter.heatmap import figure_of, save_heatmaps
 from niah.plotter.look import SHEETS, Look
 from niah.plotter.terminal import live_view, terminal_heatmap
 from niah.records import Grid, Outcome, Trial
+from niah.text.fonts import BASE, fonts_for
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
 

@@ -16,10 +16,10 @@ from conftest import Niah
 
 from niah.cli.signals import handled
 from niah.errors import ConfigError, RunError
-from niah.plotter import fonts
 from niah.providers.local import LocalModel
 from niah.runlog.log import reopen_log
 from niah.runner import local_server as server
+from niah.text import fonts
 
 WITHOUT = """
 import asyncio, importlib.abc, os, sys

@@ -109,6 +109,9 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
 _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
     "turn_tokens": ("chat", "tools"),
     "needle_role": ("chat",),
+    "page_px": ("pages",),
+    "page_type_px": ("pages",),
+    "page_font": ("pages",),
     "chunk_tokens": ("retrieve", "hybrid", "summarise"),
     "chunk_overlap": ("retrieve", "hybrid", "summarise"),
     "chunk_count": ("retrieve", "hybrid"),

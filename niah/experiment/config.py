@@ -187,9 +187,13 @@ class RunConfig(BaseModel):
         description="What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
         "(:bm25, :dense, :rrf).",
     )
-    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search"] = _delivery(
-        "text", description="How it is sent: as text, as turns of a chat, or as what a tool returned."
+    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = _delivery(
+        "text",
+        description="How it is sent: as text, as turns of a chat, as what a tool returned, as page images, or spoken.",
     )
+    page_px: str = _delivery("1024x1448", description="Width and height of a page in pixels, for --as pages.")
+    page_type_px: int = _delivery(22, ge=4, le=400, description="Size of type on a page in pixels, for --as pages.")
+    page_font: str | None = _delivery(None, description="Font file for pages; default: one that has all signs.")
     turn_tokens: int = _delivery(
         128, ge=1, le=100_000, description="Least tokens of a turn or tool result, for --as chat and tools."
     )

@@ -6,9 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from niah.deliveries import Chunking, Delivery, Parts, Presenter, delivery_of
+from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.turns import Chat, Tools
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
+from niah.providers.media import media_limits
 from niah.records import Prompt, Trial
 
 HAS_TURNS = ("chat", "tools")
@@ -37,6 +39,10 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
         return Chat(tokenizer=experiment.tokenizer, turn_tokens=c.turn_tokens, role=role)
     if kind == "tools":
         return Tools(tokenizer=experiment.tokenizer, turn_tokens=c.turn_tokens, kind=what or "log")
+    if kind == "pages":
+        limits = media_limits(c.provider, str(c.model))
+        look = look_of(c.page_px, c.page_type_px, c.page_font)
+        return Pages(look=look, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
     return None
 
 

@@ -24,9 +24,9 @@ from matplotlib.text import Text
 
 from niah.errors import ConfigError
 from niah.plotter.colours import RED_GREEN, RGB, check_palette
-from niah.plotter.fonts import fonts_for
 from niah.plotter.look import LOOK, Look
 from niah.plotter.names import middle_cut
+from niah.text.fonts import fonts_for
 
 FORMATS = (".png", ".svg", ".pdf")
 _LEAST_TYPE = 0.72  # a text that does not fit is set so much smaller, and then cut in its middle

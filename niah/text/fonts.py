@@ -10,6 +10,8 @@ from pathlib import Path
 
 from matplotlib import font_manager
 
+from niah.errors import ConfigError
+
 BASE = "DejaVu Sans"  # comes with matplotlib
 _NAMES = (
     "CJK", "Noto Sans TC", "Noto Sans SC", "Source Han", "WenQuanYi", "PingFang", "Heiti", "Songti", "JhengHei",
@@ -31,6 +33,24 @@ def fonts_for(text: str) -> tuple[list[str], list[str]]:
             logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
             return [BASE, name], []
     return [BASE], [NO_FONT]
+
+
+def font_file(text: str, named: str | None = None) -> str:
+    """The file of a font that has the signs of a text, the one that is named if any. Raises ConfigError."""
+    wide = {c for c in text if unicodedata.east_asian_width(c) in "WF"}
+    if named is not None:
+        if not Path(named).is_file() or not _draws(named, wide):
+            missing = "has not all signs of the text" if Path(named).is_file() else "is no file"
+            raise ConfigError(f"font {named!r} {missing}; name a .ttf, .otf or .ttc, or leave it out")
+        return named
+    if not wide:
+        return font_manager.findfont(BASE)
+    for _, path in chain(_known(), _newly_installed()):
+        if _draws(path, wide):
+            return path
+    raise ConfigError(
+        "no installed font has the Chinese signs of the text; install one (Debian: fonts-noto-cjk) or name a file"
+    )
 
 
 def _known() -> Iterator[tuple[str, str]]:
