@@ -268,12 +268,14 @@ def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: b
 def ready(config: RunConfig, own: Own | None = None, *, key_needed: bool = True) -> Experiment:
     """The experiment of a whole config, checked before anything is sent."""
     from niah.experiment.checks import completed
+    from niah.experiment.delivering import check_media
     from niah.experiment.experiment import experiment_of
     from niah.experiment.own import NOTHING
 
     own = own or NOTHING
     experiment = experiment_of(completed(config, own, key_needed=key_needed), own)
     experiment.check_lengths()
+    check_media(experiment)
     return experiment
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from niah.deliveries.body import body_of, lines_of_needles
+from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
 from niah.messages import Delivered, MediaPart, Message, TextPart
 from niah.records import Prompt
@@ -77,18 +78,11 @@ class Pages:
         body = body_of(prompt)
         if body is None:
             return prompt
-        type_ = _type(font_file("".join(body.lines), self.look.font), self.look.type_size)
-    XX
-        for line in body.lines:
-            starts.append(len(rows))
-            rows += type_.wrapped(line, self.look.width - 2 * self.look.margin)
+        type_, rows, starts = self._laid_out(body)
         per = self.look.rows
         pages = [self._page(tuple(rows[at : at + per]), type_) for at in range(0, len(rows), per)]
-        parts = (
-            TextPart(utf8=body.opening.rstrip("\n").encode()),
-            *pages,
-            TextPart(utf8=body.closing.lstrip("\n").encode()),
-        )
+        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (body.opening, body.closing))
+        parts: tuple[TextPart | MediaPart, ...] = (before, *pages, behind)
         at = next((starts[first] for first, _ in lines_of_needles(prompt, body)), None)
         known = prompt.delivered or Delivered(tokens=prompt.tokens)
         told = replace(
@@ -96,10 +90,35 @@ class Pages:
             pages=len(pages),
             page=None if at is None else at // per + 1,
             page_line=None if at is None else at % per + 1,
-            text_tokens=sum(self.count(part.utf8.decode()) for part in parts if isinstance(part, TextPart)),
+            text_tokens=sum(self.count(part.utf8.decode()) for part in (before, behind)),
             media_tokens=self.image_tokens and len(pages) * self.image_tokens(self.look.width, self.look.height),
         )
         return replace(prompt, messages=(Message(role="user", parts=parts),), splits=(), delivered=told)
+
+    def count_of(self, prompt: Prompt) -> int:
+        """How many pages a prompt takes; nothing is drawn."""
+        body = body_of(prompt)
+        return 0 if body is None else math.ceil(len(self._laid_out(body)[1]) / self.look.rows)
+
+    def bytes_of(self, prompt: Prompt, pages: int) -> int:
+        """About how large they are in a request, in base64, by three of them."""
+        body = body_of(prompt)
+        if body is None or not pages:
+            return 0
+        type_, rows, _ = self._laid_out(body)
+        per = self.look.rows
+        drawn = [_drawn(tuple(rows[n * per : (n + 1) * per]), type_, self.look)[0] for n in range(min(3, pages))]
+        return len(prompt.utf8) + pages * sum(map(len, drawn)) // len(drawn) * 4 // 3
+
+    def _laid_out(self, body: Body) -> tuple[_Type, list[str], list[int]]:
+        """The type, the rows of all lines, and the row where each line begins."""
+        type_ = _type(font_file("".join(body.lines), self.look.font), self.look.type_size)
+        rows: list[str] = []
+        starts: list[int] = []
+        for line in body.lines:
+            starts.append(len(rows))
+            rows += type_.wrapped(line, self.look.width - 2 * self.look.margin)
+        return type_, rows, starts
 
     def _page(self, rows: tuple[str, ...], type_: _Type) -> MediaPart:
         png, digest = _drawn(rows, type_, self.look)

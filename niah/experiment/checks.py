@@ -16,6 +16,7 @@ from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in
 
+READERS = ("simulated", "ocr")  # providers of simulated readers
 _MEANINGLESS = (
     "base_url",
     "api_key_env",
@@ -43,9 +44,9 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
         local.check_local_model(str(config.model))
     elif not config.model:
-        example = "perfect" if config.provider == "simulated" else "NAME"
+        example = "perfect" if config.provider in READERS else "NAME"
         raise ConfigError(f"provider {config.provider!r} needs a model: --model {example}")
-    elif config.provider == "simulated":
+    elif config.provider in READERS:
         simulated.check_reader(config.model)
     else:
         config = _addressed(config)

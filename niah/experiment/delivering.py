@@ -8,10 +8,12 @@ from functools import partial
 from niah.deliveries import Chunking, Delivery, Parts, Presenter, delivery_of
 from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.turns import Chat, Tools
+from niah.errors import ConfigError
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
 from niah.providers.media import media_limits
 from niah.records import Prompt, Trial
+from niah.text.lengths import label_of
 
 HAS_TURNS = ("chat", "tools")
 
@@ -44,6 +46,40 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
         look = look_of(c.page_px, c.page_type_px, c.page_font)
         return Pages(look=look, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
     return None
+
+
+def check_media(experiment: Experiment) -> None:
+    """Raises ConfigError where the longest prompt's pages are more or larger than the service takes.
+
+    Its pages are counted, three of them are drawn for their size in bytes; nothing is sent.
+    """
+    presenter = presenter_in(experiment)
+    if not isinstance(presenter, Pages):
+        return
+    c, look = experiment.config, presenter.look
+    limits = media_limits(c.provider, str(c.model))
+    longest = max(c.lengths)
+    prompt = experiment.prompt(max(experiment.trials, key=lambda t: t.context_length))
+    pages, side = presenter.count_of(prompt), max(look.width, look.height)
+    what = f"{label_of(longest)} tokens are {pages:,} pages of {c.page_px}"
+    if limits.images is not None and pages > limits.images:
+        below = _about(longest * limits.images // pages)
+        raise ConfigError(
+            f"{what}, {c.provider} takes {limits.images}: stay below {below}, or use smaller type (--page-type-px)"
+        )
+    most = limits.crowded_side_px if limits.crowded is not None and pages > limits.crowded else limits.side_px
+    if most is not None and side > most:
+        raise ConfigError(f"{what}, {c.provider} takes sides up to {most:,} px for so many: use a smaller --page-px")
+    size, room = presenter.bytes_of(prompt, pages), limits.body_bytes
+    if room is not None and size > room:
+        below = _about(longest * room // size)
+        raise ConfigError(
+            f"{what}, about {size / 1e6:,.0f} MB, {c.provider} takes {room / 1e6:,.0f} MB: stay below {below}"
+        )
+
+
+def _about(tokens: int) -> str:
+    return label_of(tokens // 1_000 * 1_000)
 
 
 def call_tokens(experiment: Experiment, delivery: Delivery, trial: Trial) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ BASE_URL = "http://simulated.invalid/v1"
 END_SHARE = 0.1
 DEFAULT_WINDOW = "8k"
 
+Messages = Sequence[Mapping[str, Any]]
 Reads = Callable[[str], str]
 Solve = Callable[[str], str]  # the task's own way to answer from a text
 
@@ -43,12 +44,16 @@ def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
 
 def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:
     """An in-process server of one reader. Raises UnknownName for a reader that is not there."""
-    reads = _reader(model, solve, tokenizer)
+    reads = reader_of(model, solve, tokenizer)
     return in_process(model, lambda prompt: (reads(prompt), tokenizer.count(prompt)))
 
 
-def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> httpx.MockTransport:
+def in_process(
+    model: str, answer: Callable[[Any], tuple[str, int | None]], read: Callable[[Messages], Any] | None = None
+) -> httpx.MockTransport:
     """A server inside this process: ``answer`` takes a prompt and returns a reply and the tokens it counted, if any.
+
+    ``read`` makes of the messages what ``answer`` takes: by default their text.
 
     A NoAnswer that it raises is an error reply with its words.
     """
@@ -57,7 +62,7 @@ def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> h
     import httpx
 
     def reply(body: bytes) -> bytes:
-        text, tokens = answer(text_of(json.loads(body)["messages"]))
+        text, tokens = answer((read or text_of)(json.loads(body)["messages"]))
         return _stream(model, text, tokens)
 
     async def handle(request: httpx.Request) -> httpx.Response:
@@ -70,7 +75,7 @@ def in_process(model: str, answer: Callable[[str], tuple[str, int | None]]) -> h
     return httpx.MockTransport(handle)
 
 
-def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
+def text_of(messages: Messages) -> str:
     """What all messages say, each from a new line."""
     contents = [message["content"] for message in messages if message["content"]]
     return "\n".join(c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents)
@@ -85,7 +90,7 @@ def check_reader(model: str) -> None:
         raise UnknownName("simulated model", model, READERS)
 
 
-def _reader(model: str, solve: Solve, tokenizer: Tokenizer) -> Reads:
+def reader_of(model: str, solve: Solve, tokenizer: Tokenizer) -> Reads:
     """What a reader answers to a prompt."""
     check_reader(model)
     name, _, way = model.partition(":")

@@ -23,6 +23,7 @@ from niah.providers import PROVIDERS, Provider, Service, is_loopback, known_prov
 from niah.providers import local as local_models
 from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
+from niah.runner import ocr
 from niah.runner.budget import RunLedger
 from niah.runner.client import Client
 from niah.runner.local_server import Say, local_server
@@ -63,10 +64,8 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     if own is not None:  # its address is the one that its requests go to; one that runs here brings its transport
         inside = own.transport() if isinstance(own, Function) else None
         yield _session(config, own, own.models_request().url, transport=inside)
-    elif config.provider == "simulated":
-        transport = simulated.transport(
-            model, lambda text: experiment.task.solve(text, experiment.options), experiment.tokenizer
-        )
+    elif config.provider in ("simulated", ocr.NAME):
+        transport = _reader(experiment, model)
         yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
     elif config.provider == "local":
         with local_server(model, max(config.lengths), say, settings=config.engine) as base_url:
@@ -76,6 +75,17 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     else:
         service = service_of(config)
         yield _session(config, provider_of(service), service.base_url)
+
+
+def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
+    """The in-process server of a reader that is no model."""
+
+    def solve(text: str) -> str:
+        return experiment.task.solve(text, experiment.options)
+
+    if experiment.config.provider == ocr.NAME:
+        return ocr.transport(model, solve, experiment.tokenizer, experiment.language)
+    return simulated.transport(model, solve, experiment.tokenizer)
 
 
 def _session(config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any) -> Session:

@@ -154,7 +154,9 @@ class TrialRunner:
             trial=trial,
             prompt=replace(sent, utf8=b"", messages=()),
             request=replace(self._provider.request(sent), label=_label(trial)),
-            expected=known.expected(sent.utf8, sent.tokens) if known else None,
+            expected=known.expected(sent.utf8, sent.tokens)
+            if known and not (sent.delivered and sent.delivered.pages)
+            else None,
         )
 
     async def _aside(self, work: Callable[[], _T]) -> _T:
