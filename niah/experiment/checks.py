@@ -110,6 +110,9 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
 _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
     "turn_tokens": ("chat", "tools"),
     "needle_role": ("chat",),
+    "tts": ("speech",),
+    "audio_form": ("speech",),
+    "piece_s": ("speech",),
     "page_px": ("pages",),
     "page_type_px": ("pages",),
     "page_font": ("pages",),
@@ -133,6 +136,8 @@ def _check_delivery(config: RunConfig) -> None:
         raise ConfigError(
             f"chunk_overlap {config.chunk_overlap} must be below chunk_tokens {config.chunk_tokens}; lower it"
         )
+    if config.sent_as == "speech" and config.tts is None:
+        raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice slt -f {text} -o {wav}', or another")
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
         raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
     if bool(config.embed_url) != bool(config.embed_model):

@@ -194,6 +194,13 @@ class RunConfig(BaseModel):
     page_px: str = _delivery("1024x1448", description="Width and height of a page in pixels, for --as pages.")
     page_type_px: int = _delivery(22, ge=4, le=400, description="Size of type on a page in pixels, for --as pages.")
     page_font: str | None = _delivery(None, description="Font file for pages; default: one that has all signs.")
+    tts: str | None = _delivery(
+        None, description="Command that speaks the file {text} into the file {wav}, for --as speech."
+    )
+    audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery("mp3", description="Form of sound, for --as speech.")
+    piece_s: float = _delivery(
+        600.0, gt=0, description="About how many seconds one piece of sound has, for --as speech; trials share pieces."
+    )
     turn_tokens: int = _delivery(
         128, ge=1, le=100_000, description="Least tokens of a turn or tool result, for --as chat and tools."
     )

@@ -7,10 +7,12 @@ from functools import partial
 
 from niah.deliveries import Chunking, Delivery, Parts, Presenter, delivery_of
 from niah.deliveries.pages import Pages, look_of
+from niah.deliveries.speech import Speech
 from niah.deliveries.turns import Chat, Tools
 from niah.errors import ConfigError
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
+from niah.generator.voice import Voice
 from niah.providers.media import media_limits
 from niah.records import Prompt, Trial
 from niah.text.lengths import label_of
@@ -45,6 +47,14 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
         limits = media_limits(c.provider, str(c.model))
         look = look_of(c.page_px, c.page_type_px, c.page_font)
         return Pages(look=look, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
+    if kind == "speech":
+        return Speech(
+            say=Voice(str(c.tts)).say,
+            piece_s=c.piece_s,
+            form=c.audio_form,
+            audio_tokens_per_s=media_limits(c.provider, str(c.model)).audio_tokens_per_s,
+            count=experiment.tokenizer.count,
+        )
     return None
 
 

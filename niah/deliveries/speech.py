@@ -1,0 +1,99 @@
+"""The haystack spoken: its lines one after the other, a short silence behind each, in pieces that trials share.
+
+Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a line's own digest says
+so, not after so many lines: a needle changes the piece in which it stands, and those behind it are the same again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import wave
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from itertools import accumulate
+
+import numpy as np
+
+from niah.deliveries.body import body_of, lines_of_needles
+from niah.errors import ConfigError
+from niah.generator.voice import RATE, Sound
+from niah.messages import Delivered, MediaPart, Message, TextPart
+from niah.records import Prompt
+
+GAP_S = 0.3  # of silence behind every line
+FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
+_KEPT_PIECES = 16
+_END_OF = 8  # every such line may end a piece that is long enough
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speech:
+    """Speech in pieces of about ``piece_s`` seconds; ``say`` speaks a line; ``audio_tokens_per_s`` is the service's."""
+
+    say: Callable[[str], Sound]
+    piece_s: float
+    form: str = "wav"
+    audio_tokens_per_s: float | None = None
+    count: Callable[[str], int] = field(default=len)  # tokens of a text
+
+    def present(self, prompt: Prompt) -> Prompt:
+        """Raises PromptError where a line cannot be spoken, ConfigError where the format needs a package."""
+        body = body_of(prompt)
+        if body is None:
+            return prompt
+        lines = [self._line(text) for text in body.lines]
+        starts = list(accumulate(map(len, lines), initial=0))
+        pieces = [self._part(lines[a:b]) for a, b in self._pieces(body.lines, starts)]
+        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (body.opening, body.closing))
+        parts: tuple[TextPart | MediaPart, ...] = (before, *pieces, behind)
+        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
+        seconds, known = starts[-1] / RATE, prompt.delivered or Delivered(tokens=prompt.tokens)
+        told = replace(
+            known,
+            seconds=round(seconds, 3),
+            start_s=None if needle is None else round(starts[needle] / RATE, 4),
+            text_tokens=sum(self.count(part.utf8.decode()) for part in (before, behind)),
+            media_tokens=None if self.audio_tokens_per_s is None else round(seconds * self.audio_tokens_per_s),
+        )
+        return replace(prompt, messages=(Message(role="user", parts=parts),), splits=(), delivered=told)
+
+    def _line(self, text: str) -> Sound:
+        return np.concatenate([self.say(text), np.zeros(round(GAP_S * RATE), np.int16)])
+
+    def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """First line and the line behind the last of every piece: between half of its length and twice it."""
+        first = 0
+        for number, line in enumerate(lines, 1):
+            seconds = (starts[number] - starts[first]) / RATE
+            ends = hashlib.sha256(line.encode()).digest()[0] % _END_OF == 0
+            if seconds >= 2 * self.piece_s or (ends and seconds >= self.piece_s / 2):
+                yield first, number
+                first = number
+        if first < len(lines):
+            yield first, len(lines)
+
+    def _part(self, lines: Sequence[Sound]) -> MediaPart:
+        samples = np.concatenate(lines).tobytes()
+        sound, digest = _encoded(samples, self.form)
+        seconds = len(samples) / 2 / RATE
+        return MediaPart(mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds)
+
+
+@lru_cache(maxsize=_KEPT_PIECES)
+def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
+    """Samples as a file, and its digest."""
+    held = io.BytesIO()
+    if form == "wav":
+        with wave.open(held, "wb") as file:
+            file.setparams((1, 2, RATE, 0, "NONE", ""))
+            file.writeframes(samples)
+    else:
+        try:
+            import soundfile
+        except ImportError:
+            raise ConfigError(f"audio_form {form!r} needs soundfile: pip install soundfile, or use wav") from None
+        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
+        soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
+    return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()

@@ -1,0 +1,85 @@
+"""Lines of text spoken by a command of the user's, each once: kept in the cache under the command and the words.
+
+Speech is 16 kHz, one channel, 16 bits, whatever the command writes: recognisers and services take it as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tempfile
+import wave
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from niah.errors import ConfigError, PromptError
+from niah.generator.cache import cached, key_of
+
+RATE = 16_000
+BLANKS = ("{text}", "{wav}")
+_LONGEST_S = 120  # that a command may take for one line
+_DIGITS = re.compile(r"\d{5,}")  # longer than a year: said digit by digit, as people say such numbers
+Sound = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A command that reads the file {text} aloud into the file {wav}, as ``flite -voice slt -f {text} -o {wav}``."""
+
+    command: str
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a command without its two files."""
+        try:
+            words = shlex.split(self.command)
+        except ValueError as error:
+            raise ConfigError(f"tts {self.command!r}: {error}; close the quotes") from None
+        if not words or any(blank not in self.command for blank in BLANKS):
+            raise ConfigError(
+                f"tts {self.command!r}: name its files {' and '.join(BLANKS)}, as in flite -f {{text}} -o {{wav}}"
+            )
+
+    def say(self, line: str) -> Sound:
+        """The samples of one line. Raises PromptError where the command fails or writes no sound."""
+        spoken = _DIGITS.sub(lambda run: ", ".join(run[0]), line)
+        arrays = cached("speech", key_of(1, self.command, spoken), lambda: self._spoken(spoken), mapped=False)
+        return arrays["samples"].astype(np.int16, copy=False)
+
+    def _spoken(self, text: str) -> Mapping[str, npt.NDArray[np.generic]]:
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"{text}": str(Path(folder, "line.txt")), "{wav}": str(Path(folder, "line.wav"))}
+            Path(files["{text}"]).write_text(text + "\n", encoding="utf-8")
+            words = [_filled(word, files) for word in shlex.split(self.command)]
+            try:
+                done = subprocess.run(words, capture_output=True, timeout=_LONGEST_S, check=False)  # noqa: S603
+                if done.returncode == 0:
+                    return {"samples": read_wav(Path(files["{wav}"]))}
+                why = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+            except (OSError, EOFError, wave.Error, subprocess.TimeoutExpired) as error:
+                why = [str(error)]
+        raise PromptError(f"tts {words[0]!r} did not speak a line ({why[0][:200]}); try the command by hand")
+
+
+def read_wav(path: Path) -> Sound:
+    """The samples of a WAV file of 16 bits, as one channel at RATE. Raises wave.Error for any other."""
+    with wave.open(str(path)) as file:
+        if file.getsampwidth() != 2:
+            raise wave.Error(f"{8 * file.getsampwidth()} bits a sample, 16 are needed")
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        channels, rate = file.getnchannels(), file.getframerate()
+    mono = samples.reshape(-1, channels).mean(axis=1)
+    if rate != RATE:
+        at = np.arange(round(len(mono) * RATE / rate)) * rate / RATE
+        mono = np.interp(at, np.arange(len(mono)), mono)
+    return np.round(mono).astype(np.int16)
+
+
+def _filled(word: str, files: Mapping[str, str]) -> str:
+    for blank, path in files.items():
+        word = word.replace(blank, path)
+    return word
