@@ -22,7 +22,7 @@ from niah.generator.voice import RATE, Sound
 from niah.messages import Delivered, MediaPart, Message, TextPart
 from niah.records import Prompt
 
-GAP_S = 0.3  # of silence behind every line
+GAP_S = 0.5  # of silence behind every line
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
 _KEPT_PIECES = 16
 _END_OF = 8  # every such line may end a piece that is long enough

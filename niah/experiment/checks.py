@@ -16,7 +16,7 @@ from niah.tasks import Options, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in
 
-READERS = ("simulated", "ocr")  # providers of simulated readers
+READERS = ("simulated", "ocr", "listener")  # providers of simulated readers
 _MEANINGLESS = (
     "base_url",
     "api_key_env",

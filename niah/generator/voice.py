@@ -5,6 +5,7 @@ Speech is 16 kHz, one channel, 16 bits, whatever the command writes: recognisers
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
@@ -48,7 +49,7 @@ class Voice:
         """The samples of one line. Raises PromptError where the command fails or writes no sound."""
         spoken = _DIGITS.sub(lambda run: ", ".join(run[0]), line)
         arrays = cached("speech", key_of(1, self.command, spoken), lambda: self._spoken(spoken), mapped=False)
-        return arrays["samples"].astype(np.int16, copy=False)
+        return np.asarray(arrays["samples"], dtype=np.int16)
 
     def _spoken(self, text: str) -> Mapping[str, npt.NDArray[np.generic]]:
         with tempfile.TemporaryDirectory() as folder:
@@ -58,25 +59,41 @@ class Voice:
             try:
                 done = subprocess.run(words, capture_output=True, timeout=_LONGEST_S, check=False)  # noqa: S603
                 if done.returncode == 0:
-                    return {"samples": read_wav(Path(files["{wav}"]))}
+                    return {"samples": samples_of(Path(files["{wav}"]).read_bytes())}
                 why = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
             except (OSError, EOFError, wave.Error, subprocess.TimeoutExpired) as error:
                 why = [str(error)]
         raise PromptError(f"tts {words[0]!r} did not speak a line ({why[0][:200]}); try the command by hand")
 
 
-def read_wav(path: Path) -> Sound:
-    """The samples of a WAV file of 16 bits, as one channel at RATE. Raises wave.Error for any other."""
-    with wave.open(str(path)) as file:
-        if file.getsampwidth() != 2:
-            raise wave.Error(f"{8 * file.getsampwidth()} bits a sample, 16 are needed")
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-        channels, rate = file.getnchannels(), file.getframerate()
-    mono = samples.reshape(-1, channels).mean(axis=1)
+def samples_of(file: bytes) -> Sound:
+    """The samples of a sound file, as one channel at RATE. Raises wave.Error for what cannot be read."""
+    if file[:4] == b"RIFF":
+        with wave.open(io.BytesIO(file)) as wav:
+            if wav.getsampwidth() != 2:
+                raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
+            samples = np.frombuffer(wav.readframes(wav.getnframes()), np.int16).reshape(-1, wav.getnchannels())
+            rate = wav.getframerate()
+    else:
+        samples, rate = _decoded(file)
+    mono = samples.mean(axis=1)
     if rate != RATE:
         at = np.arange(round(len(mono) * RATE / rate)) * rate / RATE
         mono = np.interp(at, np.arange(len(mono)), mono)
-    return np.round(mono).astype(np.int16)
+    return np.asarray(np.round(mono), dtype=np.int16)
+
+
+def _decoded(file: bytes) -> tuple[Sound, int]:
+    """Samples by channel, and their rate, of MP3, Ogg or FLAC."""
+    try:
+        import soundfile
+    except ImportError:
+        raise wave.Error("only WAV can be read without soundfile: pip install soundfile") from None
+    try:
+        samples, rate = soundfile.read(io.BytesIO(file), dtype="int16", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise wave.Error(str(error)) from None
+    return samples, int(rate)
 
 
 def _filled(word: str, files: Mapping[str, str]) -> str:

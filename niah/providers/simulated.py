@@ -26,6 +26,7 @@ READERS = ("perfect", "blind", "head-tail", "window:TOKENS", *(f"search:{way}".s
 BASE_URL = "http://simulated.invalid/v1"
 END_SHARE = 0.1
 DEFAULT_WINDOW = "8k"
+NOTHING = "Nothing."  # says a reader that saw or heard nothing
 
 Messages = Sequence[Mapping[str, Any]]
 Reads = Callable[[str], str]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from niah.errors import ConfigError
 from niah.generator.tokenizers import Tokenizer
 from niah.providers.media import gemini_tokens
-from niah.providers.simulated import Messages, in_process, reader_of
+from niah.providers.simulated import NOTHING, Messages, in_process, reader_of
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +47,9 @@ def transport(model: str, solve: Callable[[str], str], tokenizer: Tokenizer, lan
 
     def answer(seen: list[tuple[str, int | None]]) -> tuple[str, int]:
         text = "\n\n".join(text for text, _ in seen)
-        return reads(text), sum(tokenizer.count(text) if counted is None else counted for text, counted in seen)
+        return reads(text) or NOTHING, sum(
+            tokenizer.count(text) if counted is None else counted for text, counted in seen
+        )
 
     return in_process(model, answer, lambda messages: [_seen(part, data) for part in _parts(messages)])
 

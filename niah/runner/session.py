@@ -16,14 +16,14 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from niah.errors import ConfigError
-from niah.experiment.checks import api_key_of, concurrency_of
+from niah.experiment.checks import READERS, api_key_of, concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import PROVIDERS, Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
-from niah.runner import ocr
+from niah.runner import listener, ocr
 from niah.runner.budget import RunLedger
 from niah.runner.client import Client
 from niah.runner.local_server import Say, local_server
@@ -64,7 +64,7 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     if own is not None:  # its address is the one that its requests go to; one that runs here brings its transport
         inside = own.transport() if isinstance(own, Function) else None
         yield _session(config, own, own.models_request().url, transport=inside)
-    elif config.provider in ("simulated", ocr.NAME):
+    elif config.provider in READERS:
         transport = _reader(experiment, model)
         yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
     elif config.provider == "local":
@@ -85,6 +85,8 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
 
     if experiment.config.provider == ocr.NAME:
         return ocr.transport(model, solve, experiment.tokenizer, experiment.language)
+    if experiment.config.provider == listener.NAME:
+        return listener.transport(model, solve, experiment.tokenizer)
     return simulated.transport(model, solve, experiment.tokenizer)
 
 

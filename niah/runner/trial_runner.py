@@ -155,7 +155,7 @@ class TrialRunner:
             prompt=replace(sent, utf8=b"", messages=()),
             request=replace(self._provider.request(sent), label=_label(trial)),
             expected=known.expected(sent.utf8, sent.tokens)
-            if known and not (sent.delivered and sent.delivered.pages)
+            if known and not (sent.delivered and sent.delivered.text_tokens)
             else None,
         )
 
