@@ -62,6 +62,7 @@ class Calibration:
     is_refined: bool = False
     is_exact: bool = False  # every small request was counted to the token as we count
     cache: CacheCount | None = None  # None: nothing showed it yet
+    per_media: float | None = None  # tokens of a page, or of a second of sound; None: not known
 
     @property
     def resolution(self) -> float:
@@ -71,6 +72,15 @@ class Calibration:
     def expected(self, text: bytes, tokens: int) -> int:
         """What the server should count for a prompt of so many tokens of ours."""
         return round(self.overhead + tokens * self._ratio(text))
+
+    def of_media(self, units: float) -> int | None:
+        """What the server should count for so many pages or seconds; None where it is not known."""
+        return None if self.per_media is None else round(units * self.per_media)
+
+    def with_media(self, counted: Counted, units: float) -> Calibration:
+        """The calibration with what a prompt tells whose ``tokens`` are those of its text beside pages or sound."""
+        beside = counted.server_tokens - self.expected(counted.text, counted.tokens)
+        return replace(self, per_media=beside / units) if units and beside > 0 else self
 
     def total(self, usage: Usage) -> int | None:
         """The whole prompt as the server counted it, cached or not; None where it did not count."""

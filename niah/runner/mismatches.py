@@ -124,11 +124,18 @@ class AnswerChecks:
         counted = known.total(response.usage)
         if counted is None:
             return self._uncounted() if answered else None
+        media = (
+            result.delivered.media_tokens or 0 if result.delivered else 0
+        )  # pages and seconds are counted to the token
+        counted, expected = counted - media, expected - media
         if known.is_short(counted, expected):
             gross = replace(known, is_exact=False).is_short(counted, expected)
-            return Mismatch(kind=CUT, why=_cut(known, response.usage, expected), asks=known.is_exact and not gross)
+            return Mismatch(
+                kind=CUT, why=_cut(known, response.usage, expected + media), asks=known.is_exact and not gross
+            )
         if known.is_exact and not known.is_whole(counted, expected) and answered:
-            why = f"the server counted {counted:,} prompt tokens where {expected:,} were sent: not of this prompt alone"
+            both = f"{counted + media:,} prompt tokens where {expected + media:,}"
+            why = f"the server counted {both} were sent: not of this prompt alone"
             return Mismatch(kind=OVER, why=why)
         return None
 

@@ -12,8 +12,10 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 
+from niah.deliveries import Presenter
 from niah.errors import ProviderError
 from niah.experiment.checks import key_hint
+from niah.experiment.delivering import presenter_in
 from niah.experiment.experiment import Experiment
 from niah.generator.haystack import stream_of
 from niah.generator.tokenizers import Tokenizer
@@ -26,6 +28,7 @@ from niah.text.lengths import label_of
 
 SAMPLE_TOKENS = 1_000
 _SAMPLE_LINES = 140
+MEDIA_TOKENS = 200  # of haystack, for a page or some seconds of sound
 FURTHER_TOKENS = 2_400  # most caches keep nothing shorter than 1,024 tokens, or 2,048
 _FURTHER_LINES = 400
 _LEAST_SHARE = 0.1  # a script with fewer of the lines has no sample of its own
@@ -81,7 +84,26 @@ async def preflight(client: Client, provider: Provider, experiment: Experiment) 
                 counted[n] = counted_of(prompt, again)
     known = [c for c in counted if c is not None]
     calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
+    presenter = presenter_in(experiment)
+    if calibration is not None and presenter is not None:
+        calibration = await _with_media(client, provider, presenter, experiment, calibration)
     return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
+
+
+async def _with_media(
+    client: Client, provider: Provider, presenter: Presenter, experiment: Experiment, known: Calibration
+) -> Calibration:
+    """What a server counts for a page or a second of sound, by a small prompt; what it does not tell stays unknown."""
+    planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
+    sample = "\n".join(_thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS))
+    sent = presenter.present(_small(experiment, planting, planting.opening + sample + planting.closing))
+    if sent.delivered is None or sent.delivered.text_tokens is None:
+        return known
+    counted = counted_of(sent, await _asked(client, provider.request(sent), experiment))
+    if counted is None:
+        return known
+    beside = replace(counted, tokens=sent.delivered.text_tokens)
+    return known.with_media(beside, sent.delivered.pages or sent.delivered.seconds or 0)
 
 
 async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer:

@@ -150,13 +150,16 @@ class TrialRunner:
 
     def _call(self, trial: Trial, prompt: Prompt) -> Call:
         sent, known = self._deliverer.presented(prompt), self.checks.calibration
+        expected = None if known is None else known.expected(sent.utf8, sent.tokens)
+        if known is not None and sent.delivered is not None and sent.delivered.text_tokens is not None:
+            media = known.of_media(sent.delivered.pages or sent.delivered.seconds or 0)
+            expected = None if media is None else known.expected(sent.utf8, sent.delivered.text_tokens) + media
+            sent = replace(sent, delivered=replace(sent.delivered, media_tokens=media))
         return Call(
             trial=trial,
             prompt=replace(sent, utf8=b"", messages=()),
             request=replace(self._provider.request(sent), label=_label(trial)),
-            expected=known.expected(sent.utf8, sent.tokens)
-            if known and not (sent.delivered and sent.delivered.text_tokens)
-            else None,
+            expected=expected,
         )
 
     async def _aside(self, work: Callable[[], _T]) -> _T:
