@@ -1,4 +1,4 @@
-"""Make the shipped example anew: run the demo, keep its four files, and write what it found under README's picture.
+"""Make the shipped example anew: run the demo, keep its five files, and write what it found under README's picture.
 
 ``python benchmarks/example.py`` takes a few minutes and needs the extra "local"; with ``--caption`` it only writes the
 caption of the run that is there. The caption says no more than ``niah report example`` does, and a test holds it.
@@ -23,7 +23,7 @@ from niah.verdict.sample import FEWEST_CLUSTERS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLE = REPOSITORY / "results" / "example"
-FILES = ("run.jsonl", "grid.json", "grid.csv", "heatmap.png")
+FILES = ("run.jsonl", "grid.json", "grid.csv", "heatmap.png", "page.html")
 BEGIN, END = "<!-- written by make example -->\n", "<!-- end -->\n"
 
 
@@ -40,6 +40,8 @@ def _run_demo() -> None:
     with tempfile.TemporaryDirectory(dir=EXAMPLE.parent, prefix=".example-") as folder:
         command = [sys.executable, "-m", "niah", "run", "demo", "--results", folder, "--name", "example"]
         subprocess.run(command, check=True)
+        page = [sys.executable, "-m", "niah", "page", str(Path(folder) / "example")]
+        subprocess.run(page, check=True)
         EXAMPLE.mkdir(exist_ok=True)
         for name in FILES:
             shutil.copyfile(Path(folder) / "example" / name, EXAMPLE / name)

@@ -1,4 +1,6 @@
-"""Make the pictures of docs/gallery.md anew: ``python benchmarks/gallery.py``, in half a minute.
+"""Make the pictures of docs/gallery.md and docs/sharing.md anew: ``python benchmarks/gallery.py``, in a minute.
+
+Pages are photographed in Chromium (Debian: apt-get install chromium).
 
 Every picture is what the command line draws of a real run by a simulated reader, made small. The
 hatched one is of a server that runs while it is asked: it reads the prompts it is sent and refuses
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,9 +20,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
+import niah
 from niah.generator.tokenizers import tokenizer_of
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
@@ -33,7 +39,7 @@ GRID = ("--lengths", "1k,4k,16k", "--depths", "0:100:25")
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, drawn in pictures(Path(folder)):
+        for name, drawn in (*pictures(Path(folder)), *page_pictures(Path(folder))):
             with Image.open(drawn) as picture:
                 _small(picture).save(PICTURES / f"{name}.png", optimize=True)
             size = (PICTURES / f"{name}.png").stat().st_size
@@ -56,6 +62,47 @@ def pictures(folder: Path) -> Iterator[tuple[str, Path]]:
         served = ("--provider", "openai", "--base-url", address, "--model", "a-10k-window")
         _niah(folder, "run", *served, *GRID, "--name", "hatched")
     yield "hatched", folder / "results/hatched/heatmap.png"
+    _niah(folder, "plot", "head-tail", "--card", "--out", "card.png")
+    yield "card", folder / "card.png"
+
+
+ATTACK = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> \u202ebackwards\u202c \x1b[31mred\x00 שלום 😀"
+WIDE, PHONE = {"width": 1100, "height": 830}, {"width": 360, "height": 700}
+
+
+def page_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The name of each picture of a page, and where it is; every page is a file, and there is no network."""
+    more = ("--task", "multikey", "--controls", "--epochs", "3")
+    for reader in ("perfect", "head-tail"):
+        _niah(folder, "run", *_simulated(reader), *GRID, *more, "--name", f"page-{reader}")
+    _niah(folder, "page", "page-head-tail", "--out", "one.html")
+    _niah(folder, "page", "page-perfect", "page-head-tail", "--out", "two.html")
+    hostile = niah.sweep(model=lambda prompt: ATTACK, lengths="1k", depths="50", results=folder, name="hostile")
+    red = '#heat .cell[aria-label^="4k tokens, depth 50 %"]'
+    example = Path(__file__).resolve().parents[1] / "results" / "example" / "page.html"
+    shots: tuple[tuple[str, Path, dict[str, Any], tuple[str, ...]], ...] = (
+        ("page", example, {}, ()),
+        ("page-trial", example, {}, ('#heat .cell[aria-label^="1k tokens, depth 50 %"]', "#list a")),
+        ("page-two", folder / "two.html#run=page-head-tail", {}, ()),
+        ("page-dark", folder / "one.html", {"color_scheme": "dark"}, (f"hover {red}",)),
+        ("page-phone", folder / "one.html", {"viewport": PHONE}, ()),
+        ("page-hostile", hostile.folder / "page.html", {}, ("#list a",)),
+    )
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=["--no-sandbox", "--disable-gpu"],
+        )
+        for name, path, view, steps in shots:
+            tab = chromium.new_context(offline=True, **{"viewport": WIDE, **view}).new_page()
+            tab.goto(f"file://{path}")
+            tab.wait_for_selector("html[data-ready]")
+            for step in steps:
+                spot = tab.locator(step.removeprefix("hover ")).first
+                spot.hover() if step.startswith("hover ") else spot.click()
+            tab.screenshot(path=folder / f"{name}.png", full_page=name == "page-two")
+            yield name, folder / f"{name}.png"
+        chromium.close()
 
 
 def _simulated(reader: str) -> tuple[str, ...]:

@@ -18,9 +18,11 @@ from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
 from niah.records import Grid, Header, Prompt, Result, Row
 from niah.runlog.cost import dollars_of
-from niah.runlog.log import read_log, read_rows
+from niah.runlog.log import LOG_NAME, read_log, read_rows
+from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
+from niah.verdict.agreement import Agreed, agreed
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of
 from niah.verdict.comparability import check_baseline
 from niah.verdict.compare import comparison_of
@@ -80,6 +82,30 @@ class Run:
         """
         model = self.header.design.model
         return [_flat(result, model) for result in read_log(self.folder)[1].values()]
+
+    @property
+    def marks(self) -> Mapping[str, Mapping[str, str]]:
+        """What people think of the answers, by trial: mark, who, when."""
+        return read_marks(self.folder)
+
+    @property
+    def judges(self) -> Mapping[str, Mapping[str, float]]:
+        """Verdicts of the models that were asked for a second opinion, by model and trial."""
+        read = (read_rows(log.parent) for log in sorted(self.folder.glob(f"judge-*/{LOG_NAME}")))
+        said = {header.design.model: rows for header, rows in read}
+        return {
+            judge: {i: r.score for i, r in rows.items() if r.score is not None and r.answer_class != "off-format"}
+            for judge, rows in said.items()
+        }
+
+    @property
+    def opinions(self) -> list[tuple[str, Agreed]]:
+        """How the scores go with what people and judges say of the same answers."""
+        scored = {i: r.score == 1 for i, r in self.rows.items() if r.score is not None}
+        said = {"people": {i: {"right": True, "wrong": False}.get(m["mark"]) for i, m in self.marks.items()}}
+        said |= {f"judge {judge}": {i: v == 1 for i, v in verdicts.items()} for judge, verdicts in self.judges.items()}
+        pairs = {who: [(scored[i], v) for i, v in of.items() if i in scored] for who, of in said.items()}
+        return [(who, agreed(of)) for who, of in pairs.items() if of]
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ that of the prompt that was sent. No network.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -20,13 +20,11 @@ from niah.plotter.outputs import write_outputs
 from niah.plotter.page.data import Surroundings, Told, page_data
 from niah.plotter.page.shell import page_html
 from niah.providers.search import WAYS, Search
-from niah.records import Outcome, Prompt, Result
+from niah.records import Prompt, Result
 from niah.run import Run, open_run
 from niah.runlog.cost import dollars_of
-from niah.runlog.log import LOG_NAME, read_log, read_rows
-from niah.runlog.marks import read_marks
+from niah.runlog.log import LOG_NAME, read_log
 from niah.runs import DEFAULT_RESULTS, beside, run_folders
-from niah.verdict.agreement import Agreed, agreed
 from niah.verdict.records import Comparison
 
 PAGE_NAME = "page.html"
@@ -105,7 +103,6 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
     for r in ordinary:
         priced[r.trial.context_length].append(r)
     dollars = {n: cost for n, rows in priced.items() if (cost := dollars_of(run.header, rows, None)) is not None}
-    judges, marks = dict(_judges(run.folder)), read_marks(run.folder)
     missing = len(trials) - len(built.surroundings)
     return Told(
         name=run.folder.name,
@@ -117,22 +114,10 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
         warnings=run.warnings,
         dollars=dollars if any(dollars.values()) else {},
         searched=_best_way(built),
-        judges=judges,
-        marks=marks,
-        agreed=list(agreements(trials, judges, marks)),
+        judges=run.judges,
+        marks=run.marks,
+        agreed=run.opinions,
     )
-
-
-def agreements(
-    trials: Iterable[Result], judges: Mapping[str, Mapping[str, float]], marks: Mapping[str, Mapping[str, str]]
-) -> Iterator[tuple[str, Agreed]]:
-    """The scores beside what people and judges say of the same answers."""
-    scored = {r.trial.id: r.score == 1 for r in trials if r.outcome is Outcome.SCORED}
-    said = {"right": True, "wrong": False}
-    if marks:
-        yield "people", agreed((scored[i], said.get(m["mark"])) for i, m in marks.items() if i in scored)
-    for judge, verdicts in judges.items():
-        yield f"judge {judge}", agreed((scored[i], v == 1) for i, v in verdicts.items() if i in scored)
 
 
 def build(
@@ -188,20 +173,6 @@ def _around(prompt: Prompt) -> Surroundings:
     kinds = tuple(n.answer_class for n in planting.needles)
     shown = needle if at >= 0 else ""
     return Surroundings(question=planting.question, before=before, needle=shown, after=after, kinds=kinds)
-
-
-def _judges(folder: Path) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Verdicts of the models that were asked for a second opinion."""
-    for log in sorted(folder.glob(f"judge-*/{LOG_NAME}")):
-        header, rows = read_rows(log.parent)
-        yield (
-            header.design.model,
-            {i: r.score for i, r in rows.items() if r.score is not None and _decided(r.answer_class)},
-        )
-
-
-def _decided(answer_class: str | None) -> bool:
-    return answer_class != "off-format"
 
 
 def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run | str | Path]:

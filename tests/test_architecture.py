@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "runs": LEAVES | {"generator", "experiment", "runlog", "verdict"},
     "run": LEAVES | {"generator", "tasks", "experiment", "runlog", "verdict", "plotter", "runs"},
     "share": LEAVES | {"experiment", "providers", "runlog", "verdict", "plotter", "runs", "run"},
+    "viewer": LEAVES | {"runlog", "plotter", "runs", "run", "share"},
     "templates": LEAVES | {"generator", "experiment", "verdict"},
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }

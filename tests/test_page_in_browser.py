@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from pages import lost_in_the_middle, made, right
 
 from niah.api import open_run
+from niah.runlog.marks import read_marks
 from niah.share import page
+from niah.viewer import Viewer, server_of
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -261,3 +264,28 @@ def test_what_is_no_model_is_marked(browser: Any, runs: Path) -> None:
         assert tab.locator(".chip.simulated").first.inner_text() == "simulated reader, no model"
         tab.locator("#list a").first.click()
         assert tab.locator("dialog .text").get_attribute("lang") == "zh"
+
+
+def test_a_viewer_follows_a_run_that_goes_on_and_takes_marks(browser: Any, tmp_path: Path) -> None:
+    folder = made(tmp_path / "results" / "r", lost_in_the_middle)
+    lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "run.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][:40])  # while a line is written
+    with server_of(Viewer(tmp_path / "results", "Ada")) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        tab = browser.new_page()
+        tab.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+        tab.get_by_role("link", name="r", exact=True).click()
+        tab.wait_for_selector("html[data-ready]")
+        assert tab.locator("#count").inner_text() == "4 of 4 trials"
+        (folder / "run.jsonl").write_bytes(b"".join(lines))
+        tab.locator("#count", has_text="12 of 12 trials").wait_for()
+        tab.locator("#list a").first.click()
+        tab.get_by_role("button", name="wrong", exact=True).click()
+        tab.wait_for_selector('dialog button[aria-pressed="true"]')
+        assert "marked wrong by Ada" in tab.locator("dialog").inner_text()
+        tab.close()
+        server.shutdown()
+        thread.join()
+    (mark,) = read_marks(folder).values()
+    assert (mark["mark"], mark["who"]) == ("wrong", "Ada")

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
     "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "page": ("niah.cli.page:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
+    "view": ("niah.cli.view:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
     "compare": (
         "niah.cli.compare:compare",
         "Compare runs: what was lost and gained, and whether it is more than chance.",
@@ -62,7 +63,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
-    "Look": ("list", "show", "report", "plot", "page", "compare"),
+    "Look": ("list", "show", "report", "plot", "page", "view", "compare"),
     "Judge": ("gate", "engine", "power", "baseline", "history", "score", "judge"),
     "Elsewhere": ("collect", "merge", "import-prompts", "import-results"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),

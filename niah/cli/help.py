@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "report": ("niah report demo",),
     "plot": ("niah plot demo --out demo.svg", "niah plot OLD NEW --curves", "niah plot demo --card --size post"),
+    "view": ("niah view", "niah view results --port 8800 --open"),
     "page": ("niah page demo --out report.html", "niah page OLD NEW --out both.html"),
     "compare": ("niah compare OLD NEW",),
     "engine": (

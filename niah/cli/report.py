@@ -31,5 +31,6 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
         click.echo(json.dumps(asdict(figures), ensure_ascii=False, indent=1))
         return
     print_parts(report_parts(figures))
+    print_parts(f"{who} and the score: {both.words()}" for who, both in run.opinions)
     if unreported := unreported_line(run.folder, run.header):
         print_parts([unreported])

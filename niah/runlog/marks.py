@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from niah.errors import ConfigError, RunError
+from niah.runlog.disk import append, drop_torn_line
 from niah.text.outside import visible
 
 MARKS_NAME = "marks.jsonl"
@@ -24,12 +25,13 @@ def add_mark(folder: Path, trial: str, mark: str, who: str) -> dict[str, str]:
         raise ConfigError(f"mark {mark!r}: use {', '.join(MARKS)}")
     when = datetime.now(UTC).isoformat(timespec="seconds")
     line = {"trial": trial, "mark": mark, "who": visible(who)[:MOST_WHO] or "unknown", "when": when}
+    path = folder / MARKS_NAME
     try:
-        with (folder / MARKS_NAME).open("ab") as file:
-            torn = file.tell() > 0 and not (folder / MARKS_NAME).read_bytes().endswith(b"\n")
-            file.write(b"\n" * torn + json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        if path.exists():
+            drop_torn_line(path)
+        append(path, json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
     except OSError as error:
-        raise RunError(f"{folder / MARKS_NAME}: cannot be written ({error.strerror})") from error
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from error
     return line
 
 

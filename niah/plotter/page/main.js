@@ -44,7 +44,7 @@ async function start() {
   data = await unpack(byId("data").textContent);
   addEventListener("hashchange", follow);
   follow();
-  if (window.niahFollow) window.niahFollow();
+  if (data.served) followServer();
   document.documentElement.dataset.ready = "true";
 }
 start();

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-SCRIPTS = ("base.js", "grid.js", "trials.js", "curves.js", "compare.js", "main.js")
+SCRIPTS = ("base.js", "grid.js", "trials.js", "curves.js", "compare.js")  # in this order; main.js begins
 
 
 def page_html(data: Mapping[str, Any], *, served: bool = False) -> str:
@@ -28,11 +28,9 @@ def page_html(data: Mapping[str, Any], *, served: bool = False) -> str:
 
 def document(title: str, body: str, data: str = "", *, served: bool = False) -> str:
     """HTML around a body that is escaped already; with the script where there is data for it."""
-    style, script = _asset("page.css"), _script() if data else ""
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:"
-    policy += f"; base-uri 'none'; form-action 'none'{chr(59)} connect-src {chr(39)}self{chr(39)}" if served else (
-        "; base-uri 'none'; form-action 'none'"
-    )  # fmt: skip
+    style, script = _asset("page.css"), _script(served) if data else ""
+    more = "form-action 'self'; connect-src 'self'" if served else "form-action 'none'"
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; {more}"
     parts = {"title": html.escape(title), "policy": html.escape(policy), "style": style, "body": body, "data": data}
     page = _asset("page.html")
     for name, text in {**parts, "script": script}.items():
@@ -71,8 +69,8 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _script() -> str:
-    body = "\n".join(_asset(name) for name in SCRIPTS)
+def _script(served: bool) -> str:
+    body = "\n".join(_asset(name) for name in (*SCRIPTS, *(["view.js"] if served else []), "main.js"))
     return f'"use strict";\n(() => {{\n{body}\n}})();\n'
 
 

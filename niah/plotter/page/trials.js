@@ -156,7 +156,7 @@ function openTrial(id, keep = true) {
   const dialog = byId("trial") || document.body.appendChild(h("dialog", { id: "trial", "aria-labelledby": "trial-name", onclose: closeTrial }));
   dialog.replaceChildren(h("div", { class: "bar" }, h("h2", { id: "trial-name" }, `${place(t)}, epoch ${t.epoch + 1} `, h("span", { class: "chip" }, verdict(t))),
     step(-1, "previous"), step(1, "next"), h("button", { autofocus: true, onclick: () => dialog.close() }, "close")),
-  h("div", { class: "inside" }, window.niahMarks ? window.niahMarks(t) : null, trialBody(t)));
+  h("div", { class: "inside" }, data.served ? markButtons(t) : null, trialBody(t)));
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }

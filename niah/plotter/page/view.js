@@ -1,0 +1,53 @@
+// Only in pages of `niah view`: follow a run that goes on, and mark answers by hand.
+
+const query = () => data.served.names.map((n) => `run=${encodeURIComponent(n)}`).join("&");
+
+/** Buttons for a person's opinion; the score stays as it is. */
+function markButtons(t) {
+  const status = h("span", { "aria-live": "polite" });
+  const tell = async (mark) => {
+    const headers = { "X-Niah-Token": data.served.token, "Content-Type": "application/json" };
+    const body = JSON.stringify({ run: data.served.names[state.run], trial: t.id, mark });
+    const answer = await fetch("/mark", { method: "POST", headers, body }).catch(() => null);
+    if (!answer || !answer.ok) {
+      status.textContent = answer ? await answer.text() : "the server is gone: start niah view again";
+      return;
+    }
+    t.mark = await answer.json();
+    drawList();
+    openTrial(t.id);
+  };
+  return h("div", { class: "tools", role: "group", "aria-label": "Your opinion of the answer" }, "Your opinion:",
+    ["right", "wrong", "unclear"].map((m) => h("button", { "aria-pressed": String(Boolean(t.mark && t.mark.mark === m)), onclick: () => tell(m) }, m)), status);
+}
+
+function headOf(r) {
+  const warnings = r.warnings.length ? h("ul", { class: "warnings" }, r.warnings.map((w) => h("li", {}, w))) : null;
+  return h("header", {}, h("h1", {}, r.headline, " ", h("span", { class: `chip ${r.kind}` }, r.kind)),
+    [r.found, r.lengths_said, r.doubts, r.recipe].filter(Boolean).map((line) => h("p", {}, line)), warnings);
+}
+
+async function takeNews() {
+  const answer = await fetch(`/data?${query()}`);
+  if (!answer.ok) return;
+  data = await unpack(await answer.text());
+  byId("intro").replaceChildren(...data.runs.map(headOf));
+  draw();
+}
+
+/** Ask every two seconds whether there is news; what a person has in hand is not taken away. */
+function followServer() {
+  const status = h("p", { class: "tools" }, h("a", { href: "/" }, "all runs"), h("span", { class: "live", "aria-live": "polite" }));
+  document.querySelector("main").prepend(status);
+  const said = status.lastChild;
+  setInterval(async () => {
+    const answer = document.hidden ? null : await fetch(`/stamp?${query()}`).catch(() => null);
+    if (!answer || !answer.ok || (await answer.text()) === data.served.stamp) return;
+    if (document.querySelector("dialog[open]") || byId("app").contains(document.activeElement)) {
+      said.replaceChildren(h("button", { onclick: () => { said.textContent = ""; takeNews(); } }, "there is news: show it"));
+    } else {
+      await takeNews();
+      said.textContent = `following: ${count(run().trials.length)} trials`;
+    }
+  }, 2000);
+}

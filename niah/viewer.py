@@ -1,0 +1,187 @@
+"""A local server of the pages of a folder of runs: lists them, follows one that is running, takes marks.
+
+It answers on loopback only and only to its own name, so that no page of the internet can reach it through the browser;
+what changes something also needs a token that stands in its own pages alone.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from niah.errors import ConfigError, NiahError, RunError
+from niah.plotter.page.data import page_data
+from niah.plotter.page.shell import document, packed, page_html
+from niah.run import open_run
+from niah.runlog.log import LOG_NAME, read_rows
+from niah.runlog.marks import MARKS_NAME, add_mark
+from niah.runs import BrokenRun, RunSummary, run_folders, runs_in
+from niah.share import QUICK_TOKENS, Built, comparisons, told_of
+from niah.text.shares import percent
+
+LOOPBACK = "127.0.0.1"
+MOST_BODY = 10_000  # bytes of a mark
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass
+class Viewer:
+    """The runs of a folder and what was built for their pages."""
+
+    results: Path
+    who: str  # whose marks are taken
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    _built: dict[str, Built] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def listing(self) -> str:
+        """All runs, the newest first."""
+        runs = sorted(runs_in(self.results), key=lambda r: getattr(r, "created", ""), reverse=True)
+        head = "".join(f"<th scope=col>{name}</th>" for name in ("run", "model", "task", "found", "trials", "date"))
+        rows = "".join(f"<tr>{_row(run)}</tr>" for run in runs)
+        table = f"<div class=scroll tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        many = "<p><button>open the chosen runs side by side</button></p>" if len(runs) > 1 else ""
+        title = f"Runs in {html.escape(str(self.results))}"
+        return document(f"{title} · niah", f"<h1>{title}</h1><form action=/page>{table}{many}</form>", served=True)
+
+    def data(self, names: Sequence[str]) -> dict[str, Any]:
+        """The data of the page of some runs. Raises RunError for a name that is no run of the folder."""
+        with self._lock:
+            runs = [open_run(self._folder(name)) for name in names]
+            told = [
+                told_of(run, self._built.setdefault(n, Built({}, {})), QUICK_TOKENS)
+                for n, run in zip(names, runs, strict=True)
+            ]
+            data = page_data(told, comparisons(runs))
+        return {**data, "served": {"token": self.token, "names": list(names), "stamp": self.stamp(names)}}
+
+    def stamp(self, names: Sequence[str]) -> str:
+        """Another one whenever a log or its marks have changed."""
+        paths = [self._folder(name) / file for name in names for file in (LOG_NAME, MARKS_NAME)]
+        states = [p.stat() for p in paths if p.exists()]
+        return "-".join(f"{s.st_size}.{s.st_mtime_ns}" for s in states)
+
+    def mark(self, body: Mapping[str, Any]) -> dict[str, str]:
+        """Keep a mark. Raises RunError and ConfigError for what is none."""
+        folder = self._folder(str(body.get("run")))
+        trial = str(body.get("trial"))
+        if trial not in read_rows(folder)[1]:
+            raise RunError(f"no trial {trial!r} in this run")
+        return add_mark(folder, trial, str(body.get("mark")), str(body.get("who") or self.who))
+
+    def _folder(self, name: str) -> Path:
+        """Only what the listing shows: no path leads out of the folder."""
+        folder = next((f for f in run_folders(self.results) if f.relative_to(self.results).as_posix() == name), None)
+        if folder is None:
+            raise RunError(f"{name}: no run in {self.results}")
+        return folder
+
+
+def server_of(viewer: Viewer, port: int = 0) -> ThreadingHTTPServer:
+    """A server on loopback that is ready to serve; port 0 is a free one. Raises ConfigError for one that is taken."""
+    if not viewer.results.is_dir():
+        raise RunError(
+            f"{viewer.results}: no such folder; runs are written there by 'niah run', or name another folder"
+        )
+    try:
+        server = ThreadingHTTPServer((LOOPBACK, port), type("Handler", (_Handler,), {"viewer": viewer}))
+    except OSError as error:
+        raise ConfigError(f"--port {port}: cannot be used ({error.strerror}); 0 takes a free one") from error
+    server.daemon_threads = True
+    return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    viewer: Viewer
+    timeout = 30
+
+    def do_GET(self) -> None:
+        at = urlsplit(self.path)
+        names = parse_qs(at.query).get("run", [])
+        if at.path == "/":
+            self._answer(lambda: (self.viewer.listing(), "text/html"))
+        elif at.path == "/page" and names:
+            self._answer(lambda: (page_html(self.viewer.data(names), served=True), "text/html"))
+        elif at.path == "/data" and names:
+            self._answer(lambda: (packed(self.viewer.data(names)), "text/plain"))
+        elif at.path == "/stamp" and names:
+            self._answer(lambda: (self.viewer.stamp(names), "text/plain"))
+        else:
+            self._send(HTTPStatus.NOT_FOUND, "nothing here; the list of runs is at /", "text/plain")
+
+    def do_POST(self) -> None:
+        given, size = self.headers.get("X-Niah-Token", ""), self.headers.get("Content-Length", "")
+        mine = secrets.compare_digest(given.encode(), self.viewer.token.encode())
+        if self.path != "/mark" or not mine or self.headers.get("Origin") != self._origin():
+            self._send(HTTPStatus.FORBIDDEN, "only a page of this server may tell marks", "text/plain")
+        elif not size.isdigit() or int(size) > MOST_BODY:
+            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object", "text/plain")
+        else:
+            body = self.rfile.read(int(size))
+            self._answer(lambda: (json.dumps(self.viewer.mark(_object(body))), "application/json"))
+
+    def log_message(self, *args: object) -> None:
+        """Nothing: who looks at what is nobody's business."""
+
+    def _origin(self) -> str:
+        return f"http://{self.headers.get('Host')}"
+
+    def _answer(self, made: Any) -> None:
+        """What a function makes, unless somebody else asks, who came by another name."""
+        port = self.connection.getsockname()[1]
+        if self.headers.get("Host") not in (f"{LOOPBACK}:{port}", f"localhost:{port}"):
+            self._send(HTTPStatus.MISDIRECTED_REQUEST, f"open http://{LOOPBACK}:{port}/", "text/plain")
+            return
+        try:
+            text, kind = made()
+        except NiahError as error:
+            self._send(HTTPStatus.BAD_REQUEST, str(error), "text/plain")
+        else:
+            self._send(HTTPStatus.OK, text, kind)
+
+    def _send(self, status: HTTPStatus, text: str, kind: str) -> None:
+        body = text.encode("utf-8", "replace")
+        self.send_response(status)
+        for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": len(body)}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        table = json.loads(body)
+    except ValueError:
+        table = None
+    if not isinstance(table, dict):
+        raise ConfigError("a mark is a JSON object with run, trial and mark")
+    return table
+
+
+def _row(run: RunSummary | BrokenRun) -> str:
+    name = html.escape(run.name)
+    if isinstance(run, BrokenRun):
+        return f"<th scope=row>{name}</th><td colspan=5>{html.escape(run.why)}</td>"
+    address = html.escape(f"/page?{urlencode({'run': run.name})}")
+    kind = "imported" if run.imported else "simulated" if run.provider == "simulated" else ""
+    chip = f' <span class="chip {kind}">{kind}</span>' if kind else ""
+    box = f'<input type=checkbox name=run value="{name}" aria-label="choose {name}"> '
+    cells = [run.task, f"{percent(run.found.mean)} (n = {run.found.n:,})", f"{run.ended:,} of {run.planned:,}"]
+    model = f"<td>{html.escape(run.model)}{chip}</td>"
+    rest = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, run.created[:16].replace("T", " ")))
+    return f'<th scope=row>{box}<a href="{address}">{name}</a></th>{model}{rest}'
