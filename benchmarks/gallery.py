@@ -31,7 +31,7 @@ from niah.generator.tokenizers import tokenizer_of
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 WIDTH = 1_200  # pixels, of two panels
 MOST_BYTES = 60_000
-COLOURS = 255
+COLOURS = 128
 WINDOW = 10_000  # tokens that the server takes
 GRID = ("--lengths", "1k,4k,16k", "--depths", "0:100:25")
 
@@ -67,7 +67,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 ATTACK = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> \u202ebackwards\u202c \x1b[31mred\x00 שלום 😀"
-WIDE, PHONE = {"width": 1100, "height": 830}, {"width": 360, "height": 700}
+WIDE, TALL, PHONE = ({"width": w, "height": h} for w, h in ((1100, 830), (1100, 1380), (360, 700)))
 
 
 def page_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -83,7 +83,7 @@ def page_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     shots: tuple[tuple[str, Path, dict[str, Any], tuple[str, ...]], ...] = (
         ("page", example, {}, ()),
         ("page-trial", example, {}, ('#heat .cell[aria-label^="1k tokens, depth 50 %"]', "#list a")),
-        ("page-two", folder / "two.html#run=page-head-tail", {}, ()),
+        ("page-two", folder / "two.html#run=page-head-tail", {"viewport": TALL}, ()),
         ("page-dark", folder / "one.html", {"color_scheme": "dark"}, (f"hover {red}",)),
         ("page-phone", folder / "one.html", {"viewport": PHONE}, ()),
         ("page-hostile", hostile.folder / "page.html", {}, ("#list a",)),
@@ -100,7 +100,7 @@ def page_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
             for step in steps:
                 spot = tab.locator(step.removeprefix("hover ")).first
                 spot.hover() if step.startswith("hover ") else spot.click()
-            tab.screenshot(path=folder / f"{name}.png", full_page=name == "page-two")
+            tab.screenshot(path=folder / f"{name}.png")
             yield name, folder / f"{name}.png"
         chromium.close()
 
@@ -120,7 +120,7 @@ def _niah(folder: Path, *arguments: str) -> None:
 
 
 def _small(picture: Image.Image) -> Image.Image:
-    width = WIDTH if picture.width > 2 * picture.height else WIDTH * 2 // 3
+    width = min(picture.width, WIDTH if picture.width > 2 * picture.height else WIDTH * 2 // 3)
     size = (width, round(picture.height * width / picture.width))
     scaled = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     return scaled.quantize(COLOURS, kmeans=3, dither=Image.Dither.NONE)

@@ -48,6 +48,7 @@ def test_the_tables_beside_the_example_are_of_its_log() -> None:
         "grid.csv",
         "grid.json",
         "heatmap.png",
+        "page.html",
         "run.jsonl",
     ]
 

@@ -135,6 +135,7 @@ def test_wheel_and_sdist_hold_what_they_should_and_render_on_an_index(built: Pat
     for name in (
         "results/example/run.jsonl",
         "results/example/heatmap.png",
+        "results/example/page.html",
         "configs/demo.toml",
         "configs/suites/quick.toml",
     ):

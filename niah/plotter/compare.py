@@ -39,7 +39,7 @@ def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Wo
     words, drop = words_of(views), None if comparison is None else comparison.whole.drop
     if comparison is None or drop is None:
         return words
-    whole, (before, after) = comparison.whole, names_of(views, 60)
+    whole, (before, after) = comparison.whole, names_of(views, 26)
     sure = whole.p_change is not None and whole.p_change <= LEVEL
     moved = "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
     doubt = "" if sure or drop == 0 else "; it may be chance"
