@@ -8,7 +8,7 @@ CRLF, as the standard allows (https://html.spec.whatwg.org/multipage/server-sent
 from __future__ import annotations
 
 import json
-from typing import Protocol
+from typing import Any
 
 from niah.text.outside import json_in
 
@@ -20,16 +20,6 @@ class WebPage(ValueError):
     """A page for people where a reply should be."""
 
 
-class EventReader(Protocol):
-    """Feed bytes, get the finished events. Raises ValueError for a line without an end."""
-
-    def feed(self, chunk: bytes) -> list[str]: ...
-
-    def finish(self) -> list[str]:
-        """What a stream leaves behind that ends without closing its last event."""
-        ...
-
-
 class StreamReader:
     """Looks at the first sign of a stream and reads on as what it is.
 
@@ -38,26 +28,21 @@ class StreamReader:
 
     def __init__(self) -> None:
         self._start = b""
-        self._reader: EventReader | None = None
+        self._reader: EventStream | JsonReader | None = None
 
     def feed(self, chunk: bytes) -> list[str]:
         if self._reader is None:
-            chunk = self._start + chunk
-            if _BOM.startswith(chunk[:3]) and len(chunk) < len(_BOM):  # the mark may come in pieces
-                self._start = chunk
+            self._start = (self._start + chunk).lstrip().removeprefix(_BOM).lstrip()
+            if _BOM.startswith(self._start):  # nothing yet, or a mark that comes in pieces
                 return []
-            chunk = chunk.removeprefix(_BOM).lstrip()
-            if not chunk:
-                self._start = b""
-                return []
-            self._reader = _reader_for(chunk[:1])
+            chunk, self._reader = self._start, _reader_for(self._start[:1])
         return self._reader.feed(chunk)
 
     def finish(self) -> list[str]:
         return [] if self._reader is None else self._reader.finish()
 
 
-def _reader_for(sign: bytes) -> EventReader:
+def _reader_for(sign: bytes) -> EventStream | JsonReader:
     if sign == b"<":
         raise WebPage("a web page instead of a reply; is base_url right?")
     return JsonReader() if sign in (b"{", b"[") else EventStream()
@@ -143,7 +128,7 @@ class JsonReader:
         lines = [line for line in self._cut.feed(chunk) if line.strip()]
         if lines and self._start is not None:
             start, self._start = self._start, None
-            if not _is_json(lines[0]):
+            if _parsed(lines[0]) is None:
                 self._whole = start
                 return []
         return [line.decode(errors="replace") for line in lines]
@@ -153,20 +138,17 @@ class JsonReader:
         return [left.decode(errors="replace")] if left.strip() else []
 
 
-def _is_json(line: bytes) -> bool:
+def _parsed(text: str | bytes) -> Any:
+    """The value of some JSON; None for what is none."""
     try:
-        json_in(line)
+        return json_in(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _as_error(text: str) -> str:
     """The data of an event named error, as an object that says so itself."""
-    try:
-        table = json_in(text)
-    except ValueError:
-        return json.dumps({"error": text.strip() or "an error event without a message"})
+    table = _parsed(text)
     if isinstance(table, dict) and table.get("error"):
         return text
-    return json.dumps({"error": table or "an error event without a message"})
+    return json.dumps({"error": table or text.strip() or "an error event without a message"})
