@@ -497,7 +497,7 @@ def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:
     mine.NAME = "single"  # type: ignore[attr-defined]
     with pytest.raises(niah.NiahError, match="comes with niah; give yours another name"):
         niah.plan(**SMALL, task=mine)
-    with pytest.raises(niah.NiahError, match="distractors has no meaning for task 'door-code'"):
+    with pytest.raises(niah.NiahError, match="distractor_count has no meaning for task 'door-code'"):
         niah.plan(**SMALL, task=DoorCode(), distractor_count=2)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_client import PROMPT, provider_at
 from virtual import run_virtual
@@ -93,7 +93,7 @@ class Run(Observer):
         request = provider_at("http://127.0.0.1:9/v1").request(PROMPT)
         while not throttle.stopping:
             answer = await client.ask(request)
-            if answer is not None:
+            if answer is not None and not throttle.stopping:  # one that a stop cut short is the last refusal
                 self.answers.append(answer)
                 if answer.fatal:
                     throttle.stop()
@@ -115,6 +115,7 @@ REFUSALS: dict[str, Callable[[], httpx.Response | Exception]] = {
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 @settings(max_examples=6)
+@example(before_s=0.5, seed=67_783)
 @given(before_s=st.sampled_from([0.5, 7.3, 20.0]), seed=st.integers(0, 10**6))
 def test_ten_minutes_of_refusals_see_few_requests_and_their_end_is_noticed(
     refusal: str, before_s: float, seed: int

@@ -1,6 +1,4 @@
-"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a
-notebook.
-"""
+"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a notebook."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ class Stoppable(Observer):
 
 
 def in_thread(work: Callable[[], _T], observer: Stoppable) -> _T:
-    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it
-    has ended.
-    """
+    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it has ended."""
     interrupted: KeyboardInterrupt | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = pool.submit(work)
@@ -81,19 +77,16 @@ def in_thread(work: Callable[[], _T], observer: Stoppable) -> _T:
 
 
 async def in_thread_of_its_own(work: Callable[[], _T], observer: Stoppable) -> _T:
-    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised
-    when it has ended.
-    """
+    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised when it has ended."""
     cancelled: asyncio.CancelledError | None = None
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
-        future = asyncio.wrap_future(pool.submit(work))
-        while not future.done():
-            try:
-                await asyncio.wait({future})  # which leaves the future alone where it is cancelled itself
-            except asyncio.CancelledError as asked:
-                cancelled = asked
-                observer.stop()
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    while not task.done():
+        try:
+            await asyncio.wait({task})  # which leaves the work alone where it is cancelled itself
+        except asyncio.CancelledError as asked:
+            cancelled = asked
+            observer.stop()
     if cancelled is not None:
-        future.exception()  # does not matter to whoever has cancelled it
+        task.exception()  # does not matter to whoever has cancelled it
         raise cancelled
-    return future.result()
+    return task.result()

@@ -1,6 +1,4 @@
-"""Ask a model for a second opinion on the stored answers of a run. Its verdicts are a run log of
-their own.
-"""
+"""Ask a model for a second opinion on the stored answers of a run. Its verdicts are a run log of their own."""
 
 from __future__ import annotations
 

@@ -42,9 +42,7 @@ class AnswerChecks:
         self.repeats = Repeats()
         self._outputs = OutputCounts(count)
         self._trials_are_counted: bool | None = None  # None: not known yet
-        self._alike: set[str] = (
-            set()
-        )  # trials whose wrong answer came again word for word, with a count that does not fit
+        self._alike: set[str] = set()  # trials whose wrong answer came twice, with a count that does not fit
 
     def begin(self, found: Preflight) -> None:
         """Take in what the small requests found."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
 
@@ -64,7 +64,7 @@ class Throttle:
         self._observer = observer or Observer()
         self._state = Signal()
         self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
-        self._stopping = asyncio.Event()
+        self.stopping = False
         self._resume_at = clock()
         self._cut_at = clock()
         self._rounds = 0  # of trouble since the last answer
@@ -80,17 +80,13 @@ class Throttle:
         return int(self._allowed)
 
     @property
-    def stopping(self) -> bool:
-        return self._stopping.is_set()
-
-    @property
     def trouble_s(self) -> float:
         """Seconds since the server answered last, where it refuses or is away; else 0."""
         return 0.0 if self._trouble_since is None else self._clock() - self._trouble_since
 
     def stop(self) -> None:
         """Let nothing more in; what is in flight finishes."""
-        self._stopping.set()
+        self.stopping = True
         self.changed()
 
     async def hold(self, tokens: int) -> bool:
@@ -175,12 +171,14 @@ class Throttle:
 
     async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
         """The result of something to wait for; None, and it is cancelled, where a stop comes first."""
-        task, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())
+        task = asyncio.ensure_future(waiting)
+        task.add_done_callback(lambda _: self.changed())
         try:
-            await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+            await self.until(task.done)
             return task.result() if task.done() else None
         finally:
-            await _cancelled([task, stop])
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _cut(self, now: float) -> None:
         self._refused = True
@@ -243,7 +241,8 @@ class Throttle:
 
     async def _sleep_until_stop(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._state.until(lambda: self.stopping)
         return not self.stopping
 
 
@@ -255,10 +254,3 @@ def _bucket(per_minute: float | None, shared: Shared | None, name: str) -> Async
     if shared is not None:
         return shared.rate(name, size, per_minute)
     return AsyncLimiter(size, size / per_minute * _MINUTE_S)
-
-
-async def _cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        if not task.done():
-            task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
