@@ -23,6 +23,9 @@ _SET: Mapping[str, Any] = {
 }  # fmt: skip
 _EXAMPLES: Mapping[str, Any] = {
     "base_url": "http://127.0.0.1:8000/v1", "embed_url": "http://127.0.0.1:8080/v1",
+    "embed_model": "bge-m3", "embed_key_env": "EMBED_API_KEY", "prompts": "prompts.jsonl",
+    "engine": {"cache_type_k": "q4_0"}, "page_font": "NotoSansCJK-Regular.ttc",
+    "tts": "flite -voice slt -f {text} -o {wav}",
     "api_key_env": "MY_API_KEY", "api_key_file": "key.txt",
     "extra": {"temperature": 0}, "headers": {"anthropic-beta": "context-1m-2025-08-07"}, "needle_count": 4,
     "questions": "questions.toml", "reply_tokens": "4k", "reply_field": "max_completion_tokens",
@@ -128,7 +131,7 @@ def _lines(key: str, field: FieldInfo, chosen: Mapping[str, Any], examples: Mapp
     choices = f" [{', '.join(get_args(kind))}]" if get_origin(kind) is Literal else ""
     if key in chosen:
         line = f"{key} = {_toml(chosen[key])}"
-    elif field.default in (None, ()) or key in ("extra", "headers"):
+    elif field.default in (None, ()) or field.default_factory is not None:
         line = f"# {key} = {_toml(examples.get(key, _least(kind, field)))}    # an example"
     else:
         line = f"# {key} = {_toml(field.default)}"

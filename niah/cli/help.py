@@ -65,6 +65,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "questions": ("niah questions draft --haystack mine --out questions.toml",),
     "questions check": ("niah questions check questions.toml --haystack mine",),
     "questions draft": ("niah questions draft --haystack mine --out questions.toml",),
+    "import-prompts": ("niah import-prompts ROWS --format jsonl --out prompts.jsonl",),
     "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
 }
 
@@ -93,7 +94,7 @@ class Command(click.Command):
                 rows[param.name] = record
             elif record is not None:
                 own.append(record)
-        sections = {title: [rows[key] for key in keys] for title, keys in key_sections().items()}
+        sections = {title: [rows[key] for key in keys if key in rows] for title, keys in key_sections().items()}
         for title, records in {OWN: own, **sections}.items():
             with formatter.section(title):
                 formatter.write_dl(records)

@@ -14,7 +14,7 @@ from niah.plotter.formatting import plural
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--format", "form", required=True, metavar="|".join(FORMATS), help="The benchmark whose rows these are.")
+@click.option("--format", "form", required=True, metavar="NAME", help=f"Whose rows these are: {', '.join(FORMATS)}.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of prompts to write.")
 @click.option("--settings", type=click.Path(path_type=Path), help="Settings of a published run, for babilong.")
 @click.option("--gold", type=int, help="Move the asked pair to this place, for litm-kv.")

@@ -21,7 +21,7 @@ from niah.text.renamed import new_name
 
 PREFIX = "NIAH_"
 DOTENV = Path(".env")
-_TABLES = ("extra", "headers")  # keys that hold a table
+_TABLES = ("extra", "engine", "headers")  # keys that hold a table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,5 +97,5 @@ def _table(key: str, name: str, text: str) -> dict[str, Any]:
     if not row.strip() or not equals or text.startswith("{"):
         raise ConfigError(f'{name}: write KEY=VALUE, or a table of JSON like {{"temperature": 0}}')
     with suppress(ValueError):
-        return {row.strip(): json_in(value) if key == "extra" else value.strip()}
+        return {row.strip(): json_in(value) if key != "headers" else value.strip()}
     return {row.strip(): value.strip()}

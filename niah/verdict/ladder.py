@@ -32,7 +32,9 @@ class Ladder:
     def rule(self) -> Rule:
         if not self.header.design.adaptive:
             raise RunError("the run is not adaptive: it asks all of its grid (niah run --adaptive finds a bracket)")
-        return Rule(threshold=self.header.config["threshold"], most=self.header.config["trials_per_length"])
+        return Rule(
+            threshold=self.header.design.recipe["threshold"], most=self.header.design.recipe["trials_per_length"]
+        )
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
@@ -40,7 +42,7 @@ class Ladder:
 
     @property
     def search(self) -> str:
-        return "bisect" if self.header.config["bisect"] else "up"
+        return "bisect" if self.header.design.recipe["bisect"] else "up"
 
     @cached_property
     def steps(self) -> Mapping[int, Step]:
@@ -82,7 +84,7 @@ class Ladder:
     def places(self, length: int) -> list[tuple[float, int]]:
         """Depth and epoch of a length's trials, in their order."""
         design = self.header.design
-        seed = self.header.config["seed"]
+        seed = self.header.design.recipe["seed"]
         return adaptive_places(seed, length, design.depths, self.rule.most, shared=design.haystack_shared)
 
     @cached_property
