@@ -17,7 +17,6 @@ from niah.errors import ConfigError
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.voice import RATE, samples_of
 from niah.providers.simulated import NOTHING, Messages, in_process, reader_of
-from niah.scorers import clock
 from niah.text.wording import wording_of
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def transport(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> 
                 continue
             sound = samples_of(base64.b64decode(part["input_audio"]["data"])).tobytes()
             with turn:  # one recogniser, many requests
-                texts += [f"({clock(round(began + at))})\n{line}" for at, line in heard_in(sound)]
+                texts += [f"({_clock(began + at)})\n{line}" for at, line in heard_in(sound)]
             seconds = len(sound) / 2 / RATE
             began, tokens = began + seconds, tokens + seconds * TOKENS_PER_S
         heard = "\n".join(texts[1:-1])
@@ -121,6 +120,10 @@ class Ears:
         )
         decoder.add_keyphrase("begins", said.partition(" <")[0].partition(" ")[2])
         return decoder
+
+
+def _clock(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
 
 
 def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
