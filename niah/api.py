@@ -222,12 +222,16 @@ def power(config: Config = None, **settings: Any) -> Power:
 
     Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``,
     ``confidence`` and ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of
-    100 cases. Raises ConfigError.
+    100 cases. ``repeats`` are two runs of one model, which say how many trials flip by chance.
+    Raises ConfigError.
     """
     from niah.experiment.planning import epoch_cost
-    from niah.verdict.power_table import Aim, power_of
+    from niah.verdict.power_table import Aim, measured_flips, power_of
 
     aims = {field.name: settings.pop(field.name) for field in fields(Aim) if field.name in settings}
+    repeats = settings.pop("repeats", None)
+    if repeats is not None:
+        aims |= measured_flips(compare(*repeats).whole)
     own, resolved = _parts(config, settings)
     cells = len(resolved.lengths) * len(resolved.depths)
     return power_of(Aim(**aims), cells, *epoch_cost(resolved, own.task_for(resolved)))

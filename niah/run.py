@@ -26,6 +26,7 @@ from niah.verdict.agreement import Agreed, agreed
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of
 from niah.verdict.comparability import check_baseline
 from niah.verdict.compare import comparison_of
+from niah.verdict.consistency import check_consistent
 from niah.verdict.decide import judge
 from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on
@@ -144,6 +145,7 @@ class Run:
         """
         gates = _gates(config, limits)
         _check_asked(gates, config, baseline)
+        check_consistent(self.header, self.rows.values())
         older = None if baseline is None else self._baseline(baseline, Path(results))
         evidence = self._evidence(gates, older)
         return judge(evidence, notes_on(evidence, older))

@@ -182,3 +182,27 @@ def _history_lines(path: Path) -> tuple[HistoryLine, ...]:
         return lines_in(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from error
+
+
+def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
+    """Check a run against its own recipe: every id is that of its place, every score that of its stored answer.
+
+    Raises RunError with the first that is not, and where the haystack has changed since.
+    """
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import experiment_of
+    from niah.experiment.scoring import rescored
+    from niah.runlog.log import read_log
+
+    opened = open_run(run, results)
+    if opened.header.imported is not None:
+        raise RunError(f"{opened.folder} was imported: its answers cannot be scored here")
+    experiment = experiment_of(RunConfig(**opened.header.config))
+    places = {t.id: t for t in experiment.trials}
+    for trial_id, result in read_log(opened.folder)[1].items():
+        if places.get(trial_id) != result.trial:
+            raise RunError(f"trial {trial_id} is not what its recipe has at its place; the log was edited: run it anew")
+        again = rescored(result, experiment)
+        if again.score != result.score:
+            told = f"scored {result.score}, and its stored answer scores {again.score} today"
+            raise RunError(f"trial {trial_id} is {told}: niah score {opened.folder.name} brings them up to date")

@@ -56,7 +56,7 @@ def result(trial: Trial, answer: float | Outcome, seconds: float | None = 1.0) -
         placements=(),
         targets=("1",),
         prompt_tokens=trial.context_length,
-        prompt_digest="d" * 64,
+        prompt_digest=(trial.id * 64)[:64],
         unique_share=1.0,
         response=Response(
             text="1", stop_reason="stop", usage=Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10)

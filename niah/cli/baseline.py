@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from niah.api import open_run
-from niah.cli.options import RESULTS, RUN
+from niah.cli import completion
+from niah.cli.options import RESULTS
 from niah.errors import RunError
-from niah.verdict.baseline import baseline_json
+from niah.verdict.baseline import baseline_json, mean_baseline
 
 LEAST_FOUND = 0.5  # of a baseline that can tell much
 
@@ -21,13 +22,18 @@ def baseline() -> None:
 
 
 @baseline.command()
-@RUN
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.RUNS)
 @click.option("--out", type=click.Path(path_type=Path), help="The file; by default baselines/RUN.json.")
 @RESULTS
-def save(run_name: str, out: Path | None, results: Path) -> None:
-    """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'."""
-    run = open_run(run_name, results)
-    text = baseline_json(run.as_baseline(), datetime.now(UTC).date().isoformat())
+def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
+    """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'.
+
+    Of several runs of one model the mean of every trial: a single lucky run would cry wolf until it is replaced.
+    """
+    opened = [open_run(name, results) for name in runs]
+    run = opened[-1]
+    whole = mean_baseline([one.as_baseline() for one in opened])
+    text = baseline_json(whole, datetime.now(UTC).date().isoformat())
     path = out or Path("baselines") / f"{run.folder.resolve().name}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

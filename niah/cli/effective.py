@@ -36,7 +36,8 @@ def effective(
 
     CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed (or 128k), at 11 depths of
     endless made speech; each is tried until it is decided. The same command goes on after an interruption. Exits 0
-    where the bracket is found (or --at-least shown), 1 where it is shown to be less, 3 where neither is decided.
+    where the bracket is found (or --at-least shown), 1 where it is shown to be less, 3 where
+    neither is decided, 5 where the run is not finished.
     """
     check_name(name)
     wanted = None if at_least is None else length_of(at_least)

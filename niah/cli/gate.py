@@ -29,6 +29,7 @@ from niah.verdict.records import Judgement
     metavar="FILE",
     help="The gates, as TOML (niah init gate writes one); without it, only a loss against the baseline.",
 )
+@click.option("--verify", is_flag=True, help="First score the stored answers again; needs the haystack of the run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Also write JUnit XML to this file.")
 @click.option(
@@ -39,6 +40,7 @@ def gate(
     run_name: str,
     baseline_name: str | None,
     config: Path | None,
+    verify: bool,
     as_json: bool,
     junit: Path | None,
     github: bool,
@@ -46,10 +48,15 @@ def gate(
 ) -> None:
     """Judge RUN by the gates of a gate.toml, and against a baseline: pass, fail or not enough evidence.
 
-    Exits 0 for pass, 1 for fail, 2 for a wrong setting, 3 for inconclusive or incomplete, 4 where the instrument
-    cannot be trusted (a truncated prompt, a failed control). Each gate's reason is printed.
+    Exits 0 for pass, 1 for fail, 2 for a wrong setting, 3 where the evidence is not enough, 4 where the instrument
+    cannot be trusted (a truncated prompt, a failed control), 5 where the run is not finished. Each gate's reason is
+    printed.
     """
     run = api.open_run(run_name, results)
+    if verify:
+        from niah.studies import verify as check  # brings haystacks
+
+        check(run)
     judgement = run.gate(config, baseline=baseline_name, results=results)
     if junit is not None:
         _write(junit, junit_xml(judgement, run.grid, datetime.now(UTC).isoformat(timespec="seconds")))

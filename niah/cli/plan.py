@@ -31,7 +31,7 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
 
 
 def _print_outlook(outlook: Outlook, path: Path) -> None:
-    """A line for every gate that even a perfect run of this size would leave open."""
+    """A line for every gate that even a perfect run of this size would leave open, and the chances of good models."""
     from niah.plotter.report_text import finding_words
 
     for finding in outlook.undecided:
@@ -40,3 +40,9 @@ def _print_outlook(outlook: Outlook, path: Path) -> None:
         click.echo(f"niah: this run cannot fail {path.name} even if it finds nothing: run more trials", err=True)
     elif not outlook.undecided:
         click.echo(f"{'gate':<11} a perfect run of this size passes {path.name}")
+    for chance in outlook.chances:
+        open_most = "" if chance.bottleneck is None else f"; most often left open: {chance.bottleneck}"
+        told = (
+            f"a model that finds {100 * chance.found:.0f} % everywhere passes in {100 * chance.passes:.0f} of 100 runs"
+        )
+        click.echo(f"{'':<11} {told}{open_most}")

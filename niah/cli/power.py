@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from niah import api
 from niah.cli.help import Command
-from niah.cli.options import config_from, config_options
+from niah.cli.options import RESULTS, config_from, config_options
 from niah.experiment.config import RunConfig
 from niah.experiment.planning import FREE
 from niah.installation import install_hint
@@ -29,8 +30,18 @@ from niah.verdict.power_table import Aim, Power
 @click.option(
     "--chance", type=float, metavar="PERCENT", default=90.0, help="Wanted chance of seeing the loss.  [default: 90]"
 )
+@click.option("--from", "repeats", nargs=2, metavar="RUN RUN", help="Two runs of one model: measures the flips.")
+@RESULTS
 def power(
-    config: str | None, drop: float, flips: float, margin: float, confidence: float, chance: float, **flags: Any
+    config: str | None,
+    drop: float,
+    flips: float,
+    margin: float,
+    confidence: float,
+    chance: float,
+    repeats: tuple[str, str] | None,
+    results: Path,
+    **flags: Any,
 ) -> None:
     """Count the trials that a comparison with a baseline needs, for the grid of CONFIG and flags. Sends nothing.
 
@@ -39,20 +50,22 @@ def power(
     """
     resolved = config_from(config, flags)
     aim = {"drop": drop, "flips": flips, "margin": margin, "confidence": confidence, "chance": chance}
-    _print(api.power(resolved, **aim), resolved)
+    runs = None if repeats is None else tuple(api.open_run(run, results) for run in repeats)
+    _print(api.power(resolved, **aim, repeats=runs), resolved)
 
 
 def _print(found: Power, config: RunConfig) -> None:
     aim = found.aim
+    click.echo(_condition(aim))
     if found.inside_margin:
         click.echo(
             f"a loss of {aim.drop:g} points is inside the margin of {aim.margin:g}: such a loss passes; lower --margin"
         )
     else:
         seen = f"to see a loss of {aim.drop:g} points"
-        changes = f"({aim.drop + aim.flips:g} % of trials lost, {aim.flips:g} % gained)"
+        changes = f"({aim.drop + aim.flips:.3g} % of trials lost, {aim.flips:.3g} % gained)"
         click.echo(_needed(f"{seen} {changes}", found.pairs_to_fail, found.epochs_to_fail, aim))
-    same = f"to pass a run that is no worse (margin {aim.margin:g} points, {aim.flips:g} % flip each way)"
+    same = f"to pass a run that is no worse (margin {aim.margin:g} points, {aim.flips:.3g} % flip each way)"
     click.echo(_needed(same, found.pairs_to_pass, found.epochs_to_pass, aim))
     click.echo(
         f"\n{found.cells} cells, confidence {aim.confidence:g} %, independent trials (--haystack-per trial):\n"
@@ -64,6 +77,16 @@ def _print(found: Power, config: RunConfig) -> None:
         price = FREE if free else unknown if row.dollars is None else f"${row.dollars:,.2f}"
         chances = f"{100 * row.loss_seen:>8.0f} % {100 * row.no_change_passes:>15.0f} %"
         click.echo(f"{row.epochs:>8} {row.pairs:>8,} {chances} {row.prompt_tokens:>15,}   {price}")
+
+
+def _condition(aim: Aim) -> str:
+    """What every figure depends on."""
+    if aim.pairs is not None:
+        return f"where {aim.flips:.3g} % of trials flip each way by chance, as in {aim.pairs:,} pairs of the two runs"
+    return (
+        f"where {aim.flips:g} % of trials flip each way by chance, which is a guess: repeats of published runs flip "
+        "up to 9 %, and answers drawn anew 5 % (measure it: --from RUN RUN, two runs of one model)"
+    )
 
 
 def _needed(what: str, pairs: int | None, epochs: int | None, aim: Aim) -> str:

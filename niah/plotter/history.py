@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from niah.plotter.canvas import Words, canvas, save
 from niah.plotter.look import LOOK, Look
 from niah.text.shares import percent
-from niah.verdict.history import Signal
+from niah.verdict.history import HistoryLine, Signal
 from niah.verdict.sample import wilson
 
 _LOSS, _GAIN = "#D55E00", "#0072B2"  # Okabe and Ito 2008
@@ -26,7 +26,7 @@ def history_lines(s: Signal) -> Iterator[str]:
         marks += ["the change"] if i == s.changed else []
         marks += ["ALARM"] if i == s.alarm else []
         tokens = "" if run.tokens is None else f"  {run.tokens:,} tokens"
-        told = f"{run.date[:16]}  {percent(run.share, 'nothing scored'):>7} (n = {run.n})  {held:<14}{tokens}"
+        told = f"{_when(run)}  {percent(run.share, 'nothing scored'):>7} (n = {run.n})  {held:<14}{tokens}"
         yield "  ".join([told, run.served or run.model, *marks])
     yield verdict_line(s)
 
@@ -40,9 +40,13 @@ def verdict_line(s: Signal) -> str:
     before, after = percent(s.usual, "-"), percent(s.since, "-")
     what = "a loss" if s.lost else "a gain"
     return (
-        f"{what}, most likely from {s.runs[s.changed].date[:16]} on: {before} before, {after} since; "
-        f"seen at {s.runs[s.alarm].date[:16]}"
+        f"{what}, most likely from {_when(s.runs[s.changed])} on: {before} before, {after} since; "
+        f"seen at {_when(s.runs[s.alarm])}"
     )
+
+
+def _when(run: HistoryLine) -> str:
+    return run.date[:16].replace("T", " ")
 
 
 def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:

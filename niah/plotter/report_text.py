@@ -15,7 +15,7 @@ from niah.plotter.formatting import (
     plural,
     points_label,
 )
-from niah.plotter.summary import bracket_lines, reading_lines, shape_lines, weakest_lines
+from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
 from niah.records import Share
 from niah.text.lengths import label_of
@@ -67,6 +67,7 @@ def report_parts(f: RunReport) -> list[Part]:
         return [f"{model_label(f)}: adaptive run, {plural(f.whole.n, 'scored trial')}", *bracket_lines(f, f.bracket)]
     return [
         *unfinished_lines(f),
+        *far_lines(f),
         f"{model_label(f)}: {found_label(f.whole)}",
         *_design(f),
         "",

@@ -30,6 +30,15 @@ def summary_lines(f: RunReport) -> list[str]:
     return [*reading_lines(f), *shape_lines(f), *weakest_lines(f)]
 
 
+def far_lines(f: RunReport) -> list[str]:
+    """ "reads 16k of 128k claimed (sure of 4k)": what an engineer asks first."""
+    held = held_by(f)
+    if held is None or f.whole.mean is None:
+        return []
+    far, sure = ("nothing" if n is None else label_of(n) for n in (held.point, held.cautious))
+    return [f"reads {far}{f' of {label_of(f.claimed)} claimed' if f.claimed else ''} (sure of {sure})"]
+
+
 def reading_lines(f: RunReport) -> Iterator[str]:
     """How far a run reads reliably, with the 95 % interval of that, and what is claimed for it."""
     held = held_by(f)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from niah.errors import RunError
@@ -37,6 +37,20 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
         prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
         finished=last_answer(ordinary),
     )
+
+
+def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
+    """Several runs of one recipe as one: the mean score of every trial, so that no lucky run stays one for ever.
+
+    A trial without a score in any of them has none. Raises RunError for runs of different trials.
+    """
+    last = max(baselines, key=lambda b: b.finished or "")
+    for other in baselines:
+        if digest_of(other.header) != digest_of(last.header) or other.scores.keys() != last.scores.keys():
+            raise RunError("the runs of one baseline must be of the same recipe and trials; save those that are alike")
+    every = {i: [b.scores[i] for b in baselines] for i in last.scores}
+    means = {i: None if None in some else sum(s or 0.0 for s in some) / len(some) for i, some in every.items()}
+    return replace(last, scores=means)
 
 
 def last_answer(results: Iterable[Row]) -> str | None:
@@ -91,14 +105,15 @@ def baseline_from(text: str, name: str) -> Baseline:
 
 
 def _header(table: Mapping[str, Any]) -> Header:
-    parts = tuple(
-        Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"])
-        for p in table.get("extended", ())
-    )
+    parts = _parts(table.get("extended", ()))
     d = table["design"]
-    grid = {"lengths": tuple(d["lengths"]), "depths": tuple(d["depths"])}
+    grid = {"lengths": tuple(d["lengths"]), "depths": tuple(d["depths"]), "cells": _parts(d.get("cells", ()))}
     design = Design(**{**d, **grid, "recipe": new_names(d["recipe"])})
     return Header(**{**table, "extended": parts, "design": design, "config": new_names(table["config"])})
+
+
+def _parts(tables: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
+    return tuple(Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"]) for p in tables)
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:

@@ -74,11 +74,12 @@ def unfinished_of(grid: Grid) -> int:
 def uneven_notes(grid: Grid) -> tuple[str, ...]:
     """A line where an extension asked for more trials in some cells than in others."""
     asked = {sum(cell.outcomes.values()) for cell in grid.cells}
-    if len(asked) < 2 or grid.imported is not None:
+    if len(asked) < 2:
         return ()
-    return (
-        f"cells were asked {min(asked)} to {max(asked)} times: a figure over several cells weighs trials, not cells",
-    )
+    means = [cell.mean for cell in grid.cells if cell.mean is not None]
+    mean = f"; the mean of cells is {100 * sum(means) / len(means):.3g} %" if means else ""
+    told = f"cells were asked {min(asked)} to {max(asked)} times: a figure over several cells weighs trials, not cells"
+    return (told + mean,)
 
 
 def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:

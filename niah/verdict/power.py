@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
@@ -17,6 +19,8 @@ from niah.verdict.records import Finding, Verdict
 
 MOST = 100_000
 _NEGLIGIBLE = 1e-12
+GOOD = (0.99, 0.97, 0.95)  # found by models that most gates should let pass
+DRAWS = 100
 
 
 def chance_to_fail(n: int, lost: float, gained: float, level: float, margin: float | None = None) -> float:
@@ -72,21 +76,50 @@ class Outlook:
 
     undecided: tuple[Finding, ...]  # gates that not even the best run there could be would pass
     can_fail: bool  # whether the worst run there could be would fail
+    chances: tuple[Chance, ...] = ()  # of models that are good, but not perfect; none where not even such a one passes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """How often a model of so much found, everywhere alike, passes; every answer drawn anew, its baseline's too."""
+
+    found: float
+    passes: float
+    bottleneck: str | None  # the gate, and its part, that is left open most often
 
 
 def outlook_of(limits: GateConfig, header: Header, trials: Sequence[Trial]) -> Outlook:
     """The verdicts on the best run there could be (everything found, at once, nothing lost), and on the worst."""
-    best, worst = (judge(_run_of(limits, header, trials, score)) for score in (1.0, 0.0))
+    every = [1.0] * len(trials)
+    best, worst = (judge(_run_of(limits, header, trials, [s] * len(trials), every)) for s in (1.0, 0.0))
     undecided = tuple(f for f in best.findings if f.verdict is not Verdict.PASS and not f.watched)
-    return Outlook(undecided=undecided, can_fail=worst.verdict is Verdict.FAIL)
+    chances = () if undecided else tuple(_chance(limits, header, trials, found) for found in GOOD)
+    return Outlook(undecided=undecided, can_fail=worst.verdict is Verdict.FAIL, chances=chances)
 
 
-def _run_of(limits: GateConfig, header: Header, trials: Iterable[Trial], score: float) -> Evidence:
-    """A run with one score throughout, after a baseline that found everything."""
-    results = tuple(_result(t, {"oracle": 1.0, "closed-book": 0.0}.get(t.control or "", score)) for t in trials)
-    all_found = tuple(Pair(trial=r.trial, before=1.0, after=score) for r in results)
+def _chance(limits: GateConfig, header: Header, trials: Sequence[Trial], found: float) -> Chance:
+    draw, opened, passes = random.Random(0), Counter[str](), 0  # noqa: S311 - seeded, for statistics
+    for _ in range(DRAWS):
+        after, before = ([float(draw.random() < found) for _ in trials] for _ in range(2))
+        judgement = judge(_run_of(limits, header, trials, after, before))
+        passes += judgement.verdict is Verdict.PASS
+        opened.update(
+            f"{f.gate}, {f.part}" for f in judgement.findings if f.verdict is not Verdict.PASS and not f.watched
+        )
+    bottleneck = opened.most_common(1)[0][0] if opened else None
+    return Chance(found=found, passes=passes / DRAWS, bottleneck=bottleneck)
+
+
+def _run_of(
+    limits: GateConfig, header: Header, trials: Sequence[Trial], scores: Sequence[float], before: Sequence[float]
+) -> Evidence:
+    """A run of such scores after a baseline of those; controls are as they should be."""
+    known = {"oracle": 1.0, "closed-book": 0.0}
+    results = tuple(_result(t, known.get(t.control or "", s)) for t, s in zip(trials, scores, strict=True))
+    ordinary = [(r, was) for r, was in zip(results, before, strict=True) if r.trial.control is None]
+    both = tuple(Pair(trial=r.trial, before=was, after=r.score or 0.0) for r, was in ordinary)
     by_epoch = header.design.haystack_shared and limits.haystacks == "any"
-    pairs = Pairs(pairs=all_found, by_epoch=by_epoch) if limits.compares else None
+    pairs = Pairs(pairs=both, by_epoch=by_epoch) if limits.compares else None
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from niah.errors import ConfigError
 from niah.verdict.power import chance_to_fail, chance_to_pass, epochs_needed, pairs_needed
+from niah.verdict.records import Paired
 
 EPOCHS = (1, 2, 5, 10, 20, 50)
 
@@ -20,6 +21,7 @@ class Aim:
     margin: float = 5.0  # drop_margin of the gate
     confidence: float = 95.0  # of the gate
     chance: float = 90.0  # wanted of seeing the loss
+    pairs: int | None = None  # of two runs of one model that the flips were measured on; None: they are a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,13 @@ def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | Non
             for epochs in EPOCHS
         ),
     )
+
+
+def measured_flips(repeat: Paired) -> dict[str, float | int]:
+    """The flips between two runs of one model, each way, as settings of an aim. Raises ConfigError for no pairs."""
+    if not repeat.n:
+        raise ConfigError("--from: the two runs have no trial with a score in both; run the same trials twice")
+    return {"flips": 100 * (repeat.lost + repeat.gained) / 2 / repeat.n, "pairs": repeat.n}
 
 
 def _check(aim: Aim) -> None:

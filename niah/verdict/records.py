@@ -142,7 +142,7 @@ EXIT_CODES: Mapping[Verdict, int] = {
     Verdict.PASS: 0,
     Verdict.FAIL: 1,
     Verdict.INCONCLUSIVE: 3,
-    Verdict.INCOMPLETE: 3,
+    Verdict.INCOMPLETE: 5,  # a server that was away is no verdict on a model
     Verdict.INVALID: 4,
 }
 
