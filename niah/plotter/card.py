@@ -57,7 +57,8 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
         left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
     if held is not None:
         ends = [("none" if n is None else label_of(n)) for n in (held.cautious, held.hopeful)]
-        left.text(0.5, 0.27, f"{ends[0]} to {ends[1]} at 95 %", va="top", size=unit * 0.85, color=look.faint)
+        sure = "sure at 95 %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} at 95 %"
+        left.text(0.5, 0.27, sure, va="top", size=unit * 0.85, color=look.faint)
     left.text(
         0.0,
         0.4,

@@ -187,12 +187,9 @@ def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
 
 def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these haystacks and no others."""
-    scored, unscored = [], []
-    for r in results:
-        if r.score is not None:
-            scored.append((r.score, r.trial.epoch))
-        elif r.outcome is not Outcome.ERROR:
-            unscored.append(r.trial.epoch)
+    rows = list(results)
+    scored = [(r.score, r.trial.epoch) for r in rows if r.score is not None]
+    unscored = [r.trial.epoch for r in rows if r.score is None and r.outcome is not Outcome.ERROR]
     shared = header.design.haystack_shared and not these_only and header.imported is None
     clustered = shared and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
     return Sample(
@@ -220,7 +217,8 @@ class Samples:
         return sample_of(self.header, self.rows if rows is None else rows, these_only=self.these_only)
 
     def at(self, *lengths: int) -> Sample:
-        return self.of(r for place, rows in self._cells.items() if place[0] in lengths for r in rows)
+        wanted = set(lengths)
+        return self.of(r for place, rows in self._cells.items() if place[0] in wanted for r in rows)
 
     def in_band(self, *bands: str) -> Sample:
         return self.of(r for place, rows in self._cells.items() if band_of(place[1]) in bands for r in rows)

@@ -126,7 +126,7 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
             "actual": None if place is None else place.actual_depth_percent, "tokens": r.prompt_tokens,
             "counted": usage and usage.input_tokens, "expected_count": r.expected_input_tokens,
             "cached": usage and usage.cached_tokens, "output": usage and usage.output_tokens,
-            "first_s": r.first_token_s, "total_s": r.total_s, "attempts": r.attempts,
+            "first_s": r.first_token_s, "total_s": r.total_s, "attempts": r.attempts, "calls": len(r.calls) or None,
             "stop": r.response and r.response.stop_reason, "unique": r.unique_share, "digest": r.prompt_digest,
             "delivered": None if r.delivered is None else asdict(r.delivered),
             "places": [(p.actual_depth_percent, p.key, kinds[i] if i < len(kinds) else None)

@@ -141,7 +141,7 @@ function trialBody(t) {
     h("div", { class: "facts" }, fact("asked depth", `${t.depth} %`), fact("actual depth", t.actual === undefined ? undefined : `${t.actual.toFixed(3)} %`),
       fact("prompt", `${count(t.tokens)} tokens`), fact("counted by the server", t.counted && `${count(t.counted)} tokens`), fact("from cache", t.cached && count(t.cached)),
       fact("answer", t.output && `${count(t.output)} tokens`), fact("first token", t.first_s && seconds(t.first_s)), fact("whole", t.total_s && seconds(t.total_s)),
-      fact("attempts", t.attempts), fact("ended by", t.stop && seen(t.stop)), fact("epoch", t.epoch + 1), fact("delivery", t.delivered && h("span", { class: "code" }, JSON.stringify(t.delivered)))),
+      fact("attempts", t.attempts), fact("requests", t.calls), fact("ended by", t.stop && seen(t.stop)), fact("epoch", t.epoch + 1), fact("delivery", t.delivered && h("span", { class: "code" }, JSON.stringify(t.delivered)))),
     h("p", {}, "Whole prompt: ", h("code", {}, `niah show ${run().name} ${t.id} --prompt`)),
   ];
 }
