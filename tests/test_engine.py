@@ -13,6 +13,7 @@ from conftest import Niah
 from runs import header, result, trials
 from server import answers_with, serving
 
+from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced, is_bound
 from niah.records import Header, Row, Trial
@@ -20,6 +21,7 @@ from niah.runner.edges import lengths_around
 from niah.runner.local_server import _setting
 from niah.verdict.engine import Arm, EngineVerdict, engine_verdict
 from niah.verdict.records import Verdict
+from niah.verdict.report import report_of
 
 H = header(lengths=[1_000, 2_000], depths=[0.0, 50.0, 100.0], epochs=20)
 TRIALS = trials(H)  # 120
@@ -63,6 +65,13 @@ def test_a_loss_of_probability_fails_though_every_answer_is_right() -> None:
     assert found.candidate.lost == 0
     assert found.nats is not None
     assert found.nats.loss == pytest.approx(0.2)
+
+
+def test_a_report_says_how_probable_right_answers_were() -> None:
+    (_, rows), *_ = BASE
+    assert any(
+        "nats of the right answer (0 is sure): 1k 1.30 (n = 60)" in line for line in report_lines(report_of(H, rows))
+    )
 
 
 def test_a_change_of_probability_that_is_tolerated_is_none() -> None:

@@ -82,6 +82,7 @@ def report_parts(f: RunReport) -> list[Part]:
         *middle_lines(f),
         *(f"{line}; picked out of all blocks, without a test" for line in weakest_lines(f)),
         *control_labels(f.by_control),
+        *_nats(f),
         *_times(f),
     ]
 
@@ -223,6 +224,13 @@ def _by_band(f: RunReport) -> Table:
     names = {"head": "head, below 20 %", "middle": "middle", "tail": "tail, above 80 %"}
     rows = [("depth", "found", "n", "95 % interval")]
     return table_of([*rows, *((names[band], *_cells(share)) for band, share in f.by_band.items())])
+
+
+def _nats(f: RunReport) -> Iterator[str]:
+    """How probable the right answers were, where the server told it."""
+    if f.nats:
+        told = ", ".join(f"{label_of(n)} {mean:.2f} (n = {count})" for n, (mean, count) in f.nats.items())
+        yield f"nats of the right answer (0 is sure): {told}"
 
 
 def _times(f: RunReport) -> Iterator[Part]:

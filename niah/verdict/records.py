@@ -124,6 +124,7 @@ class RunReport:
     imported: str | None = None
     notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
     pattern: Pattern | None = None
+    nats: Mapping[int, tuple[float, int]] = field(default_factory=dict)  # mean of the right answer, and n, by length
     bracket: Bracket | None = None  # of an adaptive run: what it found instead of intervals
     least_per_length: int | None = None  # trials, all found, that would show the absolute rule at one length
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from niah.records import Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, rule_of
@@ -48,7 +49,12 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         by_control=grid.by_control,
         imported=header.imported,
         notes=() if header.design.adaptive else uneven_notes(grid),
+        nats={n: (fmean(told), len(told)) for n in lengths if (told := _nats(ordinary, n))},
         bracket=Ladder(header, everything).bracket if header.design.adaptive else None,
         pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
+
+
+def _nats(rows: Iterable[Row], length: int) -> list[float]:
+    return [r.target_nats for r in rows if r.trial.context_length == length and r.target_nats is not None]
