@@ -38,19 +38,23 @@ from niah.runs import (
     prompt_speed,
     run_folder,
 )
+from niah.submitting import Batches, collect_batches, look_at_batches, submit_batch
 
 __all__ = [
+    "Batches",
     "Rescored",
     "Run",
     "async_sweep",
     "build",
     "collect",
+    "collect_batches",
     "compare",
     "experiment_for",
     "gate",
     "haystack",
     "import_prompts",
     "import_results",
+    "look_at_batches",
     "merge",
     "open_run",
     "outlook",
@@ -61,6 +65,7 @@ __all__ = [
     "rescore",
     "run_in",
     "shard_of_run",
+    "submit_batch",
     "sweep",
 ]
 

@@ -44,7 +44,7 @@ OF_A_MODEL = (
     "--max-minutes",
     "--claimed",
 )
-NEED_A_SERVER = {"view", "probe", "models", "judge", "collect"}  # or answers of one
+NEED_A_SERVER = {"view", "probe", "models", "judge", "collect", "batch"}  # or answers of one
 DECIDED = {"gate": (0, 1, 3)}  # a verdict on a few simulated trials is any of these
 KNOWN = {"niah", "make", "pip", "export", "git", "python", "pytest", "cd", "."}
 

@@ -54,6 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("niah.cli.models:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
+    "batch": ("niah.cli.batch:batch", "Have a batch service answer a run within a day, at half price."),
     "merge": ("niah.cli.merge:merge", "Merge the shards of a run, or runs of one config from several machines."),
     "import-prompts": (
         "niah.cli.import_prompts:import_prompts",
@@ -65,7 +66,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "page", "view", "compare"),
     "Judge": ("gate", "engine", "power", "baseline", "history", "score", "judge"),
-    "Elsewhere": ("collect", "merge", "import-prompts", "import-results"),
+    "Elsewhere": ("batch", "collect", "merge", "import-prompts", "import-results"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),
 }
 _START = """\b

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from niah.cli.completion import TASKS
+from niah.errors import ConfigError
 
 if TYPE_CHECKING:
     from niah.tasks._measured import Measured
@@ -28,7 +29,11 @@ def tasks(name: str | None) -> None:
         _tell(name)
         return
     for name in task_names():
-        task, row = task_of(name), measured_of(name)
+        try:
+            task, row = task_of(name), measured_of(name)
+        except ConfigError as error:  # a package's: the others can be listed
+            click.echo(f"niah: {error}", err=True)
+            continue
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
         kind = f"; {row.measures}: searching scores {_shares(row)}" if row else ""
         click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys}{kind})")

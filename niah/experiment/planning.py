@@ -17,6 +17,7 @@ from niah.records import Trial, Usage
 from niah.tasks import Task
 from niah.text.lengths import label_of
 
+BATCHED = ("openai", "openai-responses", "anthropic", "gemini")  # whose batch services take half (2026-11)
 FREE = "nothing: it runs on this machine"
 
 
@@ -37,6 +38,7 @@ class Price:
     free: bool
     dollars: float | None = None  # without any cache
     dollars_cached: float | None = None  # with a cache that serves its share of every request
+    batch: float | None = None  # by a batch service, where the provider has one: half of it
     source: str | None = None  # of the prices
 
 
@@ -199,9 +201,11 @@ def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Pri
     pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)
     if pricing is None:
         return Price(free=False)
+    whole = _dollars(pricing, sizes, experiment.reply_tokens)
     return Price(
         free=False,
-        dollars=_dollars(pricing, sizes, experiment.reply_tokens),
+        dollars=whole,
+        batch=whole / 2 if c.provider in BATCHED and c.base_url is None else None,
         dollars_cached=_dollars(pricing, sizes, experiment.reply_tokens, cached_share),
         source=pricing.source,
     )
@@ -218,7 +222,8 @@ def _price_words(price: Price) -> str:
     if price.dollars is None or price.dollars_cached is None:
         return f"unknown (set price in the config, or {install_hint('prices')})"
     least = f"${price.dollars_cached:,.2f} with the cacheable share read from a cache"
-    return f"${price.dollars:,.2f}, or {least} (by {price.source})"
+    batch = "" if price.batch is None else f", or ${price.batch:,.2f} by niah batch"
+    return f"${price.dollars:,.2f}, or {least}{batch} (by {price.source})"
 
 
 def _duration(seconds: float) -> str:

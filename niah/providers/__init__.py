@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from niah import extensions
 from niah.errors import UnknownName
+from niah.extensions import brought_by, loaded
 from niah.records import Outcome, Prompt, Response
 
 
@@ -40,7 +42,7 @@ class ProviderEntry:
 
 
 class _Registry(Mapping[str, ProviderEntry]):
-    """The rows of registry.toml, read when they are first asked for."""
+    """The rows of registry.toml, and behind them those of installed packages, read when they are first asked for."""
 
     @cached_property
     def _rows(self) -> dict[str, ProviderEntry]:
@@ -48,13 +50,16 @@ class _Registry(Mapping[str, ProviderEntry]):
         return {name: ProviderEntry(**row) for name, row in tomllib.loads(text).items()}
 
     def __getitem__(self, name: str) -> ProviderEntry:
+        if name not in self._rows and name in brought_by(extensions.PROVIDERS):
+            return cast(ProviderEntry, loaded(extensions.PROVIDERS, name))
         return self._rows[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
+        yield from self._rows
+        yield from sorted(set(brought_by(extensions.PROVIDERS)) - set(self._rows))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len({*self._rows, *brought_by(extensions.PROVIDERS)})
 
 
 PROVIDERS: Mapping[str, ProviderEntry] = _Registry()

@@ -81,6 +81,12 @@ def request_line(form: str, provider: Provider, request_id: str, prompt: Prompt)
     return {"custom_id": request_id, "method": "POST", "url": url, "body": body}
 
 
+def id_in(request: bytes) -> str:
+    """The id in a line of requests."""
+    table = json_in(request.decode())
+    return str(table.get("custom_id") or table.get("key") or table.get("id"))
+
+
 def answer_in(line: bytes) -> BatchAnswer:
     """The answer in a result line of any service. Raises ValueError for what is none of them."""
     table = json_in(line.decode())

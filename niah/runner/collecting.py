@@ -88,7 +88,7 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
             log.results[result.trial.id] = result
     missing = tuple(t.id for t in experiment.trials if t.id not in log.finished)
     return Collected(
-        answers=len(new),
+        answers=sum(read.answers[t.id].reply is not None for t in new),
         doubles=read.doubles,
         torn=read.torn,
         missing=missing,
@@ -119,6 +119,8 @@ def _read_file(file: Path, read: _Read) -> None:
 def _take(answer: BatchAnswer, read: _Read, where: str) -> None:
     """Keep an answer; of one trial an answer goes before a failure, and two answers must agree."""
     before = read.answers.get(answer.id)
+    if before is not None and answer.id.startswith(CALIBRATION):
+        return  # of an earlier file
     if before is None or before.reply is None:
         read.answers[answer.id] = answer
     elif answer.reply is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from niah.errors import UnknownName
+from niah.extensions import TASKS, brought_by, loaded
 from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
 from niah.text.seeded import Draw
@@ -83,14 +84,25 @@ def depth_of(task: Task, placement: str) -> str:
 
 
 def task_names() -> list[str]:
+    """The tasks that come with niah, and those of installed packages."""
+    return sorted({*_own_names(), *brought_by(TASKS)})
+
+
+def _own_names() -> list[str]:
     names = (m.name for m in pkgutil.iter_modules(__path__))
-    return sorted(n.replace("_", "-") for n in names if not n.startswith("_"))
+    return [n.replace("_", "-") for n in names if not n.startswith("_")]
 
 
 def task_of(name: str) -> Task:
-    """The task of a name. Raises UnknownName."""
-    if name not in task_names():
-        raise UnknownName("task", name, task_names())
+    """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be loaded."""
+    if name not in _own_names():
+        if name not in brought_by(TASKS):
+            raise UnknownName("task", name, task_names())
+        brought = loaded(TASKS, name)
+        for key, usual in _USUAL.items():
+            if not hasattr(brought, key):
+                setattr(brought, key, usual)
+        return cast(Task, brought)
     module = importlib.import_module(f"niah.tasks.{name.replace('-', '_')}")
     for key, usual in _USUAL.items():
         vars(module).setdefault(key, usual)

@@ -1,0 +1,317 @@
+"""Batches at OpenAI, Anthropic and Gemini: submit, look, fetch the results. Safe to kill at any point.
+
+The state of a run's batches is ``batches.json`` in its folder, and is written before and after every step that costs:
+a batch is first intended, under a name of its own, then created with that name. After a kill between the two the
+service is asked whether it has a batch of that name, so nothing is submitted twice. Results go into files beside it,
+which ``collect`` takes in; what failed or expired is missing there, and is submitted again by the same command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from niah.errors import ConfigError, ProviderError, RunError
+from niah.providers.bodies import message_of
+from niah.text.outside import json_in, redacted
+
+STATE_NAME = "batches.json"
+_TIMES = httpx.Timeout(30.0, read=600.0, write=600.0)  # of files of hundreds of megabytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch of a run."""
+
+    name: str  # ours, by which the service finds it again
+    file: str  # of its requests, in the run's folder
+    requests: int
+    at: str  # when it was intended; ISO 8601, UTC
+    id: str | None = None  # the service's; None: intended, and perhaps created
+    state: str = "intended"  # then waiting, ended or failed
+    said: str = ""  # what the service says of it
+    results: str | None = None  # file of its results, once they are here
+
+
+class Service(Protocol):
+    """One service's routes. Every function may raise ProviderError."""
+
+    def find(self, batch: Batch, known: set[str]) -> str | None:
+        """The id of a batch that was created as intended, though nobody noted it."""
+        ...
+
+    def create(self, name: str, file: Path) -> str:
+        """Create a batch of a file of requests; its id."""
+        ...
+
+    def look(self, batch: Batch) -> tuple[str, str]:
+        """Its state (waiting, ended or failed), and what to say of it."""
+        ...
+
+    def results(self, batch: Batch) -> Iterator[bytes]:
+        """The lines of its results, as they come."""
+        ...
+
+
+def read_state(folder: Path) -> list[Batch]:
+    """The batches of a run; none where it has none. Raises RunError."""
+    path = folder / STATE_NAME
+    if not path.is_file():
+        return []
+    try:
+        return [Batch(**table) for table in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{path}: not the batches of a run ({error}); move it away, and nothing is known of them"
+        ) from None
+
+
+def write_state(folder: Path, batches: list[Batch]) -> None:
+    """On disk when this returns. Raises RunError."""
+    path = folder / STATE_NAME
+    part = path.with_suffix(".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps([asdict(b) for b in batches], indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+
+
+def intended(folder: Path, file: Path) -> Batch:
+    """A batch for a file of requests, before anything is sent."""
+    whole, lines = hashlib.sha256(str(folder.resolve()).encode()), 0
+    with file.open("rb") as source:
+        for line in source:
+            whole.update(line)
+            lines += 1
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Batch(name=f"niah-{whole.hexdigest()[:24]}", file=file.name, requests=lines, at=at)
+
+
+def created(folder: Path, service: Service) -> list[Batch]:
+    """Create what is intended; every step is kept. Raises ProviderError, and the same command goes on."""
+    batches = read_state(folder)
+    for number, batch in enumerate(batches):
+        if batch.id is None:
+            known = {b.id for b in batches if b.id}
+            found = service.find(batch, known)
+            batch_id = found or service.create(batch.name, folder / batch.file)
+            batches[number] = replace(batch, id=batch_id, state="waiting")
+            write_state(folder, batches)
+    return batches
+
+
+def looked_at(folder: Path, service: Service) -> list[Batch]:
+    """The batches as the service has them now."""
+    batches = read_state(folder)
+    for number, batch in enumerate(batches):
+        if batch.id is not None and batch.state in ("intended", "waiting"):
+            state, said = service.look(batch)
+            batches[number] = replace(batch, state=state, said=said)
+            write_state(folder, batches)
+    return batches
+
+
+def fetched(folder: Path, service: Service) -> list[Path]:
+    """The result files of all batches that have ended, partial results among them; each is fetched once."""
+    batches = looked_at(folder, service)
+    for number, batch in enumerate(batches):
+        if batch.state in ("ended", "failed") and batch.results is None:
+            path = folder / f"{batch.name}-results.jsonl"
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                for line in service.results(batch):
+                    file.write(line + b"\n")
+            part.replace(path)
+            batches[number] = replace(batch, results=path.name)
+            write_state(folder, batches)
+    return [folder / b.results for b in batches if b.results]
+
+
+class _Http:
+    """Plain requests to one address. Raises ProviderError for whatever is no answer."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
+        self._base = base_url.rstrip("/")
+        self._open = partial(httpx.Client, headers=dict(headers), timeout=_TIMES, transport=transport)
+
+    def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
+        url = path if path.startswith("http") else f"{self._base}{path}"
+        try:
+            with self._open() as client:
+                response = client.request(method, url, **what)
+        except (httpx.HTTPError, OSError) as error:
+            raise ProviderError(f"{method} {path}: no answer ({error}); the same command goes on") from error
+        if response.status_code >= 300:
+            raise ProviderError(f"{method} {path}: {response.status_code}: {redacted(message_of(response.text))[:300]}")
+        return response
+
+    def table(self, method: str, path: str, **what: Any) -> dict[str, Any]:
+        answer = json_in(self.ask(method, path, **what).text)
+        if not isinstance(answer, dict):
+            raise ProviderError(f"{method} {path}: an answer of no known shape")
+        return answer
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The lines of a file, as they come."""
+        url = path if path.startswith("http") else f"{self._base}{path}"
+        try:
+            with self._open() as client, client.stream("GET", url) as response:
+                if response.status_code >= 300:
+                    raise ProviderError(f"GET {path}: {response.status_code}")
+                yield from (line.encode() for line in response.iter_lines() if line.strip())
+        except (httpx.HTTPError, OSError) as error:
+            raise ProviderError(f"GET {path}: broke off ({error}); the same command goes on") from error
+
+
+class OpenAIBatches:
+    """``/files`` and ``/batches``; the name stands in the metadata."""
+
+    def __init__(self, base_url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = _Http(base_url, {"Authorization": f"Bearer {key}"} if key else {}, transport)
+
+    def find(self, batch: Batch, known: set[str]) -> str | None:
+        for table in self._http.table("GET", "/batches?limit=100").get("data") or []:
+            if (table.get("metadata") or {}).get("niah") == batch.name:
+                return str(table["id"])
+        return None
+
+    def create(self, name: str, file: Path) -> str:
+        with file.open("rb") as source:
+            first = json_in(source.readline().decode())
+            source.seek(0)
+            files = {"file": (f"{name}.jsonl", source, "application/jsonl")}
+            uploaded = self._http.table("POST", "/files", data={"purpose": "batch"}, files=files)
+        body = {
+            "input_file_id": uploaded["id"],
+            "endpoint": first["url"],
+            "completion_window": "24h",
+            "metadata": {"niah": name},
+        }
+        return str(self._http.table("POST", "/batches", json=body)["id"])
+
+    def look(self, batch: Batch) -> tuple[str, str]:
+        table = self._http.table("GET", f"/batches/{batch.id}")
+        counts, status = table.get("request_counts") or {}, str(table.get("status"))
+        errors = ((table.get("errors") or {}).get("data") or [{}])[0].get("message")
+        said = f"{status}, {counts.get('completed', 0)} of {counts.get('total', batch.requests)} done"
+        state = {"completed": "ended", "expired": "ended", "cancelled": "ended", "failed": "failed"}.get(
+            status, "waiting"
+        )
+        return state, f"{said}: {errors}" if errors else said
+
+    def results(self, batch: Batch) -> Iterator[bytes]:
+        table = self._http.table("GET", f"/batches/{batch.id}")
+        for key in ("output_file_id", "error_file_id"):
+            if table.get(key):
+                yield from self._http.lines(f"/files/{table[key]}/content")
+
+
+class AnthropicBatches:
+    """``/messages/batches``. A batch has no name there: one of as many requests, made since, is it."""
+
+    def __init__(self, base_url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
+        headers = {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})}
+        self._http = _Http(base_url, headers, transport)
+
+    def find(self, batch: Batch, known: set[str]) -> str | None:
+        for table in self._http.table("GET", "/messages/batches?limit=100").get("data") or []:
+            as_many = sum((table.get("request_counts") or {}).values()) == batch.requests
+            if as_many and str(table.get("created_at")) >= batch.at[:19] and table["id"] not in known:
+                return str(table["id"])
+        return None
+
+    def create(self, name: str, file: Path) -> str:
+        def body() -> Iterator[bytes]:
+            yield b'{"requests":['
+            with file.open("rb") as source:
+                for number, line in enumerate(source):
+                    yield (b"," if number else b"") + line.rstrip()
+            yield b"]}"
+
+        headers = {"Content-Type": "application/json"}
+        return str(self._http.table("POST", "/messages/batches", content=body(), headers=headers)["id"])
+
+    def look(self, batch: Batch) -> tuple[str, str]:
+        table = self._http.table("GET", f"/messages/batches/{batch.id}")
+        counts = ", ".join(f"{n} {what}" for what, n in (table.get("request_counts") or {}).items() if n)
+        ended = table.get("processing_status") == "ended"
+        return "ended" if ended else "waiting", f"{table.get('processing_status')}, {counts}"
+
+    def results(self, batch: Batch) -> Iterator[bytes]:
+        table = self._http.table("GET", f"/messages/batches/{batch.id}")
+        if table.get("results_url"):
+            yield from self._http.lines(f"/messages/batches/{batch.id}/results")
+
+
+class GeminiBatches:
+    """Uploads a file, then ``models/M:batchGenerateContent``; the name is its display name."""
+
+    def __init__(
+        self, base_url: str, key: str | None, model: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = _Http(base_url, {"x-goog-api-key": key} if key else {}, transport)
+        root, _, version = base_url.rstrip("/").rpartition("/")
+        self._upload, self._download = f"{root}/upload/{version}/files", f"{root}/download/{version}"
+        self._model = model.removeprefix("models/")
+
+    def find(self, batch: Batch, known: set[str]) -> str | None:
+        table = self._http.table("GET", "/batches?pageSize=100")
+        for entry in table.get("operations") or table.get("batches") or []:
+            if (entry.get("metadata") or entry).get("displayName") == batch.name:
+                return str(entry["name"])
+        return None
+
+    def create(self, name: str, file: Path) -> str:
+        headers = {
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+            "X-Goog-Upload-Header-Content-Length": str(file.stat().st_size),
+            "X-Goog-Upload-Header-Content-Type": "application/jsonl",
+        }
+        started = self._http.ask("POST", self._upload, json={"file": {"display_name": name}}, headers=headers)
+        send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        with file.open("rb") as source:
+            where = started.headers["x-goog-upload-url"]
+            length = {"Content-Length": str(file.stat().st_size)}
+            uploaded = self._http.table("POST", where, content=source, headers={**send, **length})
+        body = {"batch": {"displayName": name, "inputConfig": {"fileName": uploaded["file"]["name"]}}}
+        return str(self._http.table("POST", f"/models/{self._model}:batchGenerateContent", json=body)["name"])
+
+    def look(self, batch: Batch) -> tuple[str, str]:
+        table = self._http.table("GET", f"/{batch.id}")
+        about = table.get("metadata") or table
+        state = str(about.get("state", "")).rpartition("STATE_")[2] or "PENDING"
+        ended = state in ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "EXPIRED", "CANCELLED")
+        return "ended" if ended else "failed" if state == "FAILED" else "waiting", state.lower()
+
+    def results(self, batch: Batch) -> Iterator[bytes]:
+        table = self._http.table("GET", f"/{batch.id}")
+        answer = table.get("response") or (table.get("metadata") or {}).get("output") or table.get("dest") or {}
+        name = answer.get("responsesFile") or answer.get("fileName")
+        if name:
+            yield from self._http.lines(f"{self._download}/{name}:download?alt=media")
+
+
+def service_of(form: str, base_url: str, key: str | None, model: str) -> Service:
+    """The service that takes files of a form. Raises ConfigError for one that has no service."""
+    match form:
+        case "openai-batch":
+            return OpenAIBatches(base_url, key)
+        case "anthropic-batch":
+            return AnthropicBatches(base_url, key)
+        case "gemini-batch":
+            return GeminiBatches(base_url, key, model)
+    raise ConfigError(f"no batch service takes {form}; use provider openai, anthropic or gemini, or niah build")
