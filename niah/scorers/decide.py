@@ -33,7 +33,7 @@ class Verdict:
 
 def decide(reading: Reading) -> Verdict:
     """The value or values that are given as the answer."""
-    given, not_there = given_in(reading), _is_not_there(reading)
+    given, not_there = _given_in(reading), _is_not_there(reading)
     if not_there:
         given = [s for s in given if _stands(reading, s)]
     values = frozenset(_chosen(reading, given) if given else ())
@@ -43,11 +43,11 @@ def decide(reading: Reading) -> Verdict:
 
 def all_given(reading: Reading) -> tuple[list[Statement], bool]:
     """The statements that give a value of a set, and whether there are none because the text does not tell."""
-    given = given_in(reading)
+    given = _given_in(reading)
     return given, not given and _is_not_there(reading)
 
 
-def given_in(reading: Reading) -> list[Statement]:
+def _given_in(reading: Reading) -> list[Statement]:
     """The statements that give a value, not considering a choice between them."""
     given = [s for s in reading.statements if not s.denied and s.key != OTHER]
     sure = [s for s in given if not s.doubted]
@@ -92,9 +92,7 @@ def _is_not_there(reading: Reading) -> bool:
 
 def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
-    if s.concluded or s.key == ASKED or s.bold:
-        return True
-    if reading.says(s, "only", behind=False) and not s.guessed:
+    if reading.says(s, "only", behind=False) and not s.guessed and s.key != ASKED:
         return False
     if reading.absences and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
@@ -116,7 +114,6 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
     rules: tuple[Callable[[Statement], bool], ...] = (
-        lambda s: s.key == ASKED and reading.is_in_question(s),
         lambda s: s.key == ASKED,
         lambda s: s.bold,
         lambda s: not reading.in_brackets(s.start),
@@ -128,7 +125,7 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
 
 def _last_sentence(reading: Reading, concluded: Sequence[Statement]) -> set[str]:
     """The values of the last sentence that concludes."""
-    return {s.value for s in concluded if reading.sentence_of(s) == reading.sentence_of(concluded[-1])}
+    return {s.value for s in concluded if s.sentence == concluded[-1].sentence}
 
 
 def _timed(given: Sequence[Statement], order: str) -> set[str]:
@@ -146,7 +143,7 @@ def _alone(reading: Reading, given: list[Statement]) -> set[str]:
     """The value of a bare head or last line, where no other one is bare or takes up the question."""
     for end in (given[0], given[-1]):
         others = [s for s in given if s.value != end.value]
-        apart = all(reading.sentence_of(s) != reading.sentence_of(end) for s in others)
+        apart = all(s.sentence != end.sentence for s in others)
         if end.bare and apart and not any(s.bare or s.echoes for s in others):
             return {end.value}
     return set()

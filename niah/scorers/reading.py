@@ -94,13 +94,6 @@ class Reading(Layout):
         said, early = self._said(statement.clause), words("early")
         return early.search(said) is not None and is_small(early.sub(" ", said))
 
-    def is_in_question(self, statement: Statement) -> bool:
-        """Whether the question names the key of a value, and not only the asked facts."""
-        return statement.name is not None and statement.name in self._question
-
-    def sentence_of(self, statement: Statement) -> int:
-        return self.clauses[statement.clause].sentence
-
     def _statement(self, mention: Mention) -> Statement:
         i = self.clause_at(mention.start)
         before, after = self._before(mention.start), self.text[mention.stop : self.clauses[i].stop]
@@ -134,6 +127,7 @@ class Reading(Layout):
                 start=clause.start,
                 stop=clause.stop,
                 clause=i,
+                sentence=clause.sentence,
                 denied=self._denied_ahead(i) or clause.sentence == self._asked_last,
                 doubted=concedes or clause.sentence in self._asked_aloud,
                 concluded=i in self._concluded,

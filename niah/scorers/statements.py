@@ -18,6 +18,7 @@ class Statement:
     start: int
     stop: int
     clause: int
+    sentence: int
     key: str | None = None  # ASKED, OTHER, or not said
     name: str | None = None  # of the key, as it stands in the answer
     denied: bool = False

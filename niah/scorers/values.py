@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import cache
 
 from niah.records import Score
-from niah.scorers.answers import no_value, one_value, says_not_there, wrong_score
+from niah.scorers.answers import no_value, one_value, wrong_score
 from niah.scorers.clauses import Mention
 from niah.scorers.decide import decide
 from niah.scorers.expected import Expected
 from niah.scorers.names import in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept
-from niah.scorers.words import asked_part, content_words, latin, spelling, vocabulary
+from niah.scorers.words import HAN, asked_part, content_words, latin, spelling, vocabulary
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers, whole_numbers
 
@@ -25,14 +25,12 @@ _LABELLED = re.compile(r"\b(?:id|uuid|key|value)-(?=[0-9a-f]{8}-)")
 _DASH = re.compile(r"[‐‑‒–—−]")
 _LEAST_BESIDE = 3  # digits of a number that is a second answer where it stands right beside the first
 _LEAST_NEAR = 5  # digits of a number that is a misread target wherever it stands
-_MOST_WORDS = 6  # a longer answer without a known name is no name
-_MOST_HAN = 12
+_MOST_OF_NAME = 12  # Chinese characters, or half as many words: a longer answer without a known name is no name
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
-_AN_ITEM = re.compile(r"(?:[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
+_AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
-_ROW_ITEM = re.compile(r"[A-ZÀ-Þ][\w'’.-]+|[\u3400-\u9fff]{2,6}")
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -102,7 +100,9 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
     spellings = (expected.target, *expected.aliases)
     mentions = [m for m in names_at(folded, names) if not in_other_money(folded, m, spellings)]
-    mentions = _without_glosses(folded, mentions, expected)
+    known = {*expected.wrong, *expected.targets}
+    pairs = zip([None, *mentions], mentions, strict=False)
+    mentions = [m for before, m in pairs if not (before and m.value not in known and _is_gloss(folded, before, m))]
     if not any(expected.aliases.get(m.value, m.value) == expected.target for m in mentions):
         bare = (p for spelling in spellings for p in without_unit(folded, spelling))
         mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
@@ -111,9 +111,8 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     if not values:
         return _unknown_name(answer, expected)
     found = {m.value for m in mentions}
-    listed = _offers_another(folded, found) or _is_list(answer, found, expected.question, 1 if place else 0)
-    listed = listed or (row and _is_row(answer))
-    if verdict.values == {expected.target} and not verdict.refused and listed:
+    offers = _offers_another(folded, found) or _is_list(answer, found, expected.question, place=place, row=row)
+    if verdict.values == {expected.target} and not verdict.refused and offers:
         return wrong_score("several", f"offered another answer beside {expected.target}")
     return one_value(answer, verdict, expected, named={v.value for v in values})
 
@@ -160,33 +159,24 @@ def _is_rough(folded: str, mention: Mention, target: str) -> bool:
 
 
 def _is_plain(folded: str, mention: Mention) -> bool:
-    """Whether no other quantity is made of the digits: "-42", "42 million", "042", "42%"."""
-    sign = re.search(r"(?:^|[\s:(])[-−]$", folded[max(0, mention.start - 2) : mention.start])
-    bullet = re.search(r"(?:^|¶)\s*-$", folded[max(0, mention.start - 4) : mention.start]) and mention.start > 1
-    return not (
-        (sign and not bullet)
-        or re.match(r"0", folded[mention.start : mention.start + 1])
-        or re.match(rf"\s*(?:%|{spelling('quantity')})", folded[mention.stop :][:40])
-    )
+    """Whether no other quantity is made of the digits: "-42", "42 million", "042", "42%". "- 42" is one of a list."""
+    before, behind = folded[: mention.start][-4:], folded[mention.start :]
+    signed = re.search(r"(?:^|[\s:(])[-−]$", before) and not re.search(r"¶\s*-$", before)
+    other = re.match(rf"\s*(?:%|{spelling('quantity')})", folded[mention.stop :][:40])
+    return not (signed or behind.startswith("0") or other)
 
 
-def _without_glosses(folded: str, mentions: list[Mention], expected: Expected) -> list[Mention]:
-    """Without a name in another script in brackets behind a name: Mumbai（孟買）."""
-    left: list[Mention] = []
-    for m in mentions:
-        before = left[-1] if left else None
-        gap = folded[before.stop : m.start] if before else ""
-        if before and m.value not in expected.wrong and m.value not in expected.targets:
-            other_script = folded[before.start].isascii() != folded[m.start].isascii()
-            if other_script and _GLOSS.fullmatch(gap):
-                continue
-        left.append(m)
-    return left
+def _is_gloss(folded: str, before: Mention, m: Mention) -> bool:
+    """Whether a name stands in another script in brackets behind a name: Mumbai（孟買）."""
+    other_script = folded[before.start].isascii() != folded[m.start].isascii()
+    return other_script and _GLOSS.fullmatch(folded[before.stop : m.start]) is not None
 
 
 def _unknown_name(answer: str, expected: Expected) -> Score:
+    """Judge an answer without a known name: one that is short enough to be a name is a wrong one."""
     score = no_value(answer, expected)
-    if score.answer_class == "off-format" and _may_be_a_name(answer):
+    size = len(re.findall(rf"[{HAN}]", answer)) + 2 * len(re.findall(r"[A-Za-z]+", answer))
+    if score.answer_class == "off-format" and 0 < size <= _MOST_OF_NAME:
         return wrong_score("wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}")
     return score
 
@@ -198,33 +188,20 @@ def _offers_another(folded: str, found: Iterable[str]) -> bool:
     return bool(re.search(rf"(?:{names}){joint}[$€£¥]?\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
 
 
-def _is_list(answer: str, found: Collection[str], question: str, gloss: int) -> bool:
-    """Whether an answer is nothing but a list of names. ``gloss``: so many items may follow the found one."""
+def _is_list(answer: str, found: Collection[str], question: str, *, place: bool, row: bool) -> bool:
+    """Whether an answer is nothing but a list of names, or a ``row`` of three with spaces between.
+
+    One may follow the name of a ``place``: Lisbon, Portugal.
+    """
     text = answer.strip().strip(".。\"'*")
+    parts = text.split()
+    if row and len(parts) > 2 and all(p[0].isupper() or not p.isascii() for p in parts if _AN_ITEM.fullmatch(p)):
+        return all(map(_AN_ITEM.fullmatch, parts))
     items = [i for i in _list_joint().split(text) if i] if len(text) <= _MOST_OF_LIST else []
-    if len(items) < 2 or not all(_AN_ITEM.fullmatch(i) for i in items):
+    if len(items) < 2 or not all(map(_AN_ITEM.fullmatch, items)):
         return False
-    spellings = [spaced(f) for f in found]
+    asked, spellings = content_words(asked_part(fold(question))), [spaced(f) for f in found]
     own = [bool(names_in(i, found)) or any(spaced(i) in s for s in spellings) for i in items]
-    others = [i for i, mine in zip(items, own, strict=True) if not mine and _is_another(i, question)]
-    return len(others) > (gloss if own[0] and "," in text else 0)
-
-
-def _is_row(answer: str) -> bool:
-    """Whether an answer is a row of three or more names with nothing but spaces between: Vienna Paris Rome."""
-    items = answer.strip().strip(".。\"'*").split()
-    return len(items) > 2 and all(_ROW_ITEM.fullmatch(i) for i in items)
-
-
-def _is_another(item: str, question: str) -> bool:
-    """Whether an item of a list could be a name of its own."""
-    return fold(item) not in vocabulary("interjection") and not content_words(
-        asked_part(fold(question))
-    ) & content_words(fold(item))
-
-
-def _may_be_a_name(answer: str) -> bool:
-    """Whether an unknown answer is short enough to be a name."""
-    han = len(re.findall(r"[\u3400-\u9fff]", answer))
-    words = len(re.findall(r"[A-Za-z]+", answer))
-    return han + words > 0 and han <= _MOST_HAN and words <= _MOST_WORDS and not says_not_there(answer)
+    beside = [fold(i) for i, mine in zip(items, own, strict=True) if not mine]
+    others = [i for i in beside if i not in vocabulary("interjection") and not asked & content_words(i)]
+    return len(others) > (place and own[0] and "," in text)
