@@ -28,7 +28,7 @@ TIMED = (  # fixtures, one of every task
 
 
 def main() -> None:
-    """``python benchmarks/scorers.py [-v]``: with -v the first of every form that was misjudged."""
+    """``python benchmarks/scorers.py [-v] [N]``: every N-th case; with -v the first of every form that was misjudged."""
     counts: Counter[tuple[str, str]] = Counter()
     shown: set[tuple[str, str, str]] = set()
     for case in _cases():
@@ -73,9 +73,10 @@ def timed() -> None:
 
 
 def _cases() -> Iterator[composed.Composed]:
+    every = next((int(a) for a in sys.argv[1:] if a.isdecimal()), 1)
     for task in composed.TASKS:
         for language in LANGUAGES:
-            yield from composed.composed(task, language)
+            yield from composed.composed(task, language)[::every]
 
 
 if __name__ == "__main__":

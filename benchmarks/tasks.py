@@ -25,7 +25,7 @@ from niah.tasks import _measured as stored
 from niah.tasks import task_names
 from niah.text.seeded import Draw
 
-HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
+HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans", "es": "es"}
 GRID = {"lengths": "2k,8k", "depths": "0:100:25", "epochs": 4, "provider": "simulated", "model": "perfect"}
 VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = [
     *((name, {}) for name in task_names()),
@@ -73,7 +73,25 @@ def write(rows: Sequence[stored.Measured], *, keep: bool) -> None:
     stored.measured.cache_clear()
     docs = ROOT / "docs" / "tasks.md"
     before, _, rest = docs.read_text(encoding="utf-8").partition(START)
-    docs.write_text(before + START + stored.table() + END + rest.partition(END)[2], encoding="utf-8")
+    docs.write_text(before + START + table() + END + rest.partition(END)[2], encoding="utf-8")
+
+
+def table() -> str:
+    """The table of docs/tasks.md: shares in percent, one figure for each language."""
+    measured = stored.measured
+    languages = list(measured()[0].scores)
+    readers = ["guess", "any number", "last number", "odd", "rare", "search", "search again"]
+    head = ["task", *readers, "so it measures"]
+    lines = [" | ".join(head), " | ".join(["---"] * len(head))]
+    for row in measured():
+        shares = {r: [row.scores[language].get(r, 0.0) for language in languages] for r in readers[:5]}
+        shares["search"] = list(row.search(again=False).values())
+        shares["search again"] = [
+            max(row.scores[language][way] for way in stored.SEARCH_AGAIN) for language in languages
+        ]
+        cells = ["/".join(f"{100 * share:.0f}" for share in shares[r]) for r in readers]
+        lines.append(" | ".join([f"`{row.task}`{row.name.removeprefix(row.task)}", *cells, row.measures]))
+    return "".join(f"| {line} |\n" for line in lines)
 
 
 def scores_in(language: str, task: str, options: Mapping[str, object]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from niah.providers import search as search_module
 from niah.providers.search import WAYS, Search, terms_of
 from niah.providers.simulated import check_reader
 from niah.tasks import task_names
-from niah.tasks._measured import READING_BELOW, measured, measured_of, table
+from niah.tasks._measured import READING_BELOW, measured, measured_of
 
 LANGUAGES = {"en": "en", "es": "es", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 TALK = """What follows is a talk about magic numbers for Oslo. Answer the question at the end.
@@ -129,6 +130,7 @@ def test_what_no_search_was_made_of_has_no_score() -> None:
 def test_every_task_was_measured_and_the_docs_show_what_was() -> None:
     assert {row.task for row in measured()} == set(task_names())
     docs = (REPOSITORY / "docs" / "tasks.md").read_text(encoding="utf-8")
+    table = runpy.run_path(str(REPOSITORY / "benchmarks" / "tasks.py"))["table"]
     assert f"<!-- measured -->\n{table()}<!-- /measured -->\n" in docs
 
 

@@ -13,7 +13,7 @@ from niah.scorers.decide import decide
 from niah.scorers.expected import Expected
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept
-from niah.scorers.words import chinese, latin, spelling, vocabulary, words
+from niah.scorers.words import HAN, chinese, latin, spelling, vocabulary, words
 from niah.text.normalise import fold
 from niah.text.numerals import NUMBER_WORDS, NumberWords, whole_numbers
 
@@ -113,26 +113,19 @@ def _located(folded: str) -> list[tuple[int, int, int]]:
             start, stop = match.span()
             if any(match.groups()) and not any(taken[start:stop]) and not _is_very(folded, match):
                 taken[start:stop] = b"\x01" * (stop - start)
-                found.append((_colons(match) if kind == "clock" else _units(match), start, stop))
+                found.append((_seconds(kind, match), start, stop))
     return sorted(found, key=lambda time: time[1])
 
 
 def _is_very(folded: str, match: re.Match[str]) -> bool:
     """Whether 十分 is no ten minutes but "very"."""
-    return match[0].strip() == "十分" and bool(
-        re.match(r"[整处]*+[\u3400-\u9fff]", folded[match.end() : match.end() + 9])
-    )
+    behind = folded[match.end() : match.end() + 9]
+    return match[0].strip() == "十分" and re.match(rf"[整处]*+[{HAN}]", behind) is not None
 
 
-def _colons(match: re.Match[str]) -> int:
-    first, second, third = match.groups()
-    if third is None:
-        return _count(first) * 60 + _count(second)
-    return _count(first) * 3600 + _count(second) * 60 + _count(third)
-
-
-def _units(match: re.Match[str]) -> int:
-    hours, minutes, seconds = (_count(g) if g else 0 for g in match.groups())
+def _seconds(kind: str, match: re.Match[str]) -> int:
+    parts = [_count(group) if group else 0 for group in match.groups()]
+    hours, minutes, seconds = [0, *parts[:2]] if kind == "clock" and match[3] is None else parts
     return hours * 3600 + minutes * 60 + seconds
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 READING_BELOW = 0.25  # of the search reader's score, in every language
-_AGAIN = ("search:again", "search:chain")
+SEARCH_AGAIN = ("search:again", "search:chain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Measured:
     def search(self, *, again: bool = True) -> dict[str, float]:
         """The best score of searching by language, with or without searching for what was found."""
         return {
-            language: max(v for k, v in scores.items() if k.startswith("search") and (again or k not in _AGAIN))
+            language: max(v for k, v in scores.items() if k.startswith("search") and (again or k not in SEARCH_AGAIN))
             for language, scores in self.scores.items()
         }
 
@@ -50,18 +50,3 @@ def measured() -> tuple[Measured, ...]:
 def measured_of(task: str) -> Measured | None:
     """A task at its defaults; None for one that was not measured."""
     return next((row for row in measured() if row.task == task and not row.options), None)
-
-
-def table() -> str:
-    """The table of docs/tasks.md: shares in percent, one figure for each language."""
-    languages = list(measured()[0].scores)
-    readers = ["guess", "any number", "last number", "odd", "rare", "search", "search again"]
-    head = ["task", *readers, "so it measures"]
-    lines = [" | ".join(head), " | ".join(["---"] * len(head))]
-    for row in measured():
-        shares = {r: [row.scores[language].get(r, 0.0) for language in languages] for r in readers[:5]}
-        shares["search"] = list(row.search(again=False).values())
-        shares["search again"] = [max(row.scores[language][way] for way in _AGAIN) for language in languages]
-        cells = ["/".join(f"{100 * share:.0f}" for share in shares[r]) for r in readers]
-        lines.append(" | ".join([f"`{row.task}`{row.name.removeprefix(row.task)}", *cells, row.measures]))
-    return "".join(f"| {line} |\n" for line in lines)
