@@ -28,7 +28,7 @@ TIMED = (  # fixtures, one of every task
 
 
 def main() -> None:
-    """``python benchmarks/scorers.py [-v] [N]``: every N-th case; with -v the first of every form that was misjudged."""
+    """``python benchmarks/scorers.py [-v] [N]``: every N-th case; -v shows the first misjudged one of every form."""
     counts: Counter[tuple[str, str]] = Counter()
     shown: set[tuple[str, str, str]] = set()
     for case in _cases():
