@@ -16,7 +16,8 @@ from server import answers_with, serving
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced, is_bound
-from niah.records import Header, Row, Trial
+from niah.records import Header, Result, Row, Trial
+from niah.runlog.log import write_log
 from niah.runner.edges import lengths_around
 from niah.runner.local_server import _setting
 from niah.verdict.engine import Arm, EngineVerdict, engine_verdict
@@ -72,6 +73,16 @@ def test_a_report_says_how_probable_right_answers_were() -> None:
     assert any(
         "nats of the right answer (0 is sure): 1k 1.30 (n = 60)" in line for line in report_lines(report_of(H, rows))
     )
+
+
+def test_log_probabilities_have_a_picture_of_their_own(niah: Niah, tmp_path: Path) -> None:
+    (_, rows), *_ = BASE
+    write_log(tmp_path / "r", H, [r for r in rows if isinstance(r, Result)])
+    assert niah("plot", "r", "--logprob", "--out", "l.png").exit_code == 0
+    assert (tmp_path / "l.png").stat().st_size > 10_000
+    write_log(tmp_path / "s", H, [result(t, 1.0) for t in TRIALS])
+    assert "no trial of the run has a log-probability" in niah("plot", "s", "--logprob").err
+    assert "--logprob draws one run" in niah("plot", "r", "s", "--logprob").err
 
 
 def test_a_change_of_probability_that_is_tolerated_is_none() -> None:

@@ -24,20 +24,28 @@ from niah.runs import beside
 @click.option(
     "--card", is_flag=True, help="Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks."
 )
+@click.option("--logprob", is_flag=True, help="Draw how probable the right answer was, of a run that asked for it.")
 @look_options
 @RESULTS
-def plot(runs: tuple[str, ...], out: Path | None, curves: bool, card: bool, results: Path, **look: Any) -> None:
+def plot(
+    runs: tuple[str, ...], out: Path | None, curves: bool, card: bool, logprob: bool, results: Path, **look: Any
+) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     from niah.plotter.card import save_card  # 0.8 s of matplotlib
     from niah.plotter.curves import save_curves
     from niah.plotter.heatmap import save_heatmaps
+    from niah.plotter.nats import save_nats
 
-    if curves and card:
-        raise ConfigError("--curves and --card are two pictures: ask for one at a time")
+    if curves + card + logprob > 1:
+        raise ConfigError("--curves, --card and --logprob are pictures of their own: ask for one at a time")
+    if logprob and len(runs) > 1:
+        raise ConfigError(f"--logprob draws one run, {len(runs)} are named")
     read = [open_run(run, results) for run in runs]
-    name = "card.png" if card else "curves.png" if curves else "heatmap.png"
+    name = f"{'card' if card else 'curves' if curves else 'logprob' if logprob else 'heatmap'}.png"
     path, chosen, views = out or beside(read[0].folder, results, name), look_of(look), [run.view for run in read]
-    if card:
+    if logprob:
+        warnings = save_nats(views[0], read[0].rows.values(), path, chosen)
+    elif card:
         costs = [run.dollars for run in read]
         known = [cost for cost in costs if cost is not None]
         warnings = save_card(views, sum(known) if len(known) == len(costs) else None, path, chosen)
