@@ -20,9 +20,9 @@ from statistics import fmean
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.experiment.searched import search_scores
-from niah.providers.search import terms_of
 from niah.tasks import _measured as stored
 from niah.tasks import task_names
+from niah.text.ranking import terms_of
 from niah.text.seeded import Draw
 
 HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans", "es": "es"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
+from niah.experiment.labels import delivery_label
 from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
 from niah.records import Grid, Header, Prompt, Result, Row
@@ -28,6 +29,7 @@ from niah.verdict.comparability import check_baseline
 from niah.verdict.compare import comparison_of
 from niah.verdict.consistency import check_consistent
 from niah.verdict.decide import judge
+from niah.verdict.deliveries import Delivery, crossover_of, figures_of
 from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
@@ -162,6 +164,27 @@ class Run:
         before = open_run(older, results)
         return comparison_of(
             (before.header, list(before.rows.values())), (self.header, list(self.rows.values())), these_only=these_only
+        )
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its contexts reached the model otherwise than as one whole text."""
+        return bool(delivery_label(self.header.config))
+
+    def delivery(self, first: Run | None = None) -> Delivery:
+        """How this run's contexts were delivered, what that cost, and how it stands to another of the same trials."""
+        rows, before = list(self.rows.values()), None if first is None else list(first.rows.values())
+        name = delivery_label(self.header.config).removeprefix(", ") or "full"
+        if first is None or before is None:
+            return Delivery(name=name, figures=figures_of(rows), dollars=self.dollars)
+        pairs = pairs_of(baseline_of(first.header, before), self.header, rows, partly=True)
+        crossovers = [crossover_of(pairs, better=better) for better in (True, False)]
+        return Delivery(
+            name=name,
+            figures=figures_of(rows),
+            dollars=self.dollars,
+            comparison=comparison_of((first.header, before), (self.header, rows)),
+            crossovers=tuple(c for c in crossovers if c is not None),
         )
 
     def prompt(self, trial_id: str, *, task: Task | None = None, haystack: Haystack | None = None) -> Prompt:

@@ -15,10 +15,11 @@ from niah.experiment.experiment import experiment_of
 from niah.experiment.searched import best_search, search_scores
 from niah.experiment.suites import read_suite
 from niah.providers import search as search_module
-from niah.providers.search import WAYS, Search, terms_of
+from niah.providers.search import WAYS, Search
 from niah.providers.simulated import check_reader
 from niah.tasks import task_names
 from niah.tasks._measured import READING_BELOW, measured, measured_of
+from niah.text.ranking import terms_of
 
 LANGUAGES = {"en": "en", "es": "es", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}
 TALK = """What follows is a talk about magic numbers for Oslo. Answer the question at the end.
@@ -136,7 +137,8 @@ def test_every_task_was_measured_and_the_docs_show_what_was() -> None:
 
 def test_the_suite_of_reading_holds_what_measures_reading_and_no_look_up() -> None:
     tasks = {config.task for config in read_suite("reading", {}).configs.values()}
-    assert tasks == {row.task for row in measured() if not row.options and row.measures == "reading"}
+    reading = {row.task for row in measured() if not row.options and row.measures == "reading"}
+    assert tasks == reading - {"instruction"}  # which asks for no fact, but for a rule that is kept
     others = {config.task for config in read_suite("retrieval", {}).configs.values()}
     kinds = {task: row.measures for task in others if (row := measured_of(task))}
     assert set(kinds.values()) == {"retrieval", "repeated retrieval"}

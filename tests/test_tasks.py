@@ -68,6 +68,7 @@ OPTIONS: dict[str, list[dict[str, object]]] = {
         {"placement": "together", "needle_count": 3},
         {"placement": "random", "needle_count": 6, "distractor_count": 0},
     ],
+    "instruction": [{"history": "keeps"}, {"turn_tokens": 64}],
     "repeat": [{"placement": "together", "needle_count": 2}, {"placement": "random", "distractor_count": 6}],
 }
 
@@ -96,7 +97,8 @@ def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: o
 
 def test_tasks_are_the_modules_of_their_folder() -> None:
     assert task_names() == [
-        "associative", "count", "distractors", "hops", "kv", "moves", "multikey", "multiquery", "multivalue", "natural",
+        "associative", "count", "distractors", "hops", "instruction", "kv", "moves", "multikey", "multiquery",
+        "multivalue", "natural",
         "order", "passkey", "repeat", "said-at", "single", "tracking", "update", "when", "when-and-what",
     ]  # fmt: skip
     with pytest.raises(UnknownName, match=r"did you mean 'single'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,28 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
         print_parts(side_by_side_parts([run.folder.name for run in read], [run.report() for run in read]))
         for c in compared:
             print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
+    if (
+        not as_json
+        and all(isinstance(c, Comparison) for c in compared)
+        and any(r.header.config.get("delivery") or r.header.config.get("sent_as") for r in read)
+    ):
+        _deliveries(read, beside(read[-1].folder, results, "deliveries.png"), look)
     from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
 
     path = out or beside(read[-1].folder, results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
     for warning in save_comparison([run.view for run in read], only, path, look_of(look)):
+        click.echo(f"niah: {warning}", err=True)
+    click.echo(path, err=True)
+
+
+def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
+    """One model under several deliveries: a table, and a picture of its own."""
+    from niah.plotter.deliveries import delivery_parts, save_deliveries  # 0.8 s of matplotlib
+
+    told = [runs[0].delivery(), *(run.delivery(runs[0]) for run in runs[1:])]
+    print_parts(["", *delivery_parts(told)])
+    for warning in save_deliveries(told, [run.view for run in runs], path, look_of(look)):
         click.echo(f"niah: {warning}", err=True)
     click.echo(path, err=True)
 

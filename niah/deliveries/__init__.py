@@ -86,13 +86,18 @@ class Parts:
 
 
 def delivery_of(name: str, parts: Parts) -> Delivery:
-    """The delivery of a name. Raises UnknownName or ConfigError."""
+    """The delivery of a name that ``check_delivery`` takes."""
     kind, _, how = name.partition(":")
     if name == "full":
         return Full()
     if kind == "window":
         return Window(length_of(how, least=1), parts.tokenizer)
-    raise UnknownName("delivery", name, DELIVERIES)
+    from niah.deliveries.retrieve import Hybrid, Retrieve  # numpy, which a config does not need
+    from niah.deliveries.summarise import Summarise
+
+    if kind == "summarise":
+        return Summarise(parts)
+    return (Retrieve if kind == "retrieve" else Hybrid)(how or RETRIEVERS[0], parts)
 
 
 def check_delivery(name: str) -> None:

@@ -6,13 +6,14 @@ from dataclasses import fields
 from pathlib import Path
 from string import Formatter
 
+from niah.deliveries import Chunking
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated, speaks_chat
 from niah.providers.function import NAME as FUNCTION
-from niah.tasks import Options, task_names, task_of
+from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in
 
@@ -91,7 +92,7 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
     if own.provider is None:
         _check_provider(config)
-    _check_delivery(config)
+    _check_delivery(config, own.task_for(config))
     _check_adaptive(config)
     given, task = config.model_fields_set, own.task_for(config)
     of_ours = [key for key in given if decides(key) in ("grid", "prompts", "controls") and key not in _WITH_PROMPTS]
@@ -100,7 +101,12 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     if config.prompts is not None and config.delivery != "full":
         raise ConfigError("delivery has no meaning with --prompts, which names whole prompts; leave it out")
     for option in fields(Options):
-        if option.name in given and getattr(config, option.name) is not None and option.name not in task.OPTIONS:
+        if (
+            option.name in given
+            and option.name not in _USED_BY
+            and getattr(config, option.name) is not None
+            and option.name not in task.OPTIONS
+        ):
             users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
             raise ConfigError(
                 f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
@@ -125,17 +131,26 @@ _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with 
 }
 
 
-def _check_delivery(config: RunConfig) -> None:
+def chunking_of(config: RunConfig) -> Chunking:
+    """How a run's haystacks are cut into chunks."""
+    whole = config.delivery == "summarise"
+    return Chunking(
+        tokens=config.chunk_tokens or (2_048 if whole else 256),
+        overlap=(0 if whole else 32) if config.chunk_overlap is None else config.chunk_overlap,
+        count=config.chunk_count,
+    )
+
+
+def _check_delivery(config: RunConfig, task: Task) -> None:
     """Raises ConfigError for a setting of another delivery than the one that is named."""
     for key, users in _USED_BY.items():
         if key in config.model_fields_set and not config.delivery.startswith(users):
-            if config.sent_as.startswith(users) or getattr(config, key) is None:
+            if config.sent_as.startswith(users) or getattr(config, key) is None or key in task.OPTIONS:
                 continue
             raise ConfigError(f"{key} has no meaning here; leave it out, or use {' or '.join(users)}")
-    if config.chunk_overlap >= config.chunk_tokens:
-        raise ConfigError(
-            f"chunk_overlap {config.chunk_overlap} must be below chunk_tokens {config.chunk_tokens}; lower it"
-        )
+    chunking = chunking_of(config)
+    if chunking.overlap >= chunking.tokens:
+        raise ConfigError(f"chunk_overlap {chunking.overlap} must be below chunk_tokens {chunking.tokens}; lower it")
     if config.sent_as == "speech" and config.tts is None:
         raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice slt -f {text} -o {wav}', or another")
     if config.provider == "ollama" and config.sent_as.startswith("tools"):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from niah.deliveries import check_delivery
 from niah.errors import ConfigError, UnknownName
+from niah.experiment.delivery_keys import DeliveryKeys, deciding
 from niah.experiment.trials import check_order
 from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
@@ -32,20 +32,8 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
 
 
-def _deciding(what: str) -> Any:
-    """A Field of a key that decides one of these things, and nothing else:
-
-    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged. ``controls``: which
-    trials stand beside the grid. ``delivery``: what of a prompt reaches the model, which no trial's id holds, so that
-    runs pair. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how patiently.
-    ``money``: what it may cost. ``label``: what is written beside the picture.
-    """
-    return partial(Field, json_schema_extra={"decides": what})
-
-
-_grid, _prompts, _scores, _controls = map(_deciding, ("grid", "prompts", "scores", "controls"))
-_model, _access, _pace, _money, _label = map(_deciding, ("model", "access", "pace", "money", "label"))
-_delivery = _deciding("delivery")
+_grid, _prompts, _scores, _controls = map(deciding, ("grid", "prompts", "scores", "controls"))
+_model, _access, _pace, _money, _label = map(deciding, ("model", "access", "pace", "money", "label"))
 NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
 
 
@@ -112,10 +100,8 @@ def _check_language(language: str) -> None:
         raise UnknownName("language", language, ["auto", *LANGUAGES])
 
 
-class RunConfig(BaseModel):
+class RunConfig(DeliveryKeys):
     """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: str = _model("local", description="API that serves the model (see: niah providers).")
     model: str | None = _model(None, description="Model name, or for 'local' a path to a GGUF file.")
@@ -182,41 +168,6 @@ class RunConfig(BaseModel):
     target_logprob: bool = _model(False, description="Also ask how probable the right answer is, where servers tell.")
     reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")
-    delivery: str = _delivery(
-        "full",
-        description="What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
-        "(:bm25, :dense, :rrf).",
-    )
-    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = _delivery(
-        "text",
-        description="How it is sent: as text, as turns of a chat, as what a tool returned, as page images, or spoken.",
-    )
-    page_px: str = _delivery("1024x1448", description="Width and height of a page in pixels, for --as pages.")
-    page_type_px: int = _delivery(22, ge=4, le=400, description="Size of type on a page in pixels, for --as pages.")
-    page_font: str | None = _delivery(None, description="Font file for pages; default: one that has all signs.")
-    tts: str | None = _delivery(
-        None, description="Command that speaks the file {text} into the file {wav}, for --as speech."
-    )
-    audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery("mp3", description="Form of sound, for --as speech.")
-    piece_s: float = _delivery(
-        600.0, gt=0, description="About how many seconds one piece of sound has, for --as speech; trials share pieces."
-    )
-    turn_tokens: int = _delivery(
-        128, ge=1, le=100_000, description="Least tokens of a turn or tool result, for --as chat and tools."
-    )
-    needle_role: Literal["any", "user", "assistant"] = _delivery(
-        "any", description="In whose turn the needle stands, for --as chat."
-    )
-    chunk_tokens: int = _delivery(
-        256, ge=16, le=100_000, description="Most tokens of a chunk that is retrieved, or of text that is summarised."
-    )
-    chunk_overlap: int = _delivery(32, ge=0, description="Tokens that a chunk repeats of the one before.")
-    chunk_count: int = _delivery(5, ge=1, le=10_000, description="Chunks that retrieval sends.")
-    embed_url: str | None = _delivery(
-        None, description="Server of dense vectors, ending in /v1; default: the token table of the embedded model."
-    )
-    embed_model: str | None = _delivery(None, description="Model that the server of dense vectors is asked for.")
-    embed_key_env: str | None = _access(None, description="Environment variable that holds the key of that server.")
     cache_marks: bool = _prompts(
         False, description="Mark in requests what the server should keep, where a cache wants to be told."
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from niah.deliveries import Chunking, Delivery, Parts, Presenter, delivery_of
+from niah.deliveries import Delivery, Parts, Presenter, delivery_of
 from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.speech import Speech
 from niah.deliveries.turns import Chat, Tools
 from niah.errors import ConfigError
+from niah.experiment.checks import chunking_of
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
 from niah.generator.voice import Voice
@@ -25,7 +26,7 @@ def delivery_in(experiment: Experiment) -> Delivery:
     c = experiment.config
     parts = Parts(
         tokenizer=experiment.tokenizer,
-        chunking=Chunking(tokens=c.chunk_tokens, overlap=c.chunk_overlap, count=c.chunk_count),
+        chunking=chunking_of(c),
         embeds=c.embed_url is not None,
         language=experiment.language,
         says_not_there=partial(_says_not_there, experiment),
@@ -102,7 +103,7 @@ def call_tokens(experiment: Experiment, delivery: Delivery, trial: Trial) -> tup
 
 
 def _says_not_there(experiment: Experiment, text: str, prompt: Prompt) -> bool:
-    return experiment.task.score(text, prompt.planting).answer_class == "absent"
+    return experiment.task.score(text, prompt.planting).answer_class in ("absent", "not-there")
 
 
 def _may_be_absent(experiment: Experiment, prompt: Prompt) -> Prompt:

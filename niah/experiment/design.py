@@ -10,7 +10,7 @@ from typing import Any
 
 from niah.errors import UnknownName
 from niah.experiment.config import decides
-from niah.experiment.labels import haystack_label, model_label
+from niah.experiment.labels import delivery_label, haystack_label, model_label
 from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
@@ -37,13 +37,6 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
         adaptive=bool(config.get("adaptive")),
     )
-
-
-def delivery_label(config: Mapping[str, Any]) -> str:
-    """What stands behind the model's name where its contexts are not sent as they are."""
-    said = [str(config["delivery"])] if config.get("delivery", "full") != "full" else []
-    said += [f"as {config['sent_as']}"] if config.get("sent_as", "text") != "text" else []
-    return "".join(f", {word}" for word in said)
 
 
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def model_label(provider: str, model: str) -> str:
@@ -14,3 +15,10 @@ def model_label(provider: str, model: str) -> str:
 def haystack_label(names: Sequence[str]) -> str:
     """Names joined; of a folder its last part."""
     return "+".join(name.rstrip("/").rsplit("/", 1)[-1] for name in names)
+
+
+def delivery_label(config: Mapping[str, Any]) -> str:
+    """What stands behind the model's name where its contexts are not sent as they are."""
+    said = [str(config["delivery"])] if config.get("delivery", "full") != "full" else []
+    said += [f"as {config['sent_as']}"] if config.get("sent_as", "text") != "text" else []
+    return "".join(f", {word}" for word in said)

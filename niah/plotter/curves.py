@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def curve_words(views: Sequence[View]) -> Words:
 
 def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None = None) -> Figure:
     """The share found, and beside it time, where any run has one."""
-    styled = list(_styled(views, COLOURS_ON_DARK if look.dark else COLOURS))
+    styled = styled_of(views, names_of(views, 34), look)
     timed = any(t.first_token_s for f, *_ in styled for t in f.times)
     figure = canvas(words or curve_words(views), look)
     axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * -(-len(styled) // 3)])
@@ -96,11 +96,14 @@ def time_curves(styled: Sequence[Styled], ax: Axes) -> None:
     _finish(ax, styled)
 
 
-def _styled(views: Sequence[View], colours: Sequence[str]) -> Iterator[Styled]:
-    middle = (len(views) - 1) / 2
-    for i, (v, name) in enumerate(zip(views, names_of(views, 34), strict=True)):
-        if v.report is not None:
-            yield v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (_DODGE * (i - middle))
+def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[Styled]:
+    """Every run that has figures, in a colour of its own."""
+    colours, middle = COLOURS_ON_DARK if look.dark else COLOURS, (len(views) - 1) / 2
+    return [
+        (v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (_DODGE * (i - middle)))
+        for i, (v, name) in enumerate(zip(views, names, strict=True))
+        if v.report is not None
+    ]
 
 
 def _finish(ax: Axes, styled: Sequence[Styled]) -> None:

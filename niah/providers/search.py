@@ -1,9 +1,8 @@
 """A reader that searches and understands nothing: it quotes the lines that share most words with the question.
 
-Ranking is BM25 (Robertson & Zaragoza, 2009, by the library bm25s); Chinese is cut into pairs of characters, English
-words lose their endings. It sees the prompt only and knows of no task: an instruction above, a question at the end, and
-between them lines, some of which may be times that belong to what stands below them. What such a reader scores is what
-a task measures beside reading.
+It sees the prompt only and knows of no task: an instruction above, a question at the end, and between them lines, some
+of which may be times that belong to what stands below them. What such a reader scores is what a task measures beside
+reading.
 """
 
 from __future__ import annotations
@@ -11,17 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from niah.text.ranking import Ranking, asked_part, terms_of
 
 AS_GOOD = 0.8  # of the best score: such lines are hits as well
 AS_GOOD_AGAIN = 0.3  # of the step before: a worse line ends a chain
 MOST_STEPS = 12  # of a chain
 _STAMP = re.compile(r"\(?\d+(?::\d\d)+\)?")
-_TERM = re.compile(r"\d+(?::\d\d)+|[a-z0-9]+|[\u3400-\u9fff]+")
-_ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s|e)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,35 +46,8 @@ class Search:
         return "\n".join(self._lines[i].quoted for i in found)
 
 
-def terms_of(text: str) -> list[str]:
-    """What a text is searched by: words without their endings, numbers, pairs of Chinese characters."""
-    terms: list[str] = []
-    for word in _TERM.findall(text.casefold()):
-        if "\u3400" <= word[0] <= "\u9fff":
-            terms += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
-        else:
-            terms.append(_ENDING.sub("", word))
-    return terms
-
-
-class _Index:
-    """Lines that can be ranked by the terms of a query."""
-
-    def __init__(self, lines: Sequence[list[str]]) -> None:
-        import bm25s  # type: ignore[import-untyped]  # 0.1 s: only where something is searched
-
-        self.lines = lines
-        self._known = {term for line in lines for term in line}
-        self._ranked: Any = bm25s.BM25()
-        self._ranked.index([line or [""] for line in lines], show_progress=False)
-
-    def scores(self, query: Sequence[str]) -> npt.NDArray[np.float32]:
-        """One score for each line; all are 0 where no line has a term of the query."""
-        known = [term for term in dict.fromkeys(query) if term in self._known]
-        if not known:
-            return np.zeros(len(self.lines), dtype=np.float32)
-        scores: npt.NDArray[np.float32] = self._ranked.get_scores(known)
-        return scores
+class _Index(Ranking):
+    """Lines that can be ranked, and the good ones among them."""
 
     def hits(self, query: Sequence[str]) -> list[int]:
         """The lines that are about as good as the best one, in the order of the text."""
@@ -120,8 +90,7 @@ def _parted(prompt: str) -> tuple[str, str]:
     """The text between instruction and question, and the question without what it says about the answer's form."""
     body = prompt[: prompt.rfind("\n\n")]
     text, _, question = body.rpartition("\n\n")
-    asked = re.search(r"[?？]", question)
-    return text.partition("\n\n")[2], question[: asked.end()] if asked else question
+    return text.partition("\n\n")[2], asked_part(question)
 
 
 def _lines(text: str) -> list[_Line]:

@@ -63,6 +63,8 @@ class Calibration:
     is_exact: bool = False  # every small request was counted to the token as we count
     cache: CacheCount | None = None  # None: nothing showed it yet
     per_media: float | None = None  # tokens of a page, or of a second of sound; None: not known
+    frame: float = 0.0  # tokens that messages take beside their text: declared tools, for instance
+    per_turn: float = 0.0  # and for each turn
 
     @property
     def resolution(self) -> float:
@@ -81,6 +83,19 @@ class Calibration:
         """The calibration with what a prompt tells whose ``tokens`` are those of its text beside pages or sound."""
         beside = counted.server_tokens - self.expected(counted.text, counted.tokens)
         return replace(self, per_media=beside / units) if units and beside > 0 else self
+
+    def of_turns(self, turns: int) -> int:
+        """What a server's template adds for so many turns, beside their text."""
+        return round(self.frame + turns * self.per_turn)
+
+    def with_turns(self, few: Counted, few_turns: int, many: Counted, many_turns: int) -> Calibration:
+        """The calibration with what two prompts of one text tell, parted into few turns and into many.
+
+        Such counts are held to no token: what stands at the joints differs from turn to turn.
+        """
+        per_turn = (many.server_tokens - few.server_tokens) / (many_turns - few_turns)
+        frame = few.server_tokens - self.expected(few.text, few.tokens) - per_turn * few_turns
+        return replace(self, is_exact=False, per_turn=per_turn, frame=frame)
 
     def total(self, usage: Usage) -> int | None:
         """The whole prompt as the server counted it, cached or not; None where it did not count."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from niah.deliveries import Presenter
+from niah.deliveries.turns import Chat, Tools
 from niah.errors import ProviderError
 from niah.experiment.checks import key_hint
 from niah.experiment.delivering import presenter_in
@@ -31,6 +32,7 @@ _SAMPLE_LINES = 140
 MEDIA_TOKENS = 200  # of haystack, for a page or some seconds of sound
 FURTHER_TOKENS = 2_400  # most caches keep nothing shorter than 1,024 tokens, or 2,048
 _FURTHER_LINES = 400
+FURTHER_TURNS = 34  # as many turns tell what one adds
 _LEAST_SHARE = 0.1  # a script with fewer of the lines has no sample of its own
 
 
@@ -85,9 +87,31 @@ async def preflight(client: Client, provider: Provider, experiment: Experiment) 
     known = [c for c in counted if c is not None]
     calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
     presenter = presenter_in(experiment)
-    if calibration is not None and presenter is not None:
+    if calibration is not None and isinstance(presenter, Chat | Tools):
+        calibration = await _with_turns(client, provider, presenter, experiment, prompts[-1], calibration)
+    elif calibration is not None and presenter is not None:
         calibration = await _with_media(client, provider, presenter, experiment, calibration)
     return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
+
+
+async def _with_turns(
+    client: Client,
+    provider: Provider,
+    presenter: Chat | Tools,
+    experiment: Experiment,
+    prompt: Prompt,
+    known: Calibration,
+) -> Calibration | None:
+    """What a server adds for each turn, by two prompts of one text; None where it does not count them."""
+    counted, turns = [], []
+    for size in (prompt.tokens, max(1, prompt.tokens // FURTHER_TURNS)):
+        sent = presenter.in_turns_of(size).present(prompt)
+        found = counted_of(sent, await _asked(client, provider.request(sent), experiment))
+        if found is None or sent.delivered is None:
+            return None
+        counted.append(found)
+        turns.append(sent.delivered.turns or 0)
+    return known.with_turns(counted[0], turns[0], counted[1], turns[1]) if turns[1] > turns[0] else known
 
 
 async def _with_media(

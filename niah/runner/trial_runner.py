@@ -155,6 +155,10 @@ class TrialRunner:
             media = known.of_media(sent.delivered.pages or sent.delivered.seconds or 0)
             expected = None if media is None else known.expected(sent.utf8, sent.delivered.text_tokens) + media
             sent = replace(sent, delivered=replace(sent.delivered, media_tokens=media))
+        if known and expected and sent.delivered and sent.delivered.turns:
+            beside = known.of_turns(sent.delivered.turns)
+            expected += beside
+            sent = replace(sent, delivered=replace(sent.delivered, overhead_tokens=max(0, beside)))
         return Call(
             trial=trial,
             prompt=replace(sent, utf8=b"", messages=()),

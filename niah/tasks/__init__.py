@@ -31,6 +31,8 @@ class Options:
     ask_for: str  # latest or first
     tolerance_s: float
     questions: tuple[str, ...]  # TOML files
+    history: str  # keeps or breaks
+    turn_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

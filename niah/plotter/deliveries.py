@@ -1,0 +1,143 @@
+"""One model under several deliveries: a table in words, and a picture of what was found, by length and by depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from niah.plotter.canvas import Words, colour_map, save, scale_beside
+from niah.plotter.cells import Room
+from niah.plotter.curves import found_curves, styled_of
+from niah.plotter.headline import View
+from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
+from niah.plotter.look import LOOK, Look
+from niah.plotter.report_text import Part, change_words, table_of
+from niah.text.lengths import label_of
+from niah.text.shares import percent
+from niah.verdict.deliveries import AT, Delivery, DeliveryFigures, Split
+
+# Okabe and Ito 2008; the hatching tells them apart in grey print
+_PARTS = (("sent and read", "#009E73", ""), ("sent, not read", "#D55E00", "//"), ("not sent", "#BBBBBB", ".."))
+
+
+def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
+    """What each sent and cost, whose misses they are, and from which length one beats the other."""
+    figures = [d.figures for d in deliveries]
+    rows = [("delivery", *(d.name for d in deliveries))]
+    rows.append(("calls a trial", *(_number(f.calls, "{:.3g}") for f in figures)))
+    rows.append(("tokens a trial", *(_number(f.tokens, "{:,.0f}") for f in figures)))
+    rows.append(("dollars", *(_number(d.dollars, "${:,.2f}", "not known") for d in deliveries)))
+    for word, key in (("first token", "first_token_s"), ("whole", "total_s"), ("beside the calls", "prepared_s")):
+        rows.append((word, *(_number(getattr(f, key), "{:.3g} s") for f in figures)))
+    if any(f.recall for f in figures):
+        rows += [(f"in {k} chunks", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
+    yield table_of(rows)
+    for d in deliveries:
+        if any(split.not_sent for split in d.figures.by_depth.values()):
+            yield ""
+            yield from _split_rows(d)
+    for d in deliveries[1:]:
+        yield from crossover_lines(d, deliveries[0].name)
+
+
+def _split_rows(d: Delivery) -> Iterator[Part]:
+    rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
+    for depth, s in d.figures.by_depth.items():
+        rows.append((f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}"))
+    yield table_of(rows)
+
+
+def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
+    """From 8k on retrieve is better than full (95 %: from 4k to 16k)."""
+    there = [c for c in d.crossovers if c.length is not None and c.low is not None and c.high is not None]
+    for c in there:
+        word, often = "better" if c.better else "worse", f"in {percent(c.share)} of the resamples"
+        interval = f"95 % interval {label_of(c.low or 0)} to {label_of(c.high or 0)}, {often}"
+        yield f"from {label_of(c.length or 0)} on {d.name} is {word} than {first} ({interval})"
+    if d.crossovers and not there:
+        yield f"{d.name} is neither better nor worse than {first} from any length on"
+
+
+def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    words = delivery_words(deliveries, views)
+    return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
+
+
+def delivery_words(deliveries: Sequence[Delivery], views: Sequence[View]) -> Words:
+    """The finding in a sentence, and a line for every other delivery."""
+    words, first = words_of(views), deliveries[0]
+    shares = [(d, view.grid.whole.mean or 0.0) for d, view in zip(deliveries, views, strict=True)]
+    best, found = max(shares, key=lambda pair: pair[1])
+    lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
+    told = f"{words.spoken} {' '.join(lines)}"
+    return replace(words, headline=f"{best.name} finds most: {percent(found)}", lines=lines[:3], spoken=told)
+
+
+def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:
+    """A heatmap for each, then the share found by length, then whose misses they are, by depth."""
+    panels = [panel_of(view, d.name) for view, d in zip(views, deliveries, strict=True)]
+    grid = views[0].grid
+    names = [d.name for d in deliveries]
+    title = "share found by length\nwith 95 % intervals"
+    panels.append(Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room)))
+    for d in deliveries:
+        if any(split.not_sent for split in d.figures.by_depth.values()):
+            title = f"{d.name}\nwhose misses, by depth"
+            panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures)))
+    figure, axes = panels_figure(panels, words, look)
+    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
+    return figure
+
+
+def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -> None:
+    found_curves(styled_of(views, names, room.look), ax, room.look)
+    _legend_below(ax, room)
+
+
+def split_bars(figures: DeliveryFigures, ax: Axes, room: Room) -> None:
+    """For each depth the shares of trials sent and read, sent and not read, not sent."""
+    depths = list(figures.by_depth)
+    for depth, split in figures.by_depth.items():
+        left = 0.0
+        for (_, colour, hatch), count in zip(_PARTS, _counts(split), strict=True):
+            width = count / split.n if split.n else 0.0
+            ax.barh(depths.index(depth), width, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.86)
+            if width > 0.09:
+                size = room.look.sheet.type * 0.8
+                ax.text(left + width / 2, depths.index(depth), f"{count}", ha="center", va="center", fontsize=size)
+            left += width
+    for word, colour, hatch in _PARTS:
+        ax.barh(0, 0, color=colour, hatch=hatch, edgecolor="white", label=word)
+    ax.set_yticks(range(len(depths)), [f"{depth:g} %" for depth in depths])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    ax.set_ylabel("depth of the needle")
+    _legend_below(ax, room)
+
+
+def _legend_below(ax: Axes, room: Room) -> None:
+    """In one row under the axis, in the axis' own place for words."""
+    ax.set_xlabel("")
+    handles, labels = ax.get_legend_handles_labels()
+    legend = ax.legend(
+        handles, [label.rpartition(": ")[0] if "%" in label else label for label in labels], loc="upper center",
+        bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=room.look.sheet.type * 0.78,
+        columnspacing=1.0, handlelength=1.4, handletextpad=0.4,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set(parse_math=False, color=room.look.ink)
+
+
+def _counts(split: Split) -> tuple[int, int, int]:
+    return split.read, split.not_read, split.not_sent
+
+
+def _number(value: float | None, form: str, missing: str = "not measured") -> str:
+    return missing if value is None else form.format(value)

@@ -1,0 +1,64 @@
+"""A rule is set in one turn and must hold in the last: after how many turns is it forgotten?
+
+The user says a name and wants it in every answer; talk follows, read out turn by turn, and between any two turns the
+assistant says a word, with the name in it (``history = keeps``) or without (``breaks``). Then a greeting is asked for,
+which says nothing of the rule. Depth is that of the rule: 0 is the first turn, 100 puts it right before the question,
+which is the control "said again at the end". The control ``absent`` has no rule: what still says the name copies the
+history. Made for ``--as chat``; as text the assistant's words are lines among others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from niah import scorers
+from niah.records import Planting, Score
+from niah.tasks import TaskContext
+from niah.tasks._planter import Planter
+from niah.tasks._template import Asked, planting_of, solver
+from niah.text.seeded import Draw
+from niah.text.wording import languages, wording_of
+
+SUMMARY = "keep a rule over many turns: say the user's name in every answer (--as chat, --turn-tokens, --history)"
+VERSION = 1
+WORDING = ()
+OPTIONS = ("history", "turn_tokens")
+REPLY_TOKENS = 32
+DEPTH_OF = "the rule"
+_NOT_THERE = {wording_of(language).text("frame.not_there") for language in languages()}
+
+
+def plant(draw: Draw, site: TaskContext) -> Planting:
+    """The rule at the trial's depth, and the assistant's words as turns of their own."""
+    plan = Planter(draw, site)
+    name = plan.person()
+    rule = plan.needle(plan.wording.form("instruction.rule"), None, key=name, value=name)
+    kept, bare = plan.said("instruction.kept", value=name), plan.said("instruction.bare")
+    turns = max(1, site.trial.context_length // site.options.turn_tokens - 1)
+    depths = [100 * (i + 1) / (turns + 1) for i in range(turns)]
+    words = [kept if site.options.history == "keeps" and depth > plan.depth else bare for depth in depths]
+    marks = [
+        replace(rule, text=word, depth_percent=depth, speaker="assistant")
+        for word, depth in zip(words, depths, strict=True)
+    ]
+    opening = plan.said("instruction.opening") + "\n\n"
+    return planting_of(site.language, opening, plan.said("instruction.question"), [rule], [name], marks)
+
+
+def score(text: str, planting: Planting) -> Score:
+    """Whether the name is said. Without a rule in the text, any other greeting is right."""
+    (name,), answer = planting.targets, scorers.said_in(text, planting.question)
+    if scorers.is_echo(answer, planting.question) or not re.search(r"\w", answer):
+        return Score(value=0.0, answer_class="echo", explanation="repeated the question, or said nothing")
+    if scorers.names_in(answer, [name]):
+        return Score(value=1.0, answer_class="right", explanation=f"said {name}")
+    kind = "forgot" if planting.needles and answer not in _NOT_THERE else "not-there"
+    return Score(value=0.0, answer_class=kind, explanation=f"did not say {name}")
+
+
+@solver("instruction.question")
+def solve(asked: Asked) -> str | None:
+    """A greeting, by name where the text sets the rule."""
+    rules = asked.found("instruction.rule")
+    return asked.wording.form("instruction.kept").fill(value=rules[-1][1]["value"]) if rules else None

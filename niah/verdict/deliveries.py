@@ -1,0 +1,156 @@
+"""One model, several deliveries of the same trials: what each sent, what it cost, whose misses they are, and from
+which length one beats the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+import numpy as np
+
+from niah.records import Row
+from niah.verdict.pairs import Pair, Pairs
+from niah.verdict.records import Comparison
+
+AT = (1, 5, 10)  # chunks
+_RESAMPLED = 2_000
+_EDGE = 2.5  # percent on each side of an interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Trials by where a miss came from. Of trials whose needles can be told from what was sent."""
+
+    read: int = 0  # all needles were sent, and the answer is right
+    not_read: int = 0  # all were sent, and it is wrong
+    not_sent: int = 0  # a needle was missing from what was sent; whatever the answer
+
+    @property
+    def n(self) -> int:
+        return self.read + self.not_read + self.not_sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFigures:
+    """What one run sent for its scored trials; None for what nothing told."""
+
+    calls: float | None  # a trial, on average
+    tokens: float | None  # prompt tokens of a trial: the server's, else ours
+    output_tokens: float | None
+    first_token_s: float | None  # median, from the trial's first call on
+    total_s: float | None  # median
+    prepared_s: float | None  # median, of retrieval or of putting summaries together
+    recall: dict[int, float]  # share of trials with all needles among the first 1, 5, 10 chunks; empty: no ranks
+    by_depth: dict[float, Split]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossover:
+    """The length from which a later run is better than the first one, or worse; with a 95 % bootstrap interval."""
+
+    better: bool  # whether the later run is the better one from there on
+    length: int | None  # None: at no length
+    low: int | None
+    high: int | None
+    share: float  # of the resamples that have such a length at all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One run of several that differ in their delivery."""
+
+    name: str
+    figures: DeliveryFigures
+    dollars: float | None  # None: a price or a count of tokens is not known
+    comparison: Comparison | None = None  # with the first run; None: it is the first
+    crossovers: tuple[Crossover, ...] = ()
+
+
+def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
+    """Of the ordinary trials of a run."""
+    scored = [r for r in rows if r.score is not None and r.trial.control is None]
+    ranked = [r.delivered for r in scored if r.delivered is not None and r.delivered.chunks]
+    depths: dict[float, list[Row]] = defaultdict(list)
+    for r in scored:
+        depths[r.trial.depth_percent].append(r)
+    ranks = [d.needle_rank for d in ranked]
+    return DeliveryFigures(
+        calls=_mean(max(1, len(r.calls)) for r in scored),
+        tokens=_mean(_tokens(r) for r in scored),
+        output_tokens=_mean(r.response.usage.output_tokens if r.response else None for r in scored),
+        first_token_s=_median(r.first_token_s for r in scored),
+        total_s=_median(r.total_s for r in scored),
+        prepared_s=_median(r.prepared_s for r in scored),
+        recall={k: fmean(rank is not None and rank <= k for rank in ranks) for k in AT} if ranks else {},
+        by_depth={depth: split_of(depths[depth]) for depth in sorted(depths)},
+    )
+
+
+def split_of(rows: Iterable[Row]) -> Split:
+    """Retrieved and read, retrieved and not read, not retrieved."""
+    shares = [(1.0 if r.delivered is None else r.delivered.needles, r.score) for r in rows]
+    known = [(sent == 1, score == 1) for sent, score in shares if sent is not None]
+    return Split(
+        read=sum(sent and right for sent, right in known),
+        not_read=sum(sent and not right for sent, right in known),
+        not_sent=sum(not sent for sent, _ in known),
+    )
+
+
+def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
+    """From which length on the later run is better (or worse); None where there are too few lengths or witnesses.
+
+    It is the length from which the paired differences add up to the most, if that is more than nothing. The interval
+    resamples witnesses: trials within a length, or epochs where trials share a haystack.
+    """
+    lengths = sorted({p.trial.context_length for p in pairs.pairs})
+    witness: Callable[[Pair], object] = (lambda p: p.trial.epoch) if pairs.by_epoch else (lambda p: p.trial.id)
+    groups: dict[object, list[float]] = defaultdict(lambda: [0.0] * len(lengths))
+    strata: dict[object, int] = {}
+    for p in pairs.pairs:
+        change = p.after - p.before
+        groups[witness(p)][lengths.index(p.trial.context_length)] += change if better else -change
+        strata[witness(p)] = 0 if pairs.by_epoch else p.trial.context_length
+    if len(lengths) < 2 or len(groups) < 5:
+        return None
+    sums, random = np.array(list(groups.values())), np.random.Generator(np.random.PCG64(0))
+    kinds = [np.flatnonzero(np.array(list(strata.values())) == kind) for kind in sorted(set(strata.values()))]
+    found = []
+    for _ in range(_RESAMPLED):
+        chosen = np.concatenate([random.choice(kind, len(kind)) for kind in kinds])
+        found.append(_from(sums[chosen].sum(0)))
+    known = sorted(place for place in found if place is not None)
+    here = _from(sums.sum(0))
+    ends = [int(np.percentile(known, q, method="nearest")) for q in (_EDGE, 100 - _EDGE)] if known else None
+    return Crossover(
+        better=better,
+        length=None if here is None else lengths[here],
+        low=lengths[ends[0]] if ends and here is not None else None,
+        high=lengths[ends[1]] if ends and here is not None else None,
+        share=len(known) / _RESAMPLED,
+    )
+
+
+def _from(sums: Sequence[float]) -> int | None:
+    """Where the largest sum of all that follows begins; the last such place, None where it is not above nothing."""
+    behind = np.cumsum(np.asarray(sums)[::-1])
+    return len(behind) - 1 - int(behind.argmax()) if behind.max() > 0 else None
+
+
+def _tokens(row: Row) -> float | None:
+    told = row.response.usage.input_tokens if row.response else None
+    if told is not None:
+        return told
+    return sum(call.prompt_tokens for call in row.calls) if row.calls else row.sent_tokens
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
