@@ -26,7 +26,7 @@ WORDING = ()
 OPTIONS = ("history", "turn_tokens")
 REPLY_TOKENS = 32
 DEPTH_OF = "the rule"
-_NOT_THERE = {wording_of(language).text("frame.not_there") for language in languages()}
+_NOT_THERE = {wording_of(language).text("frame.not_there").casefold() for language in languages()}
 
 
 def plant(draw: Draw, site: TaskContext) -> Planting:
@@ -49,11 +49,12 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
 def score(text: str, planting: Planting) -> Score:
     """Whether the name is said. Without a rule in the text, any other greeting is right."""
     (name,), answer = planting.targets, scorers.said_in(text, planting.question)
-    if scorers.is_echo(answer, planting.question) or not re.search(r"\w", answer):
+    absent = answer.casefold() in _NOT_THERE
+    if not absent and (not re.search(r"\w", answer) or scorers.is_echo(answer, planting.question)):
         return Score(value=0.0, answer_class="echo", explanation="repeated the question, or said nothing")
     if scorers.names_in(answer, [name]):
         return Score(value=1.0, answer_class="right", explanation=f"said {name}")
-    kind = "forgot" if planting.needles and answer not in _NOT_THERE else "not-there"
+    kind = "forgot" if planting.needles and not absent else "not-there"
     return Score(value=0.0, answer_class=kind, explanation=f"did not say {name}")
 
 
