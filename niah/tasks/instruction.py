@@ -35,7 +35,7 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     name = plan.person()
     rule = plan.needle(plan.wording.form("instruction.rule"), None, key=name, value=name)
     kept, bare = plan.said("instruction.kept", value=name), plan.said("instruction.bare")
-    turns = max(1, site.trial.context_length // site.options.turn_tokens - 1)
+    turns = site.trial.context_length // site.options.turn_tokens - 1
     depths = [100 * (i + 1) / (turns + 1) for i in range(turns)]
     words = [kept if site.options.history == "keeps" and depth > plan.depth else bare for depth in depths]
     marks = [
