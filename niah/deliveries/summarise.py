@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from niah.deliveries import Parts, Steps, shortened
+from niah.deliveries import Chunking, Parts, Steps, shortened
 from niah.deliveries.body import body_of, digest_of
 from niah.deliveries.retrieve import spans_of
 from niah.records import Prompt
@@ -15,12 +15,17 @@ LEAST_SUMMARY = 64
 SHARE = 16  # a summary has a sixteenth of the tokens of its text
 
 
+def summary_tokens(chunking: Chunking) -> int:
+    """The reply budget of a summary."""
+    return max(LEAST_SUMMARY, chunking.tokens // SHARE)
+
+
 class Summarise:
     """Map, then ask."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._room = max(LEAST_SUMMARY, parts.chunking.tokens // SHARE)
+        self._room = summary_tokens(parts.chunking)
 
     def deliver(self, prompt: Prompt) -> Steps:
         body = body_of(prompt)

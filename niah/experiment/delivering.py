@@ -8,6 +8,7 @@ from functools import partial
 from niah.deliveries import Delivery, Parts, Presenter, delivery_of
 from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.speech import Speech
+from niah.deliveries.summarise import summary_tokens
 from niah.deliveries.turns import Chat, Tools
 from niah.errors import ConfigError
 from niah.experiment.checks import chunking_of
@@ -100,6 +101,13 @@ def call_tokens(experiment: Experiment, delivery: Delivery, trial: Trial) -> tup
         return (tokens,)
     frame = experiment.builder.overhead(experiment.plant(trial)) - experiment.reply_tokens
     return delivery.call_tokens(tokens, min(tokens, frame))
+
+
+def most_reply_tokens(experiment: Experiment) -> int:
+    """The largest reply budget of any call."""
+    if experiment.config.delivery != "summarise":
+        return experiment.reply_tokens
+    return max(experiment.reply_tokens, summary_tokens(chunking_of(experiment.config)))
 
 
 def _says_not_there(experiment: Experiment, text: str, prompt: Prompt) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from niah.experiment.checks import concurrency_of
 from niah.experiment.config import RunConfig
+from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens
 from niah.experiment.experiment import Experiment, reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
@@ -118,9 +119,12 @@ class Plan:
 def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
     """The plan of an experiment at a speed of so many prompt tokens per second. Sends nothing."""
     c = experiment.config
-    sizes = {t.id: experiment.prompt_tokens(t) for t in experiment.trials}
+    delivery = delivery_in(experiment)
+    calls = {t.id: call_tokens(experiment, delivery, t) for t in experiment.trials}  # the most there may be
+    sizes = {trial: sum(own) for trial, own in calls.items()}
     tokens = sum(sizes.values())
-    served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment))
+    whole = c.delivery == "full"  # of anything else a cache may serve little, and nobody knows how much
+    served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment)) if whole else 0
     return Plan(
         model=str(c.model),
         provider=c.provider,
@@ -140,7 +144,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         cacheable_tokens=served,
         order=c.order,
         aligned=c.aligned,
-        price=_price(experiment, list(sizes.values()), served / tokens),
+        price=_price(experiment, [n for own in calls.values() for n in own], served / tokens),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),
     )
@@ -201,12 +205,13 @@ def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Pri
     pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)
     if pricing is None:
         return Price(free=False)
-    whole = _dollars(pricing, sizes, experiment.reply_tokens)
+    reply = most_reply_tokens(experiment)
+    whole = _dollars(pricing, sizes, reply)
     return Price(
         free=False,
         dollars=whole,
         batch=whole / 2 if c.provider in BATCHED and c.base_url is None else None,
-        dollars_cached=_dollars(pricing, sizes, experiment.reply_tokens, cached_share),
+        dollars_cached=_dollars(pricing, sizes, reply, cached_share),
         source=pricing.source,
     )
 

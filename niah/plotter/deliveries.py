@@ -37,10 +37,9 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     if any(f.recall for f in figures):
         rows += [(f"in {k} chunks", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
     yield table_of(rows)
-    for d in deliveries:
-        if any(split.not_sent for split in d.figures.by_depth.values()):
-            yield ""
-            yield from _split_rows(d)
+    for d in deliveries[1:]:
+        yield ""
+        yield from _split_rows(d)
     for d in deliveries[1:]:
         yield from crossover_lines(d, deliveries[0].name)
 
@@ -86,10 +85,9 @@ def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], wor
     names = [d.name for d in deliveries]
     title = "share found by length\nwith 95 % intervals"
     panels.append(Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room)))
-    for d in deliveries:
-        if any(split.not_sent for split in d.figures.by_depth.values()):
-            title = f"{d.name}\nwhose misses, by depth"
-            panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures)))
+    for d in deliveries[1:]:
+        title = f"{d.name}\nwhose misses, by depth"
+        panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures)))
     figure, axes = panels_figure(panels, words, look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure

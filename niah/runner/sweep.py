@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from niah.errors import NiahError
+from niah.experiment.delivering import most_reply_tokens
 from niah.experiment.experiment import Experiment
 from niah.experiment.shards import FOLDER as SHARDS
 from niah.records import Trial, Usage
@@ -177,4 +178,4 @@ class Sweep:
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._experiment.config.cache_marks else None
-        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=self._experiment.reply_tokens)
+        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=most_reply_tokens(self._experiment))

@@ -34,14 +34,14 @@ def plant(draw: Draw, site: TaskContext) -> Planting:
     plan = Planter(draw, site)
     name = plan.person()
     rule = plan.needle(plan.wording.form("instruction.rule"), None, key=name, value=name)
-    kept, bare = plan.said("instruction.kept", value=name), plan.said("instruction.bare")
     turns = site.trial.context_length // site.options.turn_tokens - 1
     depths = [100 * (i + 1) / (turns + 1) for i in range(turns)]
-    words = [kept if site.options.history == "keeps" and depth > plan.depth else bare for depth in depths]
-    marks = [
-        replace(rule, text=word, depth_percent=depth, speaker="assistant")
-        for word, depth in zip(words, depths, strict=True)
-    ]
+    kept, bare = plan.wording.forms("instruction.kept"), plan.wording.forms("instruction.bare")
+    marks = []
+    for i, depth in enumerate(depths):
+        keeps = site.options.history == "keeps" and depth > plan.depth
+        word = (kept if keeps else bare)[i % len(bare)].fill(**({"value": name} if keeps else {}))
+        marks.append(replace(rule, text=word, depth_percent=depth, speaker="assistant"))
     opening = plan.said("instruction.opening") + "\n\n"
     return planting_of(site.language, opening, plan.said("instruction.question"), [rule], [name], marks)
 
@@ -62,4 +62,4 @@ def score(text: str, planting: Planting) -> Score:
 def solve(asked: Asked) -> str | None:
     """A greeting, by name where the text sets the rule."""
     rules = asked.found("instruction.rule")
-    return asked.wording.form("instruction.kept").fill(value=rules[-1][1]["value"]) if rules else None
+    return asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"]) if rules else None
