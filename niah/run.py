@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
@@ -165,6 +166,15 @@ class Run:
         return comparison_of(
             (before.header, list(before.rows.values())), (self.header, list(self.rows.values())), these_only=these_only
         )
+
+    @property
+    def turns(self) -> dict[int, int]:
+        """Turns of the conversation by context length, the median of its trials; empty where none was sent as turns."""
+        counts: dict[int, list[int]] = {}
+        for row in self.rows.values():
+            if row.delivered is not None and row.delivered.turns and row.trial.control is None:
+                counts.setdefault(row.trial.context_length, []).append(row.delivered.turns)
+        return {length: int(median(own)) for length, own in sorted(counts.items())}
 
     @property
     def is_delivered(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,19 @@ from niah.runs import beside
 @click.option(
     "--card", is_flag=True, help="Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks."
 )
+@click.option("--turns", is_flag=True, help="Put turns of the conversation on the axis instead of tokens.")
 @click.option("--logprob", is_flag=True, help="Draw how probable the right answer was, of a run that asked for it.")
 @look_options
 @RESULTS
 def plot(
-    runs: tuple[str, ...], out: Path | None, curves: bool, card: bool, logprob: bool, results: Path, **look: Any
+    runs: tuple[str, ...],
+    out: Path | None,
+    curves: bool,
+    card: bool,
+    turns: bool,
+    logprob: bool,
+    results: Path,
+    **look: Any,
 ) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
     from niah.plotter.card import save_card  # 0.8 s of matplotlib
@@ -43,6 +52,10 @@ def plot(
     read = [open_run(run, results) for run in runs]
     name = f"{'card' if card else 'curves' if curves else 'logprob' if logprob else 'heatmap'}.png"
     path, chosen, views = out or beside(read[0].folder, results, name), look_of(look), [run.view for run in read]
+    if turns:
+        chosen = replace(chosen, turns=read[0].turns)
+        if not chosen.turns:
+            raise ConfigError(f"--turns: {runs[0]} was not sent as turns; run it with --as chat or --as tools")
     if logprob:
         warnings = save_nats(views[0], read[0].rows.values(), path, chosen)
     elif card:

@@ -107,7 +107,7 @@ def axes_of(ax: Axes, grid: Grid, edges: Sequence[float], room: Room, names: Seq
     ax.set_xlim(-0.5, len(lengths) - 0.5)
     ax.set_ylim(edges[-1] + rows_height(grid), edges[0])
     across = every_nth(len(lengths), 12)
-    ax.set_xticks(across, [label_of(lengths[i]) for i in across])
+    ax.set_xticks(across, [room.look.length_label(lengths[i]) for i in across])
     down, middles = _rows_named(edges), [(a + b) / 2 for a, b in pairwise(edges)]
     ax.set_yticks(
         [*(middles[i] for i in down), *(y for y, _ in names)],
@@ -120,6 +120,7 @@ def axes_of(ax: Axes, grid: Grid, edges: Sequence[float], room: Room, names: Seq
 
 def _name_axes(ax: Axes, grid: Grid, room: Room, length: str | None = None, depth: str | None = None) -> None:
     """What the axes mean; briefly where there are several."""
+    length = length or ("turns of the conversation" if room.look.turns else None)
     tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
     ax.set_xlabel(length or (f"context length ({tokens})" if room.width > 3.4 else "context length (tokens)"))
     ax.set_ylabel(depth or (f"depth of {grid.depth_of} (0 % is the start)" if room.height > 2.5 else "depth"))

@@ -16,7 +16,6 @@ from niah.plotter.headline import View, names_of
 from niah.plotter.heatmap import words_of
 from niah.plotter.look import LOOK, Look
 from niah.plotter.summary import held_by
-from niah.text.lengths import label_of
 from niah.text.shares import percent
 from niah.verdict.records import RunReport
 
@@ -48,7 +47,7 @@ def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None 
     axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * -(-len(styled) // 3)])
     found_curves(styled, axes["f"], look)
     if timed:
-        time_curves(styled, axes["t"])
+        time_curves(styled, axes["t"], look)
     axes["n"].set_axis_off()
     handles, labels = axes["f"].get_legend_handles_labels()
     if handles:
@@ -79,10 +78,10 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
     ax.set_ylim(-0.03, 1.03)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     ax.set_ylabel("share found, with 95 % interval")
-    _finish(ax, styled)
+    _finish(ax, styled, look)
 
 
-def time_curves(styled: Sequence[Styled], ax: Axes) -> None:
+def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
     """Median seconds to the first token by length, both on logarithmic scales: a power is a straight line."""
     for f, name, colour, marker, dodge in styled:
         points = [(t.context_length * dodge, t.first_token_s) for t in f.times if t.first_token_s]
@@ -93,7 +92,7 @@ def time_curves(styled: Sequence[Styled], ax: Axes) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else ""))
     ax.set_ylabel("time to the first token (median)")
-    _finish(ax, styled)
+    _finish(ax, styled, look)
 
 
 def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[Styled]:
@@ -106,13 +105,13 @@ def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[S
     ]
 
 
-def _finish(ax: Axes, styled: Sequence[Styled]) -> None:
+def _finish(ax: Axes, styled: Sequence[Styled], look: Look) -> None:
     lengths = sorted({length for f, *_ in styled for length in f.by_length})
     shown = [lengths[i] for i in every_nth(len(lengths), 9)] if lengths else []
     ax.set_xscale("log")
-    ax.set_xticks(shown, [label_of(n) for n in shown])
+    ax.set_xticks(shown, [look.length_label(n) for n in shown])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("context length (tokens)")
+    ax.set_xlabel("turns of the conversation" if look.turns else "context length (tokens)")
     ax.grid(visible=True)
     ax.set_axisbelow(True)
     ax.tick_params(length=0)

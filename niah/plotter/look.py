@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from niah.plotter.colours import RGB
+from niah.text.lengths import label_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Look:
     palette: str = "red-green"
     dark: bool = False
     true_depths: bool = False  # rows as far apart as their depths are
+    turns: Mapping[int, int] = field(default_factory=dict, compare=False)  # by context length: on the axis instead
+
+    def length_label(self, tokens: int) -> str:
+        """A context length as it stands on the axis."""
+        return f"{self.turns[tokens]:,}" if tokens in self.turns else label_of(tokens)
 
     @property
     def sheet(self) -> Sheet:
