@@ -145,4 +145,4 @@ def shortened(prompt: Prompt, text: str, tokenizer: Tokenizer, **told: Any) -> P
     else:
         tokens = tokenizer.count(text)
         sent = replace(prompt, utf8=text.encode(), tokens=tokens, splits=(), shared_bytes=0, digest=digest_of(text))
-    return replace(sent, delivered=Delivered(tokens=tokens, needles=share_of_needles(prompt, text), **told))
+    return replace(sent, delivered=Delivered(tokens=tokens, **{"needles": share_of_needles(prompt, text), **told}))

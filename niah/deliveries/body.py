@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from niah.records import Needle, Prompt
+from niah.text.normalise import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,13 @@ def share_of_needles(prompt: Prompt, text: str) -> float | None:
     """Share of the needles that are asked about whose text stands in a text; None where the prompt holds none."""
     told = [needle.text for needle in asked_needles(prompt) if needle.text in prompt.text]
     return sum(line in text for line in told) / len(told) if told else None
+
+
+def share_of_values(prompt: Prompt, summaries: Sequence[str]) -> float | None:
+    """Share of the needles that are asked about whose values some summary says, in whatever words."""
+    values = [fold(needle.value) for needle in asked_needles(prompt) if needle.text in prompt.text]
+    said = fold("\n".join(summaries))
+    return sum(value in said for value in values) / len(values) if values else None
 
 
 def lines_of_needles(prompt: Prompt, body: Body) -> Iterator[tuple[int, int]]:

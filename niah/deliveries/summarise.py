@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from niah.deliveries import Chunking, Parts, Steps, shortened
-from niah.deliveries.body import body_of, digest_of
+from niah.deliveries.body import body_of, digest_of, share_of_values
 from niah.deliveries.retrieve import spans_of
 from niah.records import Prompt
 from niah.text.wording import wording_of
@@ -38,7 +38,7 @@ class Summarise:
         for first, stop, _ in spans:
             summaries.append((yield self._map(prompt, "\n".join(body.lines[first:stop]))).strip())
         text = body.opening + "\n".join(summary for summary in summaries if summary) + body.closing
-        yield shortened(prompt, text, self._parts.tokenizer)
+        yield shortened(prompt, text, self._parts.tokenizer, needles=share_of_values(prompt, summaries))
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         chunking = self._parts.chunking
