@@ -98,30 +98,33 @@ class TrialRunner:
     async def run(self, trial: Trial) -> Result | None:
         """The result of a trial; None where a stop came first."""
         try:
-            course = await self._aside(partial(self._deliverer.course, trial))
-            return await self._through(course)
+            return await self._through(*await self._aside(partial(self._begun, trial)))
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
             return unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
 
-    async def _through(self, course: Course) -> Result | None:
+    def _begun(self, trial: Trial) -> tuple[Course, Call | Embed | None]:
+        """A trial and what it asks first."""
+        course = self._deliverer.course(trial)
+        return course, self._next(course, None)
+
+    async def _through(self, course: Course, asked: Call | Embed | None) -> Result | None:
         """The result of all calls that a delivery makes; None where a stop came first."""
-        answer: Any = None
-        while not course.ended:
-            asked = await self._aside(partial(self._next, course, answer))
-            if asked is None:
-                break
+        answer: Any
+        while asked is not None:
             if isinstance(asked, Embed):
                 answer, seconds = await self._embedder.vectors(asked)
                 course.seconds += seconds
-                continue
-            result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
-            if result is None:
-                return None
-            course.results.append(result)
-            if not course.ended:
+            else:
+                result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
+                if result is None:
+                    return None
+                course.results.append(result)
+                if course.ended:
+                    break
                 self._calls.keep(result)
-            answer = result.response.text if result.response else ""
+                answer = result.response.text if result.response else ""
+            asked = await self._aside(partial(self._next, course, answer))
         whole = course.whole()
         return whole if whole is None else await self._with_nats(whole)
 
