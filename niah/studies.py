@@ -206,3 +206,9 @@ def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
         if again.score != result.score:
             told = f"scored {result.score}, and its stored answer scores {again.score} today"
             raise RunError(f"trial {trial_id} is {told}: niah score {opened.folder.name} brings them up to date")
+
+
+def answered(*runs: AnyRun) -> str:
+    """When the first and the last answer of some runs came: the same command sends nothing again."""
+    stamps = sorted(r.finished for run in runs for r in open_run(run).rows.values() if r.finished)
+    return f"answered from {stamps[0][:16]} to {stamps[-1][:16]} UTC" if stamps else "nothing was answered"

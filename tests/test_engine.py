@@ -133,6 +133,7 @@ def test_two_servers_are_judged_and_written_for_a_pull_request(niah: Niah, tmp_p
     assert ended.exit_code == again.exit_code == 1, ended.out
     assert "\nFAIL  http" in ended.out
     assert len(asked) == sent
+    assert "answered from 20" in again.out  # a second night with the same command is no new evidence, and says so
     written = (tmp_path / "engine.md").read_text(encoding="utf-8")
     assert "| candidate | 0 % | 40 | 0 |" in written
     assert "| control | 100 % | 0 | 0 |" in written

@@ -52,6 +52,7 @@ def effective(
         run_one(experiment, folder, options, console)
         found = studies.effective_of(folder, wanted)
     click.echo(effective_line(found))
+    click.echo(studies.answered(folder))
     sys.exit(found.exit_code)
 
 

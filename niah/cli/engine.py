@@ -72,6 +72,7 @@ def engine(
     if markdown is not None:
         markdown.write_text(engine_markdown(verdict), encoding="utf-8")
     click.echo("\n".join(engine_lines(verdict)))
+    click.echo(f"  {studies.answered(*(results / name / arm / one for arm in studies.ARMS for one in configs))}")
     sys.exit(verdict.exit_code)
 
 
