@@ -216,9 +216,14 @@ def shard_of_run(experiment: Experiment, folder: Path, text: str) -> tuple[Exper
 
     shard = shard_of(text)
     own = folder / FOLDER / shard.name
-    others = [part.parent for part in (folder / FOLDER).glob(f"*/{LOG_NAME}") if part.parent != own]
+    others = [place for place in _begun(folder / FOLDER) if place != own]
     finished = set().union(*(finished_in(place) for place in (folder, *others)))
     return part_of(experiment, shard, finished - finished_in(own)), own
+
+
+def _begun(shards: Path) -> list[Path]:
+    """The folders of shards that hold results; the log of a worker that has just begun is empty."""
+    return sorted(path.parent for path in shards.glob(f"*/{LOG_NAME}") if path.stat().st_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +249,7 @@ def merge(
     check_name(name)
     if len(names) == 1:
         folder = own_or_new_folder(names[0], Path(results))
-        parts = sorted(path.parent for path in (folder / FOLDER).glob(f"*/{LOG_NAME}"))
+        parts = _begun(folder / FOLDER)
         if not parts:
             raise RunError(f"{folder}: no shards here; make some with niah run --shard 1/4, or name several runs")
         into = folder if name is None else Path(results) / name

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
     "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
     "batch": ("niah.cli.batch:batch", "Have a batch service answer a run within a day, at half price."),
+    "submit": ("niah.cli.submit:submit", "Run the shards of a run as jobs of Ray or Slurm."),
     "merge": ("niah.cli.merge:merge", "Merge the shards of a run, or runs of one config from several machines."),
     "import-prompts": (
         "niah.cli.import_prompts:import_prompts",
@@ -66,7 +67,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
     "Look": ("list", "show", "report", "plot", "page", "view", "compare"),
     "Judge": ("gate", "engine", "power", "baseline", "history", "score", "judge"),
-    "Elsewhere": ("batch", "collect", "merge", "import-prompts", "import-results"),
+    "Elsewhere": ("batch", "submit", "collect", "merge", "import-prompts", "import-results"),
     "Set up": ("init", "doctor", "tasks", "providers", "models", "haystack", "questions"),
 }
 _START = """\b

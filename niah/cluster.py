@@ -1,0 +1,193 @@
+"""Runs on a cluster: a shard is a job of an engine that exists, Ray's tasks or Slurm by submitit.
+
+A job is ``niah run --shard`` in a process of its own, in a folder that all workers see. Both engines send a job again
+whose worker died; it goes on where its log ends, so what was answered is not asked again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from niah.elsewhere import Folder
+from niah.errors import ConfigError, RunError
+from niah.installation import install_hint
+from niah.runs import DEFAULT_RESULTS, check_name, finished_in
+
+ENGINES = ("ray", "slurm")
+JOBS_NAME = "jobs.json"
+RETRIES = 100  # times that Ray sends a job again whose process died
+_INCOMPLETE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """What was submitted of a run."""
+
+    folder: Path
+    engine: str
+    ids: tuple[str, ...]
+    states: tuple[str, ...]
+    finished: int  # trials, over all shards
+
+    def words(self) -> list[str]:
+        """For people, a line for each job."""
+        rows = zip(self.ids, self.states, strict=True)
+        return [*(f"{job}  {state}" for job, state in rows), f"{self.finished:,} trials are finished"]
+
+
+def submit(
+    arguments: Sequence[str],
+    run: str,
+    *,
+    on: str,
+    workers: int,
+    results: Folder = DEFAULT_RESULTS,
+    options: Mapping[str, Any] | None = None,
+) -> Jobs:
+    """Run all shards of a run on an engine, and wait for them where the engine is Ray; the same call resumes.
+
+    ``arguments`` are those of ``niah run`` without name, results and shard; ``options`` are the engine's own (Ray's
+    address, submitit's parameters). Raises ConfigError for an engine that is not there or not installed.
+    """
+    check_name(run)
+    if on not in ENGINES or workers < 1:
+        raise ConfigError(f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one worker")
+    folder = Path(results).resolve() / run
+    place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
+    shards = [f"{number}/{workers}" for number in range(1, workers + 1)]
+    commands = [[*_niah(), "run", *arguments, *place, "--shard", shard] for shard in shards]
+    begin: Callable[[Path, list[list[str]], Mapping[str, Any]], Jobs] = {"ray": _on_ray, "slurm": _on_slurm}[on]
+    return begin(folder, commands, options or {})
+
+
+def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
+    """How the jobs of a run stand. Raises RunError where there are none."""
+    folder = Path(results).resolve() / run
+    engine, ids = _kept(folder)
+    states = _slurm_states(folder, ids) if engine == "slurm" else ("see ray status",) * len(ids)
+    return Jobs(folder=folder, engine=engine, ids=ids, states=tuple(states), finished=_finished(folder))
+
+
+def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
+    """Stop the jobs of a run; what is answered stays, and the same submission goes on."""
+    folder = Path(results).resolve() / run
+    engine, ids = _kept(folder)
+    if engine != "slurm":
+        raise ConfigError("jobs of Ray end with the command that waits for them: interrupt it (Ctrl-C)")
+    for job in _slurm_jobs(folder, ids):
+        job.cancel()
+    return look_at_jobs(run, results)
+
+
+def engine_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE as a table; a value is JSON, else text. Raises ConfigError."""
+    table: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise ConfigError(f"--set {pair!r}: write KEY=VALUE, like slurm_partition=gpu")
+        try:
+            table[key] = json.loads(value)
+        except ValueError:
+            table[key] = value
+    return table
+
+
+class WorkerDied(Exception):
+    """The process of a job was killed: the job may be sent again."""
+
+
+def work(command: Sequence[str]) -> int:
+    """One job: a command in a process of its own, done (0) or incomplete (3).
+
+    Raises WorkerDied where it was killed, RunError where it ended in an error that would come again.
+    """
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    if ended.returncode < 0:
+        raise WorkerDied(f"killed by signal {-ended.returncode}")
+    if ended.returncode not in (0, _INCOMPLETE):
+        raise RunError(f"a job ended with {ended.returncode}: {ended.stderr.strip()[-500:]}")
+    return ended.returncode
+
+
+def _niah() -> list[str]:
+    return [sys.executable, "-m", "niah"]
+
+
+def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
+    ray = _package("ray", "ray")
+    own = not ray.is_initialized()
+    if own:
+        ray.init(**{"log_to_driver": False, **options})
+    try:
+        task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=[WorkerDied])(work)
+        waiting = [task.remote(command) for command in commands]
+        _keep(folder, "ray", [ref.hex() for ref in waiting])
+        states = tuple("done" if code == 0 else "incomplete" for code in ray.get(waiting))
+    finally:
+        if own:
+            ray.shutdown()
+    ids = tuple(f"shard {n}" for n in range(1, len(commands) + 1))
+    return Jobs(folder=folder, engine="ray", ids=ids, states=states, finished=_finished(folder))
+
+
+def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
+    submitit = _package("submitit", "slurm")
+    executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=options.get("cluster"))
+    executor.update_parameters(timeout_min=24 * 60, **{k: v for k, v in options.items() if k != "cluster"})
+    if executor.cluster == "slurm":  # one array
+        with executor.batch():
+            jobs = [executor.submit(work, command) for command in commands]
+    else:
+        jobs = [executor.submit(work, command) for command in commands]
+    _keep(folder, "slurm", [job.job_id for job in jobs])
+    ids = tuple(job.job_id for job in jobs)
+    return Jobs(folder=folder, engine="slurm", ids=ids, states=("submitted",) * len(ids), finished=_finished(folder))
+
+
+def _package(name: str, extra: str) -> Any:
+    """An engine's package. Raises ConfigError where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"--on {extra} needs the package {name}: {install_hint(extra)}") from error
+
+
+def _slurm_jobs(folder: Path, ids: Sequence[str]) -> list[Any]:
+    submitit = _package("submitit", "slurm")
+    kind = submitit.SlurmJob if _is_slurm(ids) else submitit.LocalJob
+    return [kind(folder=folder / "jobs", job_id=job) for job in ids]
+
+
+def _is_slurm(ids: Sequence[str]) -> bool:
+    """Whether jobs are of an array of Slurm's (17_0), and not processes of this machine (cluster=local)."""
+    return all("_" in job for job in ids)
+
+
+def _slurm_states(folder: Path, ids: Sequence[str]) -> list[str]:
+    return [str(job.state).lower() for job in _slurm_jobs(folder, ids)]
+
+
+def _keep(folder: Path, engine: str, ids: Sequence[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JOBS_NAME).write_text(json.dumps({"engine": engine, "ids": list(ids)}), encoding="utf-8")
+
+
+def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
+    try:
+        table = json.loads((folder / JOBS_NAME).read_text(encoding="utf-8"))
+        return str(table["engine"]), tuple(map(str, table["ids"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{folder}: no jobs here; submit them with niah submit") from error
+
+
+def _finished(folder: Path) -> int:
+    begun = [path.parent for path in folder.glob("shards/*/run.jsonl") if path.stat().st_size]
+    return len(set().union(*map(finished_in, [folder, *begun])))
