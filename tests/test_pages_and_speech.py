@@ -18,10 +18,11 @@ from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.speech import Speech
 from niah.errors import ConfigError
 from niah.generator.voice import RATE, Sound, Voice, samples_of
-from niah.messages import MediaPart
+from niah.messages import MediaPart, TextPart
 from niah.providers.media import anthropic_tokens, gemini_tokens, patches_32, tiles_512
 from niah.records import Prompt
 from niah.runner import ocr
+from niah.scorers import clock
 
 SMALL = ("--as", "pages", "--page-px", "640x400", "--page-type-px", "18")
 NEEDS_TESSERACT = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
@@ -119,6 +120,25 @@ def test_the_needle_begins_in_the_file_at_the_second_that_is_logged(form: str) -
         for shift in range(-400, 401, 8)
     }
     assert abs(max(near.items(), key=lambda found: found[1])[0]) <= 0.01 * RATE
+
+
+@pytest.mark.parametrize("task", ["when", "said-at", "when-and-what"])
+@pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "es"])
+def test_times_that_are_asked_for_are_those_of_the_recording(task: str, haystack: str) -> None:
+    for prompt in prompts(task=task, haystack=(haystack,)):
+        spoken = in_speech(prompt)
+        assert spoken.delivered is not None and spoken.delivered.start_s is not None
+        before, behind = (
+            part.utf8.decode()
+            for part in (spoken.messages[0].parts[0], spoken.messages[0].parts[-1])
+            if isinstance(part, TextPart)
+        )
+        real = clock(round(spoken.delivered.start_s))
+        assert real in (behind if task == "said-at" else spoken.planting.targets)
+        assert before != prompt.planting.opening.strip()  # says nothing of lines with times
+        assert not any(word in behind for word in ("in the text", "en el texto", "文中"))
+        unlike = [n.text.split("\n")[0] for n in spoken.planting.needles]
+        assert len(set(unlike)) == len(unlike)
 
 
 def test_trials_share_all_pieces_but_those_with_a_needle() -> None:

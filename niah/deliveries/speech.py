@@ -17,6 +17,7 @@ from itertools import accumulate
 import numpy as np
 
 from niah.deliveries.body import body_of, lines_of_needles
+from niah.deliveries.recording import in_recording, is_mark
 from niah.errors import ConfigError
 from niah.generator.voice import RATE, Sound
 from niah.messages import Delivered, MediaPart, Message, TextPart
@@ -46,7 +47,8 @@ class Speech:
         lines = [self._line(text) for text in body.lines]
         starts = list(accumulate(map(len, lines), initial=0))
         pieces = [self._part(lines[a:b]) for a, b in self._pieces(body.lines, starts)]
-        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (body.opening, body.closing))
+        planting = in_recording(prompt.planting, body.lines, [start / RATE for start in starts])
+        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (planting.opening, planting.closing))
         parts: tuple[TextPart | MediaPart, ...] = (before, *pieces, behind)
         needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
         seconds, known = starts[-1] / RATE, prompt.delivered or Delivered(tokens=prompt.tokens)
@@ -57,9 +59,12 @@ class Speech:
             text_tokens=sum(self.count(part.utf8.decode()) for part in (before, behind)),
             media_tokens=None if self.audio_tokens_per_s is None else round(seconds * self.audio_tokens_per_s),
         )
-        return replace(prompt, messages=(Message(role="user", parts=parts),), splits=(), delivered=told)
+        messages = (Message(role="user", parts=parts),)
+        return replace(prompt, messages=messages, planting=planting, splits=(), delivered=told)
 
     def _line(self, text: str) -> Sound:
+        if is_mark(text):
+            return np.zeros(0, np.int16)
         return np.concatenate([self.say(text), np.zeros(round(GAP_S * RATE), np.int16)])
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from niah.errors import RunError
 from niah.experiment.controls import control_score, cut_score
+from niah.experiment.delivering import presenter_in
 from niah.experiment.experiment import Experiment
 from niah.providers.replies import is_cut_off
 from niah.records import Outcome, Planting, Result, Score
@@ -50,6 +51,9 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
 def rescored(result: Result, experiment: Experiment) -> Result:
     """The result as judged today. Raises RunError where today's needles are not the ones that were asked about."""
     planting = experiment.plant(result.trial)
+    presenter = presenter_in(experiment)
+    if presenter is not None and planting.marks:  # speech has times of its own
+        planting = presenter.present(experiment.prompt(result.trial)).planting
     if planting.targets != result.targets:
         raise RunError(
             f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or task have "
