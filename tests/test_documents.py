@@ -45,6 +45,7 @@ OF_A_MODEL = (
     "--claimed",
 )
 NEED_A_SERVER = {"view", "probe", "models", "judge", "collect", "batch"}  # or answers of one
+INSTRUMENTS = {"ocr": "tesseract", "listener": "flite"}  # providers that need a program, which may be missing
 DECIDED = {"gate": (0, 1, 3)}  # a verdict on a few simulated trials is any of these
 KNOWN = {"niah", "make", "pip", "export", "git", "python", "pytest", "cd", "."}
 
@@ -107,7 +108,7 @@ def without(words: list[str], *flags: str) -> list[str]:
 
 def with_a_reader(words: list[str]) -> list[str]:
     """A run by a simulated model instead of a real one, in one cell unless it is quick anyway."""
-    if "simulated" in words or "--dry-run" in words:
+    if "--dry-run" in words or {"simulated", *INSTRUMENTS} & set(words):
         return words
     models = words[words.index("--model") + 1] if "--model" in words else ""
     several = ["--provider", "simulated", "--model", "perfect,blind"] if "," in models else READER
@@ -170,6 +171,8 @@ def done(niah: Niah, words: list[str]) -> Ended | None:
         return None
     if words[0] == "run":
         parsed(words)  # as it stands on the page
+        if any(shutil.which(program) is None for name, program in INSTRUMENTS.items() if name in words):
+            return None
         words = with_a_reader(words)
     if words[:2] == ["haystack", "remove"]:
         words = [*words, "--yes"]  # nobody is there to be asked

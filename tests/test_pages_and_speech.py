@@ -178,6 +178,26 @@ def test_what_a_service_does_not_take_is_refused_before_anything_is_sent(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--provider", "anthropic", "--model", "m", "--as", "speech", "--tts", VOICE), "takes no sound"),
+        (("--provider", "simulated", "--model", "perfect", "--as", "pages"), "takes --as text"),
+        (("--provider", "ocr", "--model", "search"), "takes --as pages"),
+        (("--provider", "listener", "--model", "search", "--as", "pages"), "takes --as speech"),
+        (("--provider", "listener", "--model", "search", "--as", "speech"), "--tts"),
+        (("--provider", "ocr", "--model", "search", "--as", "pages", "--tts", VOICE), "tts has no meaning"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], why: str
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "planted")
+    ended = niah("run", *words, "--lengths", "1k", "--depths", "50")
+    assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
+    assert why in ended.err
+
+
 @pytest.mark.parametrize("pixels", ["wide", "10x10", "1024", "9000x100"])
 def test_a_page_of_no_size_is_refused(pixels: str) -> None:
     with pytest.raises(ConfigError, match="page_px"):

@@ -17,7 +17,8 @@ from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in
 
-READERS = ("simulated", "ocr", "listener")  # providers of simulated readers
+READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictures and sound take
+READERS = ("simulated", *READS)  # providers of simulated readers
 _MEANINGLESS = (
     "base_url",
     "api_key_env",
@@ -151,12 +152,20 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
     chunking = chunking_of(config)
     if chunking.overlap >= chunking.tokens:
         raise ConfigError(f"chunk_overlap {chunking.overlap} must be below chunk_tokens {chunking.tokens}; lower it")
+    _check_form(config)
+    if bool(config.embed_url) != bool(config.embed_model):
+        raise ConfigError("embed_url and embed_model belong together; give both")
+
+
+def _check_form(config: RunConfig) -> None:
+    """Raises ConfigError for a way of sending that the provider cannot take, or that lacks something."""
+    reads = READS.get(config.provider)
+    if reads not in (None, config.sent_as) or (config.provider == "simulated" and config.sent_as in READS.values()):
+        raise ConfigError(f"provider {config.provider!r} takes --as {reads or 'text'}, not {config.sent_as!r}")
     if config.sent_as == "speech" and config.tts is None:
         raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice slt -f {text} -o {wav}', or another")
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
         raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
-    if bool(config.embed_url) != bool(config.embed_model):
-        raise ConfigError("embed_url and embed_model belong together; give both")
 
 
 def _check_adaptive(config: RunConfig) -> None:

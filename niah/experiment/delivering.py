@@ -15,6 +15,7 @@ from niah.experiment.checks import chunking_of
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
 from niah.generator.voice import Voice
+from niah.messages import MediaPart
 from niah.providers.media import media_limits
 from niah.records import Prompt, Trial
 from niah.text.lengths import label_of
@@ -61,37 +62,45 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
 
 
 def check_media(experiment: Experiment) -> None:
-    """Raises ConfigError where the longest prompt's pages are more or larger than the service takes.
+    """Raises ConfigError where the longest prompt's pages or sound are more or larger than the service takes.
 
-    Its pages are counted, three of them are drawn for their size in bytes; nothing is sent.
+    Its pages are counted, and three of them drawn; its lines are spoken, as they must be anyway. Nothing is sent.
     """
-    presenter = presenter_in(experiment)
-    if not isinstance(presenter, Pages):
-        return
-    c, look = experiment.config, presenter.look
+    c, presenter = experiment.config, presenter_in(experiment)
     limits = media_limits(c.provider, str(c.model))
-    longest = max(c.lengths)
+    if isinstance(presenter, Speech) and not limits.takes_sound:
+        raise ConfigError(f"provider {c.provider!r} takes no sound; use --as pages or text")
+    if not isinstance(presenter, Pages | Speech):
+        return
     prompt = experiment.prompt(max(experiment.trials, key=lambda t: t.context_length))
-    pages, side = presenter.count_of(prompt), max(look.width, look.height)
-    what = f"{label_of(longest)} tokens are {pages:,} pages of {c.page_px}"
-    if limits.images is not None and pages > limits.images:
-        below = _about(longest * limits.images // pages)
-        raise ConfigError(
-            f"{what}, {c.provider} takes {limits.images}: stay below {below}, or use smaller type (--page-type-px)"
-        )
-    most = limits.crowded_side_px if limits.crowded is not None and pages > limits.crowded else limits.side_px
-    if most is not None and side > most:
-        raise ConfigError(f"{what}, {c.provider} takes sides up to {most:,} px for so many: use a smaller --page-px")
-    size, room = presenter.bytes_of(prompt, pages), limits.body_bytes
-    if room is not None and size > room:
-        below = _about(longest * room // size)
-        raise ConfigError(
-            f"{what}, about {size / 1e6:,.0f} MB, {c.provider} takes {room / 1e6:,.0f} MB: stay below {below}"
-        )
+    if isinstance(presenter, Pages):
+        pages, pixels = presenter.count_of(prompt), max(presenter.look.width, presenter.look.height)
+        what, size = f"{pages:,} pages of {c.page_px}", presenter.bytes_of(prompt, pages)
+        most = limits.crowded_side_px if limits.crowded is not None and pages > limits.crowded else limits.side_px
+        if most is not None and pixels > most:
+            raise ConfigError(
+                f"{what}: {c.provider} takes sides up to {most:,} px for so many; use a smaller --page-px"
+            )
+        _hold(experiment, what, pages, limits.images, "pages", "smaller type (--page-type-px)")
+    else:
+        parts = [p for m in presenter.present(prompt).messages for p in m.parts if isinstance(p, MediaPart)]
+        seconds, size = sum(part.seconds or 0 for part in parts), sum(len(part.load()) for part in parts) * 4 // 3
+        what = f"{seconds / 60:,.0f} minutes of speech"
+        _hold(experiment, what, seconds / 60, limits.seconds and limits.seconds / 60, "minutes", "a faster voice")
+    megabytes = limits.body_bytes and limits.body_bytes / 1e6
+    _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, megabytes, "MB", "less for each (--audio-form mp3)")
 
 
-def _about(tokens: int) -> str:
-    return label_of(tokens // 1_000 * 1_000)
+def _hold(experiment: Experiment, what: str, much: float, most: float | None, unit: str, instead: str) -> None:
+    """Raises ConfigError where a prompt of the longest length takes more of something than the service does."""
+    c = experiment.config
+    if most is None or much <= most:
+        return
+    below = label_of(round(max(c.lengths) * most / much) // 1_000 * 1_000)
+    raise ConfigError(
+        f"{label_of(max(c.lengths))} tokens are {what}, {c.provider} takes {most:,.0f} {unit}: stay below {below}, "
+        f"or use {instead}"
+    )
 
 
 def call_tokens(experiment: Experiment, delivery: Delivery, trial: Trial) -> tuple[int, ...]:
