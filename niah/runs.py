@@ -1,7 +1,4 @@
-"""The runs in a folder: where each lies, what it is called, and each summed up in one pass over its log.
-
-Only ids and scores of one run are held at a time.
-"""
+"""The runs in a folder: where each lies, what it is called, and each summed up."""
 
 from __future__ import annotations
 
@@ -9,16 +6,14 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
 from niah.experiment.labels import haystack_label, model_label
-from niah.records import Header, Outcome, Result, Share, Trial, checked_score
-from niah.runlog.lines import header_of
+from niah.records import Share
 from niah.runlog.log import LOG_NAME, read_rows
 from niah.text.renamed import first_names
 from niah.verdict.sample import sample_of
@@ -42,14 +37,6 @@ class RunSummary:
     ended: int  # of these, trials that need not be sent again
     found: Share  # over the scored ones
     imported: str | None = None  # the tool whose results these are
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenRun:
-    """A run whose log cannot be read."""
-
-    name: str
-    why: str
 
 
 def check_name(name: str | None) -> None:
@@ -137,46 +124,36 @@ def run_folders(results: Path) -> Iterator[Path]:
     yield from _folders(results, DEPTH)
 
 
-def runs_in(results: Path) -> Iterator[RunSummary | BrokenRun]:
-    """A summary of every run in a folder, one at a time. Raises RunError where there is no such folder."""
+def runs_in(results: Path) -> Iterator[RunSummary | RunError]:
+    """A summary of every run in a folder, or why its log cannot be read. Raises RunError where there is no folder."""
     if not results.is_dir():
         raise RunError(f"{results}: no such folder; runs are written there by 'niah run', or name another folder")
     for folder in run_folders(results):
         name = folder.relative_to(results).as_posix()
         try:
             yield summary_of(folder, name)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            yield BrokenRun(name=name, why=_why(error))
+        except RunError as error:
+            yield error
 
 
 def summary_of(folder: Path, name: str) -> RunSummary:
-    """A run summed up. Raises whatever an odd log raises: OSError, ValueError, LookupError, TypeError."""
-    with (folder / LOG_NAME).open("rb") as file:
-        lines = (line for line in file if line.endswith(b"\n"))  # what follows the last newline is torn
-        header = _header(next(lines, None))
-        last: dict[bytes, tuple[float | None, int, bool]] = {}
-        for number, line in enumerate(lines, 2):
-            try:
-                _take(json.loads(line), last)
-            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-                raise ValueError(f"line {number} is damaged ({_why(error)})") from error
+    """A run summed up. Raises RunError for a log that cannot be read."""
+    header, rows = read_rows(folder)
+    ordinary = [row for row in rows.values() if row.trial.control is None]
+    share, planned = sample_of(header, ordinary).share(), sum(header.planned().values())
+    if header.design.adaptive:  # a rule stopped the trials: no interval, and nothing planned
+        share, planned = replace(share, low=None, high=None), 0
     return RunSummary(
         name=name,
         model=header.design.model,
         provider=str(header.config["provider"]),
         task=header.design.task,
         created=header.created,
-        planned=len(last) if header.design.adaptive else max(len(last), sum(header.planned().values())),
-        ended=sum(ended for _, _, ended in last.values()),
-        found=_found(header, last.values()),
+        planned=max(len(ordinary), planned),
+        ended=sum(row.trial.id in rows.finished for row in ordinary),
+        found=share,
         imported=header.imported,
     )
-
-
-def _found(header: Header, last: Iterable[tuple[float | None, int, bool]]) -> Share:
-    """The share found; without an interval where a rule stopped the trials."""
-    share = sample_of(header, _bare(last)).share()
-    return replace(share, low=None, high=None) if header.design.adaptive else share
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -190,43 +167,3 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
             yield inner
         elif depth > 1:
             yield from _folders(inner, depth - 1)
-
-
-def _header(line: bytes | None) -> Header:
-    if line is None:
-        raise ValueError("no header; the run never began, so the folder may be removed")
-    table = json.loads(line)
-    if not isinstance(table, dict) or table.get("kind") != "header" or not isinstance(table.get("config"), dict):
-        raise ValueError("line 1 is no run header")
-    return header_of(table)
-
-
-def _take(table: Mapping[str, Any], last: dict[bytes, tuple[float | None, int, bool]]) -> None:
-    """Keep of a result what counts: its score, its epoch, and whether it ended. The last line of a trial holds."""
-    if table["kind"] != "result" or table["trial"].get("control") is not None:
-        return
-    outcome = Outcome(table["outcome"])
-    score = checked_score(table["score"], outcome)
-    last[str(table["trial"]["id"]).encode()] = (score, int(table["trial"]["epoch"]), outcome is not Outcome.ERROR)
-
-
-def _bare(kept: Iterable[tuple[float | None, int, bool]]) -> Iterator[Result]:
-    """Results with nothing but what an interval needs, made one at a time."""
-    for score, epoch, ended in kept:
-        outcome = Outcome.SCORED if score is not None else Outcome.EMPTY if ended else Outcome.ERROR
-        yield Result(
-            trial=Trial(id="", task="", context_length=0, depth_percent=0.0, epoch=epoch),
-            outcome=outcome,
-            placements=(),
-            targets=(),
-            prompt_tokens=0,
-            prompt_digest=None,
-            unique_share=None,
-            score=score,
-        )
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"{error} is missing"
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

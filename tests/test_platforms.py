@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Niah
 
-from niah.cli.signals import handled
+from niah.cli.following import handled
 from niah.errors import ConfigError, RunError
 from niah.providers.local import LocalModel
 from niah.runlog.log import reopen_log
@@ -77,10 +77,7 @@ def test_the_block_of_the_test_above_blocks(tmp_path: Path) -> None:
     assert "No module named 'fcntl'" in ended.stderr
 
 
-@pytest.mark.parametrize("own_handlers", [True, False])
-def test_a_signal_is_heard_in_the_loop_and_the_old_handler_is_put_back(
-    own_handlers: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_is_heard_in_the_loop_and_the_old_handler_is_put_back() -> None:
     before = signal.getsignal(signal.SIGINT)
 
     async def heard_once() -> int:
@@ -91,8 +88,6 @@ def test_a_signal_is_heard_in_the_loop_and_the_old_handler_is_put_back(
             calls.append(1)
             heard.set()
 
-        if not own_handlers:
-            monkeypatch.setattr(loop, "add_signal_handler", _not_there)
         with handled([signal.SIGINT], loop, hear):
             signal.raise_signal(signal.SIGINT)
             async with asyncio.timeout(10):
@@ -102,10 +97,6 @@ def test_a_signal_is_heard_in_the_loop_and_the_old_handler_is_put_back(
     with asyncio.Runner() as runner:
         assert runner.get_loop().run_until_complete(heard_once()) == 1
     assert signal.getsignal(signal.SIGINT) in (before, signal.default_int_handler)
-
-
-def _not_there(*_: object) -> None:
-    raise NotImplementedError
 
 
 def test_a_run_in_use_is_one_clear_line(niah: Niah) -> None:

@@ -11,11 +11,11 @@ import pytest
 from conftest import Niah
 from runs import header, results, run, trials
 
-from niah.errors import ConfigError
+from niah.errors import ConfigError, RunError
 from niah.records import Outcome, Response, Trial
 from niah.runlog.log import LOG_NAME, write_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
-from niah.runs import BrokenRun, RunSummary, run_folders, runs_in
+from niah.runs import RunSummary, run_folders, runs_in
 from niah.verdict.grid import grid_of
 
 SMALL = header(lengths=(1_000, 8_000), depths=(0, 50, 100), epochs=2)
@@ -81,15 +81,15 @@ WHOLE = json.dumps({"kind": "header", **asdict(SMALL)})
     ("log", "why"),
     [
         ("", "no header; the run never began"),
-        ("{}\n", "line 1 is no run header"),
-        ("[]\n", "line 1 is no run header"),
+        ("{}\n", "its first line is no header"),
+        ("[]\n", "not a run header (no object)"),
         ("hello\n", "Expecting value"),
         (WHOLE.replace('"epochs": 2', '"epochs": "x"') + "\n", "epochs is 'x'"),
         (WHOLE.replace('"created": "2026-01-01", ', "") + "\n", "created is missing"),
-        (WHOLE + "\nhello\n", "line 2 is damaged"),
-        (WHOLE + '\n{"kind": "result"}\n', "line 2 is damaged ('trial' is missing)"),
-        (WHOLE + "\n" + "[" * 100_000 + "\n", "line 2 is damaged"),
-        (WHOLE + "\nnull\n", "line 2 is damaged"),
+        (WHOLE + "\nhello\n", "run.jsonl:2: damaged line"),
+        (WHOLE + '\n{"kind": "result"}\n', "run.jsonl:2: damaged line"),
+        (WHOLE + "\n" + "[" * 100_000 + "\n", "run.jsonl:2: damaged line"),
+        (WHOLE + "\nnull\n", "run.jsonl:2: damaged line"),
     ],
 )
 def test_a_broken_log_is_one_line_and_hides_no_other(niah: Niah, log: str, why: str) -> None:
@@ -100,7 +100,7 @@ def test_a_broken_log_is_one_line_and_hides_no_other(niah: Niah, log: str, why: 
     assert ended.exit_code == 0
     assert [line.split()[5] for line in ended.out.splitlines()] == ["good"]
     (said,) = [line for line in ended.err.splitlines() if line.startswith("niah: ")]
-    assert said.startswith("niah: bad: cannot be read: ")
+    assert said.startswith("niah: results/bad/run.jsonl:")
     assert why in said
 
 
@@ -108,7 +108,7 @@ def test_a_torn_last_line_and_lines_of_other_kinds_are_passed_over(tmp_path: Pat
     folder = run(tmp_path / "r", SMALL)
     with (folder / LOG_NAME).open("a") as file:
         file.write('{"kind": "note"}\n{"kind": "result", "tri')
-    assert not [r for r in runs_in(tmp_path) if isinstance(r, BrokenRun)]
+    assert not [r for r in runs_in(tmp_path) if isinstance(r, RunError)]
     assert summaries(tmp_path)["r"].found.n == 12
 
 

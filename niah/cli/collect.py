@@ -10,6 +10,7 @@ import click
 from niah import api
 from niah.cli.one_run import INCOMPLETE
 from niah.cli.options import RESULTS
+from niah.cli.screen import warn
 
 
 @click.command()
@@ -24,7 +25,7 @@ def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
     """
     collection = api.collect(files, name, results=results)
     for line in (*collection.found.words(), *collection.run.warnings):
-        click.echo(f"niah: {line}", err=True)
+        warn(line)
     if collection.run.rows:
         click.echo(collection.run.folder / "heatmap.png")
     sys.exit(INCOMPLETE if collection.found.missing else 0)

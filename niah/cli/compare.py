@@ -14,7 +14,7 @@ from niah.api import open_run
 from niah.cli.completion import RUNS
 from niah.cli.options import RESULTS
 from niah.cli.pictures import look_of, look_options
-from niah.cli.screen import print_parts
+from niah.cli.screen import print_parts, warn
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, side_by_side_parts
 from niah.run import Run
@@ -61,7 +61,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
     path = out or beside(read[-1].folder, results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
     for warning in save_comparison([run.view for run in read], only, path, look_of(look)):
-        click.echo(f"niah: {warning}", err=True)
+        warn(warning)
     click.echo(path, err=True)
 
 

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import textwrap
-from functools import partial
+from collections import Counter
 
 import click
+from rich.console import Console
+from rich.text import Text
 
-from niah.cli.completion import MODELS, PROVIDERS
-from niah.cli.options import config_from
+from niah.cli.options import config_from, setting_options
+from niah.cli.screen import fit_to_terminal, has_width
 from niah.doctor import Check, State, checks
 from niah.experiment.checks import check_used
+from niah.plotter.wrapping import Words
 
 UNHEALTHY = 3
 _STYLES = {State.OK: "green", State.NOTE: "yellow", State.BAD: "red"}
-_NAMES = 12  # columns of a name
-_INDENT = " " * (_NAMES + 7)
+_INDENT = " " * 19  # of what follows mark and name
 
 
 @click.command()
-@click.option(
-    "--provider",
-    metavar="NAME",
-    shell_complete=PROVIDERS,
-    help="Also ask this provider's server, for at most three seconds.",
-)
-@click.option("--base-url", metavar="URL", help="Address of that server, ending in /v1.")
-@click.option("--model", metavar="NAME", shell_complete=MODELS, help="Model that it should serve.")
-@click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
-@click.option("--api-key-file", metavar="FILE", help="File that holds the key, and nothing else.")
+@setting_options("provider", "base_url", "model", "api_key_env", "api_key_file")
 def doctor(**flags: str | None) -> None:
     """Check this installation: Python, extras, fonts, cache, haystacks, keys (names only), disk.
 
-    A note is about something not everybody needs. Exits 3 where something is bad; each such line says what to do.
+    With --provider or --base-url that server is asked, too, for at most three seconds. A note is about something not
+    everybody needs. Exits 3 where something is bad; each such line says what to do.
     """
     config = config_from(None, flags)
     if any(flags.values()):
         check_used(config)
-    states = []
+    console, states = Console(highlight=False), Counter[State]()
+    fit_to_terminal(console)
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
-        states.append(check.state)
-        for line in _lines(check):
-            click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
-    notes, bad = states.count(State.NOTE), states.count(State.BAD)
-    click.echo(f"{len(states) - notes - bad} ok, {notes} to note, {bad} bad", err=True)
-    sys.exit(UNHEALTHY if bad else 0)
+        states[check.state] += 1
+        _print(check, console)
+    click.echo(f"{states[State.OK]} ok, {states[State.NOTE]} to note, {states[State.BAD]} bad", err=True)
+    sys.exit(UNHEALTHY if states[State.BAD] else 0)
 
 
-def _lines(check: Check) -> list[str]:
-    """A check in words: on a terminal wrapped, with its advice on a line of its own; elsewhere in one line."""
-    mark = click.style(f"{check.state.value:<5}", fg=_STYLES[check.state])
-    head, advice = f"{check.name:<{_NAMES}} ", f"-> {check.advice}" if check.advice else ""
-    if not sys.stdout.isatty():
-        return [f"{mark} {head}{check.said} {advice}".rstrip()]
-    width = max(shutil.get_terminal_size().columns - len(_INDENT), 30)
-    wrap = partial(textwrap.wrap, width=width, break_long_words=False, break_on_hyphens=False)
-    said = [*wrap(check.said), *wrap(advice)]
-    return [f"{mark} {head}{said[0]}", *(_INDENT + line for line in said[1:])]
+def _print(check: Check, console: Console) -> None:
+    """On a terminal wrapped, with its advice on a line of its own; elsewhere in one line."""
+    head, advice = f" {check.name:<12} ", f"-> {check.advice}" if check.advice else ""
+    mark = Text(f"{check.state.value:<5}", style=_STYLES[check.state])
+    if not has_width(console):
+        console.print(mark.append(f"{head}{check.said} {advice}".rstrip(), style="default"), soft_wrap=True)
+        return
+    width = max(console.width - len(_INDENT), 30)
+    said = [
+        line for text in (check.said, advice) if text for line in Words(text).lines(console, console.options, width)
+    ]
+    for number, line in enumerate(said):
+        console.print(Text.assemble(*((mark, head) if number == 0 else (_INDENT,)), line))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from niah.cli.progress import Watch
+from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
-from niah.cli.signals import handled
-from niah.cli.tracing import Tracing
 from niah.experiment.experiment import Experiment
 from niah.records import Part, Result
 from niah.runlog.log import RunLog
@@ -33,10 +32,10 @@ if TYPE_CHECKING:
 class OnScreen(Observer):
     """Tells a console about one sweep."""
 
-    def __init__(self, experiment: Experiment, console: RunConsole, tracing: Tracing) -> None:
+    def __init__(self, experiment: Experiment, console: RunConsole, options: RunOptions) -> None:
         self._experiment = experiment
         self._console = console
-        self._tracing = tracing
+        self._options = options
         self._watch: Watch | None = None
         self._trace: Callable[[HttpRequest, Attempt], None] = lambda request, attempt: None
 
@@ -54,7 +53,7 @@ class OnScreen(Observer):
 
     def opened(self, session: Session, log: RunLog) -> None:
         self._watch = Watch(self._experiment, log, self._console, session.concurrency)
-        self._trace = self._tracing.of(self._experiment, partial(say, self._console))
+        self._trace = self._options.trace(self._experiment, partial(say, self._console))
 
     @asynccontextmanager
     async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
@@ -93,6 +92,23 @@ def grid_words(part: Part) -> str:
     """ "4k, 8k tokens at 5 depths, 3 epochs"."""
     lengths, depths, n = ", ".join(map(label_of, part.lengths)), len(part.depths), part.epochs
     return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
+
+
+@contextmanager
+def handled(
+    numbers: Sequence[signal.Signals], loop: asyncio.AbstractEventLoop, heard: Callable[[], None]
+) -> Iterator[None]:
+    """Call ``heard`` in the loop at each of these signals, for as long as the block runs, in the main thread.
+
+    Python's own handlers do, on every system; loops on Windows have none.
+    """
+    wake = partial(loop.call_soon_threadsafe, heard)
+    before = {number: signal.signal(number, lambda *_: wake()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

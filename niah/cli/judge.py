@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from niah.cli.completion import PROVIDERS
-from niah.cli.options import RESULTS, RUN, tables_in
+from niah.cli.options import RESULTS, RUN, setting_options, tables_in
 from niah.experiment.checks import completed
 from niah.experiment.config import read_config
 from niah.experiment.judge import Agreement
@@ -21,34 +21,17 @@ INCOMPLETE = 3
 
 @click.command()
 @RUN
-@click.option(
-    "--provider",
-    required=True,
-    metavar="NAME",
-    shell_complete=PROVIDERS,
-    help="API that serves the judge (see: niah providers).",
-)
-@click.option("--model", metavar="NAME", help="The judge's model.")
-@click.option("--base-url", metavar="URL", help="Address of the judge's server, ending in /v1.")
-@click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds its key.")
-@click.option("--extra", multiple=True, metavar="KEY=VALUE", help="Further request field; may be repeated.")
+@setting_options("provider", "model", "base_url", "api_key_env", "api_key_file", "extra")
 @RESULTS
-def judge(
-    run_name: str,
-    provider: str,
-    model: str | None,
-    base_url: str | None,
-    api_key_env: str | None,
-    extra: tuple[str, ...],
-    results: Path,
-) -> None:
+def judge(run_name: str, results: Path, **flags: Any) -> None:
     """Ask a model whether each scored answer of RUN says what is expected. Scores stay as they are.
 
     Verdicts are kept in RUN/judge-MODEL/run.jsonl; the same command asks only for those that are missing.
     """
+    if flags["provider"] is None:  # a judge is never chosen by default
+        raise click.UsageError("--provider is missing", click.get_current_context())
     folder = own_run_folder(run_name, results)
-    keys = {"provider": provider, "model": model, "base_url": base_url, "api_key_env": api_key_env}
-    config = completed(read_config(None, {**keys, **tables_in({"extra": extra})}))
+    config = completed(read_config(None, {**flags, **tables_in(flags)}))
     place = folder / f"judge-{plain_name(str(config.model))}"
     found = ask_judge(folder, place, config, lambda text: click.echo(text, err=True))
     _print(found)

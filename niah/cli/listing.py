@@ -12,7 +12,9 @@ import click
 from rich.cells import cell_len
 
 from niah.cli.options import results_folder
-from niah.runs import BrokenRun, RunSummary, runs_in
+from niah.cli.screen import warn
+from niah.errors import RunError
+from niah.runs import RunSummary, runs_in
 from niah.text.shares import percent
 
 TITLES = ("date (UTC)", "found", "95 %", "n", "run", "model", "task")
@@ -31,8 +33,8 @@ def list_(results: Path, as_json: bool) -> None:
     """
     runs: list[RunSummary] = []
     for run in runs_in(results):
-        if isinstance(run, BrokenRun):
-            click.echo(f"niah: {run.name}: cannot be read: {run.why}", err=True)
+        if isinstance(run, RunError):
+            warn(str(run))
         else:
             runs.append(run)
     runs.sort(key=lambda r: (r.created, r.name), reverse=True)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import click
 
-from niah.cli.completion import PROVIDERS
-from niah.cli.options import config_from
+from niah.cli.options import config_from, setting_options
 from niah.experiment.checks import check_used
 from niah.runner.models import served_models
 
 
 @click.command()
-@click.option(
-    "--provider", metavar="NAME", shell_complete=PROVIDERS, help="API to ask (see: niah providers).  [default: local]"
-)
-@click.option("--base-url", metavar="URL", help="Address of the server, ending in /v1.")
-@click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
-@click.option("--api-key-file", metavar="FILE", help="File that holds the key, and nothing else.")
+@setting_options("provider", "base_url", "api_key_env", "api_key_file")
 def models(**flags: str | None) -> None:
     """List the models that a provider serves, and their windows in tokens where it tells them.
 

@@ -36,7 +36,7 @@ class Ended:
 
 def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Ended:
     """One run in its folder."""
-    observer = OnScreen(experiment, console, options.tracing)
+    observer = OnScreen(experiment, console, options)
     run = api.run_in(folder, experiment, observer, limit=options.limit, environment=options.environment)
     if not run.rows:
         why = run.stopped or "no trial was sent"

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from niah.cli import completion
 from niah.cli.help import Setting
+from niah.cli.screen import warn
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
@@ -70,24 +71,34 @@ def at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> in
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add CONFIG and a flag per config key; the command gets them as ``config`` and ``overrides``."""
-    for name, field in reversed(RunConfig.model_fields.items()):
-        flag = f"--{name.replace('_', '-')}"
-        text = f"{field.description}{default_words(name, field.default)}"
-        if field.annotation is bool:
-            option = click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
-        else:
-            option = click.option(
-                *_SHORT.get(name, ()),
-                flag,
-                name,
-                cls=Setting,
-                multiple=name in _REPEATED,
-                metavar=_metavar(name, field),
-                shell_complete=_complete(name, field),
-                help=text,
-            )
-        command = option(command)
+    command = setting_options(*RunConfig.model_fields)(command)
     return click.argument("config", required=False, shell_complete=completion.CONFIGS)(command)
+
+
+def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add the flags of some config keys."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            command = _option(name, RunConfig.model_fields[name])(command)
+        return command
+
+    return add
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    flag, text = f"--{name.replace('_', '-')}", f"{field.description}{default_words(name, field.default)}"
+    if field.annotation is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
+    return click.option(
+        flag,
+        name,
+        cls=Setting,
+        multiple=name in _REPEATED,
+        metavar=_metavar(name, field),
+        shell_complete=_complete(name, field),
+        help=text,
+    )
 
 
 def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
@@ -124,7 +135,7 @@ def environment_of(flags: Mapping[str, Any]) -> dict[str, Given]:
 def warn_of_variables() -> None:
     """Say which variables look like settings and are none."""
     for line in unknown_variables((*RunConfig.model_fields, *_BESIDE)):
-        click.echo(f"niah: {line}", err=True)
+        warn(line)
 
 
 def _named(

@@ -10,6 +10,7 @@ import click
 from niah import api
 from niah.cli.help import Command
 from niah.cli.options import RESULTS, config_from, config_options
+from niah.cli.screen import warn
 from niah.experiment.config import by_model
 from niah.verdict.power import Outlook
 
@@ -25,7 +26,7 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
         planned = api.plan(one, speed=speed, results=results)
         click.echo(("\n" if number else "") + str(planned))
         for warning in planned.warnings:
-            click.echo(f"niah: {warning}", err=True)
+            warn(warning)
         if gate is not None:
             _print_outlook(api.outlook(one, gate), gate)
 
@@ -35,9 +36,9 @@ def _print_outlook(outlook: Outlook, path: Path) -> None:
     from niah.plotter.report_text import finding_words
 
     for finding in outlook.undecided:
-        click.echo(f"niah: this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}", err=True)
+        warn(f"this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}")
     if not outlook.can_fail:
-        click.echo(f"niah: this run cannot fail {path.name} even if it finds nothing: run more trials", err=True)
+        warn(f"this run cannot fail {path.name} even if it finds nothing: run more trials")
     elif not outlook.undecided:
         click.echo(f"{'gate':<11} a perfect run of this size passes {path.name}")
     for chance in outlook.chances:

@@ -12,6 +12,7 @@ from niah.api import open_run
 from niah.cli.completion import RUNS
 from niah.cli.options import RESULTS
 from niah.cli.pictures import look_of, look_options
+from niah.cli.screen import warn
 from niah.errors import ConfigError
 from niah.runs import beside
 
@@ -65,5 +66,5 @@ def plot(
     else:
         warnings = (save_curves if curves else save_heatmaps)(views, path, chosen)
     for warning in warnings:
-        click.echo(f"niah: {warning}", err=True)
+        warn(warning)
     click.echo(path)

@@ -28,7 +28,6 @@ from niah.cli.options import (
 from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.cli.several import folder_of_all, model_folders, run_models, run_suite, suite_folders
-from niah.cli.tracing import Tracing
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, by_model
 from niah.experiment.experiment import Experiment
@@ -103,7 +102,9 @@ def run(
         palette=palette,
         limit=limit,
         environment={key: given.origin for key, given in outside.items()},
-        tracing=Tracing(requests=log_requests, prompts=log_prompts, verbose=verbose),
+        log_requests=log_requests,
+        log_prompts=log_prompts,
+        verbose=verbose,
     )
     check_name(name)
     console = RunConsole(progress, progress_file)
