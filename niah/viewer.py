@@ -24,7 +24,7 @@ from niah.plotter.page.shell import document, packed, page_html
 from niah.run import open_run
 from niah.runlog.log import LOG_NAME, read_rows
 from niah.runlog.marks import MARKS_NAME, add_mark
-from niah.runs import BrokenRun, RunSummary, run_folders, runs_in
+from niah.runs import RunSummary, run_folders, runs_in
 from niah.share import QUICK_TOKENS, Built, comparisons, told_of
 from niah.text.shares import percent
 
@@ -173,10 +173,10 @@ def _object(body: bytes) -> Mapping[str, Any]:
     return table
 
 
-def _row(run: RunSummary | BrokenRun) -> str:
+def _row(run: RunSummary | RunError) -> str:
+    if isinstance(run, RunError):
+        return f"<th scope=row></th><td colspan=5>{html.escape(str(run))}</td>"
     name = html.escape(run.name)
-    if isinstance(run, BrokenRun):
-        return f"<th scope=row>{name}</th><td colspan=5>{html.escape(run.why)}</td>"
     address = html.escape(f"/page?{urlencode({'run': run.name})}")
     kind = "imported" if run.imported else "simulated" if run.provider == "simulated" else ""
     chip = f' <span class="chip {kind}">{kind}</span>' if kind else ""

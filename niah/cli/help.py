@@ -65,6 +65,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "questions": ("niah questions draft --haystack mine --out questions.toml",),
     "questions check": ("niah questions check questions.toml --haystack mine",),
     "questions draft": ("niah questions draft --haystack mine --out questions.toml",),
+    "merge": ("niah merge demo", "niah merge HERE THERE --name both"),
     "import-prompts": ("niah import-prompts ROWS --format jsonl --out prompts.jsonl",),
     "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
 }
