@@ -1,7 +1,7 @@
 """niah: does a language model really read its whole context?
 
-``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate`` and ``power`` are explained in
-``niah.api``; they are imported when they are first named, so that ``import niah`` costs nothing.
+``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate``, ``page`` and ``power`` are
+explained in ``niah.api``; they are imported when they are first named, so that ``import niah`` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from niah.api import async_sweep, build, compare, gate, haystack, open_run, plan, power, rescore, sweep
+    from niah.api import async_sweep, build, compare, gate, haystack, open_run, page, plan, power, rescore, sweep
     from niah.errors import NiahError
     from niah.experiment.config import RunConfig
     from niah.run import Run
@@ -21,7 +21,7 @@ _WHERE = {
     **dict.fromkeys(
         (
             *("async_sweep", "build", "collect", "compare", "gate", "haystack", "import_prompts", "import_results"),
-            *("merge", "open_run", "plan", "power", "rescore", "sweep"),
+            *("merge", "open_run", "page", "plan", "power", "rescore", "sweep"),
         ),
         "niah.api",
     ),
@@ -46,6 +46,7 @@ __all__ = [
     "import_results",
     "merge",
     "open_run",
+    "page",
     "plan",
     "power",
     "rescore",

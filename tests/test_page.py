@@ -15,15 +15,19 @@ from typing import Any
 import pytest
 from conftest import Niah
 from pages import lost_in_the_middle, made, right
+from runs import header, results
 
 from niah.api import open_run
 from niah.experiment.config import RunConfig, read_config
+from niah.plotter.headline import View
 from niah.plotter.page import data as page_data_module
-from niah.plotter.page.data import MOST_SIGNS, recipe_toml
-from niah.plotter.page.shell import SCRIPTS
+from niah.plotter.page.data import MOST_SIGNS, Told, recipe_toml
+from niah.plotter.page.shell import SCRIPTS, page_html
 from niah.records import Outcome
 from niah.runlog.log import read_log, write_log
 from niah.share import comparisons, page
+from niah.verdict.grid import grid_of
+from niah.verdict.report import report_of
 
 ASSETS = Path(page_data_module.__file__).parent
 
@@ -168,6 +172,14 @@ def test_what_a_page_is_made_of_is_small_and_needs_no_build() -> None:
     sizes = {p.name: p.stat().st_size for p in ASSETS.iterdir() if p.suffix in (".js", ".css", ".html")}
     assert set(SCRIPTS) < set(sizes)
     assert sum(sizes.values()) < 46_000
+
+
+def test_a_page_without_its_trials_is_small_however_many_cells_it_has() -> None:
+    of = header(lengths=tuple(range(1_000, 87_000, 1_000)), depths=tuple(map(float, range(100))), epochs=1)
+    rows = results(of, lambda t: float(t.depth_percent > 50))
+    view = View(grid=grid_of(of, rows), report=report_of(of, rows), date=of.created, version=of.version)
+    text = page_html(page_data_module.page_data([Told(name="r", view=view, header=of, trials=[])]))
+    assert len(text.encode()) < 400_000
 
 
 def test_outcomes_without_a_score_are_told_with_their_error(run: Path) -> None:
