@@ -26,7 +26,6 @@ from test_client import PROMPT, provider_at
 
 from niah.providers import HttpRequest
 from niah.records import Outcome
-from niah.runner import client as client_module
 from niah.runner import exchange, faults, stream_parsing, transport
 from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, in_time
@@ -330,10 +329,8 @@ FACTS: dict[str, Script] = {
 
 @pytest.mark.parametrize("kind", FACTS)
 @pytest.mark.parametrize("end", ["time", "stop"])
-def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(
-    kind: str, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client_module, "_FACTS_S", 1.0 if end == "time" else MOST_S)
+def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(kind: str, end: str) -> None:
+    within_s = 1.0 if end == "time" else MOST_S
 
     async def fetch(port: int) -> str | None:
         loop = asyncio.get_running_loop()
@@ -345,7 +342,8 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(
             )
             if end == "stop":
                 loop.call_later(0.5, throttle.stop)
-            return await client.fetch(HttpRequest(url=f"http://127.0.0.1:{port}/v1/models", headers={}, method="GET"))
+            models = HttpRequest(url=f"http://127.0.0.1:{port}/v1/models", headers={}, method="GET")
+            return await client.fetch(models, within_s)
 
     began = time.monotonic()
     with listening(FACTS[kind]) as port:
