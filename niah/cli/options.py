@@ -92,6 +92,7 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Calla
         return click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
     return click.option(
         flag,
+        *_SHORT.get(name, ()),
         name,
         cls=Setting,
         multiple=name in _REPEATED,
