@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
+from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart, Message, TextPart
 from niah.records import Prompt
 from niah.text.fonts import font_file
@@ -167,7 +168,7 @@ def _type(path: str, size: int) -> _Type:
     try:
         import PIL.ImageFont  # noqa: F401
     except ImportError:
-        raise ConfigError("--as pages needs Pillow: pip install Pillow") from None
+        raise ConfigError(f"--as pages needs Pillow: {install_hint('pages')}") from None
     return _Type(path, size)
 
 

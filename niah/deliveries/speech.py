@@ -20,6 +20,7 @@ from niah.deliveries.body import body_of, lines_of_needles
 from niah.deliveries.recording import in_recording, is_mark
 from niah.errors import ConfigError
 from niah.generator.voice import RATE, Sound
+from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart, Message, TextPart
 from niah.records import Prompt
 
@@ -98,7 +99,7 @@ def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
         try:
             import soundfile
         except ImportError:
-            raise ConfigError(f"audio_form {form!r} needs soundfile: pip install soundfile, or use wav") from None
+            raise ConfigError(f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav") from None
         container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
         soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
     return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()

@@ -105,7 +105,7 @@ class Plan:
         }
         lines = [f"{name:<11} {value}" for name, value in rows.items()]
         for row in self.lengths:
-            counts = f"{row.trials:>5} trials  {row.prompt_tokens:>13,} tokens"
+            counts = f"{row.trials:>5} {'trial ' if row.trials == 1 else 'trials'}  {row.prompt_tokens:>13,} tokens"
             lines.append(f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} % unique text")
         return "\n".join(lines)
 

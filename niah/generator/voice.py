@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from niah.errors import ConfigError, PromptError
 from niah.generator.cache import cached, key_of
+from niah.installation import install_hint
 
 RATE = 16_000
 BLANKS = ("{text}", "{wav}")
@@ -88,7 +89,7 @@ def _decoded(file: bytes) -> tuple[Sound, int]:
     try:
         import soundfile
     except ImportError:
-        raise wave.Error("only WAV can be read without soundfile: pip install soundfile") from None
+        raise wave.Error(f"only WAV can be read without soundfile: {install_hint('speech')}") from None
     try:
         samples, rate = soundfile.read(io.BytesIO(file), dtype="int16", always_2d=True)
     except soundfile.LibsndfileError as error:

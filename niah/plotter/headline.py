@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from niah.plotter.formatting import found_label, model_label, normalised_label, trials_label, unscored_labels
 from niah.plotter.names import shortened
-from niah.plotter.summary import DEPTHS, held_by
+from niah.plotter.summary import DEPTHS, held_by, too_few
 from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
@@ -42,17 +42,17 @@ def headline(view: View) -> str:
         found = f"{whole.n:,} of {whole.n:,}" if whole.n < 100 else "every needle"  # sure only as far as n is
         return f"Found {found}{longest}" if whole.mean else f"Found no needle at any length{longest}"
     held = held_by(f)
-    if held is None:
-        return f"{percent(whole.mean)} of needles found{longest}"
+    if held is None or (held.hopeful is not None and too_few(f)):
+        return f"{percent(whole.mean)} of needles found{longest}{_shape(f, held)}"
     far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
     far += ", the longest tested" if held.point is not None and held.point == f.tested else ""
     return f"Reads reliably {far}{_shape(f, held)}"
 
 
-def _shape(f: RunReport, held: EffectiveLength) -> str:
+def _shape(f: RunReport, held: EffectiveLength | None) -> str:
     """What is lost, where it is more than chance."""
     p = f.pattern
-    if p is None:
+    if p is None or held is None:
         return ""
     edge = p.lengths[1] if p.by_length is ByLength.EDGE and p.lengths and p.lengths[1] != held.point else None
     if p.by_depth is not ByDepth.EVEN:

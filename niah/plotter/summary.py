@@ -52,7 +52,7 @@ def reading_lines(f: RunReport) -> Iterator[str]:
         between = "sure at 95 %"
     more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
     more += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
-    few = _too_few(f) if held.hopeful is not None else None
+    few = too_few(f) if held.hopeful is not None else None
     if few is None:
         yield "; ".join([f"reads reliably {far} ({between})", *more])
         return
@@ -109,7 +109,7 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
     yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
 
 
-def _too_few(f: RunReport) -> str | None:
+def too_few(f: RunReport) -> str | None:
     """How many trials are missing where no length has enough to be shown, were all of them found."""
     least, most = f.least_per_length, max((r.n for r in f.by_length.values()), default=0)
     if least is None or not most or most >= least:

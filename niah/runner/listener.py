@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from niah.errors import ConfigError
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.voice import RATE, samples_of
+from niah.installation import install_hint
 from niah.providers.simulated import NOTHING, Messages, in_process, reader_of
 from niah.text.wording import wording_of
 
@@ -79,7 +80,7 @@ class Ears:
         try:
             import pocketsphinx
         except ImportError:
-            raise ConfigError("provider 'listener' needs PocketSphinx: pip install pocketsphinx") from None
+            raise ConfigError(f"provider 'listener' needs PocketSphinx: {install_hint('speech')}") from None
         self._sphinx: Any = pocketsphinx
 
     def heard(self, samples: bytes) -> Iterator[tuple[float, str]]:
