@@ -30,7 +30,6 @@ from niah.verdict.comparability import check_baseline
 from niah.verdict.compare import comparison_of
 from niah.verdict.consistency import check_consistent
 from niah.verdict.decide import judge
-from niah.verdict.deliveries import Delivery, crossover_of, figures_of
 from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
@@ -42,6 +41,7 @@ from niah.verdict.report import report_of
 if TYPE_CHECKING:
     from niah.generator.haystack import Haystack
     from niah.tasks import Task
+    from niah.verdict.deliveries import Delivery
 
 PALETTE = LOOK.palette
 
@@ -183,6 +183,12 @@ class Run:
 
     def delivery(self, first: Run | None = None) -> Delivery:
         """How this run's contexts were delivered, what that cost, and how it stands to another of the same trials."""
+        from niah.verdict.deliveries import (  # brings numpy, which a gate does not need
+            Delivery,
+            crossover_of,
+            figures_of,
+        )
+
         rows, before = list(self.rows.values()), None if first is None else list(first.rows.values())
         name = delivery_label(self.header.config).removeprefix(", ") or "full"
         if first is None or before is None:

@@ -50,7 +50,7 @@ def test_a_control_that_never_ran_leaves_the_run_incomplete(niah: Niah, gate: tu
     kept = [header, *(r for r in results if r["trial"]["control"] != control)]
     Path("results/r/run.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
     ended = niah("gate", "r", *gate)
-    assert ended.exit_code == 3
+    assert ended.exit_code == 5
     lost = len(results) + 1 - len(kept)
     assert f"{lost} of {lost} control trials {control} have not been run" in ended.out
     assert f"{lost} not run" in niah("report", "r").out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -129,16 +128,13 @@ def test_a_fused_rank_is_the_sum_of_reciprocal_ranks() -> None:
     assert fused(a, b) == pytest.approx([1 / 61 + 1 / 63, 1 / 62 + 1 / 61, 1 / 63 + 1 / 62])
 
 
-def test_a_long_haystack_is_searched_in_half_a_second_and_its_lines_once() -> None:
+def test_a_long_haystack_is_searched_and_its_chunks_are_sent() -> None:
     known, delivery = made(lengths=(128_000,), depths=(20.0, 80.0))
     prompts = [known.prompt(trial) for trial in known.trials]
-    took = []
     for prompt in prompts:
-        began = time.process_time()
-        assert first_asked(delivery, prompt).delivered is not None
-        took.append(time.process_time() - began)
-    assert min(took) < 0.5  # of the processor, the library loaded
-    assert took[1] < took[0]
+        sent = first_asked(delivery, prompt)
+        assert sent.delivered is not None
+        assert sent.tokens < prompt.tokens / 10
 
 
 def test_the_token_table_knows_what_words_mean() -> None:

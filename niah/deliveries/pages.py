@@ -20,7 +20,6 @@ from niah.errors import ConfigError
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart, Message, TextPart
 from niah.records import Prompt
-from niah.text.fonts import font_file
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -113,6 +112,8 @@ class Pages:
 
     def _laid_out(self, body: Body) -> tuple[_Type, list[str], list[int]]:
         """The type, the rows of all lines, and the row where each line begins."""
+        from niah.text.fonts import font_file  # 0.4 s of matplotlib
+
         type_ = _type(font_file("".join(body.lines), self.look.font), self.look.type_size)
         rows: list[str] = []
         starts: list[int] = []

@@ -236,7 +236,8 @@ def key_hint(config: RunConfig, error: str | None) -> str:
     A proxy may want one all the same, and some say only 500 without it.
     """
     refused = (error or "").startswith(("401", "403", "500"))
-    address = config.base_url or known_provider(config.provider).base_url or ""
+    known = PROVIDERS.get(config.provider)  # None: one that was handed over
+    address = config.base_url or (known.base_url if known else None) or ""
     if not refused or config.api_key_env or config.api_key_file or not is_loopback(address):
         return ""
     return "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"

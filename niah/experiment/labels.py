@@ -21,6 +21,6 @@ def delivery_label(config: Mapping[str, Any]) -> str:
     """What stands behind the model's name where its contexts are not sent as they are."""
     said = [str(config["delivery"])] if config.get("delivery", "full") != "full" else []
     if config.get("sent_as", "text") != "text":
-        size = f" of {config['page_type_px']} px type" if config["sent_as"] == "pages" else ""
+        size = f" of {config['page_type_px']} px type" if config.get("page_type_px") else ""
         said.append(f"as {config['sent_as']}{size}")
     return "".join(f", {word}" for word in said)
