@@ -361,7 +361,7 @@ def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]
     """The objects among some settings, and the config of the rest, which has their names."""
     from niah.experiment.config import by_model, config_of
     from niah.experiment.own import Own
-    from niah.providers.function import function
+    from niah.providers.simulated import function
 
     objects = {k: v for k in ("task", "haystack", "provider") if _is_object(v := settings.get(k))}
     names = {k: v for k, v in settings.items() if k not in objects}

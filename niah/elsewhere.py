@@ -35,7 +35,7 @@ Folder: TypeAlias = str | Path
 
 def plan_run(experiment: Experiment, run: str, results: Path) -> None:
     """Plan a run for answers that come later. Raises ConfigError without a model, RunError for another run's name."""
-    from niah.runlog.planned import write_plan
+    from niah.runlog.log import write_plan
 
     check_name(run)
     if experiment.config.model is None:
@@ -81,8 +81,7 @@ def collect(
     from niah.experiment.experiment import experiment_of
     from niah.experiment.own import Own
     from niah.plotter.outputs import write_outputs
-    from niah.runlog.log import open_log
-    from niah.runlog.planned import planned_header
+    from niah.runlog.log import open_log, planned_header
     from niah.runner.collecting import collect_into
 
     folder = own_or_new_folder(run, Path(results))

@@ -19,7 +19,7 @@ from niah.experiment.labels import delivery_label
 from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
 from niah.records import Grid, Header, Prompt, Result, Row
-from niah.runlog.cost import dollars_of
+from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings

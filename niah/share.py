@@ -22,7 +22,7 @@ from niah.plotter.page.shell import page_html
 from niah.providers.search import WAYS, Search
 from niah.records import Prompt, Result
 from niah.run import Run, open_run
-from niah.runlog.cost import dollars_of
+from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log
 from niah.runs import DEFAULT_RESULTS, beside, run_folders
 from niah.verdict.records import Comparison

@@ -91,7 +91,7 @@ def collect_batches(run: str, results: Folder = DEFAULT_RESULTS, **access: Any) 
 def _planned(run: str, results: Path, access: dict[str, Any]) -> tuple[Path, Experiment]:
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of
-    from niah.runlog.planned import planned_header
+    from niah.runlog.log import planned_header
     from niah.runner.batches import read_state
 
     folder = own_or_new_folder(run, results)

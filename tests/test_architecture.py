@@ -71,7 +71,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
     importing = {p.relative_to(PACKAGE).as_posix() for p in MODULES if "import httpx" in p.read_text(encoding="utf-8")}
-    assert {p for p in importing if not p.startswith("runner/")} == {"providers/function.py", "providers/simulated.py"}
+    assert {p for p in importing if not p.startswith("runner/")} == {"providers/simulated.py"}
 
 
 def test_no_pyplot_and_no_python_randomness_in_the_generator() -> None:

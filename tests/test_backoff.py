@@ -16,13 +16,12 @@ from virtual import run_virtual
 
 from niah.records import Outcome
 from niah.runner.client import FIRST_WORD_S, Client
-from niah.runner.exchange import Answer
+from niah.runner.exchange import AdaptiveTimeout, Answer
 from niah.runner.observer import Observer
 from niah.runner.pool import Pool
 from niah.runner.progress import Trouble
 from niah.runner.rates import span_s
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
 
 WHOLE = (
     b'data: {"model": "m", "choices": [{"delta": {"content": "7421830"}, "finish_reason": "stop"}],'

@@ -26,15 +26,13 @@ from test_client import PROMPT, provider_at
 
 from niah.providers import HttpRequest
 from niah.records import Outcome
-from niah.runner import exchange, faults, stream_parsing, transport
+from niah.runner import exchange, stream_parsing, transport
 from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, in_time
-from niah.runner.exchange import Answer
-from niah.runner.faults import FAULTS, fault_of
+from niah.runner.exchange import FAULTS, AdaptiveTimeout, Answer, fault_of
 from niah.runner.pool import Pool
 from niah.runner.stream_parsing import StreamReader
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
 
 Script = Callable[[socket.socket], None]
@@ -360,7 +358,7 @@ CANNOT_BE_SENT = {"LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "Co
 
 @pytest.mark.parametrize("kind", OF_HTTPX, ids=lambda kind: kind.__name__)
 def test_every_exception_of_httpx_is_caught_and_means_something(kind: type[Exception]) -> None:
-    assert issubclass(kind, faults.CAUGHT)
+    assert issubclass(kind, exchange.CAUGHT)
     fault, name = fault_of(kind.__new__(kind)), kind.__name__
     assert fault.sent is (name not in NEVER_SENT | CANNOT_BE_SENT)
     assert fault.unreachable is (name in NEVER_SENT)

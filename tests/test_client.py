@@ -32,14 +32,13 @@ from server import (
 )
 
 from niah.providers import Provider, Service, provider_of
-from niah.providers.wire import json_string
+from niah.providers.shapes import json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Client
-from niah.runner.exchange import Answer
+from niah.runner.exchange import AdaptiveTimeout, Answer
 from niah.runner.pool import Pool
 from niah.runner.rates import retry_after_s
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
 
 PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))

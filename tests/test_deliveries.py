@@ -25,8 +25,7 @@ from niah.messages import MediaPart, Message, TextPart
 from niah.providers import Provider, Service
 from niah.providers.anthropic import Anthropic
 from niah.providers.gemini import Gemini
-from niah.providers.openai import OpenAI
-from niah.providers.responses import Responses
+from niah.providers.openai import OpenAI, Responses
 from niah.providers.simulated import text_of
 from niah.records import Planting, Prompt
 

@@ -18,8 +18,8 @@ from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced, is_bound
 from niah.records import Header, Result, Row, Trial
 from niah.runlog.log import write_log
-from niah.runner.edges import lengths_around
 from niah.runner.local_server import _setting
+from niah.runner.models import lengths_around
 from niah.verdict.engine import Arm, EngineVerdict, engine_verdict
 from niah.verdict.records import Verdict
 from niah.verdict.report import report_of

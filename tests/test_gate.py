@@ -25,7 +25,7 @@ from niah.errors import ConfigError, RunError, UnknownName
 from niah.plotter.ci import junit_xml, summary_markdown, workflow_commands
 from niah.plotter.report_text import more_words
 from niah.records import Header, Outcome, Result, Trial
-from niah.runlog.cost import dollars_of
+from niah.runlog.attempts import dollars_of
 from niah.runlog.log import write_log
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
 from niah.verdict.decide import judge

@@ -28,8 +28,7 @@ from niah.plotter.ci import workflow_commands
 from niah.records import Outcome, Result, Trial
 from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Spent
-from niah.runner.progress import Meter, Progress, Trouble
-from niah.runner.time_left import TimeLeft, fit_of, seconds_of
+from niah.runner.progress import Meter, Progress, TimeLeft, Trouble, fit_of, seconds_of
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of
 from niah.verdict.records import Finding, Judgement, Verdict

@@ -19,12 +19,11 @@ from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
 from niah.runner.client import Client
-from niah.runner.exchange import Answer
+from niah.runner.exchange import AdaptiveTimeout, Answer
 from niah.runner.pool import Pool
 from niah.runner.preflight import told_window
 from niah.runner.stream_parsing import StreamReader
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
 
 RECORDED = Path(__file__).parent / "recorded"
 KEY = "sk-canary-0123456789abcdef"

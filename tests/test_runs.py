@@ -84,7 +84,7 @@ WHOLE = json.dumps({"kind": "header", **asdict(SMALL)})
         ("{}\n", "its first line is no header"),
         ("[]\n", "not a run header (no object)"),
         ("hello\n", "Expecting value"),
-        (WHOLE.replace('"epochs": 2', '"epochs": "x"') + "\n", "epochs is 'x'"),
+        (WHOLE.replace('"epochs": 2', '"epochs": "x"') + "\n", "epochs: 'x' where int should be"),
         (WHOLE.replace('"created": "2026-01-01", ', "") + "\n", "created is missing"),
         (WHOLE + "\nhello\n", "run.jsonl:2: damaged line"),
         (WHOLE + '\n{"kind": "result"}\n', "run.jsonl:2: damaged line"),

@@ -43,7 +43,7 @@ from test_grid import HEADER, result
 
 from niah.generator.tokenizers import tokenizer_of
 from niah.runlog.log import RunLog, open_log, read_log
-from niah.runner.log_writer import LogWriter
+from niah.runner.sweep import LogWriter
 from niah.tasks import task_of
 
 SOLVE = task_of("single").solve

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual import run_virtual
 
+from niah.runner.exchange import LEAST_S, MOST_S, AdaptiveTimeout
 from niah.runner.throttle import LONGEST_PAUSE_S, RAMP_S, START, Throttle
-from niah.runner.timeouts import LEAST_S, MOST_S, AdaptiveTimeout
 
 
 class Time:

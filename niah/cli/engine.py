@@ -97,7 +97,7 @@ def _placed(configs: Mapping[str, RunConfig], flags: Mapping[str, Any], console:
     first = next(iter(configs.values()))
     if flags.get("lengths") or first.provider == "local":
         return configs
-    from niah.runner.edges import lengths_around, told_edges
+    from niah.runner.models import lengths_around, told_edges
 
     lengths = lengths_around(*told_edges(api.ready(first)), least=min(first.lengths))
     if not lengths:

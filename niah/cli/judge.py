@@ -12,7 +12,7 @@ from niah.cli.options import RESULTS, RUN, setting_options, tables_in
 from niah.experiment.checks import completed
 from niah.experiment.config import read_config
 from niah.experiment.judge import Agreement
-from niah.runner.judging import ask_judge
+from niah.runner.sweep import ask_judge
 from niah.runs import own_run_folder, plain_name
 from niah.text.outside import visible
 

@@ -19,7 +19,7 @@ from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import terminal_heatmap
 from niah.records import Outcome
 from niah.run import Run
-from niah.runlog.cost import unreported_line
+from niah.runlog.attempts import unreported_line
 from niah.share import write_files
 
 INCOMPLETE = 3

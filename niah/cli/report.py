@@ -12,7 +12,7 @@ from niah.api import open_run
 from niah.cli.options import RESULTS, RUN
 from niah.cli.screen import print_parts
 from niah.plotter.report_text import report_parts
-from niah.runlog.cost import unreported_line
+from niah.runlog.attempts import unreported_line
 from niah.verdict.effective import RULES
 
 

@@ -12,7 +12,7 @@ from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated, speaks_chat
-from niah.providers.function import NAME as FUNCTION
+from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide
 from niah.text.secrets import secrets_in

@@ -15,8 +15,7 @@ from niah.experiment.experiment import Experiment
 from niah.providers import Provider, Service, known_provider
 from niah.providers.batches import FORMS as BATCH_FORMS
 from niah.providers.batches import BatchForm, batch_provider, request_line
-from niah.providers.shapes import chat_messages, chat_tools
-from niah.providers.wire import body_with
+from niah.providers.shapes import body_with, chat_messages, chat_tools
 from niah.records import Prompt, Trial
 
 FORMS = ("jsonl", *BATCH_FORMS)

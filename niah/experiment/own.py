@@ -17,8 +17,7 @@ from niah.experiment.config import RunConfig
 from niah.generator.haystack import Haystack
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Provider, Service
-from niah.providers.function import NAME as FUNCTION
-from niah.providers.function import Function
+from niah.providers.simulated import FUNCTION, Function
 from niah.tasks import Task, task_names, task_of
 from niah.text.outside import hide
 

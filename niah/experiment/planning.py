@@ -12,8 +12,8 @@ from niah.experiment.experiment import Experiment, reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
 from niah.providers import PROVIDERS
-from niah.providers.function import NAME as FUNCTION
 from niah.providers.prices import Pricing, pricing_of
+from niah.providers.simulated import FUNCTION
 from niah.records import Trial, Usage
 from niah.tasks import Task
 from niah.text.lengths import label_of

@@ -16,9 +16,8 @@ from niah.errors import ConfigError
 from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.anthropic import Anthropic, MessageReply
 from niah.providers.gemini import ContentReply, Gemini
-from niah.providers.openai import ChatReply, OpenAI
+from niah.providers.openai import ChatReply, OpenAI, Responses, ResponsesReply
 from niah.providers.replies import TextReply, count_of
-from niah.providers.responses import Responses, ResponsesReply
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 

@@ -1,19 +1,20 @@
 """What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or plainly wrong.
 
-Codes and types decide where there are any; texts only where an API has no code. Only what the error says of itself is
-read, never a prompt that it repeats: a haystack may speak of billing. Message fragments were collected from the
-servers' sources and documentation (OpenAI, Anthropic, Gemini, vLLM, SGLang, llama.cpp, LM Studio, Ollama, DeepSeek,
-Qwen, Moonshot, Z.ai, OpenRouter, Mistral, xAI, Groq, MiniMax).
+Error bodies have any shape. Codes and types decide where there are any; texts only where an API has no code. Only what
+the error says of itself is read, never a prompt that it repeats: a haystack may speak of billing. Message fragments
+were collected from the servers' sources and documentation (OpenAI, Anthropic, Gemini, vLLM, SGLang, llama.cpp, LM
+Studio, Ollama, DeepSeek, Qwen, Moonshot, Z.ai, OpenRouter, Mistral, xAI, Groq, MiniMax).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from niah.providers import Failure
-from niah.providers.bodies import error_in, message_of, said_by
 from niah.records import Outcome
-from niah.text.outside import redacted
+from niah.text.outside import json_in, redacted
 
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"
@@ -72,6 +73,8 @@ _STATUS_OF = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+_MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
+_REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was sent, not what is wrong
 
 
 def failure_of(status: int, body: str, *, key: str | None = None, quota_refills: bool = False) -> Failure:
@@ -152,3 +155,66 @@ def _wait_s(said: str, body: str) -> float | None:
     hours, minutes, rest, unit = words.groups()
     seconds = float(rest or 0) / (1000 if unit == "ms" else 1)
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+
+
+def error_in(body: str) -> Any:
+    """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses in a response."""
+    try:
+        table = json_in(body)
+    except ValueError:
+        return None
+    if isinstance(table, list) and table:
+        table = table[0]
+    if not isinstance(table, dict):
+        return None
+    response = table.get("response")
+    for holder in (table, response if isinstance(response, dict) else {}):
+        if holder.get("error"):
+            return holder["error"]
+    return table if "message" in table or "code" in table else table.get("detail")
+
+
+def message_of(body: str) -> str:
+    """What went wrong, with the code where the text does not name it; of any length."""
+    error = error_in(body)
+    if error is None:
+        return body.strip() or "no message"
+    if not isinstance(error, dict):
+        return _text_of(error)
+    text = _text_of(error.get("message") or error)
+    named = [str(error[k]) for k in ("code", "type", "status") if isinstance(error.get(k), str) and error[k]]
+    if named and not any(name in text for name in named):
+        text = f"{text} ({named[0]})"
+    metadata = error.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("raw"):  # OpenRouter's: what the provider behind it said
+        text = f"{text}: {_text_of(metadata['raw'])}"
+    return text
+
+
+def said_by(body: str) -> str:
+    """All texts of the error, a line each, without what it repeats of the request."""
+    error = error_in(body)
+    return "\n".join(text[:_MOST_TEXT] for text in _texts(body if error is None else error))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, inner in value.items():
+                if key not in _REPEATS:
+                    yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+
+
+def _text_of(message: Any) -> str:
+    """A message as text: FastAPI's lists name a field and what is wrong with it."""
+    if isinstance(message, dict) and isinstance(message.get("detail"), list):
+        message = message["detail"]
+    if not isinstance(message, list):
+        return str(message)
+    parts = [m if isinstance(m, dict) else {"msg": m} for m in message]
+    return "; ".join(f"{'.'.join(map(str, p.get('loc') or ()))} {p.get('msg') or p}".strip() for p in parts)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from niah.providers import HttpRequest, ServedModel
-from niah.providers.http_api import HttpApi
-from niah.providers.replies import TextReply, count_of
+from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, chat_messages
 from niah.records import Prompt, Usage
 

@@ -1,14 +1,18 @@
-"""What all replies have in common: text, stop reason, usage and names, collected over a stream."""
+"""What all protocols have in common: routes, headers, bodies, what a server is asked beside prompts, and how a reply's
+text, stop reason, usage and names are collected over a stream."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from niah.providers import ReplyError, UnexpectedStop
-from niah.records import Outcome, Response, Usage
+from niah.providers import Failure, HttpRequest, ReplyError, ServedModel, Service, UnexpectedStop
+from niah.providers.failures import failure_of
+from niah.providers.shapes import Shaped, body_with, merged
+from niah.records import Outcome, Prompt, Response, Usage
 from niah.text.outside import json_in
 
 # stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
@@ -29,6 +33,7 @@ _REASONING = (
     ("◁think▷", "◁/think▷"),
     ("<reasoning>", "</reasoning>"),  # of gpt-oss on Bedrock
 )
+_JSON = {"Content-Type": "application/json"}
 
 
 class TextReply:
@@ -149,3 +154,72 @@ def text_in(content: object) -> str:
 def count_of(*values: object) -> int | None:
     """The first of the values that counts something; None where none does."""
     return next((v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpApi:
+    """One model behind one address. A protocol says where its routes are and what its bodies hold."""
+
+    service: Service
+    window_path: str | None = None  # the route that tells a model's window
+
+    KEY_HEADER: ClassVar[str] = "Authorization"
+    HEADERS: ClassVar[Mapping[str, str]] = {}  # of every request
+    ACCEPT: ClassVar[Mapping[str, str]] = {"Accept": "text/event-stream"}  # of those with a prompt
+    ROUTE: ClassVar[str]  # of prompts, with {model}
+    MODELS: ClassVar[str] = "/models"  # lists the models
+    REPLY: ClassVar[type[TextReply]]
+
+    def shaped(self, prompt: Prompt) -> Shaped:
+        """The prompt's messages, or all of it as one user message, in parts where it has splits."""
+        raise NotImplementedError
+
+    def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """The body around these messages."""
+        raise NotImplementedError
+
+    def window_among(self, table: Any) -> int | None:
+        """The window in the answer of that route."""
+        return None
+
+    def models_among(self, table: Any) -> list[ServedModel]:
+        """The models in a list of them."""
+        raise NotImplementedError
+
+    def request(self, prompt: Prompt) -> HttpRequest:
+        """A prompt, and what the service adds to every request."""
+        shaped = self.shaped(prompt)
+        return HttpRequest(
+            url=self.service.url(self.ROUTE.format(model=self.model)),
+            headers={**_JSON, **self.ACCEPT, **self.headers()},
+            body=body_with(merged(self.table(prompt, shaped.messages), self.service.extra), *shaped.texts),
+            tokens=prompt.tokens,
+        )
+
+    def reply(self) -> TextReply:
+        return self.REPLY()
+
+    def failure(self, status: int, body: str) -> Failure:
+        return failure_of(status, body, key=self.service.api_key)
+
+    def window_request(self) -> HttpRequest | None:
+        return None if self.window_path is None else self.get(self.window_path.format(model=self.model))
+
+    def window_in(self, body: str) -> int | None:
+        return self.window_among(json_in(body))
+
+    def models_request(self) -> HttpRequest:
+        return self.get(self.MODELS)
+
+    def models_in(self, body: str) -> list[ServedModel]:
+        return self.models_among(json_in(body))
+
+    @property
+    def model(self) -> str:
+        return self.service.model
+
+    def get(self, path: str) -> HttpRequest:
+        return HttpRequest(url=self.service.url(path), headers=self.headers(), method="GET")
+
+    def headers(self) -> dict[str, str]:
+        return {**self.HEADERS, **self.service.key_headers(self.KEY_HEADER)}

@@ -1,15 +1,21 @@
-"""Simulated readers: no models. Each sees a part of the prompt it is given, and nothing else, and answers from that.
+"""Models inside this process, without weights: simulated readers, which are no models, and Python functions.
+
+Each reader sees a part of the prompt it is given, and nothing else, and answers from that.
 
 They speak Chat Completions over an in-process transport, so that a request goes through the real client. ``perfect``
 and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every cell. ``head-tail`` and ``window`` show how a
 model that knows the ends only, or a system that cuts the front, looks in a heatmap. ``search`` understands nothing and
 quotes what shares words with the question: what it scores on a task is not reading.
+
+A model that is a Python function is reached in the same way. It counts no tokens, and niah says so: whether it has read
+the whole prompt cannot be checked.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import UnknownName
@@ -31,6 +37,8 @@ NOTHING = "Nothing."  # says a reader that saw or heard nothing
 Messages = Sequence[Mapping[str, Any]]
 Reads = Callable[[str], str]
 Solve = Callable[[str], str]  # the task's own way to answer from a text
+FUNCTION = "function"  # the provider of a model that is a Python function
+Answers = Callable[[str], str]
 
 
 class NoAnswer(Exception):
@@ -127,3 +135,30 @@ def _stream(model: str, text: str, prompt_tokens: int | None) -> bytes:
             yield {"model": model, "choices": [], "usage": {"prompt_tokens": prompt_tokens}}
 
     return b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events()) + b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function(OpenAI):
+    """The provider of a function."""
+
+    answers: Answers
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """The in-process server. An exception of the function is an error reply that tells it."""
+        return in_process(self.service.model, self._answer)
+
+    def _answer(self, prompt: str) -> tuple[str, None]:
+        try:
+            answer = self.answers(prompt)
+        except Exception as error:  # somebody else's function may raise anything
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+        if not isinstance(answer, str):
+            raise NoAnswer(f"{self.service.model} returned {type(answer).__name__}; an answer is a string")
+        return answer, None
+
+
+def function(answers: Answers, name: str | None = None) -> Function:
+    """The provider of a function, called by its own name where none is given."""
+    model = name or str(getattr(answers, "__name__", type(answers).__name__))
+    service = Service(provider=FUNCTION, model=model, base_url="http://function.invalid/v1")
+    return Function(service=service, answers=answers)

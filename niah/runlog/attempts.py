@@ -1,15 +1,18 @@
-"""Every attempt of a run, noted before it is sent: ``attempts.jsonl`` beside the run log.
+"""What was sent and paid for, beside the run log: attempts in ``attempts.jsonl``, finished calls in ``calls.jsonl``.
 
-A line when it is sent (``n``, ``trial``, ``may`` cost, ``sent``), a line when it ended (``n``,
-``cost``: what the server reported, ``{}`` for nothing, null where that is not known). An attempt
-without an end was cut short by a kill: what it cost is not known either. Lines are handed to the
-system at once, so that a killed process leaves them behind.
+Every attempt is noted before it is sent: a line when it is sent (``n``, ``trial``, ``may`` cost, ``sent``), a line when
+it ended (``n``, ``cost``: what the server reported, ``{}`` for nothing, null where that is not known). An attempt
+without an end was cut short by a kill: what it cost is not known either. Lines are handed to the system at once: a
+killed process leaves them behind.
+
+Of trials that several calls make each finished call has a line: a trial that was cut short in the middle goes on behind
+its last one, and none is paid for twice. A torn last line is a call that is asked again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +20,15 @@ from types import TracebackType
 from typing import Any
 
 from niah.errors import RunError
-from niah.records import Usage
-from niah.runlog.disk import drop_torn_line, write_whole
+from niah.providers import PROVIDERS
+from niah.providers.prices import Pricing, pricing_of
+from niah.records import Header, Result, Row, Usage
+from niah.runlog.disk import append, drop_torn_line, write_whole
+from niah.runlog.lines import line_of, result_of
 
 ATTEMPTS_NAME = "attempts.jsonl"
 _COUNTS = {field.name for field in fields(Usage)}
+CALLS_NAME = "calls.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +139,78 @@ def _usage(table: dict[str, Any]) -> Usage:
     if not all(isinstance(table[name], int | float) for name in _COUNTS & set(table)):
         raise TypeError(f"{table} where counts should be")
     return Usage(**{name: table[name] for name in _COUNTS & set(table)})
+
+
+class CallLog:
+    """The finished calls of one run. The folder's run log keeps other processes out."""
+
+    def __init__(self, folder: Path, ended: Container[str]) -> None:
+        """``ended``: ids of trials that need no call any more. Raises RunError for a damaged line."""
+        self._path = folder / CALLS_NAME
+        self._calls: dict[tuple[str, str | None], Result] = {}
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                call = result_of(line)
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(f"{self._path}:{number}: damaged line ({error!r:.80}); remove it, run again") from error
+            if call.trial.id not in ended:
+                self._calls[call.trial.id, call.prompt_digest] = call
+
+    def finished(self, trial: str, digest: str) -> Result | None:
+        """The call of a trial with that prompt, if it ended before."""
+        return self._calls.get((trial, digest))
+
+    def keep(self, call: Result) -> None:
+        """Append a call that has ended. Raises RunError where the file cannot be written."""
+        if (call.trial.id, call.prompt_digest) in self._calls:
+            return
+        self._calls[call.trial.id, call.prompt_digest] = call
+        append(self._path, line_of("call", asdict(call)))
+
+    def _lines(self) -> list[bytes]:
+        """Whole lines; what follows the last newline is cut off, so that the next line is whole."""
+        if not self._path.exists():
+            return []
+        drop_torn_line(self._path)
+        return self._path.read_bytes().split(b"\n")[:-1]
+
+
+def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
+    """US dollars of all answered trials; None where a price or a count of tokens is not known."""
+    if header.imported is not None:
+        return None
+    if _is_free(header):
+        return 0.0
+    pricing = _pricing(header, price)
+    usages = [r.response.usage for r in results if r.response is not None]
+    if pricing is None or any(u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages):
+        return None
+    return sum(map(pricing.dollars, usages))
+
+
+def unreported_line(folder: Path, header: Header) -> str | None:
+    """What attempts may have cost that the server never reported, for people; None where there are none.
+
+    Raises RunError for a damaged file of attempts.
+    """
+    attempts = unreported(read_attempts(folder))
+    if not attempts or _is_free(header):
+        return None
+    tokens = sum((a.may.input_tokens or 0) + (a.may.output_tokens or 0) for a in attempts)
+    pricing = _pricing(header)
+    dollars = "" if pricing is None else f" (${sum(pricing.dollars(a.may) for a in attempts):,.2f})"
+    some = "1 attempt" if len(attempts) == 1 else f"{len(attempts):,} attempts"
+    return (
+        f"{some} broke off or ended with the process, and the server reported no cost: "
+        f"up to {tokens:,} tokens{dollars} may have been paid for nothing; a budget counts them"
+    )
+
+
+def _is_free(header: Header) -> bool:
+    known = PROVIDERS.get(header.config["provider"])
+    return known is not None and known.free
+
+
+def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
+    config = header.config
+    return pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))

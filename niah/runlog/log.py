@@ -7,6 +7,7 @@ Answers stay on disk: what is held of a finished trial is its Row, and whole res
 
 from __future__ import annotations
 
+import json
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,12 +21,13 @@ from niah.errors import RunError
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
 from niah.runlog.extending import adds, check_same_run, extended
-from niah.runlog.lines import header_line, header_of, line_of, part_of, result_line, result_of, row_of, table_of
+from niah.runlog.lines import entry_of, header_line, header_of, line_of, part_of, result_line, result_of, table_of
 from niah.text.outside import visible
 
 LOG_NAME = "run.jsonl"
 _LOCK = ".lock"
 _T = TypeVar("_T")
+PLAN_NAME = "planned.json"
 
 
 class Rows(dict[str, Row]):
@@ -85,8 +87,7 @@ class Stored(Mapping[str, Result]):
 
     def __getitem__(self, trial_id: str) -> Result:
         number, start = self._lines[trial_id]
-        result: Result = _parsed(self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of)
-        return result
+        return _checked(self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
@@ -208,19 +209,22 @@ def read_log(folder: Path) -> tuple[Header, Stored]:
 
 def _read(path: Path, take: Callable[[Row, int, int], None]) -> Header:
     """The header; ``take`` is called with every row, the number and the first byte of its line."""
-    header, lines = _lines(path)
-    for number, start, table in lines:
-        if table.get("kind") == "result":
-            take(_checked(path, number, table, row_of), number, start)
-        elif table.get("kind") == "extended":
-            header = extended(header, _checked(path, number, table, part_of))
+    with _reading(path) as file:
+        line = file.readline()
+        header, start = _header(path, line), len(line)
+        for number, line in enumerate(file, 2):
+            if not line.endswith(b"\n"):
+                break  # torn: that trial runs again
+            found = _checked(path, number, line, entry_of)
+            if isinstance(found, Part):
+                header = extended(header, found)
+            elif found is not None:
+                take(found, number, start)
+            start += len(line)
     return header
 
 
-def _lines(path: Path) -> tuple[Header, Iterator[tuple[int, int, dict[str, Any]]]]:
-    """The header, and number, first byte and object of every whole line behind it."""
-    with _reading(path) as file:
-        line = file.readline()
+def _header(path: Path, line: bytes) -> Header:
     if not line.endswith(b"\n"):
         raise RunError(f"{path}: no header; the run never began, so remove the folder")
     try:
@@ -232,19 +236,9 @@ def _lines(path: Path) -> tuple[Header, Iterator[tuple[int, int, dict[str, Any]]
                 f"{path}: schema {table.get('schema')}, but this niah reads {LOG_SCHEMA}; "
                 f"use the version {visible(str(table.get('version')))}"
             )
-        return header_of(table), _tables(path, len(line))
+        return header_of(table)
     except ValueError as error:
         raise RunError(f"{path}:1: not a run header ({visible(str(error))}); this is no run log of niah") from error
-
-
-def _tables(path: Path, start: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    with _reading(path) as file:
-        file.seek(start)
-        for number, line in enumerate(file, 2):
-            if not line.endswith(b"\n"):
-                return  # torn: that trial runs again
-            yield number, start, _parsed(path, number, line, lambda table: table)
-            start += len(line)
 
 
 @contextmanager
@@ -258,27 +252,14 @@ def _reading(path: Path) -> Iterator[Any]:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _parsed(path: Path, number: int, line: bytes, read: Any) -> Any:
+def _checked(path: Path, number: int, line: bytes, read: Callable[[bytes], _T]) -> _T:
     try:
-        table = table_of(line)
+        return read(line)
     except ValueError as error:
-        raise _damaged(path, number, error) from error
-    return _checked(path, number, table, read)
-
-
-def _checked(path: Path, number: int, table: dict[str, Any], read: Any) -> Any:
-    """What a reader makes of a line's object. Lines of a kind that a newer niah writes are never handed to one."""
-    try:
-        return read(table)
-    except ValueError as error:
-        raise _damaged(path, number, error) from error
-
-
-def _damaged(path: Path, number: int, error: ValueError) -> RunError:
-    return RunError(
-        f"{path}:{number}: damaged line ({visible(str(error))}); "
-        "remove that line and run again: only its trial is repeated"
-    )
+        raise RunError(
+            f"{path}:{number}: damaged line ({visible(str(error))}); "
+            "remove that line and run again: only its trial is repeated"
+        ) from error
 
 
 @contextmanager
@@ -306,3 +287,30 @@ def _remove_unused(path: Path, made: list[Path]) -> None:
         path.with_name(_LOCK).unlink()
         for folder in made:
             folder.rmdir()
+
+
+def write_plan(folder: Path, header: Header) -> None:
+    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be written."""
+    path = folder / PLAN_NAME
+    if path.is_file() or (folder / LOG_NAME).is_file():
+        check_same_run(folder, planned_header(folder), header)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_bytes(header_line(header))
+        part.replace(path)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --run") from error
+
+
+def planned_header(folder: Path) -> Header:
+    """What a folder's run asks for, whether answers have come or not. Raises RunError where there is none."""
+    path = folder / PLAN_NAME
+    if not path.is_file():
+        if (folder / LOG_NAME).is_file():
+            return read_rows(folder)[0]
+        raise RunError(f"{folder}: no run here; plan one with niah build --run NAME, or niah batch submit --run NAME")
+    try:
+        return header_of(json.loads(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: not the plan of a run ({error}); remove it, and build the prompts again") from error

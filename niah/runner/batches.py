@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import httpx
 
 from niah.errors import ConfigError, ProviderError, RunError
-from niah.providers.bodies import message_of
+from niah.providers.failures import message_of
 from niah.text.outside import json_in, redacted
 
 STATE_NAME = "batches.json"

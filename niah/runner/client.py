@@ -17,15 +17,23 @@ from niah.providers import Failure, HttpRequest, Provider, ReplyError
 from niah.providers.failures import status_in
 from niah.records import Outcome, Usage
 from niah.runner.budget import Ledger
-from niah.runner.exchange import Answer, Attempt, Exchange, Refusal
-from niah.runner.faults import CAUGHT, failure_of_exception, fault_of
+from niah.runner.exchange import (
+    CAUGHT,
+    AdaptiveTimeout,
+    Answer,
+    Attempt,
+    Exchange,
+    Refusal,
+    Times,
+    failure_of_exception,
+    fault_of,
+)
 from niah.runner.observer import Observer
 from niah.runner.pool import Pool, body_of
 from niah.runner.progress import Kind, Trouble
 from niah.runner.rates import retry_after_s
 from niah.runner.stream_parsing import WebPage
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout, Times
 
 PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence

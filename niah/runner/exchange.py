@@ -1,25 +1,27 @@
 """One request and its reply: sent, read to the end, within times and sizes.
 
 What is whole stays whole, whatever follows it: behind a stop marker the rest of a reply is waited for only a moment.
+Longer prompts are waited for longer, as finished answers taught. What an exception of the network means for a trial
+says the row of its class, or of the nearest one above it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import median
 
 import httpx
 
-from niah.providers import HttpRequest, Provider, ReplyError, UnexpectedStop
+from niah.providers import Failure, HttpRequest, Provider, ReplyError, UnexpectedStop
 from niah.records import Outcome, Response, Usage
-from niah.runner.faults import NoAnswer
 from niah.runner.pool import Pool, body_of
 from niah.runner.progress import Kind
 from niah.runner.stream_parsing import StreamReader, WebPage
-from niah.runner.timeouts import Times
 from niah.text.outside import redacted
 
 CONNECT_S = 10.0
@@ -33,6 +35,14 @@ FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
 _ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
+LEAST_S = 120.0  # a busy server queues requests for minutes
+MOST_S = 1_800.0  # unless even more is to be expected
+SLOWEST_TOKENS_PER_S = 400.0  # what is assumed of a server that has not answered yet: a small CPU
+SLOWEST_TOKEN_S = 5.0  # of a reply: a server that is slower than this has hung
+TIMES_EXPECTED = 6.0
+SILENCES_WITHOUT_A_WORD = 3.0
+_REMEMBERED = 16
+_MOST_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,3 +250,102 @@ def _parsing() -> Iterator[None]:
         raise NoAnswer(
             f"a reply of an unexpected shape ({type(error).__name__}: {redacted(str(error))[:80]})"
         ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long one attempt may take, in seconds."""
+
+    silence_s: float  # between two bytes
+    first_word_s: float  # of the answer, and from one word to the next: comments must not hold a run
+    total_s: float  # nor may a trickle of words
+
+
+class AdaptiveTimeout:
+    """Times in seconds. A fixed silence is the same for every prompt. ``reply_tokens`` is the reply budget."""
+
+    def __init__(self, fixed_s: float | None, *, reply_tokens: int = 0) -> None:
+        self._fixed_s = fixed_s
+        self._reply_tokens = reply_tokens
+        self._seen: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)  # prompt tokens, time to first token
+
+    def silence_s(self, tokens: int, attempt: int) -> float:
+        """The longest silence to bear in one attempt. After a timeout the next attempt has twice as long."""
+        if self._fixed_s is not None:
+            return self._fixed_s
+        silence_s = LEAST_S + tokens / SLOWEST_TOKENS_PER_S
+        if self._seen:
+            expected_s = median(_expected_s(tokens, *seen) for seen in self._seen)
+            silence_s = min(max(LEAST_S, TIMES_EXPECTED * expected_s), max(MOST_S, 2 * expected_s))
+        return silence_s * float(2 ** min(attempt - 1, 2))
+
+    def times(self, tokens: int, attempt: int) -> Times:
+        """All three bounds of an attempt."""
+        silence_s = self.silence_s(tokens, attempt)
+        first_word_s = SILENCES_WITHOUT_A_WORD * silence_s
+        total_s = first_word_s + SLOWEST_TOKEN_S * self._reply_tokens
+        return Times(silence_s=silence_s, first_word_s=first_word_s, total_s=total_s)
+
+    def learn(self, tokens: int, first_token_s: float | None) -> None:
+        """Take in a finished trial; the last ones count."""
+        if first_token_s is not None:
+            self._seen.append((max(1, tokens), first_token_s))
+
+
+def _expected_s(tokens: int, seen_tokens: int, seen_s: float) -> float:
+    """Time to first token as one finished trial leads to expect: the square where it was of about that length."""
+    ratio = max(1.0, tokens / seen_tokens)
+    return seen_s * (ratio**2 if ratio <= 4 else 4 * ratio)
+
+
+class NoAnswer(Exception):
+    """A reply that is none: cut in the middle, of an unexpected shape, endless."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What one kind of exception means."""
+
+    retry: bool = True  # another attempt may help
+    unreachable: bool = False  # nobody was there: nothing was sent, nothing is paid
+    sent: bool = True  # the request, or a part of it, may have reached the server
+
+
+_HERE = Fault(retry=False, sent=False)  # a request that cannot be sent, whatever the server
+_AWAY = Fault(unreachable=True, sent=False)
+_BROKEN = Fault()
+
+FAULTS: Mapping[type[Exception], Fault] = {
+    httpx.HTTPError: _BROKEN,
+    httpx.StreamError: _BROKEN,
+    NoAnswer: _BROKEN,
+    TimeoutError: _BROKEN,
+    httpx.ConnectTimeout: _AWAY,
+    httpx.PoolTimeout: _AWAY,
+    httpx.ConnectError: _AWAY,
+    httpx.ProxyError: _AWAY,
+    httpx.LocalProtocolError: _HERE,
+    httpx.UnsupportedProtocol: _HERE,
+    httpx.InvalidURL: _HERE,
+    httpx.CookieConflict: _HERE,
+    httpx.TooManyRedirects: Fault(retry=False),
+}
+CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, NoAnswer, TimeoutError)
+
+
+def fault_of(error: Exception) -> Fault:
+    """The row of an exception's class, or of the nearest one above it."""
+    return next(FAULTS[kind] for kind in type(error).__mro__ if kind in FAULTS)
+
+
+def failure_of_exception(error: Exception) -> Failure:
+    """The failure of an attempt that an exception ended."""
+    fault, name = fault_of(error), type(error).__name__
+    words = str(error) if isinstance(error, NoAnswer | TimeoutError) else f"{name}: {error}" if str(error) else name
+    return Failure(
+        outcome=Outcome.ERROR,
+        # redacted before the cut, which could halve a key
+        message=" ".join(redacted(words.encode(errors="replace").decode()).split())[:_MOST_MESSAGE],
+        retry=fault.retry,
+        unreachable=fault.unreachable,
+    )

@@ -21,17 +21,17 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import PROVIDERS, Provider, Service, is_loopback, known_provider, provider_of, simulated
 from niah.providers import local as local_models
-from niah.providers.function import Function
 from niah.providers.prices import Pricing, pricing_of
+from niah.providers.simulated import Function
 from niah.runner import listener, ocr
 from niah.runner.budget import RunLedger
 from niah.runner.client import Client
+from niah.runner.exchange import AdaptiveTimeout
 from niah.runner.local_server import Say, local_server
 from niah.runner.observer import Observer
 from niah.runner.pool import Pool
 from niah.runner.shared import Shared
 from niah.runner.throttle import Throttle
-from niah.runner.timeouts import AdaptiveTimeout
 from niah.runner.transport import DirectTransport
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up

@@ -1,34 +1,36 @@
 """Send the trials of an experiment that are missing from its log, within limits and budget.
 
 Which trial is next says ``Experiment.schedule``, a trial is carried out by ``TrialRunner``. Results are logged as they
-land, and a stop lets what is in flight finish.
+land, and a stop lets what is in flight finish: what lands together is synced to disk once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from niah.errors import NiahError
+from niah.errors import NiahError, RunError
+from niah.experiment.config import RunConfig
 from niah.experiment.delivering import most_reply_tokens
-from niah.experiment.experiment import Experiment
+from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.judge import Agreement, agreement, judge_experiment
 from niah.experiment.shards import FOLDER as SHARDS
-from niah.records import Trial, Usage
-from niah.runlog.attempts import AttemptLog
-from niah.runlog.calls import CallLog
-from niah.runlog.log import RunLog
+from niah.records import Result, Trial, Usage
+from niah.runlog.attempts import AttemptLog, CallLog
+from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Budget, RunLedger, Spent
-from niah.runner.canary import PLACES, look_for_canaries
-from niah.runner.log_writer import LogWriter
 from niah.runner.observer import Observer
-from niah.runner.preflight import preflight
+from niah.runner.preflight import PLACES, look_for_canaries, preflight
 from niah.runner.progress import Trouble
 from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of
 from niah.runner.shared import Shared
 from niah.runner.stop_rules import CircuitBreaker
 from niah.runner.trial_runner import TrialRunner
+
+_Landed = tuple[Result, asyncio.Future[None]]
 
 
 def send_missing(experiment: Experiment, log: RunLog, observer: Observer) -> str | None:
@@ -179,3 +181,64 @@ class Sweep:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._experiment.config.cache_marks else None
         return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=most_reply_tokens(self._experiment))
+
+
+class LogWriter:
+    """Feeds one run log from one event loop."""
+
+    def __init__(self, log: RunLog) -> None:
+        self._log = log
+        self._landed: list[_Landed] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, result: Result) -> None:
+        """Return when the result is on disk and in the log's results. Raises RunError where it cannot be."""
+        written = asyncio.get_running_loop().create_future()
+        self._landed.append((result, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await asyncio.shield(written)
+
+    async def close(self) -> None:
+        """Wait until everything that landed is on disk, also where nobody waits for it any more."""
+        while self._landed or (self._writing is not None and not self._writing.done()):
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write())
+            await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        while self._landed:
+            batch, self._landed = self._landed, []
+            if not await self._written(batch) and len(batch) > 1:
+                for one in batch:  # on a disk that is nearly full, some may fit
+                    await self._written([one])
+
+    async def _written(self, batch: list[_Landed]) -> bool:
+        """Write some results and tell those who wait; of a batch that fails nobody is told yet."""
+        try:
+            await asyncio.to_thread(self._log.write, *(result for result, _ in batch))
+        except Exception as error:  # noqa: BLE001  # handed to the one who waits for it
+            if len(batch) == 1 and not batch[0][1].cancelled():
+                batch[0][1].set_exception(error)
+            return False
+        for result, written in batch:
+            self._log.results[result.trial.id] = result  # here: the live view reads it in this thread
+            if not written.cancelled():
+                written.set_result(None)
+        return True
+
+
+def ask_judge(folder: Path, place: Path, judge: RunConfig, told: Callable[[str], None]) -> Agreement:
+    """Ask for every scored answer that has no verdict yet; verdicts are kept in ``place``.
+
+    ``judge`` names provider and model; ``told`` hears how an embedded server comes up. Raises
+    RunError where no answer has a score.
+    """
+    header, stored = read_log(folder)
+    experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)
+    if not experiment.trials:
+        raise RunError(f"{folder}: no answer of this run has a score, so there is nothing to judge")
+    with open_log(place, experiment.header()) as log, open_session(experiment, told) as session:
+        asyncio.run(Sweep(experiment, session, log).run())
+        verdicts = dict(log.results)
+    return agreement(experiment.answers, verdicts)

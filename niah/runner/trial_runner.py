@@ -21,7 +21,7 @@ from niah.experiment.scoring import scored
 from niah.providers import HttpRequest, Provider
 from niah.providers.forced import forced
 from niah.records import Outcome, Prompt, Result, Row, Trial
-from niah.runlog.calls import CallLog
+from niah.runlog.attempts import CallLog
 from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, Slots, in_time
 from niah.runner.delivering import Course, Deliverer
