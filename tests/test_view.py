@@ -138,7 +138,7 @@ def test_a_torn_mark_is_left_out_and_a_damaged_file_is_named(tmp_path: Path) -> 
     add_mark(tmp_path, "c", "unclear", "Ada")
     assert list(read_marks(tmp_path)) == ["a", "c"]
     path.write_bytes(b"nonsense\n" + path.read_bytes())
-    with pytest.raises(RunError, match=r"marks\.jsonl, line 1: no mark"):
+    with pytest.raises(RunError, match=r"marks\.jsonl:1: damaged line"):
         read_marks(tmp_path)
     with pytest.raises(ConfigError, match="use right, wrong, unclear"):
         add_mark(tmp_path, "a", "good", "Ada")

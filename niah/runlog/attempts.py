@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +23,10 @@ from niah.errors import RunError
 from niah.providers import PROVIDERS
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Header, Result, Row, Usage
-from niah.runlog.disk import append, drop_torn_line, write_whole
-from niah.runlog.lines import line_of, result_of
+from niah.runlog.disk import append, drop_torn_line, read_lines, write_whole
+from niah.runlog.lines import line_of, record_of, result_of
 
 ATTEMPTS_NAME = "attempts.jsonl"
-_COUNTS = {field.name for field in fields(Usage)}
 CALLS_NAME = "calls.jsonl"
 
 
@@ -102,43 +101,21 @@ def read_attempts(folder: Path) -> list[Attempt]:
 
     Raises RunError for a damaged line. A torn last line is left out.
     """
-    path = folder / ATTEMPTS_NAME
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
     attempts: dict[int, Attempt] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            _take(attempts, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise RunError(f"{path}:{number}: damaged line ({error!r:.80}); remove that line and run again") from error
+    read_lines(folder / ATTEMPTS_NAME, lambda line: _take(attempts, json.loads(line)))
     return list(attempts.values())
-
-
-def unreported(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The attempts whose cost the server never reported: broken off, or cut short by a kill."""
-    return [attempt for attempt in attempts if attempt.cost is None]
 
 
 def _take(attempts: dict[int, Attempt], table: dict[str, Any]) -> None:
     number = table["n"]
     if "may" in table:
-        attempts[number] = Attempt(number=number, trial=table["trial"], may=_usage(table["may"]))
+        attempts[number] = Attempt(number=number, trial=table["trial"], may=record_of(Usage, table["may"]))
     elif table["cost"] is not None:
-        attempts[number] = replace(attempts[number], cost=_usage(table["cost"]))
+        attempts[number] = replace(attempts[number], cost=record_of(Usage, table["cost"]))
 
 
 def _table(usage: Usage) -> dict[str, Any]:
     return {name: value for name, value in asdict(usage).items() if value is not None}
-
-
-def _usage(table: dict[str, Any]) -> Usage:
-    if not all(isinstance(table[name], int | float) for name in _COUNTS & set(table)):
-        raise TypeError(f"{table} where counts should be")
-    return Usage(**{name: table[name] for name in _COUNTS & set(table)})
 
 
 class CallLog:
@@ -147,14 +124,9 @@ class CallLog:
     def __init__(self, folder: Path, ended: Container[str]) -> None:
         """``ended``: ids of trials that need no call any more. Raises RunError for a damaged line."""
         self._path = folder / CALLS_NAME
-        self._calls: dict[tuple[str, str | None], Result] = {}
-        for number, line in enumerate(self._lines(), 1):
-            try:
-                call = result_of(line)
-            except (ValueError, KeyError, TypeError) as error:
-                raise RunError(f"{self._path}:{number}: damaged line ({error!r:.80}); remove it, run again") from error
-            if call.trial.id not in ended:
-                self._calls[call.trial.id, call.prompt_digest] = call
+        drop_torn_line(self._path)
+        calls = read_lines(self._path, result_of)
+        self._calls = {(call.trial.id, call.prompt_digest): call for call in calls if call.trial.id not in ended}
 
     def finished(self, trial: str, digest: str) -> Result | None:
         """The call of a trial with that prompt, if it ended before."""
@@ -166,13 +138,6 @@ class CallLog:
             return
         self._calls[call.trial.id, call.prompt_digest] = call
         append(self._path, line_of("call", asdict(call)))
-
-    def _lines(self) -> list[bytes]:
-        """Whole lines; what follows the last newline is cut off, so that the next line is whole."""
-        if not self._path.exists():
-            return []
-        drop_torn_line(self._path)
-        return self._path.read_bytes().split(b"\n")[:-1]
 
 
 def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
@@ -193,7 +158,7 @@ def unreported_line(folder: Path, header: Header) -> str | None:
 
     Raises RunError for a damaged file of attempts.
     """
-    attempts = unreported(read_attempts(folder))
+    attempts = [attempt for attempt in read_attempts(folder) if attempt.cost is None]
     if not attempts or _is_free(header):
         return None
     tokens = sum((a.may.input_tokens or 0) + (a.may.output_tokens or 0) for a in attempts)

@@ -1,14 +1,14 @@
-"""Whole lines onto a disk that may be full: all of them or none, and a reserve for answers that are paid for."""
+"""Lines to and from a disk that may be full: whole ones or none, and a reserve for answers that are paid for."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from niah.errors import RunError
 
@@ -16,6 +16,7 @@ RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 1_000_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _PIECE = 65_536
+_T = TypeVar("_T")
 
 
 def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
@@ -37,6 +38,34 @@ def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
                 return False
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
+
+
+def write_anew(path: Path, content: bytes) -> None:
+    """Put a file in the place of another, whole or not at all. Raises RunError."""
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another --results or --run") from error
+
+
+def read_lines(path: Path, read: Callable[[bytes], _T]) -> list[_T]:
+    """What ``read`` makes of every whole line; nothing where there is no file. Raises RunError for a damaged line."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(read(line))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise RunError(f"{path}:{number}: damaged line ({error!r:.80}); remove that line and run again") from error
+    return found
 
 
 def write_whole(file: io.FileIO, lines: bytes, *, sync: bool = False) -> None:
@@ -77,6 +106,8 @@ def drop_torn_line(path: Path) -> None:
             end = _last_line_end(file, size)
             if end != size:
                 file.truncate(end)
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise RunError(f"{path}: cannot be read and mended ({error.strerror})") from error
 

@@ -294,13 +294,7 @@ def write_plan(folder: Path, header: Header) -> None:
     path = folder / PLAN_NAME
     if path.is_file() or (folder / LOG_NAME).is_file():
         check_same_run(folder, planned_header(folder), header)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(header_line(header))
-        part.replace(path)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --run") from error
+    disk.write_anew(path, header_line(header))
 
 
 def planned_header(folder: Path) -> Header:

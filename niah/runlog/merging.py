@@ -9,6 +9,7 @@ from pathlib import Path
 from niah.errors import RunError
 from niah.records import Header, Outcome, Result
 from niah.runlog.attempts import ATTEMPTS_NAME
+from niah.runlog.disk import read_lines, write_anew
 from niah.runlog.extending import check_same_run
 from niah.runlog.log import open_log, read_log
 
@@ -61,14 +62,11 @@ def _is_new(result: Result, held: Mapping[str, Result], into: Path) -> bool:
 def _merge_attempts(folders: Sequence[Path], into: Path) -> None:
     """The attempts of all parts beside the run's own, numbered anew; those of an earlier merge are replaced."""
     path = into / ATTEMPTS_NAME
-    lines = [json.loads(line) for line in path.read_bytes().splitlines()] if path.is_file() else []
-    lines = [table for table in lines if _PART not in table]
+    lines = [table for table in read_lines(path, json.loads) if _PART not in table]
     for folder in folders:
         first = max((table["n"] for table in lines), default=0)
-        part = folder / ATTEMPTS_NAME
-        whole = part.read_bytes().split(b"\n")[:-1] if part.is_file() else []
-        lines += [{**table, "n": first + table["n"], _PART: folder.name} for table in map(json.loads, whole)]
+        parts = read_lines(folder / ATTEMPTS_NAME, json.loads)
+        lines += [{**table, "n": first + table["n"], _PART: folder.name} for table in parts]
     if lines:
-        new = path.with_suffix(".part")
-        new.write_text("".join(json.dumps(table, separators=(",", ":")) + "\n" for table in lines), encoding="utf-8")
-        new.replace(path)
+        text = "".join(json.dumps(table, separators=(",", ":")) + "\n" for table in lines)
+        write_anew(path, text.encode())
