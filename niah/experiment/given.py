@@ -16,6 +16,7 @@ from typing import Any
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
+from niah.experiment.own import PlantsNothing
 from niah.generator.haystack import Haystack
 from niah.generator.library import load_haystack
 from niah.generator.prompt import Builder
@@ -39,22 +40,14 @@ class GivenPlanting(Planting):
     facts: Facts
 
 
-class GivenTask:
+class GivenTask(PlantsNothing):
     """Scores an answer by the rule of its row. A cut-off answer is scored as it is: so do the origins."""
 
     SUMMARY = "given prompts"
-    VERSION = 1
-    REPLY_TOKENS = 0
-    WORDING: tuple[str, ...] = ()
-    OPTIONS: tuple[str, ...] = ()
-    FILLER: str | None = None
     SCORES_RAW = True  # the answer as it came, whole or cut off
 
     def __init__(self, answers: Mapping[str, str]) -> None:
         self._answers = answers  # by the digest of a prompt's text
-
-    def plant(self, draw: object, site: object) -> Planting:
-        raise NotImplementedError("given prompts plant nothing")
 
     def score(self, text: str, planting: Planting) -> Score:
         if not isinstance(planting, GivenPlanting):
@@ -154,7 +147,7 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
     if len({t.id for t in trials}) != len(trials):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
     reply = max(row["reply_tokens"] for row in rows)
-    tasks = sorted({t.task for t in trials})
+    tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
     config = config.model_copy(
         update={
             "task": tasks[0] if len(tasks) == 1 else "prompts",
@@ -181,14 +174,9 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         sizes={t.id: row["prompt_tokens"] for t, row in zip(trials, rows, strict=True)},
         digest=digest,
         cells=tuple(Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())),
-        label=_label(tasks, sorted({named(row["rule"]) for row in rows})),
+        label=f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}",
         knows_depths=any(row["depth_percent"] is not None for row in rows),
     )
-
-
-def _label(tasks: list[str], rules: list[str]) -> str:
-    """ "qa1, qa2, qa3 ..., by babilong@1"."""
-    return f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}"
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
+from niah.experiment.own import PlantsNothing
 from niah.generator.prompt import Builder
 from niah.records import Outcome, Planting, Prompt, Result, Row, Score, Trial
 from niah.scorers import without_reasoning
@@ -51,18 +52,11 @@ class JudgeExperiment(Experiment):
         return self.prompt(trial).tokens
 
 
-class JudgeTask:
+class JudgeTask(PlantsNothing):
     """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by letter."""
 
     SUMMARY = "judge a stored answer"
-    VERSION = 1
     REPLY_TOKENS = REPLY_TOKENS
-    WORDING = ()
-    OPTIONS = ()
-    FILLER = None
-
-    def plant(self, draw: object, site: object) -> Planting:
-        raise NotImplementedError("a judge plants nothing")
 
     def score(self, text: str, planting: Planting) -> Score:
         """1 for yes, 0 for no; anything else is off-format."""

@@ -18,6 +18,7 @@ from niah.generator.haystack import Haystack
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Provider, Service
 from niah.providers.simulated import FUNCTION, Function
+from niah.records import Planting
 from niah.tasks import Task, task_names, task_of
 from niah.text.outside import hide
 
@@ -39,9 +40,7 @@ class Own:
         return self.task or task_of(config.task)
 
     def haystack_in(self, tokenizer: Tokenizer) -> Haystack | None:
-        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer
-        than the run's.
-        """
+        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer than the run's."""
         counted = getattr(self.haystack, "tokenizer", None)
         if self.haystack is not None and counted not in (None, tokenizer.name):
             raise ConfigError(
@@ -51,9 +50,7 @@ class Own:
         return self.haystack
 
     def named(self, config: RunConfig) -> RunConfig:
-        """The config with the names of the objects. Raises ConfigError for an object that is no
-        such part.
-        """
+        """The config with the names of the objects. Raises ConfigError for an object that is no such part."""
         update: dict[str, Any] = {}
         if self.task is not None:
             update["task"] = _task_name(self.task)
@@ -66,6 +63,19 @@ class Own:
 
 
 NOTHING = Own()
+
+
+class PlantsNothing:
+    """What tasks of their own have in common whose prompts are there already."""
+
+    VERSION = 1
+    REPLY_TOKENS = 0
+    WORDING: tuple[str, ...] = ()
+    OPTIONS: tuple[str, ...] = ()
+    FILLER: str | None = None
+
+    def plant(self, draw: object, site: object) -> Planting:
+        raise NotImplementedError("nothing is planted")
 
 
 def _task_name(task: Task) -> str:
@@ -81,9 +91,7 @@ def _task_name(task: Task) -> str:
 
 
 def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
-    """Names of a provider and its model: those of its service, where it is made from one. Raises
-    ConfigError.
-    """
+    """Names of a provider and its model: those of its service, where it is made from one. Raises ConfigError."""
     _check(provider, "provider", _PROVIDER)
     service = getattr(provider, "service", None)
     if isinstance(provider, Function):

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from niah.errors import RunError
@@ -45,7 +45,7 @@ class Attempt:
         return self.may if self.cost is None else self.cost
 
 
-class AttemptLog:
+class AttemptLog(AbstractContextManager["AttemptLog"]):
     """The attempts of one run, open for appending. The folder's run log keeps other processes out."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,12 +85,7 @@ class AttemptLog:
     def _write(self, table: dict[str, Any]) -> None:
         write_whole(self._file, json.dumps(table, separators=(",", ":")).encode() + b"\n")
 
-    def __enter__(self) -> AttemptLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
         if not self._open and not self._paid:  # a run that could not start leaves nothing behind
             self.path.unlink()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import errno
 import io
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from niah.errors import RunError
 
 RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 1_000_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_PIECE = 65_536
 _T = TypeVar("_T")
 
 
@@ -102,27 +102,16 @@ def drop_torn_line(path: Path) -> None:
     """Cut what follows the last newline: a line that a crash left half-written. Its trial runs again."""
     try:
         with path.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            end = _last_line_end(file, size)
+            if not (size := os.fstat(file.fileno()).st_size):
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+                end = text.rfind(b"\n") + 1
             if end != size:
                 file.truncate(end)
     except FileNotFoundError:
         return
     except OSError as error:
         raise RunError(f"{path}: cannot be read and mended ({error.strerror})") from error
-
-
-def _last_line_end(file: BinaryIO, size: int) -> int:
-    """The byte behind the last newline, found from the end."""
-    end = size
-    while end > 0:
-        start = max(0, end - _PIECE)
-        file.seek(start)
-        newline = file.read(end - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0
 
 
 def _free_reserve(path: Path) -> bool:

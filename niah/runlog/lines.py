@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
@@ -142,7 +142,7 @@ def record_of(kind: type[_T], table: Mapping[str, Any]) -> _T:
 
 def _read(kind: type[_T], text: bytes) -> _T:
     try:
-        record: _T = _reader(kind).validate_json(text, strict=True)
+        record: _T = _reader(cast(Any, kind)).validate_json(text, strict=True)
         return record
     except ValidationError as error:
         raise ValueError(_words(error)) from None
