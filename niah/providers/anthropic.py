@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from niah.messages import MediaPart
 from niah.providers import ServedModel
 from niah.providers.replies import HttpApi, TextReply, count_of
-from niah.providers.shapes import Shaped, anthropic_messages, anthropic_tools
+from niah.providers.shapes import Shaped, content_of, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
+
+_MARK = {"cache_control": {"type": "ephemeral"}}
 
 
 class MessageReply(TextReply):
@@ -78,14 +81,27 @@ class Anthropic(HttpApi):
     REPLY: ClassVar = MessageReply
 
     def shaped(self, prompt: Prompt) -> Shaped:
-        return anthropic_messages(prompt, {"cache_control": {"type": "ephemeral"}})
+        """``tool_use`` in an assistant's turn, ``tool_result`` first in the user's next one."""
+        shaped = Shaped()
+        for message in messages_of(prompt):
+            call, role = message.call, "assistant" if message.role == "assistant" else "user"
+            content: Any
+            if call and message.role == "tool":
+                result = shaped.place(message.parts[0])
+                content = [{"type": "tool_result", "tool_use_id": call.id, "content": result}]
+            elif call:
+                content = [{"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}]
+            else:
+                content = content_of(shaped, message.parts, _MARK, "text", _media)
+            join_to(shaped, {"role": role, "content": content}, "content", "text")
+        return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "model": self.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,
             "messages": messages,
-            **anthropic_tools(prompt),
+            **declared([schema_of(tool, "input_schema") for tool in prompt.tools]),
             "stream": True,
         }
 
@@ -94,3 +110,8 @@ class Anthropic(HttpApi):
 
     def models_among(self, table: Any) -> list[ServedModel]:
         return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in table["data"]]
+
+
+def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
+    source = {"type": "base64", "media_type": part.mime, "data": shaped.place(part)}
+    return {"type": "image", "source": source}  # it takes no sound: refused before anything is sent

@@ -1,78 +1,31 @@
 """What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or plainly wrong.
 
-Error bodies have any shape. Codes and types decide where there are any; texts only where an API has no code. Only what
-the error says of itself is read, never a prompt that it repeats: a haystack may speak of billing. Message fragments
-were collected from the servers' sources and documentation (OpenAI, Anthropic, Gemini, vLLM, SGLang, llama.cpp, LM
-Studio, Ollama, DeepSeek, Qwen, Moonshot, Z.ai, OpenRouter, Mistral, xAI, Groq, MiniMax).
+Error bodies have any shape. Codes and types decide where there are any; texts (``failures.toml``) only where an API has
+no code. Only what the error says of itself is read, never a prompt that it repeats: a haystack may speak of billing.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from niah.providers import Failure
 from niah.records import Outcome
 from niah.text.outside import json_in, redacted
 
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|exceeds? the (?:available )?context (?:window|size|length)"
-    r"|maximum (?:context|model|prompt) length|longer than the model's context length|model's context length is"
-    r"|token count exceeds the model's|greater than the context length|context size has been exceeded"
-    r"|loaded with context length of only|n_keep \(\d+\) >= n_ctx|exceeded model token limit"
-    r"|prompt (?:is )?too long|prompt exceeds max length|input is too long|too large for model with"
-    r"|reduce the length of the messages|string_above_max_length|exceeds the maximum number of tokens"
-    r"|exceed context limit|context window exceeds limit|tokens in request more than max tokens"
-    r"|max_tokens must be at least 1|max_new_tokens` must be <=|input length exceeds"
-    r"|range of input length should be|request_too_large|model_context_window_exceeded",
-    re.IGNORECASE,
-)
-_TOO_FAST = re.compile(r"per (?:second|min|minute|hour|day)\b|\b[rt]p[md]\b|rate.?limit", re.IGNORECASE)
-_FILTERED = re.compile(
-    r"content_filter|content filtering|invalid_prompt|\b\w+_policy(?:_violation)?$|\bcontent_policy"
-    r"|moderation|\bflagged\b|data_?inspection_?failed|unsafe or sensitive content|violates usage guidelines",
-    re.IGNORECASE | re.MULTILINE,
-)
-_NO_MONEY = re.compile(
-    r"credit_balance|credit balance|billing_(?:error|hard_limit|not_active)|enable billing|exceeded_current_quota"
-    r"|spend_limit_reached|insufficient (?:account )?(?:balance|credits|funds)|payment required|arrearage"
-    r"|usage limit reached for|weekly/monthly limit|PerDay|limit: 0(?![\d.])",
-    re.IGNORECASE,
-)
-# means money at OpenAI; at Gemini, where a hint says when it is back, and at Qwen always, tokens a minute
-_QUOTA = re.compile(r"insufficient_quota|exceeded your current quota", re.IGNORECASE)
-_NO_KEY = re.compile(r"api_key_invalid|invalid_api_key", re.IGNORECASE)
-_SOON = re.compile(
-    r"\b(?:try again|retry) (?:in|after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(m?s))?", re.IGNORECASE
-)
+# 6m0s, 1h2m3.5s, 20ms, 12 s
+SPAN = r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
+_SOON = re.compile(rf"\b(?:try again|retry) (?:in|after) {SPAN}", re.IGNORECASE)
 _ALLOWANCE = re.compile(r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL)
 _MAY_BE_TOO_LONG = frozenset({0, 400, 413, 422, 500})  # 0: inside a stream, and no status named
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})
 _MOST_MESSAGE = 300
-
-# what an error object inside a stream calls itself, and the status it would have had
-_STATUS_OF = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "rate_limit_reached_error": 429,
-    "rate_limited": 429,
-    "engine_overloaded_error": 429,
-    "exceeded_current_quota_error": 429,
-    "insufficient_quota": 429,
-    "slow_down": 429,
-    "server_is_overloaded": 503,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 _MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
 _REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was sent, not what is wrong
 
@@ -89,11 +42,11 @@ def failure_of(status: int, body: str, *, key: str | None = None, quota_refills:
     message = redacted(message)
     message = " ".join(message.encode(errors="replace").decode().split())[:_MOST_MESSAGE]
     wait_s = _wait_s(said, body)
-    too_fast = status in (413, 429) and bool(_TOO_FAST.search(said))
-    too_long = status == 413 or (status in _MAY_BE_TOO_LONG and _TOO_LONG.search(said))
+    too_fast = status in (413, 429) and _says("too_fast", said)
+    too_long = status == 413 or (status in _MAY_BE_TOO_LONG and _says("too_long", said))
     if too_long and not too_fast:
         return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
-    if status in (400, 403, 422) and _FILTERED.search(said):
+    if status in (400, 403, 422) and _says("filtered", said):
         return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
     for_good = _is_for_good(status, said, quota_refills=quota_refills or wait_s is not None)
     if too_fast and _never_fits(said):
@@ -119,11 +72,25 @@ def status_in(body: str) -> int:
             value = int(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
-        if isinstance(value, str) and value in _STATUS_OF:
-            return _STATUS_OF[value]
-        if isinstance(value, str) and _FILTERED.search(value):
+        if isinstance(value, str) and value in _known()["statuses"]:
+            return int(_known()["statuses"][value])
+        if isinstance(value, str) and _says("filtered", value):
             return 400
     return 0
+
+
+def _says(what: str, said: str) -> bool:
+    return _pattern(what).search(said) is not None
+
+
+@cache
+def _pattern(what: str) -> re.Pattern[str]:
+    return re.compile("|".join(_known()["says"][what]), re.IGNORECASE | re.MULTILINE)
+
+
+@cache
+def _known() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("failures.toml").read_text(encoding="utf-8"))
 
 
 def _never_fits(said: str) -> bool:
@@ -134,11 +101,11 @@ def _never_fits(said: str) -> bool:
 
 def _is_for_good(status: int, said: str, *, quota_refills: bool) -> bool:
     """Whether every further request would fail in the same way: no key, no right, no money."""
-    if status in _FATAL or (status == 400 and _NO_KEY.search(said)):
+    if status in _FATAL or (status == 400 and _says("no_key", said)):
         return True
     if status not in (400, 429):
         return False
-    return bool(_NO_MONEY.search(said)) or (not quota_refills and bool(_QUOTA.search(said)))
+    return _says("no_money", said) or (not quota_refills and _says("quota", said))
 
 
 def _wait_s(said: str, body: str) -> float | None:
@@ -149,12 +116,15 @@ def _wait_s(said: str, body: str) -> float | None:
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str) and re.fullmatch(r"\d+(\.\d+)?s", delay):
             return float(delay[:-1])
-    words = _SOON.search(said)
-    if words is None or not any(words.groups()):
+    return seconds_in(_SOON.search(said))
+
+
+def seconds_in(span: re.Match[str] | None) -> float | None:
+    """The seconds in what SPAN has found; None where it has found nothing."""
+    if span is None or not any(span.groups()):
         return None
-    hours, minutes, rest, unit = words.groups()
-    seconds = float(rest or 0) / (1000 if unit == "ms" else 1)
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+    days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in span.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds + milliseconds / 1000
 
 
 def error_in(body: str) -> Any:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from niah.messages import MediaPart, TextPart
 from niah.providers import ServedModel
 from niah.providers.replies import HttpApi, TextReply, count_of
-from niah.providers.shapes import Shaped, gemini_contents, gemini_tools
+from niah.providers.shapes import Shaped, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
+
+# taken where a call was not made by the model itself (the page on thought signatures)
+NOT_ITS_OWN_CALL = "skip_thought_signature_validator"
 
 
 class ContentReply(TextReply):
@@ -51,12 +55,26 @@ class Gemini(HttpApi):
         return self.service.model.removeprefix("models/")
 
     def shaped(self, prompt: Prompt) -> Shaped:
-        return gemini_contents(prompt)
+        """Roles user and model, ``functionCall`` and ``functionResponse``."""
+        shaped = Shaped()
+        for message in messages_of(prompt):
+            call, role = message.call, "model" if message.role == "assistant" else "user"
+            if call and message.role == "tool":
+                response = {"id": call.id, "name": call.name, "response": {"output": shaped.place(message.parts[0])}}
+                parts: list[dict[str, Any]] = [{"functionResponse": response}]
+            elif call:
+                said = {"id": call.id, "name": call.name, "args": dict(call.arguments)}
+                parts = [{"functionCall": said, "thoughtSignature": NOT_ITS_OWN_CALL}]
+            else:
+                parts = [_part(shaped, part) for part in message.parts]
+            join_to(shaped, {"role": role, "parts": parts}, "parts", "")
+        return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        schemas = [schema_of(tool, "parametersJsonSchema") for tool in prompt.tools]
         return {
             "contents": messages,
-            **gemini_tools(prompt),
+            **declared([{"functionDeclarations": schemas}] if schemas else []),
             "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
         }
 
@@ -70,6 +88,12 @@ class Gemini(HttpApi):
             for row in table["models"]
             if "generateContent" in row.get("supportedGenerationMethods", ["generateContent"])
         ]
+
+
+def _part(shaped: Shaped, part: TextPart | MediaPart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"text": shaped.place(part)}
+    return {"inlineData": {"mimeType": part.mime, "data": shaped.place(part)}}
 
 
 def _usage(counts: dict[str, Any]) -> Usage:

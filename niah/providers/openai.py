@@ -14,10 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from niah.messages import MediaPart
 from niah.providers import Failure, ReplyError, ServedModel, Service, known_provider
 from niah.providers.failures import failure_of
 from niah.providers.replies import HttpApi, TextReply, count_of, text_in
-from niah.providers.shapes import Shaped, chat_messages, chat_tools, response_items, response_tools
+from niah.providers.shapes import (
+    Shaped,
+    block_of,
+    chat_media,
+    chat_messages,
+    chat_tools,
+    declared,
+    function_of,
+    messages_of,
+    schema_of,
+)
 from niah.records import Prompt, Usage
 
 OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
@@ -195,13 +206,27 @@ class Responses(HttpApi):
     REPLY: ClassVar = ResponsesReply
 
     def shaped(self, prompt: Prompt) -> Shaped:
-        return response_items(prompt, OPENAI_MARK)
+        """Messages, and ``function_call`` with ``function_call_output`` as items of their own."""
+        shaped = Shaped()
+        for message in messages_of(prompt):
+            call = message.call
+            if call and message.role == "tool":
+                output = shaped.place(message.parts[0])
+                shaped.messages.append({"type": "function_call_output", "call_id": call.id, "output": output})
+            elif call:
+                shaped.messages.append({"type": "function_call", "call_id": call.id, **function_of(call)})
+            elif message.role == "user":
+                blocks = [block_of(shaped, part, OPENAI_MARK, "input_text", _media) for part in message.parts]
+                shaped.messages.append({"role": "user", "content": blocks})
+            else:
+                shaped.messages.append({"role": message.role, "content": shaped.place(message.parts[0])})
+        return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "model": self.model,
             "input": messages,
-            **response_tools(prompt),
+            **declared([{"type": "function", **schema_of(t, "parameters"), "strict": False} for t in prompt.tools]),
             self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
             "stream": True,
             "store": False,
@@ -211,6 +236,12 @@ class Responses(HttpApi):
 
     def models_among(self, table: Any) -> list[ServedModel]:
         return listed_models(table)
+
+
+def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
+    if part.pixels is not None:
+        return {"type": "input_image", "detail": "auto", "image_url": shaped.address(part)}
+    return chat_media(shaped, part)
 
 
 def _response_usage(counts: Mapping[str, Any]) -> Usage:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from niah.providers.failures import SPAN, seconds_in
+
 LONGEST_WAIT_S = 120.0  # a bucket that needs longer, as a day's, is left to the server's own refusal
 _KINDS = {
     "x-ratelimit-{}-requests": "requests",
@@ -21,8 +23,6 @@ _KINDS = {
     "anthropic-ratelimit-tokens-{}": "tokens",
     "anthropic-ratelimit-input-tokens-{}": "tokens",
 }
-# 6m0s, 1h2m3.5s, 20ms, 12
-_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +105,8 @@ def span_s(value: str | None, date: str | None = None) -> float | None:
     value = value.strip()
     if (number := _number(value)) is not None:
         return number
-    if (parts := _SPAN.fullmatch(value)) and any(parts.groups()):
-        days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in parts.groups())
-        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds + milliseconds / 1000
+    if (seconds := seconds_in(re.fullmatch(SPAN, value))) is not None:
+        return seconds
     try:
         at = datetime.fromisoformat(value)
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)  # ours may be wrong
