@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import KW_ONLY, InitVar, dataclass, field, replace
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
@@ -88,14 +87,12 @@ class Budget:
         self.others = sum((self.cost_of(usage) for usage in usages), nothing)
 
 
+@dataclass(slots=True)
 class Holding:
     """What one attempt holds of a budget until it has ended."""
 
+    note: Callable[[], bool] = lambda: True  # called before it is sent; False where it may not be
     paid: Usage | None = None  # None: not known, or not sent
-
-    def note(self) -> bool:
-        """Before it is sent; False where it may not be."""
-        return True
 
 
 class Ledger:
@@ -107,95 +104,82 @@ class Ledger:
         yield Holding()
 
 
+@dataclass(slots=True)
 class RunLedger(Ledger):
     """Keeps to the budget of a run, notes each attempt before it is sent, and knows what earlier commands paid."""
 
-    def __init__(
-        self,
-        budget: Budget,
-        attempts: AttemptLog,
-        throttle: Throttle,
-        rows: Iterable[Row],
-        *,
-        may_cost: Callable[[int], Usage],
-        on_refusal: Callable[[str], None],
-        shared: Shared | None = None,
-    ) -> None:
-        """``may_cost`` tells the most that a prompt of so many tokens costs; a refusal stops the run.
+    budget: Budget
+    attempts: AttemptLog
+    throttle: Throttle
+    rows: InitVar[Iterable[Row]]
+    _: KW_ONLY
+    may_cost: Callable[[int], Usage]  # the most that a prompt of so many tokens costs
+    on_refusal: Callable[[str], None]  # a refusal stops the run
+    shared: Shared | None = None  # the budget that this worker has in common with others
+    _others: Callable[[], list[Usage]] | None = field(default=None, init=False)
 
-        ``shared`` is the budget that this worker has in common with others.
-        """
-        self._shared = shared
-        self._others = shared.paid_by_others(attempts.path.parent) if shared else None
-        self._budget = budget
-        self._attempts = attempts
-        self._throttle = throttle
-        self._may_cost = may_cost
-        self._on_refusal = on_refusal
-        for attempt in attempts.past:
-            budget.pay(attempt.counted)
-        noted = {attempt.trial for attempt in attempts.past}
+    def __post_init__(self, rows: Iterable[Row]) -> None:
+        if self.shared is not None:
+            self._others = self.shared.paid_by_others(self.attempts.path.parent)
+        for attempt in self.attempts.past:
+            self.budget.pay(attempt.counted)
+        noted = {attempt.trial for attempt in self.attempts.past}
         for row in rows:  # of an older niah, which noted no attempts
             if row.response is not None and row.trial.id not in noted:
-                budget.pay(_counted(row.response.usage, Usage(input_tokens=row.prompt_tokens)))
+                self.budget.pay(_counted(row.response.usage, Usage(input_tokens=row.prompt_tokens)))
 
     @property
     def spent(self) -> Spent:
         """Tokens and dollars of the whole run, with what attempts may have cost that the server did not report."""
-        return self._budget.spent
+        return self.budget.spent
 
     def refuses(self, tokens: int) -> str | None:
         """Why prompts of so many tokens in all have no room in the budget; None where they have."""
-        return self._budget.refuses(self._may_cost(tokens))
+        return self.budget.refuses(self.may_cost(tokens))
 
     @asynccontextmanager
     async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
-        may = self._may_cost(tokens)
+        may = self.may_cost(tokens)
         if self._others is not None:
-            self._budget.paid_elsewhere(self._others())
-        await self._throttle.until(lambda: not self._budget.refuses(may) or self._budget.idle)
-        if refused := self._budget.refuses(may):
-            self._on_refusal(refused)
-        if self._throttle.stopping:
+            self.budget.paid_elsewhere(self._others())
+        await self.throttle.until(lambda: not self.budget.refuses(may) or self.budget.idle)
+        if refused := self.budget.refuses(may):
+            self.on_refusal(refused)
+        if self.throttle.stopping:
             yield None
             return
-        self._budget.hold(may)
-        held = _Noted(partial(self._note, trial, may))
+        self.budget.hold(may)
+        number = None
+
+        def note() -> bool:
+            nonlocal number
+            number = self._note(trial, may)
+            return number is not None
+
+        held = Holding(note)
         try:
             yield held
         finally:
-            self._budget.release(may)
-            if held.number is not None:
+            self.budget.release(may)
+            if number is not None:
                 cost = None if held.paid is None else _counted(held.paid, may)
-                self._attempts.ended(held.number, cost)
-                self._budget.pay(may if cost is None else cost)
-            self._throttle.changed()
+                self.attempts.ended(number, cost)
+                self.budget.pay(may if cost is None else cost)
+            self.throttle.changed()
 
     def _note(self, trial: str | None, may: Usage) -> int | None:
         """The number of an attempt that is about to be sent; None, and the run stops, where it may not be."""
         try:
-            with self._shared.lock if self._shared else nullcontext():
+            with self.shared.lock if self.shared else nullcontext():
                 if self._others is not None:
-                    self._budget.paid_elsewhere(self._others())
-                    if refused := self._budget.refuses(Usage()):  # what is held holds this one
-                        self._on_refusal(refused)
+                    self.budget.paid_elsewhere(self._others())
+                    if refused := self.budget.refuses(Usage()):  # what is held holds this one
+                        self.on_refusal(refused)
                         return None
-                return self._attempts.sent(trial, may)
+                return self.attempts.sent(trial, may)
         except RunError as error:
-            self._on_refusal(str(error))
+            self.on_refusal(str(error))
             return None
-
-
-class _Noted(Holding):
-    """An attempt that stands in the log of attempts once it is sent."""
-
-    def __init__(self, note: Callable[[], int | None]) -> None:
-        self.number: int | None = None
-        self._note = note
-
-    def note(self) -> bool:
-        self.number = self._note()
-        return self.number is not None
 
 
 def _counted(usage: Usage, may: Usage) -> Usage:

@@ -85,13 +85,14 @@ class Attempt:
     heard: Heard = field(default_factory=Heard)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A reply that is no 200."""
+class Refused(Exception):
+    """A reply that is no 200; ``location`` is where it redirects to."""
 
-    status: int
-    body: str
-    location: str | None = None  # where it redirects to
+    def __init__(self, status: int, body: str, location: str | None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+        self.location = location
 
 
 class Exchange:
@@ -122,28 +123,24 @@ class Exchange:
         """What the server's headers call the request, for its support."""
         return next((self.headers[name] for name in _ID_HEADERS if self.headers.get(name)), None)
 
-    async def run(self, pool: Pool) -> Answer | Refusal:
-        """Raises NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
+    async def run(self, pool: Pool) -> Answer:
+        """Raises Refused, NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
         try:
             async with asyncio.timeout(min(self._times.first_word_s, self._times.total_s)) as deadline:
-                refusal = await self._exchanged(pool, deadline)
+                await self._exchanged(pool, deadline)
         except (TimeoutError, httpx.ReadTimeout) as error:
             if self._complete_at is None:
-                raise TimeoutError(self._waited(error)) from error
-            refusal = None
+                silent = isinstance(error, httpx.ReadTimeout)
+                waited = f"no answer in {self._clock() - self.started:.0f} s"
+                words = f"ReadTimeout: silent for {self._times.silence_s:.0f} s" if silent else waited
+                raise TimeoutError(words) from error
         except httpx.TransportError:
             if self._complete_at is None or not self._reply.stops_once:
                 raise
-            refusal = None
-        return refusal or self._whole()
+        return self._whole()
 
-    def _waited(self, error: Exception) -> str:
-        if isinstance(error, httpx.ReadTimeout):
-            return f"ReadTimeout: silent for {self._times.silence_s:.0f} s"
-        return f"no answer in {self._clock() - self.started:.0f} s"
-
-    async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> Refusal | None:
+    async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> None:
         timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None)
         async with pool.sent(self._request, timeout) as reply:
             self._stamp = reply.extensions.get("stamp", self._stamp)
@@ -152,9 +149,8 @@ class Exchange:
                 location = reply.headers.get("location") if reply.has_redirect_location else None
                 body = (await body_of(reply, MOST_ERROR_BYTES, ERROR_S)).decode(errors="replace")
                 self.heard.take(body)
-                return Refusal(status=reply.status_code, body=body, location=location)
+                raise Refused(reply.status_code, body, location)
             await self._read(reply, deadline)
-        return None
 
     async def _read(self, reply: httpx.Response, deadline: asyncio.Timeout) -> None:
         """Read the reply to its end. Every word moves the deadline, up to the end of the whole time."""

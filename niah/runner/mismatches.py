@@ -122,15 +122,12 @@ class AnswerChecks:
         counted = known.total(response.usage)
         if counted is None:
             return self._uncounted() if answered else None
-        media = (
-            result.delivered.media_tokens or 0 if result.delivered else 0
-        )  # pages and seconds are counted to the token
+        # pages and seconds are counted to the token
+        media = result.delivered.media_tokens or 0 if result.delivered else 0
         counted, expected = counted - media, expected - media
         if known.is_short(counted, expected):
-            gross = replace(known, is_exact=False).is_short(counted, expected)
-            return Mismatch(
-                kind=CUT, why=_cut(known, response.usage, expected + media), asks=known.is_exact and not gross
-            )
+            asks = known.is_exact and not replace(known, is_exact=False).is_short(counted, expected)
+            return Mismatch(kind=CUT, why=_cut(known, response.usage, expected + media), asks=asks)
         if known.is_exact and not known.is_whole(counted, expected) and answered:
             both = f"{counted + media:,} prompt tokens where {expected + media:,}"
             why = f"the server counted {both} were sent: not of this prompt alone"

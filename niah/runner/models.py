@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
 from niah.errors import OutageError, ProviderError
-from niah.experiment.checks import key_hint
+from niah.experiment.checks import key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import HttpRequest, ServedModel, known_provider, provider_of
 from niah.providers.local import LOCAL_MODELS
 from niah.providers.simulated import READERS
 from niah.runner.observer import Observer
-from niah.runner.pool import Pool, body_of
-from niah.runner.session import Session, connected, open_session, pool_of, service_of
+from niah.runner.session import Session, connected, open_session, pool_of
 from niah.text.outside import json_in
 
 TOTAL_S = 15.0
@@ -49,13 +49,16 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
     place = request.url.partition("?")[0]
     async with pool_of(session, config) as pool:
         try:
-            async with asyncio.timeout(total_s):
-                status, body = await _exchange(pool, request, total_s)
+            status, raw = await pool.read(request, total_s, MOST_BYTES)
         except TimeoutError:
             raise OutageError(f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            why = "nobody answers" if isinstance(error, httpx.ConnectError) else f"no answer ({_words(error)})"
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            why = "nobody answers" if isinstance(error, httpx.ConnectError) else f"no answer ({words})"
             raise OutageError(f"{place}: {why}; start the server, or give its --base-url") from error
+    if len(raw) > MOST_BYTES:
+        raise ProviderError(f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list")
+    body = raw.decode("utf-8-sig", errors="replace")
     if status == 404:
         raise ProviderError(f"{place}: this server lists no models (404); its documentation names them")
     if status != 200:
@@ -64,19 +67,6 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
         return sorted(provider.models_in(body), key=lambda m: m.name)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise ProviderError(f"{place}: the answer is no list of models; is this the right --base-url?") from error
-
-
-async def _exchange(pool: Pool, request: HttpRequest, total_s: float) -> tuple[int, str]:
-    """Status and body. Raises ProviderError for a body without an end."""
-    async with pool.sent(request, httpx.Timeout(total_s)) as reply:
-        body = await body_of(reply, MOST_BYTES)
-        if len(body) > MOST_BYTES:
-            raise ProviderError(f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list")
-        return reply.status_code, body.decode("utf-8-sig", errors="replace")
-
-
-def _words(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def told_edges(experiment: Experiment) -> tuple[int | None, int | None]:
@@ -98,29 +88,17 @@ async def _told(experiment: Experiment) -> tuple[int | None, int | None]:
         requests = [provider.models_request(), provider.window_request()]
         async with connected(session, experiment, Observer()) as client:
             bodies = [await client.fetch(request) for request in requests if isinstance(request, HttpRequest)]
-    tables = [table for body in bodies if body is not None and (table := _table(body)) is not None]
-    return _named(tables, _WINDOW), _named(tables, _TRAINED)
+    return _least(bodies, _WINDOW), _least(bodies, _TRAINED)
 
 
-def _table(body: str) -> Any:
-    try:
-        return json_in(body)
-    except ValueError:
-        return None
+def _least(bodies: Iterable[str | None], names: Iterable[str]) -> int | None:
+    """The smallest whole number of these names, however deep."""
+    found: list[int] = []
 
+    def look(table: dict[str, Any]) -> None:
+        found.extend(n for name in names if isinstance(n := table.get(name), int) and n > 0)
 
-def _named(tables: Iterable[Any], names: Iterable[str]) -> int | None:
-    """The first whole number of these names, however deep; of several the smallest."""
-    found = [n for name in names for table in tables for n in _values(table, name)]
+    for body in filter(None, bodies):
+        with suppress(ValueError):
+            json_in(body, object_hook=look)
     return min(found, default=None)
-
-
-def _values(table: Any, name: str) -> Iterable[int]:
-    if isinstance(table, Mapping):
-        for key, value in table.items():
-            if key == name and isinstance(value, int) and value > 0:
-                yield value
-            yield from _values(value, name)
-    elif isinstance(table, list):
-        for item in table:
-            yield from _values(item, name)

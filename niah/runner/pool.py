@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
-from types import TracebackType
 
 import httpx
 
@@ -36,7 +35,7 @@ async def body_of(reply: httpx.Response, most: int, within_s: float | None = Non
     return body[: most + 1]
 
 
-class Pool:
+class Pool(AbstractAsyncContextManager["Pool"]):
     """Connections, made when they are needed, the last used one first. No redirect is followed."""
 
     def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], headers: Mapping[str, str] | None = None) -> None:
@@ -67,6 +66,11 @@ class Pool:
             finally:
                 await reply.aclose()
 
+    async def read(self, request: HttpRequest, within_s: float, most: int) -> tuple[int, bytes]:
+        """Status and body of a small reply: at most so many bytes and one. Raises TimeoutError as well."""
+        async with asyncio.timeout(within_s), self.sent(request, httpx.Timeout(within_s)) as reply:
+            return reply.status_code, await body_of(reply, most)
+
     @contextmanager
     def _one(self) -> Iterator[httpx.AsyncBaseTransport]:
         if not self._free:
@@ -78,12 +82,7 @@ class Pool:
         finally:
             self._free.append(transport)
 
-    async def __aenter__(self) -> Pool:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         for transport in self._all:
             await transport.aclose()
         await asyncio.sleep(0)  # the loop lets go of their sockets

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,15 +17,15 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from niah.errors import ConfigError
-from niah.experiment.checks import READERS, api_key_of, concurrency_of
+from niah.experiment.checks import READERS, concurrency_of, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import PROVIDERS, Provider, Service, is_loopback, known_provider, provider_of, simulated
+from niah.providers import PROVIDERS, Provider, is_loopback, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
 from niah.providers.simulated import Function
 from niah.runner import listener, ocr
-from niah.runner.budget import RunLedger
+from niah.runner.budget import Ledger
 from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout
 from niah.runner.local_server import Say, local_server
@@ -102,21 +103,6 @@ def _session(config: RunConfig, provider: Provider, address: str, *, priced: boo
     )
 
 
-def service_of(config: RunConfig) -> Service:
-    """The model and address that a config names, with its key. Raises ConfigError where that is missing."""
-    known = known_provider(config.provider)
-    return Service(
-        provider=config.provider,
-        model=str(config.model),
-        base_url=config.base_url or str(known.base_url),
-        api_key=api_key_of(config),
-        extra=config.extra,
-        reply_field=config.reply_field,
-        longest_context=max(config.lengths),
-        key_header=known.key_header,
-    )
-
-
 def throttle_of(experiment: Experiment, session: Session, observer: Observer, shared: Shared | None = None) -> Throttle:
     """The throttle that a config sets; ``shared``: its rates are those of all workers of a run."""
     config = experiment.config
@@ -137,7 +123,7 @@ def client_of(
     pool: Pool,
     throttle: Throttle,
     observer: Observer,
-    ledger: RunLedger | None = None,
+    ledger: Ledger | None = None,
 ) -> Client:
     """A client over some connections. It follows no redirect: the key goes to the named server only."""
     config = experiment.config
@@ -150,7 +136,7 @@ def client_of(
         timeouts=AdaptiveTimeout(config.timeout_s, reply_tokens=experiment.reply_tokens),
         longest_wait_s=config.longest_wait_s,
         patience_s=config.patience,
-        ledger=ledger,
+        ledger=ledger or Ledger(),
         observer=observer,
         start=session.start,
     )
@@ -166,27 +152,18 @@ async def connected(session: Session, experiment: Experiment, observer: Observer
 
 def pool_of(session: Session, config: RunConfig) -> Pool:
     """The connections of a config, to be opened. Raises ConfigError where proxy or certificates cannot be used."""
-    return Pool(_maker_of(session, config), config.headers)
-
-
-def _maker_of(session: Session, config: RunConfig) -> Callable[[], httpx.AsyncBaseTransport]:
-    """Makes connections. Raises ConfigError where proxy or certificates cannot be used."""
-    if session.transport is not None:
-        transport = session.transport
-        return lambda: transport
+    if (transport := session.transport) is not None:
+        return Pool(lambda: transport, config.headers)
     trust, proxy = _trust(config.ca_file), _proxy_for(session.address)
     if proxy is None:
-        return lambda: DirectTransport(trust, idle_s=session.idle_s, options=_ALIVE)
+        return Pool(partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE), config.headers)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-
-    def make() -> httpx.AsyncBaseTransport:
-        return httpx.AsyncHTTPTransport(verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy)
-
+    make = partial(httpx.AsyncHTTPTransport, verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy)
     try:
         make()  # opens nothing
     except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
         raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
-    return make
+    return Pool(make, config.headers)
 
 
 def _proxy_for(address: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 
 from niah.records import Outcome, Result, Row
 from niah.runner.exchange import Answer
@@ -11,6 +12,7 @@ from niah.runner.exchange import Answer
 MOST_ERRORS_IN_A_ROW = 50
 LEAST_OUTAGE_S = 900.0  # a shorter outage does not end a run
 MOST_FATAL_IN_A_ROW = 3  # one prompt that a firewall dislikes is no lost account
+_length = attrgetter("sent_tokens")  # of a control without a haystack far below its context length
 _REFUSALS = 2  # one may be a fluke of one machine behind the address
 
 
@@ -55,19 +57,14 @@ class OverflowMemory:
 
     def take(self, result: Row) -> None:
         """Take in a result whose refusal, if it is one, is final."""
-        length = result.sent_tokens  # of a control without a haystack that is far below its context length
         if result.outcome is Outcome.OVERFLOW and result.attempts:
             insort(self._refused, result, key=_length)
         elif result.outcome not in (Outcome.OVERFLOW, Outcome.ERROR, Outcome.MISMATCH):
-            self._longest_accepted = max(self._longest_accepted, length)
+            self._longest_accepted = max(self._longest_accepted, result.sent_tokens)
 
     def _refused_at(self, prompt_tokens: int) -> bool:
         """Whether a prompt of that length, or a shorter one, was refused."""
         return bool(self._refused) and self._refused[0].sent_tokens <= prompt_tokens
-
-
-def _length(result: Row) -> int:
-    return result.sent_tokens
 
 
 class CircuitBreaker:

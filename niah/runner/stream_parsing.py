@@ -35,17 +35,14 @@ class StreamReader:
             self._start = (self._start + chunk).lstrip().removeprefix(_BOM).lstrip()
             if _BOM.startswith(self._start):  # nothing yet, or a mark that comes in pieces
                 return []
-            chunk, self._reader = self._start, _reader_for(self._start[:1])
+            if self._start.startswith(b"<"):
+                raise WebPage("a web page instead of a reply; is base_url right?")
+            chunk = self._start
+            self._reader = JsonReader() if chunk.startswith((b"{", b"[")) else EventStream()
         return self._reader.feed(chunk)
 
     def finish(self) -> list[str]:
         return [] if self._reader is None else self._reader.finish()
-
-
-def _reader_for(sign: bytes) -> EventStream | JsonReader:
-    if sign == b"<":
-        raise WebPage("a web page instead of a reply; is base_url right?")
-    return JsonReader() if sign in (b"{", b"[") else EventStream()
 
 
 class _Lines:

@@ -142,9 +142,8 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _named(httpcore.ReadTimeout, httpcore.ReadError):
             async with asyncio.timeout(timeout):
-                await asyncio.sleep(
-                    0
-                )  # what is there at once is read without waiting: others, and a stop, have their turn
+                # what is there at once is read without waiting: others, and a stop, have their turn
+                await asyncio.sleep(0)
                 return await self._reader.read(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:

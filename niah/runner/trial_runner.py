@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from niah.deliveries import Embed
 from niah.errors import PromptError
 from niah.experiment.experiment import Experiment
-from niah.experiment.scoring import scored
+from niah.experiment.scoring import scored, unscored
 from niah.providers import HttpRequest, Provider
 from niah.providers.forced import forced
 from niah.records import Outcome, Prompt, Result, Row, Trial
@@ -280,8 +280,7 @@ def withheld(result: Result, why: str) -> Result:
     """
     if result.outcome is Outcome.EMPTY:
         return replace(result, error=why)
-    blank = replace(result, score=None, answer_class=None, explanation=None, answer_detail=None, parts={})
-    return replace(blank, outcome=Outcome.MISMATCH, error=why)
+    return replace(unscored(result), outcome=Outcome.MISMATCH, error=why)
 
 
 def unanswered(
