@@ -19,7 +19,7 @@ from statistics import fmean
 
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
-from niah.experiment.searched import search_scores
+from niah.experiment.scoring import search_scores
 from niah.tasks import _measured as stored
 from niah.tasks import task_names
 from niah.text.ranking import terms_of

@@ -12,7 +12,7 @@ from conftest import REPOSITORY, Niah
 
 from niah.errors import UnknownName
 from niah.experiment.experiment import experiment_of
-from niah.experiment.searched import best_search, search_scores
+from niah.experiment.scoring import best_search, search_scores
 from niah.experiment.suites import read_suite
 from niah.providers import search as search_module
 from niah.providers.search import WAYS, Search

@@ -14,7 +14,7 @@ from niah.cli.run_options import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.errors import ConfigError, NiahError, RunError
 from niah.experiment.experiment import Experiment
-from niah.experiment.searched import best_search
+from niah.experiment.scoring import best_search
 from niah.plotter.look import Look
 from niah.plotter.outputs import write_suite
 from niah.plotter.suite_table import summary_view

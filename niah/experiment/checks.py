@@ -11,7 +11,7 @@ from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
-from niah.providers import PROVIDERS, ProviderEntry, is_loopback, known_provider, local, simulated, speaks_chat
+from niah.providers import PROVIDERS, ProviderEntry, Service, is_loopback, known_provider, local, simulated, speaks_chat
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide
@@ -19,13 +19,8 @@ from niah.text.secrets import secrets_in
 
 READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictures and sound take
 READERS = ("simulated", *READS)  # providers of simulated readers
-_MEANINGLESS = (
-    "base_url",
-    "api_key_env",
-    "api_key_file",
-    "reply_field",
-    "headers",
-)  # for a provider inside this process
+# for a provider inside this process
+_MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field", "headers")
 
 
 def concurrency_of(config: RunConfig) -> int:
@@ -228,6 +223,21 @@ def api_key_of(config: RunConfig) -> str | None:
             f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
         )
     return _checked(key, variable)
+
+
+def service_of(config: RunConfig, *, keyed: bool = True) -> Service:
+    """The model and address that a config names, with its key. Raises ConfigError where that is missing."""
+    known = known_provider(config.provider)
+    return Service(
+        provider=config.provider,
+        model=str(config.model),
+        base_url=config.base_url or str(known.base_url),
+        api_key=api_key_of(config) if keyed else None,
+        extra=config.extra,
+        reply_field=config.reply_field,
+        longest_context=max(config.lengths),
+        key_header=known.key_header,
+    )
 
 
 def key_hint(config: RunConfig, error: str | None) -> str:

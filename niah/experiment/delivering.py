@@ -20,18 +20,20 @@ from niah.providers.media import media_limits
 from niah.records import Prompt, Trial
 from niah.text.lengths import label_of
 
-HAS_TURNS = ("chat", "tools")
-
 
 def delivery_in(experiment: Experiment) -> Delivery:
     """The delivery of a run: made once, since it keeps what does not change from trial to trial."""
     c = experiment.config
+
+    def says_not_there(text: str, prompt: Prompt) -> bool:
+        return experiment.task.score(text, prompt.planting).answer_class in ("absent", "not-there")
+
     parts = Parts(
         tokenizer=experiment.tokenizer,
         chunking=chunking_of(c),
         embeds=c.embed_url is not None,
         language=experiment.language,
-        says_not_there=partial(_says_not_there, experiment),
+        says_not_there=says_not_there,
         may_be_absent=partial(_may_be_absent, experiment),
     )
     return delivery_of(c.delivery, parts)
@@ -117,10 +119,6 @@ def most_reply_tokens(experiment: Experiment) -> int:
     if experiment.config.delivery != "summarise":
         return experiment.reply_tokens
     return max(experiment.reply_tokens, summary_tokens(chunking_of(experiment.config)))
-
-
-def _says_not_there(experiment: Experiment, text: str, prompt: Prompt) -> bool:
-    return experiment.task.score(text, prompt.planting).answer_class in ("absent", "not-there")
 
 
 def _may_be_absent(experiment: Experiment, prompt: Prompt) -> Prompt:

@@ -22,7 +22,7 @@ from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.records import LOG_SCHEMA, Header, Needle, Outcome, Planting, Prompt, Row, Trial
+from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
 from niah.text.lengths import label_of
@@ -85,7 +85,9 @@ class Experiment:
         if trial.control == CLOSED_BOOK:
             return self.builder.bare(planting, ())
         if trial.control == ORACLE:
-            needles = sorted(planting.needles, key=lambda n: _depth_of(n, trial))
+            needles = sorted(
+                planting.needles, key=lambda n: n.depth_percent if n.depth_percent is not None else trial.depth_percent
+            )
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
 
@@ -340,10 +342,6 @@ def _aligned(experiment: Experiment, digest: str) -> Experiment:
     lengths = aligned_lengths(experiment.config.lengths, experiment.config.depths, overhead)
     config = experiment.config.model_copy(update={"lengths": lengths})
     return replace(experiment, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
-
-
-def _depth_of(needle: Needle, trial: Trial) -> float:
-    return trial.depth_percent if needle.depth_percent is None else needle.depth_percent
 
 
 def _language(asked: str, of_haystack: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import inf
 from pathlib import Path
 
 from niah.errors import ConfigError, PromptError, UnknownName
+from niah.experiment.checks import service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import call_tokens, delivery_in, presenter_in
 from niah.experiment.experiment import Experiment
-from niah.providers import Provider, Service, known_provider
 from niah.providers.batches import FORMS as BATCH_FORMS
 from niah.providers.batches import BatchForm, batch_provider, request_line
 from niah.providers.shapes import body_with, chat_messages, chat_tools
@@ -36,21 +36,8 @@ def checked_form(form: str, config: RunConfig) -> RunConfig:
         raise ConfigError(f"--format {form} needs a model: --model NAME")
     if "provider" not in config.model_fields_set:
         config = RunConfig(**{**config.model_dump(exclude_unset=True), "provider": BATCH_FORMS[form].provider})
-    provider_for(form, config)
+    batch_provider(form, service_of(config, keyed=False))
     return config
-
-
-def provider_for(form: str, config: RunConfig) -> Provider:
-    """What makes the requests of a form; it needs no key. Raises ConfigError for a provider of another protocol."""
-    service = Service(
-        provider=config.provider,
-        model=str(config.model),
-        base_url=config.base_url or str(known_provider(config.provider).base_url),
-        extra=config.extra,
-        reply_field=config.reply_field,
-        longest_context=max(config.lengths),
-    )
-    return batch_provider(form, service)
 
 
 def lines_of(
@@ -66,7 +53,7 @@ def lines_of(
             prompt = _built(experiment, trial, verify)
             yield {**prompt_line(trial, prompt, experiment.haystack.name), **_messages(sent(prompt))}
         return
-    provider = provider_for(form, experiment.config)
+    provider = batch_provider(form, service_of(experiment.config, keyed=False))  # files hold no key
     for number, prompt in enumerate(small):
         yield request_line(form, provider, f"{CALIBRATION}{number}", prompt)
     for trial in experiment.trials:
@@ -136,54 +123,29 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
     Every file is written under another name, then renamed: one of that name is always whole. A single one is called
     ``out``, several ``out-1``, ``out-2`` ... Raises ConfigError for a place that cannot be written.
     """
-    files = _Files(out, BATCH_FORMS.get(form, _UNLIMITED))
-    try:
-        for line in lines:  # building stays outside of the files' errors: its errors are its own
-            files.write(line.encode())
-    finally:
-        files.close()
-    return files.named(), files.count
-
-
-class _Files:
-    """One file after the other, each within the limits of a service."""
-
-    def __init__(self, out: Path, limits: BatchForm) -> None:
-        self.count = 0
-        self._out = out
-        self._limits = limits
-        self._parts: list[Path] = []
-        self._bytes = self._lines = 0
-        self._next()
-
-    def write(self, line: bytes) -> None:
-        most_lines, most_bytes = self._limits.most_lines or inf, self._limits.most_bytes or inf
-        if self._lines and (self._lines == most_lines or self._bytes + len(line) > most_bytes):
-            self.close()
-            self._next()
-        with _named_in_errors(self._out):
-            self._file.write(line)
-        self._bytes, self._lines, self.count = self._bytes + len(line), self._lines + 1, self.count + 1
-
-    def close(self) -> None:
-        with _named_in_errors(self._out):
-            self._file.close()
-
-    def named(self) -> list[Path]:
-        """The files by their own names, when all is written."""
-        out = self._out
-        several = [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, len(self._parts) + 1)]
-        names = several if len(several) > 1 else [out]
+    limits = BATCH_FORMS.get(form, _UNLIMITED)
+    most_lines, most_bytes = limits.most_lines or inf, limits.most_bytes or inf
+    parts = [out.with_name(f"{out.name}.part")]
+    count = in_part = size = 0
+    with ExitStack() as opened:
         with _named_in_errors(out):
-            for part, name in zip(self._parts, names, strict=True):
-                part.replace(name)
-        return names
-
-    def _next(self) -> None:
-        self._bytes = self._lines = 0
-        self._parts.append(self._out.with_name(f"{self._out.name}.part{len(self._parts) or ''}"))
-        with _named_in_errors(self._out):
-            self._file = self._parts[-1].open("wb")
+            file = opened.enter_context(parts[0].open("wb"))
+        for line in map(str.encode, lines):  # building stays outside of the files' errors: its errors are its own
+            with _named_in_errors(out):
+                if in_part and (in_part == most_lines or size + len(line) > most_bytes):
+                    opened.close()
+                    parts.append(out.with_name(f"{out.name}.part{len(parts)}"))
+                    file = opened.enter_context(parts[-1].open("wb"))
+                    in_part = size = 0
+                file.write(line)
+            count, in_part, size = count + 1, in_part + 1, size + len(line)
+        with _named_in_errors(out):
+            opened.close()
+    names = [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, len(parts) + 1)] if parts[1:] else [out]
+    with _named_in_errors(out):
+        for part, name in zip(parts, names, strict=True):
+            part.replace(name)
+    return names, count
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from niah.experiment.checks import check_used
 from niah.experiment.config import RunConfig, read_config
 from niah.generator.library import language_of_haystack, shared_root
 from niah.tasks import task_of
+from niah.text.validation import table_in
 
 _RUN_KEYS = {*RunConfig.model_fields, "name"}
 
@@ -60,23 +60,21 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        table.setdefault("shared", {})
-        runs: Sequence[Mapping[str, Any]] = table["runs"]
-        if not isinstance(table["shared"], dict) or not isinstance(table.get("summary", ""), str):
-            raise TypeError("[shared] is a table of settings, summary a line of text")
-        unknown = [k for run in runs for k in run if k not in _RUN_KEYS]
-        if not runs or any("task" not in run for run in runs):
-            raise KeyError("[[runs]] with a task each")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: not a suite ({error}); it holds [shared] settings and [[runs]]") from error
+    table = table_in(path)
+    shared, runs = table.setdefault("shared", {}), table.get("runs")
+    if not isinstance(shared, dict) or not isinstance(table.get("summary", ""), str) or not _are_runs(runs):
+        raise ConfigError(f"{path}: not a suite; it holds a summary, [shared] settings and [[runs]] with a task each")
+    unknown = [key for run in table["runs"] for key in run if key not in _RUN_KEYS]
     strange = [key for key in table["shared"] if key not in RunConfig.model_fields]
     if strange:
         raise UnknownName(f"key of [shared] in {path}", strange[0], RunConfig.model_fields)
     if unknown:
         raise UnknownName(f"key of a run in {path}", unknown[0], _RUN_KEYS)
     return table
+
+
+def _are_runs(runs: object) -> bool:
+    return isinstance(runs, list) and bool(runs) and all(isinstance(run, dict) and "task" in run for run in runs)
 
 
 def _is_plain(name: object) -> bool:
