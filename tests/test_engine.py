@@ -15,7 +15,7 @@ from server import answers_with, serving
 
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
-from niah.providers.forced import forced, is_bound
+from niah.providers.forced import forced
 from niah.records import Header, Result, Row, Trial
 from niah.runlog.log import write_log
 from niah.runner.local_server import _setting
@@ -210,4 +210,3 @@ def test_every_server_tells_the_same_log_probability(serve: Callable[[str, Mappi
             path = request.url.removeprefix("http://h").removeprefix("/v1")
             request = steps.send(json.dumps(serve(path, json.loads(request.body[0]))))
     assert ended.value.value == pytest.approx(0.75)
-    assert is_bound(provider) is (provider == "openai")

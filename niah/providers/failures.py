@@ -1,6 +1,6 @@
 """What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or plainly wrong.
 
-Error bodies have any shape. Codes and types decide where there are any; texts (``failures.toml``) only where an API has
+Error bodies have any shape. Codes and types decide where there are any; texts (``said.toml``) only where an API has
 no code. Only what the error says of itself is read, never a prompt that it repeats: a haystack may speak of billing.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,8 @@ def status_in(body: str) -> int:
             value = int(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
-        if isinstance(value, str) and value in _known()["statuses"]:
-            return int(_known()["statuses"][value])
+        if isinstance(value, str) and value in known("statuses"):
+            return int(known("statuses")[value])
         if isinstance(value, str) and _says("filtered", value):
             return 400
     return 0
@@ -85,12 +85,14 @@ def _says(what: str, said: str) -> bool:
 
 @cache
 def _pattern(what: str) -> re.Pattern[str]:
-    return re.compile("|".join(_known()["says"][what]), re.IGNORECASE | re.MULTILINE)
+    return re.compile("|".join(known("says")[what]), re.IGNORECASE | re.MULTILINE)
 
 
 @cache
-def _known() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("failures.toml").read_text(encoding="utf-8"))
+def known(what: str) -> Mapping[str, Any]:
+    """A table of what servers say: ``says``, ``statuses`` or ``stops``."""
+    table: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("said.toml").read_text(encoding="utf-8"))[what]
+    return table
 
 
 def _never_fits(said: str) -> bool:

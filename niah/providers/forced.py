@@ -26,11 +26,6 @@ def forced(service: Service) -> Callable[[str, str], Steps]:
     return lambda prompt, target: ask(service, prompt, target)
 
 
-def is_bound(provider: str) -> bool:
-    """Whether a provider tells a lower bound of the probability only, and nothing of wrong answers."""
-    return provider not in _SERVERS
-
-
 def _llama_cpp(service: Service, prompt: str, target: str) -> Steps:
     """Token by token over the prompt cache: each step computes one token."""
     template = json_in((yield _post(service, "//apply-template", messages=_user(prompt))))["prompt"]

@@ -4,28 +4,16 @@ text, stop reason, usage and names are collected over a stream."""
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from niah.providers import Failure, HttpRequest, ReplyError, ServedModel, Service, UnexpectedStop
-from niah.providers.failures import failure_of
+from niah.providers.failures import failure_of, known
 from niah.providers.shapes import Shaped, body_with, merged
 from niah.records import Outcome, Prompt, Response, Usage
 from niah.text.outside import json_in
 
-# stop reasons by what they mean, over all APIs; one that stands nowhere is no answer
-_WHOLE = re.compile("stop|eos|eos_token|end_turn|stop_sequence|complete|completed")
-_CUT_OFF = re.compile("length|max_tokens|model_length|max_output_tokens|continuation|repetition")
-_TOO_LONG = re.compile("model_context_window_exceeded")
-_DECLINED = re.compile(
-    "content_filter|refusal|safety|sensitive|recitation|blocklist|prohibited_content|spii|language|other|escalation"
-    "|model_armor|jailbreak"
-)
-_WORTH_ANOTHER_TRY = re.compile(
-    "insufficient_system_resource|error|abort|aborted|network_error|load|unload|malformed_response"
-)
 # reasoning that a server leaves in the text, by the marks of the model's template
 _REASONING = (
     ("<think>", "</think>"),
@@ -94,22 +82,24 @@ class TextReply:
         )
 
     def outcome(self) -> Outcome:
-        reason = str(self._stop_reason).casefold()
-        if _DECLINED.fullmatch(reason) or any(self._refusal):
+        meaning = _meaning_of(self._stop_reason)
+        if meaning == "declined" or any(self._refusal):
             return Outcome.REFUSED
-        if _CUT_OFF.fullmatch(reason):
-            return Outcome.TRUNCATED
-        if _TOO_LONG.fullmatch(reason):
-            return Outcome.OVERFLOW
-        if self._stop_reason is not None and not _WHOLE.fullmatch(reason):
-            again = _WORTH_ANOTHER_TRY.fullmatch(reason) is not None
-            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=again)
+        if meaning in ("cut_off", "too_long"):
+            return Outcome.TRUNCATED if meaning == "cut_off" else Outcome.OVERFLOW
+        if self._stop_reason is not None and meaning != "whole":
+            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=meaning == "again")
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
+
+
+def _meaning_of(stop_reason: str | None) -> str | None:
+    reason = str(stop_reason).casefold()
+    return next((meaning for meaning, reasons in known("stops").items() if reason in reasons), None)
 
 
 def is_cut_off(stop_reason: str | None) -> bool:
     """Whether a reply stopped because its budget was spent."""
-    return _CUT_OFF.fullmatch(str(stop_reason).casefold()) is not None
+    return _meaning_of(stop_reason) == "cut_off"
 
 
 def whole_characters(text: str) -> str:
