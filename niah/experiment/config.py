@@ -271,11 +271,8 @@ class RunConfig(DeliveryKeys):
         """
         usual = {key for key, field in RunConfig.model_fields.items() if getattr(self, key) == field.default}
         as_ever = {key for key in usual if decides(key) == "delivery" or key == "prompts"}
-        return without_secrets(self.model_dump(mode="json", exclude=_not_identity() | as_ever))
-
-
-def _not_identity() -> set[str]:
-    return {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
+        free = {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
+        return without_secrets(self.model_dump(mode="json", exclude=free | as_ever))
 
 
 def decides(key: str) -> str | None:

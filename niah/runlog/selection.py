@@ -61,7 +61,11 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
         ids = _listed((r.trial.id for r in found), len(found), most=3)
         raise ConfigError(f"trial {address[0]!r}: {len(found)} ids begin so ({ids}); write more of it")
     if not found:
-        raise ConfigError(_unknown_trial(address[0], results))
+        near = difflib.get_close_matches(address[0], results, n=1, cutoff=0.6)
+        guess = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigError(
+            f"no trial {address[0]!r} in this run{guess}; write the beginning of an id, or a cell like 8k 50"
+        )
     return found
 
 
@@ -105,12 +109,6 @@ def _is_length(text: str, results: Mapping[str, Result]) -> bool:
     except ConfigError:
         return False
     return not text.isdigit() or any(r.trial.context_length == length for r in results.values())
-
-
-def _unknown_trial(text: str, results: Mapping[str, Result]) -> str:
-    near = difflib.get_close_matches(text, results, n=1, cutoff=0.6)
-    guess = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"no trial {text!r} in this run{guess}; write the beginning of an id, or a cell like 8k 50"
 
 
 def _check(kind: str, asked: set[str], known: set[str]) -> None:

@@ -186,7 +186,8 @@ def _of_counts(found: Calibration) -> Calibration | None:
 def _calibrated(counted: Sequence[Counted], cache: CacheCount) -> Calibration:
     """The calibration if caches are counted in this way."""
     bare, *samples = [replace(c, server_tokens=_total(*_counts(c), cache)) for c in counted]
-    ratios = [_slope(bare, sample) for sample in samples]
+    # server tokens per token of ours in what a sample holds more; a server that counts nothing more gives 0
+    ratios = [max(0.0, (s.server_tokens - bare.server_tokens) / max(1, s.tokens - bare.tokens)) for s in samples]
     first, last = samples[0], samples[-1]
     is_exact = all(ratio == 1 for ratio in ratios)
     overhead = bare.server_tokens - bare.tokens * ratios[0]
@@ -199,11 +200,6 @@ def _calibrated(counted: Sequence[Counted], cache: CacheCount) -> Calibration:
         sample_tokens=min(s.tokens for s in samples),
         is_exact=is_exact,
     )
-
-
-def _slope(bare: Counted, sample: Counted) -> float:
-    """Server tokens per token of ours in what the sample holds more; a server that counts nothing more gives 0."""
-    return max(0.0, (sample.server_tokens - bare.server_tokens) / max(1, sample.tokens - bare.tokens))
 
 
 def _counts(counted: Counted) -> tuple[int, int]:

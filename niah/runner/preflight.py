@@ -13,7 +13,7 @@ a server that cuts.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -129,8 +129,8 @@ async def _with_media(
 ) -> Calibration:
     """What a server counts for a page or a second of sound, by a small prompt; what it does not tell stays unknown."""
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
-    sample = "\n".join(_thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS))
-    sent = presenter.present(_small(experiment, planting, planting.opening + sample + planting.closing))
+    sample = _thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS)
+    sent = presenter.present(_small(experiment, planting, sample))
     if sent.delivered is None or sent.delivered.text_tokens is None:
         return known
     counted = counted_of(sent, await _asked(client, provider.request(sent), experiment))
@@ -185,9 +185,7 @@ def small_prompts(experiment: Experiment) -> list[Prompt]:
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
     samples = [_thinned(part, experiment.tokenizer, SAMPLE_TOKENS) for part in ((narrow, wide) if both else (lines,))]
-    texts = [planting.opening + planting.closing]
-    texts += [planting.opening + "\n".join(sample) + planting.closing for sample in samples if sample]
-    return [_small(experiment, planting, text) for text in texts]
+    return [_small(experiment, planting, sample) for sample in ([], *filter(None, samples))]
 
 
 def further_prompt(experiment: Experiment) -> Prompt:
@@ -197,23 +195,12 @@ def further_prompt(experiment: Experiment) -> Prompt:
     places = sorted({experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
     tour = stream_of(experiment.haystack, experiment.config.seed, 0)
     lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
-    sample = "\n".join(_thinned(lines, experiment.tokenizer, tokens))
-    return _small(experiment, planting, planting.opening + sample + planting.closing)
+    return _small(experiment, planting, _thinned(lines, experiment.tokenizer, tokens))
 
 
-def _small(experiment: Experiment, planting: Planting, text: str) -> Prompt:
-    """A prompt of this text, which belongs to no trial."""
-    utf8 = text.encode()
-    prompt = Prompt(
-        utf8=utf8,
-        tokens=experiment.tokenizer.count(text),
-        reply_tokens=experiment.reply_tokens,
-        haystack_tokens=0,
-        unique_share=1.0,
-        placements=(),
-        planting=replace(planting, needles=()),
-        digest=hashlib.sha256(utf8).hexdigest(),
-    )
+def _small(experiment: Experiment, planting: Planting, lines: Sequence[str] = ()) -> Prompt:
+    """A prompt with these lines for a haystack, which belongs to no trial."""
+    prompt = experiment.builder.bare(replace(planting, needles=()), lines or ("",))
     if experiment.config.cache_marks:  # proves that the server takes them
         opening = len(planting.opening.encode())
         prompt = replace(prompt, splits=(opening,), shared_bytes=opening)

@@ -195,16 +195,18 @@ class LogWriter:
         """Return when the result is on disk and in the log's results. Raises RunError where it cannot be."""
         written = asyncio.get_running_loop().create_future()
         self._landed.append((result, written))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+        self._writer()
         await asyncio.shield(written)
 
     async def close(self) -> None:
         """Wait until everything that landed is on disk, also where nobody waits for it any more."""
         while self._landed or (self._writing is not None and not self._writing.done()):
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.create_task(self._write())
-            await asyncio.shield(self._writing)
+            await asyncio.shield(self._writer())
+
+    def _writer(self) -> asyncio.Task[None]:
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return self._writing
 
     async def _write(self) -> None:
         while self._landed:
