@@ -87,8 +87,5 @@ class Delivered:
     text_tokens: int | None = None  # of what stays text beside pages and sound
     media_tokens: int | None = None  # of pages and sound, by the service's published formula
     overhead_tokens: int | None = None  # that the turns take beside the text, as the server counts; None: not known
-
-    @property
-    def turns_from_end(self) -> int | None:
-        """Turns between the needle's and the question."""
-        return None if self.turns is None or self.needle_turn is None else self.turns - self.needle_turn
+    embed_calls: int | None = None  # requests to the server of vectors; a text is sent once in a run
+    embed_tokens: int | None = None  # of these, as that server counts, else in the run's tokenizer

@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
-from niah.experiment.labels import delivery_label
+from niah.experiment.design import delivery_label
 from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
 from niah.records import Grid, Header, Prompt, Result, Row
@@ -175,11 +175,6 @@ class Run:
             if row.delivered is not None and row.delivered.turns and row.trial.control is None:
                 counts.setdefault(row.trial.context_length, []).append(row.delivered.turns)
         return {length: int(median(own)) for length, own in sorted(counts.items())}
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether its contexts reached the model otherwise than as one whole text."""
-        return bool(delivery_label(self.header.config))
 
     def delivery(self, first: Run | None = None) -> Delivery:
         """How this run's contexts were delivered, what that cost, and how it stands to another of the same trials."""

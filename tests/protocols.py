@@ -155,6 +155,11 @@ PROTOCOLS: Mapping[str, Protocol] = {
         events=_messages,
         error=lambda m: ("error", {"type": "error", "error": {"type": "overloaded_error", "message": m}}),
     ),
+    "/embeddings": Protocol(
+        prompt=lambda body: "\n".join(body["input"]),
+        events=_chat,
+        error=lambda message: (None, {"error": {"message": message, "code": 500}}),
+    ),
     "/responses": Protocol(
         prompt=lambda body: _text(body["input"][0]["content"]),
         events=_responses,

@@ -15,7 +15,7 @@ from niah.errors import RunError
 from niah.experiment.checks import completed
 from niah.experiment.config import RunConfig, read_config
 from niah.experiment.experiment import experiment_of
-from niah.plotter.tables import grid_csv, grid_json
+from niah.plotter.outputs import grid_csv, grid_json
 from niah.records import Trial
 from niah.runlog.log import read_log
 from niah.verdict.baseline import baseline_of

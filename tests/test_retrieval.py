@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import ssl
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
+import trustme
 from conftest import Niah
 from hypothesis import given
 from hypothesis import strategies as st
+from server import Handler, Say, answers_with, fails, sends_a_web_page, throttles_until_a_date
 from test_deliveries import TOKENIZER, experiment, results_in
 from test_run import niah_process, serving, slowly, wait_for_lines
 
-from niah.deliveries import Chunking, Delivery, Embed
+from niah.deliveries import Chunking, Delivery
 from niah.deliveries.body import body_of
 from niah.deliveries.retrieve import GAP, fused, spans_of
 from niah.deliveries.token_table import TokenTable
-from niah.experiment.config import RunConfig
 from niah.experiment.delivering import call_tokens, delivery_in
 from niah.experiment.experiment import Experiment
 from niah.records import Prompt
-from niah.runner.embedding import Embedder
+from niah.tasks import task_of
 from niah.text.ranking import asked_part, terms_of
 
 DEPTHS = tuple(float(depth) for depth in range(0, 101, 10))
@@ -150,22 +150,86 @@ def test_dense_and_fused_retrieval_find_the_plain_needle(haystack: str) -> None:
         assert sum(rank is not None and rank <= 5 for rank in found) >= 10
 
 
-def test_dense_vectors_come_from_a_server_and_each_text_is_sent_once() -> None:
-    asked: list[str] = []
+DENSE = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2k", "--depths", "0,50,100",
+         "--name", "d", "--delivery", "retrieve:dense", "--embed-model", "e")  # fmt: skip
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        texts = json.loads(request.content)["input"]
-        asked.extend(texts)
-        rows = [{"index": i, "embedding": [float(len(t)), 1.0]} for i, t in enumerate(texts)]
-        return httpx.Response(200, json={"data": rows[::-1]})
 
-    config = RunConfig(provider="simulated", model="m", embed_url="http://e.invalid/v1", embed_model="e")
-    embedder = Embedder(config, httpx.MockTransport(answer))
-    first, _ = asyncio.run(embedder.vectors(Embed(("a", "bbb", "a"))))
-    again, _ = asyncio.run(embedder.vectors(Embed(("bbb", "cc"))))
-    assert first.tolist() == [[1, 1], [3, 1], [1, 1]]
-    assert again.tolist() == [[3, 1], [2, 1]]
-    assert sorted(asked) == ["a", "bbb", "cc"]
+def embeds(rows: int | None = None) -> Say:
+    """Vectors of so many texts (all), in another order than they came, each with as many tokens as it has signs."""
+
+    def act(handler: Handler, body: dict[str, Any]) -> None:
+        texts = body["input"][:rows]
+        vectors = [{"index": i, "embedding": [len(t), 1]} for i, t in enumerate(texts)]
+        counts = {"prompt_tokens": sum(map(len, body["input"]))}
+        fails(200, {"data": vectors[::-1], "usage": counts})(handler, body)
+
+    return act
+
+
+def test_vectors_are_asked_for_as_the_model_is_and_each_text_is_sent_once(
+    niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over TLS with an authority of one's own, again where it is throttled, with the key of that server alone."""
+    authority, trust = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("127.0.0.1").configure_cert(trust)
+    monkeypatch.setenv("VECTORS", "sk-vectors")
+    with (
+        serving(throttles_until_a_date, otherwise=embeds(), preflight=None) as server,
+        serving(otherwise=answers_with(task_of("single").solve)) as model,
+    ):
+        server.socket = trust.wrap_socket(server.socket, server_side=True)
+        url = server.base_url.replace("http:", "https:")
+        access = ("--embed-url", url, "--embed-key-env", "VECTORS", "--ca-file", "ca.pem")
+        asked = ("--provider", "openai", "--model", "m", "--base-url", model.base_url, "--headers", "X-Team=secret")
+        ended = niah(*DENSE, *access, *asked, "--log-requests", "requests.jsonl")
+    assert ended.exit_code == 0, ended.err
+    assert set(server.keys) == {"Bearer sk-vectors"}
+    assert ["X-Team" in headers for headers in (server.headers[0], model.headers[0])] == [False, True]
+    texts = [text for body in server.requests[1:] for text in body["input"]]
+    assert len(texts) == len(set(texts)) > 20
+    told = [line["delivered"] for line in results_in("d")]
+    assert sum(d["embed_calls"] for d in told) == len(server.requests) - 1 == len(tried("d")) - 1
+    assert sum(d["embed_tokens"] for d in told) == sum(map(len, texts)) == sum(tried("d"))
+    assert "sk-vectors" not in Path("requests.jsonl").read_text(encoding="utf-8")
+
+
+def tried(name: str) -> list[int]:
+    """The tokens that each request for vectors is noted with: nothing was paid for one that was refused."""
+    lines = [json.loads(line) for line in Path(f"results/{name}/attempts.jsonl").read_text().splitlines()]
+    trials = {line["n"]: line["trial"] for line in lines if "trial" in line}
+    costs = {line["n"]: line["cost"] for line in lines if "cost" in line}
+    return [cost.get("input_tokens", 0) for n, cost in costs.items() if trials[n] and cost.get("output_tokens") != 7]
+
+
+@pytest.mark.parametrize(
+    ("act", "flags", "said"),
+    [
+        (fails(404, {"error": {"message": "no such route"}}), (), "no vectors: 404"),
+        (fails(400, {"error": {"message": "maximum context length is 512 tokens"}}), (), "no vectors: 400"),
+        (embeds(rows=1), (), "no vectors: 1 vectors for"),
+        (fails(200, {"data": [{}]}), ("--attempts", "1"), "no vectors: a reply of an unexpected shape"),
+        (sends_a_web_page, ("--attempts", "1"), "is --embed-url right?"),
+        (embeds(), ("--max-tokens", "3000"), "max_tokens 3,000 is reached"),
+    ],
+    ids=["away", "too-long", "too-few", "odd", "page", "budget"],
+)
+def test_a_trial_without_vectors_is_an_error_and_no_answer(
+    niah: Niah, act: Say, flags: tuple[str, ...], said: str
+) -> None:
+    with serving(otherwise=act, preflight=None) as server:
+        ended = niah(*DENSE, "--embed-url", server.base_url, *flags)
+    assert ended.exit_code == 3
+    assert said in ended.err
+    lines = results_in("d") if Path("results/d/run.jsonl").exists() else []
+    assert {line["outcome"] for line in lines} <= {"error"}
+
+
+def test_a_key_for_vectors_that_is_not_there_is_said_before_anything_is_made(niah: Niah) -> None:
+    ended = niah(*DENSE, "--embed-url", "http://127.0.0.1:9/v1", "--embed-key-env", "NOT_THERE")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "NOT_THERE" in ended.err
+    assert not Path("results").exists()
 
 
 def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tell(niah: Niah) -> None:

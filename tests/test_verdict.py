@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
-from niah.plotter.report_text import comparison_lines, report_lines, side_by_side
+from niah.plotter.report_text import comparison_lines, lines_of, report_lines, side_by_side
 from niah.records import Grid, Outcome, Result, Share, Trial
 from niah.verdict.baseline import baseline_of
 from niah.verdict.compare import comparison_of
@@ -352,6 +352,7 @@ def test_the_test_follows_the_haystack() -> None:
 
 
 def test_side_by_side_has_a_column_per_run() -> None:
-    rows = list(side_by_side(["a", "b", "c"], [figures(), figures(lost_middle), figures(wrong_in(5, header()))]))
+    parts = side_by_side(["a", "b", "c"], [figures(), figures(lost_middle), figures(wrong_in(5, header()))])
+    rows = list(lines_of(parts))
     assert rows[0].split() == ["a", "b", "c"]
     assert next(r for r in rows if r.startswith("found")).split()[1::5] == ["100", "64", "98"]

@@ -16,7 +16,7 @@ from niah.cli.options import RESULTS
 from niah.cli.pictures import look_of, look_options
 from niah.cli.screen import print_parts, warn
 from niah.errors import ConfigError, RunError
-from niah.plotter.report_text import comparison_lines, side_by_side_parts
+from niah.plotter.report_text import comparison_lines, side_by_side
 from niah.run import Run
 from niah.runs import beside
 from niah.verdict.records import Comparison
@@ -47,7 +47,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        print_parts(side_by_side_parts([run.folder.name for run in read], [run.report() for run in read]))
+        print_parts(side_by_side([run.folder.name for run in read], [run.report() for run in read]))
         for c in compared:
             print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
     if (

@@ -7,9 +7,10 @@ and token counts of lines are kept from trial to trial: of one haystack only the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,6 @@ GAP = "[...]"  # between chunks that do not follow each other
 RRF_CONSTANT = 60  # of reciprocal rank fusion (Cormack et al., 2009)
 _MOST_KEPT = 200_000  # lines
 Scores = npt.NDArray[np.float32]
-_T = TypeVar("_T")
 
 
 class Retrieve:
@@ -34,8 +34,8 @@ class Retrieve:
     def __init__(self, retriever: str, parts: Parts) -> None:
         self._retriever = retriever
         self._parts = parts
-        self._counts = Kept(lambda line: parts.tokenizer.count(line + "\n"))
-        self._terms = Kept(terms_of)
+        self._count = lru_cache(_MOST_KEPT)(lambda line: parts.tokenizer.count(line + "\n"))
+        self._terms = lru_cache(_MOST_KEPT)(terms_of)
         self._table = TokenTable() if retriever != "bm25" and not parts.embeds else None
 
     def deliver(self, prompt: Prompt) -> Steps:
@@ -51,7 +51,7 @@ class Retrieve:
 
     def shortened(self, prompt: Prompt, body: Body) -> Generator[Embed, Any, Prompt]:
         """The prompt with the best chunks only."""
-        spans = spans_of([self._counts[line] for line in body.lines], self._parts.chunking)
+        spans = spans_of([self._count(line) for line in body.lines], self._parts.chunking)
         scores = yield from self._scores(prompt, body, [(first, stop) for first, stop, _ in spans])
         order = np.argsort(-scores, kind="stable")
         chunks = tuple(
@@ -75,7 +75,7 @@ class Retrieve:
         question = asked_part(prompt.planting.question)
         by_words, by_sense = None, None
         if self._retriever != "dense":
-            terms = [[term for line in body.lines[a:b] for term in self._terms[line]] for a, b in spans]
+            terms = [[term for line in body.lines[a:b] for term in self._terms(line)] for a, b in spans]
             by_words = Ranking(terms).scores(terms_of(question))
         if self._table is not None:
             by_sense = self._table.scores(question, [body.lines[a:b] for a, b in spans])
@@ -107,20 +107,6 @@ class Hybrid:
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         return (*self._retrieve.call_tokens(tokens, frame), tokens)
-
-
-class Kept(dict[str, _T]):
-    """What a line makes, worked out once; forgotten all at once where there are too many."""
-
-    def __init__(self, make: Callable[[str], _T]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, line: str) -> _T:
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        made = self[line] = self._make(line)
-        return made
 
 
 def spans_of(counts: Sequence[int], chunking: Chunking) -> list[tuple[int, int, int]]:

@@ -2,14 +2,16 @@
 
 Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a line's own digest says
 so, not after so many lines: a needle changes the piece in which it stands, and those behind it are the same again.
+The text's own time marks are not read aloud: what a prompt asks about times is asked about those of the recording.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -17,17 +19,20 @@ from itertools import accumulate
 import numpy as np
 
 from niah.deliveries.body import body_of, lines_of_needles
-from niah.deliveries.recording import in_recording, is_mark
 from niah.errors import ConfigError
 from niah.generator.voice import RATE, Sound
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart, Message, TextPart
-from niah.records import Prompt
+from niah.records import Needle, Planting, Prompt
+from niah.scorers import clock
+from niah.text.wording import Wording, languages, wording_of
 
 GAP_S = 0.5  # of silence behind every line
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
 _KEPT_PIECES = 16
 _END_OF = 8  # every such line may end a piece that is long enough
+_MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")
+_TIME = re.compile(r"(?<![\d:])\d+(?::\d\d){1,2}(?![\d:])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,7 @@ class Speech:
         return replace(prompt, messages=messages, planting=planting, splits=(), delivered=told)
 
     def _line(self, text: str) -> Sound:
-        if is_mark(text):
+        if _MARK.fullmatch(text):
             return np.zeros(0, np.int16)
         return np.concatenate([self.say(text), np.zeros(round(GAP_S * RATE), np.int16)])
 
@@ -103,3 +108,36 @@ def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
         container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
         soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
     return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()
+
+
+def in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
+    """The planting with the times at which the lines behind its marks begin, in seconds from the start."""
+    marks = [(_MARK.fullmatch(line), start) for line, start in zip(lines, starts_s, strict=False)]
+    times = {mark[1]: clock(round(start)) for mark, start in marks if mark}
+    if not times:
+        return planting
+    of_clock = [wording_of(lang) for lang in languages() if wording_of(lang).text("clock.hint") in planting.opening]
+    said = partial(_heard, wording=of_clock[0]) if of_clock else str
+    return replace(
+        planting,
+        opening=said(planting.opening),
+        closing=said(_retimed(planting.closing, times)),
+        question=said(_retimed(planting.question, times)),
+        targets=tuple(_retimed(target, times) for target in planting.targets),
+        needles=tuple(_needle(needle, times) for needle in planting.needles),
+    )
+
+
+def _needle(needle: Needle, times: Mapping[str, str]) -> Needle:
+    return replace(needle, value=_retimed(needle.value, times), text=_retimed(needle.text, times))
+
+
+def _retimed(text: str, times: Mapping[str, str]) -> str:
+    return _TIME.sub(lambda time: times.get(time[0], time[0]), text)
+
+
+def _heard(text: str, wording: Wording) -> str:
+    """What is said of a text, said of a recording."""
+    for key in ("hint", "answer"):
+        text = text.replace(wording.text(f"clock.{key}"), wording.text(f"recording.{key}"))
+    return text

@@ -27,9 +27,6 @@ class Chat:
     turn_tokens: int
     role: str | None = None
 
-    def in_turns_of(self, tokens: int) -> Chat:
-        return replace(self, turn_tokens=tokens)
-
     def present(self, prompt: Prompt) -> Prompt:
         body = body_of(prompt)
         if body is None:
@@ -58,9 +55,6 @@ class Tools:
     tokenizer: Tokenizer
     turn_tokens: int
     kind: str = "log"
-
-    def in_turns_of(self, tokens: int) -> Tools:
-        return replace(self, turn_tokens=tokens)
 
     def present(self, prompt: Prompt) -> Prompt:
         body = body_of(prompt)

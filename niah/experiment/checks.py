@@ -150,6 +150,8 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
     _check_form(config)
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
+    if config.embed_key_env and not config.embed_url:
+        raise ConfigError("embed_key_env is for the server of embed_url, and none is given; leave it out, or give that")
 
 
 def _check_form(config: RunConfig) -> None:
@@ -214,13 +216,21 @@ def api_key_of(config: RunConfig) -> str | None:
         return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
     known = known_provider(config.provider)
     own = known.key_variable if config.base_url in (None, address_of(known)) else None
-    variable = config.api_key_env or own
+    return _from_variable(config.api_key_env or own, "--api-key-env")
+
+
+def embed_key_of(config: RunConfig) -> str | None:
+    """The key for the server of dense vectors. Raises ConfigError where the variable that is named holds none."""
+    return _from_variable(config.embed_key_env, "--embed-key-env")
+
+
+def _from_variable(variable: str | None, flag: str) -> str | None:
     if variable is None:
         return None
     key = environment_variable(variable)
     if not key:
         raise ConfigError(
-            f"no key: set the environment variable {variable} (or put it into .env), or name another with --api-key-env"
+            f"no key: set the environment variable {variable} (or put it into .env), or name another with {flag}"
         )
     return _checked(key, variable)
 

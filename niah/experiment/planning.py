@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from niah.experiment.checks import concurrency_of
+from niah.experiment.checks import chunking_of, concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens
 from niah.experiment.experiment import Experiment, reply_tokens_of
@@ -66,6 +66,7 @@ class Plan:
     order: str
     aligned: bool
     price: Price
+    vector_tokens: int  # at most, that a server of vectors is sent beside the prompts; a text goes once
     tokens_per_s: float | None  # None: not known
     warnings: tuple[str, ...]
 
@@ -100,6 +101,7 @@ class Plan:
             "trials": f"{self.trials} ({self.epochs} per cell{controls})",
             "tokens": f"{self.prompt_tokens:,} in prompts, {longest:,} in the largest",
             "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",
+            **({"vectors": f"at most {self.vector_tokens:,} tokens, not in the price"} if self.vector_tokens else {}),
             "price": _price_words(self.price),
             "time": self._time_words(),
         }
@@ -145,9 +147,19 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         order=c.order,
         aligned=c.aligned,
         price=_price(experiment, [n for own in calls.values() for n in own], served / tokens),
+        vector_tokens=_vector_tokens(experiment),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),
     )
+
+
+def _vector_tokens(experiment: Experiment) -> int:
+    """Every chunk of every prompt, overlaps included. How many are in common is known only when they are cut."""
+    if experiment.config.embed_url is None:
+        return 0
+    chunking = chunking_of(experiment.config)
+    share = chunking.tokens / (chunking.tokens - chunking.overlap)
+    return round(share * sum(map(experiment.prompt_tokens, experiment.trials)))
 
 
 def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:

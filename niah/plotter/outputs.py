@@ -1,17 +1,24 @@
-"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png
-of a suite.
+"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png of a suite.
+
+Field names of the tables are a promise: other programs read them.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from niah.errors import RunError
 from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
 from niah.plotter.suite_table import suite_json
-from niah.plotter.tables import grid_csv, grid_json
+from niah.records import Grid
+
+GRID_SCHEMA = 1
 
 
 def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
@@ -47,3 +54,27 @@ def write_suite(
         raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
     title = f"{next(iter(views.values())).model}: suite {suite}"
     return save_heatmaps(list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views))
+
+
+def grid_json(grid: Grid) -> str:
+    """The grid as JSON; mean is null where nothing was scored."""
+    named = {"recall" if key == "whole" else key: value for key, value in asdict(grid).items()}  # a promise
+    return json.dumps({"schema": GRID_SCHEMA, **named}, ensure_ascii=False, indent=1) + "\n"
+
+
+def grid_csv(grid: Grid) -> str:
+    """One line per cell, with a column per outcome that occurs; an empty field is "not measured"."""
+    outcomes = sorted({o for c in grid.cells for o in c.outcomes})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["context_length", "depth_percent", "n", "mean", "low", "high", *outcomes])
+    for c in grid.cells:
+        counts = [c.outcomes.get(o, 0) for o in outcomes]
+        writer.writerow(
+            [c.context_length, f"{c.depth_percent:g}", c.n, _plain(c.mean), _plain(c.low), _plain(c.high), *counts]
+        )
+    return text.getvalue()
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -143,12 +143,7 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
     yield from (f"  note: {note}" for note in c.notes)
 
 
-def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator[str]:
-    """A table with a column per run, as lines of text."""
-    return lines_of(side_by_side_parts(names, figures))
-
-
-def side_by_side_parts(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator[Part]:
+def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator[Part]:
     """A table with a column per run; what a run does not say comes first."""
     for name, f in zip(names, figures, strict=True):
         yield from (f"{name}: {line}" for line in unfinished_lines(f))

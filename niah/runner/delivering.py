@@ -15,6 +15,7 @@ from niah.deliveries import Embed, Steps
 from niah.experiment.delivering import call_tokens, delivery_in, presenter_in
 from niah.experiment.experiment import Experiment
 from niah.records import CallResult, Outcome, Prompt, Response, Result, Trial, Usage
+from niah.runner.embedding import Embedded
 
 ENDS = (Outcome.ERROR, Outcome.OVERFLOW, Outcome.MISMATCH)  # a call that ends so ends its trial
 
@@ -28,6 +29,7 @@ class Course:
     steps: Steps
     most_calls: int
     seconds: float = 0.0  # that delivering took beside the calls
+    embedded: Embedded | None = None  # what came of asking for vectors
     results: list[Result] = field(default_factory=list)  # of the calls that have ended
 
     def next(self, answer: Any) -> Prompt | Embed | None:
@@ -52,8 +54,10 @@ class Course:
         """The last call's result as the trial's, with the sums of all calls."""
         self.steps.close()
         result = replace(self.results[-1], prompt_tokens=self.prompt.tokens, prompt_digest=self.prompt.digest)
-        if result.delivered is not None:
-            result = replace(result, prepared_s=round(self.seconds, 4))
+        if (known := result.delivered) is not None:
+            if (got := self.embedded) is not None:
+                known = replace(known, embed_calls=got.calls, embed_tokens=got.tokens)
+            result = replace(result, prepared_s=round(self.seconds, 4), delivered=known)
         return result if len(self.results) == 1 else _summed(result, self.results)
 
 

@@ -1,70 +1,104 @@
-"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``. A text is sent once in a run."""
+"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``, asked as the model is: with the run's attempts,
+times, certificates, proxy and budget. A text is sent once in a run."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from dataclasses import dataclass, replace
+from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 
 from niah.deliveries import Embed
-from niah.errors import ProviderError
-from niah.experiment.config import RunConfig
-from niah.experiment.environment import variable
-from niah.text.outside import hide, json_in
+from niah.experiment.checks import embed_key_of
+from niah.experiment.experiment import Experiment
+from niah.providers import HttpRequest, Service
+from niah.providers.openai import ChatReply, OpenAI
+from niah.providers.replies import count_of
+from niah.records import Usage
+from niah.runner.budget import RunLedger
+from niah.runner.exchange import Answer
+from niah.runner.observer import Observer
+from niah.runner.session import Session, client_of, pool_of
+from niah.runner.throttle import Throttle
 
-TIMEOUT_S = 120.0
-_AT_ONCE = 64  # texts of one request
-_TRIES = 3
-_PAUSE_S = 1.0
+_AT_ONCE = 32  # texts of one request: their vectors are one line of at most 4 MB
+
+
+class _Vectors(ChatReply):
+    """The vectors of one reply, in the order of their texts, as its text."""
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        rows = sorted(chunk["data"], key=lambda row: row.get("index", 0))
+        self._text.append(json.dumps([[float(value) for value in row["embedding"]] for row in rows]))
+        tokens = count_of((chunk.get("usage") or {}).get("prompt_tokens"))
+        self._usage, self._stop_reason = Usage(input_tokens=tokens, output_tokens=0), "stop"
+        return True
+
+
+class _Embeddings(OpenAI):
+    """One server of vectors."""
+
+    REPLY = _Vectors
+
+    def vectors_request(self, texts: list[str], tokens: int, trial: str) -> HttpRequest:
+        body = json.dumps({"model": self.model, "input": texts}, ensure_ascii=False)
+        return replace(
+            self.get("/embeddings"), method="POST", headers={"Content-Type": "application/json", **self.headers()},
+            body=(body.encode(),), tokens=tokens, label=f"vectors for trial {trial}",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """What came of texts whose vectors were wanted: the vectors, or the answer that is none."""
+
+    vectors: npt.NDArray[np.float32] | None = None  # shape (texts, dimensions)
+    failed: Answer | None = None  # None beside no vectors: a stop came first
+    seconds: float = 0.0
+    calls: int = 0  # answered requests
+    tokens: int = 0  # of them, as the server counts, else in the run's tokenizer
 
 
 class Embedder:
-    """The vectors of one run's server."""
+    """The vectors of one run's server; one request at a time."""
 
-    def __init__(self, config: RunConfig, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``transport`` stands in for the network. Raises nothing until something is asked."""
-        self._config = config
-        self._transport = transport
+    def __init__(self, session: Session, experiment: Experiment, observer: Observer, ledger: RunLedger) -> None:
+        """Raises ConfigError for a key, a proxy or certificates that cannot be used."""
+        config = experiment.config
+        url, key = str(config.embed_url), embed_key_of(config)
+        self._api = _Embeddings(Service(provider="openai", model=str(config.embed_model), base_url=url, api_key=key))
+        there = replace(session, provider=self._api, address=url, transport=None, start=None)
+        self.pool = pool_of(there, config.model_copy(update={"headers": {}}))  # those are for the model's server
+        self.throttle = Throttle(
+            cap=1, in_flight_tokens=config.in_flight_tokens, clock=time.monotonic, observer=observer
+        )
+        self._client = client_of(there, experiment, self.pool, self.throttle, observer, ledger)
+        self._count = experiment.tokenizer.count
         self._known: dict[str, npt.NDArray[np.float32]] = {}
+        self._turn = asyncio.Lock()  # trials of one haystack want the same texts at the same time
 
-    async def vectors(self, wanted: Embed) -> tuple[npt.NDArray[np.float32], float]:
-        """One vector for each text, of shape (texts, dimensions), and the seconds it took. Raises ProviderError."""
-        began = time.perf_counter()
-        new = [text for text in dict.fromkeys(wanted.texts) if text not in self._known]
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, transport=self._transport, headers=self._key()) as client:
-            for start in range(0, len(new), _AT_ONCE):
-                texts = new[start : start + _AT_ONCE]
-                self._known |= dict(zip(texts, await self._asked(client, texts), strict=True))
-        return np.stack([self._known[text] for text in wanted.texts]), time.perf_counter() - began
+    async def embedded(self, wanted: Embed, trial: str) -> Embedded:
+        """One vector for each text."""
+        began, calls, tokens = time.perf_counter(), 0, 0
+        async with self._turn:
+            new = [text for text in dict.fromkeys(wanted.texts) if text not in self._known]
+            for texts in [new[start : start + _AT_ONCE] for start in range(0, len(new), _AT_ONCE)]:
+                request = self._api.vectors_request(texts, sum(map(self._count, texts)), trial)
+                answer = await self._client.ask(request, trial=trial)
+                if answer is None or answer.response is None:
+                    return Embedded(failed=answer and replace(answer, error=self._said(str(answer.error))))
+                rows = json.loads(answer.response.text)
+                if len(rows) != len(texts) or len({len(row) for row in rows}) > 1:
+                    why = self._said(f"{len(rows)} vectors for {len(texts)} texts")
+                    return Embedded(failed=replace(answer, response=None, error=why, retried=False, fatal=True))
+                self._known |= {text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)}
+                calls, tokens = calls + 1, tokens + (answer.response.usage.input_tokens or request.tokens)
+            found = np.stack([self._known[text] for text in wanted.texts])
+        return Embedded(vectors=found, seconds=time.perf_counter() - began, calls=calls, tokens=tokens)
 
-    async def _asked(self, client: httpx.AsyncClient, texts: list[str]) -> list[npt.NDArray[np.float32]]:
-        url, body = f"{str(self._config.embed_url).rstrip('/')}/embeddings", {"model": self._config.embed_model}
-        for attempt in range(1, _TRIES + 1):
-            try:
-                reply = await client.post(url, json={**body, "input": texts})
-                if reply.status_code == 200:
-                    rows = sorted(json_in(reply.text)["data"], key=lambda row: row.get("index", 0))
-                    return [np.asarray(row["embedding"], np.float32) for row in _all_of(rows, texts)]
-                why = f"{reply.status_code}: {reply.text[:200]}"
-            except (httpx.HTTPError, ValueError, TypeError, KeyError, AttributeError) as error:
-                why = f"{type(error).__name__}: {error}"
-            if attempt < _TRIES:
-                await asyncio.sleep(_PAUSE_S * attempt)
-        raise ProviderError(f"{url}: no vectors after {_TRIES} tries ({why}); is --embed-url right?")
-
-    def _key(self) -> dict[str, str]:
-        name = self._config.embed_key_env
-        key = variable(name) if name else None
-        if not key:
-            return {}
-        hide(key)
-        return {"Authorization": f"Bearer {key}"}
-
-
-def _all_of(rows: list[dict[str, object]], texts: list[str]) -> list[dict[str, object]]:
-    if len(rows) != len(texts):
-        raise ValueError(f"{len(rows)} vectors for {len(texts)} texts")
-    return rows
+    def _said(self, error: str) -> str:
+        return f"no vectors: {error.replace('base_url', '--embed-url')}"

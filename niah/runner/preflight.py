@@ -115,7 +115,7 @@ async def _with_turns(
     """What a server adds for each turn, by two prompts of one text; None where it does not count them."""
     counted, turns = [], []
     for size in (prompt.tokens, max(1, prompt.tokens // FURTHER_TURNS)):
-        sent = presenter.in_turns_of(size).present(prompt)
+        sent = replace(presenter, turn_tokens=size).present(prompt)
         found = counted_of(sent, await _asked(client, provider.request(sent), experiment))
         if found is None or sent.delivered is None:
             return None

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from niah.errors import ConfigError
-from niah.experiment.checks import READERS, concurrency_of, service_of
+from niah.experiment.checks import READERS, concurrency_of, embed_key_of, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import PROVIDERS, Provider, is_loopback, provider_of, simulated
@@ -61,6 +61,7 @@ class Session:
 def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     """The session of a completed config; an embedded server lives as long as the block."""
     config, own = experiment.config, experiment.own.provider
+    embed_key_of(config)  # before anything is made
     model = str(config.model)
     if own is not None:  # its address is the one that its requests go to; one that runs here brings its transport
         inside = own.transport() if isinstance(own, Function) else None

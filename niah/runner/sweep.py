@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from niah.records import Result, Trial, Usage
 from niah.runlog.attempts import AttemptLog, CallLog
 from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Budget, RunLedger, Spent
+from niah.runner.embedding import Embedder
 from niah.runner.observer import Observer
 from niah.runner.preflight import PLACES, look_for_canaries, preflight
 from niah.runner.progress import Trouble
@@ -71,6 +73,7 @@ class Sweep:
             budget, self._attempts, self._throttle, rows, may_cost=self._may_cost, on_refusal=self.stop, shared=shared
         )
         self._client = client_of(session, experiment, self._pool, self._throttle, self._observer, self._ledger)
+        self._embedder = Embedder(session, experiment, self._observer, self._ledger) if config.embed_url else None
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
             experiment,
@@ -81,6 +84,7 @@ class Sweep:
             slots=session.concurrency,
             breaker=self._breaker,
             calls=CallLog(log.path.parent, log.finished),
+            embedder=self._embedder,
             say=lambda why: self._observer.trouble(Trouble(kind="fault", reason=why, wait_s=0.0)),
         )
 
@@ -93,6 +97,8 @@ class Sweep:
         """Send nothing more; what is in flight finishes and is logged."""
         self.stopped_because = self.stopped_because or reason
         self._throttle.stop()
+        if self._embedder:
+            self._embedder.throttle.stop()
 
     async def run(self) -> None:
         """The small requests, then every trial of the schedule.
@@ -105,7 +111,7 @@ class Sweep:
         async with self._observer.beside(self):
             try:
                 with self._attempts:
-                    async with self._pool:
+                    async with self._pool, self._embedder.pool if self._embedder else nullcontext():
                         if await self._ready():
                             for wave in self._experiment.schedule(self._log.results, self._breaker.hopeless):
                                 await self._send(wave)

@@ -62,6 +62,7 @@ class TrialRunner:
         slots: int,
         breaker: CircuitBreaker,
         calls: CallLog,
+        embedder: Embedder | None,
         say: Callable[[str], None],
     ) -> None:
         """At most ``slots`` are asked at once; ``say`` is told why one is asked again."""
@@ -69,7 +70,7 @@ class TrialRunner:
         self.checks = AnswerChecks(rows, experiment.tokenizer.count)
         self._experiment = experiment
         self._deliverer = Deliverer(experiment)
-        self._embedder = Embedder(experiment.config)
+        self._embedder = embedder
         self._calls = calls
         self._provider = provider
         self._client = client
@@ -113,8 +114,12 @@ class TrialRunner:
         answer: Any
         while asked is not None:
             if isinstance(asked, Embed):
-                answer, seconds = await self._embedder.vectors(asked)
-                course.seconds += seconds
+                assert self._embedder is not None  # noqa: S101  # only a run with such a server asks
+                got = await self._embedder.embedded(asked, course.trial.id)
+                course.embedded, course.seconds = got, course.seconds + got.seconds
+                if got.failed is not None or got.vectors is None:
+                    return self._without_vectors(course, got.failed) if got.failed else None
+                answer = got.vectors
             else:
                 result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
                 if result is None:
@@ -127,6 +132,13 @@ class TrialRunner:
             asked = await self._aside(partial(self._next, course, answer))
         whole = course.whole()
         return whole if whole is None else await self._with_nats(whole)
+
+    def _without_vectors(self, course: Course, failed: Answer) -> Result:
+        """The result of a trial whose texts got no vectors, for whatever reason: an error, and none of the model's."""
+        targets = self._experiment.plant(course.trial).targets
+        result = unanswered(course.trial, course.prompt, Outcome.ERROR, failed.error, targets)
+        self._breaker.take(result, failed)
+        return replace(result, attempts=failed.attempts)
 
     async def _with_nats(self, result: Result) -> Result:
         """The result with how sure the model is of the right answer, where that is asked and the server tells it."""

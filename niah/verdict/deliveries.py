@@ -38,7 +38,6 @@ class DeliveryFigures:
 
     calls: float | None  # a trial, on average
     tokens: float | None  # prompt tokens of a trial: the server's, else ours
-    output_tokens: float | None
     first_token_s: float | None  # median, from the trial's first call on
     total_s: float | None  # median
     prepared_s: float | None  # median, of retrieval or of putting summaries together
@@ -79,7 +78,6 @@ def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
     return DeliveryFigures(
         calls=_mean(max(1, len(r.calls)) for r in scored),
         tokens=_mean(_tokens(r) for r in scored),
-        output_tokens=_mean(r.response.usage.output_tokens if r.response else None for r in scored),
         first_token_s=_median(r.first_token_s for r in scored),
         total_s=_median(r.total_s for r in scored),
         prepared_s=_median(r.prepared_s for r in scored),

@@ -21,7 +21,6 @@ from niah.verdict.exact import at_least, at_most
 
 LEAN = 20  # trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly always
 BLIND = 5  # so many trials without any score end a length: its prompts are refused or cut
-SEARCHES = ("up", "bisect")
 
 
 class Held(StrEnum):
