@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from niah.deliveries.body import asked_needles
 from niah.deliveries.turns import TOOLS, Chat, Tools
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import presenter_in
@@ -150,6 +151,39 @@ def test_the_needle_stands_in_the_turn_of_the_speaker_that_is_asked_for(role: st
     assert text == prompt.text
 
 
+SCRIPTS = ("en", "zh-hant", "zh-hans")
+MOVING = ("update", "moves", "order", "count")  # tasks about facts that change as a talk goes on
+
+
+@pytest.mark.parametrize("haystack", SCRIPTS)
+@pytest.mark.parametrize("shape", ["chat", "tools", "tools:files"])
+def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:
+    grid = ("--lengths", "2k", "--depths", "0,50,100", "--haystack", haystack, "--as", shape, "--turn-tokens", "96")
+    for task in MOVING:
+        reader = ("--provider", "simulated", "--model", "perfect", "--task", task)
+        assert niah("run", *reader, *grid, "--name", task).exit_code == 0
+        known = experiment(task=task, haystack=(haystack,), sent_as=shape, turn_tokens=96)
+        for trial, line in zip(known.trials, in_order(results_in(task)), strict=True):
+            present = presenter_in(known)
+            assert present is not None
+            prompt = known.prompt(trial)
+            turns = [m for m in present.present(prompt).messages if m.role == "tool" or shape == "chat"]
+            holding = [n for n, turn in enumerate(turns, 1) if asked_needles(prompt)[0].text in said_by(turn)]
+            told = line["delivered"]
+            assert line["score"] == 1, (task, line["response"]["text"])
+            assert holding == [told["needle_turn"]]
+            assert told["needle_role"] == turns[holding[0] - 1].role
+            assert 8 <= told["turns"] <= 24
+
+
+def in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(lines, key=lambda line: float(line["trial"]["depth_percent"]))
+
+
+def said_by(message: Message) -> str:
+    return "\n".join(part.utf8.decode() for part in message.parts if isinstance(part, TextPart))
+
+
 def test_a_trials_id_leaves_its_delivery_out() -> None:
     ids = {
         tuple(t.id for t in experiment(**settings).trials)
@@ -170,6 +204,7 @@ def test_a_config_without_a_delivery_is_the_run_that_it_was() -> None:
         (("--chunk-tokens", "64"), "chunk_tokens has no meaning here"),
         (("--delivery", "retrieve", "--chunk-tokens", "64", "--chunk-overlap", "64"), "must be below"),
         (("--delivery", "retrieve:dense", "--embed-url", "http://127.0.0.1:1/v1"), "belong together"),
+        (("--delivery", "retrieve:dense", "--embed-key-env", "KEY"), "is for the server of embed_url"),
     ],
 )
 def test_a_setting_that_would_be_ignored_is_refused(niah: Niah, arguments: tuple[str, ...], says: str) -> None:

@@ -263,6 +263,26 @@ def test_names_are_folded_over_script_width_case_and_spaces(text: str, target: s
 
 
 @pytest.mark.parametrize(
+    ("text", "target", "right"),
+    [
+        ("臭豆腐店", "豆腐", False),
+        ("臭豆腐店。", "豆腐", False),
+        ("豆腐", "豆腐", True),
+        ("就叫豆腐啦", "豆腐", True),
+        ("豆腐店", "豆腐", True),
+        ("那只狗叫豆腐吧", "豆腐", True),
+        ("到里昂去", "里昂", True),
+        ("在里昂市", "里昂", True),
+    ],
+)
+def test_a_short_chinese_name_is_not_found_in_the_middle_of_the_one_word_that_is_said(
+    text: str, target: str, right: bool
+) -> None:
+    expected = Expected(targets=(target,), question="那只狗叫什么？在哪个城市？")
+    assert (name(text, expected).value == 1) == right
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("Lisbon, Portugal", 1),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from niah.scorers.clauses import Mention
-from niah.scorers.words import HAN, is_small, words
+from niah.scorers.words import HAN, chinese, is_small, words
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
 
@@ -105,6 +105,13 @@ def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bo
     near = re.match(rf"\s*([a-z]+|[{HAN}]+|[$€£¥])", folded[number.stop : number.stop + 20])
     said = {folded[max(0, number.start - 1) : number.start], near[1] if near else ""}
     return bool(same) and any(said & money and not money & same for money in _MONEY)
+
+
+def in_longer_word(folded: str, name: Mention, question: str) -> bool:
+    """Whether all that is said is one longer Chinese word, and the name its middle: 臭豆腐店, of a dog called 豆腐."""
+    sides = folded[: name.start], folded[name.stop :].rstrip("。!")
+    known = fold(question) + chinese("onward", "backward")  # 到里昂去
+    return all(re.fullmatch(rf"[{HAN}]{{1,2}}", side) and not is_small(side, known) for side in sides)
 
 
 def _counted(form: str) -> tuple[int | None, str]:

@@ -12,7 +12,7 @@ from niah.scorers.answers import no_value, one_value, wrong_score
 from niah.scorers.clauses import Mention
 from niah.scorers.decide import decide
 from niah.scorers.expected import Expected
-from niah.scorers.names import in_other_money, names_at, names_in, spaced, without_unit
+from niah.scorers.names import in_longer_word, in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept
 from niah.scorers.words import HAN, asked_part, content_words, latin, spelling, vocabulary
@@ -100,6 +100,7 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
     spellings = (expected.target, *expected.aliases)
     mentions = [m for m in names_at(folded, names) if not in_other_money(folded, m, spellings)]
+    mentions = [m for m in mentions if not in_longer_word(folded, m, expected.question)]
     known = {*expected.wrong, *expected.targets}
     pairs = zip([None, *mentions], mentions, strict=False)
     mentions = [m for before, m in pairs if not (before and m.value not in known and _is_gloss(folded, before, m))]
