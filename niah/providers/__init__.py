@@ -1,6 +1,6 @@
 """Providers: each builds requests and reads replies of one API, and does no I/O.
 
-The client sends what ``request`` returns, feeds the stream to a ``Reply`` and asks ``failure`` about error bodies.
+The client sends what ``request`` returns, feeds the stream to a ``TextReply`` and asks ``failure`` about error bodies.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from niah import extensions
 from niah.errors import UnknownName
 from niah.extensions import brought_by, loaded
-from niah.records import Outcome, Prompt, Response
+from niah.records import Outcome, Prompt
+
+if TYPE_CHECKING:
+    from niah.providers.replies import TextReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,40 +140,12 @@ class ServedModel:
     window: int | None = None  # in the model's tokens, where the list tells it
 
 
-class Reply(Protocol):
-    """Collects one streamed reply."""
-
-    request_id: str | None  # as the reply names itself
-    finished: bool  # nothing more is to come, though the connection may stay open
-    stops_once: bool  # a stop marker stands at the end only
-
-    def feed(self, event: str) -> bool:
-        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError for an error."""
-        ...
-
-    @property
-    def complete(self) -> bool:
-        """Whether a stop marker was seen; a stream that ends without one was cut."""
-        ...
-
-    @property
-    def counted(self) -> bool:
-        """Whether the server's count of the prompt was seen."""
-        ...
-
-    def response(self) -> Response: ...
-
-    def outcome(self) -> Outcome:
-        """``scored`` where the answer is whole and can be scored. Raises StoppedOddly for any other stop reason."""
-        ...
-
-
 class Provider(Protocol):
     """One API."""
 
     def request(self, prompt: Prompt) -> HttpRequest: ...
 
-    def reply(self) -> Reply: ...
+    def reply(self) -> TextReply: ...
 
     def failure(self, status: int, body: str) -> Failure: ...
 

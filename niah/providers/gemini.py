@@ -10,6 +10,7 @@ from niah.providers import ServedModel
 from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 # taken where a call was not made by the model itself (the page on thought signatures)
 NOT_ITS_OWN_CALL = "skip_thought_signature_validator"
@@ -81,11 +82,11 @@ class Gemini(HttpApi):
     def window_among(self, table: Any) -> int | None:
         return count_of(table.get("inputTokenLimit")) or None
 
-    def models_among(self, table: Any) -> list[ServedModel]:
+    def models_in(self, body: str) -> list[ServedModel]:
         """Those that generate content; others embed or count only."""
         return [
             ServedModel(name=str(row["name"]).removeprefix("models/"), window=self.window_among(row))
-            for row in table["models"]
+            for row in json_in(body)["models"]
             if "generateContent" in row.get("supportedGenerationMethods", ["generateContent"])
         ]
 

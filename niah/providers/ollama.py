@@ -13,6 +13,7 @@ from niah.providers import HttpRequest, ServedModel
 from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, chat_messages
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 # models count other tokens than the run does; a window that changes between requests loads the model anew
 WINDOW_SHARE = 1.25
@@ -72,5 +73,5 @@ class Ollama(HttpApi):
         names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
         return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
 
-    def models_among(self, table: Any) -> list[ServedModel]:
-        return [ServedModel(name=str(row["name"])) for row in table["models"]]
+    def models_in(self, body: str) -> list[ServedModel]:
+        return [ServedModel(name=str(row["name"])) for row in json_in(body)["models"]]

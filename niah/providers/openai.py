@@ -30,6 +30,7 @@ from niah.providers.shapes import (
     schema_of,
 )
 from niah.records import Prompt, Usage
+from niah.text.outside import json_in
 
 OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 
@@ -107,8 +108,8 @@ class OpenAI(HttpApi):
         told = map(_window_of, named or (entries if len(entries) == 1 else []))
         return next(filter(None, told), None)
 
-    def models_among(self, table: Any) -> list[ServedModel]:
-        return listed_models(table)
+    def models_in(self, body: str) -> list[ServedModel]:
+        return listed_models(body)
 
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
@@ -154,9 +155,9 @@ _WINDOW_KEYS = (
 )
 
 
-def listed_models(table: Any) -> list[ServedModel]:
+def listed_models(body: str) -> list[ServedModel]:
     """The models of a list as OpenAI's, with the windows that some servers tell."""
-    return [ServedModel(name=str(entry["id"]), window=_window_of(entry)) for entry in table["data"]]
+    return [ServedModel(name=str(entry["id"]), window=_window_of(entry)) for entry in json_in(body)["data"]]
 
 
 def _window_of(entry: Mapping[str, Any]) -> int | None:
@@ -234,8 +235,8 @@ class Responses(HttpApi):
             **cache_off(self.model),
         }
 
-    def models_among(self, table: Any) -> list[ServedModel]:
-        return listed_models(table)
+    def models_in(self, body: str) -> list[ServedModel]:
+        return listed_models(body)
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:

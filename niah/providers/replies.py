@@ -27,7 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 class TextReply:
     """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events in ``take``."""
 
-    stops_once = True
+    stops_once = True  # a stop marker stands at the end only
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -36,18 +36,21 @@ class TextReply:
         self._usage = Usage()
         self._model: str | None = None
         self._choice: object = None  # the number of the one that is read
-        self.request_id: str | None = None
-        self.finished = False
+        self.request_id: str | None = None  # as the reply names itself
+        self.finished = False  # nothing more is to come, though the connection may stay open
 
     @property
     def complete(self) -> bool:
+        """Whether a stop marker was seen; a stream that ends without one was cut."""
         return self._stop_reason is not None
 
     @property
     def counted(self) -> bool:
+        """Whether the server's count of the prompt was seen."""
         return self._usage.input_tokens is not None
 
     def feed(self, event: str) -> bool:
+        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError for an error."""
         if event.strip() == "[DONE]":
             self.finished = True
             return False
@@ -59,7 +62,7 @@ class TextReply:
         return self.take(chunk)
 
     def take(self, chunk: dict[str, Any]) -> bool:
-        """Read one event; True when it holds generated text, reasoning included."""
+        """The same of an event that is no error."""
         raise NotImplementedError
 
     def first_of(self, choices: list[dict[str, Any]] | None) -> dict[str, Any] | None:
@@ -82,6 +85,7 @@ class TextReply:
         )
 
     def outcome(self) -> Outcome:
+        """``scored`` where the answer is whole and can be scored. Raises UnexpectedStop for any other stop reason."""
         meaning = _meaning_of(self._stop_reason)
         if meaning == "declined" or any(self._refusal):
             return Outcome.REFUSED
@@ -172,10 +176,6 @@ class HttpApi:
         """The window in the answer of that route."""
         return None
 
-    def models_among(self, table: Any) -> list[ServedModel]:
-        """The models in a list of them."""
-        raise NotImplementedError
-
     def request(self, prompt: Prompt) -> HttpRequest:
         """A prompt, and what the service adds to every request."""
         shaped = self.shaped(prompt)
@@ -202,7 +202,7 @@ class HttpApi:
         return self.get(self.MODELS)
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return self.models_among(json_in(body))
+        raise NotImplementedError
 
     @property
     def model(self) -> str:
