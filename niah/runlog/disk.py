@@ -62,7 +62,7 @@ def read_lines(path: Path, read: Callable[[bytes], _T]) -> list[_T]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(read(line))
+            found += [read(line)] if line.strip() else []
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise RunError(f"{path}:{number}: damaged line ({error!r:.80}); remove that line and run again") from error
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
@@ -59,10 +59,11 @@ class Throttle:
         self._most_tokens = in_flight_tokens
         self._held_tokens = 0
         self._clock = clock
-        self._sleep = sleep or self._sleep_until_stop
+        self.pause = sleep or self._sleep_until_stop  # False where a stop came in between
         self._jitter = jitter
         self._observer = observer or Observer()
         self._state = Signal()
+        self.changed = self._state.changed  # have everyone who waits look again
         self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
         self.stopping = False
         self._resume_at = clock()
@@ -71,6 +72,7 @@ class Throttle:
         self._trouble_since: float | None = None
         self._refused = False  # ever: the first rise is over
         self._told = ToldRates(clock)
+        self.told = self._told.learn  # what a reply's headers say of the server's own rates
         self._requests = _bucket(requests_per_minute, shared, "requests")  # shared: with other workers
         self._tokens = _bucket(tokens_per_minute, shared, "tokens")
 
@@ -118,10 +120,6 @@ class Throttle:
         self._busy -= 1
         self.changed()
 
-    def told(self, headers: Mapping[str, str]) -> None:
-        """What a reply's headers say of the server's own rates."""
-        self._told.learn(headers)
-
     def reached(self) -> None:
         """The server is there and not overloaded, whatever it says."""
         self._rounds = 0
@@ -156,18 +154,10 @@ class Throttle:
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(rounds - 1, 10))
         return pause_s * (_LEAST_OF_PAUSE + (1 - _LEAST_OF_PAUSE) * self._jitter())
 
-    async def pause(self, seconds: float) -> bool:
-        """Wait; False where a stop came in between."""
-        return await self._sleep(seconds)
-
     async def until(self, ready: Callable[[], bool]) -> bool:
         """Wait for a state that ``changed`` announces; False where a stop came first."""
         await self._state.until(lambda: self.stopping or ready())
         return not self.stopping
-
-    def changed(self) -> None:
-        """Have everyone who waits look again."""
-        self._state.changed()
 
     async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
         """The result of something to wait for; None, and it is cancelled, where a stop comes first."""
@@ -209,8 +199,12 @@ class Throttle:
             self._ramp_up()
 
     async def _pass_pause(self) -> bool:
-        while (left := self._resume_at - self._clock()) > 0:
-            if not await self._sleep(left):
+        return await self._pass(lambda: self._resume_at - self._clock())
+
+    async def _pass(self, left_s: Callable[[], float]) -> bool:
+        """Wait until nothing is left to wait for; False where a stop came first."""
+        while (left := left_s()) > 0:
+            if not await self.pause(left):
                 return False
         return not self.stopping
 
@@ -218,10 +212,7 @@ class Throttle:
         if (long := self._told.wait_s(tokens)) >= _SPOKEN_OF_S:
             reason = "the rate limits that the server tells"
             self._observer.trouble(Trouble(kind="paced", reason=reason, wait_s=long))
-        while (left := self._told.wait_s(tokens)) > 0:
-            if not await self._sleep(left):
-                return False
-        return not self.stopping
+        return await self._pass(lambda: self._told.wait_s(tokens))
 
     async def _rate(self, tokens: int) -> bool:
         """Wait for the rates; False where a stop came first."""
