@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import KW_ONLY, InitVar, dataclass, field, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
@@ -116,11 +116,8 @@ class RunLedger(Ledger):
     may_cost: Callable[[int], Usage]  # the most that a prompt of so many tokens costs
     on_refusal: Callable[[str], None]  # a refusal stops the run
     shared: Shared | None = None  # the budget that this worker has in common with others
-    _others: Callable[[], list[Usage]] | None = field(default=None, init=False)
 
     def __post_init__(self, rows: Iterable[Row]) -> None:
-        if self.shared is not None:
-            self._others = self.shared.paid_by_others(self.attempts.path.parent)
         for attempt in self.attempts.past:
             self.budget.pay(attempt.counted)
         noted = {attempt.trial for attempt in self.attempts.past}
@@ -140,8 +137,7 @@ class RunLedger(Ledger):
     @asynccontextmanager
     async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
         may = self.may_cost(tokens)
-        if self._others is not None:
-            self.budget.paid_elsewhere(self._others())
+        self._hear_others()
         await self.throttle.until(lambda: not self.budget.refuses(may) or self.budget.idle)
         if refused := self.budget.refuses(may):
             self.on_refusal(refused)
@@ -167,15 +163,20 @@ class RunLedger(Ledger):
                 self.budget.pay(may if cost is None else cost)
             self.throttle.changed()
 
+    def _hear_others(self) -> bool:
+        """Take in what other workers paid; whether there may be any."""
+        if self.shared is not None:
+            self.budget.paid_elsewhere(self.shared.paid_by_others(self.attempts.path.parent))
+        return self.shared is not None
+
     def _note(self, trial: str | None, may: Usage) -> int | None:
         """The number of an attempt that is about to be sent; None, and the run stops, where it may not be."""
         try:
             with self.shared.lock if self.shared else nullcontext():
-                if self._others is not None:
-                    self.budget.paid_elsewhere(self._others())
-                    if refused := self.budget.refuses(Usage()):  # what is held holds this one
-                        self.on_refusal(refused)
-                        return None
+                # what is held holds this one
+                if self._hear_others() and (refused := self.budget.refuses(Usage())):
+                    self.on_refusal(refused)
+                    return None
                 return self.attempts.sent(trial, may)
         except RunError as error:
             self.on_refusal(str(error))

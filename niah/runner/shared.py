@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
@@ -29,27 +28,23 @@ class Shared:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = FileLock(folder / _LOCK)
+        self._seen: dict[Path, tuple[int, list[Usage]]] = {}  # of each worker the size of its log, and what it paid
 
     def rate(self, name: str, size: float, per_minute: float) -> SharedRate:
         return SharedRate(self.folder / f".{name}-rate", self.lock, size, per_minute)
 
-    def paid_by_others(self, own: Path) -> Callable[[], list[Usage]]:
-        """What all other workers paid or may yet pay, as it stands when it is called."""
-        seen: dict[Path, tuple[int, list[Usage]]] = {}
-
-        def read() -> list[Usage]:
-            for path in sorted(self.folder.glob(f"*/{ATTEMPTS_NAME}")):
-                if path.parent == own:
-                    continue
-                try:
-                    size = path.stat().st_size
-                    if seen.get(path, (-1, []))[0] != size:
-                        seen[path] = (size, [attempt.counted for attempt in read_attempts(path.parent)])
-                except FileNotFoundError:  # a worker that could not start takes it away
-                    seen.pop(path, None)
-            return [usage for _, usages in seen.values() for usage in usages]
-
-        return read
+    def paid_by_others(self, own: Path) -> list[Usage]:
+        """What all other workers paid or may yet pay."""
+        for path in sorted(self.folder.glob(f"*/{ATTEMPTS_NAME}")):
+            if path.parent == own:
+                continue
+            try:
+                size = path.stat().st_size
+                if self._seen.get(path, (-1, []))[0] != size:
+                    self._seen[path] = (size, [attempt.counted for attempt in read_attempts(path.parent)])
+            except FileNotFoundError:  # a worker that could not start takes it away
+                self._seen.pop(path, None)
+        return [usage for _, usages in self._seen.values() for usage in usages]
 
 
 class SharedRate:
