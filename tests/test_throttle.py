@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual import run_virtual
 
-from niah.runner.exchange import LEAST_S, MOST_S, AdaptiveTimeout
+from niah.runner.exchange import LEAST_SILENCE_S, MOST_SILENCE_S, AdaptiveTimeout
 from niah.runner.throttle import LONGEST_PAUSE_S, RAMP_S, START, Throttle
 
 
@@ -241,9 +241,11 @@ def test_a_timeout_grows_with_length_and_learns(tokens: int, first_s: float) -> 
     assert timeout.silence_s(tokens, 1) < timeout.silence_s(2 * tokens, 1)
     assert timeout.silence_s(tokens, 2) == 2 * timeout.silence_s(tokens, 1)
     timeout.learn(tokens, first_s)
-    assert timeout.silence_s(tokens, 1) == max(LEAST_S, 6 * first_s)
+    assert timeout.silence_s(tokens, 1) == max(LEAST_SILENCE_S, 6 * first_s)
     quadratic = 4 * first_s  # attention grows with the square of the length
-    assert timeout.silence_s(2 * tokens, 1) == min(max(LEAST_S, 6 * quadratic), max(MOST_S, 2 * quadratic))
+    assert timeout.silence_s(2 * tokens, 1) == min(
+        max(LEAST_SILENCE_S, 6 * quadratic), max(MOST_SILENCE_S, 2 * quadratic)
+    )
     assert timeout.silence_s(32 * tokens, 1) >= 2 * 32 * first_s
     assert AdaptiveTimeout(5).silence_s(tokens, 3) == 5
 
@@ -252,9 +254,9 @@ def test_one_answer_that_waited_in_a_queue_does_not_teach_hours() -> None:
     timeout = AdaptiveTimeout(None)
     for seconds in (2.0, 1_704.0, 2.1, 1.9, 2.0):
         timeout.learn(32_000, seconds)
-    assert timeout.silence_s(32_000, 1) == LEAST_S
+    assert timeout.silence_s(32_000, 1) == LEAST_SILENCE_S
 
 
 def test_all_of_an_attempt_has_an_end_that_grows_with_the_reply() -> None:
     assert AdaptiveTimeout(2, reply_tokens=100).times(1_000, 1).total_s == 6 + 500
-    assert AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s == 3 * (LEAST_S + 2.5) + 500
+    assert AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s == 3 * (LEAST_SILENCE_S + 2.5) + 500

@@ -35,8 +35,8 @@ FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
 _ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
-LEAST_S = 120.0  # a busy server queues requests for minutes
-MOST_S = 1_800.0  # unless even more is to be expected
+LEAST_SILENCE_S = 120.0  # a busy server queues requests for minutes
+MOST_SILENCE_S = 1_800.0  # unless even more is to be expected
 SLOWEST_TOKENS_PER_S = 400.0  # what is assumed of a server that has not answered yet: a small CPU
 SLOWEST_TOKEN_S = 5.0  # of a reply: a server that is slower than this has hung
 TIMES_EXPECTED = 6.0
@@ -269,10 +269,10 @@ class AdaptiveTimeout:
         """The longest silence to bear in one attempt. After a timeout the next attempt has twice as long."""
         if self._fixed_s is not None:
             return self._fixed_s
-        silence_s = LEAST_S + tokens / SLOWEST_TOKENS_PER_S
+        silence_s = LEAST_SILENCE_S + tokens / SLOWEST_TOKENS_PER_S
         if self._seen:
             expected_s = median(_expected_s(tokens, *seen) for seen in self._seen)
-            silence_s = min(max(LEAST_S, TIMES_EXPECTED * expected_s), max(MOST_S, 2 * expected_s))
+            silence_s = min(max(LEAST_SILENCE_S, TIMES_EXPECTED * expected_s), max(MOST_SILENCE_S, 2 * expected_s))
         return silence_s * float(2 ** min(attempt - 1, 2))
 
     def times(self, tokens: int, attempt: int) -> Times:
