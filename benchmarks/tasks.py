@@ -17,10 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 
+from niah import tasks as stored
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.experiment.scoring import search_scores
-from niah.tasks import _measured as stored
 from niah.tasks import task_names
 from niah.text.ranking import terms_of
 from niah.text.seeded import Draw

@@ -21,7 +21,7 @@ from niah.generator.templated import WORDS
 from niah.records import Needle, Planting, Score
 from niah.scorers import clock, seconds_in
 from niah.tasks import task_of
-from niah.tasks._names import PLACES
+from niah.tasks._planter import PLACES
 
 _KINDS = {  # which forms fit a task, beside "any"
     "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",),

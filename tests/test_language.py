@@ -10,7 +10,7 @@ from niah.generator.library import FILLERS, load_haystack, read_episodes, read_m
 from niah.generator.synthetic import chapter
 from niah.generator.tokenizers import tokenizer_of
 from niah.scorers.words import grammars
-from niah.tasks import associative
+from niah.tasks.meaning import ASSOCIATIONS
 from niah.text.language import COMMON, LANGUAGES, language_of, language_of_all
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
@@ -35,7 +35,7 @@ def test_every_grammar_has_an_example_where_english_has_one() -> None:
 
 
 def test_every_language_has_associations_and_no_other() -> None:
-    assert sorted(path.stem for path in associative.FOLDER.glob("*.toml")) == sorted(LANGUAGES)
+    assert sorted(path.stem for path in ASSOCIATIONS.glob("*.toml")) == sorted(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -13,7 +13,7 @@ from niah.generator.segments import segments_of
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Transcript, Trial
 from niah.tasks import task_of
-from niah.tasks._names import PLACES
+from niah.tasks._planter import PLACES
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 from niah.text.seeded import Draw

@@ -17,13 +17,14 @@ from niah.generator.library import load_haystack
 from niah.generator.prompt import Builder
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Trial
-from niah.tasks import natural
+from niah.tasks import task_of
 from niah.tasks._located import located
 from niah.tasks._questions import read_questions
 from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")
 SHIPPED = {"en": "en", "es": "es", "zh-hant": "zh-Hant", "zh-hans": "zh-Hans"}
+NATURAL = task_of("natural")
 
 
 def corpus(name: str) -> Corpus:
@@ -43,7 +44,7 @@ def test_a_passage_stands_at_its_depth_and_once_in_a_prompt_of_exact_length(name
         id="t", task="natural", context_length=length, depth_percent=depth, epoch=data.draw(st.integers(0, 5))
     )
     builder = Builder(haystack, TOKENIZER, seed=1, reply_tokens=64, haystack_per="epoch")
-    planting = natural.plant(Draw(1, "n"), site_of(trial, haystack, SHIPPED[name], questions=name))
+    planting = NATURAL.plant(Draw(1, "n"), site_of(trial, haystack, SHIPPED[name], questions=name))
     prompt = builder.build(trial, planting)
     passage = planting.needles[0].text
     assert TOKENIZER.count(prompt.text) + 64 == length
@@ -57,7 +58,7 @@ def test_a_passage_stands_at_its_depth_and_once_in_a_prompt_of_exact_length(name
     assert TOKENIZER.count(absent.text) + 64 == length
     assert passage not in absent.text
     assert (
-        natural.score(natural.solve(absent.text, site_of(trial, haystack, questions=name).options), planting).value == 0
+        NATURAL.score(NATURAL.solve(absent.text, site_of(trial, haystack, questions=name).options), planting).value == 0
     )
 
 
@@ -152,7 +153,7 @@ def test_every_question_is_asked_once_in_a_cell_with_as_many_epochs() -> None:
     asked = set()
     for epoch in range(4):
         trial = Trial(id="t", task="natural", context_length=2_000, depth_percent=25, epoch=epoch)
-        asked.add(natural.plant(Draw(epoch, "n"), site_of(trial, haystack, questions="en")).question)
+        asked.add(NATURAL.plant(Draw(epoch, "n"), site_of(trial, haystack, questions="en")).question)
     assert len(asked) == 4
 
 

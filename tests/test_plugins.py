@@ -30,10 +30,10 @@ def test_is_broken(niah_sweep):
     niah_sweep(provider="simulated", model="perfect", lengths="1")
 """
 TASK = """
-from niah.tasks import single
-SUMMARY, VERSION, REPLY_TOKENS = "a task of a package", 1, single.REPLY_TOKENS
+from niah.tasks import task_of
+SUMMARY, VERSION, REPLY_TOKENS = "a task of a package", 1, 32
 WORDING, OPTIONS, FILLER = (), (), None
-plant, score, solve = single.plant, single.score, single.solve
+plant, score, solve = task_of("single").plant, task_of("single").score, task_of("single").solve
 """
 PROVIDER = """
 from niah.providers import ProviderEntry

@@ -25,7 +25,7 @@ from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Needle, Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
-from niah.tasks._clock import lines_with_times
+from niah.tasks.recording import lines_with_times
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
 

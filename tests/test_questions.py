@@ -18,13 +18,14 @@ from niah.generator.tokenizers import tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Needle, Planting, Prompt, Trial
 from niah.scorers import seconds_in
-from niah.tasks import natural
+from niah.tasks import task_of
 from niah.tasks._episodes import Episode
 from niah.tasks._template import planting_of
 from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")
 TOPICS = ("lamps", "rope", "gulls", "tar", "maps", "clocks", "soup", "kites", "coal", "bells", "moss", "ink")
+NATURAL = task_of("natural")
 
 
 def minute(number: int, text: str = "") -> str:
@@ -70,7 +71,7 @@ def prompts(haystack: Corpus, toml: str, lengths: tuple[int, ...] = (300, 700)) 
     for length in lengths:
         for epoch, depth in enumerate((0, 25, 50, 75, 100)):
             trial = Trial(id="t", task="natural", context_length=length, depth_percent=depth, epoch=epoch)
-            planting = natural.plant(Draw(1, "n"), site_of(trial, haystack, haystack.language, questions="q.toml"))
+            planting = NATURAL.plant(Draw(1, "n"), site_of(trial, haystack, haystack.language, questions="q.toml"))
             found.append((trial, planting, builder.build(trial, planting)))
     return found
 
@@ -211,7 +212,7 @@ def test_the_times_of_a_prompt_are_those_of_the_transcript_and_true_of_every_lin
         assert "(9:09)\n" in prompt.text
         assert prompt.text.count(planting.needles[0].text) == 1
         assert (
-            natural.solve(prompt.text, site_of(trial, corpus(Path("talk.txt")), questions="q.toml").options) == "9:09"
+            NATURAL.solve(prompt.text, site_of(trial, corpus(Path("talk.txt")), questions="q.toml").options) == "9:09"
         )
 
 
@@ -235,7 +236,7 @@ def test_an_episode_stands_in_order_but_for_one_place_where_it_begins_again() ->
 @pytest.mark.usefixtures("talk")
 def test_a_time_is_right_within_its_window(reply: str, score: float) -> None:
     _, planting, _ = prompts(corpus(Path("talk.txt")), TIMED)[0]
-    found = natural.score(reply, planting)
+    found = NATURAL.score(reply, planting)
     assert found.value == score, found
     assert found.parts == {"q": score}
 
@@ -304,7 +305,7 @@ def test_without_its_passage_a_prompt_does_not_say_when() -> None:
 def test_units_and_signs_within_an_answer_make_no_difference(answer: str, reply: str, score: float) -> None:
     language = "en" if answer.isascii() else "zh-Hant"
     planting = planting_of(language, "", "What?", [Needle(key="q", value=answer, text="")], [answer])
-    assert natural.score(reply, planting).value == score
+    assert NATURAL.score(reply, planting).value == score
 
 
 # Drafts
@@ -348,4 +349,4 @@ def test_the_minutes_of_real_podcasts_are_marked_and_found(real_transcripts: Pat
         assert planting.targets[0] in ("12:16", "26:37")
         assert TOKENIZER.count(prompt.text) + 64 == trial.context_length
         options = site_of(trial, haystack, "zh-Hant", questions="q.toml").options
-        assert natural.score(natural.solve(prompt.text, options), planting).value == 1
+        assert NATURAL.score(NATURAL.solve(prompt.text, options), planting).value == 1

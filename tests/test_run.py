@@ -23,7 +23,7 @@ from tokenizers import Tokenizer as HuggingFace
 from tokenizers import models, trainers
 
 from niah.tasks import task_of
-from niah.tasks._names import PLACES
+from niah.tasks._planter import PLACES
 
 SIMULATED = ("run", "--provider", "simulated", "--model", "perfect")
 GRID = ("--lengths", "1k,4k,16k", "--depths", "0,25,50,75,100")

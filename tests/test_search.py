@@ -17,8 +17,7 @@ from niah.experiment.suites import read_suite
 from niah.providers import search as search_module
 from niah.providers.search import WAYS, Search
 from niah.providers.simulated import check_reader
-from niah.tasks import task_names
-from niah.tasks._measured import READING_BELOW, measured, measured_of
+from niah.tasks import READING_BELOW, measured, measured_of, task_names
 from niah.text.ranking import terms_of
 
 LANGUAGES = {"en": "en", "es": "es", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans"}

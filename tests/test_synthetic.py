@@ -30,7 +30,7 @@ from niah.generator.grammar import (
 from niah.generator.segments import MAX_WEIGHT, segments_of, weight
 from niah.generator.synthetic import Synthetic, chapter
 from niah.generator.tokenizers import tokenizer_of
-from niah.tasks._names import PLACES
+from niah.tasks._planter import PLACES
 
 LANGUAGES = spoken()  # en first
 FORBIDDEN = ("magic", "number", "needle", "haystack", "password", "神奇", "數字", "数字")

@@ -32,10 +32,9 @@ from niah.runner.session import Session
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
 from niah.tasks import depth_of, task_names, task_of
-from niah.tasks._clock import Clock
-from niah.tasks._names import PEOPLE, PLACES
-from niah.tasks._placing import SPAN_PERCENT
-from niah.tasks.associative import pairs
+from niah.tasks._planter import PEOPLE, PLACES, SPAN_PERCENT
+from niah.tasks.meaning import pairs
+from niah.tasks.recording import Clock
 from niah.text.language import LANGUAGES
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
@@ -95,7 +94,7 @@ def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: o
     return task_of(task).plant(Draw(seed, "needle"), site_of(trial, haystack, language, **keys))
 
 
-def test_tasks_are_the_modules_of_their_folder() -> None:
+def test_a_task_goes_by_its_name() -> None:
     assert task_names() == [
         "associative", "count", "distractors", "hops", "instruction", "kv", "moves", "multikey", "multiquery",
         "multivalue", "natural",

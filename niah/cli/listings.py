@@ -11,7 +11,7 @@ from niah.cli.completion import TASKS
 from niah.errors import ConfigError
 
 if TYPE_CHECKING:
-    from niah.tasks._measured import Measured
+    from niah.tasks import Measured
 
 
 @click.command()
@@ -22,8 +22,7 @@ def tasks(name: str | None) -> None:
     With TASK, tell all about that one: what it plants and asks, its settings with their defaults, its controls.
     """
     from niah.experiment.suites import suite_summaries
-    from niah.tasks import task_names, task_of
-    from niah.tasks._measured import measured_of
+    from niah.tasks import measured_of, task_names, task_of
 
     if name is not None:
         _tell(name)

@@ -12,7 +12,7 @@ from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.generator.library import load_haystack
 from niah.generator.tokenizers import tokenizer_of
-from niah.tasks._drafts import draft as drafted
+from niah.tasks._episodes import draft as drafted
 from niah.tasks._located import Fault, checked, episodes_of, tokens_free
 from niah.tasks._questions import Question, question_file, questions_in, read_questions, shortened
 

@@ -30,7 +30,8 @@ from niah.records import Outcome, Planting, Prompt, Trial, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Client
 from niah.runner.exchange import Answer
-from niah.tasks import TaskContext, _magic_number
+from niah.tasks import TaskContext, magic
+from niah.tasks._planter import Planter
 from niah.tasks._template import planting_of
 from niah.text.lengths import label_of
 from niah.text.seeded import Draw
@@ -293,10 +294,10 @@ def planted(experiment: Experiment, place: str) -> Planting:
     options = replace(experiment.options, value_kind="number")
     site = TaskContext(trial=trial, haystack=experiment.haystack, language=experiment.language, options=options)
     draw = Draw(experiment.config.seed, "canary")
-    planting = _magic_number.plant(draw, site, list(PLACES.values()))
+    planting = magic.planted(Planter(draw, site), list(PLACES.values()))
     asked = planting.needles[list(PLACES).index(place)]
     lines = [replace(n, text="\n".join([n.text] * _CANARY_LINES)) for n in planting.needles]
-    question = _magic_number.question_for(experiment.language, "number", asked.key)
+    question = magic.question_for(experiment.language, "number", asked.key)
     return planting_of(experiment.language, planting.opening, question, lines, [asked.value])
 
 
@@ -313,4 +314,4 @@ def _longest(experiment: Experiment) -> Trial:
 def _is_right(answer: Answer, planting: Planting) -> bool:
     if answer.outcome is not Outcome.SCORED or answer.response is None:
         return False
-    return _magic_number.score(answer.response.text, planting).value == 1
+    return magic.score(answer.response.text, planting).value == 1

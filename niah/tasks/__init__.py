@@ -1,13 +1,13 @@
-"""The registry of tasks: every module of this folder whose name has no underscore in front is one.
-
-A module's name is the task's, with a dash for every underscore: ``said_at.py`` is task ``said-at``.
-"""
+"""The registry of tasks, and what each of them measures."""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Protocol, cast
 
 from niah.errors import UnknownName
@@ -17,6 +17,30 @@ from niah.records import Planting, Score, Trial
 from niah.text.seeded import Draw
 
 CONTROLS = ("absent", "closed-book", "oracle")
+READING_BELOW = 0.25  # of the search reader's score, in every language
+SEARCH_AGAIN = ("search:again", "search:chain")
+BUILT_IN: Mapping[str, str] = {  # the class of each task that comes with niah
+    "associative": "meaning:Associative",
+    "count": "series:Count",
+    "distractors": "meaning:Distractors",
+    "hops": "chains:Hops",
+    "instruction": "instruction:Instruction",
+    "kv": "fillers:Kv",
+    "moves": "chains:Moves",
+    "multikey": "magic:Multikey",
+    "multiquery": "magic:Multiquery",
+    "multivalue": "magic:Multivalue",
+    "natural": "natural:Natural",
+    "order": "series:Order",
+    "passkey": "fillers:Passkey",
+    "repeat": "series:Repeat",
+    "said-at": "recording:SaidAt",
+    "single": "magic:Single",
+    "tracking": "chains:Tracking",
+    "update": "magic:Update",
+    "when": "recording:When",
+    "when-and-what": "recording:WhenAndWhat",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +70,7 @@ class TaskContext:
 
 
 class Task(Protocol):
-    """What to plant, what to ask, how to score. A module is one; _USUAL is what it need not say."""
+    """What to plant, what to ask, how to score. An object or a module is one; _USUAL is what it need not say."""
 
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
@@ -87,25 +111,59 @@ def depth_of(task: Task, placement: str) -> str:
 
 def task_names() -> list[str]:
     """The tasks that come with niah, and those of installed packages."""
-    return sorted({*_own_names(), *brought_by(TASKS)})
+    return sorted({*BUILT_IN, *brought_by(TASKS)})
 
 
-def _own_names() -> list[str]:
-    names = (m.name for m in pkgutil.iter_modules(__path__))
-    return [n.replace("_", "-") for n in names if not n.startswith("_")]
-
-
+@cache
 def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be loaded."""
-    if name not in _own_names():
-        if name not in brought_by(TASKS):
-            raise UnknownName("task", name, task_names())
-        brought = loaded(TASKS, name)
-        for key, usual in _USUAL.items():
-            if not hasattr(brought, key):
-                setattr(brought, key, usual)
-        return cast(Task, brought)
-    module = importlib.import_module(f"niah.tasks.{name.replace('-', '_')}")
+    if name in BUILT_IN:
+        module, _, kind = BUILT_IN[name].partition(":")
+        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)())
+    if name not in brought_by(TASKS):
+        raise UnknownName("task", name, task_names())
+    brought = loaded(TASKS, name)
     for key, usual in _USUAL.items():
-        vars(module).setdefault(key, usual)
-    return cast(Task, module)
+        if not hasattr(brought, key):
+            setattr(brought, key, usual)
+    return cast(Task, brought)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One task with its options. Scores are by language, then by reader."""
+
+    task: str
+    options: Mapping[str, object]
+    scores: Mapping[str, Mapping[str, float]]
+
+    @property
+    def name(self) -> str:
+        """The task, and the options that are not its defaults."""
+        return ", ".join([self.task, *(f"{key} {value}" for key, value in self.options.items())])
+
+    def search(self, *, again: bool = True) -> dict[str, float]:
+        """The best score of searching by language, with or without searching for what was found."""
+        return {
+            language: max(v for k, v in scores.items() if k.startswith("search") and (again or k not in SEARCH_AGAIN))
+            for language, scores in self.scores.items()
+        }
+
+    @property
+    def measures(self) -> str:
+        """reading, repeated retrieval, or retrieval."""
+        if max(self.search().values()) < READING_BELOW:
+            return "reading"
+        return "repeated retrieval" if max(self.search(again=False).values()) < READING_BELOW else "retrieval"
+
+
+@cache
+def measured() -> tuple[Measured, ...]:
+    """Every row of the table, the tasks at their defaults first."""
+    rows = json.loads(Path(__file__).with_name("measured.json").read_text(encoding="utf-8"))
+    return tuple(Measured(**row) for row in rows)
+
+
+def measured_of(task: str) -> Measured | None:
+    """A task at its defaults; None for one that was not measured."""
+    return next((row for row in measured() if row.task == task and not row.options), None)

@@ -1,23 +1,73 @@
-"""What a task plants with: keys and values that nobody says by chance, sentences of the language, and the frame."""
+"""What a task of niah plants with: names and values that nobody says by chance, sentences of the language, and depths.
+
+No name is part of another of its list, and none is famous. Depth is the trial's; what it means where one question has
+several needles is stated for each way. ``together``: all at the depth, line after line. ``spread``: evenly over a span
+with the depth as its centre, 40 points wide and cut at both ends of the text. ``random``: one of them at the depth (of
+unordered ones the first), the others anywhere. Ordered needles keep their order.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from niah import scorers
 from niah.errors import ConfigError, HaystackError
 from niah.generator.templated import WORDS, new_uuid, spare_terms
-from niah.records import Needle, Planting
-from niah.tasks import TaskContext
-from niah.tasks._names import PEOPLE, PLACES
-from niah.tasks._template import planting_of, speech_opening
+from niah.records import Needle, Planting, Score
+from niah.tasks import Options, TaskContext
+from niah.tasks._template import NO_QUESTION, Asked, asked_in, planting_of, speech_opening
+from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import Form, wording_of
+from niah.text.wording import ByLanguage, Form, wording_of
 
+PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))  # of Chinese: full names
+PLACES = ByLanguage(lambda wording: wording.words("names.places"))
+SPAN_PERCENT = 40.0
+APART_PERCENT = 5.0  # distractors of one fact keep so far from it
 _DRAWS = 400
 _VARIABLES = 600
+
+
+class BuiltIn(ABC):
+    """A task of niah: what it plants with its Planter, and how it answers its questions; the rest is alike for all."""
+
+    SUMMARY: str
+    VERSION = 1
+    OPTIONS: tuple[str, ...] = ()
+    REPLY_TOKENS = 32
+    WORDING: tuple[str, ...] = ()
+    FILLER: str | None = None
+    ASKS: tuple[str, ...] = ()  # keys of the forms of its questions; none: ``answer`` takes any question
+
+    def plant(self, draw: Draw, site: TaskContext) -> Planting:
+        return self.planted(Planter(draw, site))
+
+    @abstractmethod
+    def planted(self, plan: Planter) -> Planting:
+        """The needles of a trial, and the question."""
+
+    @abstractmethod
+    def score(self, text: str, planting: Planting) -> Score:
+        """The score of an answer."""
+
+    @abstractmethod
+    def answer(self, asked: Asked) -> str | None:
+        """What a reader answers who sees the text of a prompt only; None where the text does not tell."""
+
+    def solve(self, text: str, options: Options | None = None) -> str:
+        """The answer to the question at the end of a text; says so where nothing answers it."""
+        asked = asked_in(text)
+        if asked is None:
+            return NO_QUESTION
+        forms = {key: asked.wording.form(key).parse(asked.question) for key in self.ASKS} or {"": {}}
+        read = (replace(asked, options=options, key=key, blanks=b) for key, b in forms.items() if b is not None)
+        return next(map(self.answer, read), None) or asked.wording.text("frame.not_there")
 
 
 class Planter:
@@ -26,13 +76,13 @@ class Planter:
     def __init__(self, draw: Draw, site: TaskContext) -> None:
         self.draw, self.trial, self.options, self.language = draw, site.trial, site.options, site.language
         self.depth, self.wording = site.trial.depth_percent, wording_of(site.language)
-        self._haystack = site.haystack
+        self.haystack = site.haystack
         self._taken: set[str] = set()
 
     @property
     def among_needles(self) -> bool:
         """Whether the whole haystack is made of needles."""
-        return self._haystack.name.startswith("needles:")
+        return self.haystack.name.startswith("needles:")
 
     def count(self, usual: int, least: int, unit: str, most: int | None = None) -> int:
         """``needle_count``, or the task's usual one. Raises ConfigError where the task cannot do with so many."""
@@ -78,6 +128,39 @@ class Planter:
         opening = speech_opening(self.language, self.wording.text(hint))
         return planting_of(self.language, opening, question, needles, targets, marks, tolerance_s)
 
+    def depths(self, count: int, *, ordered: bool = False) -> list[float]:
+        """The depths of ``count`` needles of one question, as ``needles`` says."""
+        if self.options.placement == "together" or count == 1:
+            return [self.depth] * count
+        if self.options.placement == "spread":
+            low, high = max(0.0, self.depth - SPAN_PERCENT / 2), min(100.0, self.depth + SPAN_PERCENT / 2)
+            return [low + (high - low) * i / (count - 1) for i in range(count)]
+        depths = [self.depth, *(self.anywhere() for _ in range(count - 1))]
+        return sorted(depths) if ordered else depths
+
+    def beside(self, count: int, low: float, high: float) -> list[float]:
+        """Rising depths of ``count`` further needles on one side of the asked one, from ``low`` to ``high``.
+
+        ``together``: at its depth. ``random``: anywhere on that side. ``spread``: one in each equal part of it.
+        """
+        if self.options.placement == "together":
+            return [self.depth] * count
+        if self.options.placement == "random":
+            return sorted(self.anywhere(low, high) for _ in range(count))
+        part = (high - low) / max(1, count)
+        return [self.anywhere(low + part * i, low + part * (i + 1)) for i in range(count)]
+
+    def anywhere(self, low: float = 0.0, high: float = 100.0) -> float:
+        """A random depth, in tenths of a percent of the stretch from low to high."""
+        return low + (high - low) * self.draw.between(0, 1000) / 1000
+
+    def apart(self) -> float:
+        """A random depth at least APART_PERCENT away from the trial's."""
+        while True:
+            drawn = self.draw.between(0, 1000) / 10
+            if abs(drawn - self.depth) >= APART_PERCENT:
+                return drawn
+
     def key(self) -> str:
         """What a magic number belongs to: a place, or in a haystack of needles a term like all others there."""
         if not self.among_needles:
@@ -97,10 +180,10 @@ class Planter:
     def number(self) -> str:
         for _ in range(_DRAWS):
             value = self.draw.between(1_000_000, 9_999_999)
-            if str(value) not in self._taken and value not in self._haystack.leaks.numbers:
+            if str(value) not in self._taken and value not in self.haystack.leaks.numbers:
                 return self._take(str(value))
         raise HaystackError(
-            f"haystack {self._haystack.name!r} holds nearly every number of seven digits; leave out an episode"
+            f"haystack {self.haystack.name!r} holds nearly every number of seven digits; leave out an episode"
         )
 
     def uuid(self) -> str:
@@ -127,7 +210,7 @@ class Planter:
 
     def one_of(self, words: Sequence[str], what: str) -> str:
         """One of some words that is free. Raises ConfigError or HaystackError where none is."""
-        held = self._haystack.leaks.held(words)
+        held = self.haystack.leaks.held(words)
         for _ in range(_DRAWS):
             word = self.draw.choice(words)
             if word not in self._taken and word not in held:
@@ -138,7 +221,7 @@ class Planter:
                 f"there are {free} {what} to plant, and more are needed; lower distractors or needle_count"
             )
         raise HaystackError(
-            f"haystack {self._haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
+            f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
             f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"
         )
 
@@ -147,9 +230,31 @@ class Planter:
         return value
 
 
+def places_like(question: str) -> tuple[str, ...]:
+    """All places of the lists that have the one that a question names: Lusaka is spelt alike in several languages."""
+    lists = [names for names in PLACES.values() if any(name in question for name in names)]
+    return tuple(dict.fromkeys(name for names in lists for name in names))
+
+
+def cities() -> set[str]:
+    """Every place of every language."""
+    return {city for places in PLACES.values() for city in places}
+
+
+def names_of_city(name: str) -> tuple[str, ...]:
+    """What an answer may call a city, in any language: Vienna, Wien and 维也纳. A name of none stands for itself."""
+    return next((names for names in _cities() if fold(name) in map(fold, names)), (name,))
+
+
 def words_in(answer: str) -> set[str]:
     """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn, in any language."""
     return set(_any_word().findall(scorers.spaced(answer)))
+
+
+@cache
+def _cities() -> tuple[tuple[str, ...], ...]:
+    table = tomllib.loads(Path(__file__).with_name("cities.toml").read_text(encoding="utf-8"))
+    return tuple(tuple(line.split(" / ")) for line in table["names"].strip().split("\n"))
 
 
 @cache

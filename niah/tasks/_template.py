@@ -6,8 +6,8 @@ The closing ends in "Answer:" without a space, which is what models without a ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from niah.records import Needle, Planting
 from niah.tasks import Options
@@ -64,27 +64,6 @@ def planting_of(
         marks=tuple(marks),
         tolerance_s=tolerance_s,
     )
-
-
-def solver(*keys: str) -> Callable[[Callable[[Asked], str | None]], Callable[..., str]]:
-    """Makes a task's ``solve`` of what answers a question in one of the forms of ``keys``, or in any without keys.
-
-    It finds the question at the end of a text, and says so where nothing answers it.
-    """
-
-    def solving(answer: Callable[[Asked], str | None]) -> Callable[..., str]:
-        def solve(text: str, options: Options | None = None) -> str:
-            asked = asked_in(text)
-            if asked is None:
-                return NO_QUESTION
-            parsed = ((key, asked.wording.form(key).parse(asked.question)) for key in keys)
-            found = next(((key, blanks) for key, blanks in parsed if blanks is not None), None if keys else ("", {}))
-            said = found and answer(replace(asked, options=options, key=found[0], blanks=found[1]))
-            return said or asked.wording.text("frame.not_there")
-
-        return solve
-
-    return solving
 
 
 def asked_in(prompt: str) -> Asked | None:

@@ -1,13 +1,4 @@
-"""Questions about what speakers say anyway, in the user's own transcripts; nothing is planted.
-
-The haystack is turned so that the passage with the fact comes at the asked depth, in its own surroundings. Every
-question is asked once in each cell where ``epochs`` is their number; which one comes first is drawn from length and
-depth and not from the seed, so that every seed asks the same in the same cells. A question file is a part of its own
-in the scores, so a public and a hidden half can be kept and reported apart.
-
-A question may ask when something is said. Then the haystack is the one episode, with the transcript's own times in it;
-right is any time from the minute of the mark above the passage up to the next mark behind it.
-"""
+"""A task that plants nothing: questions about what speakers say anyway, in the user's own transcripts."""
 
 from __future__ import annotations
 
@@ -20,47 +11,67 @@ from niah import scorers
 from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
-from niah.tasks import TaskContext, _clock
 from niah.tasks._episodes import squash
 from niah.tasks._located import located
-from niah.tasks._planter import Planter
+from niah.tasks._planter import BuiltIn, Planter
 from niah.tasks._questions import read_questions
-from niah.tasks._template import NO_QUESTION, Asked, solver
+from niah.tasks._template import NO_QUESTION, Asked
+from niah.tasks.recording import lines_with_times
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
 from niah.text.seeded import Draw
 
-SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
-VERSION = 2
-REPLY_TOKENS = 64
-OPTIONS = ("questions",)
-DEPTH_OF = "the passage"
 
+class Natural(BuiltIn):
+    """Questions about what speakers say anyway, in the user's own transcripts; nothing is planted.
 
-def plant(draw: Draw, site: TaskContext) -> Planting:
-    """No needle, but the passage of one question. Raises HaystackError where the answer is not unique."""
-    if not isinstance(site.haystack, Corpus):
-        raise ConfigError(f"task natural asks about transcripts, and {site.haystack.name!r} has none; name a haystack")
-    questions = located(site.haystack, site.options.questions)
-    place = f"{site.trial.context_length} {site.trial.depth_percent:g}"
-    first = Draw(0, "natural", place).below(len(questions))
-    question = questions[(first + site.trial.epoch) % len(questions)]
-    short, hint = ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
-    plan = Planter(draw, site)
-    asked = question.question + plan.wording.text(f"natural.{short}")
-    needle = Needle(key=question.part, value=question.answer, text=question.text)
-    planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers, tolerance_s=float(question.window_s))
-    return replace(planting, passage=question.passage)
+    The haystack is turned so that the passage with the fact comes at the asked depth, in its own surroundings. Every
+    question is asked once in each cell where ``epochs`` is their number; which one comes first is drawn from length and
+    depth and not from the seed, so that every seed asks the same in the same cells. A question file is a part of its
+    own in the scores, so a public and a hidden half can be kept and reported apart.
 
+    A question may ask when something is said. Then the haystack is the one episode, with the transcript's own times in
+    it; right is any time from the minute of the mark above the passage up to the next mark behind it.
+    """
 
-def score(text: str, planting: Planting) -> Score:
-    """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
-    score = _time_score(text, planting) if _asks_for_time(planting) else _fact_score(text, planting)
-    return replace(score, parts={planting.needles[0].key: score.value})
+    SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
+    VERSION = 2
+    REPLY_TOKENS = 64
+    OPTIONS = ("questions",)
+    DEPTH_OF = "the passage"
 
+    def planted(self, plan: Planter) -> Planting:
+        """No needle, but the passage of one question. Raises HaystackError where the answer is not unique."""
+        trial, haystack = plan.trial, plan.haystack
+        if not isinstance(haystack, Corpus):
+            raise ConfigError(f"task natural asks about transcripts, and {haystack.name!r} has none; name a haystack")
+        questions = located(haystack, plan.options.questions)
+        first = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}").below(len(questions))
+        question = questions[(first + trial.epoch) % len(questions)]
+        short, hint = ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
+        asked = question.question + plan.wording.text(f"natural.{short}")
+        needle = Needle(key=question.part, value=question.answer, text=question.text)
+        window_s = float(question.window_s)
+        planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers, tolerance_s=window_s)
+        return replace(planting, passage=question.passage)
 
-def _asks_for_time(planting: Planting) -> bool:
-    return planting.passage is not None and bool(planting.passage.marks)
+    def score(self, text: str, planting: Planting) -> Score:
+        """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
+        asks_for_time = planting.passage is not None and planting.passage.marks
+        score = (_time_score if asks_for_time else _fact_score)(text, planting)
+        return replace(score, parts={planting.needles[0].key: score.value})
+
+    def answer(self, asked: Asked) -> str | None:
+        """The answer of a reader who knows the question file and says only what the text holds."""
+        endings = [asked.wording.text(f"natural.{key}") for key in ("short", "timed_short")]
+        texts = [asked.question.removesuffix(ending) for ending in endings]
+        known = read_questions(asked.options.questions) if asked.options else []
+        question = next((q for q in known if q.question in texts), None)
+        if question is None:
+            return NO_QUESTION
+        if question.asks == "time":
+            return _time_above(question.quote or "", asked.text)
+        return question.answer if scorers.names_in(asked.text, question.answers) else None
 
 
 def _fact_score(text: str, planting: Planting) -> Score:
@@ -109,23 +120,9 @@ def _inside(first: int, last: int) -> Score:
     return Score(value=1.0, answer_class="right", explanation=why)
 
 
-@solver()
-def solve(asked: Asked) -> str | None:
-    """The answer of a reader who knows the question file and says only what the text holds."""
-    endings = [asked.wording.text(f"natural.{key}") for key in ("short", "timed_short")]
-    texts = [asked.question.removesuffix(ending) for ending in endings]
-    known = read_questions(asked.options.questions) if asked.options else []
-    question = next((q for q in known if q.question in texts), None)
-    if question is None:
-        return NO_QUESTION
-    if question.asks == "time":
-        return _time_above(question.quote or "", asked.text)
-    return question.answer if scorers.names_in(asked.text, question.answers) else None
-
-
 def _time_above(quote: str, text: str) -> str | None:
     """The time above the line in which a quote begins."""
-    lines = [(second, squash(line)) for second, line in _clock.lines_with_times(text)]
+    lines = [(second, squash(line)) for second, line in lines_with_times(text)]
     place = "".join(line for _, line in lines).find(squash(quote))
     if place < 0:
         return None

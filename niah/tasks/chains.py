@@ -1,0 +1,230 @@
+"""Tasks about chains: no single line answers, and where one line ends the next one begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from niah import scorers
+from niah.records import Needle, Planting, Score
+from niah.scorers import WrongValue
+from niah.tasks._planter import PLACES, BuiltIn, Planter, cities, names_of_city
+from niah.tasks._template import Asked
+from niah.text.normalise import fold
+from niah.text.wording import Form
+
+ON_THE_WAY = "a link on the way"
+_VARIABLE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
+
+
+class Tracking(BuiltIn):
+    """A chain of variables, each set to the value of the one before (RULER's variable tracking), beside others."""
+
+    SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
+    VERSION = 2
+    REPLY_TOKENS = 128
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    ASKS = ("tracking.question",)
+
+    def planted(self, plan: Planter) -> Planting:
+        """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
+        count = plan.options.needle_count or 5
+        needles = self._chain(plan, plan.depths(count, ordered=True), "right")
+        for _ in range(plan.options.distractor_count):
+            needles += self._chain(plan, sorted(plan.anywhere() for _ in range(count)), "distractor")
+        question = plan.said("tracking.question", value=needles[0].key)
+        return plan.planting("tracking.hint", question, needles, [n.value for n in needles[:count]])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """Recall of the names, lowered by names that do not hold the value."""
+        return scorers.name_set(text, scorers.expected_of(planting), _VARIABLE)
+
+    def answer(self, asked: Asked) -> str | None:
+        """Follow the assignments in the order of the text."""
+        holding: list[str] = []
+        for _, line in asked.found("tracking.first", "tracking.next", value=asked.blanks["value"]):
+            if "before" not in line or line["before"] in holding:
+                holding.append(line["name"])
+        return ", ".join(holding)
+
+    def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
+        """One line per depth; the key of each is the chain's value, which only the first one names."""
+        number, needles = plan.number(), list[Needle]()
+        for depth in depths:
+            before = needles[-1].value if needles else ""
+            form, name = plan.wording.form("tracking.next" if before else "tracking.first"), plan.variable()
+            text = form.fill(name=name, before=before, value=number)
+            needles.append(Needle(key=number, value=name, text=text, depth_percent=depth, answer_class=answer_class))
+        return needles
+
+
+class Hops(BuiltIn):
+    """A chain of facts across depths: a thing is in a trunk, the trunk in a boathouse, the boathouse in a city.
+
+    The question names the thing and asks for the city, so that no single line answers it (as in NeedleBench's and
+    BABILong's chains of facts). Other chains, for other things, end in other cities.
+    """
+
+    SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
+    VERSION = 2
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    ASKS = ("hops.question",)
+
+    def planted(self, plan: Planter) -> Planting:
+        """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
+        count = plan.options.needle_count or 3
+        needles = self._chain(plan, plan.depths(count), "right")
+        for _ in range(plan.options.distractor_count):
+            needles += self._chain(plan, [plan.anywhere() for _ in range(count)], "distractor")
+        question = plan.said("hops.question", a=needles[0].key)
+        return plan.planting("hops.hint", question, needles, [needles[count - 1].value])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
+        expected, everywhere = scorers.expected_of(planting), cities()
+        mine = [n for n in planting.needles if n.answer_class == "right"]
+        links = {n.value: WrongValue(answer_class="near-miss", detail=ON_THE_WAY) for n in mine}
+        wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in everywhere and v not in planting.targets}
+        asked, foreign = _keys(planting)
+        aliases = {name: target for target in planting.targets for name in names_of_city(target) if name != target}
+        held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign, aliases=aliases)
+        score = scorers.name(text, held, sorted(everywhere), place=True, row=True)
+        if score.value or score.answer_class in ("distractor", "several", "not-there"):
+            return score
+        nodes = {name for n in planting.needles for name in (n.key, n.value)} - everywhere - {n.key for n in mine[:1]}
+        named = scorers.names_in(scorers.answer_in(text), nodes)
+        if named - set(links):
+            return Score(value=0.0, answer_class="distractor", explanation="named a thing of another chain")
+        if named:
+            why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {expected.target}"
+            return Score(value=0.0, answer_class="near-miss", explanation=why, detail=ON_THE_WAY)
+        return score
+
+    def answer(self, asked: Asked) -> str | None:
+        """Go from the thing of the question to the end of what the text says of it."""
+        here, seen = asked.blanks["a"], set[str]()
+        while here not in seen:
+            seen.add(here)
+            here = next((line["b"] for _, line in asked.found("hops.inside", "hops.where", a=here)), here)
+        return here if here in PLACES[asked.wording.language] else None
+
+    def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
+        """One line per depth: thing, containers, building, city."""
+        count = len(depths)
+        kinds = ["things", *["containers"] * (count - 2), *["buildings"] * (count > 1)]
+        nodes = [*map(plan.coloured, kinds), plan.place()]
+        forms = [*[plan.wording.form("hops.inside")] * (count - 1), plan.wording.form("hops.where")]
+        links = zip(forms, depths, nodes, nodes[1:], strict=False)
+        return [plan.needle(form, depth, answer_class, key=a, value=b, a=a, b=b) for form, depth, a, b in links]
+
+
+def _keys(planting: Planting) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The things of the asked chain, and of others; each also by its noun where no other has it."""
+    mine = [n.key for n in planting.needles if n.answer_class == "right"]
+    others = [n.key for n in planting.needles if n.answer_class != "right"]
+    nouns = Counter(map(_noun, [*mine, *others]))
+    asked, foreign = (
+        tuple(form for key in keys for form in (key, _noun(key)) if form == key or nouns[form] == 1)
+        for keys in (mine, others)
+    )
+    return asked, foreign
+
+
+def _noun(thing: str) -> str:
+    """A thing without its colour: amulet, 王冠."""
+    return thing.rpartition(" ")[2] if thing.isascii() else thing.rpartition("色")[2]
+
+
+class Moves(BuiltIn):
+    """A thing goes from hand to hand and from city to city; where is it in the end, or was before?
+
+    After the second and third task of bAbI and BABILong (arXiv:2406.10149): somebody picks the thing
+    up, travels, gives it to somebody else, who travels on. The line that says where it is does not
+    name it. Whoever gave it away travels on as well, before and behind that line. Half of the trials
+    ask where it was before that city. Depth is that of the last journey of the thing; all others of it
+    come before it, as ``needles`` says (see ``Planter.beside``). ``distractors`` are other things, each
+    with a journey of its own, anywhere.
+    """
+
+    SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
+    VERSION = 2
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    DEPTH_OF = "the last journey"
+    ASKS = ("moves.now", "moves.before")
+
+    def planted(self, plan: Planter) -> Planting:
+        """The way of the thing in its order, the last journey at the trial's depth; then what misleads."""
+        thing, giver, taker = plan.coloured("things"), plan.person(), plan.person()
+        way, handed = _way(plan, thing, giver, taker)
+        asked, places = plan.draw.choice(("now", "before")), [n.value for n in way if n.value != taker]
+        target = places[-1 if asked == "now" else -2]
+        beside_way = (plan.anywhere(handed, plan.depth), plan.anywhere(plan.depth, 100.0))
+        aside = [_went(plan, giver, thing, depth) for depth in beside_way]
+        for _ in range(plan.options.distractor_count):
+            who, (first, then) = plan.person(), sorted((plan.anywhere(), plan.anywhere()))
+            carried = plan.coloured("things")
+            aside += [_took(plan, who, carried, first), _went(plan, who, carried, then)]
+        needles = [_classed(n, target, places[-1]) for n in way]
+        needles += [replace(n, answer_class="distractor") for n in aside]
+        question = plan.said(f"moves.{asked}", thing=thing, place=places[-1])
+        return plan.planting("moves.hint", question, needles, [target])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The name of the city, and no other; the city that the question names is none.
+
+        All lines are told alike: the words of a line do not show which city is given as the answer.
+        """
+        others = {city for city in cities() if fold(city) not in fold(planting.question)}
+        expected = scorers.expected_of(planting).told_alike()
+        wrong = {value: known for value, known in expected.wrong.items() if value in others}
+        return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(others), place=True)
+
+    def answer(self, asked: Asked) -> str | None:
+        """Go through the text in its order and note where the thing is."""
+        thing = asked.blanks["thing"]
+        lines = [(at, key, line) for key in ("took", "handed") for at, line in asked.found(f"moves.{key}", thing=thing)]
+        lines += [(at, "went", line) for at, line in asked.found("moves.went")]
+        holder, way = "", list[str]()
+        for _, key, line in sorted(lines, key=lambda found: found[0]):
+            if key == "handed":
+                holder = line["other"]
+            elif key == "took" or line["person"] == holder:
+                holder = line["person"]
+                way.append(line["place"])
+        back = 1 if asked.key == "moves.now" else 2
+        return way[-back] if len(way) >= back else None
+
+
+def _took(plan: Planter, who: str, thing: str, depth: float) -> Needle:
+    return _journey(plan, plan.wording.form("moves.took"), who, thing, depth)
+
+
+def _went(plan: Planter, who: str, thing: str, depth: float) -> Needle:
+    """A journey of somebody who has, or had, the thing."""
+    return _journey(plan, plan.one("moves.went"), who, thing, depth)
+
+
+def _journey(plan: Planter, form: Form, who: str, thing: str, depth: float) -> Needle:
+    place = plan.place()
+    return plan.needle(form, depth, key=thing, value=place, person=who, thing=thing, place=place)
+
+
+def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle], float]:
+    """What happens to the thing, in order, and the depth at which it changes hands."""
+    count = plan.count(4, 3, "journeys")
+    own = plan.draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
+    first, *depths = [*plan.beside(count + 1, 0.0, plan.depth), plan.depth]
+    way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]
+    handed = plan.wording.form("moves.handed")
+    way.append(plan.needle(handed, depths[own], key=thing, value=taker, person=giver, thing=thing, other=taker))
+    return [*way, *(_went(plan, taker, thing, d) for d in depths[own + 1 :])], depths[own]
+
+
+def _classed(needle: Needle, target: str, last: str) -> Needle:
+    """What an answer with this is."""
+    if needle.value == target:
+        return needle
+    if needle.value == last:
+        return replace(needle, answer_class="distractor", detail="later")
+    return replace(needle, answer_class="earlier")

@@ -1,0 +1,232 @@
+"""Tasks in which the needle is told in other words than the question: what shares most words with it is no answer."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from niah import scorers
+from niah.errors import HaystackError
+from niah.records import Needle, Planting, Score
+from niah.tasks._planter import PEOPLE, BuiltIn, Planter, words_in
+from niah.tasks._template import Asked
+from niah.text.normalise import fold
+from niah.text.seeded import Draw
+from niah.text.wording import Form, Wording, languages, wording_of
+
+ASSOCIATIONS = Path(__file__).with_name("associations")
+KINDS = ("other person", "other season", "opposite", "other kind")
+_TRIES = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fact:
+    """All conditions of a sentence."""
+
+    person: str
+    season: str
+    best: str
+    shop: str
+
+
+class Distractors(BuiltIn):
+    """One fact among near misses: sentences that each break exactly one condition of the question.
+
+    Another person, another season, the worst instead of the best, another kind of shop (the idea of graded distractors
+    is Chroma's context-rot report; conditions and sentences are ours). The fact is told in other words than the
+    question, and every other near miss in the question's own: what shares most words with the question is never the
+    answer. Each near miss has an answer of its own, so a wrong answer says which condition was not read.
+    """
+
+    SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
+    VERSION = 2  # told in other words than the question
+    OPTIONS = ("distractor_count",)
+    ASKS = ("distractors.question",)
+
+    def planted(self, plan: Planter) -> Planting:
+        """The fact at the trial's depth, near misses at random depths away from it."""
+        fact = _Fact(
+            person=plan.person(),
+            season=plan.draw.choice(_names(plan.wording, "seasons")),
+            best=plan.wording.text("distractors.best"),
+            shop=plan.draw.choice(_names(plan.wording, "shops")),
+        )
+
+        def told(fact: _Fact, value: str, form: Form, depth: float | None, *said: str) -> Needle:
+            return plan.needle(form, depth, *said, key=fact.person, value=value, **asdict(fact))
+
+        def retold(fact: _Fact) -> Form:
+            return plan.draw.choice(_retellings(plan.wording, asdict(fact)))
+
+        needles, broken = [told(fact, plan.title(), retold(fact), None)], {fact}
+        for i in range(plan.options.distractor_count):
+            kind = KINDS[i % len(KINDS)]
+            broken.add(wrong := _new(plan, fact, kind, broken))
+            depth = plan.apart()
+            in_other_words = (i + i // len(KINDS)) % 2  # every kind in both ways
+            form = retold(wrong) if in_other_words else plan.wording.form("distractors.said")
+            needles.append(told(wrong, plan.title(), form, depth, "near-miss", kind))
+        question = plan.said("distractors.question", **asdict(fact))
+        return plan.planting("distractors.hint", question, needles, [needles[0].value])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The name of the shop, and no other."""
+        expected = replace(scorers.expected_of(planting), conditions=_conditions())
+        return scorers.name(text, expected, words_in(scorers.answer_in(text)))
+
+    def answer(self, asked: Asked) -> str | None:
+        """The name in the sentence that meets every condition of the question."""
+        said = Form(asked.wording.form("distractors.said").fill(**asked.blanks, value="{value}"))
+        found = asked.found(said, *_retellings(asked.wording, asked.blanks))
+        return found[0][1]["value"] if found else None
+
+
+@cache
+def _conditions() -> tuple[tuple[str, ...], ...]:
+    """The seasons, shops and judgements of all languages."""
+    wordings = [wording_of(language) for language in languages()]
+    kinds = (tuple(name for w in wordings for name in _names(w, what)) for what in ("seasons", "shops"))
+    return (*kinds, tuple(w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")))
+
+
+def _names(wording: Wording, what: str) -> list[str]:
+    return [row["name"] for row in wording.rows(f"distractors.{what}")]
+
+
+def _new(plan: Planter, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
+    """The fact with one condition changed, as no needle before has it; where none is left, by another person.
+
+    Two needles with the same conditions and different names would contradict each other.
+    """
+    for _ in range(_TRIES):
+        if (wrong := _broken(plan, fact, kind)) not in before:
+            return wrong
+    return replace(_broken(plan, fact, kind), person=plan.person())
+
+
+def _broken(plan: Planter, fact: _Fact, kind: str) -> _Fact:
+    """The fact with one condition changed."""
+    if kind == "other person":
+        return replace(fact, person=plan.person())
+    if kind == "opposite":
+        return replace(fact, best=plan.wording.text("distractors.worst"))
+    part, what = ("season", "seasons") if kind == "other season" else ("shop", "shops")
+    others = [name for name in _names(plan.wording, what) if name != getattr(fact, part)]
+    return replace(fact, **{part: plan.draw.choice(others)})
+
+
+def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
+    """Every sentence that means some conditions without naming season, kind and judgement."""
+    when = next(r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"])
+    does = next(r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"])
+    judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
+    known = {**conditions, "when": when, "does": does, "value": "{value}"}
+    return tuple(Form(form.fill(**known)) for form in wording.forms(f"distractors.{judged}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A question and the sentences that answer it, in one language."""
+
+    question: str
+    words: tuple[str, ...]  # a haystack that holds one of these might answer by itself
+    told: tuple[str, ...]  # sentences with {name} in them; one of them is the needle
+    alone: str | None  # the theme of which no other pair may stand in the text
+
+    def fits_beside(self, other: Pair) -> bool:
+        """Whether neither of two pairs might answer the other's question."""
+        if self.alone is not None and self.alone == other.alone:
+            return False
+        return not (self._is_touched_by(other) or other._is_touched_by(self))
+
+    def _is_touched_by(self, other: Pair) -> bool:
+        said = fold(" ".join([other.question, *other.told, *other.words]))
+        return any(fold(word) in said for word in self.words)
+
+
+@cache
+def pairs(language: str) -> tuple[Pair, ...]:
+    """All pairs of a language."""
+    table = tomllib.loads((ASSOCIATIONS / f"{language}.toml").read_text(encoding="utf-8"))
+    return tuple(_pair(theme, *row) for theme in table["themes"] for row in theme["pairs"])
+
+
+def _pair(theme: Mapping[str, Any], answer: str, words: str, *told: str) -> Pair:
+    """A row of the file."""
+    return Pair(
+        question=theme["question"].format(answer),
+        words=(answer, *words.split(", ")),
+        told=told,
+        alone=theme["question"] if theme.get("alone") else None,
+    )
+
+
+class Associative(BuiltIn):
+    """Question and needle share no content word; common knowledge joins them (NoLiMa, 2502.05167).
+
+    "Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for
+    the question's words finds nothing. All pairs are ours, one file for each language in
+    associations/; distractors are needles of other pairs, about other people. ``lures`` is the hard
+    form: sentences in the question's own words, about people who only ask.
+    """
+
+    SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
+    VERSION = 4  # people, and not one person, in the opening
+    OPTIONS = ("distractor_count", "lure_count")
+
+    def planted(self, plan: Planter) -> Planting:
+        """The needle at the trial's depth, those of other pairs and lures at random depths away from it."""
+        draw = plan.draw
+
+        def told(form: Form, *said: str) -> Needle:
+            person = plan.person()
+            return plan.needle(form, None, *said, key=person, value=person, name=person)
+
+        asked, *others = _chosen(plan, 1 + plan.options.distractor_count)
+        needles = [told(Form(draw.choice(asked.told)))]
+        needles += [told(Form(draw.choice(pair.told)), "distractor") for pair in others]
+        for _ in range(plan.options.lure_count):
+            lure = draw.choice(plan.wording.texts("associative.lures")).replace("{asked}", _said(asked.question))
+            needles.append(told(Form(lure), "near-miss", "only asks"))
+        needles[1:] = [replace(needle, depth_percent=plan.apart()) for needle in needles[1:]]
+        question = asked.question + plan.wording.text("associative.only")
+        return plan.planting("associative.hint", question, needles, [needles[0].value])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The person's name, and no other."""
+        everybody = [name for names in PEOPLE.values() for name in names]
+        return scorers.name(text, scorers.expected_of(planting), everybody)
+
+    def answer(self, asked: Asked) -> str | None:
+        """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
+        question = asked.question.removesuffix(asked.wording.text("associative.only"))
+        told = [Form(said) for pair in pairs(asked.wording.language) if pair.question == question for said in pair.told]
+        return next((blanks["name"] for form in told for _, blanks in asked.found(form)), None)
+
+
+def _said(question: str) -> str:
+    """A question as a part of a sentence: who lives in London."""
+    asked = question.strip("¿?？")
+    return asked[0].lower() + asked[1:]
+
+
+def _chosen(plan: Planter, count: int) -> list[Pair]:
+    """So many pairs of which the haystack holds no word; the first one is another in every epoch of a cell."""
+    trial, haystack, known = plan.trial, plan.haystack, pairs(plan.language)
+    held = haystack.leaks.held([word for pair in known for word in pair.words])
+    free = [pair for pair in known if not held & set(pair.words)]
+    turn = Draw(0, "associations", trial.context_length, trial.depth_percent).shuffled(free)
+    chosen = [turn[trial.epoch % len(turn)]] if turn else []
+    for pair in plan.draw.shuffled(free):
+        if len(chosen) < count and all(pair.fits_beside(other) for other in chosen):
+            chosen.append(pair)
+    if len(chosen) < count:
+        raise HaystackError(
+            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, of which "
+            f"{len(chosen)} fit into one text, and {count} are needed; lower distractors or leave out an episode"
+        )
+    return chosen

@@ -1,0 +1,175 @@
+"""Tasks about one thing that is told again and again: how many, in which order, and which one was the third."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from niah import scorers
+from niah.records import Needle, Planting, Score
+from niah.tasks._planter import BuiltIn, Planter, cities, words_in
+from niah.tasks._template import Asked
+from niah.text.wording import Form, Wording, languages, wording_of
+
+_MOST_AGAIN = 3  # people who are met again
+
+
+class Count(BuiltIn):
+    """How many different people somebody ran into: some of them more than once, others only nearly.
+
+    No line says the number, and the number of lines is not the answer (counting as in RULER's
+    aggregation tasks, arXiv:2404.06654; people, sentences and the draw are ours). From 2 to
+    ``needle_count`` people are met, as drawn for every trial, so a fixed answer is right in 1 of
+    ``needle_count`` - 1. Every other one of ``distractors`` is somebody whom the asked person missed,
+    in the question's own words; the rest are meetings of others.
+    """
+
+    SUMMARY = "count the different people whom somebody meets, some of them again (--needle-count 9, --distractors)"
+    VERSION = 2
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    ASKS = ("count.question",)
+
+    def planted(self, plan: Planter) -> Planting:
+        """The meetings as ``needles`` says, in a drawn order; what misleads anywhere."""
+        most = 9  # so that the answer is one digit
+        person, different = plan.person(), plan.draw.between(2, plan.count(most, 2, "people", most))
+
+        def met(form: Form, who: str, other: str, depth: float, answer_class: str = "right") -> Needle:
+            place = plan.place()
+            return plan.needle(form, depth, answer_class, key=other, value=place, person=who, other=other, place=place)
+
+        people = [plan.person() for _ in range(different)]
+        again = plan.draw.shuffled(people)[: plan.draw.between(1, _MOST_AGAIN)]
+        people = plan.draw.shuffled([*people, *again])
+        depths = plan.depths(len(people))
+        needles = [
+            met(plan.one("count.met"), person, other, depth) for other, depth in zip(people, depths, strict=True)
+        ]
+        for i in range(plan.options.distractor_count):
+            form = plan.one("count.met" if i % 2 else "count.missed")
+            who, said = (plan.person(), "distractor") if i % 2 else (person, "near-miss")
+            needles.append(met(form, who, plan.person(), plan.anywhere(), said))
+        question = plan.said("count.question", person=person)
+        return plan.planting("count.hint", question, needles, [str(different)])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The number, and no other. That there was nobody is said of an absent needle."""
+        return scorers.count(text, scorers.expected_of(planting))
+
+    def answer(self, asked: Asked) -> str | None:
+        """The number of names in the sentences that tell of a meeting of the asked person."""
+        people = {line["other"] for _, line in asked.found("count.met", **asked.blanks)}
+        return str(len(people)) if people else None
+
+
+class Order(BuiltIn):
+    """Journeys of one year, told in any order; the cities in the order of the calendar are asked for.
+
+    Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither
+    where it stands in the text nor a date to sort by gives its place (ordered needles after
+    Sequential-NIAH, arXiv:2504.04713; days, sentences and the score are ours). Of ``distractors``
+    every other one is a journey of somebody else, and the rest are journeys of the asked person that
+    came to nothing, in the question's own words.
+    """
+
+    SUMMARY = "list in the order of the calendar what is told in any order (--needle-count 4, --distractors)"
+    REPLY_TOKENS = 64
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    ASKS = ("order.question",)
+
+    def planted(self, plan: Planter) -> Planting:
+        """The journeys as ``needles`` says, in a drawn order, and others anywhere."""
+        days, draw = plan.wording.texts("order.days"), plan.draw
+        count = plan.count(4, 2, "journeys", len(days))
+        person = plan.person()
+
+        def went(form: Form, who: str, place: str, day: str, depth: float, *said: str) -> Needle:
+            return plan.needle(form, depth, *said, key=who, value=place, person=who, place=place, when=day)
+
+        dated = draw.shuffled([(day, plan.place()) for day in sorted(draw.shuffled(range(len(days)))[:count])])
+        needles = [
+            went(plan.one("order.told"), person, place, days[day], depth)
+            for (day, place), depth in zip(dated, plan.depths(count), strict=True)
+        ]
+        for i in range(plan.options.distractor_count):
+            day, depth = draw.choice(days), plan.anywhere()
+            form = plan.one("order.told" if i % 2 else "order.cancelled")
+            who, said = (plan.person(), ["distractor"]) if i % 2 else (person, ["near-miss", "cancelled"])
+            needles.append(went(form, who, plan.place(), day, depth, *said))
+        question = plan.said("order.question", person=person)
+        return plan.planting("order.hint", question, needles, [place for _, place in sorted(dated)])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """1 for all cities in their order and no other, else 0; how many were found is scored apart."""
+        return scorers.name_sequence(text, scorers.expected_of(planting), cities())
+
+    def answer(self, asked: Asked) -> str | None:
+        """The cities of the asked person's journeys by the place of their days in the calendar."""
+        told = (asked.found("order.told", when=day, **asked.blanks) for day in asked.wording.texts("order.days"))
+        return ", ".join(dict.fromkeys(line["place"] for lines in told for _, line in lines))
+
+
+class Repeat(BuiltIn):
+    """The third of several like things: which film was it that somebody recommended third?
+
+    After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over and
+    over, in other words than the question, and the place in the order of the text is asked for. It is
+    drawn anew for every trial, so that neither the first nor the last one is the answer more often
+    than others. Depth is that of the asked one; the others stand on both sides of it, as ``needles``
+    says (see ``Planter.beside``). ``distractors`` are things of another kind by the same person and of
+    the same kind by others, every other one in the question's own words.
+    """
+
+    SUMMARY = "find the third (or another one, as drawn) of several like things (--needle-count 8, --distractors)"
+    OPTIONS = ("distractor_count", "needle_count", "placement")
+    DEPTH_OF = "the thing asked for"
+
+    def planted(self, plan: Planter) -> Planting:
+        """What the asked person recommends of the asked kind, in order; then what is of another kind or person."""
+        ordinals, kinds = plan.wording.texts("repeat.ordinals"), [r["name"] for r in plan.wording.rows("repeat.kinds")]
+        count, draw, depth = plan.count(8, 2, "things", len(ordinals)), plan.draw, plan.depth
+
+        def told(form: Form, who: str, kind: str, depth: float, *said: str) -> Needle:
+            return plan.needle(form, depth, *said, key=who, value=plan.title(), person=who, kind=kind)
+
+        person, kind, asked = plan.person(), draw.choice(kinds), draw.below(count)
+        before, after = plan.beside(asked, 0.0, depth), plan.beside(count - 1 - asked, depth, 100.0)
+        retold = _retellings(plan.wording, kind)
+        needles = [told(draw.choice(retold), person, kind, d) for d in [*before, depth, *after]]
+        needles[:asked] = [replace(n, answer_class="earlier") for n in needles[:asked]]
+        needles[asked + 1 :] = [replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]]
+        others = [name for name in kinds if name != kind]
+        for i in range(plan.options.distractor_count):
+            who, what = (person, draw.choice(others)) if i % 2 == 0 else (plan.person(), kind)
+            form = plan.wording.form("repeat.said") if i % 4 < 2 else draw.choice(_retellings(plan.wording, what))
+            needles.append(told(form, who, what, plan.anywhere(), "distractor"))
+        question = plan.said("repeat.question", ordinal=ordinals[asked], kind=kind, person=person)
+        return plan.planting("repeat.hint", question, needles, [needles[asked].value])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The title, and no other. What is given another place of the order, also by the numbers of a list, is none."""
+        expected, said = scorers.expected_of(planting), scorers.answer_in(text)
+        every = (wording_of(language).texts("repeat.ordinals") for language in languages())
+        ordinals = next((o for o in every if any(ordinal in planting.question for ordinal in o)), ())
+        asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
+        for number, ordinal in enumerate(ordinals, 1):
+            said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)", f"{ordinal}: ", said)
+        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
+        return scorers.name(said, keyed, words_in(said))
+
+    def answer(self, asked: Asked) -> str | None:
+        """The title that comes at the asked place among those that the person recommends, of the kind."""
+        form = asked.wording.form("repeat.question").text
+        for kind in (row["name"] for row in asked.wording.rows("repeat.kinds")):
+            # kind by kind, because in Chinese nothing stands between it and the place
+            if blanks := Form(form.replace("{kind}", kind)).parse(asked.question):
+                found = asked.found(*_retellings(asked.wording, kind), person=blanks["person"])
+                at = asked.wording.texts("repeat.ordinals").index(blanks["ordinal"])
+                return found[at][1]["value"] if at < len(found) else None
+        return None
+
+
+def _retellings(wording: Wording, kind: str) -> tuple[Form, ...]:
+    """Every sentence that recommends something of a kind without naming the kind."""
+    does = next(row["does"] for row in wording.rows("repeat.kinds") if row["name"] == kind)
+    return tuple(Form(form.text.replace("{does}", does)) for form in wording.forms("repeat.told"))
