@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from niah.experiment.controls import control_score, cut_score
 from niah.experiment.scoring import scored
 from niah.records import Outcome, Placement, Planting, Response, Result, Score, Trial
-from niah.scorers import Expected, name, names_in, number, seconds_in, time_of_day
-from niah.scorers.cut import is_loop
+from niah.scorers import Expected, is_loop, name, names_in, number, seconds_in, time_of_day
 from niah.scorers.reply import MOST_SIGNS, seen
 from niah.scorers.words import grammars
 from niah.tasks import task_of

@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 
-from niah.scorers.binding import key_of, names_unknown_key
 from niah.scorers.clauses import Clause, Layout, Mention
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
 from niah.scorers.reply import LINE
-from niah.scorers.statements import ASKED, OTHER, Statement, grouped, paired, rank_of
+from niah.scorers.statements import ASKED, OTHER, Statement, grouped, key_of, names_unknown_key, paired, rank_of
 from niah.scorers.words import (
     HAN,
     absence,

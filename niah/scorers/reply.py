@@ -1,13 +1,15 @@
 """From a reply to the answer in it: behind the reasoning, before a next turn, from "Answer:" to "Explanation:".
 
 What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the head and the tail are
-read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs.
+read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs. Of a reply that the budget
+cut off: whether it goes round in a loop, and what is whole of it.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 
 from niah.scorers.words import spelling
 from niah.text.normalise import fold, without_accents
@@ -26,6 +28,12 @@ _UNSEEN = re.compile(
 )
 _STRUCK = re.compile(r"~~(?!\s)[^~\n]{1,200}~~")  # ~~struck out~~
 _MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u1ab0-\u20ff]+")
+_TAIL_SIGNS = 3_000
+_LEAST_LOOP, _ROUNDS = 24, 3  # signs that a loop fills, and how often it says the same
+_LEAST_COUNT, _COUNTED_ROUNDS = 60, 8  # the same of counting up
+_DIGITS = re.compile(r"\d{40}$")
+_ENUMERATOR = re.compile(r"(?<!\d)\d{1,4}(?=[.)、:]\s)")
+_END = re.compile(r"[.!?][\"'*)]*(?=\s|$)|[。！？]|\n")
 
 
 def answer_in(text: str, question: str = "") -> str:
@@ -72,6 +80,31 @@ def lines_kept(text: str) -> str:
     return text.replace("\n", LINE).replace("…", " ; ").replace("...", " ; ").replace("’", "'")
 
 
+def is_loop(text: str) -> bool:
+    """Whether a text ends in the same words three times over, in counting up, or in one endless number.
+
+    Numbers of a list do not hide a loop: "1. 42 2. 42 3. 42".
+    """
+    tail = _ENUMERATOR.sub("#", re.sub(r"\s+", " ", text[-_TAIL_SIGNS:])).strip()
+    if _DIGITS.search(tail.replace(" ", "")):
+        return True
+    return _goes_round(tail, _ROUNDS, _LEAST_LOOP) or _goes_round(
+        re.sub(r"\d", "0", tail), _COUNTED_ROUNDS, _LEAST_COUNT
+    )
+
+
+def whole_part(text: str) -> str:
+    """A text up to the end of its last whole sentence or line."""
+    return text[: max((m.end() for m in _END.finditer(text)), default=0)].strip()
+
+
+def head_of(text: str) -> str:
+    """The first whole sentence or line that says something."""
+    ends = [0, *(m.end() for m in _END.finditer(f"{text}\n"))]
+    pieces = (text[start:end].strip() for start, end in pairwise(ends))
+    return next((piece for piece in pieces if re.search(r"\w", piece)), "")
+
+
 def _without_next_turn(text: str, question: str) -> str:
     """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked one."""
     asked = squashed(question)
@@ -82,6 +115,15 @@ def _without_next_turn(text: str, question: str) -> str:
             ends.append(turn.start())
     whole = (text[:end] for end in sorted(ends) if re.search(r"\w", _STOP.sub("", text[:end])))
     return next(whole, text)
+
+
+def _goes_round(text: str, rounds: int, least: int) -> bool:
+    """Whether a text ends in one piece, so many times over."""
+    for period in range(1, len(text) // rounds + 1):
+        piece, times = text[-period:], max(rounds, -(-least // period))
+        if text.endswith(piece * times) and re.search(r"\w", piece):
+            return True
+    return False
 
 
 @cache

@@ -11,9 +11,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from niah.records import Score
-from niah.scorers.answers import no_value, wrong_score
 from niah.scorers.clauses import Mention
-from niah.scorers.decide import all_given
+from niah.scorers.decide import all_given, no_value, wrong_score
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
 from niah.scorers.reading import Reading

@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from niah.records import Score
-from niah.scorers.answers import one_value
 from niah.scorers.clauses import Mention
-from niah.scorers.decide import decide
+from niah.scorers.decide import decide, one_value
 from niah.scorers.expected import Expected
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept

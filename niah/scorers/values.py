@@ -8,9 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 from niah.records import Score
-from niah.scorers.answers import no_value, one_value, wrong_score
 from niah.scorers.clauses import Mention
-from niah.scorers.decide import decide
+from niah.scorers.decide import decide, no_value, one_value, wrong_score
 from niah.scorers.expected import Expected
 from niah.scorers.names import in_longer_word, in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reading import Reading
