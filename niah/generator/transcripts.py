@@ -11,12 +11,12 @@ from __future__ import annotations
 import codecs
 import html
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from niah.errors import TranscriptError
 from niah.generator.segments import segments_of
-from niah.generator.subtitles import Cue, cue_lines, flattened_cues, seconds_of, stray_time
 from niah.records import Problem, Transcript
 from niah.text.language import language_of
 
@@ -25,6 +25,11 @@ SUFFIXES = frozenset({".txt", ".srt", ".vtt", ".md"})
 _TIME = r"(?:\d{1,3}:)?\d{1,3}:\d{2}"
 _WINDOW = re.compile(rf"^\s*[(（]\s*({_TIME})\s*[~～]\s*({_TIME})\s*[)）]\s*(.*)$")
 _LOOKS_LIKE_WINDOW = re.compile(r"^\s*[(（]\d{1,3}:\d")
+_CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
+_NUMBERED = re.compile(rf"(\d+)[ \t\n]+({_CLOCK})[ \t]*-->[ \t]*({_CLOCK})[ \t]*\n?")
+_TIME_LINE = re.compile(rf"^\s*({_CLOCK})\s*-->\s*({_CLOCK})(.*)$")
+_LOOKS_LIKE_TIME_LINE = re.compile(r"^\s*[\d:.,]+\s*-->\s*[\d:.,]+")
+_SETTINGS = re.compile(r"^(?:\s+(?:\w+:[^\s]+|[XY][12]:\d+))*\s*$")
 _TAG = re.compile(r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[^{}]{1,40}\}", re.IGNORECASE)
 _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
@@ -34,6 +39,19 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cue:
+    """One timed unit, or one line of a file without times."""
+
+    line: int
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def longer(self, line: str) -> _Cue:
+        return replace(self, text=f"{self.text}\n{line}")
+
+
 def read_transcript(path: Path) -> Transcript:
     """Parse one file. Raises TranscriptError where it cannot be read, or holds no speech."""
     return transcript_of(_decoded(path), path)
@@ -41,27 +59,15 @@ def read_transcript(path: Path) -> Transcript:
 
 def transcript_of(text: str, path: Path) -> Transcript:
     """Parse the text of a file. The form is found from its content, not from its name. Raises TranscriptError."""
-    lines = text.split("\n")
-    spoken = [line for line in lines if line.strip()]
-    problems: list[Problem] = []
-    if sum(bool(_WINDOW.match(line)) for line in lines) * 3 > len(spoken) > 0:
-        form, cues = "minute-window", _minute_windows(path, lines, problems)
-    elif flattened := flattened_cues(path, text, problems):
-        form, cues = "flattened-srt", flattened
-    elif (
-        text.lstrip().startswith("WEBVTT") or path.suffix.lower() == ".srt" or sum("-->" in line for line in lines) > 1
-    ):
-        form = "webvtt" if text.lstrip().startswith("WEBVTT") else "srt"
-        cues = cue_lines(path, lines, problems)
-    else:
-        form, cues = "text", _plain(path, text)
-    kept = _without_rolling(path, _without_seams(path, [_clean(c) for c in cues], problems), problems)
+    reader = _Reader(path)
+    form, cues = reader.read(text)
+    kept = reader.without_rolling(reader.without_seams([_clean(cue) for cue in cues]))
     segments = tuple(s for cue in kept for s in segments_of(cue.text, cue.start_s, cue.end_s))
     if not segments:
-        raise TranscriptError(f"{path}:1: no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)")
-    problems += _loops(path, kept)
+        raise reader.fault(1, "no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)")
+    reader.report_loops(kept)
     language = language_of(" ".join(s.text for s in segments))
-    return Transcript(name=path.stem, form=form, language=language, segments=segments, problems=tuple(problems))
+    return Transcript(name=path.stem, form=form, language=language, segments=segments, problems=tuple(reader.problems))
 
 
 def _decoded(path: Path) -> str:
@@ -88,89 +94,194 @@ def _decoded(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _minute_windows(path: Path, lines: list[str], problems: list[Problem]) -> list[Cue]:
-    """A window's text goes on over the lines that follow it; what stands before the first window is furniture."""
-    cues: list[Cue] = []
-    for number, line in enumerate(lines, 1):
-        match = _WINDOW.match(line)
-        if match:
-            start, end = seconds_of(path, number, match[1]), seconds_of(path, number, match[2])
-            if end < start:
-                raise TranscriptError(f"{path}:{number}: ends at {end:g} s before it starts at {start:g} s")
-            cues.append(Cue(line=number, text=match[3], start_s=start, end_s=end))
-        elif _LOOKS_LIKE_WINDOW.match(line):
-            raise TranscriptError(
-                f"{path}:{number}: cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text"
-            )
-        elif line.strip() and cues:
-            cues[-1] = cues[-1].longer(line)
-        elif line.strip():
-            what = f"before the first time window, dropped: {line[:40]!r}"
-            problems.append(Problem(file=path.name, line=number, what=what))
-    return cues
-
-
-def _plain(path: Path, text: str) -> list[Cue]:
-    markdown = path.suffix.lower() == ".md"
-    if markdown:
-        text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text)
-    cues = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if stray_time(line) or _LOOKS_LIKE_WINDOW.match(line):
-            raise TranscriptError(
-                f"{path}:{number}: a stray time range in plain text: {line[:40]!r}; make all of the file timed, or none"
-            )
-        if line.strip(" -=*_#\t"):
-            cues.append(Cue(line=number, text=_MARKDOWN.sub("", line) if markdown else line))
-    return cues
-
-
-def _clean(cue: Cue) -> Cue:
+def _clean(cue: _Cue) -> _Cue:
     """Speech without tags and with its entities spelt out."""
-    if not _MARKED.search(cue.text):
-        return cue
-    return cue.saying(html.unescape(_TAG.sub("", cue.text)))
+    return replace(cue, text=html.unescape(_TAG.sub("", cue.text))) if _MARKED.search(cue.text) else cue
 
 
-def _without_seams(path: Path, cues: list[Cue], problems: list[Problem]) -> list[Cue]:
-    kept = []
-    for cue in cues:
-        seconds = 1.0 if cue.start_s is None or cue.end_s is None else cue.end_s - cue.start_s
-        text = cue.text.strip()
-        if seconds < 0.25 and len(text) > 50 * seconds:
-            what = f"cue of {round(seconds * 1000)} ms is too short for its text, dropped: {text[:40]!r}"
-            problems.append(Problem(file=path.name, line=cue.line, what=what))
-        elif text:
-            kept.append(cue)
-    return kept
+class _Reader:
+    """One file while it is read, with what was dropped of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+
+    def fault(self, line: int, what: str) -> TranscriptError:
+        return TranscriptError(f"{self.path}:{line}: {what}")
+
+    def read(self, text: str) -> tuple[str, list[_Cue]]:
+        """The form of a text and its cues."""
+        lines = text.split("\n")
+        spoken = sum(bool(line.strip()) for line in lines)
+        if sum(bool(_WINDOW.match(line)) for line in lines) * 3 > spoken > 0:
+            return "minute-window", self._minute_windows(lines)
+        if flattened := self._flattened(text):
+            return "flattened-srt", flattened
+        if text.lstrip().startswith("WEBVTT"):
+            return "webvtt", self._subtitles(lines)
+        if self.path.suffix.lower() == ".srt" or sum("-->" in line for line in lines) > 1:
+            return "srt", self._subtitles(lines)
+        return "text", self._plain(text)
+
+    def without_seams(self, cues: list[_Cue]) -> list[_Cue]:
+        kept = []
+        for cue in cues:
+            seconds = 1.0 if cue.start_s is None or cue.end_s is None else cue.end_s - cue.start_s
+            text = cue.text.strip()
+            if seconds < 0.25 and len(text) > 50 * seconds:
+                self._report(cue.line, f"cue of {round(seconds * 1000)} ms is too short for its text, dropped", text)
+            elif text:
+                kept.append(cue)
+        return kept
+
+    def without_rolling(self, cues: list[_Cue]) -> list[_Cue]:
+        """Captions that scroll show every line twice: drop a cue's first line where it ended the cue before."""
+        kept: list[_Cue] = []
+        rolling, last = 0, ""
+        for cue in cues:
+            if "\n" not in cue.text:
+                last = cue.text.strip()
+                kept.append(cue)
+                continue
+            lines = [line.strip() for line in cue.text.split("\n") if line.strip()]
+            if lines and cue.start_s is not None and lines[0] == last and len(last) >= 6 and len(lines) > 1:
+                rolling += 1
+                lines = lines[1:]
+            last = lines[-1] if lines else last
+            kept.append(replace(cue, text=" ".join(lines)))
+        if rolling:
+            self._report(cues[0].line, f"rolling captions: {rolling} lines that repeat the cue before, dropped")
+        return kept
+
+    def report_loops(self, cues: list[_Cue]) -> None:
+        """Report speech recognition that got stuck: the same words twice running. They are kept."""
+        previous = ""
+        for cue in cues:
+            for part in cue.text.split() if _HAN.search(cue.text) else [cue.text.strip()]:
+                if part == previous and len(part) >= 6:
+                    self._report(cue.line, "said twice running, kept", part)
+                previous = part
+
+    def _report(self, line: int, what: str, of: str | None = None) -> None:
+        said = what if of is None else f"{what}: {of[:40]!r}"
+        self.problems.append(Problem(file=self.path.name, line=line, what=said))
+
+    def _cue(self, line: int, start: str, end: str, text: str) -> _Cue:
+        start_s, end_s = self._seconds(line, start), self._seconds(line, end)
+        if end_s < start_s:
+            raise self.fault(line, f"ends at {end_s:g} s before it starts at {start_s:g} s")
+        return _Cue(line=line, text=text, start_s=start_s, end_s=end_s)
+
+    def _seconds(self, line: int, clock: str) -> float:
+        """Seconds of mm:ss, h:mm:ss or hh:mm:ss,mmm. Minutes run past 59 where there is no hour."""
+        fields = [float(f) for f in clock.replace(",", ".").split(":")]
+        if fields[-1] >= 60 or (len(fields) == 3 and fields[1] >= 60):
+            raise self.fault(line, f"{clock} is no time of day; seconds run to 59")
+        return sum(f * 60.0**i for i, f in enumerate(reversed(fields)))
+
+    def _minute_windows(self, lines: list[str]) -> list[_Cue]:
+        """A window's text goes on over the lines that follow it; what stands before the first window is furniture."""
+        cues: list[_Cue] = []
+        for number, line in enumerate(lines, 1):
+            if match := _WINDOW.match(line):
+                cues.append(self._cue(number, match[1], match[2], match[3]))
+            elif _LOOKS_LIKE_WINDOW.match(line):
+                raise self.fault(number, f"cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text")
+            elif line.strip() and cues:
+                cues[-1] = cues[-1].longer(line)
+            elif line.strip():
+                self._report(number, "before the first time window, dropped", line)
+        return cues
+
+    def _plain(self, text: str) -> list[_Cue]:
+        markdown = self.path.suffix.lower() == ".md"
+        if markdown:
+            text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text)
+        cues = []
+        for number, line in enumerate(text.split("\n"), 1):
+            if _LOOKS_LIKE_TIME_LINE.match(line) or _LOOKS_LIKE_WINDOW.match(line):
+                stray = f"a stray time range in plain text: {line[:40]!r}; make all of the file timed, or none"
+                raise self.fault(number, stray)
+            if line.strip(" -=*_#\t"):
+                cues.append(_Cue(line=number, text=_MARKDOWN.sub("", line) if markdown else line))
+        return cues
+
+    def _subtitles(self, lines: list[str]) -> list[_Cue]:
+        """Cues of SRT or WebVTT: a time line begins one; a number, or a line alone, before it is the cue's name.
+
+        A missing blank line, a missing or repeated number and settings behind the times do not matter.
+        """
+        cues: list[_Cue] = []
+        inside = note = False
+        for number, line in enumerate(lines, 1):
+            if _LOOKS_LIKE_TIME_LINE.match(line) and not note:
+                cues.append(self._begun(number, line))
+                inside = True
+            elif not line.strip():
+                inside, note = inside and bool(line), False
+            elif not inside and line.startswith(("NOTE", "STYLE", "REGION")):
+                note = True
+                self._report(number, "not a cue, dropped", line)
+            elif inside and not _names_a_cue(lines, number):
+                cues[-1] = cues[-1].longer(line)
+            elif not inside and not note and not _names_a_cue(lines, number) and not line.startswith("WEBVTT"):
+                self._report(number, "outside the cues, dropped", line)
+        if not cues:
+            raise self.fault(1, "no cue like '00:00:00,000 --> 00:00:02,000' in this subtitle file")
+        return cues
+
+    def _begun(self, number: int, line: str) -> _Cue:
+        match = _TIME_LINE.match(line)
+        if not match:
+            raise self.fault(number, f"cannot read the times of {line[:40]!r}")
+        return self._cue(number, match[1], match[2], "" if _SETTINGS.match(match[3]) else match[3].strip())
+
+    def _flattened(self, text: str) -> list[_Cue]:
+        """Cues of an SRT file whose lines have been run together, by one pattern over the whole text; [] for others.
+
+        The text of a cue may end in digits that run into the next number ("GPT-4" + "43"): numbers run on by one, so
+        the number is known and what stands before it is speech. Raises TranscriptError where they do not.
+        """
+        matches = list(_NUMBERED.finditer(text))
+        if len(matches) < 2 or 2 * sum("-->" in line for line in text.split("\n")) > len(matches):
+            return []
+        line_ends = [m.start() for m in re.finditer("\n", text)]
+        lines = [bisect_left(line_ends, m.start()) + 1 for m in matches]
+        starts: list[int] = []
+        for expected, (match, line) in enumerate(zip(matches, lines, strict=True), int(matches[0][1])):
+            if not match[1].endswith(str(expected)):
+                raise self.fault(line, f"cue {match[1]} where {expected} was expected in a flattened SRT")
+            starts.append(match.start() + len(match[1]) - len(str(expected)))
+        end = text.find("\n", matches[-1].end())
+        ends = [*starts[1:], end if end >= 0 else len(text)]
+        cues = [
+            self._cue(line, match[2], match[3], text[match.end() : stop])
+            for match, line, stop in zip(matches, lines, ends, strict=True)
+        ]
+        self._report_outside(text, 0, starts[0], cues)
+        self._report_outside(text, ends[-1], len(text), cues)
+        return cues
+
+    def _report_outside(self, text: str, start: int, stop: int, cues: list[_Cue]) -> None:
+        """Report the lines before the first and after the last cue; say which of them quote a cue."""
+        spoken: dict[int, list[str]] = {}
+        for cue in cues:
+            folded = "".join(cue.text.split()).casefold()
+            spoken.setdefault(len(folded), []).append(folded)
+        for number, line in enumerate(text[start:stop].split("\n"), text.count("\n", 0, start) + 1):
+            folded = "".join(line.split()).casefold()
+            if folded:
+                quoted = len(folded) >= 6 and any(_mostly_equal(folded, cue) for cue in spoken.get(len(folded), ()))
+                self._report(number, f"{'quotes a cue' if quoted else 'outside the cues'}, dropped", line.strip())
 
 
-def _without_rolling(path: Path, cues: list[Cue], problems: list[Problem]) -> list[Cue]:
-    """Captions that scroll show every line twice: drop a cue's first line where it is the last of the cue before."""
-    kept: list[Cue] = []
-    rolling, last = 0, ""
-    for cue in cues:
-        if "\n" not in cue.text:
-            last = cue.text.strip()
-            kept.append(cue)
-            continue
-        lines = [line.strip() for line in cue.text.split("\n") if line.strip()]
-        if lines and cue.start_s is not None and lines[0] == last and len(last) >= 6 and len(lines) > 1:
-            rolling += 1
-            lines = lines[1:]
-        last = lines[-1] if lines else last
-        kept.append(cue.saying(" ".join(lines)))
-    if rolling:
-        what = f"rolling captions: {rolling} lines that repeat the cue before, dropped"
-        problems.append(Problem(file=path.name, line=cues[0].line, what=what))
-    return kept
+def _names_a_cue(lines: list[str], number: int) -> bool:
+    """Whether line ``number`` (from 1) is the number or name of the cue that the next line begins."""
+    follows = number < len(lines) and _LOOKS_LIKE_TIME_LINE.match(lines[number]) is not None
+    alone = number < 2 or not lines[number - 2].strip()
+    return follows and (alone or lines[number - 1].strip().isdigit())
 
 
-def _loops(path: Path, cues: list[Cue]) -> Iterator[Problem]:
-    """Report speech recognition that got stuck: the same words twice running. They are kept."""
-    previous = ""
-    for cue in cues:
-        for part in cue.text.split() if _HAN.search(cue.text) else [cue.text.strip()]:
-            if part == previous and len(part) >= 6:
-                yield Problem(file=path.name, line=cue.line, what=f"said twice running, kept: {part[:40]!r}")
-            previous = part
+def _mostly_equal(a: str, b: str) -> bool:
+    """Equal in half of the characters, place by place: the other script of Chinese differs in three or four of ten."""
+    return sum(x == y for x, y in zip(a, b, strict=True)) >= 0.5 * len(a)
