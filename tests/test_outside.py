@@ -24,8 +24,7 @@ from niah.plotter.report_text import report_lines
 from niah.records import Outcome, Response
 from niah.runlog.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
 from niah.tasks import task_of
-from niah.text.outside import KEY, hide, json_in, plain, redacted, secrets_kept, visible
-from niah.text.secrets import without_secrets
+from niah.text.outside import KEY, hide, json_in, plain, redacted, secrets_kept, visible, without_secrets
 from niah.verdict.report import report_of
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \u202egnp.exe\u2066 \x9b2J\x08\x00 \u200b\ufeff\U000e0041"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from niah.experiment.experiment import Experiment
-from niah.text.secrets import without_secrets
+from niah.text.outside import without_secrets
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest

@@ -14,8 +14,7 @@ from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, Service, is_loopback, known_provider, local, simulated, speaks_chat
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
-from niah.text.outside import hide
-from niah.text.secrets import secrets_in
+from niah.text.outside import hide, secrets_in
 
 READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictures and sound take
 READERS = ("simulated", *READS)  # providers of simulated readers

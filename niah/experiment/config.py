@@ -17,7 +17,7 @@ from niah.experiment.delivery_keys import DeliveryKeys, deciding
 from niah.experiment.trials import check_order
 from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
-from niah.text.secrets import without_secrets
+from niah.text.outside import without_secrets
 from niah.text.validation import model_from, table_in
 
 MOST_TOKENS = 10**15

@@ -15,7 +15,6 @@ from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
 from niah.experiment.design import design_of
 from niah.experiment.own import NOTHING, Own
 from niah.experiment.trials import Waves, adaptive_trials, controls_of, recipe_digest, trials_of, waves_of
-from niah.generator.aligned import aligned_lengths, place_of
 from niah.generator.cache import key_of
 from niah.generator.grammar import spoken
 from niah.generator.haystack import Haystack
@@ -25,7 +24,7 @@ from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
 from niah.tasks._questions import question_file
-from niah.text.lengths import label_of
+from niah.text.lengths import aligned_lengths, label_of, place_of
 from niah.text.normalise import fold
 from niah.text.renamed import first_names
 from niah.text.seeded import Draw, adaptive_places

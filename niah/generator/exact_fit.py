@@ -1,4 +1,9 @@
-"""The end of a prompt: haystack, late needles and closing, cut to an exact number of tokens."""
+"""Where a needle may go, and the end of a prompt: haystack, late needles and closing, cut to an exact number of tokens.
+
+A needle goes to the boundary nearest to its place, or to one a little further on or back that ends a sentence. English
+subtitles break lines inside sentences, and a needle between two halves of one is told by its place. Speech without full
+stops, as Chinese transcripts are, leaves the nearest boundary.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from niah.generator.haystack import Boundary, HaystackStream
-from niah.generator.sentences import FURTHER_TOKENS, ends_sentence
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement
 
+FURTHER_TOKENS = 16  # about a segment: so much further than the nearest boundary may a sentence end be
 TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
 # a speaker who breaks off: stands in for the last comma or full stop where no plain cut counts right
 _BREAKS = ("…", "——", "…?", "⋯", " …", "……?", "⋯⋯")
@@ -21,6 +26,7 @@ _WORDS = re.compile(
     r"(?:^|[\s\u3400-\u9fff])[^\W\d_]+['’]?[^\W\d_]*[.,;:?!，。；：？！]*\Z", re.MULTILINE
 )  # not a uuid
 _LOOSE = " ,.;:…?!-–、，。；：？！"
+_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』)）\]]*$")
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
 
@@ -120,6 +126,24 @@ class Tail:
         return min(ended, key=distance, default=nearest)
 
 
+def ends_sentence(text: str) -> bool:
+    return bool(_SENTENCE_END.search(text))
+
+
+def boundary_for(tour: HaystackStream, tokens: float, most: int) -> Boundary:
+    """The boundary for a needle that should have so many tokens of haystack before it, and at most ``most``.
+
+    0 is exact. Speech without full stops gives the nearest boundary.
+    """
+    nearest = tour.nearest(tokens)
+    if tokens <= 0:
+        return nearest
+    reach = abs(nearest.tokens - tokens) + FURTHER_TOKENS
+    near = _boundaries(tour, max(1, tokens - reach), min(most, tokens + reach))
+    ends = [b for b in near if ends_sentence(tour.segment_at(tour.floor(b.tokens - 1))[0])]
+    return min(ends, key=lambda b: abs(b.tokens - tokens), default=nearest)
+
+
 def placement_of(planted: Planted, tokens_before: int, room: int) -> Placement:
     return Placement(
         key=planted.needle.key,
@@ -127,6 +151,14 @@ def placement_of(planted: Planted, tokens_before: int, room: int) -> Placement:
         actual_depth_percent=100 * tokens_before / room,
         tokens_before=tokens_before,
     )
+
+
+def _boundaries(tour: HaystackStream, low: float, high: float) -> Iterator[Boundary]:
+    here = tour.floor(int(low))
+    while here.tokens <= high:
+        if here.tokens >= low:
+            yield here
+        here = tour.after(here)
 
 
 def _inside_word(text: str, k: int) -> bool:

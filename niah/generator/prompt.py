@@ -14,10 +14,9 @@ from dataclasses import replace
 from itertools import count, islice
 
 from niah.errors import PromptError
-from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, placement_of
+from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, boundary_for, placement_of
 from niah.generator.haystack import Boundary, Corpus, Haystack, HaystackStream, stream_of
 from niah.generator.passage import MarkedEpisode, marked_episode, turned_to
-from niah.generator.sentences import boundary_for
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from niah.errors import RunError
 from niah.experiment.config import RunConfig
 from niah.records import Header, Part
-from niah.text.outside import visible
-from niah.text.secrets import without_secrets
+from niah.text.outside import visible, without_secrets
 
 GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension adds to
 
