@@ -69,7 +69,7 @@ def exchange_words(language: str) -> dict[str, set[str]]:
     spoken = {slot: {word for words in grammar.topics.values() for word in words[slot]} for slot in OF_TOPIC}
     heads = [head_of(thing, language) for thing in spoken["thing"]]
     spoken |= {"measure": {m for m, _ in heads}, "noun": {n for _, n in heads}, "before": {n for _, n in heads}}
-    return spoken | {slot: {getattr(p, slot) for p in grammar.people} for slot in ("who", "he", "his")}
+    return spoken | {slot: {p[slot] for p in grammar.people} for slot in ("who", "he", "his")}
 
 
 def patterns(language: str) -> list[Pattern]:
@@ -229,9 +229,9 @@ def test_a_change_of_topic_leads_over_from_what_was_spoken_of(language: str) -> 
 @languages
 def test_a_person_of_an_exchange_is_he_or_she_throughout(language: str) -> None:
     grammar = grammar_of(language)
-    assert {p.he for p in grammar.people} == ({"he", "she"} if language == "en" else {"他", "她"})
-    assert {(p.he, p.his) for p in grammar.people} <= {("he", "his"), ("she", "her"), ("他", "他"), ("她", "她")}
-    assert set(vocabulary_of(language)["women"]) <= {p.who for p in grammar.people if p.he in ("she", "她")}
+    assert {p["he"] for p in grammar.people} == ({"he", "she"} if language == "en" else {"他", "她"})
+    assert {(p["he"], p["his"]) for p in grammar.people} <= {("he", "his"), ("she", "her"), ("他", "他"), ("她", "她")}
+    assert set(vocabulary_of(language)["women"]) <= {p["who"] for p in grammar.people if p["he"] in ("she", "她")}
 
 
 # The form of a segment

@@ -56,23 +56,14 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who is spoken of."""
-
-    who: str
-    he: str
-    his: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
     """One language, ready to speak."""
 
     milliseconds_a_character: int
     shapes: tuple[tuple[str, ...], ...]  # of an exchange: the roles of its lines
     patterns: Mapping[str, tuple[Pattern, ...]]  # by role
-    people: tuple[Person, ...]
-    topics: Mapping[str, Mapping[str, tuple[str, ...]]]
+    people: tuple[Mapping[str, str], ...]  # who, he and his of each
+    topics: Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @cache
@@ -87,13 +78,14 @@ def grammar_of(language: str) -> Grammar:
         )
         for role, lines in vocabulary["lines"].items()
     }
-    topics = {topic: {slot: tuple(words[slot]) for slot in OF_TOPIC} for topic, words in vocabulary["topics"].items()}
+    (male, female), women = vocabulary["pronouns"], frozenset(vocabulary["women"])
+    names = vocabulary["lists"]["name"]
     return Grammar(
         milliseconds_a_character=vocabulary["milliseconds_a_character"],
         shapes=shapes,
         patterns=patterns,
-        people=_people(vocabulary),
-        topics=topics,
+        people=tuple({"who": name, **(female if name in women else male)} for name in names),
+        topics={topic: {slot: words[slot] for slot in OF_TOPIC} for topic, words in vocabulary["topics"].items()},
     )
 
 
@@ -186,9 +178,3 @@ def _order(seed: tuple[str, str, int], radices: tuple[int, ...], season: int) ->
             step += below * draw.between(1, radix - 2)
             below *= radix
     return step, start
-
-
-def _people(vocabulary: Mapping[str, Any]) -> tuple[Person, ...]:
-    male, female = vocabulary["pronouns"]
-    women = frozenset(vocabulary["women"])
-    return tuple(Person(who=name, **(female if name in women else male)) for name in vocabulary["lists"]["name"])

@@ -146,7 +146,7 @@ def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenize
     """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no speech."""
     if not any(e.segments for e in episodes):
         raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
-    return Corpus(name, language, [block_of(episodes, tokenizer)], tokenizer=tokenizer.name)
+    return Corpus(name, language, [block_of([e.segments for e in episodes], tokenizer)], tokenizer=tokenizer.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -32,7 +33,7 @@ from niah.generator.grammar import (
 from niah.generator.haystack import Span
 from niah.generator.tokenized import TokenizedText, block_of, cached_block
 from niah.generator.tokenizers import Tokenizer
-from niah.records import Segment, Transcript
+from niah.records import Segment
 from niah.text.seeded import Draw
 
 VERSION = 2  # raised by anything that changes a line
@@ -56,9 +57,8 @@ class Synthetic:
         self.leaks = Leaks(self.digest, lambda: words)  # every word that it can say
         self._tokenizer = tokenizer
         self._keep = keep
-        self._blocks: WeakValueDictionary[int, TokenizedText] = (
-            WeakValueDictionary()
-        )  # for as long as a tour holds them
+        # for as long as a tour holds them
+        self._blocks: WeakValueDictionary[int, TokenizedText] = WeakValueDictionary()
 
     def unique_tokens(self) -> None:
         """Without an end."""
@@ -78,21 +78,17 @@ class Synthetic:
         return season * SEASON + (inside + 1) % SEASON
 
     def _block(self, number: int) -> TokenizedText:
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._made(number)
+        if (block := self._blocks.get(number)) is None:
+            if self._keep:
+                parts, read = [self.digest, number], partial(self._episodes, number)
+                block = cached_block("synthetic", parts, read, self._tokenizer, mapped=False)
+            else:
+                block = block_of(self._episodes(number), self._tokenizer)
             self._blocks[number] = block
         return block
 
-    def _made(self, number: int) -> TokenizedText:
-        if self._keep:
-            parts = [self.digest, number]
-            return cached_block("synthetic", parts, lambda: [self._segments(number)], self._tokenizer, mapped=False)
-        episode = Transcript(name=str(number), form="text", language=self.language, segments=self._segments(number))
-        return block_of([episode], self._tokenizer)
-
-    def _segments(self, number: int) -> tuple[Segment, ...]:
-        return chapter(self.language, number)
+    def _episodes(self, number: int) -> list[tuple[Segment, ...]]:
+        return [chapter(self.language, number)]
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:
@@ -169,8 +165,7 @@ class _Conversation:
             words, cast = self._words[self._topics.deal()], [self._people.deal() for _ in range(_CAST)]
             people = _Deck(self._draw, cast)
             for exchange in range(first, stop):
-                person = people.deal()
-                scene = _Scene(words, self._language, who=person.who, he=person.he, his=person.his, before=before)
+                scene = _Scene(words, self._language, before=before, **people.deal())
                 roles = self._shapes.deal()
                 if before and exchange == first:
                     roles = (OPENING, *roles)

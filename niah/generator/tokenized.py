@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from niah.generator.cache import Arrays, cached, key_of
 from niah.generator.tokenizers import Tokenizer
-from niah.records import Segment, Transcript
+from niah.records import Segment
 
 PARSER_VERSION = 2  # raised with every change of what the parsers make of a file, or of the arrays below
 _Offsets = npt.NDArray[np.int64]
@@ -49,9 +49,9 @@ class TokenizedText:
         return self.utf8[int(self.byte_offsets[first]) : int(self.byte_offsets[last])].data
 
 
-def block_of(episodes: Sequence[Transcript], tokenizer: Tokenizer) -> TokenizedText:
+def block_of(episodes: Iterable[Sequence[Segment]], tokenizer: Tokenizer) -> TokenizedText:
     """The block of parsed episodes, made in memory."""
-    speech = _speech(e.segments for e in episodes)
+    speech = _speech(episodes)
     return _block(speech, _counted(speech, tokenizer))
 
 
