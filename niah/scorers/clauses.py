@@ -11,14 +11,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from niah.scorers.reply import LINE
-from niah.scorers.words import spelling
+from niah.scorers.words import LINE, phrase
 
 _LONGEST = 300  # signs of a clause: a longer stretch is cut before a value, so that reading stays cheap
 _MOST_LEADS = 8  # clauses that may lead to another
 _ENDS = tuple(f"{LINE}。;…!?.")
+_joints = phrase(  # a full stop, a comma, or the place before a word such as "but"
+    r"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{}|]|:(?!(?<=\d:)\d)|—+|--+(?!>)"
+    r"|(?<!anything )(?<!everything )(?={conjunction})"
+)
+_predicate = phrase(r",\s*(?={linking})")  # ", is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +158,3 @@ def _cuts(text: str, kept: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int
         if i == len(kept) or stop <= kept[i][0]:
             last = stop
             yield start, stop
-
-
-@cache
-def _joints() -> re.Pattern[str]:
-    """A full stop, a comma, or the place before a word such as "but"."""
-    signs = rf"{LINE}+|[。;…!?]+|\.+(?!\w)|[,、()\[\]{{}}|]|:(?!(?<=\d:)\d)|—+|--+(?!>)"
-    return re.compile(rf"{signs}|(?<!anything )(?<!everything )(?={spelling('conjunction')})")
-
-
-@cache
-def _predicate() -> re.Pattern[str]:
-    r""", is."""
-    return re.compile(rf",\s*(?={spelling('linking')})")

@@ -14,16 +14,16 @@ from functools import cache, cached_property
 from niah.scorers.clauses import Clause, Layout, Mention
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
-from niah.scorers.reply import LINE
 from niah.scorers.statements import ASKED, OTHER, Statement, grouped, key_of, names_unknown_key, paired, rank_of
 from niah.scorers.words import (
     HAN,
+    LINE,
     absence,
     asked_part,
     content_words,
     is_not_there_clause,
     is_small,
-    latin,
+    phrase,
     spelling,
     words,
 )
@@ -34,6 +34,18 @@ _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _MARKS = f" \"'*([¿¡-{LINE}"
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
+_corrects = phrase(  # wait; but actually; 不对
+    r"\W*(?:(?:{conjunction}|oh|hmm|ah|um)\W*)?(?:{correction}|{dismissal}\W*$)"
+)
+_dismisses = phrase(r"\W*{dismissal}\W*$")  # I don't think so.
+_takes_up = phrase(r"\W*(?:{conjunction}\W*)?{reference}")  # but it; 但那
+# says nothing other than 42; there is no doubt that it is 42
+_excepted = phrase(r"(?:\b(?:{latin not}|without)\b|n't\b).*(?:{except}\W*|{doubt}.*)$")
+# #'s landlord; #的房东; the landlord of #
+_owns = phrase(r"#'s\s+(?:[a-z]+\s?){1,2}\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
+_claims = phrase(r"{claim}\W*$")
+_is_denial = phrase(r"\W*(?:{conjunction}\W*)?{negation}")
+_rejects = phrase(r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}")
 
 
 class Reading(Layout):
@@ -85,7 +97,7 @@ class Reading(Layout):
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
-        return re.search(rf"{spelling('claim')}\W*$", self._before(statement.start)) is not None
+        return _claims().search(self._before(statement.start)) is not None
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
@@ -216,8 +228,8 @@ class Reading(Layout):
         lead, clause = self.clauses[i - 1], self.clauses[i]
         if clause.before.startswith(":") and words("rejection").fullmatch(lead.text.strip(" *-")):
             return True
-        denied = re.match(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('negation')}", lead.text)
-        return _starts("relative", clause.text) and lead.sentence == clause.sentence and denied is not None
+        denied = _is_denial().match(lead.text) is not None
+        return denied and _starts("relative", clause.text) and lead.sentence == clause.sentence
 
     def _denied_behind(self, i: int) -> bool:
         """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
@@ -311,27 +323,7 @@ def _starts(rule: str, text: str) -> bool:
 
 def _is_rejected(text: str) -> bool:
     """would be wrong; but is a decoy; 是错的. Not: is not wrong, is unlikely to be wrong."""
-    begin = rf"\W*(?:{spelling('conjunction')}\s*)?{spelling('linking')}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?"
-    return re.match(begin + spelling("rejection"), text) is not None and len(words("rejection").findall(text)) % 2 == 1
-
-
-@cache
-def _corrects() -> re.Pattern[str]:
-    """wait; but actually; 不对."""
-    begin = rf"\W*(?:(?:{spelling('conjunction')}|oh|hmm|ah|um)\W*)?"
-    return re.compile(rf"{begin}(?:{spelling('correction')}|{spelling('dismissal')}\W*$)")
-
-
-@cache
-def _dismisses() -> re.Pattern[str]:
-    """I don't think so."""
-    return re.compile(rf"\W*{spelling('dismissal')}\W*$")
-
-
-@cache
-def _takes_up() -> re.Pattern[str]:
-    """but it; 但那."""
-    return re.compile(rf"\W*(?:{spelling('conjunction')}\W*)?{spelling('reference')}")
+    return _rejects().match(text) is not None and len(words("rejection").findall(text)) % 2 == 1
 
 
 @cache
@@ -340,16 +332,3 @@ def _refuted() -> re.Pattern[str]:
     adverb = r"\s+(?:(?:[a-z]+ly|just|still)\s+)?"
     refuted = spelling("refuted").replace(r"\s+", adverb)
     return re.compile(rf"\s*(?:{refuted}|'s{adverb}not\b)(.*)")
-
-
-@cache
-def _excepted() -> re.Pattern[str]:
-    """says nothing other than 42; there is no doubt that it is 42."""
-    no = rf"(?:\b(?:{latin('not')}|without)\b|n't\b)"
-    return re.compile(rf"{no}.*(?:{spelling('except')}\W*|{spelling('doubt')}.*)$")
-
-
-@cache
-def _owns() -> re.Pattern[str]:
-    """#'s landlord; #的房东; the landlord of #."""
-    return re.compile(rf"#'s\s+(?:[a-z]+\s?){{1,2}}\W*|#的[{HAN}]{{2,4}}\W*|(?:[a-z]+\s+){{2,3}}(?:of|del?)\s+#\W*")

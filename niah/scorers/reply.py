@@ -8,15 +8,13 @@ cut off: whether it goes round in a loop, and what is whole of it.
 from __future__ import annotations
 
 import re
-from functools import cache
 from itertools import pairwise
 
-from niah.scorers.words import spelling
+from niah.scorers.words import LINE, phrase
 from niah.text.normalise import fold, without_accents
 
 HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
 MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS
-LINE = "¶"  # stands for a line end in a folded answer: folding takes white space out between Chinese characters
 _OPEN = re.compile(r"<(?:think(?:ing)?|thought|reasoning)>|◁think▷", re.IGNORECASE)
 _CLOSED = re.compile(r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE)
 _STOP = re.compile(r"<\|(?:im_(?:end|start)|eot_id|endoftext|end)\|>|</s>|<end_of_turn>|<eos>")  # a token as text
@@ -34,6 +32,12 @@ _LEAST_COUNT, _COUNTED_ROUNDS = 60, 8  # the same of counting up
 _DIGITS = re.compile(r"\d{40}$")
 _ENUMERATOR = re.compile(r"(?<!\d)\d{1,4}(?=[.)、:]\s)")
 _END = re.compile(r"[.!?][\"'*)]*(?=\s|$)|[。！？]|\n")
+
+# **Answer:**, "answer": and 答案是, with what stands between it and the answer
+_label = phrase(r"{label}\W{0,3}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{)", re.IGNORECASE)
+# a line that starts with "Explanation:" or 說明：, behind the answer that it explains, or with "Question:" or 問題：
+_explanation = phrase(r"^\W*(?:{explanation}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
+_turn = phrase(r"^[ \t>*#\[(]*(?:{turn}|問題|用戶)[ \t*\])]*[:：]", re.IGNORECASE | re.MULTILINE)
 
 
 def answer_in(text: str, question: str = "") -> str:
@@ -124,23 +128,3 @@ def _goes_round(text: str, rounds: int, least: int) -> bool:
         if text.endswith(piece * times) and re.search(r"\w", piece):
             return True
     return False
-
-
-@cache
-def _label() -> re.Pattern[str]:
-    """**Answer:**, "answer": and 答案是, with what stands between it and the answer."""
-    return re.compile(
-        rf"{spelling('label')}\W{{0,3}}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{{)", re.IGNORECASE
-    )
-
-
-@cache
-def _explanation() -> re.Pattern[str]:
-    """A line that starts with "Explanation:" or 說明：, behind the answer that it explains."""
-    return re.compile(rf"^\W*(?:{spelling('explanation')}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
-
-
-@cache
-def _turn() -> re.Pattern[str]:
-    """A line that starts with "Question:" or 問題：."""
-    return re.compile(rf"^[ \t>*#\[(]*(?:{spelling('turn')}|問題|用戶)[ \t*\])]*[:：]", re.IGNORECASE | re.MULTILINE)

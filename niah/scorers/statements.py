@@ -10,13 +10,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import groupby, pairwise
 from typing import TypeVar
 
 from niah.scorers.clauses import Layout, Mention
-from niah.scorers.reply import LINE
-from niah.scorers.words import chinese, is_small, latin, spelling, words
+from niah.scorers.words import is_small, phrase, words
 
 OTHER, ASKED = "other", "asked"
 EARLY, PLAIN, LATE, LAST = range(4)
@@ -24,6 +22,13 @@ _MOST_GAP = 40  # signs between two values of a list
 _MOST_ASIDE = 16  # signs of an interjection between a value and "that is for Oslo"
 _MOST_BEHIND = 4  # clauses
 M = TypeVar("M", Mention, "Statement")
+_joiner = phrase(  # between two items: ", ", " and ", " and the ", a line end with "2. "
+    r"[\s,、;/|&\"'`*“”「」{LINE}]*(?:{LINE}\s*(?:[-*•+]|\d{1,3}[.):、])[\s*\"'`]*)?"
+    r"(?:(?:{latin joint}|{chinese joint})?\s*)(?:(?:{latin article})\s+)?[\"'`*\s“”「」]*"
+)
+_between = phrase(r"{between}\s+(?:(?:{latin article})\s+)?$")  # between 1 and 2: neither is given
+_unknown_key = phrase(r"\s*(?:{owned}\s+(?:(?:{latin article})\s+)?([a-z]\w+)|是(\w{2,8}?)的)")  # is for the Minsk
+_refers = phrase(r"\s*(?:{conjunction})?\s*{reference}")  # but that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +120,7 @@ def _takes_up(layout: Layout, i: int) -> bool:
     """that is for KEY; it is KEY's; 那是KEY的."""
     clause, key = layout.clauses[i], layout.keys_in(i)[0]
     head, tail = layout.text[clause.start : key.start], layout.text[key.stop : clause.stop]
-    starts = re.match(rf"\s*(?:{spelling('conjunction')})?\s*{spelling('reference')}", head)
+    starts = _refers().match(head)
     if not starts or words("negation").search(clause.text):
         return False
     return bool(words("belonging").search(head[starts.end() - 1 :]) or re.match(r"'s\b|的", tail) or "'s" in head)
@@ -216,23 +221,3 @@ def _groups(text: str, mentions: Sequence[M]) -> Iterator[list[M]]:
         group.append(m)
     if group:
         yield group
-
-
-@cache
-def _joiner() -> re.Pattern[str]:
-    """What stands between two items: ", ", " and ", " and the ", a line end with "2. "."""
-    bullet = rf"(?:{LINE}\s*(?:[-*•+]|\d{{1,3}}[.):、])[\s*\"'`]*)?"
-    joint = rf"(?:(?:{latin('joint')}|{chinese('joint')})?\s*)(?:(?:{latin('article')})\s+)?"
-    return re.compile(rf"[\s,、;/|&\"'`*“”「」{LINE}]*{bullet}{joint}[\"'`*\s“”「」]*")
-
-
-@cache
-def _between() -> re.Pattern[str]:
-    """between 1 and 2: neither is given."""
-    return re.compile(rf"{spelling('between')}\s+(?:(?:{latin('article')})\s+)?$")
-
-
-@cache
-def _unknown_key() -> re.Pattern[str]:
-    """is for the Minsk; 是明斯克的."""
-    return re.compile(rf"\s*(?:{spelling('owned')}\s+(?:(?:{latin('article')})\s+)?([a-z]\w+)|是(\w{{2,8}}?)的)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from functools import cache
 
 from niah.records import Score
 from niah.scorers.clauses import Mention
@@ -14,7 +13,7 @@ from niah.scorers.expected import Expected
 from niah.scorers.names import in_longer_word, in_other_money, names_at, names_in, spaced, without_unit
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept
-from niah.scorers.words import HAN, asked_part, content_words, latin, spelling, vocabulary
+from niah.scorers.words import HAN, asked_part, content_words, latin, phrase, spelling, vocabulary
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers, whole_numbers
 
@@ -30,6 +29,10 @@ _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'�
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
+# between the items of a list, in an answer as it is written: ", and ", " or ", 或
+_list_joint = phrase(
+    r"\s*[,、;；/\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin joint})\s+|或(?:者)?(?!许|許)|和|还是|還是"
+)
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
@@ -133,13 +136,6 @@ def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Menti
 
 def _is_beside(joint: str) -> bool:
     return re.fullmatch(rf"\s*(?:[/,;、&]|{spelling('joint')})\s*", joint) is not None
-
-
-@cache
-def _list_joint() -> re.Pattern[str]:
-    """Between the items of a list, in an answer as it is written: ", and ", " or ", 或."""
-    joint = latin("joint")
-    return re.compile(rf"\s*[,、;；/\n]\s*(?:(?:{joint})\s+)?|\s+(?:{joint})\s+|或(?:者)?(?!许|許)|和|还是|還是")
 
 
 def _could_be(value: str, target: str) -> bool:

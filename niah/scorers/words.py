@@ -1,13 +1,14 @@
 """The words of the grammar as patterns over a folded answer: one file of rules for each language, all read as one.
 
-A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands.
+A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands. Longer patterns are
+written as phrases: ``\\W*{dismissal}\\W*$`` holds any word of the rule ``dismissal``.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 from niah.text.normalise import without_accents
 
 HAN = "\u3400-\u9fff"
+LINE = "¶"  # stands for a line end in a folded answer: folding takes white space out between Chinese characters
 FOLDER = Path(__file__).with_name("grammar")
-_REACH = {True: r"[^.!?;¶]{0,40}?", False: r"[^。!?;,¶]{0,6}?"}  # from "not" to what is not said: Latin, Chinese
 
 
 @cache
@@ -39,6 +40,21 @@ def spelling(*names: str) -> str:
     return f"(?:{'|'.join(parts)})"
 
 
+def phrase(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
+    """A pattern that is made when it is first asked for: the words of the grammar are read late.
+
+    ``{rule}`` are the words of a rule with their borders, ``{latin rule}`` and ``{chinese rule}`` those without any,
+    ``{HAN}`` and ``{LINE}`` signs.
+    """
+
+    def filled(blank: re.Match[str]) -> str:
+        form, _, rule = blank[1].rpartition(" ")
+        signs = {"HAN": HAN, "LINE": LINE}
+        return signs.get(rule) or {"": spelling, "latin": latin, "chinese": chinese}[form](rule)
+
+    return cache(lambda: re.compile(re.sub(r"\{((?:latin |chinese )?[A-Za-z_]+)\}", filled, text), flags))
+
+
 @cache
 def latin(*names: str) -> str:
     """The Latin words of some rules as a pattern without borders: and|or|nor."""
@@ -59,13 +75,11 @@ def vocabulary(*names: str) -> frozenset[str]:
     )
 
 
-@cache
-def absence() -> re.Pattern[str]:
-    """not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned."""
-    said = spelling("unsaid")
-    not_ = rf"(?:(?<!called )(?<!named )(?<![a-z'])(?:{latin('not')})\b(?!\s+(?:{latin('merely')}))|n't\b)"
-    bu = rf"(?:{chinese('not')})(?!{chinese('merely')})"
-    return re.compile(rf"{not_}{_REACH[True]}{said}|{bu}{_REACH[False]}{said}")
+# not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned
+absence = phrase(
+    r"(?:(?<!called )(?<!named )(?<![a-z'])(?:{latin not})\b(?!\s+(?:{latin merely}))|n't\b)"
+    r"[^.!?;{LINE}]{0,40}?{unsaid}|(?:{chinese not})(?!{chinese merely})[^。!?;,{LINE}]{0,6}?{unsaid}"
+)
 
 
 def is_not_there_clause(text: str) -> bool:
