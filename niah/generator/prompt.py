@@ -15,7 +15,7 @@ from itertools import count, islice
 
 from niah.errors import PromptError
 from niah.generator.exact_fit import TAIL_TOKENS, Placements, Planted, Tail, boundary_for, placement_of
-from niah.generator.haystack import Boundary, Corpus, Haystack, HaystackStream, stream_of
+from niah.generator.haystack import Corpus, Haystack, HaystackStream, stream_of
 from niah.generator.passage import MarkedEpisode, marked_episode, turned_to
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement, Planting, Prompt, Trial
@@ -211,7 +211,9 @@ class Builder:
         inserts: _Inserts = []
         here = tour.floor(0)
         for p in planted[: len(planted) - len(late)]:
-            place = _place(tour, p, here, tail_start)
+            is_mark = p.number is None
+            place = tour.nearest(p.tokens) if is_mark else boundary_for(tour, p.tokens, tail_start.tokens)
+            place = place if place.tokens >= here.tokens else here  # never before the one ahead of it
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
             inserts.append((place.tokens, len(parts[-1])))
@@ -228,13 +230,6 @@ class Builder:
         if self._tokenizer.joins_at_newlines:
             return 0
         return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
-
-
-def _place(tour: HaystackStream, planted: Planted, here: Boundary, tail_start: Boundary) -> Boundary:
-    """The boundary for a needle or mark: never before the one ahead of it, never inside the tail."""
-    is_mark = planted.number is None
-    place = tour.nearest(planted.tokens) if is_mark else boundary_for(tour, planted.tokens, tail_start.tokens)
-    return place if place.tokens >= here.tokens else here
 
 
 def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:

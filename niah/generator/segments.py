@@ -54,8 +54,9 @@ def _pieces(text: str) -> Iterator[str]:
     if weight(text) <= MAX_WEIGHT:
         yield text
         return
-    for cut in (_at_sentence_ends, _at_spaces, _at_commas):
-        parts = cut(text)
+    for ends in _breaks(text):
+        edges = [0, *[e for e in ends if 0 < e < len(text)], len(text)]
+        parts = [text[a:b] for a, b in itertools.pairwise(edges) if text[a:b]]
         if len(parts) > 1:
             for part in parts:
                 yield from _pieces(part)
@@ -63,24 +64,13 @@ def _pieces(text: str) -> Iterator[str]:
     yield from _hard_cut(text)
 
 
-def _at_sentence_ends(text: str) -> list[str]:
-    return _cut_at(text, [m.end() for m in _SENTENCE_END.finditer(text)])
-
-
-def _at_spaces(text: str) -> list[str]:
-    """Cut at the spaces of Chinese speech recognition; in other text, at every space."""
+def _breaks(text: str) -> Iterator[list[int]]:
+    """Sentence ends; then the spaces of Chinese speech recognition, in other text every space; then commas."""
+    yield [m.end() for m in _SENTENCE_END.finditer(text)]
     spaces = [m.start() for m in re.finditer(r"(?<=\S) (?=\S)", text)]
     breaks = [i for i in spaces if _WIDE.match(text[i - 1]) or _WIDE.match(text[i + 1])]
-    return _cut_at(text, [i + 1 for i in breaks or spaces])
-
-
-def _at_commas(text: str) -> list[str]:
-    return _cut_at(text, [m.end() for m in _COMMA.finditer(text)])
-
-
-def _cut_at(text: str, ends: list[int]) -> list[str]:
-    edges = [0, *[e for e in ends if 0 < e < len(text)], len(text)]
-    return [text[a:b] for a, b in itertools.pairwise(edges) if text[a:b]]
+    yield [i + 1 for i in breaks or spaces]
+    yield [m.end() for m in _COMMA.finditer(text)]
 
 
 def _hard_cut(text: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ numbers of other keys (after RULER's niah_multikey_2, arXiv:2404.06654). A longe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
 from functools import cache
 
 from niah.errors import UnknownName
@@ -34,7 +33,7 @@ def filler(kind: str, language: str, tokenizer: Tokenizer) -> Corpus:
     """The haystack ``kind:language``. Raises UnknownName."""
     if language not in LANGUAGES:
         raise UnknownName(f"language of haystack {kind}", language, LANGUAGES)
-    block = cached_block("filler", [kind, language, VERSION], lambda: [_episode(kind, language)], tokenizer)
+    block = cached_block("filler", [kind, language, VERSION], lambda: [_segments(kind, language)], tokenizer)
     return Corpus(f"{kind}:{language}", language, [block])
 
 
@@ -51,7 +50,7 @@ def pair_line(key: str, value: str) -> str:
 @cache
 def pair_values() -> frozenset[str]:
     """The values of all pairs of the JSON object."""
-    return frozenset(line.split('"')[3] for line in _pairs(""))
+    return frozenset(line.split('"')[3] for line in _pairs())
 
 
 def spare_terms(language: str) -> tuple[str, ...]:
@@ -59,23 +58,21 @@ def spare_terms(language: str) -> tuple[str, ...]:
     return tuple(term for term, spare in _terms(language) if spare)
 
 
-def _episode(kind: str, language: str) -> tuple[Segment, ...]:
-    return tuple(Segment(text=line) for line in _LINES[kind](language))
+def _segments(kind: str, language: str) -> list[Segment]:
+    if kind == "noise":
+        lines = [NOISE[language]] * NOISE_LINES
+    elif kind == "pairs":
+        lines = _pairs()
+    else:
+        draw = Draw(0, "needles", language)
+        keys = draw.shuffled([term for term, spare in _terms(language) if not spare])
+        lines = [NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999)) for key in keys]
+    return [Segment(text=line) for line in lines]
 
 
-def _noise(language: str) -> list[str]:
-    return [NOISE[language]] * NOISE_LINES
-
-
-def _pairs(language: str) -> list[str]:
+def _pairs() -> list[str]:
     draw = Draw(0, "pairs")  # the same in every language: only the question differs
     return [pair_line(new_uuid(draw), new_uuid(draw)) for _ in range(PAIRS)]
-
-
-def _needles(language: str) -> list[str]:
-    draw = Draw(0, "needles", language)
-    keys = draw.shuffled([term for term, spare in _terms(language) if not spare])
-    return [NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999)) for key in keys]
 
 
 def _terms(language: str) -> list[tuple[str, bool]]:
@@ -84,6 +81,3 @@ def _terms(language: str) -> list[tuple[str, bool]]:
     form = wording_of(language).form("terms.term")
     pairs = ((i, j) for i in range(len(first)) for j in range(len(second)))
     return [(form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs]
-
-
-_LINES: Mapping[str, Callable[[str], list[str]]] = {"noise": _noise, "pairs": _pairs, "needles": _needles}

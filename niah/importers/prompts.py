@@ -62,6 +62,7 @@ def ruler(row: Row, file: Path, settings: Row) -> Asked:
     stem = file.name.partition(".")[0]
     task = file.parent.name if stem in ("validation", "test") else stem
     place = row["input"].find(targets[0]) if targets else -1
+    share = 100 * len(prompt[: max(0, place)].encode()) / max(1, len(prompt.encode()))
     budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
     return Asked(
         messages=(("user", prompt),),
@@ -69,7 +70,7 @@ def ruler(row: Row, file: Path, settings: Row) -> Asked:
         rule="ruler-part" if task.startswith("qa") else "ruler-all",
         reply_tokens=budget,
         task=task,
-        depth_percent=_share(prompt, place) if task.startswith("niah") and place >= 0 else None,
+        depth_percent=share if task.startswith("niah") and place >= 0 else None,
     )
 
 
@@ -294,8 +295,3 @@ def _turns(messages: Sequence[Row]) -> tuple[tuple[str, str], ...]:
 
 def _texts(values: Any) -> tuple[str, ...]:
     return tuple(map(str, values)) if isinstance(values, list) else (str(values),)
-
-
-def _share(text: str, place: int) -> float:
-    """Where a place of a text is, in percent of its bytes."""
-    return 100 * len(text[:place].encode()) / max(1, len(text.encode()))

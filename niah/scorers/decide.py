@@ -78,17 +78,8 @@ def _given_in(reading: Reading) -> list[Statement]:
     given = sure or [s for s in given if s.clause + 1 not in reading.dismissals]  # "42? I don't think so."
     if reading.expected.order == "latest":
         given = [s for s in given if not reading.is_only_early(s)]
-    return _of_the_question(reading, _not_taken_back(reading, given))
-
-
-def _not_taken_back(reading: Reading, given: list[Statement]) -> list[Statement]:
-    """What stands behind the last correction with a value."""
     behind = ([s for s in given if s.clause >= i] for i in reversed(reading.corrections))
-    return next((said for said in behind if said), given)
-
-
-def _of_the_question(reading: Reading, given: list[Statement]) -> list[Statement]:
-    """Without what is told as the fact of a wrong value: in its own words, as a denial, with a broken condition."""
+    given = next((said for said in behind if said), given)  # behind the last correction with a value
     if len({s.value for s in given}) < 2:
         return given
     return [s for s in given if not _is_foreign(reading, s)] or given
@@ -128,8 +119,9 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     everything, order = {s.value for s in given}, reading.expected.order
     if len(everything) == 1:
         return everything
-    if len(concluded := _last_sentence(reading, [s for s in given if s.concluded])) == 1:
-        return concluded
+    concluded = [s for s in given if s.concluded]
+    if len(last := {s.value for s in concluded if s.sentence == concluded[-1].sentence}) == 1:
+        return last
     gaps = [reading.text[a.stop : b.start] for a, b in pairwise(given)]
     if any(len(gap) <= _MOST_OR and words("alternative").search(gap) for gap in gaps):
         return everything
@@ -145,11 +137,6 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     )
     left = ({s.value for s in given if rule(s)} for rule in rules)
     return next((values for values in left if len(values) == 1), None) or _alone(reading, given) or everything
-
-
-def _last_sentence(reading: Reading, concluded: Sequence[Statement]) -> set[str]:
-    """The values of the last sentence that concludes."""
-    return {s.value for s in concluded if s.sentence == concluded[-1].sentence}
 
 
 def _timed(given: Sequence[Statement], order: str) -> set[str]:

@@ -29,6 +29,7 @@ _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'�
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
+_beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")
 # between the items of a list, in an answer as it is written: ", and ", " or ", 或
 _list_joint = phrase(
     r"\s*[,、;；/\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin joint})\s+|或(?:者)?(?!许|許)|和|还是|還是"
@@ -127,20 +128,12 @@ def named_text(text: str) -> str:
 
 def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Mention]:
     """The numbers that could be an answer: of the target's digits, nearly so, or right beside such a one."""
-    found = [_could_be(m.value, target) for m in mentions]
+    sizes = [(len(m.value), abs(len(m.value) - len(target))) for m in mentions]
+    found = [off == 0 or (off <= 2 and size >= _LEAST_NEAR) for size, off in sizes]
     for i in range(1, len(mentions)):
-        if found[i] != found[i - 1] and _is_beside(folded[mentions[i - 1].stop : mentions[i].start][:20]):
+        if found[i] != found[i - 1] and _beside().fullmatch(folded[mentions[i - 1].stop : mentions[i].start][:20]):
             found[i - 1 : i + 1] = [found[j] or len(mentions[j].value) >= _LEAST_BESIDE for j in (i - 1, i)]
     return [m for m, could in zip(mentions, found, strict=True) if could and not _is_rough(folded, m, target)]
-
-
-def _is_beside(joint: str) -> bool:
-    return re.fullmatch(rf"\s*(?:[/,;、&]|{spelling('joint')})\s*", joint) is not None
-
-
-def _could_be(value: str, target: str) -> bool:
-    near = abs(len(value) - len(target)) <= 2 and len(value) >= _LEAST_NEAR
-    return len(value) == len(target) or near
 
 
 def _is_rough(folded: str, mention: Mention, target: str) -> bool:

@@ -111,16 +111,11 @@ def _digits_in(text: str) -> list[tuple[int, int, int]]:
 
 def _value(match: re.Match[str]) -> int | None:
     if match["scaled"]:
-        return _scaled(match["scaled"])
+        parts = re.findall(r"(\d+(?:\.\d+)?)([百千万萬亿億]?)", match["scaled"])
+        return round(sum(float(n) * _SCALES[scale] for n, scale in parts))  # 3萬2千, 742萬1830, 1.2万
     if match["chinese"]:
         return _chinese(match["chinese"])
     return int(re.sub(r"\D", "", match["spaced"] or match["grouped"] or match["plain"]))
-
-
-def _scaled(text: str) -> int:
-    """3萬2千 is 32000, 742萬1830 is 7421830, 1.2万 is 12000."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)([百千万萬亿億]?)", text)
-    return round(sum(float(n) * _SCALES[scale] for n, scale in parts))
 
 
 def _chinese(text: str) -> int | None:

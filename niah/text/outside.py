@@ -54,7 +54,7 @@ def visible(text: str) -> str:
     text = redacted(text)
     if text.isascii() and text.isprintable():
         return text
-    return _SIGNS.sub(lambda sign: _name(ord(sign[0])), text.replace("\r\n", "\n"))
+    return _SIGNS.sub(_written_out, text.replace("\r\n", "\n"))
 
 
 def plain(text: str) -> str:
@@ -155,7 +155,9 @@ def json_in(text: str | bytes, **options: Any) -> Any:
         raise ValueError("brackets within brackets, too deep to be read") from None
 
 
-def _name(code: int) -> str:
+def _written_out(sign: re.Match[str]) -> str:
+    """A control sign as \\x1b or U+202E."""
+    code = ord(sign[0])
     return f"\\x{code:02x}" if code < 0xA0 else f"U+{code:04X}"
 
 
