@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from niah.errors import UnknownName
 from niah.extensions import TASKS, brought_by, loaded
@@ -19,28 +20,6 @@ from niah.text.seeded import Draw
 CONTROLS = ("absent", "closed-book", "oracle")
 READING_BELOW = 0.25  # of the search reader's score, in every language
 SEARCH_AGAIN = ("search:again", "search:chain")
-BUILT_IN: Mapping[str, str] = {  # the class of each task that comes with niah
-    "associative": "meaning:Associative",
-    "count": "series:Count",
-    "distractors": "meaning:Distractors",
-    "hops": "chains:Hops",
-    "instruction": "instruction:Instruction",
-    "kv": "fillers:Kv",
-    "moves": "chains:Moves",
-    "multikey": "magic:Multikey",
-    "multiquery": "magic:Multiquery",
-    "multivalue": "magic:Multivalue",
-    "natural": "natural:Natural",
-    "order": "series:Order",
-    "passkey": "fillers:Passkey",
-    "repeat": "series:Repeat",
-    "said-at": "recording:SaidAt",
-    "single": "magic:Single",
-    "tracking": "chains:Tracking",
-    "update": "magic:Update",
-    "when": "recording:When",
-    "when-and-what": "recording:WhenAndWhat",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +90,21 @@ def depth_of(task: Task, placement: str) -> str:
 
 def task_names() -> list[str]:
     """The tasks that come with niah, and those of installed packages."""
-    return sorted({*BUILT_IN, *brought_by(TASKS)})
+    return sorted({*_built_in(), *brought_by(TASKS)})
+
+
+@cache
+def _built_in() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("tasks.toml").read_text(encoding="utf-8"))
 
 
 @cache
 def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be loaded."""
-    if name in BUILT_IN:
-        module, _, kind = BUILT_IN[name].partition(":")
-        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)())
+    if name in _built_in():
+        row = dict(_built_in()[name])
+        module, _, kind = row.pop("class").partition(":")
+        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)(**row))
     if name not in brought_by(TASKS):
         raise UnknownName("task", name, task_names())
     brought = loaded(TASKS, name)

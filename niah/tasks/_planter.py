@@ -37,13 +37,21 @@ _VARIABLES = 600
 class BuiltIn(ABC):
     """A task of niah: what it plants with its Planter, and how it answers its questions; the rest is alike for all."""
 
-    SUMMARY: str
-    VERSION = 1
-    OPTIONS: tuple[str, ...] = ()
-    REPLY_TOKENS = 32
-    WORDING: tuple[str, ...] = ()
-    FILLER: str | None = None
-    ASKS: tuple[str, ...] = ()  # keys of the forms of its questions; none: ``answer`` takes any question
+    def __init__(
+        self,
+        *,
+        summary: str,
+        version: int,
+        reply_tokens: int = 32,
+        options: Sequence[str] = (),
+        wording: Sequence[str] = (),
+        filler: str | None = None,
+        depth_of: str | None = None,
+        asks: Sequence[str] = (),
+    ) -> None:
+        """What its row in tasks.toml says."""
+        self.SUMMARY, self.VERSION, self.REPLY_TOKENS, self.FILLER = summary, version, reply_tokens, filler
+        self.OPTIONS, self.WORDING, self.DEPTH_OF, self._asks = tuple(options), tuple(wording), depth_of, asks
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         return self.planted(Planter(draw, site))
@@ -65,7 +73,7 @@ class BuiltIn(ABC):
         asked = asked_in(text)
         if asked is None:
             return NO_QUESTION
-        forms = {key: asked.wording.form(key).parse(asked.question) for key in self.ASKS} or {"": {}}
+        forms = {key: asked.wording.form(key).parse(asked.question) for key in self._asks} or {"": {}}
         read = (replace(asked, options=options, key=key, blanks=b) for key, b in forms.items() if b is not None)
         return next(map(self.answer, read), None) or asked.wording.text("frame.not_there")
 

@@ -21,12 +21,6 @@ _VARIABLE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
 class Tracking(BuiltIn):
     """A chain of variables, each set to the value of the one before (RULER's variable tracking), beside others."""
 
-    SUMMARY = "name all variables that hold a value, through a chain of assignments (--needle-count 5)"
-    VERSION = 2
-    REPLY_TOKENS = 128
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("tracking.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
         count = plan.options.needle_count or 5
@@ -65,11 +59,6 @@ class Hops(BuiltIn):
     The question names the thing and asks for the city, so that no single line answers it (as in NeedleBench's and
     BABILong's chains of facts). Other chains, for other things, end in other cities.
     """
-
-    SUMMARY = "follow a chain of facts to its end (--needle-count 3), beside chains that end elsewhere"
-    VERSION = 2
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("hops.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
@@ -146,12 +135,6 @@ class Moves(BuiltIn):
     come before it, as ``needles`` says (see ``Planter.beside``). ``distractors`` are other things, each
     with a journey of its own, anywhere.
     """
-
-    SUMMARY = "follow a thing from hand to hand: where is it in the end, or was it before (--needle-count 4)"
-    VERSION = 2
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    DEPTH_OF = "the last journey"
-    ASKS = ("moves.now", "moves.before")
 
     def planted(self, plan: Planter) -> Planting:
         """The way of the thing in its order, the last journey at the trial's depth; then what misleads."""

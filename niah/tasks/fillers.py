@@ -17,10 +17,6 @@ _PAIR = Form(pair_line("{key}", "{value}"))
 class Passkey(BuiltIn):
     """A pass key between lines that say the same over and over (Mohtashami & Jaggi, arXiv:2305.16300). The easiest."""
 
-    SUMMARY = "find a pass key of five digits between lines of noise; needs no reading"
-    VERSION = 2
-    FILLER = "noise"
-
     def planted(self, plan: Planter) -> Planting:
         """One needle at the trial's depth. Its first digit is not 0, so that it is one number however it is written."""
         value = str(plan.draw.between(10_000, 99_999))
@@ -39,12 +35,6 @@ class Passkey(BuiltIn):
 
 class Kv(BuiltIn):
     """One value out of a JSON object of uuids (Liu et al., Lost in the Middle, arXiv:2307.03172)."""
-
-    SUMMARY = "look up one key in a JSON object full of uuids"
-    VERSION = 2
-    REPLY_TOKENS = 80  # a uuid is up to 36 tokens for a small vocabulary
-    FILLER = "pairs"
-    ASKS = ("kv.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """One pair at the trial's depth, in a form that no other pair differs from."""

@@ -24,11 +24,6 @@ class Instruction(BuiltIn):
     name copies the history. Made for ``--as chat``; as text the assistant's words are lines among others.
     """
 
-    SUMMARY = "keep a rule over many turns: say the user's name in every answer (--as chat, --turn-tokens, --history)"
-    OPTIONS = ("history", "turn_tokens")
-    DEPTH_OF = "the rule"
-    ASKS = ("instruction.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The rule at the trial's depth, and the assistant's words as turns of their own."""
         name = plan.person()

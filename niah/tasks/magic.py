@@ -18,7 +18,6 @@ from niah.tasks._planter import BuiltIn, Planter, places_like, words_in
 from niah.tasks._template import Asked, listed, unlisted
 from niah.text.wording import Form, wording_of
 
-SAID = ("said.magic_number",)
 KINDS = ("number", "word", "uuid")
 LATER = ("distractor", "later")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -68,12 +67,6 @@ def stated(asked: Asked, key: str) -> list[str]:
 class Single(BuiltIn):
     """One needle, one question: the plain needle in a haystack. A smoke test; good models are all green."""
 
-    SUMMARY = "find one planted value: the magic number of a place (--values number, word or uuid)"
-    VERSION = 3  # values of each haystack; needles behind sentence ends
-    WORDING = SAID
-    OPTIONS = ("value_kind",)
-    ASKS = tuple(f"magic.{kind}.question" for kind in KINDS)
-
     def planted(self, plan: Planter) -> Planting:
         """One needle at the trial's depth."""
         return planted(plan, [None])
@@ -92,9 +85,6 @@ class Multikey(Single):
     With ``haystack = needles:LANGUAGE`` the whole haystack is such needles (niah_multikey_2).
     """
 
-    SUMMARY = "find one planted value among others of the same form for other places (--distractors)"
-    OPTIONS = ("distractor_count", "value_kind")
-
     def planted(self, plan: Planter) -> Planting:
         """The needle at the trial's depth, distractors at random depths away from it."""
         return planted(plan, [None, *(plan.apart() for _ in range(plan.options.distractor_count))])
@@ -102,13 +92,6 @@ class Multikey(Single):
 
 class Multivalue(BuiltIn):
     """Several values for one key, all of them asked for (RULER's niah_multivalue), among needles for other keys."""
-
-    SUMMARY = "find all values of one place (--needle-count 4, --needles together, spread or random)"
-    VERSION = 2
-    REPLY_TOKENS = 96
-    WORDING = SAID
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("multivalue.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """The needles of one key as ``needles`` says, others at random depths."""
@@ -132,13 +115,6 @@ class Multivalue(BuiltIn):
 
 class Multiquery(BuiltIn):
     """Several keys, one value each, all asked for in one question (RULER's niah_multiquery), beside others."""
-
-    SUMMARY = "find the values of several places in one question (--needle-count 4, --needles)"
-    VERSION = 2
-    REPLY_TOKENS = 96
-    WORDING = SAID
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("multiquery.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """The asked needles as ``needles`` says, others at random depths."""
@@ -172,13 +148,6 @@ class Update(BuiltIn):
     ``needles`` says how: next to it, one in each part of that side, or anywhere there. Numbers of ``distractors`` other
     places stand anywhere, the first of them on the far side of the asked statement.
     """
-
-    SUMMARY = "find what holds in the end (or --asked first) of several values stated for one place (--distractors)"
-    VERSION = 2  # other places, other words, and a statement where position misleads
-    WORDING = SAID
-    OPTIONS = ("ask_for", "distractor_count", "needle_count", "placement")
-    DEPTH_OF = "the statement asked for"
-    ASKS = ("update.latest", "update.first")
 
     def planted(self, plan: Planter) -> Planting:
         """The statements about the asked place in the order in which they stand, then those about others."""

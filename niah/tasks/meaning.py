@@ -42,11 +42,6 @@ class Distractors(BuiltIn):
     answer. Each near miss has an answer of its own, so a wrong answer says which condition was not read.
     """
 
-    SUMMARY = "find one fact, told in other words, among near misses that break one condition each (--distractors)"
-    VERSION = 2  # told in other words than the question
-    OPTIONS = ("distractor_count",)
-    ASKS = ("distractors.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, near misses at random depths away from it."""
         fact = _Fact(
@@ -173,10 +168,6 @@ class Associative(BuiltIn):
     associations/; distractors are needles of other pairs, about other people. ``lures`` is the hard
     form: sentences in the question's own words, about people who only ask.
     """
-
-    SUMMARY = "find who is meant where question and needle share no word (--distractors, --lures)"
-    VERSION = 4  # people, and not one person, in the opening
-    OPTIONS = ("distractor_count", "lure_count")
 
     def planted(self, plan: Planter) -> Planting:
         """The needle at the trial's depth, those of other pairs and lures at random depths away from it."""

@@ -34,12 +34,6 @@ class Natural(BuiltIn):
     it; right is any time from the minute of the mark above the passage up to the next mark behind it.
     """
 
-    SUMMARY = "answer questions about facts that are in your transcripts (--questions FILE.toml)"
-    VERSION = 2
-    REPLY_TOKENS = 64
-    OPTIONS = ("questions",)
-    DEPTH_OF = "the passage"
-
     def planted(self, plan: Planter) -> Planting:
         """No needle, but the passage of one question. Raises HaystackError where the answer is not unique."""
         trial, haystack = plan.trial, plan.haystack

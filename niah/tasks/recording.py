@@ -60,12 +60,6 @@ class When(BuiltIn):
     same place in the question's own words, and takes it back.
     """
 
-    SUMMARY = "tell at what time of the recording something is said, among lines that deny a wrong one (--tolerance-s)"
-    VERSION = 2  # start and pace of the clock are drawn; told in other words than the question
-    WORDING = magic.SAID
-    OPTIONS = ("distractor_count", "tolerance_s")
-    ASKS = ("when.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, under its time; the times of the other lines are wrong answers."""
         facts, marks = timed(plan, _told_or_denied)
@@ -85,10 +79,6 @@ class When(BuiltIn):
 
 class WhenAndWhat(When):
     """Both halves in one question: which value belongs to a key, and at what time it is said. Scored apart."""
-
-    SUMMARY = "tell a value and the time at which it is said, scored apart (--tolerance-s)"
-    REPLY_TOKENS = 48
-    ASKS = ("when-and-what.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, under its time. Targets are the number and the time."""
@@ -121,12 +111,6 @@ class WhenAndWhat(When):
 
 class SaidAt(BuiltIn):
     """What is said at a given minute and second: the other half of ``when``."""
-
-    SUMMARY = "tell what is said at a given time of the recording"
-    VERSION = 3
-    WORDING = magic.SAID
-    OPTIONS = ("distractor_count",)
-    ASKS = ("said-at.question",)
 
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, under its time; facts at other times are distractors."""

@@ -24,11 +24,6 @@ class Count(BuiltIn):
     in the question's own words; the rest are meetings of others.
     """
 
-    SUMMARY = "count the different people whom somebody meets, some of them again (--needle-count 9, --distractors)"
-    VERSION = 2
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("count.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The meetings as ``needles`` says, in a drawn order; what misleads anywhere."""
         most = 9  # so that the answer is one digit
@@ -72,11 +67,6 @@ class Order(BuiltIn):
     came to nothing, in the question's own words.
     """
 
-    SUMMARY = "list in the order of the calendar what is told in any order (--needle-count 4, --distractors)"
-    REPLY_TOKENS = 64
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    ASKS = ("order.question",)
-
     def planted(self, plan: Planter) -> Planting:
         """The journeys as ``needles`` says, in a drawn order, and others anywhere."""
         days, draw = plan.wording.texts("order.days"), plan.draw
@@ -119,10 +109,6 @@ class Repeat(BuiltIn):
     says (see ``Planter.beside``). ``distractors`` are things of another kind by the same person and of
     the same kind by others, every other one in the question's own words.
     """
-
-    SUMMARY = "find the third (or another one, as drawn) of several like things (--needle-count 8, --distractors)"
-    OPTIONS = ("distractor_count", "needle_count", "placement")
-    DEPTH_OF = "the thing asked for"
 
     def planted(self, plan: Planter) -> Planting:
         """What the asked person recommends of the asked kind, in order; then what is of another kind or person."""
