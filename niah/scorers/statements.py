@@ -26,7 +26,7 @@ _joiner = phrase(  # between two items: ", ", " and ", " and the ", a line end w
     r"[\s,、;/|&\"'`*“”「」{LINE}]*(?:{LINE}\s*(?:[-*•+]|\d{1,3}[.):、])[\s*\"'`]*)?"
     r"(?:(?:{latin joint}|{chinese joint})?\s*)(?:(?:{latin article})\s+)?[\"'`*\s“”「」]*"
 )
-_between = phrase(r"{between}\s+(?:(?:{latin article})\s+)?$")  # between 1 and 2: neither is given
+between = phrase(r"{between}\s+(?:(?:{latin article})\s+)?$")  # between 1 and 2: neither is given
 _unknown_key = phrase(r"\s*(?:{owned}\s+(?:(?:{latin article})\s+)?([a-z]\w+)|是(\w{2,8}?)的)")  # is for the Minsk
 _refers = phrase(r"\s*(?:{conjunction})?\s*{reference}")  # but that
 
@@ -160,7 +160,7 @@ def grouped(text: str, said: Sequence[Statement]) -> Iterator[Statement]:
         joints = ["", *(text[a.stop : b.start] for a, b in pairwise(group))]
         coupled = ["、" in joint or words("joint").search(joint) is not None for joint in joints]
         before = text[max(0, group[0].start - _MOST_GAP) : group[0].start]
-        left_open = len(group) == 2 and _between().search(before) is not None
+        left_open = len(group) == 2 and between().search(before) is not None
         yield from (replace(s, group=number, denied=s.denied or left_open) for s in _shared(group, coupled))
 
 

@@ -12,13 +12,16 @@ from niah.scorers.decide import decide, one_value
 from niah.scorers.expected import Expected
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in, lines_kept
-from niah.scorers.words import HAN, chinese, latin, spelling, vocabulary, words
+from niah.scorers.statements import between
+from niah.scorers.words import HAN, chinese, latin, phrase, vocabulary, words
 from niah.text.normalise import fold
 from niah.text.numerals import NUMBER_WORDS, NumberWords, whole_numbers
 
 _COLONS = r"(?<!\d)(?<!\d[:.])(\d{1,3}):([0-5]?\d)(?::([0-5]\d))?(?:[.,]\d{1,3})?(?![\d:])"
 _HAN_DIGIT = "[零〇一二两三四五六七八九十百]"
 _MARK = re.compile(r"[(\[]\s?(\d{1,3}(?::\d\d){1,2})\s?[)\]]")
+_around = phrase(r"{around}\s+(?:(?:{latin article})\s+)?$")
+_until = phrase(r"\s*(?:[-–—−~〜]|{until})\s*(?:(?:{latin article})\s+)?")
 _MOST_RANGE_S = 60  # a longer one names no place in the recording
 _MOST_BESIDE = 18  # signs to look for a word beside a time
 
@@ -81,21 +84,17 @@ def _is_beside(folded: str, m: Mention) -> bool:
     """Whether a time only says what is before or after it: "before 12:01", 12:01之前."""
     before = folded[max(0, m.start - _MOST_BESIDE) : m.start]
     behind = re.match(r"\s*(?:之|以)[前后]", folded[m.stop :][:_MOST_BESIDE])
-    return bool(re.search(rf"{spelling('around')}\s+{_article()}$", before) or behind)
+    return bool(_around().search(before) or behind)
 
 
 def _joins_ends(joint: str, before: str) -> bool:
     """Whether a text stands between the ends of a range: 12:16–12:44, between 12:16 and 12:44."""
     if len(joint) > _MOST_BESIDE:
         return False
-    if re.fullmatch(rf"\s*(?:[-–—−~〜]|{spelling('until')})\s*{_article()}", joint):
+    if _until().fullmatch(joint):
         return True
-    coupled = re.fullmatch(rf"\s*(?:{_and()})\s+{_article()}", joint)
-    return coupled is not None and re.search(rf"{spelling('between')}\s+{_article()}$", before) is not None
-
-
-def _article() -> str:
-    return rf"(?:(?:{latin('article')})\s+)?"
+    coupled = re.fullmatch(rf"\s*(?:{_and()})\s+(?:(?:{latin('article')})\s+)?", joint)
+    return coupled is not None and between().search(before) is not None
 
 
 def _and() -> str:

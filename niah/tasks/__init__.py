@@ -102,9 +102,9 @@ def _built_in() -> Mapping[str, Mapping[str, Any]]:
 def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be loaded."""
     if name in _built_in():
-        row = dict(_built_in()[name])
-        module, _, kind = row.pop("class").partition(":")
-        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)(**row))
+        row = _built_in()[name]
+        module, _, kind = row["class"].partition(":")
+        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)(row))
     if name not in brought_by(TASKS):
         raise UnknownName("task", name, task_names())
     brought = loaded(TASKS, name)

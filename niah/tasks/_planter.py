@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from niah import scorers
 from niah.errors import ConfigError, HaystackError
@@ -37,21 +38,14 @@ _VARIABLES = 600
 class BuiltIn(ABC):
     """A task of niah: what it plants with its Planter, and how it answers its questions; the rest is alike for all."""
 
-    def __init__(
-        self,
-        *,
-        summary: str,
-        version: int,
-        reply_tokens: int = 32,
-        options: Sequence[str] = (),
-        wording: Sequence[str] = (),
-        filler: str | None = None,
-        depth_of: str | None = None,
-        asks: Sequence[str] = (),
-    ) -> None:
-        """What its row in tasks.toml says."""
-        self.SUMMARY, self.VERSION, self.REPLY_TOKENS, self.FILLER = summary, version, reply_tokens, filler
-        self.OPTIONS, self.WORDING, self.DEPTH_OF, self._asks = tuple(options), tuple(wording), depth_of, asks
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        """What tasks.toml says of it."""
+        self.SUMMARY: str = row["summary"]
+        self.VERSION: int = row["version"]
+        self.REPLY_TOKENS: int = row.get("reply_tokens", 32)
+        self.FILLER: str | None = row.get("filler")
+        self.DEPTH_OF: str | None = row.get("depth_of")
+        self.OPTIONS, self.WORDING, self._asks = (tuple(row.get(k, ())) for k in ("options", "wording", "asks"))
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         return self.planted(Planter(draw, site))
