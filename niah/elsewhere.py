@@ -182,6 +182,7 @@ def import_results(
     Raises UnknownName for a format that is not there, RunError for files that are none of it.
     """
     from niah.importers import importer_of
+    from niah.importers.imported import named_after
     from niah.plotter.outputs import write_outputs, write_suite
     from niah.runlog.log import write_log
     from niah.verdict.grid import grid_of
@@ -191,11 +192,14 @@ def import_results(
     several = read if isinstance(read, list) else [read]
     for one in several:
         grid_of(one.header, one.results)  # before anything is written
-    folder = Path(results) / (name or plain_name(str(several[0].header.config["model"])))
+    called = str(several[0].header.config["model"])
+    folder = Path(results) / (name or plain_name(called))
     folders = {str(one.header.config["task"]): folder for one in several}
     if len(several) > 1:
         folders = {task: folder / plain_name(task) for task in folders}
     said, runs = [line for one in several for line in one.said], {}
+    if model is None and called == named_after(Path(path)):
+        said.insert(0, f"the model is called {called}, after {path} (--model NAME for another)")
     for (task, place), one in zip(folders.items(), several, strict=True):
         write_log(place, one.header, one.results)
         runs[task] = open_run(place)

@@ -55,13 +55,12 @@ def written(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def test_lists_with_token_limits_need_a_model_s_name(tmp_path: Path) -> None:
+def test_lists_that_name_no_model_are_called_after_their_file(tmp_path: Path) -> None:
     rows = [
         {"token_limit": n, "depth_percent": d, "score": s} for n, d, s in ((1_000, 0, 10), (1_000, 7, 1), (2_000, 0, 7))
     ]
     path = written(tmp_path / "r.json", *rows)
-    with pytest.raises(RunError, match="--model NAME"):
-        read_kamradt(path, None)
+    assert read_kamradt(path, None).header.config["model"] == "r"
     imported = read_kamradt(path, "gpt-4")
     assert [r.score for r in imported.results] == [1.0, 0.0, pytest.approx(6 / 9)]
     assert [r.explanation for r in imported.results] == ["judged 10 of 10", "judged 1 of 10", "judged 7 of 10"]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 
 from niah.errors import RunError
 from niah.records import Design, Header, Result, Trial
@@ -112,15 +113,18 @@ def header_of(
     )
 
 
-def model_name(names: Sequence[str | None], given: str | None) -> str:
-    """The one model that all results are of. Raises RunError where there is none, or more than one."""
+def model_name(names: Sequence[str | None], given: str | None, path: Path) -> str:
+    """The one model that all results are of; what names none is called after its file or folder. Raises RunError."""
     found = sorted({n for n in names if n})
-    if given:
-        return given
-    if len(found) != 1:
-        have = f"results of {', '.join(found)}" if found else "no model's name in the results"
-        raise RunError(f"{have}: name it with --model NAME" + ("; import one model at a time" if found else ""))
-    return found[0]
+    if len(found) > 1 and not given:
+        raise RunError(f"results of {', '.join(found)}: name it with --model NAME; import one model at a time")
+    return given or (found[0] if found else named_after(path))
+
+
+def named_after(path: Path) -> str:
+    """What a file or folder calls its model."""
+    whole = path.resolve()
+    return whole.name if whole.is_dir() else whole.stem
 
 
 def grid_words(results: Sequence[Result]) -> str:

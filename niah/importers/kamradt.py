@@ -36,7 +36,7 @@ def read_kamradt(path: Path, model: str | None) -> Imported:
     created = max(
         (str(row["test_timestamp_utc"]) for _, row in rows if row.get("test_timestamp_utc")), default="unknown"
     )
-    name = model_name([row.get("model") for _, row in rows], model)
+    name = model_name([row.get("model") for _, row in rows], model, path)
     said = (grid_words(results), _scale(list(scores.values())))
     return Imported(header=header_of(TOOL, name, TASK, results, created), results=tuple(results), said=said)
 

@@ -31,7 +31,7 @@ def read_needlehaystack2(path: Path, model: str | None) -> Imported:
         epochs[read.length, read.depth] += 1
     task = next((str(row["task_type"]) for _, row in rows), "")
     created = max((str(row.get("timestamp_utc")) for _, row in rows), default="")
-    name = model_name([str(row["model_id"]) for _, row in rows], model)
+    name = model_name([str(row["model_id"]) for _, row in rows], model, path)
     said = [grid_words(results)]
     if damaged:
         said.append(f"{damaged} damaged lines were left out")

@@ -67,15 +67,14 @@ def read_ruler(path: Path, model: str | None) -> list[Imported]:
             depth = round(10 * place / max(1, len(row.get("input", "")))) * 10.0 if place > 0 else 0.0
             identity = (row.get("index"), row["outputs"])
             by_task[task].append(_result(task, length, depth, number, identity, row["pred"], facts.targets, score))
-    if model is None:
-        raise RunError("RULER's predictions do not name their model: name it with --model NAME")
-    return [_imported("RULER", model, task, by_task[task], "the first value") for task in sorted(by_task)]
+    name = model_name([], model, path)
+    return [_imported("RULER", name, task, by_task[task], "the first value") for task in sorted(by_task)]
 
 
 def read_inspect(path: Path, model: str | None) -> list[Imported]:
     """A log of inspect_evals' niah task, .json or .eval. Raises RunError."""
     log = _inspect_log(path)
-    samples, name = log.get("samples") or [], model_name([log.get("eval", {}).get("model")], model)
+    samples, name = log.get("samples") or [], model_name([log.get("eval", {}).get("model")], model, path)
     results = []
     for number, sample in enumerate(samples, 1):
         where, about = f"{path}: sample {number}", sample.get("metadata") or {}
