@@ -181,8 +181,7 @@ def import_results(
 
     Raises UnknownName for a format that is not there, RunError for files that are none of it.
     """
-    from niah.importers import importer_of
-    from niah.importers.imported import named_after
+    from niah.importers import importer_of, named_after
     from niah.plotter.outputs import write_outputs, write_suite
     from niah.runlog.log import write_log
     from niah.verdict.grid import grid_of

@@ -1,0 +1,258 @@
+"""Results of tools that hide needles: LLMTest_NeedleInAHaystack, needlehaystack 2 and inspect_evals' niah task.
+
+The first (Greg Kamradt, 2023) writes a JSON file per trial, or lists of trials; older lists call the length
+``token_limit`` and do not name the model; all trials of a run share one haystack and one needle. The second (2026)
+writes one JSON object a line, with scores from 0 to 1 and errors as lines of their own. A judge model of the first and
+the third gave 1 (nothing of it) to 10 (all of it); here 1 becomes 0 and 10 becomes 1.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from niah.errors import RunError
+from niah.importers import (
+    Checked,
+    Imported,
+    checked,
+    grid_words,
+    header_of,
+    imported,
+    imported_result,
+    imported_trial,
+    model_name,
+)
+from niah.records import Placement, Result, Usage
+from niah.text.outside import json_in
+
+KAMRADT = "LLMTest_NeedleInAHaystack"
+NEEDLEHAYSTACK2 = "needlehaystack 2"
+_SCHEMA = 2
+_JUDGED = "one needle, judged 1 to 10"
+_SCALE = _LEAST, _MOST = 1, 10
+_IDENTITY = ("needle", "version", "haystack_dir", "retrieval_question")  # what decides a prompt, as far as it is told
+
+Row = dict[str, Any]
+
+
+def read_kamradt(path: Path, model: str | None) -> Imported:
+    """A results file, or a folder of them. Raises RunError, naming file and trial."""
+    rows = [placed for file in _files(path) for placed in _trials(file)]
+    seen: Counter[tuple[int, float]] = Counter()
+    results, scores = [], defaultdict(list)
+    for where, row in rows:
+        result, score = _judged(where, row, seen)
+        results.append(result)
+        scores[result.trial.context_length, result.trial.depth_percent].append(score)
+    created = max(
+        (str(row["test_timestamp_utc"]) for _, row in rows if row.get("test_timestamp_utc")), default="unknown"
+    )
+    name = model_name([row.get("model") for _, row in rows], model, path)
+    said = (grid_words(results), _scale(list(scores.values())))
+    return Imported(header=header_of(KAMRADT, name, _JUDGED, results, created), results=tuple(results), said=said)
+
+
+def _files(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise RunError(f"{path}: no .json file in this folder")
+    return files
+
+
+def _trials(file: Path) -> Iterator[tuple[str, Row]]:
+    try:
+        table = json_in(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RunError(f"{file}: not a JSON file ({error})") from error
+    rows = table if isinstance(table, list) else [table]
+    for number, row in enumerate(rows, 1):
+        where = f"{file}: trial {number}" if isinstance(table, list) else str(file)
+        if not isinstance(row, dict) or not {"context_length", "token_limit"} & set(row) or "depth_percent" not in row:
+            raise RunError(f"{where}: a trial needs context_length (or token_limit), depth_percent and score")
+        yield where, row
+
+
+def _judged(where: str, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Result, float | None]:
+    """One trial and the judge's score."""
+    tokens = row["context_length" if "context_length" in row else "token_limit"]
+    read = checked(where, tokens, row["depth_percent"], row.get("score"), row.get("test_duration_seconds"), _SCALE)
+    epoch = seen[read.length, read.depth]
+    seen[read.length, read.depth] += 1
+    identity, needle = (epoch, *(row.get(key) for key in _IDENTITY)), str(row.get("needle", "")).strip()
+    score = read.score
+    result = imported_result(
+        imported_trial(_JUDGED, read.length, read.depth, epoch, *identity),
+        row.get("model_response"),
+        [needle] if needle else [],
+        None if score is None else (score - _LEAST) / (_MOST - _LEAST),
+        None if score is None else {_LEAST: "wrong", _MOST: "right"}.get(int(score)),
+        explanation=None if score is None else f"judged {score:g} of {_MOST}",
+        total_s=read.seconds,
+    )
+    return result, score
+
+
+def _scale(cells: list[list[float | None]]) -> str:
+    """The figures of the tool's own scale."""
+    scored = [[s for s in cell if s is not None] for cell in cells]
+    scored = [cell for cell in scored if cell]
+    every = [s for cell in scored for s in cell]
+    if not every:
+        return "no scores"
+    means = sum(sum(cell) / len(cell) for cell in scored) / len(scored)
+    full = sum(all(s == _MOST for s in cell) for cell in scored)
+    return (
+        f"scores {_LEAST} to {_MOST}: sum {sum(every):,g}, mean {sum(every) / len(every):.4f}, "
+        f"mean of cell means {means:.4f}, {full:,} cells at {_MOST} throughout; here {_LEAST} is 0 and {_MOST} is 1"
+    )
+
+
+def read_needlehaystack2(path: Path, model: str | None) -> Imported:
+    """A results file. A trial that was tried again counts once, by its last line. Raises RunError."""
+    rows, damaged = _lines(path)
+    last: dict[tuple[Any, ...], tuple[Row, Checked]] = {}
+    for where, row in rows:
+        read = _checked(where, row)
+        last[str(row["model_id"]), read.length, read.depth, str(row.get("seed"))] = (row, read)
+    epochs: Counter[tuple[int, float]] = Counter()
+    results = []
+    for row, read in last.values():
+        results.append(_tried(row, read, epochs[read.length, read.depth]))
+        epochs[read.length, read.depth] += 1
+    task = next((str(row["task_type"]) for _, row in rows), "")
+    created = max((str(row.get("timestamp_utc")) for _, row in rows), default="")
+    name = model_name([str(row["model_id"]) for _, row in rows], model, path)
+    said = [grid_words(results)]
+    if damaged:
+        said.append(f"{damaged} damaged lines were left out")
+    header = header_of(NEEDLEHAYSTACK2, name, task, results, created)
+    return Imported(header=header, results=tuple(results), said=tuple(said))
+
+
+def _lines(path: Path) -> tuple[list[tuple[str, Row]], int]:
+    """The whole lines, and how many are damaged: the tool writes its next line right behind one that was cut off."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: not a JSON Lines file ({error})") from error
+    read = ((number, _line(line)) for number, line in enumerate(lines, 1) if line.strip())
+    rows = [(f"{path}:{number}", row) for number, row in read if row is not None]
+    if not rows:
+        raise RunError(f"{path}: no line of {NEEDLEHAYSTACK2} (schema_version {_SCHEMA}) in it")
+    return rows, sum(bool(line.strip()) for line in lines) - len(rows)
+
+
+def _line(line: str) -> Row | None:
+    try:
+        row = json_in(line)
+    except ValueError:
+        return None
+    needed = {"schema_version", "model_id", "task_type", "context_length", "target_depth_percent", "status"}
+    return row if isinstance(row, dict) and needed <= set(row) and row["schema_version"] == _SCHEMA else None
+
+
+def _checked(where: str, row: Row) -> Checked:
+    """The numbers of a line. Raises RunError for what is not as the tool writes it."""
+    scored = row.get("score") if row["status"] == "ok" else None
+    experiment = row.get("recipe") or {}
+    if scored is not None and (not isinstance(scored, dict) or scored.get("value") is None):
+        raise RunError(f"{where}: score {scored!r} of a trial that is ok, without a value from 0 to 1")
+    try:
+        for placement in experiment.get("needle_placements", ()):
+            _placement(placement, 0.0)
+        int(experiment.get("final_context_token_count", 0))
+        _usage(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{where}: not a line of {NEEDLEHAYSTACK2} ({type(error).__name__}: {error})") from error
+    score = None if scored is None else scored["value"]
+    seconds = row.get("duration_seconds")
+    return checked(where, row["context_length"], row["target_depth_percent"], score, seconds, (0, 1))
+
+
+def _tried(row: Row, read: Checked, epoch: int) -> Result:
+    experiment, score = row.get("recipe") or {}, read.score
+    identity = [row.get("seed"), row.get("expected_answer"), experiment.get("haystack")]
+    result = imported_result(
+        imported_trial(str(row["task_type"]), read.length, read.depth, epoch, *identity),
+        row.get("response"),
+        [str(row["expected_answer"])] if row.get("expected_answer") else [],
+        score,
+        None if score is None else {0.0: "wrong", 1.0: "right"}.get(score),
+        prompt_tokens=int(experiment.get("final_context_token_count", read.length)),
+        total_s=read.seconds,
+        error=row.get("error"),
+        finished=str(row.get("timestamp_utc", "")),
+    )
+    placements = tuple(_placement(p, read.depth) for p in experiment.get("needle_placements", ()))
+    response = result.response and replace(result.response, usage=_usage(row))
+    return replace(result, placements=placements, response=response)
+
+
+def _usage(row: Row) -> Usage:
+    usage = row.get("usage") or {}
+    return Usage(input_tokens=usage.get("input_tokens"), output_tokens=usage.get("output_tokens"))
+
+
+def _placement(placement: Row, asked: float) -> Placement:
+    return Placement(
+        key=str(placement["text"]).strip()[:40],
+        depth_percent=asked,
+        actual_depth_percent=float(placement["actual_depth_percent"]),
+        tokens_before=int(placement["insertion_token_index"]),
+    )
+
+
+def read_inspect(path: Path, model: str | None) -> list[Imported]:
+    """A log of inspect_evals' niah task, .json or .eval. Raises RunError."""
+    log = _inspect_log(path)
+    samples, name = log.get("samples") or [], model_name([log.get("eval", {}).get("model")], model, path)
+    results = []
+    for number, sample in enumerate(samples, 1):
+        where, about = f"{path}: sample {number}", sample.get("metadata") or {}
+        if "target_context_length" not in about:
+            raise RunError(f"{where}: none of inspect_evals' niah task (no target_context_length)")
+        value = next((s.get("value") for s in (sample.get("scores") or {}).values()), None)
+        grade = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        length, depth = about["target_context_length"], about.get("target_position", about.get("position"))
+        read = checked(where, length, depth, None if grade is None else float(grade), sample.get("total_time"), _SCALE)
+        score = None if read.score is None else (read.score - _LEAST) / (_MOST - _LEAST)
+        trial = imported_trial("niah", read.length, read.depth, number, sample.get("id"), sample.get("epoch"))
+        judged = None if read.score is None else f"judged {read.score:g} of {_MOST}"
+        right, target = "right" if score == 1 else "wrong", [str(sample.get("target", ""))]
+        results.append(imported_result(trial, _completion(sample), target, score, right, explanation=judged))
+    return [imported("inspect_ai", name, "niah", results)]
+
+
+def _inspect_log(path: Path) -> dict[str, Any]:
+    """A log in either of its two formats: one JSON file, or a zip with a file for each sample."""
+    try:
+        if not zipfile.is_zipfile(path):
+            log = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            with zipfile.ZipFile(path) as archive:
+                inside = sorted(n for n in archive.namelist() if n.startswith("samples/"))
+                log = json.loads(archive.read("header.json"))
+                log["samples"] = [json.loads(archive.read(name)) for name in inside]
+        if not isinstance(log, dict):
+            raise ValueError("no object")
+        return log
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"{path}: not a log of inspect_ai ({error})") from error
+
+
+def _completion(sample: Row) -> str | None:
+    choices = (sample.get("output") or {}).get("choices") or []
+    content = choices[0].get("message", {}).get("content") if choices else None
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    return None if content is None else str(content)
