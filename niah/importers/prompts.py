@@ -23,6 +23,7 @@ from niah.text.outside import json_in
 
 Row = Mapping[str, Any]
 Count = Callable[[str], int]
+Messages = tuple[tuple[str, str], ...]  # role and text of each
 ROLES = ("system", "user", "assistant")
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of the columns, between 10, 100, 1,000 ... tokens
 _BABILONG = "<context>\n{context}\n</context>\n\nQuestion: {question}"
@@ -44,7 +45,7 @@ _CHATS = (
 class Asked:
     """One row as it is asked."""
 
-    messages: tuple[tuple[str, str], ...]  # role and text
+    messages: Messages
     targets: tuple[str, ...]
     rule: str
     reply_tokens: int
@@ -64,14 +65,8 @@ def ruler(row: Row, file: Path, settings: Row) -> Asked:
     place = row["input"].find(targets[0]) if targets else -1
     share = 100 * len(prompt[: max(0, place)].encode()) / max(1, len(prompt.encode()))
     budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
-    return Asked(
-        messages=(("user", prompt),),
-        targets=targets,
-        rule="ruler-part" if task.startswith("qa") else "ruler-all",
-        reply_tokens=budget,
-        task=task,
-        depth_percent=share if task.startswith("niah") and place >= 0 else None,
-    )
+    depth, rule = share if task.startswith("niah") and place >= 0 else None, "part" if task.startswith("qa") else "all"
+    return _asked(prompt, targets, f"ruler-{rule}", budget, task=task, depth_percent=depth)
 
 
 def litm_kv(row: Row, file: Path, settings: Row) -> Asked:
@@ -83,29 +78,18 @@ def litm_kv(row: Row, file: Path, settings: Row) -> Asked:
         records.insert(int(gold), asked)
     lines = ",\n ".join(f'"{key}": "{value}"' for key, value in records)
     prompt = _KV.format(records=f"{{{lines}}}", key=row["key"])
-    return Asked(
-        messages=(("user", prompt),),
-        targets=(row["value"],),
-        rule="litm-kv",
-        reply_tokens=100,
-        task=f"kv-{len(records)}",
-        question=row["key"],
-        depth_percent=100 * records.index(asked) / max(1, len(records) - 1),
-    )
+    depth = 100 * records.index(asked) / max(1, len(records) - 1)
+    task = f"kv-{len(records)}"
+    return _asked(prompt, (row["value"],), "litm-kv", 100, task=task, question=row["key"], depth_percent=depth)
 
 
 def litm_qa(row: Row, file: Path, settings: Row) -> Asked:
     documents = [f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)]
     gold = next((n for n, d in enumerate(row["ctxs"]) if d.get("isgold")), None)
-    return Asked(
-        messages=(("user", _QA.format(documents="\n".join(documents), question=row["question"])),),
-        targets=_texts(row["answers"]),
-        rule="litm-qa",
-        reply_tokens=100,
-        task=f"qa-{len(documents)}",
-        question=row["question"],
-        depth_percent=None if gold is None else 100 * gold / max(1, len(documents) - 1),
-    )
+    prompt, question = _QA.format(documents="\n".join(documents), question=row["question"]), row["question"]
+    depth = None if gold is None else 100 * gold / max(1, len(documents) - 1)
+    task = f"qa-{len(documents)}"
+    return _asked(prompt, _texts(row["answers"]), "litm-qa", 100, task=task, question=question, depth_percent=depth)
 
 
 def babilong(row: Row, file: Path, settings: Row) -> Asked:
@@ -117,25 +101,20 @@ def babilong(row: Row, file: Path, settings: Row) -> Asked:
     parts = {key: prompt.get(key, "") for key in ("instruction", "examples", "post_prompt")}
     text = prompt.get("template", _BABILONG).format(context=row["input"].strip(), question=row["question"], **parts)
     length = re.search(r"(?:^|[_/-])(\d+[kM])(?=[_/.-])", file.as_posix())
-    return Asked(
-        messages=(("user", text.strip()),),
-        targets=(row["target"],),
-        rule="babilong",
-        reply_tokens=int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20)),
-        task=named[1],
-        question=row["question"],
-        length=length_of(length[1]) if length and length[1] != "0k" else None,
-    )
+    budget = int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20))
+    column = length_of(length[1]) if length and length[1] != "0k" else None
+    asked, question = text.strip(), row["question"]
+    return _asked(asked, (row["target"],), "babilong", budget, task=named[1], question=question, length=column)
 
 
 def mrcr(row: Row, file: Path, settings: Row) -> Asked:
     messages = json_in(row["prompt"]) if isinstance(row["prompt"], str) else row["prompt"]
     where, whole = row.get("desired_msg_index"), row.get("total_messages")
-    return Asked(
-        messages=_turns(messages),
-        targets=(row["answer"],),
-        rule="mrcr",
-        reply_tokens=4_000,
+    return _asked(
+        _turns(messages),
+        (row["answer"],),
+        "mrcr",
+        4_000,
         task=f"mrcr-{row['n_needles']}-needles",
         question=str(messages[-1]["content"]),
         prefix=row["random_string_to_prepend"],
@@ -144,14 +123,8 @@ def mrcr(row: Row, file: Path, settings: Row) -> Asked:
 
 
 def graphwalks(row: Row, file: Path, settings: Row) -> Asked:
-    nodes = row["answer_nodes"] if "answer_nodes" in row else row["answer"]
-    return Asked(
-        messages=(("user", row["prompt"]),),
-        targets=_texts(nodes),
-        rule="graphwalks",
-        reply_tokens=4_000,
-        task=f"graphwalks-{row.get('problem_type', 'any')}",
-    )
+    nodes, kind = row["answer_nodes" if "answer_nodes" in row else "answer"], row.get("problem_type", "any")
+    return _asked(row["prompt"], _texts(nodes), "graphwalks", 4_000, task=f"graphwalks-{kind}")
 
 
 def longmemeval(row: Row, file: Path, settings: Row) -> Asked:
@@ -167,16 +140,9 @@ def longmemeval(row: Row, file: Path, settings: Row) -> Asked:
         turns = [{k: v for k, v in turn.items() if k != "has_answer"} for turn in session]
         history += f"\n### Session {number}:\nSession Date: {date}\nSession Content:\n\n{json.dumps(turns)}\n"
     prompt = _CHATS.format(history=history, date=row["question_date"], question=row["question"])
-    return Asked(
-        messages=(("user", prompt),),
-        targets=(str(row["answer"]),),
-        rule="contains",
-        reply_tokens=800,
-        task=str(row["question_type"]),
-        question=row["question"],
-        depth_percent=None if place is None else 100 * place / len(history),
-        id=row["question_id"],
-    )
+    depth = None if place is None else 100 * place / len(history)
+    about = {"task": str(row["question_type"]), "question": row["question"], "id": row["question_id"]}
+    return _asked(prompt, (str(row["answer"]),), "contains", 800, depth_percent=depth, **about)
 
 
 def nolima(row: Row, file: Path, settings: Row) -> Asked:
@@ -186,15 +152,10 @@ def nolima(row: Row, file: Path, settings: Row) -> Asked:
     """
     text = row["task_template"].format(haystack=row["text"], question=row["retrieval_question"])
     system = (("system", row["system_prompt"]),) if row.get("system_prompt") else ()
-    return Asked(
-        messages=(*system, ("user", text)),
-        targets=_texts(row["gold_answers"]),
-        rule="nolima",
-        reply_tokens=192,
-        task=str(row.get("test_name", "nolima")),
-        question=row["retrieval_question"],
-        depth_percent=None if row.get("depth") is None else 100 * float(row["depth"]),
-    )
+    depth = None if row.get("depth") is None else 100 * float(row["depth"])
+    about = {"task": str(row.get("test_name", "nolima")), "question": row["retrieval_question"]}
+    answers = _texts(row["gold_answers"])
+    return _asked((*system, ("user", text)), answers, "nolima", 192, depth_percent=depth, **about)
 
 
 def own(row: Row, file: Path, settings: Row) -> Asked:
@@ -256,6 +217,11 @@ def nominal_length(tokens: int) -> int:
         size *= 10
 
 
+def _asked(prompt: str | Messages, targets: tuple[str, ...], rule: str, reply_tokens: int, **more: Any) -> Asked:
+    messages = (("user", prompt),) if isinstance(prompt, str) else prompt
+    return Asked(messages=messages, targets=targets, rule=rule, reply_tokens=reply_tokens, **more)
+
+
 def _line(asked: Asked, count: Count) -> dict[str, Any]:
     if not asked.targets and asked.rule != "graphwalks":
         raise ValueError("no target")
@@ -289,7 +255,7 @@ def _rows(file: Path) -> Iterator[Row]:
         raise RunError(f"{file}: cannot be read as JSON ({error})") from error
 
 
-def _turns(messages: Sequence[Row]) -> tuple[tuple[str, str], ...]:
+def _turns(messages: Sequence[Row]) -> Messages:
     return tuple((str(m["role"]), str(m["content"])) for m in messages)
 
 
