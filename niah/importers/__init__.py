@@ -126,6 +126,7 @@ def header_of(
         raise RunError(f"no results of {tool} found there")
     per_cell = Counter((r.trial.context_length, r.trial.depth_percent) for r in results)
     lengths, depths = sorted({length for length, _ in per_cell}), sorted({depth for _, depth in per_cell})
+    recipe = {"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())}
     design = Design(
         lengths=tuple(lengths),
         depths=tuple(depths),
@@ -137,21 +138,13 @@ def header_of(
         task=task,
         haystack=f"of {tool}",
         depth_of=depth_of,
-        recipe={"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())},
+        recipe=recipe,
     )
     return Header(
         schema=1,
         version=tool,
         created=created,
-        config={
-            "provider": "imported",
-            "model": model,
-            "task": task,
-            "haystack": [f"of {tool}"],
-            "lengths": lengths,
-            "depths": depths,
-            "epochs": design.epochs,
-        },
+        config={"provider": "imported", "model": model, "haystack": [design.haystack], **recipe},
         design=design,
         haystack_digest="unknown",
         tokenizer="unknown",
