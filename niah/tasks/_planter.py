@@ -43,12 +43,13 @@ class BuiltIn(ABC):
         self.SUMMARY: str = row["summary"]
         self.VERSION: int = row["version"]
         self.REPLY_TOKENS: int = row.get("reply_tokens", 32)
+        self.COUNT: int | None = row.get("needles")  # the usual needle_count
         self.FILLER: str | None = row.get("filler")
         self.DEPTH_OF: str | None = row.get("depth_of")
         self.OPTIONS, self.WORDING, self._asks = (tuple(row.get(k, ())) for k in ("options", "wording", "asks"))
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
-        return self.planted(Planter(draw, site))
+        return self.planted(Planter(draw, site, self.COUNT or 1))
 
     @abstractmethod
     def planted(self, plan: Planter) -> Planting:
@@ -75,10 +76,11 @@ class BuiltIn(ABC):
 class Planter:
     """Draws and sentences of one trial. No key or value stands in the haystack, and none is drawn twice."""
 
-    def __init__(self, draw: Draw, site: TaskContext) -> None:
+    def __init__(self, draw: Draw, site: TaskContext, needle_count: int = 1) -> None:
+        """``needle_count`` is what it is where no option says it."""
         self.draw, self.trial, self.options, self.language = draw, site.trial, site.options, site.language
         self.depth, self.wording = site.trial.depth_percent, wording_of(site.language)
-        self.haystack = site.haystack
+        self.haystack, self.needle_count = site.haystack, site.options.needle_count or needle_count
         self._taken: set[str] = set()
 
     @property
@@ -86,9 +88,9 @@ class Planter:
         """Whether the whole haystack is made of needles."""
         return self.haystack.name.startswith("needles:")
 
-    def count(self, usual: int, least: int, unit: str, most: int | None = None) -> int:
-        """``needle_count``, or the task's usual one. Raises ConfigError where the task cannot do with so many."""
-        count = self.options.needle_count or usual
+    def count(self, least: int, unit: str, most: int | None = None) -> int:
+        """How many needles. Raises ConfigError where the task cannot do with so many."""
+        count = self.needle_count
         if count < least or (most is not None and count > most):
             which = f"{least} or more" if most is None else f"{least} to {most}"
             raise ConfigError(f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; give one of these")

@@ -23,7 +23,7 @@ class Tracking(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
-        count = plan.options.needle_count or 5
+        count = plan.needle_count
         needles = self._chain(plan, plan.depths(count, ordered=True), "right")
         for _ in range(plan.options.distractor_count):
             needles += self._chain(plan, sorted(plan.anywhere() for _ in range(count)), "distractor")
@@ -62,7 +62,7 @@ class Hops(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
-        count = plan.options.needle_count or 3
+        count = plan.needle_count
         needles = self._chain(plan, plan.depths(count), "right")
         for _ in range(plan.options.distractor_count):
             needles += self._chain(plan, [plan.anywhere() for _ in range(count)], "distractor")
@@ -195,7 +195,7 @@ def _journey(plan: Planter, form: Form, who: str, thing: str, depth: float) -> N
 
 def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle], float]:
     """What happens to the thing, in order, and the depth at which it changes hands."""
-    count = plan.count(4, 3, "journeys")
+    count = plan.count(3, "journeys")
     own = plan.draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
     first, *depths = [*plan.beside(count + 1, 0.0, plan.depth), plan.depth]
     way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]

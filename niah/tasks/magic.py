@@ -1,8 +1,8 @@
-"""Tasks about the needle in its plainest form: a value that belongs to a place.
+"""Tasks about the needle in its plainest form: a value that belongs to a place, or to a key in a made haystack.
 
-After the original one ("the magic number is 42"), with a key so that one text can hold several, and seven digits so
-that guessing is hopeless. The wording is ours; the construction is RULER's niah tasks (arXiv:2404.06654), whose value
-types are numbers, words and uuids.
+The first after the original one ("the magic number is 42"), with a key so that one text can hold several, and seven
+digits so that guessing is hopeless. The wording is ours; the construction is RULER's niah tasks (arXiv:2404.06654),
+whose value types are numbers, words and uuids.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from niah import scorers
+from niah.generator.templated import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.scorers import Expected
 from niah.tasks._planter import BuiltIn, Planter, places_like, words_in
-from niah.tasks._template import Asked, listed, unlisted
+from niah.tasks._template import Asked, listed, planting_of, unlisted
 from niah.text.wording import Form, wording_of
 
 KINDS = ("number", "word", "uuid")
 LATER = ("distractor", "later")
+_PAIR = Form(pair_line("{key}", "{value}"))
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -95,7 +97,7 @@ class Multivalue(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The needles of one key as ``needles`` says, others at random depths."""
-        depths = plan.depths(plan.options.needle_count or 4)
+        depths = plan.depths(plan.needle_count)
         form, key = plan.wording.form("magic.number.one_of"), plan.key()
         needles = [plan.needle(form, depth, key=key, value=plan.number()) for depth in depths]
         for _ in range(plan.options.distractor_count):
@@ -118,7 +120,7 @@ class Multiquery(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The asked needles as ``needles`` says, others at random depths."""
-        asked = [needle(plan, "number", depth) for depth in plan.depths(plan.options.needle_count or 4)]
+        asked = [needle(plan, "number", depth) for depth in plan.depths(plan.needle_count)]
         others = [
             needle(plan, "number", plan.anywhere(), distractor=True) for _ in range(plan.options.distractor_count)
         ]
@@ -188,9 +190,52 @@ def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
 
     Only what is asked for is not in the words of the question, and all that was changed.
     """
-    others, depth = plan.count(3, 2, "statements") - 1, plan.depth
+    others, depth = plan.count(2, "statements") - 1, plan.depth
     if plan.options.ask_for == "first":
         return [("update.started", depth, ("right",)), *(("", d, LATER) for d in plan.beside(others, depth, 100.0))]
     classes = [*["earlier"] * (others - 1), "stale", "right"]
     retold = ["", *["update.changed"] * others]
     return list(zip(retold, [*plan.beside(others, 0.0, depth), depth], ((said,) for said in classes), strict=True))
+
+
+class Passkey(BuiltIn):
+    """A pass key between lines that say the same over and over (Mohtashami & Jaggi, arXiv:2305.16300). The easiest."""
+
+    def planted(self, plan: Planter) -> Planting:
+        """One needle at the trial's depth. Its first digit is not 0, so that it is one number however it is written."""
+        value = str(plan.draw.between(10_000, 99_999))
+        needle = plan.needle(plan.wording.form("passkey.needle"), None, key="pass key", value=value)
+        opening = f"{plan.wording.text('passkey.opening')}\n\n"
+        return planting_of(plan.language, opening, plan.wording.text("passkey.question"), [needle], [value])
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The five digits, and no others."""
+        return scorers.number(text, scorers.expected_of(planting))
+
+    def answer(self, asked: Asked) -> str | None:
+        """The number between the words of the needle."""
+        return next((blanks["value"] for _, blanks in asked.found("passkey.needle")), None)
+
+
+class Kv(BuiltIn):
+    """One value out of a JSON object of uuids (Liu et al., Lost in the Middle, arXiv:2307.03172)."""
+
+    def planted(self, plan: Planter) -> Planting:
+        """One pair at the trial's depth, in a form that no other pair differs from."""
+        needle = plan.needle(_PAIR, None, key=plan.uuid(), value=plan.uuid())
+        opening = f"{plan.wording.text('kv.opening')}\n\n{{\n"
+        question = plan.said("kv.question", key=needle.key)
+        planting = planting_of(plan.language, opening, question, [needle], [needle.value])
+        return replace(planting, closing=f"\n}}{planting.closing}")
+
+    def score(self, text: str, planting: Planting) -> Score:
+        """The uuid, whole, in either case. The value of another pair of the haystack is a distractor."""
+        score = scorers.uuid(text, scorers.expected_of(planting))
+        answer = scorers.answer_in(text).casefold()
+        if score.answer_class == "wrong" and any(value in answer for value in pair_values()):
+            return replace(score, answer_class="distractor", explanation="answered the value of another pair")
+        return score
+
+    def answer(self, asked: Asked) -> str | None:
+        """The value on the line of the key."""
+        return next((found["value"] for _, found in asked.found(_PAIR, key=asked.blanks["key"])), None)

@@ -26,8 +26,7 @@ class Count(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The meetings as ``needles`` says, in a drawn order; what misleads anywhere."""
-        most = 9  # so that the answer is one digit
-        person, different = plan.person(), plan.draw.between(2, plan.count(most, 2, "people", most))
+        person, different = plan.person(), plan.draw.between(2, plan.count(2, "people", self.COUNT))
 
         def met(form: Form, who: str, other: str, depth: float, answer_class: str = "right") -> Needle:
             place = plan.place()
@@ -70,7 +69,7 @@ class Order(BuiltIn):
     def planted(self, plan: Planter) -> Planting:
         """The journeys as ``needles`` says, in a drawn order, and others anywhere."""
         days, draw = plan.wording.texts("order.days"), plan.draw
-        count = plan.count(4, 2, "journeys", len(days))
+        count = plan.count(2, "journeys", len(days))
         person = plan.person()
 
         def went(form: Form, who: str, place: str, day: str, depth: float, *said: str) -> Needle:
@@ -113,7 +112,7 @@ class Repeat(BuiltIn):
     def planted(self, plan: Planter) -> Planting:
         """What the asked person recommends of the asked kind, in order; then what is of another kind or person."""
         ordinals, kinds = plan.wording.texts("repeat.ordinals"), [r["name"] for r in plan.wording.rows("repeat.kinds")]
-        count, draw, depth = plan.count(8, 2, "things", len(ordinals)), plan.draw, plan.depth
+        count, draw, depth = plan.count(2, "things", len(ordinals)), plan.draw, plan.depth
 
         def told(form: Form, who: str, kind: str, depth: float, *said: str) -> Needle:
             return plan.needle(form, depth, *said, key=who, value=plan.title(), person=who, kind=kind)
