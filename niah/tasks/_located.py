@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from niah.errors import HaystackError
@@ -135,7 +135,7 @@ def _told(
         stop=episode.first + last + 1,
         left_out=_spans(left_out, episodes),
     )
-    found = replace(question, passage=passage, text=text)
+    found = question.model_copy(update={"passage": passage, "text": text})
     if not names_in(text, question.answers):
         said = [_shown(e, s) for e in episodes for s in e.saying(question.answers)]
         hints = tuple(f"said: {s}" for s in said[:_MOST_PLACES])
@@ -186,7 +186,8 @@ def _timed(
         marks=tuple((episode.first + i, mark(second)) for i, second in episode.marks.items()),
     )
     text = episode.marked((line, span[1]))
-    found = replace(question, answer=clock(start), passage=passage, text=text, window_s=max(0, end - start))
+    placed = {"answer": clock(start), "passage": passage, "text": text, "window_s": max(0, end - start)}
+    found = question.model_copy(update=placed)
     return found, []
 
 

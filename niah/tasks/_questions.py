@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError, model_validator
 
 from niah.errors import ConfigError
 from niah.generator.library import shared_root
@@ -24,28 +23,58 @@ from niah.text.normalise import fold
 _MOST_SIGNS = 80  # of a question or passage in a message
 _RULE = "a question has question, answer and quote (or episode and at), perhaps aliases, also_at and asks"
 _Text = Annotated[str, StringConstraints(min_length=1)]
+_Texts = Annotated[tuple[_Text, ...], Strict(False)]  # a list in the file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One question with its answers and the place of its fact."""
+class _Row(BaseModel):
+    """One [[questions]] of a file, checked."""
 
-    part: str  # the file's name: parts are reported apart
-    question: str
-    answer: str  # of one that asks for a time empty until it is located
-    aliases: tuple[str, ...] = ()
-    quote: str | None = None
-    episode: str | None = None
-    at: str | None = None
-    also_at: tuple[str, ...] = ()
-    asks: str = "fact"  # or time
-    passage: Passage | None = None
-    text: str = ""  # of the passage, with its times where they are asked for
-    window_s: int = 0  # of a time: so long it is the right answer
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
+
+    question: _Text
+    answer: _Text = ""  # of one that asks for a time empty until it is located
+    aliases: _Texts = ()
+    quote: _Text | None = None
+    episode: _Text | None = None
+    at: _Text | None = None
+    also_at: _Texts = ()
+    asks: Literal["fact", "time"] = "fact"
 
     @property
     def answers(self) -> list[str]:
         return [self.answer, *self.aliases]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if "\n" in self.question:
+            raise ValueError("the question is more than one line")
+        if self.at is not None and not seconds_in(self.at):
+            raise ValueError(f'at = {self.at!r} is no time; write at = "12:01"')
+        if self.asks == "time":
+            return self._asks_for_a_time()
+        if not self.answer:
+            raise ValueError("it has no answer")
+        if self.quote is None and not (self.episode and self.at):
+            raise ValueError('it needs a quote of its passage, or episode and at = "12:01"')
+        if told := names_in(self.question, self.answers):
+            raise ValueError(f"its answer {min(told)!r} stands in the question itself")
+        return self
+
+    def _asks_for_a_time(self) -> Self:
+        if self.answer or self.aliases:
+            raise ValueError('asks = "time": the time of the quote is the answer; leave answer and aliases out')
+        if self.quote is None:
+            raise ValueError('asks = "time": it needs a quote of what is said at that time')
+        return self
+
+
+class Question(_Row):
+    """One question with its answers and the place of its fact."""
+
+    part: str  # the file's name: parts are reported apart
+    passage: Passage | None = None
+    text: str = ""  # of the passage, with its times where they are asked for
+    window_s: int = 0  # of a time: so long it is the right answer
 
 
 def question_file(name: str) -> Path:
@@ -95,55 +124,12 @@ def shortened(text: str) -> str:
     return text if len(text) <= _MOST_SIGNS else text[: _MOST_SIGNS - 1] + "…"
 
 
-class _Row(BaseModel):
-    """One [[questions]] of a file, checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
-
-    question: _Text
-    answer: _Text | None = None
-    aliases: list[_Text] = []
-    quote: _Text | None = None
-    episode: _Text | None = None
-    at: _Text | None = None
-    also_at: list[_Text] = []
-    asks: Literal["fact", "time"] = "fact"
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if "\n" in self.question:
-            raise ValueError("the question is more than one line")
-        if self.at is not None and not seconds_in(self.at):
-            raise ValueError(f'at = {self.at!r} is no time; write at = "12:01"')
-        if self.asks == "time":
-            return self._asks_for_a_time()
-        if self.answer is None:
-            raise ValueError("it has no answer")
-        if self.quote is None and not (self.episode and self.at):
-            raise ValueError('it needs a quote of its passage, or episode and at = "12:01"')
-        if told := names_in(self.question, [self.answer, *self.aliases]):
-            raise ValueError(f"its answer {min(told)!r} stands in the question itself")
-        return self
-
-    def _asks_for_a_time(self) -> Self:
-        if self.answer is not None or self.aliases:
-            raise ValueError('asks = "time": the time of the quote is the answer; leave answer and aliases out')
-        if self.quote is None:
-            raise ValueError('asks = "time": it needs a quote of what is said at that time')
-        return self
-
-
 def _question(path: Path, number: int, row: object) -> Question:
     try:
         checked = _Row.model_validate(row)
     except ValidationError as error:
         raise ConfigError(f"{path}: question {number}: {_fault(error)}; {_RULE}") from error
-    fields = checked.model_dump() | {
-        "answer": checked.answer or "",
-        "aliases": tuple(checked.aliases),
-        "also_at": tuple(checked.also_at),
-    }
-    return Question(part=path.stem, **fields)
+    return Question(part=path.stem, **checked.model_dump(exclude_unset=True))
 
 
 def _fault(error: ValidationError) -> str:
