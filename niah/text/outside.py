@@ -12,10 +12,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 KEY = "[key]"
+_hidden: set[str] = set()  # the secrets of this process, as they may be spelt
 LEAST_SECRET = 8  # characters: a shorter value, such as EMPTY, would be found in honest text as well
 
 # control signs but newline and tab, marks of direction, invisible signs (not the joiners of emoji and scripts),
@@ -64,58 +66,41 @@ def plain(text: str) -> str:
     return _SIGNS.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
 
 
-class _Hidden:
-    """The secrets of this process, as they may be spelt, and the pattern that finds them."""
-
-    def __init__(self) -> None:
-        self.spellings: set[str] = set()
-        self.pattern: re.Pattern[str] | None = None
-
-    def add(self, secret: str) -> None:
-        if len(secret) < LEAST_SECRET or secret in self.spellings:
-            return
-        self.spellings |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
-        longest_first = sorted(self.spellings, key=len, reverse=True)
-        self.pattern = re.compile("|".join(map(re.escape, longest_first)))
-
-    def cut_off_at_the_end(self, text: str) -> int | None:
-        """Where a secret begins that a text is cut off in; None where it is not."""
-        for secret in self.spellings:
-            end = text[-len(secret) :]
-            start = end.rfind(secret[:LEAST_SECRET])
-            if start >= 0 and secret.startswith(end[start:]):
-                return len(text) - len(end) + start
-        return None
-
-
-_hidden = _Hidden()
-
-
 @contextmanager
 def secrets_kept() -> Iterator[None]:
     """What becomes hidden inside the block is forgotten behind it."""
-    global _hidden
-    before, _hidden = _hidden, _Hidden()
+    before = set(_hidden)
+    _hidden.clear()
     try:
         yield
     finally:
-        _hidden = before
+        _hidden.clear()
+        _hidden.update(before)
 
 
 def hide(*secrets: str | None) -> None:
-    """From now on these are ``[key]`` wherever text is printed or logged."""
+    """From now on these are ``[key]`` wherever text is printed or logged, however they are spelt."""
     for secret in secrets:
-        if secret:
-            _hidden.add(secret)
+        if secret and len(secret) >= LEAST_SECRET:
+            _hidden.update((secret, json.dumps(secret)[1:-1], quote(secret, safe="")))
 
 
 def redacted(text: str) -> str:
     """The text with ``[key]`` for everything that is hidden, also where it was cut off in the middle of one."""
-    if _hidden.pattern is None:
+    if not _hidden:
         return text
-    text = _hidden.pattern.sub(KEY, text)
-    cut = _hidden.cut_off_at_the_end(text)
-    return text if cut is None else text[:cut] + KEY
+    text = _any_of(frozenset(_hidden)).sub(KEY, text)
+    for secret in _hidden:
+        end = text[-len(secret) :]
+        start = end.rfind(secret[:LEAST_SECRET])
+        if start >= 0 and secret.startswith(end[start:]):
+            return text[: len(text) - len(end) + start] + KEY
+    return text
+
+
+@lru_cache(maxsize=8)
+def _any_of(secrets: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(secrets, key=len, reverse=True))))
 
 
 def redacted_in(value: Any) -> Any:
