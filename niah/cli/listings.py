@@ -55,7 +55,7 @@ def _tell(name: str) -> None:
         click.echo(f"stands in     {task.FILLER}, a made haystack, instead of speech")
     for key in task.OPTIONS:
         field = RunConfig.model_fields[key]
-        click.echo(f"--{key.replace('_', '-'):<13}{field.description}{default_words(key, field.default)}")
+        click.echo(f"--{key.replace('_', '-'):<18}{field.description}{default_words(key, field.default)}")
     click.echo(f"\nAn example: niah show --task {name} --length 2k --depth 50", err=True)
 
 
