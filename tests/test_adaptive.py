@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Niah
 from hypothesis import given
 from hypothesis import strategies as st
+from server import Handler, answers_with, counted, serving
+from test_sweep import READS, SOLVE, niah_process, sweep_at
 
 from niah.verdict.exact import at_least
 from niah.verdict.sequential import Bracket, Held, Rule, Step, bets, bracket_of, next_length, soonest, step_of
@@ -122,6 +126,36 @@ def test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence
         whole, cut = (json.loads((f / "grid.json").read_text(encoding="utf-8")) for f in (log.parent, folder))
         assert cut == whole
         assert {(c["low"], c["high"], c["by_rule"]) for c in cut["cells"]} == {(None, None, True)}
+
+
+@pytest.mark.slow
+def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(niah: Niah, tmp_path: Path) -> None:
+    reads_1500 = answers_with(lambda prompt: SOLVE(prompt) if counted(prompt) <= 1_500 else "no idea")
+    kill_at: list[int] = []
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def answer(handler: Handler, body: dict[str, Any]) -> None:
+        if processes and kill_at and len(server.requests) >= kill_at[0]:
+            kill_at.pop(0)
+            processes[-1].kill()
+        reads_1500(handler, body)
+
+    grid = ("--lengths", "1k,2k,3k", "--depths", "0:100:10", "--adaptive", "--model", "m", "--concurrency", "1")
+    with serving(otherwise=answer, preflight=READS) as server:
+        niah(*sweep_at(server), *grid, "--name", "whole")
+        sent = len(server.requests)
+        server.requests.clear()
+        kill_at += [sent // 4, sent // 2, sent]
+        for _ in range(3):
+            processes.append(niah_process(*sweep_at(server), *grid, "--name", "cut", cwd=tmp_path))
+            processes[-1].communicate()
+        assert [p.returncode for p in processes] == [-9, -9, -9]
+        assert niah(*sweep_at(server), *grid, "--name", "cut").exit_code == 0
+        again = len(server.requests)
+    results = tmp_path / "results"
+    assert rows_of(results / "cut") == rows_of(results / "whole")
+    assert (results / "cut/grid.json").read_bytes() == (results / "whole/grid.json").read_bytes()
+    assert again <= sent + 3 * 3  # what was in flight, and two small requests of every start
 
 
 @pytest.mark.parametrize(("at_least_", "verdict"), [("1k", 0), ("2k", 1), ("8k", 1), ("1500", 3)])

@@ -47,8 +47,17 @@ class Ladder:
     @cached_property
     def steps(self) -> Mapping[int, Step]:
         """Every length with a trial that has ended, up to its first that has not."""
-        steps = {length: step_of(length, self._scores(length), self.rule) for length in self.lengths}
-        return {length: step for length, step in steps.items() if step.tried}
+        steps: dict[int, Step] = {}
+        for length in self.lengths:
+            step = step_of(length, self._scores(length), self._rule_at(length, steps))
+            if step.tried:
+                steps[length] = step
+        return steps
+
+    def _rule_at(self, length: int, steps: Mapping[int, Step]) -> Rule:
+        """That of a probe where the next shorter length fails; bisection has longer ones decided before."""
+        shorter = steps.get(max((n for n in self.lengths if n < length), default=0))
+        return self.rule.probing if shorter and shorter.above is False and self.search == "up" else self.rule
 
     @cached_property
     def bracket(self) -> Bracket:
@@ -62,7 +71,8 @@ class Ladder:
             return ()
         step = self.steps.get(length)
         done = step.tried if step else 0
-        needed = soonest(step.found if step else 0.0, step.n if step else 0, done, self.rule)
+        rule = self._rule_at(length, self.steps)
+        needed = soonest(step.found if step else 0.0, step.n if step else 0, done, rule)
         wanted = self.places(length)[done : done + needed]
         return tuple((length, *place) for place in wanted if not self._ended((length, *place)))
 
@@ -129,7 +139,8 @@ def effective_of(header: Header, rows: Iterable[Row], at_least: int | None) -> E
     bracket, ended = ladder.bracket, not ladder.next
     verdict = Verdict.PASS if ended else Verdict.INCOMPLETE
     if at_least is not None:
-        held = [s.context_length for s in bracket.steps if s.held is Held.HOLDS and s.context_length >= at_least]
+        sure = [s for s in bracket.steps if s is not bracket.probe]
+        held = [s.context_length for s in sure if s.held is Held.HOLDS and s.context_length >= at_least]
         lost = [s.context_length for s in bracket.steps if s.held is Held.FAILS and s.context_length <= at_least]
         undecided = Verdict.INCONCLUSIVE if ended else Verdict.INCOMPLETE
         verdict = Verdict.FAIL if lost else Verdict.PASS if held else undecided

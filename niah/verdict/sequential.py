@@ -12,14 +12,14 @@ Everything is a function of the scores in drawn order: a search that was interru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from math import ceil, exp, floor, inf, lgamma, log
 
 from niah.verdict.exact import at_least, at_most
 
-LEAN = 20  # trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly always
+LEAN = 80  # trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly always
 BLIND = 5  # so many trials without any score end a length: its prompts are refused or cut
 
 
@@ -40,6 +40,11 @@ class Rule:
     threshold: float = 0.856
     level: float = 0.1  # chance of a wrong answer at one length, either way
     most: int = 110  # trials at one length
+
+    @property
+    def probing(self) -> Rule:
+        """That of the step beyond a bracket, which only warns: 4 to 1 are enough."""
+        return replace(self, level=0.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
