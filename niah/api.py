@@ -79,8 +79,7 @@ if TYPE_CHECKING:
     from niah.runner.background import Stoppable
     from niah.runner.observer import Observer
     from niah.verdict.gate_config import GateConfig
-    from niah.verdict.power import Outlook
-    from niah.verdict.power_table import Power
+    from niah.verdict.power import Outlook, Power
     from niah.verdict.records import Comparison, Judgement
 
     Config: TypeAlias = RunConfig | str | Path | None
@@ -231,7 +230,7 @@ def power(config: Config = None, **settings: Any) -> Power:
     Raises ConfigError.
     """
     from niah.experiment.planning import epoch_cost
-    from niah.verdict.power_table import Aim, measured_flips, power_of
+    from niah.verdict.power import Aim, measured_flips, power_of
 
     aims = {field.name: settings.pop(field.name) for field in fields(Aim) if field.name in settings}
     repeats = settings.pop("repeats", None)

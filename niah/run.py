@@ -24,11 +24,9 @@ from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
-from niah.verdict.agreement import Agreed, agreed
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of
-from niah.verdict.comparability import check_baseline
-from niah.verdict.compare import comparison_of
-from niah.verdict.consistency import check_consistent
+from niah.verdict.comparability import check_baseline, check_consistent
+from niah.verdict.compare import Agreed, agreed, comparison_of
 from niah.verdict.decide import judge
 from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on

@@ -94,10 +94,10 @@ def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, d
     changed = {
         **({"base_url": change.base_url} if change.base_url else {}),
         **({"model": change.model} if change.model else {}),
-        **({"engine": dict(change.settings)} if change.settings else {}),
     }
     candidate = {
-        name: config_of(config, {**changed, **_engine_of(config, changed)}) for name, config in configs.items()
+        name: config_of(config, {**changed, "engine": {**config.engine, **change.settings}})
+        for name, config in configs.items()
     }
     return {"base": dict(configs), "control": dict(configs), "candidate": candidate}
 
@@ -124,11 +124,6 @@ def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineV
     return engine_verdict(
         change.words, (base, again, candidate), (texts[0], texts[1], texts[2]), forced=bool(change.settings)
     )
-
-
-def _engine_of(config: RunConfig, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of the base's engine with the changed ones on top."""
-    return {"engine": {**config.engine, **changed["engine"]}} if "engine" in changed else {}
 
 
 HISTORY = Path("history")

@@ -38,7 +38,7 @@ _GATES: Mapping[str, Any] = {
     "min_found_per_length": 0.8, "min_found_per_band": 0.8, "min_effective_length": "16k",
     "max_hallucination": 0.1, "max_unscored": 0.05, "max_p95_s": 60, "max_cost": 5.0,
     "price": {"input": 2.0, "output": 10.0}, "min_trials": 250, "min_trials_per_length": 50,
-    "max_age": "2d",
+    "max_age": "2d", "max_nats_lost": 0.1,
 }  # fmt: skip
 
 _RUN_HEAD = """\

@@ -28,7 +28,7 @@ from niah.runner.background import Stoppable
 from niah.tasks import Options, TaskContext, task_of
 from niah.text.seeded import Draw
 from niah.verdict.gate_config import GateConfig
-from niah.verdict.power_table import EPOCHS
+from niah.verdict.power import EPOCHS
 from niah.verdict.records import Verdict
 
 PERFECT: dict[str, Any] = {"provider": "simulated", "model": "perfect"}

@@ -33,8 +33,8 @@ from niah.plotter.wrapping import Words
 from niah.records import Cell, Control, Grid, Outcome, Share, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
-from niah.verdict.pattern import below, least_trials
 from niah.verdict.records import ByDepth, ByLength
+from niah.verdict.regions import below, least_trials
 from niah.verdict.report import report_of
 from niah.verdict.sample import Sample, share_of
 

@@ -13,7 +13,7 @@ from runs import DEPTHS, LENGTHS, header, result, results, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, lines_of, report_lines, side_by_side
-from niah.records import Grid, Outcome, Result, Share, Trial
+from niah.records import Outcome, Result, Trial
 from niah.verdict.baseline import baseline_of
 from niah.verdict.compare import comparison_of
 from niah.verdict.effective import effective_length, rule_of
@@ -21,9 +21,8 @@ from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.records import Contrast, RunReport
 from niah.verdict.regions import lost_in_the_middle, weakest_region
-from niah.verdict.report import report_of
-from niah.verdict.sample import Sample, band_of, sample_of, share_of, wilson
-from niah.verdict.times import growth_of, percentile, times_of
+from niah.verdict.report import growth_of, report_of, times_of
+from niah.verdict.sample import Sample, band_of, percentile, sample_of, wilson
 
 
 def figures(answer: Callable[[Trial], float | Outcome] = lambda t: 1.0, **of: object) -> RunReport:
@@ -87,33 +86,29 @@ def test_nothing_measured_is_no_number() -> None:
     ]
 
 
-def recall_at(shares: dict[int, tuple[int, int]]) -> dict[int, Share]:
-    """Share by length from right answers and trials."""
-    return {length: share_of([1.0] * k + [0.0] * (n - k)) for length, (k, n) in shares.items()}
-
-
-def no_grid() -> Grid:
-    return grid_of(header(), [])
+def recall_at(shares: dict[int, tuple[int, int]]) -> dict[int, Sample]:
+    """Trials by length from right answers and trials."""
+    return {length: Sample(scores=(1.0,) * k + (0.0,) * (n - k)) for length, (k, n) in shares.items()}
 
 
 def test_effective_length_is_contiguous_and_stops_where_nothing_was_measured() -> None:
     by_length = recall_at({1_000: (99, 100), 2_000: (80, 100), 4_000: (99, 100)})
-    assert effective_length("absolute:0.856", no_grid(), by_length).point == 1_000
-    assert effective_length("absolute:0.856", no_grid(), by_length).hopeful == 4_000
+    assert effective_length("absolute:0.856", by_length, {}).point == 1_000
+    assert effective_length("absolute:0.856", by_length, {}).hopeful == 4_000
     by_length = recall_at({1_000: (99, 100), 2_000: (0, 0), 4_000: (99, 100)})
-    assert effective_length("absolute:0.856", no_grid(), by_length).hopeful == 1_000
+    assert effective_length("absolute:0.856", by_length, {}).hopeful == 1_000
 
 
 def test_a_relative_rule_starts_from_the_best_short_length() -> None:
     by_length = recall_at({500: (80, 100), 1_000: (90, 100), 2_000: (78, 100), 4_000: (70, 100)})
-    found = effective_length("relative:0.85", no_grid(), by_length)
+    found = effective_length("relative:0.85", by_length, {})
     assert (found.base, found.point) == (1_000, 2_000)
     assert found.threshold == pytest.approx(0.85 * 0.9)
-    assert effective_length("relative", no_grid(), recall_at({8_000: (5, 10)})).base == 8_000
+    assert effective_length("relative", recall_at({8_000: (5, 10)}), {}).base == 8_000
 
 
 def test_where_nothing_is_found_there_is_no_relative_length() -> None:
-    e = effective_length("relative", no_grid(), recall_at({1_000: (0, 50), 2_000: (0, 50)}))
+    e = effective_length("relative", recall_at({1_000: (0, 50), 2_000: (0, 50)}), {})
     assert (e.point, e.cautious, e.hopeful) == (None, None, None)
 
 
@@ -125,7 +120,7 @@ def test_cautious_is_never_beyond_the_point_and_the_point_never_beyond_hopeful(
     rows: list[tuple[int, int]], rule: str
 ) -> None:
     by_length = recall_at({1_000 * 2**i: (min(k, n), n) for i, (k, n) in enumerate(rows)})
-    e = effective_length(rule, no_grid(), by_length)
+    e = effective_length(rule, by_length, {})
     assert (e.cautious or 0) <= (e.point or 0) <= (e.hopeful or 0)
 
 
@@ -136,7 +131,7 @@ def test_the_point_alone_is_often_wrong_as_published_simulations_say(n: int, cha
     for _ in range(600):
         shares = zip((4, 8, 16, 32, 64, 128), (0.95, 0.94, 0.92, 0.89, 0.87, 0.83), strict=True)
         by_length = recall_at({1_000 * k: (sum(draw.random() < p for _ in range(n)), n) for k, p in shares})
-        found += effective_length("absolute:0.856", no_grid(), by_length).point == 64_000
+        found += effective_length("absolute:0.856", by_length, {}).point == 64_000
     assert found / 600 == pytest.approx(chance, abs=0.07)
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Niah
 from runs import header, result, results, run, trials, wrong_in
 
 from niah.errors import RunError
-from niah.records import Outcome, Response, Row, Usage
-from niah.verdict.baseline import baseline_of, mean_baseline
-from niah.verdict.consistency import check_consistent
+from niah.plotter.report_text import finding_words, judgement_lines
+from niah.records import Header, Outcome, Response, Row, Usage
+from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, mean_baseline
+from niah.verdict.comparability import check_consistent
+from niah.verdict.decide import judge
+from niah.verdict.effective import effective_length
+from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig
+from niah.verdict.grid import grid_of
+from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of
+from niah.verdict.regions import weakest_region
+from niah.verdict.sample import Sample
 
 H = header(epochs=2)
 
@@ -119,3 +129,97 @@ def test_tokens_of_an_answer_below_nothing_are_no_log(niah: Niah, tmp_path: Path
 
         file.write(json.dumps({"kind": "result", **asdict(bad)}) + "\n")
     assert niah("gate", "r", "--baseline", "r").exit_code == 2
+
+
+@pytest.mark.parametrize(("haystacks", "cells"), [(5, 50), (10, 25), (10, 100)])
+def test_haystacks_that_differ_much_leave_the_lower_end_below_the_truth(haystacks: int, cells: int) -> None:
+    """95 % are found of them all, and each is harder or easier by a normal amount (sd 2 on the logit scale)."""
+    chance, above = np.random.default_rng(1), 0
+    effect = 2 * chance.standard_normal((200, haystacks, 1))
+    scores = chance.random((200, haystacks, cells)) < 1 / (1 + np.exp(-(LOGIT_OF_95 + effect)))
+    clusters = tuple(i // cells for i in range(haystacks * cells))
+    for drawn in scores:
+        low, high = Sample(scores=tuple(map(float, drawn.ravel())), clusters=clusters).interval()
+        above += not low <= 0.95 <= high
+    assert above <= 0.05 * 200
+
+
+LOGIT_OF_95 = 4.5416  # mean of the logistic function of it plus 2 normal deviates: 0.95
+
+
+@pytest.mark.parametrize("n", [20, 50])
+def test_lengths_that_just_hold_are_seldom_called_surely_lost(n: int) -> None:
+    chance, too_short = random.Random(1), 0  # noqa: S311 - seeded, for a simulation
+    shares = {1_000: 0.97, 2_000: 0.93, 4_000: 0.856, 8_000: 0.856, 16_000: 0.856, 32_000: 0.5}
+    for _ in range(300):
+        found = {k: Sample(scores=tuple(float(chance.random() < p) for _ in range(n))) for k, p in shares.items()}
+        too_short += (effective_length("absolute:0.856", found, {}).hopeful or 0) < 16_000
+    assert too_short <= 0.04 * 300
+
+
+def test_the_weakest_block_of_an_even_grid_is_no_more_than_chance() -> None:
+    chance, of = random.Random(2), header()  # noqa: S311 - seeded, for a simulation
+    p_values = []
+    for _ in range(20):
+        rows = results(of, lambda t: float(chance.random() < 0.95))
+        region = weakest_region(grid_of(of, rows))
+        p_values.append(1.0 if region is None else region.p)
+    assert min(p_values) > 0.05
+    lost = [replace(r, score=0.0) if r.trial.context_length == 64_000 and r.trial.epoch < 6 else r for r in rows]
+    assert (weak := weakest_region(grid_of(of, lost))) is not None
+    assert weak.p < 1e-6
+
+
+def in_nats(of: Header, nats: Callable[[int], float | None], model: str = "m-1") -> list[Row]:
+    response = Response(text="1", stop_reason="stop", usage=Usage(input_tokens=1_000), model=model)
+    return [replace(r, target_nats=nats(i), response=response) for i, r in enumerate(results(of))]
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict", "words"),
+    [
+        (lambda i: 1 + i % 7 / 10 + i % 3 / 3, "fail", "+0.333 nats a right answer"),
+        (lambda i: 1 + i % 7 / 10 + i % 3 / 100, "pass", "+0.01 nats a right answer"),
+        (lambda i: 1 + i % 7 / 10 + i % 3 / 10, "inconclusive", "not even 100,000 more trials would decide"),
+        (lambda i: None if i == 5 else 1 + i % 7 / 10, "inconclusive", "1 trials tell none, so it cannot pass"),
+        (lambda i: None, "inconclusive", "too few trials tell a log-probability in both runs"),
+    ],
+)
+@pytest.mark.parametrize("haystack_per", ["trial", "epoch"])
+def test_a_gate_limits_the_loss_of_log_probability(
+    after: Callable[[int], float | None], verdict: str, words: str, haystack_per: str
+) -> None:
+    of = header(epochs=12, haystack_per=haystack_per, lengths=(1_000,), depths=(0.0, 50.0))
+    base = in_nats(of, lambda i: 1 + i % 7 / 10)
+    stored = baseline_from(baseline_json(baseline_of(of, base), "2026-01-01"), "b.json")
+    rows = in_nats(of, after)
+    limits = GateConfig(max_nats_lost=0.1, drop_margin=0.9)
+    judgement = judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs_of(stored, of, rows)))
+    (finding,) = [f for f in judgement.findings if f.gate == "max_nats_lost"]
+    assert finding.verdict == verdict
+    assert words in finding_words(finding)
+
+
+def test_log_probabilities_without_a_baseline_are_refused(niah: Niah, tmp_path: Path) -> None:
+    run(tmp_path / "results" / "r", H)
+    Path("gate.toml").write_text("max_nats_lost = 0.1\nmin_found = 0.5\n", encoding="utf-8")
+    assert "baseline" in niah("gate", "r", "--config", "gate.toml").err
+
+
+def test_a_gate_says_that_the_server_names_another_model() -> None:
+    before, after = in_nats(H, lambda i: None), in_nats(H, lambda i: None, "m-2")
+    stored = baseline_from(baseline_json(baseline_of(H, before), "2026-01-01"), "b.json")
+    notes = notes_on(
+        Evidence(header=H, results=tuple(after), limits=GateConfig(), pairs=pairs_of(stored, H, after)), stored
+    )
+    assert "the server names another model than for the baseline: m-2, and m-1 before" in notes
+
+
+def test_what_fails_stands_before_what_is_watched_and_what_holds() -> None:
+    of = header(epochs=10)
+    limits = GateConfig(min_found=0.5, min_found_per_length=0.5, drop_per_band=True)
+    rows = results(of, lambda t: float(t.context_length < 128_000))
+    pairs = pairs_of(baseline_of(of, results(of, lambda t: float(t.context_length < 128_000))), of, rows)
+    first, *lines = judgement_lines(judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs)))
+    assert first == "FAIL  m (confidence 95 %, 1 of 10 gates)"
+    assert [line.split()[0] for line in lines] == ["fail", "watched", "watched", *["pass"] * 7]

@@ -16,7 +16,7 @@ from pages import lost_in_the_middle, made, right
 from niah.errors import ConfigError, RunError
 from niah.run import open_run
 from niah.runlog.marks import MARKS_NAME, add_mark, read_marks
-from niah.verdict.agreement import agreed
+from niah.verdict.compare import agreed
 from niah.viewer import LOOPBACK, Viewer, server_of
 
 

@@ -14,7 +14,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.planning import FREE
 from niah.installation import install_hint
 from niah.providers import known_provider
-from niah.verdict.power_table import Aim, Power
+from niah.verdict.power import Aim, Power
 
 
 @click.command(cls=Command)

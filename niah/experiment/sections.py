@@ -25,7 +25,7 @@ LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
         "min_found", "min_found_per_length", "min_found_per_band", "min_effective_length", "effective_rule",
     ),
     "Against a baseline (niah gate NEW --baseline OLD)": (
-        "max_drop", "drop_margin", "drop_per_length", "drop_per_band",
+        "max_drop", "drop_margin", "drop_per_length", "drop_per_band", "max_nats_lost",
     ),
     "Other answers, time, cost": ("max_hallucination", "max_unscored", "max_p95_s", "max_cost", "price"),
     "How much must have been measured": ("min_trials", "min_trials_per_length"),

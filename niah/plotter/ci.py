@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from niah.plotter.formatting import found_label, model_label, unscored_label, value_label
-from niah.plotter.report_text import finding_words, more_words
+from niah.plotter.report_text import finding_words, more_words, standing, worst_first
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.verdict.records import Finding, Judgement, Verdict
@@ -91,7 +91,7 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
         lines += [*(f"- {_cell_text(reason)}" for reason in judgement.reasons), ""]
     if judgement.findings:
         lines += ["| gate | part | verdict | reason |", "|---|---|---|---|"]
-        lines += [_row(f) for f in judgement.findings] + [""]
+        lines += [_row(f) for f in worst_first(judgement.findings)] + [""]
     lines += [
         f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
         "",
@@ -119,13 +119,13 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:
-    """A workflow command of GitHub for each gate that did not pass, and for a run that cannot be judged."""
+    """A workflow command of GitHub for each gate that decided, and for a run that cannot be judged; none for a pass."""
     if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         for reason in judgement.reasons:
             yield _command(judgement.verdict, judgement.verdict.value, reason)
-    failed = [f for f in judgement.findings if f.verdict is Verdict.FAIL]  # first: GitHub shows ten of a kind
-    for finding in [*failed, *(f for f in judgement.findings if f.verdict is Verdict.INCONCLUSIVE and not f.watched)]:
-        yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
+    for finding in judgement.findings:
+        if standing(finding) == judgement.verdict != Verdict.PASS:
+            yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
 
 
 def outputs(judgement: Judgement, grid: Grid) -> str:
@@ -145,7 +145,7 @@ def _command(verdict: Verdict, title: str, message: str) -> str:
 
 def _row(f: Finding) -> str:
     reason = _cell_text(f.reason + more_words(f))
-    return f"| `{f.gate}` | {_cell_text(f.part)} | **{f.verdict.value}** | {reason} |"
+    return f"| `{f.gate}` | {_cell_text(f.part)} | **{standing(f)}** | {reason} |"
 
 
 def _square(cell: Cell | None) -> str:

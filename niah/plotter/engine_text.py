@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from niah.plotter.formatting import plural
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.engine import EngineVerdict, NatsChange
+from niah.verdict.engine import EngineVerdict
+from niah.verdict.pairs import NatsChange
 from niah.verdict.records import Paired
 
 

@@ -80,7 +80,7 @@ def report_parts(f: RunReport) -> list[Part]:
         "",
         _by_band(f),
         *middle_lines(f),
-        *(f"{line}; picked out of all blocks, without a test" for line in weakest_lines(f)),
+        *weakest_lines(f),
         *control_labels(f.by_control),
         *_nats(f),
         *_times(f),
@@ -89,13 +89,25 @@ def report_parts(f: RunReport) -> list[Part]:
 
 def judgement_lines(j: Judgement) -> list[str]:
     """The verdict first, then each gate with its reason."""
-    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %)"]
+    of = f", {len(j.reasons)} of {plural(len(j.findings), 'gate')}" if j.verdict is Verdict.FAIL else ""
+    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %{of})"]
     if j.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         lines += [f"  {reason}" for reason in j.reasons]
         lines += ["  as far as it goes:"] if j.findings else []
-    for finding in j.findings:
-        lines.append(f"  {finding.verdict:<13} {finding_words(finding)}")
+    for finding in worst_first(j.findings):
+        lines.append(f"  {standing(finding):<13} {finding_words(finding)}")
     return [*lines, *(f"  note: {note}" for note in j.notes)]
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """What fails before what is open, and that before what holds; each in the order given."""
+    order = ("fail", "inconclusive", "watched", "pass")
+    return sorted(findings, key=lambda f: order.index(standing(f)))
+
+
+def standing(f: Finding) -> str:
+    """Its verdict; "watched" for a part that may fail the run and need not be shown to hold."""
+    return "watched" if f.watched and f.verdict is Verdict.INCONCLUSIVE else f.verdict.value
 
 
 def finding_words(f: Finding) -> str:

@@ -98,7 +98,7 @@ def shape_lines(f: RunReport) -> Iterator[str]:
 
 
 def weakest_lines(f: RunReport) -> Iterator[str]:
-    """The block of lengths and depths that stands out most. It was picked, so that its interval would say too much."""
+    """The block of lengths and depths that stands out most, and whether one so weak turns up by chance."""
     w = f.weakest
     if w is None:
         return
@@ -106,7 +106,8 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
     depths = _span(f"{w.depths[0]:g}", f"{w.depths[1]:g}")
     inside = f"{percent(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
     elsewhere = f"; elsewhere {percent(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
-    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}"
+    chance = "" if w.p <= 0.05 else "no more than chance, "
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}; {chance}p = {w.p:.2g} of any block"
 
 
 def too_few(f: RunReport) -> str | None:

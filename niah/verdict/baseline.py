@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from niah.errors import RunError
@@ -26,6 +26,8 @@ class Baseline:
     prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
     saved: str | None = None  # date, where it is a file of its own
     finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
+    nats: Mapping[str, float | None] = field(default_factory=dict)  # cost of the right answer; None: not told
+    served: tuple[str, ...] = ()  # the model as the server names it
 
 
 def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
@@ -36,6 +38,8 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
         scores={r.trial.id: r.score for r in ordinary},
         prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
         finished=last_answer(ordinary),
+        nats={r.trial.id: r.target_nats for r in ordinary if r.target_nats is not None},
+        served=served_by(ordinary),
     )
 
 
@@ -48,9 +52,21 @@ def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
     for other in baselines:
         if digest_of(other.header) != digest_of(last.header) or other.scores.keys() != last.scores.keys():
             raise RunError("the runs of one baseline must be of the same recipe and trials; save those that are alike")
-    every = {i: [b.scores[i] for b in baselines] for i in last.scores}
-    means = {i: None if None in some else sum(s or 0.0 for s in some) / len(some) for i, some in every.items()}
-    return replace(last, scores=means)
+    scores, nats = (
+        {i: _mean([t.get(i) for t in some]) for i in last.scores}
+        for some in ([b.scores for b in baselines], [b.nats for b in baselines])
+    )
+    return replace(last, scores=scores, nats=nats, served=tuple(sorted({name for b in baselines for name in b.served})))
+
+
+def served_by(results: Iterable[Row]) -> tuple[str, ...]:
+    """The names that a server gave the model of some trials."""
+    return tuple(sorted({r.response.model for r in results if r.response is not None and r.response.model}))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    told = [value for value in values if value is not None]
+    return sum(told) / len(told) if len(told) == len(values) else None
 
 
 def last_answer(results: Iterable[Row]) -> str | None:
@@ -65,6 +81,7 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
         "schema": SCHEMA,
         "saved": saved,
         "finished": baseline.finished,
+        "served": baseline.served,
         "recipe_digest": digest_of(baseline.header),
         "trials_digest": _digest(_rows(baseline)),
         "header": asdict(baseline.header),
@@ -88,8 +105,10 @@ def baseline_from(text: str, name: str) -> Baseline:
             raise ValueError("it holds no trials")
         baseline = Baseline(
             header=header,
-            scores={i: None if score is None else checked_score(score, Outcome.SCORED) for i, _, score in trials},
-            prompts={i: prompt for i, prompt, _ in trials},
+            scores={i: None if s is None else checked_score(s, Outcome.SCORED) for i, _, s, *_ in trials},
+            prompts={i: prompt for i, prompt, *_ in trials},
+            nats={i: float(nats[0]) for i, _, _, *nats in trials if nats},
+            served=tuple(map(str, table.get("served", ()))),
             saved=table["saved"],
             finished=table.get("finished"),
         )
@@ -117,7 +136,8 @@ def _parts(tables: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:
-    return [[i, baseline.prompts[i], score] for i, score in sorted(baseline.scores.items())]
+    told = {i: [nats] for i, nats in baseline.nats.items() if nats is not None}
+    return [[i, baseline.prompts[i], score, *told.get(i, ())] for i, score in sorted(baseline.scores.items())]
 
 
 def _no_number(text: str) -> float:

@@ -7,17 +7,14 @@ lengths (NoLiMa, Modarressi et al. 2025). A length with nothing measured ends th
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from niah.errors import ConfigError
-from niah.records import Grid, Share
 from niah.verdict.records import EffectiveLength
+from niah.verdict.sample import Sample
 
 RULES = ("all-green:0.9", "absolute:0.856", "relative:0.85")
 SHORT = 1_000  # tokens: the base of a relative rule is the best share up to here, else the shortest length's
-
-Parts = Mapping[int, tuple[Share, ...]]  # what must hold at each length: its cells, or its share
 
 
 def rule_of(text: str) -> tuple[str, float]:
@@ -35,24 +32,30 @@ def rule_of(text: str) -> tuple[str, float]:
     return name, value
 
 
-def effective_length(rule: str, grid: Grid, by_length: Mapping[int, Share]) -> EffectiveLength:
-    """By one rule: as measured, cautious (lower ends of the intervals) and hopeful (upper ends)."""
+def effective_length(
+    rule: str, by_length: Mapping[int, Sample], by_cell: Mapping[int, Sequence[Sample]]
+) -> EffectiveLength:
+    """By one rule: as measured, cautious (lower ends of the intervals) and hopeful (upper ends).
+
+    One length among many that is surely lost ends the hopeful one, so that its ends are of intervals that are right all
+    together; the cautious one takes every length to be surely held, which asks no more of each.
+    """
     name, value = rule_of(rule)
     base = base_length(by_length) if name == "relative" else None
-    start = by_length[base] if base is not None else None
-    parts = parts_of(name, grid, by_length)
+    parts = by_cell if name == "all-green" else {length: (sample,) for length, sample in by_length.items()}
+    comparisons = max(1, sum(s.n > 0 for samples in parts.values() for s in samples))
 
-    def longest(end: Callable[[Share], float | None], of_base: float | None) -> int | None:
-        limit = threshold(name, value, of_base)
-        return None if limit is None else _longest(parts, lambda r: (share := end(r)) is not None and share >= limit)
+    def longest(end: Callable[[Sample], float], base_end: Callable[[Sample], float]) -> int | None:
+        limit = threshold(name, value, None if base is None else base_end(by_length[base]))
+        return None if limit is None else _longest(parts, lambda s: s.n > 0 and end(s) >= limit)
 
     return EffectiveLength(
         rule=f"{name}:{value:g}",
-        threshold=threshold(name, value, start.mean if start else None),
+        threshold=threshold(name, value, None if base is None else by_length[base].mean),
         base=base,
-        point=longest(lambda r: r.mean, start.mean if start else None),
-        cautious=longest(lambda r: r.low, start.high if start else None),
-        hopeful=longest(lambda r: r.high, start.low if start else None),
+        point=longest(lambda s: s.mean, lambda s: s.mean),
+        cautious=longest(lambda s: s.interval()[0], lambda s: s.interval()[1]),
+        hopeful=longest(lambda s: s.interval(comparisons)[1], lambda s: s.interval()[0]),
     )
 
 
@@ -63,11 +66,11 @@ def threshold(name: str, value: float, of_base: float | None) -> float | None:
     return value * of_base if of_base else None  # where nothing is found when short, nothing is lost
 
 
-def base_length(by_length: Mapping[int, Share]) -> int | None:
+def base_length(by_length: Mapping[int, Sample]) -> int | None:
     """The length that a relative rule starts from."""
-    measured = [length for length in sorted(by_length) if by_length[length].mean is not None]
+    measured = [length for length in sorted(by_length) if by_length[length].n]
     short = [length for length in measured if length <= SHORT] or measured[:1]
-    return max(short, key=lambda length: by_length[length].mean or 0.0, default=None)
+    return max(short, key=lambda length: by_length[length].mean, default=None)
 
 
 def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
@@ -75,20 +78,10 @@ def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
     return tuple(n for n in lengths if n <= SHORT) or tuple(sorted(lengths)[:1])
 
 
-def parts_of(name: str, grid: Grid, by_length: Mapping[int, Share]) -> Parts:
-    """What a rule looks at, by length."""
-    if name != "all-green":
-        return {length: (share,) for length, share in sorted(by_length.items())}
-    cells: dict[int, tuple[Share, ...]] = defaultdict(tuple)
-    for c in grid.cells:
-        cells[c.context_length] += (Share(mean=c.mean, n=c.n, low=c.low, high=c.high),)
-    return dict(sorted(cells.items()))
-
-
-def _longest(parts: Parts, holds: Callable[[Share], bool]) -> int | None:
+def _longest(parts: Mapping[int, Sequence[Sample]], holds: Callable[[Sample], bool]) -> int | None:
     found = None
-    for length, recalls in parts.items():
-        if not all(holds(r) for r in recalls):
+    for length, samples in sorted(parts.items()):
+        if not all(map(holds, samples)):
             break
         found = length
     return found

@@ -9,38 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
-from statistics import fmean, stdev
 
 from niah.records import Header, Row
 from niah.verdict.baseline import baseline_of
-from niah.verdict.exact import student_above, student_quantile
-from niah.verdict.pairs import Pairs, pairs_of
+from niah.verdict.pairs import NatsChange, Pairs, nats_change, pairs_of
 from niah.verdict.records import EXIT_CODES, Paired, Verdict
 
 LEVEL = 0.05  # chance of a fail where nothing is lost, and of a pass where the margin is
 MARGIN = 0.05  # a loss of right answers that is shown to be smaller passes
 NATS_TOLERATED = 0.02  # mean loss of log-probability that is none
-FEWEST = 10  # pairs of log-probabilities that a t test is made of
-SAME_NATS = 5e-4  # what rounding in the log leaves between equal ones
+NATS_SHARE = 0.9  # of the level, where log-probabilities are told: they need far fewer trials than right and wrong
 
 Arm = Sequence[tuple[Header, Sequence[Row]]]  # the runs of an arm, in the order of the others'
 Answers = Mapping[str, str]  # text by trial
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NatsChange:
-    """Nats that the right answer costs more than before, on the same trials; above 0 is a loss."""
-
-    n: int
-    loss: float
-    low: float  # 95 %
-    high: float
-    p_loss: float  # chance of such a loss where the true one is the tolerated
-
-    @property
-    def nothing(self) -> bool:
-        return max(abs(self.loss), self.high - self.low) < SAME_NATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +43,6 @@ class EngineVerdict:
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.verdict]
-
-
-def nats_change(before: Arm, after: Arm, tolerated: float = NATS_TOLERATED) -> NatsChange | None:
-    """The change of log-probability on the trials of both; None where fewer than ten have one in both."""
-    was, now = ({r.trial.id: r.target_nats for _, rows in arm for r in rows} for arm in (before, after))
-    pairs = [(old, new) for i, old in was.items() if old is not None and (new := now.get(i)) is not None]
-    if len(pairs) < FEWEST:
-        return None
-    losses = [new - old for old, new in pairs]
-    n, loss, error = len(losses), fmean(losses), stdev(losses) / sqrt(len(losses))
-    t = student_quantile(0.025, n - 1)
-    above = (loss - tolerated) / error if error else (0.0 if loss == tolerated else 1e9 if loss > tolerated else -1e9)
-    p_loss = student_above(above, n - 1)
-    return NatsChange(n=n, loss=loss, low=loss - t * error, high=loss + t * error, p_loss=p_loss)
 
 
 def paired_arms(before: Arm, after: Arm) -> Pairs:
@@ -102,7 +69,7 @@ def engine_verdict(
     """The verdict on base, base again and candidate. ``forced``: the change was asked of the engine by name."""
     base, again, candidate = arms
     pairs, noise, against = paired_arms(base, candidate), paired_arms(base, again), paired_arms(again, candidate)
-    nats, other = nats_change(base, candidate), nats_change(again, candidate)
+    nats, other, control = (nats_change(p, NATS_TOLERATED) for p in (pairs, against, noise))
     same = tuple(sum(a.get(i) == text for i, text in answers[0].items()) for a in (answers[2], answers[1]))
     p_loss = max(pairs.p_drop(0), against.p_drop(0)) if pairs.decidable and against.decidable else None
     ignored = same[0] == len(answers[0]) and (nats is None or nats.nothing)
@@ -121,7 +88,7 @@ def engine_verdict(
         control=noise.summary(),
         p_loss=p_loss,
         nats=nats,
-        control_nats=nats_change(base, again),
+        control_nats=control,
         identical=(same[0], same[1]),
         answers=len(answers[0]),
         by_length={n: pairs.at_length(n).summary() for n in lengths},
@@ -135,11 +102,11 @@ def _verdict(
         return Verdict.INVALID, ()
     if not pairs.complete:
         return Verdict.INCOMPLETE, ("the arms are not of the same trials, or some have not ended",)
-    tests = [p for p in (p_loss, p_nats) if p is not None]
+    of_nats = NATS_SHARE if p_nats is not None else 0.0
     lost = []
-    if p_loss is not None and p_loss <= LEVEL / len(tests):
+    if p_loss is not None and p_loss <= LEVEL * (1 - of_nats):
         lost.append(f"right answers lost: {pairs.lost} lost, {pairs.gained} gained of {pairs.n} (p = {p_loss:.2g})")
-    if p_nats is not None and p_nats <= LEVEL / len(tests):
+    if p_nats is not None and p_nats <= LEVEL * of_nats:
         lost.append(f"the right answer is less probable (p = {p_nats:.2g})")
     if lost:
         return Verdict.FAIL, tuple(lost)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from niah.records import Grid, Header, Outcome, Row
-from niah.verdict.baseline import Baseline
+from niah.verdict.baseline import Baseline, served_by
 from niah.verdict.gate_config import GateConfig
 from niah.verdict.grid import grid_of, uneven_notes, unpaired_notes
 from niah.verdict.pairs import Pairs
@@ -99,6 +99,9 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     if baseline is not None and evidence.pairs is not None:
         saved = f", saved {baseline.saved}" if baseline.saved else ""
         notes.append(f"baseline {baseline.header.design.model}, run {baseline.header.created}{saved}")
+        was, now = (", ".join(names) for names in (baseline.served, served_by(evidence.results)))
+        if was and now and was != now:
+            notes.append(f"the server names another model than for the baseline: {now}, and {was} before")
         if baseline.header.created > evidence.header.created:
             notes.append("the baseline is the younger run: are they the right way round?")
         notes += unpaired_notes(evidence.pairs.n, max(len(baseline.scores), len(evidence.ordinary)))

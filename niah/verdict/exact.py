@@ -28,6 +28,11 @@ def at_most(successes: int, n: int, share: float) -> float:
     return 1.0 if successes >= n else at_least(n - successes, n, 1 - share)
 
 
+def log_choices(n: int, k: int) -> float:
+    """The ways to choose k of n, as a logarithm."""
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+
 def mcnemar(lost: int, gained: int) -> float:
     """Exact one-sided McNemar test (McNemar 1947): is a trial that changed more often lost than gained?"""
     return at_least(lost, lost + gained, 0.5)

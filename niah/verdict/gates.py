@@ -16,10 +16,9 @@ from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence, few
 from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.grid import counts_of, unscored_of
-from niah.verdict.pairs import Pairs
+from niah.verdict.pairs import Pairs, nats_change
 from niah.verdict.records import Finding, Verdict
-from niah.verdict.sample import Sample, share_of
-from niah.verdict.times import percentile
+from niah.verdict.sample import Sample, percentile, share_of
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
@@ -203,6 +202,24 @@ def _one_sided(pairs: Pairs) -> str:
     return said if pairs.complete else f"{said}; the runs are not of the same trials, so it cannot pass"
 
 
+def _nats(e: Evidence) -> Iterator[PendingFinding]:
+    """The log-probability of right answers against the baseline."""
+    limit = e.limits.max_nats_lost
+    if limit is None or e.pairs is None:
+        return
+    change = nats_change(e.pairs, limit)
+    if change is None:
+        told = "too few trials tell a log-probability in both runs (ask for it with --target-logprob)"
+        yield _final("max_nats_lost", WHOLE, told, limit)
+        return
+    untold = e.pairs.worst().n - change.n
+    reason = f"{change.loss:+.3g} nats a right answer ({change.low:+.3g} to {change.high:+.3g}, n = {change.n:,}), "
+    reason += f"at most {limit:g} asked" + (f"; {untold:,} trials tell none, so it cannot pass" if untold else "")
+    yield _final("max_nats_lost", WHOLE, reason, limit, change.n, change.loss).tested(
+        change.p_loss, 1.0 if untold or not e.pairs.complete else change.p_held, change.more_to_decide
+    )
+
+
 def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
     limit, gate, part = e.limits.max_hallucination, "max_hallucination", "absent needles"
     if limit is None:
@@ -275,4 +292,4 @@ def _trials(e: Evidence) -> Iterator[PendingFinding]:
         yield _final(gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict)
 
 
-GATES: Sequence[Gate] = (_share, _effective, _drop, _hallucination, _unscored, _time, _cost, _trials)
+GATES: Sequence[Gate] = (_share, _effective, _drop, _nats, _hallucination, _unscored, _time, _cost, _trials)

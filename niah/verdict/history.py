@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from niah.errors import RunError
 from niah.records import Header, Row
 from niah.text.outside import json_in
-from niah.verdict.baseline import digest_of
+from niah.verdict.baseline import digest_of, served_by
 
 Array: TypeAlias = NDArray[Any]
 
@@ -102,14 +102,13 @@ def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> Hi
     scored = [r.score is not None for r in rows]
     usage = [r.response.usage for r in rows if r.response is not None]
     counts = [u.input_tokens + (u.output_tokens or 0) for u in usage if u.input_tokens is not None]
-    served = Counter(r.response.model for r in rows if r.response is not None and r.response.model)
     first = [r.first_token_s for r in rows if r.first_token_s is not None]
     line = HistoryLine(
         date=max(dates),
         recipe=digest_of(header),
         trials=hashlib.sha256("".join(r.trial.id for r in rows).encode()).hexdigest()[:16],
         model=header.design.model,
-        served=", ".join(sorted(served)) or None,
+        served=", ".join(served_by(rows)) or None,
         n=sum(scored),
         right=_packed([r.score is not None and r.score >= 1 - 1e-9 for r in rows]),
         scored=None if all(scored) else _packed(scored),

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import floor, sqrt
+from statistics import fmean, stdev
 
 from niah.records import Header, Row, Trial
 from niah.verdict.baseline import Baseline
@@ -30,6 +31,9 @@ from niah.verdict.exact import (
 from niah.verdict.records import Paired
 from niah.verdict.sample import FEWEST_CLUSTERS, Z_95, Sums, band_of, cycled, design_effect, more_of
 
+FEWEST_NATS = 10  # trials with a log-probability in both runs that a t test is made of
+SAME_NATS = 5e-4  # what rounding in the log leaves between equal ones
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -38,6 +42,7 @@ class Pair:
     trial: Trial
     before: float
     after: float
+    nats: float | None = None  # that the right answer costs more than before; None: not told in both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +191,62 @@ class Pairs:
         return paired_interval(lost, gained, self.n, z)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsChange:
+    """Nats that the right answer costs more than before, on the same trials; above 0 is a loss."""
+
+    n: int
+    loss: float
+    low: float  # 95 %
+    high: float
+    t: float  # how far it lies above the tolerated loss, in standard errors
+    witnesses: int  # trials, or epochs that share a haystack
+
+    @property
+    def p_loss(self) -> float:
+        """The chance of such a loss where the true one is the tolerated."""
+        return student_above(self.t, self.witnesses - 1)
+
+    @property
+    def p_held(self) -> float:
+        """The chance of so small a loss where the true one is the tolerated."""
+        return student_above(-self.t, self.witnesses - 1)
+
+    @property
+    def nothing(self) -> bool:
+        return max(abs(self.loss), self.high - self.low) < SAME_NATS
+
+    def more_to_decide(self, fail: float, passing: float) -> int | None:
+        """How many more trials like these would decide at these levels; None where 100,000 would not."""
+
+        def decides(count: int) -> bool:
+            t = self.t * sqrt(count / self.witnesses)
+            return student_above(t, count - 1) <= fail or student_above(-t, count - 1) <= passing
+
+        return more_of(self.witnesses, self.n / self.witnesses, decides)
+
+
+def nats_change(pairs: Pairs, tolerated: float) -> NatsChange | None:
+    """The change of log-probability by a paired t test (Student 1908); None where too few trials have one in both."""
+    told: dict[int, list[float]] = defaultdict(list)
+    for i, p in enumerate(pairs.worst().pairs):
+        if p.nats is not None:
+            told[p.trial.epoch if pairs.by_epoch else i].append(p.nats)
+    if len(told) < (FEWEST_CLUSTERS if pairs.by_epoch else FEWEST_NATS):
+        return None
+    losses = [fmean(some) for some in told.values()]
+    loss, error = fmean(losses), max(stdev(losses) / sqrt(len(losses)), 1e-12)
+    half = student_quantile(0.025, len(losses) - 1) * error
+    return NatsChange(
+        n=sum(map(len, told.values())),
+        loss=loss,
+        low=loss - half,
+        high=loss + half,
+        t=(loss - tolerated) / error,
+        witnesses=len(losses),
+    )
+
+
 def _p_drop(lost: float, gained: float, n: int, limit: float) -> float:
     """The chance of such a loss of independent trials, where the true one is at a limit.
 
@@ -218,14 +279,15 @@ def pairs_of(
     one_text = header.imported is not None  # and repeats are of that one
     both, gone, new = [], [], []
     for r in ordinary:
-        before = baseline.scores.get(r.trial.id)
+        before, was = baseline.scores.get(r.trial.id), baseline.nats.get(r.trial.id)
         trial = replace(r.trial, epoch=0) if one_text else r.trial
+        nats = None if was is None or r.target_nats is None else r.target_nats - was
         if before is not None and r.score is not None:
-            both.append(Pair(trial=trial, before=before, after=r.score))
+            both.append(Pair(trial=trial, before=before, after=r.score, nats=nats))
         elif before is not None:
-            gone.append(Pair(trial=trial, before=before, after=0.0))
+            gone.append(Pair(trial=trial, before=before, after=0.0, nats=nats))
         elif r.score is not None and r.trial.id in baseline.scores:
-            new.append(Pair(trial=trial, before=1.0, after=r.score))
+            new.append(Pair(trial=trial, before=1.0, after=r.score, nats=nats))
     return Pairs(
         pairs=tuple(both),
         by_epoch=(one_text or header.design.haystack_shared) and not these_only,

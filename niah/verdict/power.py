@@ -1,21 +1,22 @@
-"""How many trials a gate needs: the chance that it decides, computed and not guessed."""
+"""How many trials a gate, or a comparison with a baseline, needs: the chance that it decides, computed, not guessed."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, exp, floor, lgamma, log, log1p, sqrt
+from math import ceil, exp, floor, log, log1p, sqrt
 
+from niah.errors import ConfigError
 from niah.records import Header, Outcome, Row, Trial
 from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
-from niah.verdict.exact import at_least, at_most, mcnemar, normal_above, paired_z
+from niah.verdict.exact import at_least, at_most, log_choices, mcnemar, normal_above, paired_z
 from niah.verdict.gate_config import GateConfig
 from niah.verdict.pairs import Pair, Pairs
-from niah.verdict.records import Finding, Verdict
+from niah.verdict.records import Finding, Paired, Verdict
 
 MOST = 100_000
 _NEGLIGIBLE = 1e-12
@@ -117,7 +118,7 @@ def _run_of(
     known = {"oracle": 1.0, "closed-book": 0.0}
     results = tuple(_result(t, known.get(t.control or "", s)) for t, s in zip(trials, scores, strict=True))
     ordinary = [(r, was) for r, was in zip(results, before, strict=True) if r.trial.control is None]
-    both = tuple(Pair(trial=r.trial, before=was, after=r.score or 0.0) for r, was in ordinary)
+    both = tuple(Pair(trial=r.trial, before=was, after=r.score or 0.0, nats=0.0) for r, was in ordinary)
     by_epoch = header.design.haystack_shared and limits.haystacks == "any"
     pairs = Pairs(pairs=both, by_epoch=by_epoch) if limits.compares else None
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
@@ -168,7 +169,111 @@ def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
         return
     around = 9 * sqrt(n * share * (1 - share)) + 20
     for k in range(max(0, floor(n * share - around)), min(n, ceil(n * share + around)) + 1):
-        ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
-        chance = exp(ways + k * log(share) + (n - k) * log1p(-share))
+        chance = exp(log_choices(n, k) + k * log(share) + (n - k) * log1p(-share))
         if chance > _NEGLIGIBLE:
             yield k, chance
+
+
+EPOCHS = (1, 2, 5, 10, 20, 50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What a gate is to see, in percent and points of the share found."""
+
+    drop: float = 5.0  # the loss to see
+    flips: float = 1.0  # trials that turn right by chance, and as many wrong
+    margin: float = 5.0  # drop_margin of the gate
+    confidence: float = 95.0  # of the gate
+    chance: float = 90.0  # wanted of seeing the loss
+    pairs: int | None = None  # of two runs of one model that the flips were measured on; None: they are a guess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerRow:
+    """A run of so many epochs. Chances are from 0 to 1."""
+
+    epochs: int
+    pairs: int  # trials that have a partner in the baseline
+    loss_seen: float
+    no_change_passes: float
+    prompt_tokens: int
+    dollars: float | None  # without any cache; None: no price is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """Trials needed, for independent ones (``haystack_per = "trial"``)."""
+
+    aim: Aim
+    cells: int
+    pairs_to_fail: int | None  # None: more than 100,000, or the loss is inside the margin
+    pairs_to_pass: int | None  # None: more than 100,000
+    rows: tuple[PowerRow, ...]
+
+    @property
+    def inside_margin(self) -> bool:
+        """Whether a gate with this margin lets the loss pass, however many trials there are."""
+        return self.aim.drop < self.aim.margin
+
+    @property
+    def epochs_to_fail(self) -> int | None:
+        """So many epochs of this grid see the loss."""
+        return None if self.pairs_to_fail is None else epochs_needed(self.pairs_to_fail, self.cells)
+
+    @property
+    def epochs_to_pass(self) -> int | None:
+        """So many epochs of this grid let pass what is no worse."""
+        return None if self.pairs_to_pass is None else epochs_needed(self.pairs_to_pass, self.cells)
+
+
+def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | None) -> Power:
+    """The trials that an aim needs, and what runs of some sizes see and cost. Raises ConfigError
+    for no percentage.
+    """
+    _check(aim)
+    level, margin = 1 - aim.confidence / 100, aim.margin / 100
+    gained, lost = aim.flips / 100, (aim.drop + aim.flips) / 100
+
+    def sees(n: int) -> float:
+        return chance_to_fail(n, lost, gained, level, margin)
+
+    def passes(n: int) -> float:
+        return chance_to_pass(n, gained, gained, margin, level)
+
+    return Power(
+        aim=aim,
+        cells=cells,
+        pairs_to_fail=None if aim.drop < aim.margin else pairs_needed(sees, aim.chance / 100),
+        pairs_to_pass=pairs_needed(passes, aim.chance / 100),
+        rows=tuple(
+            PowerRow(
+                epochs=epochs,
+                pairs=cells * epochs,
+                loss_seen=sees(cells * epochs),
+                no_change_passes=passes(cells * epochs),
+                prompt_tokens=epochs * epoch_tokens,
+                dollars=None if epoch_dollars is None else epochs * epoch_dollars,
+            )
+            for epochs in EPOCHS
+        ),
+    )
+
+
+def measured_flips(repeat: Paired) -> dict[str, float | int]:
+    """The flips between two runs of one model, each way, as settings of an aim. Raises ConfigError for no pairs."""
+    if not repeat.n:
+        raise ConfigError("--from: the two runs have no trial with a score in both; run the same trials twice")
+    return {"flips": 100 * (repeat.lost + repeat.gained) / 2 / repeat.n, "pairs": repeat.n}
+
+
+def _check(aim: Aim) -> None:
+    percents: Mapping[str, float] = {
+        name: getattr(aim, name) for name in ("drop", "flips", "margin", "confidence", "chance")
+    }
+    for name, value in percents.items():
+        least = 50 if name == "confidence" else 0
+        if not least <= value < 100 or (value == 0 and name != "flips"):
+            raise ConfigError(f"--{name} {value:g}: give percent above {least} and below 100")
+    if aim.drop + 2 * aim.flips > 100:
+        raise ConfigError(f"--drop {aim.drop:g} --flips {aim.flips:g}: more trials change than there are")

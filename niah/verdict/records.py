@@ -44,6 +44,7 @@ class Region:
     depths: tuple[float, float]
     inside: Share
     outside: Share
+    p: float  # the chance of a block so weak, anywhere, in a grid that is even
 
 
 class ByLength(StrEnum):

@@ -1,16 +1,22 @@
-"""Where in the grid needles are lost: bands of depth, ends against middle, the weakest block."""
+"""Where in the grid needles are lost: ends against middle, the weakest block, and the shape of all losses.
+
+The shape is two questions: at which lengths, and at which depths. A difference is named only where intervals of both
+sides do not meet, at a level divided by the number of differences that were looked at (Bonferroni). One question is
+asked for itself, at 95 %: whether the middle is lost (Liu et al. 2023). Everything else is "no pattern".
+"""
 
 from __future__ import annotations
 
-from itertools import combinations
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise, permutations
+from math import ceil, exp, log, sqrt
 from statistics import fmean, variance
 from typing import Any
 
 from niah.records import Grid, Share
-from niah.verdict.exact import student_quantile
-from niah.verdict.records import Contrast, Region
-from niah.verdict.sample import FEWEST_CLUSTERS, Sample, wilson
+from niah.verdict.exact import log_choices, student_quantile
+from niah.verdict.records import ByDepth, ByLength, Contrast, Pattern, Region
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Z_95, Sample, Samples, wilson
 
 MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
 
@@ -62,7 +68,8 @@ def _ends_of(found: Share) -> tuple[float, float]:
 def weakest_region(grid: Grid) -> Region | None:
     """The block whose share found is most surely below the rest: the scan statistic of Kulldorff (1997).
 
-    None where no block is below the rest. All blocks were looked at, so the block's own interval is no test.
+    None where no block is below the rest. All blocks were looked at, and its p value counts them all (Bonferroni), so
+    that it is too large rather than too small.
     """
     import numpy as np  # 0.1 s, which a gate does not need
 
@@ -87,6 +94,18 @@ def weakest_region(grid: Grid) -> Region | None:
         depths=(depths[int(k[y])], depths[int(m[y]) - 1]),
         inside=_share(found[x, y], n[x, y]),
         outside=_share(rest_found[x, y], rest[x, y]),
+        p=min(1.0, gain.size * _so_few(*(float(part[x, y]) for part in (found, n, rest_found, rest)))),
+    )
+
+
+def _so_few(found: float, n: float, rest_found: float, rest: float) -> float:
+    """The chance that so few of all that was found fall into a block, wherever it is (Fisher's exact test)."""
+    k, size, every = ceil(found - 1e-9), round(n), round(n + rest)
+    right = round(found + rest_found)
+    whole = log_choices(every, size)
+    return sum(
+        exp(log_choices(right, i) + log_choices(every - right, size - i) - whole)
+        for i in range(max(0, size - (every - right)), min(k, right) + 1)
     )
 
 
@@ -105,3 +124,77 @@ def _likelihood(found: Any, n: Any) -> Any:
 def _share(found: float, n: float) -> Share:
     low, high = wilson(min(max(found, 0.0), n), n)
     return Share(mean=float(found / n), n=round(n), low=low, high=high)
+
+
+Sides = tuple[tuple[int, int], tuple[Sample, Sample]]  # two lengths, and what is found on the side of each
+
+_DEPTHS: Mapping[frozenset[str], ByDepth] = {
+    frozenset({"middle"}): ByDepth.MIDDLE,
+    frozenset({"head"}): ByDepth.HEAD,
+    frozenset({"tail"}): ByDepth.TAIL,
+    frozenset({"head", "middle"}): ByDepth.ALL_BUT_TAIL,
+    frozenset({"middle", "tail"}): ByDepth.ALL_BUT_HEAD,
+    frozenset({"head", "tail"}): ByDepth.ENDS,
+}
+
+
+def pattern_of(samples: Samples, lengths: Sequence[int], middle: Contrast | None = None) -> Pattern:
+    """The shape of a run's losses. ``middle`` is the ends minus it."""
+    measured = {n: sample for n in lengths if (sample := samples.at(n)).n}
+    by_depth = _by_depth({band: samples.in_band(band) for band in BANDS})
+    if by_depth is ByDepth.EVEN and middle is not None and middle.low > 0:
+        by_depth = ByDepth.MIDDLE
+    dip = _dip(measured)
+    found = dip or _edge(samples, list(measured))
+    if found is None:
+        return Pattern(by_length=ByLength.EVEN, by_depth=by_depth)
+    places, (one, other) = found
+    return Pattern(
+        by_length=ByLength.DIP if dip else ByLength.EDGE,
+        lengths=places,
+        shares=(one.share(), other.share()),
+        by_depth=by_depth,
+    )
+
+
+def least_trials(threshold: float) -> int:
+    """Trials at one length, all of them found, whose interval (Wilson) lies above a threshold."""
+    n = 1
+    while n / (n + Z_95**2) < threshold:
+        n += 1
+    return n
+
+
+def below(low: Sample, high: Sample, comparisons: int) -> bool:
+    """Whether one share is surely below another, as one of so many comparisons."""
+    if not low.n or not high.n or low.mean >= high.mean:
+        return False
+    return low.interval(comparisons)[1] < high.interval(comparisons)[0]
+
+
+def _dip(measured: Mapping[int, Sample]) -> Sides | None:
+    """The length that is most below a longer one, and that one."""
+    pairs = list(combinations(measured, 2))
+    dips = [((a, b), (measured[a], measured[b])) for a, b in pairs if below(measured[a], measured[b], len(pairs))]
+    return max(dips, key=lambda dip: dip[1][1].mean - dip[1][0].mean, default=None)
+
+
+def _edge(samples: Samples, lengths: Sequence[int]) -> Sides | None:
+    """The lengths on both sides of the split that explains most, and what is found up to it and beyond it."""
+    splits = [
+        (pair, (samples.at(*lengths[:i]), samples.at(*lengths[i:]))) for i, pair in enumerate(pairwise(lengths), 1)
+    ]
+    edges = [(pair, sides) for pair, sides in splits if below(sides[1], sides[0], len(splits))]
+    return max(edges, key=lambda edge: sum(map(_fit, edge[1])), default=None)
+
+
+def _fit(sample: Sample) -> float:
+    """Of trials that are all found with the chance of their mean, as a logarithm."""
+    return sample.n * sum(p * log(p) for p in (sample.mean, 1 - sample.mean) if p > 0)
+
+
+def _by_depth(by_band: Mapping[str, Sample]) -> ByDepth:
+    """Which bands are surely worse than another one."""
+    pairs = list(permutations(by_band, 2))
+    worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
+    return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)

@@ -1,19 +1,22 @@
-"""The figures of one run."""
+"""The figures of one run; time by length, and how it grows."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from dataclasses import replace
+from math import log
+from statistics import fmean, linear_regression, median
 
 from niah.records import Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
-from niah.verdict.pattern import least_trials, pattern_of
-from niah.verdict.records import RunReport
-from niah.verdict.regions import lost_in_the_middle, weakest_region
-from niah.verdict.sample import BANDS, Samples, clusters_shared
-from niah.verdict.times import growth_of, times_of
+from niah.verdict.records import Growth, RunReport, Times
+from niah.verdict.regions import least_trials, lost_in_the_middle, pattern_of, weakest_region
+from niah.verdict.sample import BANDS, Sample, Samples, clusters_shared, percentile
+
+LEAST_LENGTHS = 3  # a line through two points fits always
 
 
 def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> RunReport:
@@ -21,7 +24,11 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
     everything = list(results)
     ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
-    by_length = {n: samples.at(n).share() for n in lengths}
+    at_length = {n: samples.at(n) for n in lengths}
+    by_length = {n: sample.share() for n, sample in at_length.items()}
+    one, cells = replace(samples, these_only=True), {n: list[Sample]() for n in lengths}  # a cell's haystacks differ
+    for c in grid.cells:
+        cells[c.context_length].append(one.in_cell(c.context_length, c.depth_percent))
     by_band = {band: samples.in_band(band).share() for band in BANDS}
     middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
     times, every = times_of(ordinary), counts_of(grid, controls=True)
@@ -38,7 +45,7 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
         by_length=by_length,
         up_to_length={n: samples.at(*lengths[: i + 1]).share() for i, n in enumerate(lengths)},
         by_band=by_band,
-        effective=tuple(effective_length(rule, grid, by_length) for rule in rules if not header.design.adaptive),
+        effective=tuple(effective_length(rule, at_length, cells) for rule in rules if not header.design.adaptive),
         middle=middle,
         weakest=weakest_region(grid),
         claimed=header.claimed,
@@ -58,3 +65,40 @@ def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RUL
 
 def _nats(rows: Iterable[Row], length: int) -> list[float]:
     return [r.target_nats for r in rows if r.trial.context_length == length and r.target_nats is not None]
+
+
+def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
+    """Median seconds by length, over whole answers; what was not measured is None."""
+    by_length: dict[int, list[Row]] = defaultdict(list)
+    for r in results:
+        if r.score is not None and (r.total_s is not None or r.first_token_s is not None):
+            by_length[r.trial.context_length].append(r)
+    return tuple(_times(length, by_length[length]) for length in sorted(by_length))
+
+
+def growth_of(seconds: Iterable[tuple[int, float | None]]) -> Growth | None:
+    """The exponent of seconds against length, by least squares on logarithms; None for fewer than three lengths."""
+    points = [(log(length), log(s)) for length, s in seconds if s is not None and s > 0]
+    if len(points) < LEAST_LENGTHS:
+        return None
+    slope, _ = linear_regression([x for x, _ in points], [y for _, y in points])
+    return Growth(exponent=slope, lengths=len(points))
+
+
+def _times(length: int, results: list[Row]) -> Times:
+    first = [r.first_token_s for r in results if r.first_token_s is not None]
+    total = [r.total_s for r in results if r.total_s is not None]
+    return Times(
+        context_length=length,
+        n=len(results),
+        first_token_s=median(first) if first else None,
+        total_s=median(total) if total else None,
+        total_p95_s=percentile(total, 0.95) if total else None,
+        cached_share=_cached_share(results),
+    )
+
+
+def _cached_share(results: list[Row]) -> float | None:
+    usages = [r.response.usage for r in results if r.response is not None]
+    known = [(u.cached_tokens, u.input_tokens) for u in usages if u.cached_tokens is not None and u.input_tokens]
+    return sum(c for c, _ in known) / sum(n for _, n in known) if known else None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
+from statistics import NormalDist
 
 from niah.records import Header, Outcome, Row, Share
 from niah.verdict.exact import at_least, at_most, student_above, student_quantile
@@ -36,6 +37,11 @@ def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # exact at 0 and 1
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that is not below so large a share of them (nearest rank)."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def share_of(scores: Sequence[float]) -> Share:
@@ -66,11 +72,12 @@ class Sample:
         low, high = self.interval()
         return Share(mean=self.mean, n=self.n, low=min(low, self.mean), high=max(high, self.mean))
 
-    def interval(self, wider: float = 1.0) -> tuple[float, float]:
-        """The 95 % interval of the mean, or one of so many times as many standard errors."""
-        n, freedom = self.effective_n()
-        z = Z_95 if self.clusters is None else student_quantile(0.025, freedom)
-        return wilson(self.mean * n, n, z * wider)
+    def interval(self, comparisons: int = 1) -> tuple[float, float]:
+        """The interval of the mean that is wrong in 5 of 100 cases, or one of so many that are all right in 95."""
+        (low, freedom), (high, _) = self.effective_n(-1), self.effective_n(1)
+        level = 0.025 / comparisons
+        z = NormalDist().inv_cdf(1 - level) if self.clusters is None else student_quantile(level, freedom)
+        return wilson(self.mean * low, low, z)[0], wilson(self.mean * high, high, z)[1]
 
     def p_below(self, limit: float) -> float:
         """The chance of so low a mean where the true one is at the limit: small, and the limit is not held."""
@@ -112,7 +119,7 @@ class Sample:
 
         return chance
 
-    def effective_n(self, sign: int = 0) -> tuple[float, float]:
+    def effective_n(self, sign: int) -> tuple[float, float]:
         """As how many independent trials the sample counts, and the degrees of freedom; see ``design_effect``."""
         if self.clusters is None:
             return float(self.n), 1e6

@@ -16,7 +16,7 @@ from niah.plotter.headline import View, doubts_line, found_line, headline, lengt
 from niah.plotter.report_text import change_words
 from niah.plotter.summary import held_by, weakest_lines
 from niah.records import Control, Header, Result, Share
-from niah.verdict.agreement import Agreed
+from niah.verdict.compare import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
 
