@@ -13,7 +13,7 @@ from niah.plotter.cells import Room, draw_grid
 from niah.plotter.headline import View, headline, made_parts, names_of, spoken
 from niah.plotter.look import LOOK, Look
 from niah.plotter.names import middle_cut
-from niah.plotter.summary import held_by
+from niah.plotter.summary import held_by, sure_label
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 
@@ -50,15 +50,13 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     left.set(xlim=(-0.025, 1), ylim=(1, 0))
     f, r = views[0].report, views[0].grid.whole
     held = None if f is None else held_by(f)
-    claimed = "not stated" if f is None or f.claimed is None else label_of(f.claimed)
-    effective = "not measured" if held is None else "none" if held.point is None else label_of(held.point)
+    claimed = label_of(f.claimed if f else None, "not stated")
+    effective = "not measured" if held is None else label_of(held.point)
     for x, name, value in ((0.0, "claimed", claimed), (0.5, "effective", effective)):
         left.text(x, 0.02, name, va="top", size=unit, color=look.faint)
         left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
     if held is not None:
-        ends = [("none" if n is None else label_of(n)) for n in (held.cautious, held.hopeful)]
-        sure = "sure at 95 %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} at 95 %"
-        left.text(0.5, 0.27, sure, va="top", size=unit * 0.85, color=look.faint)
+        left.text(0.5, 0.27, sure_label(held), va="top", size=unit * 0.85, color=look.faint)
     left.text(
         0.0,
         0.4,

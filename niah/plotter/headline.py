@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from niah.plotter.formatting import found_label, model_label, normalised_label, trials_label, unscored_labels
 from niah.plotter.names import shortened
-from niah.plotter.summary import DEPTHS, held_by, too_few
+from niah.plotter.summary import DEPTHS, held_by, sure_label, too_few
 from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
@@ -71,9 +71,7 @@ def lengths_line(view: View) -> str:
     f, held = view.report, None if view.report is None else held_by(view.report)
     said = []
     if f is not None and held is not None and view.grid.whole.mean is not None:
-        sure = f"{_length(held.cautious)} to {_length(held.hopeful)} at 95 %"
-        sure = "sure at 95 %" if held.cautious == held.hopeful else sure
-        said.append(f"effective length {_length(held.point)} ({sure})")
+        said.append(f"effective length {label_of(held.point)} ({sure_label(held)})")
         said += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
         said += [f"tested up to {label_of(f.tested)}"] if f.tested else []
     return " · ".join(said)
@@ -85,10 +83,6 @@ def doubts_line(view: View) -> str:
     repeats = unique is not None and unique < REPEATED_BELOW
     said = [f"{100 * (unique or 0):.0f} % of the longest haystack is unique"] if repeats else []
     return " · ".join([*unscored_labels(view.grid), *said])
-
-
-def _length(tokens: int | None) -> str:
-    return "none" if tokens is None else label_of(tokens)
 
 
 def recipe_line(view: View) -> str:

@@ -100,7 +100,7 @@ def panel_of(view: View, name: str) -> Panel:
     lost = sum(n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
     said += [f"{lost:,} unscored"] if lost else []
     held = None if view.report is None else held_by(view.report)
-    said += [f"effective {'none' if held.point is None else label_of(held.point)}"] if held else []
+    said += [f"effective {label_of(held.point)}"] if held else []
     said += [f"claimed {label_of(view.report.claimed)}"] if view.report and view.report.claimed else []
     return Panel(title=f"{name}\n{' · '.join(said)}", draw=lambda ax, room: draw_grid(view, ax, room), grid=view.grid)
 

@@ -76,7 +76,7 @@ def report_parts(f: RunReport) -> list[Part]:
         "",
         _effective(f),
         "",
-        _by_length(f),
+        _bylabel_of(f),
         "",
         _by_band(f),
         *middle_lines(f),
@@ -168,8 +168,8 @@ def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator
     ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
     rows.append(("ends minus middle", *ends))
     for i, rule in enumerate(e.rule for e in figures[0].effective):
-        rows.append((f"effective, {rule}", *(_length(f.effective[i].point) for f in figures)))
-    rows.append(("claimed", *("not stated" if f.claimed is None else label_of(f.claimed) for f in figures)))
+        rows.append((f"effective, {rule}", *(label_of(f.effective[i].point) for f in figures)))
+    rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
     rows.append(("first token at the longest", *(_seconds(s) for s in first)))
     yield table_of(rows)
@@ -213,15 +213,15 @@ def _effective(f: RunReport) -> Table:
     """Claimed, tested and effective length, one below the other."""
     rows = [("context length", "measured", "cautious", "hopeful", "threshold")]
     rows += [("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []
-    rows.append(("tested", _length(f.tested), "", "", ""))
+    rows.append(("tested", label_of(f.tested), "", "", ""))
     for e in f.effective:
         threshold = "not measured" if e.threshold is None else percent(e.threshold)
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
-        rows.append((f"effective, {e.rule}", _length(e.point), _length(e.cautious), _length(e.hopeful), threshold))
+        rows.append((f"effective, {e.rule}", label_of(e.point), label_of(e.cautious), label_of(e.hopeful), threshold))
     return table_of(rows)
 
 
-def _by_length(f: RunReport) -> Table:
+def _bylabel_of(f: RunReport) -> Table:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
     rows += [(label_of(n), *_cells(share), *_cells(f.up_to_length[n])) for n, share in f.by_length.items()]
     return table_of(rows)
@@ -275,7 +275,3 @@ def _share(mean: float | None) -> str:
 
 def _seconds(seconds: float | None) -> str:
     return "not measured" if seconds is None else f"{seconds:.3g} s"
-
-
-def _length(tokens: int | None) -> str:
-    return "none" if tokens is None else label_of(tokens)

@@ -35,7 +35,7 @@ def far_lines(f: RunReport) -> list[str]:
     held = held_by(f)
     if held is None or f.whole.mean is None:
         return []
-    far, sure = ("nothing" if n is None else label_of(n) for n in (held.point, held.cautious))
+    far, sure = (label_of(n, "nothing") for n in (held.point, held.cautious))
     return [f"reads {far}{f' of {label_of(f.claimed)} claimed' if f.claimed else ''} (sure of {sure})"]
 
 
@@ -47,7 +47,7 @@ def reading_lines(f: RunReport) -> Iterator[str]:
     longest = f.tested is not None and held.point == f.tested
     far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
     far += ", the longest tested" if longest else ""
-    between = f"between {_shown(held.cautious)} and {_shown(held.hopeful)} at 95 %"
+    between = f"between {label_of(held.cautious, NOT_SHOWN)} and {label_of(held.hopeful, NOT_SHOWN)} at 95 %"
     if held.cautious == held.hopeful:
         between = "sure at 95 %"
     more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
@@ -118,6 +118,13 @@ def too_few(f: RunReport) -> str | None:
     return f"at most {most:,} a length, and it takes {plural(least, 'trial')}, all found (set --epochs)"
 
 
+def sure_label(held: EffectiveLength) -> str:
+    """ "4k to 16k at 95 %": between which lengths the effective one lies."""
+    if held.cautious == held.hopeful:
+        return "sure at 95 %"
+    return f"{label_of(held.cautious)} to {label_of(held.hopeful)} at 95 %"
+
+
 def held_by(f: RunReport) -> EffectiveLength | None:
     return next((e for e in f.effective if e.rule.startswith("absolute")), None)
 
@@ -139,10 +146,6 @@ def _by_depth(f: RunReport) -> Iterator[str]:
         return
     bands = (f"{_PARTS[band]} {brief_label(r)}" for band, r in f.by_band.items() if r.mean is not None)
     yield f"{DEPTHS[f.pattern.by_depth]}: found in the {', '.join(bands)}"
-
-
-def _shown(tokens: int | None) -> str:
-    return NOT_SHOWN if tokens is None else label_of(tokens)
 
 
 def _span(first: str, last: str) -> str:

@@ -128,8 +128,10 @@ def _percent(item: object, text: str) -> float:
     return depth
 
 
-def label_of(context_length: int) -> str:
-    """1000 is 1k, 1200000 is 1.2M, 8192 stays 8192."""
+def label_of(context_length: int | None, missing: str = "none") -> str:
+    """1000 is 1k, 1200000 is 1.2M, 8192 stays 8192; ``missing`` where there is none."""
+    if context_length is None:
+        return missing
     for unit, size in (("M", 1_000_000), ("k", 1_000)):
         if context_length >= size and context_length * 10 % size == 0:
             return f"{context_length / size:g}{unit}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from niah.records import Header, Row
 from niah.verdict.baseline import baseline_of
@@ -51,16 +52,10 @@ def paired_arms(before: Arm, after: Arm) -> Pairs:
         pairs_of(baseline_of(old, rows), new, list(later))
         for (old, rows), (new, later) in zip(before, after, strict=True)
     ]
-    whole, *others = each
-    for more in others:
-        whole = replace(
-            whole,
-            pairs=whole.pairs + more.pairs,
-            gone=whole.gone + more.gone,
-            new=whole.new + more.new,
-            complete=whole.complete and more.complete,
-        )
-    return whole
+    pairs, gone, new = (
+        tuple(p for one in each for p in some(one)) for some in map(attrgetter, ("pairs", "gone", "new"))
+    )
+    return replace(each[0], pairs=pairs, gone=gone, new=new, complete=all(one.complete for one in each))
 
 
 def engine_verdict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,21 +146,16 @@ def _of(lost: float, gained: float) -> float:
 @cache
 def _fewest_to_fail(changed: int, level: float) -> int:
     """So many losses among the changed pairs are more than chance; one more than there are, where none can be."""
-    low, high = 0, changed + 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if mcnemar(middle, changed - middle) <= level else (middle + 1, high)
-    return low
+    return bisect_left(range(changed + 1), True, key=lambda lost: mcnemar(lost, changed - lost) <= level)
 
 
 def _most_to_pass(n: int, changed: int, margin: float, level: float) -> int:
     """Up to so many losses among the changed pairs are shown to be within the margin; -1 where none are."""
-    low, high = -1, changed
-    while low < high:
-        middle = (low + high + 1) // 2
-        passes = normal_above(-paired_z(middle, changed - middle, n, margin)) <= level
-        low, high = (middle, high) if passes else (low, middle - 1)
-    return low
+
+    def fails(lost: int) -> bool:
+        return normal_above(-paired_z(lost, changed - lost, n, margin)) > level
+
+    return bisect_left(range(changed + 1), True, key=fails) - 1
 
 
 def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
