@@ -18,8 +18,8 @@ from niah.verdict.records import EXIT_CODES, Paired, Verdict
 
 LEVEL = 0.05  # chance of a fail where nothing is lost, and of a pass where the margin is
 MARGIN = 0.05  # a loss of right answers that is shown to be smaller passes
-NATS_TOLERATED = 0.02  # mean loss of log-probability that is none
-NATS_SHARE = 0.9  # of the level, where log-probabilities are told: they need far fewer trials than right and wrong
+NATS_TOLERATED = 0.015  # mean loss of log-probability that is none
+NATS_SHARE = 0.95  # of the level, where log-probabilities are told: they need far fewer trials than right and wrong
 
 Arm = Sequence[tuple[Header, Sequence[Row]]]  # the runs of an arm, in the order of the others'
 Answers = Mapping[str, str]  # text by trial
