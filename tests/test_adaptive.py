@@ -16,7 +16,7 @@ from server import Handler, answers_with, counted, serving
 from test_sweep import READS, SOLVE, niah_process, sweep_at
 
 from niah.verdict.exact import at_least
-from niah.verdict.sequential import Bracket, Held, Rule, Step, bets, bracket_of, next_length, soonest, step_of
+from niah.verdict.sequential import LEAN, Bracket, Held, Rule, Step, bets, bracket_of, next_length, soonest, step_of
 
 RULE = Rule()
 LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
@@ -34,7 +34,7 @@ def test_both_bets_are_the_mean_likelihood_on_their_side(found: int, lost: int, 
     shares = (np.arange(20_000) + 0.5) / 20_000
     likelihood = found * np.log(shares / threshold) + lost * np.log((1 - shares) / (1 - threshold))
     below = np.exp(likelihood[shares < threshold]).mean()
-    weight = np.where(shares > threshold, shares**20, 0.0)
+    weight = np.where(shares > threshold, shares**LEAN, 0.0)
     above = (np.exp(likelihood) * weight).sum() / weight.sum()
     assert bets(found, found + lost, found + lost, threshold) == pytest.approx((above, below), rel=0.02)
 
