@@ -33,22 +33,22 @@ class Window:
     too_long: Step | None  # the shortest that was not
 
 
+@dataclass(slots=True)
 class Probe:
     """Asks one server."""
 
-    def __init__(self, client: Client, provider: Provider, experiment: Experiment) -> None:
-        self._client = client
-        self._provider = provider
-        self._experiment = experiment
-        self._found: Preflight | None = None
+    client: Client
+    provider: Provider
+    experiment: Experiment
+    _found: Preflight | None = None
 
     async def look(self) -> tuple[Preflight, Answer | None]:
         """The small requests, and the answer to the last of them sent again: a server that caches reads it then.
 
         Raises ProviderError or OutageError where they fail.
         """
-        self._found = await preflight(self._client, self._provider, self._experiment)
-        again = await self._client.ask(self._provider.request(small_prompts(self._experiment)[-1]))
+        self._found = await preflight(self.client, self.provider, self.experiment)
+        again = await self.client.ask(self.provider.request(small_prompts(self.experiment)[-1]))
         return self._found, again
 
     async def window(self, most: int, on_step: Callable[[Step], None]) -> Window:
@@ -89,13 +89,13 @@ class Probe:
         return max(self._least(), min(most, round(0.97 * self._found.window / ratio))), 1.1
 
     def _least(self) -> int:
-        return min(self._experiment.config.lengths)
+        return min(self.experiment.config.lengths)
 
     async def _try(self, length: int) -> Step:
         """Whether a prompt of this length is accepted and counted as a whole."""
-        trial = Trial(id="", task=self._experiment.config.task, context_length=length, depth_percent=0, epoch=0)
-        prompt = self._experiment.prompt(trial)
-        answer = await self._client.ask_or_raise(self._provider.request(prompt), f"at {length:,} tokens")
+        trial = Trial(id="", task=self.experiment.config.task, context_length=length, depth_percent=0, epoch=0)
+        prompt = self.experiment.prompt(trial)
+        answer = await self.client.ask_or_raise(self.provider.request(prompt), f"at {length:,} tokens")
         known = self._found.calibration if self._found else None
         usage = answer.response.usage if answer.response else Usage()
         counted = known.total(usage) if known else usage.input_tokens
