@@ -205,16 +205,13 @@ def fit_of(measured: list[tuple[int, float]]) -> Fit:
 
     A term more is taken only where it explains much more: Bayes' information criterion (Schwarz 1978) falls by four.
     """
-    best = _least_squares(measured, _MODELS[0])
-    best_score = _criterion(measured, best)
     lengths = len({tokens for tokens, _ in measured})
+    best = _least_squares(measured, _MODELS[0])
     for powers in _MODELS[1:]:
-        if lengths <= len(powers) or len(measured) < len(powers) + 2:
-            continue
-        fit = _least_squares(measured, powers)
-        score = _criterion(measured, fit)
-        if min(fit.values()) >= 0 and score < best_score - _LEAST_GAIN:
-            best, best_score = fit, score
+        if lengths > len(powers) and len(measured) >= len(powers) + 2:
+            fit = _least_squares(measured, powers)
+            gain = _criterion(measured, best) - _criterion(measured, fit)
+            best = fit if min(fit.values()) >= 0 and gain > _LEAST_GAIN else best
     return best
 
 

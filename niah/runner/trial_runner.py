@@ -143,9 +143,8 @@ class TrialRunner:
     async def _with_nats(self, result: Result) -> Result:
         """The result with how sure the model is of the right answer, where that is asked and the server tells it."""
         service = getattr(self._provider, "service", None)
-        if not self._experiment.config.target_logprob or service is None or len(result.targets) != 1:
-            return result
-        if result.outcome is not Outcome.SCORED:
+        asked = self._experiment.config.target_logprob and result.outcome is Outcome.SCORED
+        if not asked or service is None or len(result.targets) != 1:
             return result
         prompt = await self._aside(partial(self._experiment.prompt, result.trial))
         steps, nats = forced(service)(prompt.text, result.targets[0]), None
