@@ -6,12 +6,17 @@ whose worker died; it goes on where its log ends, so what was answered is not as
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +27,9 @@ from niah.runs import DEFAULT_RESULTS, check_name, finished_in
 
 ENGINES = ("ray", "slurm")
 JOBS_NAME = "jobs.json"
+_PR_SET_PDEATHSIG = 1
 RETRIES = 100  # times that Ray sends a job again whose process died
-_INCOMPLETE = 3
+_ENDED = {0: "done", 3: "incomplete"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +68,15 @@ def submit(
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
     shards = [f"{number}/{workers}" for number in range(1, workers + 1)]
-    commands = [[*_niah(), "run", *arguments, *place, "--shard", shard] for shard in shards]
-    begin: Callable[[Path, list[list[str]], Mapping[str, Any]], Jobs] = {"ray": _on_ray, "slurm": _on_slurm}[on]
-    return begin(folder, commands, options or {})
+    commands = [[sys.executable, "-m", "niah", "run", *arguments, *place, "--shard", shard] for shard in shards]
+    return (_on_ray if on == "ray" else _on_slurm)(folder, commands, options or {})
 
 
 def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """How the jobs of a run stand. Raises RunError where there are none."""
     folder = Path(results).resolve() / run
     engine, ids = _kept(folder)
-    states = _slurm_states(folder, ids) if engine == "slurm" else ("see ray status",) * len(ids)
+    states = ("see ray status",) * len(ids) if engine == "ray" else map(_state, _jobs(folder, engine, ids))
     return Jobs(folder=folder, engine=engine, ids=ids, states=tuple(states), finished=_finished(folder))
 
 
@@ -79,10 +84,11 @@ def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """Stop the jobs of a run; what is answered stays, and the same submission goes on."""
     folder = Path(results).resolve() / run
     engine, ids = _kept(folder)
-    if engine != "slurm":
+    if engine == "ray":
         raise ConfigError("jobs of Ray end with the command that waits for them: interrupt it (Ctrl-C)")
-    for job in _slurm_jobs(folder, ids):
-        job.cancel()
+    for job in _jobs(folder, engine, ids):
+        with suppress(ProcessLookupError):
+            job.cancel() if engine == "slurm" else os.kill(int(job.job_id), signal.SIGINT)
     return look_at_jobs(run, results)
 
 
@@ -109,16 +115,19 @@ def work(command: Sequence[str]) -> int:
 
     Raises WorkerDied where it was killed, RunError where it ended in an error that would come again.
     """
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    ended = subprocess.run(command, check=False, preexec_fn=_tied(), **quiet)  # noqa: S603
     if ended.returncode < 0:
         raise WorkerDied(f"killed by signal {-ended.returncode}")
-    if ended.returncode not in (0, _INCOMPLETE):
+    if ended.returncode not in _ENDED:
         raise RunError(f"a job ended with {ended.returncode}: {ended.stderr.strip()[-500:]}")
     return ended.returncode
 
 
-def _niah() -> list[str]:
-    return [sys.executable, "-m", "niah"]
+def _tied() -> Callable[[], object] | None:
+    """On Linux a job's process ends with its worker: an orphan would hold the log that the next worker needs."""
+    is_linux = sys.platform == "linux"
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL) if is_linux else None
 
 
 def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
@@ -130,7 +139,7 @@ def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any])
         task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=[WorkerDied])(work)
         waiting = [task.remote(command) for command in commands]
         _keep(folder, "ray", [ref.hex() for ref in waiting])
-        states = tuple("done" if code == 0 else "incomplete" for code in ray.get(waiting))
+        states = tuple(_ENDED[code] for code in ray.get(waiting))
     finally:
         if own:
             ray.shutdown()
@@ -142,13 +151,10 @@ def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any
     submitit = _package("submitit", "slurm")
     executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=options.get("cluster"))
     executor.update_parameters(timeout_min=24 * 60, **{k: v for k, v in options.items() if k != "cluster"})
-    if executor.cluster == "slurm":  # one array
-        with executor.batch():
-            jobs = [executor.submit(work, command) for command in commands]
-    else:
+    with executor.batch():  # one array
         jobs = [executor.submit(work, command) for command in commands]
-    _keep(folder, "slurm", [job.job_id for job in jobs])
     ids = tuple(job.job_id for job in jobs)
+    _keep(folder, executor.cluster, ids)
     return Jobs(folder=folder, engine="slurm", ids=ids, states=("submitted",) * len(ids), finished=_finished(folder))
 
 
@@ -160,19 +166,19 @@ def _package(name: str, extra: str) -> Any:
         raise ConfigError(f"--on {extra} needs the package {name}: {install_hint(extra)}") from error
 
 
-def _slurm_jobs(folder: Path, ids: Sequence[str]) -> list[Any]:
+def _jobs(folder: Path, engine: str, ids: Sequence[str]) -> list[Any]:
+    """Jobs of submitit: of Slurm, or processes of this machine (cluster=local)."""
     submitit = _package("submitit", "slurm")
-    kind = submitit.SlurmJob if _is_slurm(ids) else submitit.LocalJob
+    kind = submitit.SlurmJob if engine == "slurm" else submitit.LocalJob
     return [kind(folder=folder / "jobs", job_id=job) for job in ids]
 
 
-def _is_slurm(ids: Sequence[str]) -> bool:
-    """Whether jobs are of an array of Slurm's (17_0), and not processes of this machine (cluster=local)."""
-    return all("_" in job for job in ids)
-
-
-def _slurm_states(folder: Path, ids: Sequence[str]) -> list[str]:
-    return [str(job.state).lower() for job in _slurm_jobs(folder, ids)]
+def _state(job: Any) -> str:
+    """By the result that it left; where there is none by Slurm, whose accounting may know nothing."""
+    if not job.paths.result_pickle.exists():
+        state = str(job.state).lower()
+        return "no result yet" if state in ("unknown", "no process and no result") else state
+    return _ENDED[job.result()] if job.exception() is None else f"failed, see {job.paths.stderr}"
 
 
 def _keep(folder: Path, engine: str, ids: Sequence[str]) -> None:
@@ -189,5 +195,4 @@ def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def _finished(folder: Path) -> int:
-    begun = [path.parent for path in folder.glob("shards/*/run.jsonl") if path.stat().st_size]
-    return len(set().union(*map(finished_in, [folder, *begun])))
+    return len(set().union(*map(finished_in, [folder, *folder.glob("shards/*")])))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
-from niah.runlog.log import LOG_NAME
 from niah.runs import (
     DEFAULT_RESULTS,
     check_name,
     finished_in,
+    has_begun,
     own_or_new_folder,
     own_run_folder,
     plain_name,
@@ -218,14 +218,8 @@ def shard_of_run(experiment: Experiment, folder: Path, text: str) -> tuple[Exper
 
     shard = shard_of(text)
     own = folder / FOLDER / shard.name
-    others = [place for place in _begun(folder / FOLDER) if place != own]
-    finished = set().union(*(finished_in(place) for place in (folder, *others)))
+    finished = set().union(*map(finished_in, (folder, *(folder / FOLDER).glob("*"))))
     return part_of(experiment, shard, finished - finished_in(own)), own
-
-
-def _begun(shards: Path) -> list[Path]:
-    """The folders of shards that hold results; the log of a worker that has just begun is empty."""
-    return sorted(path.parent for path in shards.glob(f"*/{LOG_NAME}") if path.stat().st_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +245,7 @@ def merge(
     check_name(name)
     if len(names) == 1:
         folder = own_or_new_folder(names[0], Path(results))
-        parts = _begun(folder / FOLDER)
+        parts = sorted(filter(has_begun, (folder / FOLDER).glob("*")))
         if not parts:
             raise RunError(f"{folder}: no shards here; make some with niah run --shard 1/4, or name several runs")
         into = folder if name is None else Path(results) / name

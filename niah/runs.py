@@ -96,9 +96,18 @@ def beside(folder: Path, results: Path, name: str) -> Path:
     return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether its log holds a line: that of a run without a result, or of one that was killed so early, holds none."""
+    log = folder / LOG_NAME
+    if not log.is_file():
+        return False
+    with log.open("rb") as lines:
+        return lines.readline().endswith(b"\n")
+
+
 def finished_in(folder: Path) -> set[str]:
-    """Ids of the trials that need not be sent again; none where there is no run."""
-    return read_rows(folder)[1].finished if (folder / LOG_NAME).exists() else set()
+    """Ids of the trials that need not be sent again; none where no run has begun."""
+    return read_rows(folder)[1].finished if has_begun(folder) else set()
 
 
 def prompt_speed(folder: Path) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.elsewhere import Collection, Folder, collect, plan_run, prompt_lines
 from niah.errors import ConfigError, RunError
-from niah.runs import DEFAULT_RESULTS, check_name, own_or_new_folder
+from niah.runs import DEFAULT_RESULTS, check_name, finished_in, own_or_new_folder
 
 if TYPE_CHECKING:
     from niah.experiment.config import RunConfig
@@ -48,8 +48,6 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     The same call goes on after a kill; nothing is submitted twice. Raises ConfigError for a provider without a batch
     service and a budget that would be passed, ProviderError for what the service refuses.
     """
-    from dataclasses import replace
-
     from niah.experiment.export import as_line, write_lines
     from niah.runner.batches import created, intended, read_state, write_state
 
@@ -59,7 +57,7 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     service = _service(config)
     plan_run(experiment, run, Path(results))
     batches = read_state(folder)
-    there = _answered(folder) | {i for b in batches if b.results is None for i in _ids_in(folder / b.file)}
+    there = finished_in(folder) | {i for b in batches if b.results is None for i in _ids_in(folder / b.file)}
     missing = tuple(t for t in experiment.trials if t.id not in there)
     if missing:
         part = replace(experiment, trials=missing)
@@ -104,14 +102,8 @@ def _planned(run: str, results: Path, access: dict[str, Any]) -> tuple[Path, Exp
 def _standing(folder: Path, experiment: Experiment) -> Batches:
     from niah.runner.batches import read_state
 
-    missing = {t.id for t in experiment.trials} - _answered(folder)
+    missing = {t.id for t in experiment.trials} - finished_in(folder)
     return Batches(batches=tuple(read_state(folder)), trials=len(experiment.trials), missing=len(missing))
-
-
-def _answered(folder: Path) -> set[str]:
-    from niah.runs import finished_in
-
-    return finished_in(folder)
 
 
 def _ids_in(file: Path) -> set[str]:

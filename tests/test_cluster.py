@@ -1,16 +1,34 @@
-"""niah submit: what a job is, and what cannot be one."""
+"""niah submit: what a job is, how it stands, and what becomes of it when its worker is killed."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from conftest import Niah
+from conftest import REPOSITORY, Niah
 
 from niah import cluster
 from niah.errors import ConfigError
 
 FLAGS = ("--provider", "simulated", "--model", "window:600", "--lengths", "512,1k", "--depths", "0:100:10")
+LOCAL = ("--on", "slurm", "--set", "cluster=local")
+
+
+def missing(engine: str) -> str | None:
+    """Why an engine cannot run here."""
+    package = "ray" if engine == "ray" else "submitit"
+    if importlib.util.find_spec(package) is None:
+        return f"{package} is not installed (extras ray and slurm)"
+    if engine == "slurm" and (os.geteuid() or not all(map(shutil.which, ("munged", "slurmctld", "slurmd")))):
+        return "daemons of Slurm are not installed, or this is not root"
+    return None
 
 
 def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
@@ -20,7 +38,7 @@ def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
     assert "no jobs here" in niah("submit", "--on", "ray", "--run", "nothing", "--status").err
 
 
-def test_a_job_tells_a_kill_from_an_error_that_would_come_again(tmp_path: Path) -> None:
+def test_a_job_tells_a_kill_from_an_error_that_would_come_again() -> None:
     assert cluster.work(["true"]) == 0
     with pytest.raises(cluster.WorkerDied):
         cluster.work(["bash", "-c", "kill -9 $$"])
@@ -28,3 +46,50 @@ def test_a_job_tells_a_kill_from_an_error_that_would_come_again(tmp_path: Path) 
         cluster.work(["bash", "-c", "echo wrong >&2; exit 2"])
     with pytest.raises(ConfigError):
         cluster.engine_options(["=1"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_job_ends_with_its_worker_and_leaves_no_orphan_that_holds_the_log(tmp_path: Path) -> None:
+    told = f"echo $$ > {tmp_path}/job.part; mv {tmp_path}/job.part {tmp_path}/job; exec sleep 60"
+    script = f"from niah.cluster import work; work(['bash', '-c', {told!r}])"
+    worker = subprocess.Popen([sys.executable, "-c", script])
+    while not (tmp_path / "job").exists():
+        time.sleep(0.01)
+    job = Path("/proc") / (tmp_path / "job").read_text().strip()
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    for _ in range(1000):
+        if not job.exists() or b"\nState:\tZ" in (job / "status").read_bytes():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the job outlived its worker")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(missing("submitit") is not None, reason=str(missing("submitit")))
+def test_the_status_of_jobs_is_what_they_left(niah: Niah) -> None:
+    def standing(run: str) -> tuple[int, list[str]]:
+        ended = niah("submit", "--on", "slurm", "--run", run, "--status")
+        return ended.exit_code, [line.split("  ", 1)[-1].strip() for line in ended.out.splitlines()]
+
+    niah("submit", *FLAGS, *LOCAL, "--run", "r", "--workers", "2")
+    niah("submit", *FLAGS[:-2], "--depths", "101", *LOCAL, "--run", "wrong", "--workers", "1")
+    while standing("r")[0] == 3 or "no result yet" in standing("wrong")[1]:
+        time.sleep(0.2)
+    assert standing("r") == (0, ["done", "done", "22 trials are finished"])
+    code, words = standing("wrong")
+    assert (code, words[0].startswith("failed, see ")) == (3, True)
+    assert niah("merge", "r").exit_code == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("engine", ["submitit", "slurm", "ray"])
+def test_killed_workers_lose_nothing_and_ask_nothing_again_that_was_answered(engine: str) -> None:
+    why = missing(engine)
+    if why is not None:
+        pytest.skip(why)
+    command = [sys.executable, str(REPOSITORY / "benchmarks/workers.py"), "kills", engine, "2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr[-3000:]
+    assert "2 kills" in ended.stdout
+    assert " 0 results lost, 0 answered trials asked again" in ended.stdout

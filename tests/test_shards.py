@@ -59,13 +59,16 @@ def test_merged_shards_are_line_for_line_the_run_of_one_process(niah: Niah, coun
     assert "Nothing to do" in niah("run", *SIMULATED, *GRID, "--name", "parts").err
 
 
-def test_a_worker_that_has_just_begun_holds_up_no_other(niah: Niah) -> None:
+@pytest.mark.parametrize("written", ["", '{"kind":"header","sch'])
+def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(niah: Niah, written: str) -> None:
     half = (*SIMULATED, "--lengths", "512", "--depths", "0,50,100", "--name", "r")
     begun = Path("results/r/shards/1of2")
     begun.mkdir(parents=True)
-    (begun / "run.jsonl").touch()
+    (begun / "run.jsonl").write_text(written)
     assert niah("run", *half, "--shard", "2/2").exit_code == 0
     assert niah("merge", "r").exit_code == 3
+    assert niah("run", *half, "--shard", "1/2").exit_code == 0  # the same command goes on
+    assert niah("merge", "r").exit_code == 0
 
 
 def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah) -> None:

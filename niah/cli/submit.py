@@ -43,4 +43,4 @@ def submit(
         jobs = cluster.submit(arguments, run, on=on, workers=workers, results=results, options=told)
     for line in jobs.words():
         click.echo(line)
-    sys.exit(0 if set(jobs.states) <= {"done", "completed"} else INCOMPLETE)
+    sys.exit(0 if set(jobs.states) == {"done"} else INCOMPLETE)
