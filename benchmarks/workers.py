@@ -86,6 +86,13 @@ def processes(run: str) -> list[tuple[int, int]]:
     return sorted(found)
 
 
+def is_worker(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"ray::" in command or b"submitit.core._submit" in command
+    return False
+
+
 def written(run: str) -> int:
     return sum(path.stat().st_size for path in Path("results").glob(f"{run}/shards/*/run.jsonl"))
 
@@ -149,7 +156,7 @@ def _kill_one(engine: str, run: str, draw: random.Random, tally: Tally) -> bool:
     if not there:
         return False
     sender, worker = draw.choice(there)
-    above = engine != "shards" and draw.random() < 0.5
+    above = is_worker(worker) and draw.random() < 0.5
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker if above else sender, signal.SIGKILL)
         tally.kills += 1
@@ -252,7 +259,7 @@ def kills(engine: str, count: int = 20, seed: int = 0) -> None:
             options = ("--on", "ray", "--set", f"address={stack.enter_context(two_nodes())}")
         os.chdir(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         while tally.kills < count:
-            killed_run(engine, f"r{tally.runs}", count, draw, tally, options)
+            killed_run(engine, f"killed-{os.getpid()}-{tally.runs}", count, draw, tally, options)
             print(f"{engine}: {tally.words()}", flush=True)
         os.chdir("/")
     sys.exit(1 if tally.lost or tally.again else 0)

@@ -72,8 +72,9 @@ def test_the_status_of_jobs_is_what_they_left(niah: Niah) -> None:
         ended = niah("submit", "--on", "slurm", "--run", run, "--status")
         return ended.exit_code, [line.split("  ", 1)[-1].strip() for line in ended.out.splitlines()]
 
-    niah("submit", *FLAGS, *LOCAL, "--run", "r", "--workers", "2")
-    niah("submit", *FLAGS[:-2], "--depths", "101", *LOCAL, "--run", "wrong", "--workers", "1")
+    submit = (sys.executable, "-m", "niah", "submit", *FLAGS, *LOCAL)  # jobs outlive the command that begins them
+    subprocess.run([*submit, "--run", "r", "--workers", "2"], check=False)
+    subprocess.run([*submit, "--depths", "101", "--run", "wrong", "--workers", "1"], check=False)
     while standing("r")[0] == 3 or "no result yet" in standing("wrong")[1]:
         time.sleep(0.2)
     assert standing("r") == (0, ["done", "done", "22 trials are finished"])
