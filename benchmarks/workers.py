@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -238,10 +239,8 @@ def one_node_of_slurm() -> Iterator[None]:
 def two_nodes() -> Iterator[str]:
     """The address of a cluster of Ray with two small nodes on this machine."""
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
-    from ray.cluster_utils import Cluster
-
     small = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=small)
+    cluster = importlib.import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=small)
     try:
         cluster.add_node(**small)
         yield str(cluster.address)
