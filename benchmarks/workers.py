@@ -171,7 +171,8 @@ def _kill_one(engine: str, run: str, draw: random.Random, tally: Tally) -> bool:
 
 def started(engine: str, run: str, grid: tuple[str, ...], options: tuple[str, ...]) -> Callable[[], list[Any]]:
     """Begins the workers of a run; the same commands go on with it."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    log = Path(f"{run}.log").open("ab")  # noqa: SIM115  # of all commands, for whoever looks into a fault
+    quiet = {"stdout": log, "stderr": log}
     if engine == "shards":
         shards = [f"{n}/{WORKERS}" for n in range(1, WORKERS + 1)]
         commands = [[*NIAH, "run", *grid, "--name", run, "--progress", "lines", "--shard", shard] for shard in shards]
