@@ -194,6 +194,15 @@ def test_one_length_or_one_depth_is_bars(lengths: int, depths: int) -> None:
     assert "share found, with 95 % interval" in (ax.get_xlabel(), ax.get_ylabel())
 
 
+@pytest.mark.parametrize("depths", [1, 5])
+def test_turns_stand_on_the_axis_where_that_is_asked_for(depths: int) -> None:
+    of = of_size(4, depths)
+    turns = {length: 2 * n + 1 for n, length in enumerate(of.context_lengths)}
+    ax = figure_of([View(grid=of)], Look(turns=turns)).axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "3", "5", "7"]
+    assert ax.get_xlabel() == "turns of the conversation"
+
+
 def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     of = header(**others)
     rows = results(of, answer)

@@ -316,7 +316,7 @@ def draw_bars(view: View, ax: Axes, room: Room) -> None:
 
 
 def _bar_axes(grid: Grid, ax: Axes, room: Room, *, lying: bool) -> None:
-    names = [f"{d:.3g} %" for d in grid.depths] if lying else [label_of(n) for n in grid.context_lengths]
+    names = [f"{d:.3g} %" for d in grid.depths] if lying else [*map(room.look.length_label, grid.context_lengths)]
     places, ends = every_nth(len(names), 12), (-0.6, len(names) - 0.4)
     (ax.set_yticks if lying else ax.set_xticks)(places, [names[i] for i in places])
     (ax.set_xticks if lying else ax.set_yticks)([0, 0.5, 1], ["0 %", "50 %", "100 %"])
