@@ -156,7 +156,7 @@ MOVING = ("update", "moves", "order", "count")  # tasks about facts that change 
 
 
 @pytest.mark.parametrize("haystack", SCRIPTS)
-@pytest.mark.parametrize("shape", ["chat", "tools", "tools:files"])
+@pytest.mark.parametrize("shape", ["chat", "tools"])
 def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:
     grid = ("--lengths", "2k", "--depths", "0,50,100", "--haystack", haystack, "--as", shape, "--turn-tokens", "96")
     for task in MOVING:
