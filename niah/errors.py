@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 MOST_LISTED = 20  # known names in a message; of more only the near ones
 MOST_NEAR = 4
@@ -56,3 +58,12 @@ class OutageError(NiahError):
     """A server that does not answer the first request: nothing more was sent."""
 
     exit_code = 3
+
+
+@contextmanager
+def writing(place: Path, otherwise: str, kind: type[NiahError] = RunError) -> Iterator[None]:
+    """Tell what cannot be written inside the block as an error of ours, with what else to do."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{place}: cannot be written ({error.strerror}); {otherwise}") from error

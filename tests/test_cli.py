@@ -21,7 +21,7 @@ def test_a_bug_is_no_verdict(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("niah.cli.report.open_run", broken)
+    monkeypatch.setattr("niah.cli.look.open_run", broken)
     ended = niah("report", "r")
     assert (ended.exit_code, "ZeroDivisionError: a bug" in ended.err) == (70, True)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Niah
 
-from niah.cli.following import handled
+from niah.cli.progress import handled
 from niah.errors import ConfigError, RunError
 from niah.providers.local import LocalModel
 from niah.runlog.log import reopen_log

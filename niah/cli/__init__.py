@@ -25,43 +25,43 @@ NO_READER = 141  # nobody reads standard output any more: what SIGPIPE would hav
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
-    "effective": ("niah.cli.effective:effective", "Find how long a context a model reads, for a tenth of a grid."),
-    "plan": ("niah.cli.plan:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
-    "probe": ("niah.cli.probe:probe", "Ask a server small questions: its counts, its cache, its true window."),
-    "build": ("niah.cli.build:build", "Write the prompts themselves as JSON Lines. Needs no model."),
-    "collect": ("niah.cli.collect:collect", "Take answers from files into a run: batch services, vLLM, any harness."),
-    "list": ("niah.cli.listing:list_", "List the runs: model, task, share found, trials, date."),
+    "effective": ("niah.cli.studies:effective", "Find how long a context a model reads, for a tenth of a grid."),
+    "plan": ("niah.cli.planning:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
+    "probe": ("niah.cli.servers:probe", "Ask a server small questions: its counts, its cache, its true window."),
+    "build": ("niah.cli.planning:build", "Write the prompts themselves as JSON Lines. Needs no model."),
+    "collect": ("niah.cli.elsewhere:collect", "Take answers from files into a run: batch services, vLLM, any harness."),
+    "list": ("niah.cli.look:list_", "List the runs: model, task, share found, trials, date."),
     "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
-    "report": ("niah.cli.report:report", "Print the figures of a run: share found, effective length, weak spots."),
-    "plot": ("niah.cli.plot:plot", "Draw the heatmap of finished runs, side by side where there are several."),
-    "page": ("niah.cli.page:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
+    "report": ("niah.cli.look:report", "Print the figures of a run: share found, effective length, weak spots."),
+    "plot": ("niah.cli.look:plot", "Draw the heatmap of finished runs, side by side where there are several."),
+    "page": ("niah.cli.look:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
     "view": ("niah.cli.view:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
     "compare": (
-        "niah.cli.compare:compare",
+        "niah.cli.look:compare",
         "Compare runs: what was lost and gained, and whether it is more than chance.",
     ),
-    "engine": ("niah.cli.engine:engine", "Judge a change of an engine: base, base again, candidate."),
-    "gate": ("niah.cli.gate:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
-    "power": ("niah.cli.power:power", "Count the trials that a gate needs, with their tokens and price."),
-    "baseline": ("niah.cli.baseline:baseline", "Keep a run as a small file to compare with."),
-    "history": ("niah.cli.history:history", "Keep runs over time, and find out when a model has changed."),
-    "score": ("niah.cli.score:score", "Score the stored answers of a run again."),
-    "judge": ("niah.cli.judge:judge", "Ask a model for a second opinion on the answers of a run."),
-    "init": ("niah.cli.init:init", "Write a commented file to start from: run, gate, suite or questions."),
-    "doctor": ("niah.cli.doctor:doctor", "Check this installation, and say what to do about what is wrong."),
-    "tasks": ("niah.cli.listings:tasks", "List the tasks, or tell all about one of them."),
-    "providers": ("niah.cli.listings:providers", "List the providers and the embedded models."),
-    "models": ("niah.cli.models:models", "List the models that a provider serves."),
-    "haystack": ("niah.cli.haystack:haystack", "Import, list, check and remove transcripts."),
-    "questions": ("niah.cli.questions:questions", "Check or draft questions about your transcripts."),
-    "batch": ("niah.cli.batch:batch", "Have a batch service answer a run within a day, at half price."),
-    "submit": ("niah.cli.submit:submit", "Run the shards of a run as jobs of Ray or Slurm."),
-    "merge": ("niah.cli.merge:merge", "Merge the shards of a run, or runs of one config from several machines."),
+    "engine": ("niah.cli.studies:engine", "Judge a change of an engine: base, base again, candidate."),
+    "gate": ("niah.cli.judging:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
+    "power": ("niah.cli.planning:power", "Count the trials that a gate needs, with their tokens and price."),
+    "baseline": ("niah.cli.judging:baseline", "Keep a run as a small file to compare with."),
+    "history": ("niah.cli.judging:history", "Keep runs over time, and find out when a model has changed."),
+    "score": ("niah.cli.judging:score", "Score the stored answers of a run again."),
+    "judge": ("niah.cli.judging:judge", "Ask a model for a second opinion on the answers of a run."),
+    "init": ("niah.cli.startup:init", "Write a commented file to start from: run, gate, suite or questions."),
+    "doctor": ("niah.cli.servers:doctor", "Check this installation, and say what to do about what is wrong."),
+    "tasks": ("niah.cli.startup:tasks", "List the tasks, or tell all about one of them."),
+    "providers": ("niah.cli.startup:providers", "List the providers and the embedded models."),
+    "models": ("niah.cli.servers:models", "List the models that a provider serves."),
+    "haystack": ("niah.cli.transcripts:haystack", "Import, list, check and remove transcripts."),
+    "questions": ("niah.cli.transcripts:questions", "Check or draft questions about your transcripts."),
+    "batch": ("niah.cli.elsewhere:batch", "Have a batch service answer a run within a day, at half price."),
+    "submit": ("niah.cli.elsewhere:submit", "Run the shards of a run as jobs of Ray or Slurm."),
+    "merge": ("niah.cli.elsewhere:merge", "Merge the shards of a run, or runs of one config from several machines."),
     "import-prompts": (
-        "niah.cli.import_prompts:import_prompts",
+        "niah.cli.elsewhere:import_prompts",
         "Read prompts of other benchmarks, to be run like ours.",
     ),
-    "import-results": ("niah.cli.import_results:import_results", "Import results that other tools have published."),
+    "import-results": ("niah.cli.elsewhere:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
@@ -101,7 +101,7 @@ class _Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
-            from niah.cli.voice import unknown_command
+            from niah.cli.help import unknown_command
 
             raise unknown_command(args[0], COMMANDS, ctx)
         return super().resolve_command(ctx, args)
@@ -164,7 +164,7 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 def _refuse(error: click.ClickException) -> None:
     """A command line that cannot be used: what is wrong with it, or the help where a group stands alone."""
-    from niah.cli.voice import in_our_voice
+    from niah.cli.help import in_our_voice
 
     if type(error).__name__ == "NoArgsIsHelpError":  # not in every click
         error.show()

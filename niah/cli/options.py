@@ -1,10 +1,10 @@
-"""Flags that commands share: one for every key of RunConfig, made from its fields, and where runs and colours are."""
+"""Flags that commands share: one for every key of RunConfig, made from its fields; runs, files, looks of a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
 from niah.experiment.trials import ORDERS
 from niah.plotter.colours import PALETTES
+from niah.plotter.look import LOOK, SHEETS
 from niah.runs import DEFAULT_RESULTS
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
@@ -43,17 +44,47 @@ _FORMS = {
 _SHORT = {"sent_as": ("--as",)}
 _CHOICES = {"language": ("auto", *LANGUAGES), "order": ORDERS}  # of keys that are no literals
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
 RUN = click.argument("run_name", metavar="RUN", shell_complete=completion.RUNS)
-
+RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=completion.RUNS)
+NAME = click.option("--name", metavar="NAME", help="Name of this run's folder; made from the config by default.")
+SUITE = click.option(
+    "--suite",
+    metavar="SUITE",
+    shell_complete=completion.SUITES,
+    help="Run all tasks of a suite, by its name (see: niah tasks) or TOML file.",
+)
+TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
 PALETTE = click.option(
     "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
 )
 RESULTS = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=lambda: results_folder(),
     help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]",
 )
+
+
+def out_option(text: str) -> Callable[[_Command], _Command]:
+    """Where a command writes."""
+    return click.option("--out", type=PATH, metavar="FILE", help=text)
+
+
+def json_option(text: str) -> Callable[[_Command], _Command]:
+    """Figures for other programs."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
+
+
+def look_options(command: _Command) -> _Command:
+    """Size, colours and form of a picture: the fields of a ``Look``."""
+    command = click.option("--true-depths", is_flag=True, help="Draw rows as far apart as their depths are.")(command)
+    command = PALETTE(click.option("--dark", is_flag=True, help="Light on dark.")(command))
+    sizes = ", ".join(f"{name} {s.width * s.dpi:.0f} x {s.height * s.dpi:.0f}" for name, s in SHEETS.items())
+    return click.option(
+        "--size", type=click.Choice(list(SHEETS)), default=LOOK.size, show_default=True, help=f"Pixels: {sizes}."
+    )(command)
 
 
 def results_folder() -> Path:

@@ -10,18 +10,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from niah.errors import ConfigError, NiahError
+from niah.errors import ConfigError, NiahError, writing
 from niah.plotter.report_text import Part, lines_of, rendered
 from niah.plotter.wrapping import Words, words_for
 from niah.text.outside import redacted, visible
 
 EVENT_SCHEMA = 1
+INCOMPLETE = 3
 
 
 class RunConsole(Console):
@@ -35,11 +36,9 @@ class RunConsole(Console):
         self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
         self._events: IO[str] | None = sys.stderr if self.as_json else None
         if events_to is not None:
-            try:
+            with writing(Path(f"--progress-file {events_to}"), "choose another file", ConfigError):
                 events_to.parent.mkdir(parents=True, exist_ok=True)
                 self._events = events_to.open("a", encoding="utf-8")
-            except OSError as error:
-                raise ConfigError(f"--progress-file {events_to}: cannot be written ({error.strerror})") from error
 
     def event(self, name: str, **fields: Any) -> None:
         """One line of JSON, where events are asked for."""
@@ -81,14 +80,32 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
             console.print(Text(words_for(console.options, text), style=style), soft_wrap=True)
 
 
-def warn(text: str) -> None:
-    """A line of niah's own to standard error: wrapped at words on a terminal, one line anywhere else."""
+def warn(*texts: str) -> None:
+    """Lines of niah's own to standard error: wrapped at words on a terminal, one line each anywhere else."""
     console = Console(stderr=True, highlight=False)
     fit_to_terminal(console)
-    if console.is_terminal:
-        say(console, f"niah: {text}", style="")
-    else:
-        click.echo(visible(f"niah: {text}"), err=True)
+    for text in texts:
+        if console.is_terminal:
+            say(console, f"niah: {text}", style="")
+        else:
+            click.echo(visible(f"niah: {text}"), err=True)
+
+
+def write_text(path: Path, text: str, mode: str = "w") -> None:
+    """Write a file that a flag names; its folder, too, but with mode "x": then a file that is there is an error."""
+    with writing(path, "choose another file", ConfigError):
+        if mode != "x":
+            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open(mode, encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise ConfigError(f"{path} is there already and is left as it is; choose another file with --out") from None
+
+
+def ended(complete: bool) -> NoReturn:
+    """End a command: 0 where all is done, 3 where trials are missing or jobs wait."""
+    sys.exit(0 if complete else INCOMPLETE)
 
 
 def print_parts(parts: Iterable[Part]) -> None:

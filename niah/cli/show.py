@@ -1,4 +1,4 @@
-"""niah show: one trial, built again and checked against its digest."""
+"""niah show: one trial, built again and checked against its digest, or an example prompt."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import click
 from rich.cells import cell_len, chop_cells
 
 from niah.cli.completion import HAYSTACKS, RUNS, TASKS
-from niah.cli.example import example, expected_label
 from niah.cli.options import RESULTS
 from niah.errors import ConfigError
 from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import plural
-from niah.records import Header, Prompt, Result
+from niah.records import Header, Needle, Prompt, Result, Trial
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import run_folder
 from niah.tasks import CONTROLS
+from niah.text.lengths import label_of
 from niah.text.outside import visible
 from niah.text.renamed import class_name
 
@@ -211,3 +211,43 @@ def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
         f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} % ({before_it})\n"
         f"\n… {before}>>> {needle} <<<{after} …\n\n"
     )
+
+
+START, END = ">>> ", " <<<"
+
+
+def example(experiment: Experiment, control: str | None) -> str:
+    """The prompt of the recipe's first trial (of that control), and below it what is expected."""
+    trial = next(t for t in experiment.trials if t.control == control)
+    prompt = experiment.prompt(trial)
+    return f"{marked(prompt)}\n\n{_legend(trial, prompt)}"
+
+
+def marked(prompt: Prompt) -> str:
+    """The prompt with every line of a needle between marks."""
+    text = prompt.text
+    head = prompt.planting.opening if text.startswith(prompt.planting.opening) else ""
+    body = text[len(head) :]
+    for needle in prompt.planting.needles:
+        shown = "\n".join(f"{START}{line}{END}" for line in needle.text.split("\n"))
+        body = f"\n{body}".replace(f"\n{needle.text}\n", f"\n{shown}\n", 1)[1:]
+    return head + body
+
+
+def _legend(trial: Trial, prompt: Prompt) -> str:
+    total = prompt.tokens + prompt.reply_tokens
+    lines = [f"length    {total:,} tokens ({label_of(total)}): prompt {prompt.tokens:,} + reply {prompt.reply_tokens}"]
+    for needle, place in zip(prompt.planting.needles, prompt.placements, strict=False):
+        depths = f"asked {place.depth_percent:.4g} %, actual {place.actual_depth_percent:.3f} %"
+        lines.append(f"needle    {depths}: {kind_of(needle)}: {' / '.join(needle.text.split(chr(10)))}")
+    return "\n".join([*lines, f"expected  {expected_label(trial, prompt.planting.targets)}"])
+
+
+def kind_of(needle: Needle) -> str:
+    """What an answer with this needle's value would be."""
+    return f"{needle.answer_class} ({needle.detail})" if needle.detail else needle.answer_class
+
+
+def expected_label(trial: Trial, targets: tuple[str, ...]) -> str:
+    """The targets, or that there is nothing to find."""
+    return "that it is not there" if trial.control == "absent" else ", ".join(targets)

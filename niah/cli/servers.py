@@ -1,18 +1,27 @@
-"""niah probe: what a server is like, in a few small requests."""
+"""What is there to measure with: niah doctor, probe and models."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import Counter
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.text import Text
 
 from niah.cli.help import Command
-from niah.cli.options import config_from, config_options
+from niah.cli.options import config_from, config_options, setting_options
+from niah.cli.screen import fit_to_terminal, has_width
+from niah.doctor import Check, State, checks
 from niah.errors import ConfigError
-from niah.experiment.checks import completed
+from niah.experiment.checks import check_used, completed
 from niah.experiment.experiment import Experiment, experiment_of
+from niah.plotter.formatting import plural
+from niah.plotter.wrapping import Words
 from niah.runner.exchange import Answer
+from niah.runner.models import served_models
 from niah.runner.observer import Observer
 from niah.runner.preflight import Preflight
 from niah.runner.probe import Probe, Step, Window
@@ -20,13 +29,50 @@ from niah.runner.progress import Trouble
 from niah.runner.session import connected, open_session
 from niah.text.lengths import length_of
 
-DEFAULT_MOST = "128k"
+UNHEALTHY = 3
+_STYLES = {State.OK: "green", State.NOTE: "yellow", State.BAD: "red"}
+_INDENT = " " * 19  # of what follows mark and name
+
+
+@click.command()
+@setting_options("provider", "base_url", "model", "api_key_env", "api_key_file")
+def doctor(**flags: str | None) -> None:
+    """Check this installation: Python, extras, fonts, cache, haystacks, keys (names only), disk.
+
+    With --provider or --base-url that server is asked, too, for at most three seconds. A note is about something not
+    everybody needs. Exits 3 where something is bad; each such line says what to do.
+    """
+    config = config_from(None, flags)
+    if any(flags.values()):
+        check_used(config)
+    console, states = Console(highlight=False), Counter[State]()
+    fit_to_terminal(console)
+    for check in checks(config if flags["provider"] or flags["base_url"] else None):
+        states[check.state] += 1
+        _print(check, console)
+    click.echo(f"{states[State.OK]} ok, {states[State.NOTE]} to note, {states[State.BAD]} bad", err=True)
+    sys.exit(UNHEALTHY if states[State.BAD] else 0)
+
+
+def _print(check: Check, console: Console) -> None:
+    """On a terminal wrapped, with its advice on a line of its own; elsewhere in one line."""
+    head, advice = f" {check.name:<12} ", f"-> {check.advice}" if check.advice else ""
+    mark = Text(f"{check.state.value:<5}", style=_STYLES[check.state])
+    if not has_width(console):
+        console.print(mark.append(f"{head}{check.said} {advice}".rstrip(), style="default"), soft_wrap=True)
+        return
+    width = max(console.width - len(_INDENT), 30)
+    said = [
+        line for text in (check.said, advice) if text for line in Words(text).lines(console, console.options, width)
+    ]
+    for number, line in enumerate(said):
+        console.print(Text.assemble(*((mark, head) if number == 0 else (_INDENT,)), line))
 
 
 @click.command(cls=Command)
 @config_options
 @click.option("--window", is_flag=True, help="Find the true window by longer and longer prompts. Costs their tokens.")
-@click.option("--up-to", default=DEFAULT_MOST, show_default=True, metavar="LENGTH", help="Longest prompt of --window.")
+@click.option("--up-to", default="128k", show_default=True, metavar="LENGTH", help="Longest prompt of --window.")
 def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
     """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count, does it cache.
 
@@ -102,3 +148,20 @@ def _window(found: Window) -> str:
     if found.too_long is None:
         return f"at least {found.fits.context_length:,} tokens{counted}; try longer ones with --up-to"
     return f"{found.fits.context_length:,} tokens fit{counted}, {found.too_long.context_length:,} do not"
+
+
+@click.command()
+@setting_options("provider", "base_url", "api_key_env", "api_key_file")
+def models(**flags: str | None) -> None:
+    """List the models that a provider serves, and their windows in tokens where it tells them.
+
+    Sends one small request, with the provider's key where it needs one.
+    """
+    config = config_from(None, flags)
+    check_used(config)
+    served = served_models(config)
+    width = max((len(m.name) for m in served), default=0)
+    for model in served:
+        name = "".join(sign if sign.isprintable() else " " for sign in model.name)  # it is a server's word
+        click.echo(f"{name:<{width}}  {model.window:>11,}" if model.window else name)
+    click.echo(f"{plural(len(served), 'model')} of provider {config.provider}", err=True)

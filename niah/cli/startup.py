@@ -1,17 +1,35 @@
-"""niah tasks and niah providers: what there is."""
+"""To start from: niah init, tasks and providers."""
 
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from niah.cli.completion import TASKS
+from niah.cli.options import out_option
+from niah.cli.screen import warn, write_text
 from niah.errors import ConfigError
+from niah.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from niah.tasks import Measured
+
+
+@click.command()
+@click.argument("kind", metavar="[run|gate|suite|questions]", type=click.Choice(list(TEMPLATES)), default="run")
+@out_option("File to write; by default KIND.toml in this folder.")
+def init(kind: str, out: Path | None) -> None:
+    """Write a commented TOML file: a run (by default), a gate, a suite, or questions about transcripts.
+
+    It names every key with what it does and can be used as it is, once the model in it is yours. A file that is
+    there already is never overwritten.
+    """
+    path = out or Path(f"{kind}.toml")
+    write_text(path, TEMPLATES[kind](str(path)), "x")
+    click.echo(path)
 
 
 @click.command()
@@ -31,7 +49,7 @@ def tasks(name: str | None) -> None:
         try:
             task, row = task_of(name), measured_of(name)
         except ConfigError as error:  # a package's: the others can be listed
-            click.echo(f"niah: {error}", err=True)
+            warn(str(error))
             continue
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
         kind = f"; {row.measures}: searching scores {_shares(row)}" if row else ""

@@ -1,14 +1,16 @@
-"""niah haystack: import, list, check and remove transcripts."""
+"""What may stand in a haystack: niah haystack and questions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from niah.errors import NiahError
-from niah.generator.haystack import corpus_of
+from niah.cli.options import PATH, TOKENIZER, out_option
+from niah.cli.screen import write_text
+from niah.errors import ConfigError, NiahError
+from niah.generator.haystack import Corpus, corpus_of
 from niah.generator.library import (
     add_haystack,
     haystack_folders,
@@ -24,9 +26,12 @@ from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.generator.transcripts import SUFFIXES
 from niah.plotter.formatting import plural
 from niah.records import Transcript
+from niah.tasks._episodes import draft as drafted
+from niah.tasks._located import Fault, checked, episodes_of, tokens_free
+from niah.tasks._questions import Question, question_file, questions_in, read_questions, shortened
 
 MOST_NAMES = 8  # of files, in a line
-TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
+HAYSTACK = click.option("--haystack", required=True, help="Haystack by name or folder, several joined as a,b.")
 
 
 @click.group()
@@ -35,39 +40,24 @@ def haystack() -> None:
 
 
 @haystack.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 @click.option("--name", required=True, help="Name of the new haystack.")
-@click.option(
-    "--into", type=click.Path(path_type=Path), help="Folder of haystacks; by default the data folder of your account."
-)
+@click.option("--into", type=PATH, help="Folder of haystacks; by default the data folder of your account.")
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the transcripts.")
 @click.option("--source", default="imported", show_default=True, help="Where they come from.")
 @click.option("--replace", is_flag=True, help="Write an imported haystack of that name anew.")
 @TOKENIZER
-def add(
-    paths: tuple[Path, ...],
-    name: str,
-    into: Path | None,
-    licence: str,
-    source: str,
-    replace: bool,
-    tokenizer: str,
-) -> None:
+def add(paths: tuple[Path, ...], name: str, into: Path | None, tokenizer: str, **origin: Any) -> None:
     """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed."""
-    root = into or imported_root()
-    manifest = add_haystack(paths, name, root, licence=licence, source=source, replace=replace)
+    manifest = add_haystack(paths, name, into or imported_root(), **origin)
     _print_check(str(manifest.folder), tokenizer)
-    _print_passed_over(passed_over(paths))
-    load_haystack([str(manifest.folder)], tokenizer_of(tokenizer))  # parsed and counted now, so that runs start at once
-    usage = name if into is None else manifest.folder
-    click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
-
-
-def _print_passed_over(files: Sequence[Path]) -> None:
-    if files:
+    if files := passed_over(paths):
         more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
         named = ", ".join(str(f) for f in files[:MOST_NAMES])
         click.echo(f"left out, as they are no {', '.join(sorted(SUFFIXES))}: {named}{more}", err=True)
+    load_haystack([str(manifest.folder)], tokenizer_of(tokenizer))  # parsed and counted now, so that runs start at once
+    usage = name if into is None else manifest.folder
+    click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
 
 
 @haystack.command()
@@ -139,3 +129,76 @@ def _episode_line(episode: Transcript, tokens: int) -> str:
         f"{episode.name:<28} {episode.form:<14} {episode.language:<8} {len(episode.segments):>6,} segments "
         f"{tokens:>8,} tokens  {minutes:>8}  {problems}"
     )
+
+
+@click.group()
+def questions() -> None:
+    """Check or draft questions about what is said in your transcripts (for task natural)."""
+
+
+@questions.command(name="check")
+@click.argument("file")
+@HAYSTACK
+@TOKENIZER
+def check_questions(file: str, haystack: str, tokenizer: str) -> None:
+    """Tell all that is wrong with the questions of FILE at once, and what is near to what was meant."""
+    corpus = _corpus(haystack, tokenizer)
+    episodes = episodes_of(corpus)
+    path = question_file(file)
+    free, wrong, number = corpus.tokens, 0, 0
+    for number, row in enumerate(questions_in(path), 1):
+        if isinstance(row, ConfigError):
+            _print_faults(number, str(row), [])
+            wrong += 1
+            continue
+        found, faults = checked(row, episodes)
+        if faults:
+            _print_faults(number, shortened(row.question), faults)
+            wrong += 1
+            continue
+        _print_question(number, found)
+        free = min(free, tokens_free(found, corpus))
+    if wrong:
+        raise ConfigError(f"{path}: {wrong} of {number} questions cannot be asked of {corpus.name}; see above")
+    read_questions([file])  # two of one wording, none at all
+    click.echo(f"all {number} can be asked, with at most {free:,} tokens of haystack in a prompt ({corpus.name})")
+
+
+@questions.command()
+@HAYSTACK
+@click.option("--count", type=click.IntRange(1, 1_000), default=8, show_default=True, help="Questions to draft.")
+@out_option("File to write; by default to the screen.")
+@TOKENIZER
+def draft(haystack: str, count: int, out: Path | None, tokenizer: str) -> None:
+    """Write a file of questions to fill in: places evenly spread over a haystack, with what is said there."""
+    corpus = _corpus(haystack, tokenizer)
+    text = drafted(episodes_of(corpus), corpus.name, haystack, count)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    write_text(out, text, "x")
+    click.echo(out)
+
+
+def _corpus(haystack: str, tokenizer: str) -> Corpus:
+    """The transcripts of a haystack. Raises ConfigError for one that is made."""
+    corpus = load_haystack([name.strip() for name in haystack.split(",")], tokenizer_of(tokenizer))
+    if not isinstance(corpus, Corpus):
+        raise ConfigError(f"haystack {haystack!r} holds no transcripts to ask about; name one of your own")
+    return corpus
+
+
+def _print_question(number: int, question: Question) -> None:
+    passage = shortened(question.text.replace("\n", " "))
+    also = (
+        f"  ({len(question.passage.left_out)} lines left out)" if question.passage and question.passage.left_out else ""
+    )
+    click.echo(f"{number:>3}  ok     {question.answer}: {passage}{also}")
+
+
+def _print_faults(number: int, what: str, faults: list[Fault]) -> None:
+    click.echo(f"{number:>3}  wrong  {what}")
+    for fault in faults:
+        click.echo(f"       - {fault.what}")
+        for hint in fault.hints:
+            click.echo(f"           {hint}")

@@ -1,4 +1,4 @@
-"""niah engine: did this quantisation, KV cache, RoPE setting or kernel break long context?"""
+"""Studies of several runs: niah effective and niah engine."""
 
 from __future__ import annotations
 
@@ -10,30 +10,81 @@ from typing import Any
 import click
 
 from niah import api, studies
-from niah.cli.completion import SUITES
 from niah.cli.help import Command
-from niah.cli.one_run import run_one
-from niah.cli.options import RESULTS, config_from, config_options, flags_over, json_pairs
-from niah.cli.run_options import RunOptions
-from niah.cli.screen import RunConsole, say
-from niah.errors import ConfigError
-from niah.experiment.config import RunConfig
+from niah.cli.options import (
+    NAME,
+    PALETTE,
+    PATH,
+    RESULTS,
+    SUITE,
+    config_from,
+    config_options,
+    environment_of,
+    flags_over,
+    json_pairs,
+)
+from niah.cli.progress import RunOptions
+from niah.cli.screen import RunConsole, say, write_text
+from niah.cli.sweeps import run_one
+from niah.errors import ConfigError, UnknownName
+from niah.experiment.config import RunConfig, config_path
 from niah.experiment.suites import read_suite
 from niah.plotter.colours import PALETTES
 from niah.plotter.engine_text import engine_lines, engine_markdown
-from niah.runs import check_name
+from niah.plotter.summary import effective_line
+from niah.runs import check_name, folder_name
+from niah.text.lengths import length_of
 
-SUITE = "engine"
+
+@click.command(cls=Command)
+@config_options
+@click.option(
+    "--at-least", metavar="LENGTH", help="Exit 0 where it is shown to hold so much, 1 where it is shown not to."
+)
+@RESULTS
+@NAME
+@PALETTE
+def effective(
+    config: str | None, at_least: str | None, results: Path, name: str | None, palette: str, **flags: Any
+) -> None:
+    """Find the effective length of a model: the longest length up to which every one holds.
+
+    CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed (or 128k), at 11 depths of
+    endless made speech; each is tried until it is decided. The same command goes on after an interruption. Exits 0
+    where the bracket is found (or --at-least shown), 1 where it is shown to be less, 3 where
+    neither is decided, 5 where the run is not finished.
+    """
+    check_name(name)
+    wanted = None if at_least is None else length_of(at_least)
+    if config is not None and not _is_config(config) and flags.get("model") is None:
+        config, flags["model"] = None, config
+    asked = studies.effective_config(config_from(config, flags))
+    experiment = api.ready(asked)
+    console = RunConsole()
+    options = RunOptions(palette=palette, environment={k: given.origin for k, given in environment_of(flags).items()})
+    folder = results / folder_name(name, experiment.config)
+    with console.until_closed():
+        run_one(experiment, folder, options, console)
+        found = studies.effective_of(folder, wanted)
+    click.echo(effective_line(found))
+    click.echo(studies.answered(folder))
+    sys.exit(found.exit_code)
+
+
+def _is_config(name: str) -> bool:
+    try:
+        config_path(name)
+    except UnknownName:
+        return name.endswith(".toml")
+    return True
 
 
 @click.command(cls=Command)
 @config_options
 @click.option("--set", "changed", multiple=True, metavar="KEY=VALUE", help="Setting of the embedded candidate.")
 @click.option("--candidate", metavar="MODEL", help="The candidate's model or GGUF file, where it is another.")
-@click.option("--suite", metavar="SUITE", shell_complete=SUITES, help="Tasks to run, instead of suite 'engine'.")
-@click.option(
-    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Also write a table for a pull request."
-)
+@SUITE
+@click.option("--markdown", type=PATH, metavar="FILE", help="Also write a table for a pull request.")
 @click.option("--name", default="engine", show_default=True, metavar="NAME", help="Folder of the three arms.")
 @RESULTS
 def engine(
@@ -61,7 +112,7 @@ def engine(
         base_url=urls[1] if len(urls) == 2 else None, model=candidate, settings=json_pairs("set", changed)
     )
     configs = _configs(config, suite, flags)
-    console = RunConsole("auto", None)
+    console = RunConsole()
     with console.until_closed():
         configs = _placed(configs, flags, console)
         for arm, runs in studies.engine_arms(configs, change).items():
@@ -70,7 +121,7 @@ def engine(
                 run_one(api.ready(one), results / name / arm / run_name, RunOptions(palette=PALETTES[0]), console)
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:
-        markdown.write_text(engine_markdown(verdict), encoding="utf-8")
+        write_text(markdown, engine_markdown(verdict))
     click.echo("\n".join(engine_lines(verdict)))
     click.echo(f"  {studies.answered(*(results / name / arm / one for arm in studies.ARMS for one in configs))}")
     sys.exit(verdict.exit_code)
@@ -85,7 +136,7 @@ engine.params.append(
 def _configs(config: str | None, suite: str | None, flags: Mapping[str, Any]) -> Mapping[str, RunConfig]:
     """The runs of an arm: those of a suite, or one where a config or a task is named."""
     if config is None and not flags.get("task"):
-        return read_suite(suite or SUITE, flags_over({}, flags)).configs
+        return read_suite(suite or "engine", flags_over({}, flags)).configs
     if suite is not None:
         raise ConfigError(f"--suite {suite} beside a config or a task: give one of the two")
     one = config_from(config, flags)

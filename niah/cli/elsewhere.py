@@ -1,0 +1,173 @@
+"""Answers and prompts from elsewhere: niah batch, submit, collect, merge, import-prompts and import-results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from niah import api, cluster
+from niah.cli.options import PALETTE, PATH, RESULTS, config_from, config_options
+from niah.cli.screen import ended, warn
+from niah.errors import RunError
+from niah.importers import FORMATS as RESULT_FORMATS
+from niah.importers.prompts import FORMATS as PROMPT_FORMATS
+from niah.plotter.formatting import plural
+
+
+@click.group()
+def batch() -> None:
+    """Have a batch service answer a run: OpenAI, Anthropic or Gemini, within a day and at half price."""
+
+
+@batch.command(name="submit")
+@config_options
+@click.option("--run", required=True, metavar="RUN", help="Name of the run.")
+@RESULTS
+def submit_batch(config: str | None, run: str, results: Path, **flags: Any) -> None:
+    """Submit the trials of CONFIG and flags that have no answer yet. The same command goes on after a kill.
+
+    Nothing is submitted twice. Exits 3 while results are waited for.
+    """
+    _tell(api.submit_batch(api.ready(config_from(config, flags)), run, results))
+
+
+def _of_run(command: Callable[..., None]) -> Callable[..., None]:
+    key = click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
+    return click.argument("run", metavar="RUN")(key(RESULTS(command)))
+
+
+@batch.command()
+@_of_run
+def status(run: str, results: Path, api_key_env: str | None) -> None:
+    """Say how the batches of RUN stand. Exits 3 while one is waited for, or trials are missing."""
+    _tell(api.look_at_batches(run, results, api_key_env=api_key_env))
+
+
+@batch.command(name="collect")
+@_of_run
+def collect_batches(run: str, results: Path, api_key_env: str | None) -> None:
+    """Take in what is answered, partial results among it. Exits 3 where trials are missing yet.
+
+    What failed or expired is sent again by the command that submitted it.
+    """
+    collection = api.collect_batches(run, results, api_key_env=api_key_env)
+    warn(*collection.found.words(), *collection.run.warnings)
+    ended(not collection.found.missing)
+
+
+def _tell(found: api.Batches) -> None:
+    click.echo("\n".join(found.words()))
+    ended(found.done and not found.missing)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", metavar="[CONFIG] [FLAGS OF niah run]", nargs=-1, type=click.UNPROCESSED)
+@click.option("--on", required=True, metavar="ray|slurm", help="The engine that runs the jobs.")
+@click.option("--run", required=True, metavar="RUN", help="Name of the run.")
+@click.option("--workers", type=int, default=4, show_default=True, help="Jobs; each sends one shard.")
+@click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the engine; may be repeated.")
+@click.option("--status", is_flag=True, help="Say how the jobs stand instead.")
+@click.option("--cancel", is_flag=True, help="Stop the jobs instead; what is answered stays.")
+@RESULTS
+def submit(
+    arguments: tuple[str, ...],
+    on: str,
+    run: str,
+    workers: int,
+    options: tuple[str, ...],
+    status: bool,
+    cancel: bool,
+    results: Path,
+) -> None:
+    """Run the shards of a run as jobs of Ray (waits for them) or of Slurm; the same command resumes.
+
+    CONFIG and flags are those of niah run. Afterwards niah merge RUN makes one run of the shards. Exits 3 where trials
+    are left or jobs wait.
+    """
+    if status or cancel:
+        jobs = (cluster.cancel_jobs if cancel else cluster.look_at_jobs)(run, results)
+    else:
+        told = cluster.engine_options(options)
+        jobs = cluster.submit(arguments, run, on=on, workers=workers, results=results, options=told)
+    click.echo("\n".join(jobs.words()))
+    ended(set(jobs.states) == {"done"})
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--run", "name", required=True, metavar="RUN", help="The run that the prompts were built for.")
+@RESULTS
+def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
+    """Take the answers in FILEs into a run: result files of a batch service or of vllm run-batch, or lines
+    {"id", "text"} of any harness.
+
+    Exits 3 where trials have no answer yet, or failed; collect again when there are more.
+    """
+    collection = api.collect(files, name, results=results)
+    warn(*collection.found.words(), *collection.run.warnings)
+    if collection.run.rows:
+        click.echo(collection.run.folder / "heatmap.png")
+    ended(not collection.found.missing)
+
+
+@click.command()
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--name", metavar="NAME", help="Name of the merged run; one RUN alone takes in its own shards.")
+@PALETTE
+@RESULTS
+def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path) -> None:
+    """Merge the shards of a RUN into it, or several RUNs of one config into a new one.
+
+    Refuses other configs, and two answers to one trial that differ. Exits 3 where trials are missing yet.
+    """
+    merged = api.merge(names, name, results=results, palette=palette)
+    warn(*merged.said)
+    click.echo(merged.folder / "heatmap.png")
+    ended(merged.complete)
+
+
+@click.command()
+@click.argument("path", type=PATH)
+@click.option("--format", "form", required=True, metavar="NAME", help=f"Of whom: {', '.join(PROMPT_FORMATS)}.")
+@click.option("--out", required=True, type=PATH, help="File of prompts to write.")
+@click.option("--settings", type=PATH, help="Settings of a published run, for babilong.")
+@click.option("--gold", type=int, help="Move the asked pair to this place, for litm-kv.")
+@click.option("--limit", type=int, help="Take the first so many rows.")
+@click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the lengths.")
+def import_prompts(
+    path: Path, form: str, out: Path, settings: Path | None, gold: int | None, limit: int | None, tokenizer: str
+) -> None:
+    """Read rows of another benchmark from PATH (a file, or a folder of files), and write the prompts for niah run.
+
+    Each keeps its targets and the origin's own scoring rule, which is named in every line of a run.
+    """
+    _check_there(path)
+    count = api.import_prompts(path, form, out, settings=settings, gold=gold, limit=limit, tokenizer=tokenizer)
+    click.echo(f"{plural(count, 'prompt')}; run them: niah run --prompts {out} --provider ... --model ...", err=True)
+    click.echo(out)
+
+
+@click.command()
+@click.argument("path", type=PATH)
+@click.option("--format", "form", required=True, metavar="|".join(RESULT_FORMATS), help="The tool that wrote them.")
+@click.option("--model", help="The model's name, where the files do not say it.")
+@click.option("--name", help="Name of the run's folder; by default the model's.")
+@PALETTE
+@RESULTS
+def import_results(path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path) -> None:
+    """Import the results of another tool from PATH (a file, or a folder of files) as a run, or one for each task.
+
+    The run is marked as imported; plot, report, compare and gate read it like any other. Its prompts cannot be built.
+    """
+    _check_there(path)
+    imported = api.import_results(path, form, model=model, name=name, results=results, palette=palette)
+    click.echo("".join(f"{line}\n" for line in imported.said), err=True, nl=False)
+    click.echo(imported.picture)
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise RunError(f"{path}: no such file or folder")

@@ -1,0 +1,210 @@
+"""Verdicts on finished runs: niah gate, baseline, history, score and judge."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from niah import api
+from niah.cli.options import PALETTE, PATH, RESULTS, RUN, RUNS, json_option, out_option, setting_options, tables_in
+from niah.cli.screen import ended, warn, write_text
+from niah.errors import ConfigError
+from niah.plotter.ci import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
+from niah.plotter.formatting import found_label
+from niah.plotter.report_text import judgement_lines
+from niah.records import Grid
+from niah.runs import own_run_folder, plain_name
+from niah.text.outside import visible
+from niah.verdict.baseline import baseline_json, mean_baseline
+from niah.verdict.history import REFERENCE
+from niah.verdict.records import Judgement
+
+LEAST_FOUND = 0.5  # of a baseline that can tell much
+FILE = click.argument("file", required=False, type=PATH)
+REFERENCES = click.option(
+    "--reference", type=int, default=REFERENCE, show_default=True, metavar="COUNT", help="First runs that are usual."
+)
+
+
+@click.command()
+@RUN
+@click.option(
+    "--baseline", "baseline_name", metavar="RUN|FILE", help="The older run, or a file of 'niah baseline save'."
+)
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="The gates, as TOML (niah init gate writes one); without it, only a loss against the baseline.",
+)
+@click.option("--verify", is_flag=True, help="First score the stored answers again; needs the haystack of the run.")
+@json_option("Print the verdict as JSON.")
+@click.option("--junit", type=PATH, metavar="FILE", help="Also write JUnit XML to this file.")
+@click.option(
+    "--github", is_flag=True, help="Also write the step summary and outputs of a GitHub workflow, and annotations."
+)
+@RESULTS
+def gate(
+    run_name: str,
+    baseline_name: str | None,
+    config: Path | None,
+    verify: bool,
+    as_json: bool,
+    junit: Path | None,
+    github: bool,
+    results: Path,
+) -> None:
+    """Judge RUN by the gates of a gate.toml, and against a baseline: pass, fail or not enough evidence.
+
+    Exits 0 for pass, 1 for fail, 2 for a wrong setting, 3 where the evidence is not enough, 4 where the instrument
+    cannot be trusted (a truncated prompt, a failed control), 5 where the run is not finished. Each gate's reason is
+    printed.
+    """
+    run = api.open_run(run_name, results)
+    if verify:
+        from niah.studies import verify as check  # brings haystacks
+
+        check(run)
+    judgement = run.gate(config, baseline=baseline_name, results=results)
+    if junit is not None:
+        write_text(junit, junit_xml(judgement, run.grid, datetime.now(UTC).isoformat(timespec="seconds")))
+    click.echo(judgement_json(judgement) if as_json else "\n".join(judgement_lines(judgement)))
+    if github:
+        _tell_github(judgement, run.grid)
+    sys.exit(judgement.exit_code)
+
+
+def _tell_github(judgement: Judgement, grid: Grid) -> None:
+    for line in workflow_commands(judgement):
+        click.echo(line, err=True)
+    files = {"GITHUB_STEP_SUMMARY": summary_markdown(judgement, grid), "GITHUB_OUTPUT": outputs(judgement, grid)}
+    for variable, text in files.items():
+        path = os.environ.get(variable)
+        if path is None:
+            raise ConfigError(f"--github: {variable} is not set; use it in a step of a GitHub workflow")
+        write_text(Path(path), text, mode="a")
+
+
+@click.group()
+def baseline() -> None:
+    """Keep runs as baselines."""
+
+
+@baseline.command()
+@RUNS
+@out_option("The file; by default baselines/RUN.json.")
+@RESULTS
+def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
+    """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate --baseline'.
+
+    Of several runs of one model the mean of every trial: a single lucky run would cry wolf until it is replaced.
+    """
+    opened = [api.open_run(name, results) for name in runs]
+    path = out or Path("baselines") / f"{opened[-1].folder.resolve().name}.json"
+    whole = mean_baseline([run.as_baseline() for run in opened])
+    write_text(path, baseline_json(whole, datetime.now(UTC).date().isoformat()))
+    click.echo(path)
+    found = opened[-1].grid.whole
+    if found.mean is not None and found.mean < LEAST_FOUND:
+        warn(
+            f"this run found {100 * found.mean:.3g} % (n = {found.n}); where so little is found, little can get lost, "
+            "and a gate against it says little"
+        )
+
+
+@click.group()
+def history() -> None:
+    """Keep runs of one recipe as lines of a file, and find out whether the model has changed."""
+
+
+@history.command()
+@RUN
+@click.option("--file", type=PATH, help="The file; by default one for its recipe in the folder history.")
+@RESULTS
+def add(run_name: str, file: Path | None, results: Path) -> None:
+    """Append RUN to the history of its recipe; a run that is there already is not added again."""
+    from niah import studies  # brings haystacks
+
+    path, added = studies.history_add(run_name, file, results=results)
+    click.echo(path)
+    if not added:
+        warn("this run is there already; nothing was added")
+
+
+@history.command()
+@FILE
+@REFERENCES
+@out_option("Also draw it into a PNG, SVG or PDF.")
+def show(file: Path | None, reference: int, out: Path | None) -> None:
+    """Print the runs of a history by date, and what they say together."""
+    from niah import studies
+    from niah.plotter.history import history_lines, save_history  # 0.8 s of matplotlib
+
+    signal = studies.history_of(file, reference=reference)
+    click.echo("\n".join(history_lines(signal)))
+    if out is not None:
+        warn(*save_history(signal, out))
+        click.echo(out)
+
+
+@history.command()
+@FILE
+@REFERENCES
+def check(file: Path | None, reference: int) -> None:
+    """Judge a history: exit 1 for a loss, 3 while there are too few runs, else 0.
+
+    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a gain is said, and
+    exits 0.
+    """
+    from niah import studies
+    from niah.plotter.history import verdict_line
+
+    signal = studies.history_of(file, reference=reference)
+    click.echo(verdict_line(signal))
+    sys.exit(signal.exit_code)
+
+
+@click.command()
+@RUN
+@RESULTS
+@PALETTE
+def score(run_name: str, results: Path, palette: str) -> None:
+    """Score the stored answers of RUN again; changed scores are appended to its log, its picture is drawn anew."""
+    from niah.share import write_files
+
+    again = api.rescore(run_name, results=results)
+    warn(*write_files(again.run, palette))
+    click.echo(f"{again.changed} of {len(again.run.rows)} scores changed; {found_label(again.run.grid.whole)}")
+
+
+@click.command()
+@RUN
+@setting_options("provider", "model", "base_url", "api_key_env", "api_key_file", "extra")
+@RESULTS
+def judge(run_name: str, results: Path, **flags: Any) -> None:
+    """Ask a model whether each scored answer of RUN says what is expected. Scores stay as they are.
+
+    Verdicts are kept in RUN/judge-MODEL/run.jsonl; the same command asks only for those that are missing.
+    """
+    from niah.experiment.checks import completed
+    from niah.experiment.config import read_config
+    from niah.runner.sweep import ask_judge  # brings the network
+
+    if flags["provider"] is None:  # a judge is never chosen by default
+        raise click.UsageError("--provider is missing", click.get_current_context())
+    folder = own_run_folder(run_name, results)
+    config = completed(read_config(None, {**flags, **tables_in(flags)}))
+    place = folder / f"judge-{plain_name(str(config.model))}"
+    found = ask_judge(folder, place, config, lambda text: click.echo(text, err=True))
+    for d in found.differ:
+        said = "" if d.answer.response is None else " ".join(d.answer.response.text.split())[:60]
+        scores = f"score {d.answer.score:g}, judge {d.verdict:g}"
+        click.echo(visible(f"{d.answer.trial.id}  {scores}: {said}"), err=True)
+    click.echo(f"{found.agree} agree, {len(found.differ)} differ, {found.no_verdict} no verdict", err=True)
+    click.echo(place / "run.jsonl")
+    ended(found.complete)

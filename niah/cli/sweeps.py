@@ -1,0 +1,175 @@
+"""One run, several models or a suite in turn, as the command line makes them: followed, written, told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from niah import api
+from niah.cli.progress import OnScreen, RunOptions
+from niah.cli.screen import INCOMPLETE, RunConsole, say
+from niah.errors import ConfigError, NiahError, writing
+from niah.experiment.experiment import Experiment
+from niah.experiment.scoring import best_search
+from niah.plotter.formatting import plural
+from niah.plotter.look import Look
+from niah.plotter.outputs import write_suite
+from niah.plotter.report_text import incomplete_lines
+from niah.plotter.suite_table import summary_view
+from niah.plotter.summary import summary_lines
+from niah.plotter.terminal import terminal_heatmap
+from niah.records import Outcome
+from niah.run import Run
+from niah.runlog.attempts import unreported_line
+from niah.runlog.log import LOG_NAME
+from niah.runner.observer import INTERRUPTED
+from niah.runs import folder_name, plain_name
+from niah.share import write_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one command runs: by model, or by run of a suite, an experiment and its folder."""
+
+    experiments: Mapping[str, Experiment]
+    folders: Mapping[str, Path]
+    together: Path  # of what is told of all of them
+    suite: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How one run ended."""
+
+    complete: bool
+    run: Run
+    stopped: str | None  # why it stopped early
+
+
+def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Ended:
+    """One run in its folder."""
+    observer = OnScreen(experiment, console, options)
+    run = api.run_in(folder, experiment, observer, limit=options.limit, environment=options.environment)
+    if not run.rows:
+        why = run.stopped or "no trial was sent"
+        left = "keeps what was paid" if folder.exists() else "was not made"
+        say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
+        return Ended(complete=False, run=run, stopped=run.stopped)
+    try:
+        for line in write_files(run, options.palette, experiment):
+            say(console, line)
+    finally:  # where they cannot be written, too
+        _report(console, run)
+    unfinished = [t.id for t in experiment.trials if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR]
+    if run.complete:  # an adaptive run is, though it has not sent all that it might
+        unfinished = []
+    if unfinished and options.limit is not None and run.stopped is None:
+        left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
+        say(console, f"--limit {options.limit}: {left} are left; go on without it")
+    found = asdict(run.grid.whole)
+    console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found)
+    return Ended(complete=not unfinished, run=run, stopped=run.stopped)
+
+
+def _report(console: RunConsole, run: Run) -> None:
+    """What a run found, under its picture, and what is to be known about it."""
+    with suppress(OSError):  # the terminal may be gone, and the picture is written
+        console.print(terminal_heatmap(run.grid, console.width))
+    figures = run.report()
+    for line in incomplete_lines(figures):
+        say(console, line)
+    for line in summary_lines(figures):
+        say(console, line, style="")
+    for warning in run.warnings:
+        say(console, warning, "bold red")
+    if unreported := unreported_line(run.folder, run.header):
+        say(console, unreported)
+    errors = [r.error for r in run.rows.values() if r.outcome is Outcome.ERROR]
+    if errors:
+        say(console, f"last error: {errors[-1]}")
+    if run.stopped:
+        say(console, f"stopped early ({run.stopped}); type the same command to go on")
+    if (run.folder / "heatmap.png").exists():
+        click.echo(run.folder / "heatmap.png")
+
+
+def models_asked(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Asked:
+    """A folder for every model's run; without a name the one that a command for that model alone uses.
+
+    Raises ConfigError where two would share one.
+    """
+    first = next(iter(experiments.values())).config
+    together = results / folder_name(name, first.model_copy(update={"model": ",".join(experiments)}))
+    if name is None or len(experiments) == 1:
+        folders = {model: results / folder_name(name, experiment.config) for model, experiment in experiments.items()}
+        return Asked(experiments=experiments, folders=folders, together=together)
+    if (together / LOG_NAME).exists():
+        raise ConfigError(f"{together} is the folder of a single run; give these models another --name")
+    folders = {model: together / (plain_name(model).strip(".-") or "model") for model in experiments}
+    if len(set(folders.values())) < len(folders):
+        raise ConfigError(f"--name {name!r}: two of these models would share a folder in it; leave out --name")
+    return Asked(experiments=experiments, folders=folders, together=together)
+
+
+def suite_asked(suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Asked:
+    """A folder for every run of a suite, inside one of its own. Raises ConfigError where that is a run's."""
+    folder = results / (name or f"{suite}-{folder_name(None, next(iter(experiments.values())).config)}")
+    if (folder / LOG_NAME).exists():
+        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
+    folders = {run_name: folder / run_name for run_name in experiments}
+    return Asked(experiments=experiments, folders=folders, together=folder, suite=suite)
+
+
+def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
+    """Run one after another, models whatever becomes of the others; the worst exit code."""
+    total = len(asked.experiments)
+    if total == 1 and asked.suite is None:
+        (label, experiment), *_ = asked.experiments.items()
+        return 0 if run_one(experiment, asked.folders[label], options, console).complete else INCOMPLETE
+    runs: dict[str, Run] = {}
+    codes: list[int] = []
+    for number, (label, experiment) in enumerate(asked.experiments.items(), 1):
+        say(console, f"{number}/{total}  {label}", "bold")
+        try:
+            ended = run_one(experiment, asked.folders[label], options, console)
+        except NiahError as error:  # this model cannot be run; the others can
+            if asked.suite is not None:
+                raise
+            say(console, f"{label}: {error}", "bold red")
+            codes.append(error.exit_code)
+            continue
+        runs[label] = ended.run
+        codes.append(0 if ended.complete else INCOMPLETE)
+        if number < total and ended.stopped is not None and (asked.suite or ended.stopped == INTERRUPTED):
+            what, of = ("suite stopped", "runs") if asked.suite else ("stopped", "models")
+            say(console, f"{what} after {number} of {total} {of}; type the same command to go on")
+            codes.append(INCOMPLETE)
+            break
+    if any(run.rows for run in runs.values()):
+        _tell_all(asked, runs, options, console)
+    return max(codes)
+
+
+def _tell_all(asked: Asked, runs: Mapping[str, Run], options: RunOptions, console: RunConsole) -> None:
+    """The table and the picture of all runs that there are."""
+    from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
+
+    views, grids = {label: run.view for label, run in runs.items()}, {label: run.grid for label, run in runs.items()}
+    with writing(asked.together, "choose another --results"):
+        asked.together.mkdir(parents=True, exist_ok=True)
+    searched = {label: best_search(asked.experiments[label]) for label in runs} if asked.suite else None
+    if asked.suite is not None and searched is not None:
+        picture = asked.together / "suite.png"
+        warnings = write_suite(asked.together, asked.suite, views, searched, options.palette)
+    else:
+        picture = asked.together / "models.png"
+        warnings = save_heatmaps([*views.values()], picture, Look(palette=options.palette))
+    for warning in warnings:
+        say(console, warning)
+    title, rows = (f"suite {asked.suite}", "run") if asked.suite else ("models", "model")
+    console.print(summary_view(title, grids, console.width, rows, searched))
+    click.echo(picture)
