@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "gate": ("niah.cli.judging:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.planning:power", "Count the trials that a gate needs, with their tokens and price."),
     "baseline": ("niah.cli.judging:baseline", "Keep a run as a small file to compare with."),
-    "history": ("niah.cli.judging:history", "Keep runs over time, and find out when a model has changed."),
+    "history": ("niah.cli.studies:history", "Keep runs over time, and find out when a model has changed."),
     "score": ("niah.cli.judging:score", "Score the stored answers of a run again."),
     "judge": ("niah.cli.judging:judge", "Ask a model for a second opinion on the answers of a run."),
     "init": ("niah.cli.startup:init", "Write a commented file to start from: run, gate, suite or questions."),

@@ -1,4 +1,4 @@
-"""Verdicts on finished runs: niah gate, baseline, history, score and judge."""
+"""Verdicts on finished runs: niah gate, baseline, score and judge."""
 
 from __future__ import annotations
 
@@ -21,14 +21,9 @@ from niah.records import Grid
 from niah.runs import own_run_folder, plain_name
 from niah.text.outside import visible
 from niah.verdict.baseline import baseline_json, mean_baseline
-from niah.verdict.history import REFERENCE
 from niah.verdict.records import Judgement
 
 LEAST_FOUND = 0.5  # of a baseline that can tell much
-FILE = click.argument("file", required=False, type=PATH)
-REFERENCES = click.option(
-    "--reference", type=int, default=REFERENCE, show_default=True, metavar="COUNT", help="First runs that are usual."
-)
 
 
 @click.command()
@@ -115,58 +110,6 @@ def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
             f"this run found {100 * found.mean:.3g} % (n = {found.n}); where so little is found, little can get lost, "
             "and a gate against it says little"
         )
-
-
-@click.group()
-def history() -> None:
-    """Keep runs of one recipe as lines of a file, and find out whether the model has changed."""
-
-
-@history.command()
-@RUN
-@click.option("--file", type=PATH, help="The file; by default one for its recipe in the folder history.")
-@RESULTS
-def add(run_name: str, file: Path | None, results: Path) -> None:
-    """Append RUN to the history of its recipe; a run that is there already is not added again."""
-    from niah import studies  # brings haystacks
-
-    path, added = studies.history_add(run_name, file, results=results)
-    click.echo(path)
-    if not added:
-        warn("this run is there already; nothing was added")
-
-
-@history.command()
-@FILE
-@REFERENCES
-@out_option("Also draw it into a PNG, SVG or PDF.")
-def show(file: Path | None, reference: int, out: Path | None) -> None:
-    """Print the runs of a history by date, and what they say together."""
-    from niah import studies
-    from niah.plotter.history import history_lines, save_history  # 0.8 s of matplotlib
-
-    signal = studies.history_of(file, reference=reference)
-    click.echo("\n".join(history_lines(signal)))
-    if out is not None:
-        warn(*save_history(signal, out))
-        click.echo(out)
-
-
-@history.command()
-@FILE
-@REFERENCES
-def check(file: Path | None, reference: int) -> None:
-    """Judge a history: exit 1 for a loss, 3 while there are too few runs, else 0.
-
-    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a gain is said, and
-    exits 0.
-    """
-    from niah import studies
-    from niah.plotter.history import verdict_line
-
-    signal = studies.history_of(file, reference=reference)
-    click.echo(verdict_line(signal))
-    sys.exit(signal.exit_code)
 
 
 @click.command()

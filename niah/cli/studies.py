@@ -1,4 +1,4 @@
-"""Studies of several runs: niah effective and niah engine."""
+"""Studies of several runs: niah effective, engine and history."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from niah.cli.options import (
     PALETTE,
     PATH,
     RESULTS,
+    RUN,
     SUITE,
     config_from,
     config_options,
     environment_of,
     flags_over,
     json_pairs,
+    out_option,
 )
 from niah.cli.progress import RunOptions
-from niah.cli.screen import RunConsole, say, write_text
+from niah.cli.screen import RunConsole, say, warn, write_text
 from niah.cli.sweeps import run_one
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.config import RunConfig, config_path
@@ -34,6 +36,12 @@ from niah.plotter.engine_text import engine_lines, engine_markdown
 from niah.plotter.summary import effective_line
 from niah.runs import check_name, folder_name
 from niah.text.lengths import length_of
+from niah.verdict.history import REFERENCE
+
+FILE = click.argument("file", required=False, type=PATH)
+REFERENCES = click.option(
+    "--reference", type=int, default=REFERENCE, show_default=True, metavar="COUNT", help="First runs that are usual."
+)
 
 
 @click.command(cls=Command)
@@ -155,3 +163,51 @@ def _placed(configs: Mapping[str, RunConfig], flags: Mapping[str, Any], console:
         return configs
     say(console, f"lengths around what the server tells: {', '.join(f'{n:,}' for n in lengths)}")
     return {name: one.model_copy(update={"lengths": tuple(lengths)}) for name, one in configs.items()}
+
+
+@click.group()
+def history() -> None:
+    """Keep runs of one recipe as lines of a file, and find out whether the model has changed."""
+
+
+@history.command()
+@RUN
+@click.option("--file", type=PATH, help="The file; by default one for its recipe in the folder history.")
+@RESULTS
+def add(run_name: str, file: Path | None, results: Path) -> None:
+    """Append RUN to the history of its recipe; a run that is there already is not added again."""
+    path, added = studies.history_add(run_name, file, results=results)
+    click.echo(path)
+    if not added:
+        warn("this run is there already; nothing was added")
+
+
+@history.command()
+@FILE
+@REFERENCES
+@out_option("Also draw it into a PNG, SVG or PDF.")
+def show(file: Path | None, reference: int, out: Path | None) -> None:
+    """Print the runs of a history by date, and what they say together."""
+    from niah.plotter.history import history_lines, save_history  # 0.8 s of matplotlib
+
+    signal = studies.history_of(file, reference=reference)
+    click.echo("\n".join(history_lines(signal)))
+    if out is not None:
+        warn(*save_history(signal, out))
+        click.echo(out)
+
+
+@history.command()
+@FILE
+@REFERENCES
+def check(file: Path | None, reference: int) -> None:
+    """Judge a history: exit 1 for a loss, 3 while there are too few runs, else 0.
+
+    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a gain is said, and
+    exits 0.
+    """
+    from niah.plotter.history import verdict_line
+
+    signal = studies.history_of(file, reference=reference)
+    click.echo(verdict_line(signal))
+    sys.exit(signal.exit_code)
