@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from runs import result
 from server import answers_with, fails, serving
 
-from niah.cli.progress import Watch, duration, left_words, speed_words, status_line, troubles_words
+from niah.cli.progress import Watch, left_words, speed_words, status_line, troubles_words
 from niah.cli.screen import RunConsole
 from niah.experiment.checks import completed
 from niah.experiment.config import read_config
@@ -30,6 +30,7 @@ from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Spent
 from niah.runner.progress import Meter, Progress, TimeLeft, Trouble, fit_of, seconds_of
 from niah.tasks import task_of
+from niah.text.shares import duration
 from niah.verdict.grid import grid_of
 from niah.verdict.records import Finding, Judgement, Verdict
 

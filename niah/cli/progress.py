@@ -27,6 +27,7 @@ from niah.runner.observer import INTERRUPTED, Observer
 from niah.runner.progress import Meter, Progress, Trouble
 from niah.text.lengths import label_of
 from niah.text.outside import visible, without_secrets
+from niah.text.shares import duration
 from niah.verdict.grid import grid_of
 
 if TYPE_CHECKING:
@@ -192,13 +193,6 @@ def troubles_words(p: Progress) -> list[str]:
         last = middle_cut(p.last_error or "no reason given", MOST_REASON)
         words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
     return [" · ".join(words)] if words else []
-
-
-def duration(seconds: float) -> str:
-    """ "8 s", "5 min", "2.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _line(result: Result) -> str:

@@ -17,6 +17,7 @@ from niah.providers.simulated import FUNCTION
 from niah.records import Trial, Usage
 from niah.tasks import Task
 from niah.text.lengths import label_of
+from niah.text.shares import duration
 
 BATCHED = ("openai", "openai-responses", "anthropic", "gemini")  # whose batch services take half (2026-11)
 FREE = "nothing: it runs on this machine"
@@ -114,8 +115,8 @@ class Plan:
     def _time_words(self) -> str:
         if self.seconds is None or self.seconds_cached is None:
             return "unknown (give --speed TOKENS per second, or a finished run)"
-        one_by_one = f"{_duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
-        return f"{one_by_one}, {_duration(self.seconds_cached)} with the cache"
+        one_by_one = f"{duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
+        return f"{one_by_one}, {duration(self.seconds_cached)} with the cache"
 
 
 def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
@@ -241,8 +242,3 @@ def _price_words(price: Price) -> str:
     least = f"${price.dollars_cached:,.2f} with the cacheable share read from a cache"
     batch = "" if price.batch is None else f", or ${price.batch:,.2f} by niah batch"
     return f"${price.dollars:,.2f}, or {least}{batch} (by {price.source})"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{seconds:.0f} s" if seconds < 120 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -13,6 +13,7 @@ from math import log
 from typing import Literal
 
 from niah.records import Outcome, Result
+from niah.text.shares import duration
 
 Kind = Literal["throttled", "unreachable", "fault", "paced"]  # paced: nothing failed, but something waits
 _LONGEST_LABEL = 20
@@ -38,7 +39,7 @@ class Trouble:
     def __str__(self) -> str:
         """A line for people: who, what, and what will happen."""
         who = f"{self.address}: " if self.address else ""
-        left = "" if self.gives_up_s is None else f", for up to {_span(self.gives_up_s)} (--patience)"
+        left = "" if self.gives_up_s is None else f", for up to {duration(self.gives_up_s)} (--patience)"
         wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
         verb = "asking" if self.kind == "paced" else "asking again"
         return f"{who}{self.reason}; {verb} {wait}{left}"
@@ -48,10 +49,6 @@ class Trouble:
         """The status or the name of the error, where the reason begins with one."""
         first = self.reason.partition(":")[0]
         return first if first and first.isalnum() and len(first) <= _LONGEST_LABEL else self.kind
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
