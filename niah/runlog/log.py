@@ -11,7 +11,7 @@ import json
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,12 +47,8 @@ class Rows(dict[str, Row]):
         values = {field.name: getattr(row, field.name) for field in fields(Row)}
         values |= {name: self._one(values[name]) for name in ("score", "answer_class", "answer_detail", "finished")}
         trial, response = row.trial, row.response
-        values["trial"] = replace(
-            trial,
-            task=self._one(trial.task),
-            context_length=self._one(trial.context_length),
-            depth_percent=self._one(trial.depth_percent),
-        )
+        repeated = ("task", "context_length", "depth_percent")
+        values["trial"] = replace(trial, **{name: self._one(getattr(trial, name)) for name in repeated})
         if response is not None:
             stop_reason, model = _shown(response.stop_reason), _shown(response.model)
             values["response"] = self._one(
@@ -96,17 +92,17 @@ class Stored(Mapping[str, Result]):
         return len(self._lines)
 
 
+@dataclass(slots=True, kw_only=True)
 class RunLog:
     """One run's log, open for appending."""
 
-    def __init__(self, path: Path, header: Header, results: Rows, *, first: bytes = b"", fresh: bool = False) -> None:
-        self.path = path
-        self.header = header
-        self.results = results
-        self.is_full = False  # the disk is, and the reserve is in use: nothing more should be sent
-        self.added: Part | None = None  # the grid by which this command extends the run
-        self._first = first  # what is written before the next result: a header, or the line of an extension
-        self._fresh = fresh  # whatever the file holds is replaced
+    path: Path
+    header: Header
+    results: Rows
+    is_full: bool = False  # the disk is, and the reserve is in use: nothing more should be sent
+    added: Part | None = None  # the grid by which this command extends the run
+    first: bytes = b""  # what is written before the next result: a header, or the line of an extension
+    fresh: bool = False  # whatever the file holds is replaced
 
     @property
     def finished(self) -> set[str]:
@@ -115,10 +111,10 @@ class RunLog:
 
     def write(self, *results: Result) -> None:
         """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
-        lines = self._first + b"".join(map(result_line, results))
-        if not disk.append(self.path, lines, anew=self._fresh):
+        lines = self.first + b"".join(map(result_line, results))
+        if not disk.append(self.path, lines, anew=self.fresh):
             self.is_full = True
-        self._first, self._fresh = b"", False
+        self.first, self.fresh = b"", False
 
     def append(self, result: Result) -> None:
         """Write one result and take it in."""
@@ -158,15 +154,13 @@ def _opened(path: Path, header: Header) -> RunLog:
     """The log of that header: fresh, as it is, or extended."""
     old, rows = read_rows(path.parent) if path.stat().st_size else (header, Rows())
     if not rows:  # nothing was measured: whatever was planned binds nobody
-        return RunLog(path, header, rows, first=header_line(header), fresh=True)
+        return RunLog(path=path, header=header, results=rows, first=header_line(header), fresh=True)
     check_same_run(path.parent, old, header)
     if not adds(old, header):
-        return RunLog(path, old, rows)
+        return RunLog(path=path, header=old, results=rows)
     added = part_of(header.config)
     line = line_of("extended", {"version": header.version, "created": header.created, **asdict(added)})
-    log = RunLog(path, extended(old, added), rows, first=line)
-    log.added = added
-    return log
+    return RunLog(path=path, header=extended(old, added), results=rows, first=line, added=added)
 
 
 @contextmanager
@@ -177,7 +171,8 @@ def reopen_log(folder: Path) -> Iterator[RunLog]:
         raise RunError(f"{folder}: no run here ({LOG_NAME} is missing)")
     with _locked(path):
         disk.drop_torn_line(path)
-        yield RunLog(path, *read_rows(folder))
+        header, rows = read_rows(folder)
+        yield RunLog(path=path, header=header, results=rows)
 
 
 def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
