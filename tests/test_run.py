@@ -270,7 +270,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         (("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"), "no meaning for probe"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
         ((*SIMULATED, "--distractor-count", "3"), "distractor_count has no meaning for task 'single'"),
-        ((*SIMULATED, "--order", "deepest"), "unknown order 'deepest'"),
+        ((*SIMULATED, "--order", "deepest"), "--order 'deepest': use cache, length or shuffled"),
         ((*SIMULATED, "--price", "input=2"), "give input and output"),
         ((*SIMULATED, "--aligned", "--depths", "0,30,100"), "depths that run evenly"),
         ((*SIMULATED, "--depths", "0:100:0.00001"), "at most 999"),

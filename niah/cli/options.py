@@ -16,7 +16,6 @@ from niah.cli.screen import warn
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
-from niah.experiment.trials import ORDERS
 from niah.plotter.colours import PALETTES
 from niah.plotter.look import LOOK, SHEETS
 from niah.runs import DEFAULT_RESULTS
@@ -42,7 +41,7 @@ _FORMS = {
     "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
 }  # fmt: skip
 _SHORT = {"sent_as": ("--as",)}
-_CHOICES = {"language": ("auto", *LANGUAGES), "order": ORDERS}  # of keys that are no literals
+_CHOICES = {"language": ("auto", *LANGUAGES)}  # of keys that are no literals
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)

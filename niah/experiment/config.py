@@ -14,7 +14,6 @@ from pydantic import ValidationInfo, field_validator
 from niah.deliveries import check_delivery
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.delivery_keys import DeliveryKeys, deciding
-from niah.experiment.trials import check_order
 from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
 from niah.text.outside import without_secrets
@@ -171,7 +170,7 @@ class RunConfig(DeliveryKeys):
     cache_marks: bool = _prompts(
         False, description="Mark in requests what the server should keep, where a cache wants to be told."
     )
-    order: str = _pace(
+    order: Literal["cache", "length", "shuffled"] = _pace(
         "cache", description="Order of requests: those that share text together, short ones first, or shuffled."
     )
     price: dict[str, float] | None = _money(
@@ -216,7 +215,6 @@ class RunConfig(DeliveryKeys):
     _read_claimed = field_validator("claimed", mode="before")(lambda v: None if v is None else length_of(v))
     _right_address = _right(_check_address, "base_url", "embed_url")
     _right_delivery = _right(check_delivery, "delivery")
-    _right_order = _right(check_order, "order")
     _right_price = _right(_check_price, "price")
     _right_extra = _right(_check_extra, "extra")
     _right_reply_field = _right(_check_reply_field, "reply_field")

@@ -13,12 +13,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from niah.errors import UnknownName
 from niah.records import Trial
 from niah.text.seeded import Draw
 
 CONTROL_DEPTH = 50.0  # of the needle that a control leaves out or shows alone
-ORDERS = ("cache", "length", "shuffled")
 Waves = tuple[tuple[Trial, ...], ...]
 
 
@@ -59,19 +57,12 @@ def _trial(task: str, experiment: str, epoch: int, length: int, depth: float, co
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch, control=control)
 
 
-def check_order(order: str) -> None:
-    """Raises UnknownName for an order that is not there."""
-    if order not in ORDERS:
-        raise UnknownName("order", order, ORDERS)
-
-
 def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int) -> Waves:
     """The waves of some trials.
 
     ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent together),
     ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
     """
-    check_order(order)
     rest = sorted(trials, key=lambda t: (t.context_length, t.epoch, t.depth_percent))
     if not rest:
         return ()
