@@ -9,6 +9,7 @@ from pathlib import Path
 
 MOST_LISTED = 20  # known names in a message; of more only the near ones
 MOST_NEAR = 4
+MOST_SIGNS = 80  # of a line that lists names, and a few words more
 
 
 class NiahError(Exception):
@@ -27,11 +28,20 @@ class UnknownName(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=MOST_NEAR, cutoff=0.5)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
-        listed = names if len(names) <= MOST_LISTED else near
-        more = f" and {len(names) - len(listed)} more" if len(listed) < len(names) else ""
-        there = f"known: {', '.join(listed)}{more}" if listed else f"{len(names)} others are known"
-        super().__init__(f"unknown {kind} {name!r}{guess} ({there})")
+        said = f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        shown = [*near, *(n for n in names if n not in near)] if len(names) <= MOST_LISTED else near
+        there = f"known: {listed(shown, len(names), len(said))}" if shown else f"{len(names)} others are known"
+        super().__init__(f"{said} ({there})")
+
+
+def listed(names: Iterable[str], of: int, said: int) -> str:
+    """Names of so many, the first as far as they fit on a line behind what is said; and how many more there are."""
+    shown: list[str] = []
+    for name in names:
+        if shown and said + len(", ".join([*shown, name])) > MOST_SIGNS:
+            break
+        shown.append(name)
+    return ", ".join(sorted(shown)) + (f" and {of - len(shown)} more" if len(shown) < of else "")
 
 
 class TranscriptError(NiahError):

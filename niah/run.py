@@ -123,7 +123,7 @@ class Run:
         """All figures of the run. Raises ConfigError for a rule of the effective length that is not
         there.
         """
-        return report_of(self.header, self.rows.values(), rules)
+        return report_of(self.header, self.rows.values(), rules, self.grid)
 
     def summary(self) -> str:
         """The same in words, as ``niah report`` prints them."""

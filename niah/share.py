@@ -66,7 +66,7 @@ def write_page(
     told = [told_of(run, Built({}, {}), most_tokens, experiment) for run in runs]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page_html(page_data(told, comparisons(runs))), encoding="utf-8")
+        path.write_text(page_html(page_data(told, comparisons(runs), history_of(runs))), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
     return path
@@ -81,6 +81,20 @@ def comparisons(runs: Sequence[Run]) -> list[Comparison | str]:
         except RunError as error:
             found.append(str(error))
     return found
+
+
+def history_of(runs: Sequence[Run]) -> list[str]:
+    """What three or more runs of one recipe say by date, as ``niah history show`` prints it; else nothing."""
+    if len(runs) < 3:
+        return []
+    from niah.plotter.history import history_lines  # these bring matplotlib and numpy
+    from niah.verdict.history import line_of, signal_of
+
+    try:
+        lines = [line_of(run.header, run.rows.values(), run.dollars) for run in runs]
+        return list(history_lines(signal_of(sorted(lines, key=lambda line: line.date))))
+    except RunError:
+        return []
 
 
 def write_files(run: Run, palette: str, experiment: Experiment | None = None) -> list[str]:

@@ -20,12 +20,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from niah.errors import ConfigError, NiahError, RunError
 from niah.plotter.page.data import page_data
-from niah.plotter.page.shell import document, packed, page_html
+from niah.plotter.page.shell import document, page_html
 from niah.run import open_run
-from niah.runlog.log import LOG_NAME, read_rows
+from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import MARKS_NAME, add_mark
 from niah.runs import RunSummary, run_folders, runs_in
-from niah.share import QUICK_TOKENS, Built, comparisons, told_of
+from niah.share import QUICK_TOKENS, Built, comparisons, history_of, told_of
 from niah.text.shares import percent
 
 LOOPBACK = "127.0.0.1"
@@ -55,9 +55,10 @@ class Viewer:
         head = "".join(f"<th scope=col>{name}</th>" for name in ("run", "model", "task", "found", "trials", "date"))
         rows = "".join(f"<tr>{_row(run)}</tr>" for run in runs)
         table = f"<div class=scroll tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        many = "<p><button>open the chosen runs side by side</button></p>" if len(runs) > 1 else ""
+        many = "<p><button>open the chosen runs side by side</button></p>"
         title = f"Runs in {html.escape(str(self.results))}"
-        return document(f"{title} · niah", f"<h1>{title}</h1><form action=/page>{table}{many}</form>", served=True)
+        body = f"<h1>{title}</h1><form action=/page>{table}{many}</form>"
+        return document(f"{title} · niah", body, scripts=("list.js",), served=True)
 
     def data(self, names: Sequence[str]) -> dict[str, Any]:
         """The data of the page of some runs. Raises RunError for a name that is no run of the folder."""
@@ -67,7 +68,7 @@ class Viewer:
                 told_of(run, self._built.setdefault(n, Built({}, {})), QUICK_TOKENS)
                 for n, run in zip(names, runs, strict=True)
             ]
-            data = page_data(told, comparisons(runs))
+            data = page_data(told, comparisons(runs), history_of(runs))
         return {**data, "served": {"token": self.token, "names": list(names), "stamp": self.stamp(names)}}
 
     def stamp(self, names: Sequence[str]) -> str:
@@ -75,6 +76,13 @@ class Viewer:
         paths = [self._folder(name) / file for name in names for file in (LOG_NAME, MARKS_NAME)]
         states = [p.stat() for p in paths if p.exists()]
         return "-".join(f"{s.st_size}.{s.st_mtime_ns}" for s in states)
+
+    def answer(self, name: str, trial: str) -> str:
+        """Everything that was answered in one trial, where a page holds only the beginning."""
+        result = read_log(self._folder(name))[1].get(trial)
+        if result is None or result.response is None:
+            raise RunError(f"no answer of a trial {trial!r} in this run")
+        return result.response.text
 
     def mark(self, body: Mapping[str, Any]) -> dict[str, str]:
         """Keep a mark. Raises RunError and ConfigError for what is none."""
@@ -112,13 +120,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         at = urlsplit(self.path)
-        names = parse_qs(at.query).get("run", [])
+        asked = parse_qs(at.query)
+        names, trials = asked.get("run", []), asked.get("trial", [])
         if at.path == "/":
             self._answer(lambda: (self.viewer.listing(), "text/html"))
         elif at.path == "/page" and names:
             self._answer(lambda: (page_html(self.viewer.data(names), served=True), "text/html"))
-        elif at.path == "/data" and names:
-            self._answer(lambda: (packed(self.viewer.data(names)), "text/plain"))
+        elif at.path == "/answer" and names and trials:
+            self._answer(lambda: (self.viewer.answer(names[0], trials[0]), "text/plain"))
         elif at.path == "/stamp" and names:
             self._answer(lambda: (self.viewer.stamp(names), "text/plain"))
         else:

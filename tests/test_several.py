@@ -70,7 +70,7 @@ def test_a_dry_run_prints_the_plan_and_neither_sends_nor_writes(niah: Niah, monk
     assert (ended.exit_code, ended.err) == (0, "nothing was sent (--dry-run)\n")
     assert ended.out.startswith(planned.out)
     assert "to send     4 of 6 trials, " in ended.out
-    assert "missing     no key: set the environment variable OPENAI_API_KEY" in ended.out
+    assert "missing     no key: set OPENAI_API_KEY in the environment" in ended.out
     assert not Path("results").exists()
 
 

@@ -312,7 +312,7 @@ def test_a_chapter_is_the_same_on_every_machine(language: str, number: int) -> N
 
 
 def test_an_unknown_language_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"unknown synthetic language 'zh-Hand'.*known: en, zh-Hans, zh-Hant"):
+    with pytest.raises(UnknownName, match=r"unknown synthetic language 'zh-Hand'.*known: zh-Hans, zh-Hant and 1 more"):
         chapter("zh-Hand", 0)
 
 

@@ -14,6 +14,7 @@ from conftest import Niah
 from pages import lost_in_the_middle, made, right
 
 from niah.errors import ConfigError, RunError
+from niah.plotter.page.data import MOST_SIGNS
 from niah.run import open_run
 from niah.runlog.marks import MARKS_NAME, add_mark, read_marks
 from niah.verdict.compare import agreed
@@ -66,12 +67,21 @@ def test_it_lists_all_runs_and_opens_their_pages(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/page?run=../outside/o", "/page?run=/etc", "/data?run=nothing", "/stamp?run=r%2F..%2Fr", "/page?run=%00"]
+    "path", ["/page?run=/etc", "/answer?run=../outside/o&trial=x", "/stamp?run=r%2F..%2Fr", "/page?run=%00"]
 )
 def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
     status, text, _ = server.ask(path)
     assert status == 400
     assert "no run in" in text
+
+
+def test_an_answer_that_a_page_cuts_is_there_as_a_whole(server: Server) -> None:
+    long = "<b>" + "x" * (MOST_SIGNS + 5)
+    made(server.viewer.results / "long", lambda t, p: long)
+    trial = next(iter(open_run(server.viewer.results / "long").rows))
+    status, text, headers = server.ask(f"/answer?run=long&trial={trial}")
+    assert (status, text, headers["Content-Type"]) == (200, long, "text/plain; charset=utf-8")
+    assert server.ask("/answer?run=long&trial=none")[0] == 400
 
 
 def test_it_answers_to_its_own_name_only(server: Server) -> None:

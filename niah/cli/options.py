@@ -177,7 +177,7 @@ def _named(
     if key is None:
         return error
     flag = flags.get(key) is not None and flags.get(key) != ()
-    origin = f"--{key.replace('_', '-')}" if flag or key not in outside else outside[key].origin
+    origin = _SHORT.get(key, (f"--{key.replace('_', '-')}",))[0] if flag or key not in outside else outside[key].origin
     start = f"{key} = {merged[key]!r}: "
     text = str(error)
     if text.startswith(start):

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Formatter
 
 from niah.deliveries import Chunking
-from niah.errors import ConfigError
+from niah.errors import ConfigError, listed
 from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
@@ -103,9 +103,8 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
             and option.name not in task.OPTIONS
         ):
             users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
-            raise ConfigError(
-                f"{option.name} has no meaning for task {config.task!r}; leave it out, or use {' or '.join(users)}"
-            )
+            said = f"{option.name} has no meaning for task {config.task!r}; leave it out, or use "
+            raise ConfigError(said + listed(users, len(users), len(said)))
 
 
 _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
@@ -228,9 +227,7 @@ def _from_variable(variable: str | None, flag: str) -> str | None:
         return None
     key = environment_variable(variable)
     if not key:
-        raise ConfigError(
-            f"no key: set the environment variable {variable} (or put it into .env), or name another with {flag}"
-        )
+        raise ConfigError(f"no key: set {variable} in the environment or in .env, or name another with {flag}")
     return _checked(key, variable)
 
 

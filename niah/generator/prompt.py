@@ -126,8 +126,8 @@ class Builder:
         room = context_length - overhead
         if room < LEAST_HAYSTACK_TOKENS:
             raise PromptError(
-                f"context length {context_length} leaves {max(0, room)} tokens for the haystack: question, needles and "
-                f"reply budget take {overhead}; ask for at least {overhead + LEAST_HAYSTACK_TOKENS}"
+                f"context length {context_length} is too short: question, needles and reply take {overhead} tokens; "
+                f"use {overhead + LEAST_HAYSTACK_TOKENS} or more"
             )
         return room
 

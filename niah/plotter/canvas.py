@@ -136,9 +136,9 @@ def colour_map(palette: str) -> Colormap:
     return matplotlib.colormaps[palette]
 
 
-def colour_of(share: float, colours: Colormap, ends: tuple[int, int] = (0, 1)) -> RGB:
-    red, green, blue, _ = colours(Normalize(*ends)(share))
-    return (red, green, blue)
+def colours_of(shares: Sequence[float], colours: Colormap, ends: tuple[int, int] = (0, 1)) -> list[RGB]:
+    found: list[RGB] = [tuple(rgba[:3]) for rgba in colours(Normalize(*ends)(list(shares))).tolist()]
+    return found
 
 
 def scale_beside(

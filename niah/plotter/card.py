@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from niah.plotter.canvas import Words, canvas, colour_map, colour_of, save
+from niah.plotter.canvas import Words, canvas, colour_map, colours_of, save
 from niah.plotter.cells import Room, draw_grid
 from niah.plotter.headline import View, headline, made_parts, names_of, spoken
 from niah.plotter.look import LOOK, Look
@@ -80,5 +80,5 @@ def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
     ax.text(0.92, y, said, va="top", ha="right", size=unit * 1.1, weight="bold")
     ax.barh(y + 0.085, 0.92, 0.03, color=look.missing)
     if r.mean is not None:
-        ax.barh(y + 0.085, 0.92 * r.mean, 0.03, color=[colour_of(r.mean, colour_map(look.palette))])
+        ax.barh(y + 0.085, 0.92 * r.mean, 0.03, color=colours_of([r.mean], colour_map(look.palette)))
         ax.plot([0.92 * low, 0.92 * high], [y + 0.085] * 2, color=look.ink, linewidth=1.2)

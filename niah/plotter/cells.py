@@ -13,8 +13,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
-from niah.plotter.canvas import colour_map, colour_of
-from niah.plotter.colours import RGB, luminance
+from niah.plotter.canvas import colour_map, colours_of
+from niah.plotter.colours import luminance
 from niah.plotter.formatting import unscored_label, value_label
 from niah.plotter.headline import View
 from niah.plotter.look import Look
@@ -27,7 +27,6 @@ GAP = 0.35  # between the heatmap and the rows of controls, in rows
 DARK = 0.3  # luminance below which ink is white
 _MOST_DIGITS = 12  # columns, and rows beside, whose cells hold a value
 _MOST_LINES = 40  # columns or rows with white lines between them
-_HATCH: dict[str, Any] = {"hatch": "////", "linewidth": 0.0}
 _CONTROLS = ("absent", "oracle", "closed-book")
 
 
@@ -154,20 +153,14 @@ def fill(
     rows = max(b.y + b.height for b in boxes) + 0.5
     line: dict[str, Any] = {"edgecolor": look.paper, "linewidth": 1.2 if max(columns, rows) <= _MOST_LINES else 0.0}
     scored = [b for b in boxes if b.value is not None]
-    faces: list[RGB] = [colour_of(b.value or 0.0, colours, ends) for b in scored]
+    faces = colours_of([b.value or 0.0 for b in scored], colours, ends)
     many = len(boxes) > 1_500  # as pixels where a drawing would be of megabytes; lines would show between the cells
     quiet: dict[str, Any] = {"antialiased": not many, "rasterized": many}
     ax.add_collection(PolyCollection(_corners_of(scored), facecolors=faces, **line, **quiet))
     missing = [b for b in boxes if b.value is None]
     ax.add_collection(PolyCollection(_corners_of(missing), facecolors=[look.missing], **line, **quiet))
-    hatch: dict[str, Any] = {
-        "facecolors": "none",
-        "edgecolors": look.faint,
-        "hatch": "////",
-        "linewidth": 0.0,
-        "alpha": 0.55,
-    }
-    ax.add_collection(PolyCollection(_corners_of(missing), **hatch, rasterized=many))
+    hatch = _hatched(look, facecolors="none", alpha=0.55, rasterized=many)
+    ax.add_collection(PolyCollection(_corners_of(missing), **hatch))
     if columns > _MOST_DIGITS or rows > 1.4 * _MOST_DIGITS:
         return
     shown = [(b, f) for b, f in zip(scored, faces, strict=True) if digits and b.label]
@@ -177,6 +170,10 @@ def fill(
     for b in missing:
         if b.label:
             _label(ax, b, b.label, min(size, room.type_for(columns, rows, len(b.label) + 1)), look.ink, look.paper)
+
+
+def _hatched(look: Look, **style: Any) -> dict[str, Any]:
+    return {"edgecolors": look.faint, "hatch": "////", "linewidth": 0.0, **style}
 
 
 def _label(ax: Axes, box: Box, text: str, size: float, ink: str, paper: str | None = None) -> None:
@@ -239,13 +236,7 @@ def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
         [(b.x + 0.74, b.y), (b.x + 0.98, b.y), (b.x + 0.98, b.y + 0.34 * b.height), (b.x + 0.86, b.y + 0.34 * b.height)]
         for b in partly
     ]
-    style: dict[str, Any] = {
-        "facecolors": [look.missing],
-        "edgecolors": look.faint,
-        "hatch": "//////",
-        "linewidth": 0.0,
-    }
-    ax.add_collection(PolyCollection(points, **style))
+    ax.add_collection(PolyCollection(points, **_hatched(look, facecolors=[look.missing], hatch="//////")))
 
 
 def _stopped(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
@@ -298,16 +289,10 @@ def draw_bars(view: View, ax: Axes, room: Room) -> None:
     ends = [(max(0.0, m - (c.low or 0)), max(0.0, (c.high or 0) - m)) for _, c, m in scored]
     style: dict[str, Any] = {"ecolor": look.faint, "capsize": 3, size: 0.72}
     style |= {"xerr" if lying else "yerr": np.array(ends).T} if ends else {}
-    bar([i for i, *_ in scored], [m for *_, m in scored], color=[colour_of(m, colours) for *_, m in scored], **style)
-    hatch: dict[str, Any] = {
-        "color": [look.missing],
-        "edgecolor": look.faint,
-        "hatch": "////",
-        "linewidth": 0,
-        size: 0.72,
-    }
+    bar([i for i, *_ in scored], [m for *_, m in scored], color=colours_of([m for *_, m in scored], colours), **style)
     missing = [i for i, c in enumerate(grid.cells) if c.mean is None]
-    bar(missing, [1.0] * len(missing), **hatch)
+    hatch: dict[str, Any] = {"color": [look.missing], "edgecolor": look.faint, "hatch": "////", "linewidth": 0}
+    bar(missing, [1.0] * len(missing), **hatch, **{size: 0.72})
     for i, c in enumerate(grid.cells) if len(grid.cells) <= 2 * _MOST_DIGITS else ():
         text = unscored_label(c) if c.mean is None else f"{percent(c.mean)}{'  ' if lying else chr(10)}n = {c.n}"
         x, y = (1.02, i) if lying else (i, 1.02)

@@ -124,7 +124,7 @@ def _percent(item: object, text: str) -> float:
     except ValueError:
         depth = -1.0
     if not 0 <= depth <= 100:
-        raise ConfigError(f"depth {item!r}: depths are percent from 0 (before everything) to 100 (after everything)")
+        raise ConfigError(f"depth {item!r}: depths are percent from 0 (the very front) to 100 (the end)")
     return depth
 
 

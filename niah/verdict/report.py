@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import log
 from statistics import fmean, linear_regression, median
 
-from niah.records import Header, Outcome, Row
+from niah.records import Grid, Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
@@ -19,10 +19,12 @@ from niah.verdict.sample import BANDS, Sample, Samples, clusters_shared, percent
 LEAST_LENGTHS = 3  # a line through two points fits always
 
 
-def report_of(header: Header, results: Iterable[Row], rules: Sequence[str] = RULES) -> RunReport:
+def report_of(
+    header: Header, results: Iterable[Row], rules: Sequence[str] = RULES, grid: Grid | None = None
+) -> RunReport:
     """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule that is not there."""
     everything = list(results)
-    ordinary, grid = [r for r in everything if r.trial.control is None], grid_of(header, everything)
+    ordinary, grid = [r for r in everything if r.trial.control is None], grid or grid_of(header, everything)
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
     at_length = {n: samples.at(n) for n in lengths}
     by_length = {n: sample.share() for n, sample in at_length.items()}

@@ -224,14 +224,20 @@ class Samples:
         return sample_of(self.header, self.rows if rows is None else rows, these_only=self.these_only)
 
     def at(self, *lengths: int) -> Sample:
-        wanted = set(lengths)
-        return self.of(r for place, rows in self._cells.items() if place[0] in wanted for r in rows)
+        return self.of(r for n in dict.fromkeys(lengths) for r in self._lengths.get(n, ()))
 
     def in_band(self, *bands: str) -> Sample:
         return self.of(r for place, rows in self._cells.items() if band_of(place[1]) in bands for r in rows)
 
     def in_cell(self, length: int, depth: float) -> Sample:
         return self.of(self._cells.get((length, depth), ()))
+
+    @cached_property
+    def _lengths(self) -> Mapping[int, Sequence[Row]]:
+        lengths: dict[int, list[Row]] = defaultdict(list)
+        for r in self.rows:
+            lengths[r.trial.context_length].append(r)
+        return lengths
 
     @cached_property
     def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:

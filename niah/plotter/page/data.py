@@ -53,12 +53,14 @@ class Told:
     agreed: Sequence[tuple[str, Agreed]] = ()  # scores beside people and judges
 
 
-def page_data(told: Sequence[Told], comparisons: Sequence[Comparison | str] = ()) -> dict[str, Any]:
-    """The whole page. ``comparisons``: of every run with the first, or why there is none."""
+def page_data(
+    told: Sequence[Told], comparisons: Sequence[Comparison | str] = (), history: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The whole page. ``comparisons``: of every run with the first, or why there is none; ``history``: of all runs."""
     titles = names_of([t.view for t in told], 60)
     runs = [run_data(t, title) for t, title in zip(told, titles, strict=True)]
     compared = [c if isinstance(c, str) else _comparison(c) for c in comparisons]
-    return {"schema": 1, "colours": RED_GREEN, "runs": runs, "comparisons": compared}
+    return {"schema": 1, "colours": RED_GREEN, "runs": runs, "comparisons": compared, "history": history}
 
 
 def run_data(t: Told, title: str) -> dict[str, Any]:

@@ -23,12 +23,13 @@ def page_html(data: Mapping[str, Any], *, served: bool = False) -> str:
     """A page. ``served``: by ``niah view``, which it may ask for news and tell marks."""
     runs: Sequence[Mapping[str, Any]] = data["runs"]
     title = runs[0]["headline"] if len(runs) == 1 else f"{len(runs)} runs"
-    return document(f"{title} · {runs[0]['model']} · niah", _intro(runs), packed(data), served=served)
+    scripts = (*SCRIPTS, *(["view.js"] if served else []), "main.js")
+    return document(f"{title} · {runs[0]['model']} · niah", _intro(runs), packed(data), scripts=scripts, served=served)
 
 
-def document(title: str, body: str, data: str = "", *, served: bool = False) -> str:
-    """HTML around a body that is escaped already; with the script where there is data for it."""
-    style, script = _asset("page.css"), _script(served) if data else ""
+def document(title: str, body: str, data: str = "", *, scripts: Sequence[str], served: bool = False) -> str:
+    """HTML around a body that is escaped already."""
+    style, script = _asset("page.css"), _script(scripts)
     more = "form-action 'self'; connect-src 'self'" if served else "form-action 'none'"
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; {more}"
     parts = {"title": html.escape(title), "policy": html.escape(policy), "style": style, "body": body, "data": data}
@@ -68,9 +69,8 @@ def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-@cache
-def _script(served: bool) -> str:
-    body = "\n".join(_asset(name) for name in (*SCRIPTS, *(["view.js"] if served else []), "main.js"))
+def _script(names: Sequence[str]) -> str:
+    body = "\n".join(map(_asset, names))
     return f'"use strict";\n(() => {{\n{body}\n}})();\n'
 
 

@@ -21,17 +21,12 @@ function markButtons(t) {
     ["right", "wrong", "unclear"].map((m) => h("button", { "aria-pressed": String(Boolean(t.mark && t.mark.mark === m)), onclick: () => tell(m) }, m)), status);
 }
 
-function headOf(r) {
-  const warnings = r.warnings.length ? h("ul", { class: "warnings" }, r.warnings.map((w) => h("li", {}, w))) : null;
-  return h("header", {}, h("h1", {}, r.headline, " ", h("span", { class: `chip ${r.kind}` }, r.kind)),
-    [r.found, r.lengths_said, r.doubts, r.recipe].filter(Boolean).map((line) => h("p", {}, line)), warnings);
-}
-
 async function takeNews() {
-  const answer = await fetch(`/data?${query()}`);
+  const answer = await fetch(`/page?${query()}`);
   if (!answer.ok) return;
-  data = await unpack(await answer.text());
-  byId("intro").replaceChildren(...data.runs.map(headOf));
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  data = await unpack(page.getElementById("data").textContent);
+  byId("intro").replaceChildren(...page.getElementById("intro").children);
   draw();
 }
 
