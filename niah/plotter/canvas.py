@@ -16,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
@@ -137,8 +138,8 @@ def colour_map(palette: str) -> Colormap:
 
 
 def colours_of(shares: Sequence[float], colours: Colormap, ends: tuple[int, int] = (0, 1)) -> list[RGB]:
-    found: list[RGB] = [tuple(rgba[:3]) for rgba in colours(Normalize(*ends)(list(shares))).tolist()]
-    return found
+    rgba = np.asarray(colours(Normalize(*ends)(np.array(shares, dtype=float))))
+    return [(red, green, blue) for red, green, blue, _ in rgba.tolist()]
 
 
 def scale_beside(

@@ -292,7 +292,8 @@ def draw_bars(view: View, ax: Axes, room: Room) -> None:
     bar([i for i, *_ in scored], [m for *_, m in scored], color=colours_of([m for *_, m in scored], colours), **style)
     missing = [i for i, c in enumerate(grid.cells) if c.mean is None]
     hatch: dict[str, Any] = {"color": [look.missing], "edgecolor": look.faint, "hatch": "////", "linewidth": 0}
-    bar(missing, [1.0] * len(missing), **hatch, **{size: 0.72})
+    hatch[size] = 0.72
+    bar(missing, [1.0] * len(missing), **hatch)
     for i, c in enumerate(grid.cells) if len(grid.cells) <= 2 * _MOST_DIGITS else ():
         text = unscored_label(c) if c.mean is None else f"{percent(c.mean)}{'  ' if lying else chr(10)}n = {c.n}"
         x, y = (1.02, i) if lying else (i, 1.02)
