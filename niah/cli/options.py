@@ -16,8 +16,7 @@ from niah.cli.screen import warn
 from niah.errors import ConfigError
 from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
-from niah.plotter.colours import PALETTES
-from niah.plotter.look import LOOK, SHEETS
+from niah.plotter.look import LOOK, PALETTES, SHEETS
 from niah.runs import DEFAULT_RESULTS
 from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of

@@ -24,8 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from niah.errors import ConfigError
-from niah.plotter.colours import RED_GREEN, RGB, check_palette
-from niah.plotter.look import LOOK, Look
+from niah.plotter.look import LOOK, RED_GREEN, RGB, Look, check_palette
 from niah.plotter.names import middle_cut
 from niah.text.fonts import fonts_for
 

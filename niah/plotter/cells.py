@@ -14,10 +14,9 @@ from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
 from niah.plotter.canvas import colour_map, colours_of
-from niah.plotter.colours import luminance
 from niah.plotter.formatting import unscored_label, value_label
 from niah.plotter.headline import View
-from niah.plotter.look import Look
+from niah.plotter.look import Look, luminance
 from niah.plotter.summary import held_by
 from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of

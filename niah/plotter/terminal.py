@@ -19,7 +19,6 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from niah.plotter.colours import luminance, red_green
 from niah.plotter.formatting import (
     control_labels,
     detail_labels,
@@ -29,6 +28,7 @@ from niah.plotter.formatting import (
     plural,
     value_label,
 )
+from niah.plotter.look import luminance, red_green
 from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of

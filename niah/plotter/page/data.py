@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from niah.plotter.colours import RED_GREEN
 from niah.plotter.formatting import control_labels, plural
 from niah.plotter.headline import View, doubts_line, found_line, headline, lengths_line, names_of, recipe_line
+from niah.plotter.look import RED_GREEN
 from niah.plotter.report_text import change_words
 from niah.plotter.summary import held_by, weakest_lines
-from niah.records import Control, Header, Result, Share
+from niah.records import Header, Result, Share
 from niah.verdict.compare import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
@@ -79,9 +79,12 @@ def run_data(t: Told, title: str) -> dict[str, Any]:
             "whole": asdict(g.whole), "claimed": f.claimed if f else None, "effective": held.point if held else None,
             "threshold": held.threshold if held else None, "depth_of": g.depth_of, "lengths": g.context_lengths,
             "depths": g.depths, "cells": [_without_none(asdict(c)) for c in g.cells], "left_out": left_out,
-            "controls": [_control(c) for c in g.controls], "by_length": _by_length(t), "by_band": _by_band(t.view),
-            "not_built": t.not_built, "agreed": [_agreed(*a) for a in t.agreed],
-            "versions": _versions(t.header), "toml": recipe_toml(t.header),
+            "controls": [_without_none(asdict(c)) for c in g.controls],
+            "by_length": _by_length(t), "by_band": _by_band(t.view), "not_built": t.not_built,
+            "agreed": [{"who": who, "said": a.words(), **asdict(a)} for who, a in t.agreed],
+            "versions": {"niah": t.header.version, "haystack": t.header.haystack_digest,
+                         "tokenizer": t.header.tokenizer, "version of the task": t.header.task_version},
+            "toml": recipe_toml(t.header),
             "trials": [trial_data(r, t) for r in shown],
         }
     )  # fmt: skip
@@ -99,13 +102,6 @@ def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _versions(header: Header) -> dict[str, Any]:
-    return {
-        "niah": header.version, "haystack": header.haystack_digest, "tokenizer": header.tokenizer,
-        "version of the task": header.task_version,
-    }  # fmt: skip
 
 
 def trial_data(r: Result, t: Told) -> dict[str, Any]:
@@ -140,7 +136,11 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
 
 def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
     """The trials that are shown by cell and epoch, and what is left out of a very large run; never in silence."""
-    ordered = sorted(trials, key=_place)
+
+    def place(r: Result) -> tuple[int, str, float, int]:
+        return r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch
+
+    ordered = sorted(trials, key=place)
     if len(ordered) <= MOST_TRIALS:
         return ordered, None
     right = sum(r.score == 1 for r in ordered)
@@ -155,10 +155,6 @@ def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
         kept,
         f"of {plural(len(ordered), 'trial')} all that are not right are listed; {gone} are left out of the list",
     )
-
-
-def _place(r: Result) -> tuple[int, str, float, int]:
-    return r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch
 
 
 def _by_length(t: Told) -> list[dict[str, Any]]:
@@ -181,14 +177,6 @@ def _by_length(t: Told) -> list[dict[str, Any]]:
 def _by_band(view: View) -> list[dict[str, Any]]:
     bands: Mapping[str, Share] = {} if view.report is None else view.report.by_band
     return [_without_none({"band": band, **asdict(bands[band])}) for band in BANDS if band in bands]
-
-
-def _control(c: Control) -> dict[str, Any]:
-    return _without_none(asdict(c))
-
-
-def _agreed(who: str, a: Agreed) -> dict[str, Any]:
-    return {"who": who, "said": a.words(), **asdict(a)}
 
 
 def _comparison(c: Comparison) -> dict[str, Any]:
