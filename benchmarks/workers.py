@@ -42,7 +42,7 @@ PATIENCE_S = 15.0  # without a process before the same command is given again: e
 NIAH = (sys.executable, "-m", "niah")
 SUBMIT: dict[str, tuple[str, ...]] = {
     "submitit": ("--on", "slurm", "--set", "cluster=local"),
-    "slurm": ("--on", "slurm", "--set", "slurm_mem=1GB"),
+    "slurm": ("--on", "slurm", "--set", "slurm_mem=500MB"),
 }
 
 
@@ -202,7 +202,8 @@ SelectTypeParameters=CR_CPU
 AccountingStorageType=accounting_storage/none
 ReturnToService=2
 MessageTimeout=60
-NodeName={host} NodeAddr=127.0.0.1 CPUs={workers} State=UNKNOWN
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs={workers} RealMemory=4000 State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 

@@ -62,7 +62,8 @@ class BatchServer:
             part = body.split(b"\r\n\r\n")[-1].rpartition(b"\r\n--")[0]
             name = f"file-{len(self.files) + 1}"
             self.files[name] = part
-            return {"id": name, "object": "file", "bytes": len(part), "purpose": "batch", "status": "processed"}
+            about = {"id": name, "object": "file", "bytes": len(part), "created_at": 1, "filename": "niah.jsonl"}
+            return {**about, "purpose": "batch", "status": "processed"}
         if path.startswith("/files/"):
             return self.files[path.split("/")[2]]
         if method == "POST":

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from batch_server import BatchServer, Table
 from conftest import Niah
+from pydantic import TypeAdapter
 from test_collect import GRID, OVERHEAD, SERVICES, asked_in, failed, replied
+from test_deliveries import whole
 
 import niah as package
 from niah.generator.tokenizers import tokenizer_of
@@ -141,3 +143,63 @@ def test_a_damaged_state_is_one_line(niah: Niah, service: tuple[BatchServer, Ans
     submit(niah, server, answers)
     Path("results/r/batches.json").write_text(json.dumps([{"x": 1}]))
     assert "not the batches of a run" in niah("batch", "status", "r", "--api-key-env", "A_KEY").err
+
+
+def openai_fits(method: str, path: str, body: bytes, answer: Any) -> str:
+    """What an exchange was judged to be by OpenAI's own types. Raises ValidationError where one does not fit."""
+    from openai.types import Batch, FileObject, batch_create_params
+    from openai.types.chat import ChatCompletion
+    from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+
+    if path == "/v1/files":
+        FileObject.model_validate(answer)
+        for line in body.split(b"\r\n\r\n")[-1].rpartition(b"\r\n--")[0].splitlines():
+            asked = json.loads(line)["body"]
+            assert whole(TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(asked)) == asked
+        return "requests"
+    if path.startswith("/v1/files/"):
+        for line in answer.splitlines():
+            ChatCompletion.model_validate(json.loads(line)["response"]["body"])
+        return "answers"
+    if method == "POST":
+        TypeAdapter(batch_create_params.BatchCreateParams).validate_python(json.loads(body))
+    for table in answer.get("data", [answer]):
+        Batch.model_validate(table)
+    return "batch"
+
+
+def anthropic_fits(method: str, path: str, body: bytes, answer: Any) -> str:
+    """The same of Anthropic's."""
+    from anthropic.types import messages as types
+
+    if path.endswith("/results"):
+        for line in answer.splitlines():
+            types.MessageBatchIndividualResponse.model_validate_json(line)
+        return "answers"
+    for table in answer.get("data", [answer]):
+        types.MessageBatch.model_validate(table)
+    if method != "POST":
+        return "batch"
+    kind: Any = types.batch_create_params.BatchCreateParams
+    assert whole(TypeAdapter(kind).validate_python(json.loads(body))) == json.loads(body)
+    return "requests"
+
+
+@pytest.mark.parametrize("service", ["openai-batch", "anthropic-batch"], indirect=True)
+def test_what_is_said_to_a_service_and_by_it_fits_its_own_types(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    judged, carried_out = [], server.carried_out
+    fits = openai_fits if answers.form == "openai-batch" else anthropic_fits
+
+    def watched(method: str, path: str, headers: Any, body: bytes) -> tuple[Any, dict[str, str]]:
+        answer, more = carried_out(method, path, headers, body)
+        judged.append(fits(method, path.partition("?")[0], body, answer))
+        return answer, more
+
+    monkeypatch.setattr(server, "carried_out", watched)
+    assert submit(niah, server, answers).exit_code == 3
+    server.finish()
+    assert niah("batch", "collect", "r", "--api-key-env", "A_KEY").exit_code == 0
+    assert set(judged) == {"requests", "batch", "answers"}

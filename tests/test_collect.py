@@ -51,9 +51,10 @@ def replied(form: str, key: str, text: str, tokens: int, stop: str | None = None
         content = {"content": {"parts": [{"text": text}], "role": "model"}, "finishReason": stop or "STOP", "index": 0}
         counts = {"promptTokenCount": tokens, "candidatesTokenCount": 9}
         return {"key": key, "response": {"candidates": [content], "usageMetadata": counts, "modelVersion": "m"}}
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": stop or "stop"}
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": stop or "stop", "logprobs": None}
     counts = {"prompt_tokens": tokens, "completion_tokens": 9, "total_tokens": tokens + 9}
-    body = {"id": "c", "object": "chat.completion", "model": "m", "choices": [choice], "usage": counts}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": counts}
     return {
         "id": "b",
         "custom_id": key,
