@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from niah.generator.library import shared_root
 from niah.generator.transcripts import read_transcript
 from niah.records import Transcript, Trial
 from niah.tasks import TaskContext
+
+# The tests start hundreds of processes: none of them is to compile every package anew, whatever the shell asks for.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
