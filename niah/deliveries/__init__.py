@@ -92,8 +92,7 @@ def delivery_of(name: str, parts: Parts) -> Delivery:
         return Full()
     if kind == "window":
         return Window(length_of(how, least=1), parts.tokenizer)
-    from niah.deliveries.retrieve import Hybrid, Retrieve  # numpy, which a config does not need
-    from niah.deliveries.summarise import Summarise
+    from niah.deliveries.retrieve import Hybrid, Retrieve, Summarise  # numpy, which a config does not need
 
     if kind == "summarise":
         return Summarise(parts)

@@ -2,7 +2,9 @@
 
 ``hybrid`` is Self-Route (Li et al., 2407.16833): the chunks first, with leave to say that they do not tell, and all of
 the text where the model says so. Chunks stay in document order, as OP-RAG (Yu et al., 2409.01666) found best. Terms
-and token counts of lines are kept from trial to trial: of one haystack only the needle's lines are new.
+and token counts of lines are kept from trial to trial: of one haystack only the needle's lines are new. ``summarise``
+has every stretch summarised without a word of the question, and then asks the question of the summaries: what systems
+do that say they read a million tokens.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from niah.deliveries import Chunking, Embed, Parts, Steps, shortened
-from niah.deliveries.body import Body, body_of, lines_of_needles
+from niah.deliveries.body import Body, body_of, digest_of, lines_of_needles, share_of_values
 from niah.deliveries.token_table import TokenTable
 from niah.messages import Chunk
 from niah.records import Prompt
 from niah.text.ranking import Ranking, asked_part, terms_of
+from niah.text.wording import wording_of
 
 GAP = "[...]"  # between chunks that do not follow each other
 RRF_CONSTANT = 60  # of reciprocal rank fusion (Cormack et al., 2009)
+LEAST_SUMMARY = 64
+SHARE = 16  # a summary has a sixteenth of the tokens of its text
 _MOST_KEPT = 200_000  # lines
 Scores = npt.NDArray[np.float32]
 
@@ -107,6 +112,53 @@ class Hybrid:
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         return (*self._retrieve.call_tokens(tokens, frame), tokens)
+
+
+class Summarise:
+    """Map, then ask."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._room = summary_tokens(parts.chunking)
+
+    def deliver(self, prompt: Prompt) -> Steps:
+        body = body_of(prompt)
+        if body is None:
+            yield prompt
+            return
+        count = self._parts.tokenizer.count
+        spans = spans_of([count(line + "\n") for line in body.lines], self._parts.chunking)
+        summaries = []
+        for first, stop, _ in spans:
+            summaries.append((yield self._map(prompt, "\n".join(body.lines[first:stop]))).strip())
+        text = body.opening + "\n".join(summary for summary in summaries if summary) + body.closing
+        yield shortened(prompt, text, self._parts.tokenizer, needles=share_of_values(prompt, summaries))
+
+    def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
+        chunking = self._parts.chunking
+        windows = max(1, -(-(tokens - frame) // (chunking.tokens - chunking.overlap)))
+        return (*((min(tokens, chunking.tokens + frame),) * windows), min(tokens, frame + windows * self._room))
+
+    def _map(self, prompt: Prompt, part: str) -> Prompt:
+        """Asks for the summary of a part."""
+        wording = wording_of(self._parts.language)
+        opening, closing = wording.text("summary.opening") + "\n\n", "\n\n" + wording.text("summary.label")
+        text = opening + part + closing
+        return replace(
+            prompt,
+            utf8=text.encode(),
+            tokens=self._parts.tokenizer.count(text),
+            reply_tokens=self._room,
+            digest=digest_of(text),
+            planting=replace(prompt.planting, opening=opening, closing=closing),
+            splits=(),
+            shared_bytes=0,
+        )
+
+
+def summary_tokens(chunking: Chunking) -> int:
+    """The reply budget of a summary."""
+    return max(LEAST_SUMMARY, chunking.tokens // SHARE)
 
 
 def spans_of(counts: Sequence[int], chunking: Chunking) -> list[tuple[int, int, int]]:

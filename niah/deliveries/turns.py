@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.generator.tokenizers import Tokenizer
 from niah.messages import Delivered, Message, TextPart, Tool, ToolCall
 from niah.records import Prompt
 
-SPEAKERS = ("user", "assistant")
+SPEAKERS: tuple[Literal["user"], Literal["assistant"]] = ("user", "assistant")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +36,12 @@ class Chat:
         needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
         if self.role is not None and needle is not None:
             ends = _with_speaker(ends, needle, SPEAKERS.index(self.role))
-        texts = [body.lines[a:b] for a, b in pairwise(ends)]
-        messages = [Message(role="user", parts=_parts(body.opening.removesuffix("\n"), *texts[0]))]
-        for number, lines in enumerate(texts[1:], 1):
-            messages.append(Message(role="assistant" if number % 2 else "user", parts=_parts(*lines)))
-        closing = body.closing.removeprefix("\n")
-        if messages[-1].role == "user":
-            last = messages.pop()
-            messages.append(Message(role="user", parts=_parts(_text(last), closing)))
-        else:
-            messages.append(Message(role="user", parts=_parts(closing)))
+        texts = [list(body.lines[a:b]) for a, b in pairwise(ends)]
+        texts[0].insert(0, body.opening.removesuffix("\n"))
+        if len(texts) % 2 == 0:  # the last turn is the user's
+            texts.append([])
+        texts[-1].append(body.closing.removeprefix("\n"))
+        messages = [Message(role=SPEAKERS[n % 2], parts=_parts(*lines)) for n, lines in enumerate(texts)]
         return _told(prompt, messages, (), ends, needle, lambda turn: SPEAKERS[turn % 2])
 
 
@@ -129,10 +126,6 @@ def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
 
 def _parts(*lines: str) -> tuple[TextPart, ...]:
     return (TextPart(utf8="\n".join(lines).encode()),)
-
-
-def _text(message: Message) -> str:
-    return "\n".join(part.utf8.decode() for part in message.parts if isinstance(part, TextPart))
 
 
 def _told(

@@ -7,8 +7,8 @@ from functools import partial
 
 from niah.deliveries import Delivery, Parts, Presenter, delivery_of
 from niah.deliveries.pages import Pages, look_of
+from niah.deliveries.retrieve import summary_tokens
 from niah.deliveries.speech import Speech
-from niah.deliveries.summarise import summary_tokens
 from niah.deliveries.turns import Chat, Tools
 from niah.errors import ConfigError
 from niah.experiment.checks import chunking_of
