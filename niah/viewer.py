@@ -10,6 +10,7 @@ import html
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,7 +64,10 @@ class Viewer:
     def data(self, names: Sequence[str]) -> dict[str, Any]:
         """The data of the page of some runs. Raises RunError for a name that is no run of the folder."""
         with self._lock:
-            runs = [open_run(self._folder(name)) for name in names]
+            runs = sorted((open_run(self._folder(name)) for name in names), key=lambda run: run.header.created)
+            names = [
+                run.folder.relative_to(self.results).as_posix() for run in runs
+            ]  # the oldest is what others differ from
             told = [
                 told_of(run, self._built.setdefault(n, Built({}, {})), QUICK_TOKENS)
                 for n, run in zip(names, runs, strict=True)
@@ -168,8 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": len(body)}.items():
             self.send_header(name, str(value))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # the page is closed
+            self.end_headers()
+            self.wfile.write(body)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

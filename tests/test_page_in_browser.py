@@ -189,6 +189,7 @@ def test_print_leaves_out_what_is_for_clicking(browser: Any, runs: Path) -> None
         tab.emulate_media(media="print")
         assert not tab.locator(".filters").is_visible()
         assert tab.locator("#heat").is_visible()
+        assert tab.evaluate("[...document.querySelectorAll('pre')].every((p) => p.scrollHeight <= p.clientHeight + 1)")
 
 
 def test_two_runs_stand_side_by_side_with_their_difference_and_flips(browser: Any, runs: Path) -> None:
