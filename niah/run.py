@@ -24,8 +24,7 @@ from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
-from niah.verdict.baseline import Baseline, baseline_from, baseline_of
-from niah.verdict.comparability import check_baseline, check_consistent
+from niah.verdict.baseline import Baseline, baseline_from, baseline_of, check_baseline, check_consistent
 from niah.verdict.compare import Agreed, agreed, comparison_of
 from niah.verdict.decide import judge
 from niah.verdict.effective import RULES

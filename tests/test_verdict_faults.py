@@ -17,8 +17,7 @@ from runs import header, result, results, run, trials, wrong_in
 from niah.errors import RunError
 from niah.plotter.report_text import finding_words, judgement_lines
 from niah.records import Header, Outcome, Response, Row, Usage
-from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, mean_baseline
-from niah.verdict.comparability import check_consistent
+from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_consistent, mean_baseline
 from niah.verdict.decide import judge
 from niah.verdict.effective import effective_length
 from niah.verdict.evidence import Evidence, notes_on

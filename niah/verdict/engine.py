@@ -68,7 +68,7 @@ def engine_verdict(
     same = tuple(sum(a.get(i) == text for i, text in answers[0].items()) for a in (answers[2], answers[1]))
     p_loss = max(pairs.p_drop(0), against.p_drop(0)) if pairs.decidable and against.decidable else None
     ignored = same[0] == len(answers[0]) and (nats is None or nats.nothing)
-    p_nats = None if nats is None or other is None else max(nats.p_loss, other.p_loss)
+    p_nats = None if nats is None or other is None else max(nats.p(1), other.p(1))
     verdict, reasons = _verdict(pairs, p_loss, p_nats, ignored=ignored and forced)
     if ignored:
         told = "" if nats is None else " and log-probability"

@@ -42,11 +42,7 @@ class GateConfig(BaseModel):
     drop_margin: float = Field(0.05, description="A loss shown to be smaller than max_drop plus this passes.")
     drop_per_length: bool = Field(False, description="Also fail on a loss at any one length.")
     drop_per_band: bool = Field(False, description="Also fail on a loss in head, middle or tail.")
-    max_nats_lost: float | None = Field(
-        None,
-        gt=0,
-        description="Greatest mean loss of log-probability of the right answer against the baseline, in nats.",
-    )
+    max_nats_lost: float | None = Field(None, gt=0, description="Greatest loss of log-probability, in nats a trial.")
     max_hallucination: float | None = Field(None, description="Greatest share of answers to what is not there.")
     max_unscored: float | None = Field(None, ge=0, le=1, description="Greatest share of trials without a score.")
     max_p95_s: float | None = Field(None, gt=0, description="Seconds in which 95 % of trials must be answered.")

@@ -216,7 +216,7 @@ def _nats(e: Evidence) -> Iterator[PendingFinding]:
     reason = f"{change.loss:+.3g} nats a right answer ({change.low:+.3g} to {change.high:+.3g}, n = {change.n:,}), "
     reason += f"at most {limit:g} asked" + (f"; {untold:,} trials tell none, so it cannot pass" if untold else "")
     yield _final("max_nats_lost", WHOLE, reason, limit, change.n, change.loss).tested(
-        change.p_loss, 1.0 if untold or not e.pairs.complete else change.p_held, change.more_to_decide
+        change.p(1), 1.0 if untold or not e.pairs.complete else change.p(-1), change.more_to_decide
     )
 
 

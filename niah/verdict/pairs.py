@@ -15,8 +15,7 @@ from math import floor, sqrt
 from statistics import fmean, stdev
 
 from niah.records import Header, Row, Trial
-from niah.verdict.baseline import Baseline
-from niah.verdict.comparability import check_comparable
+from niah.verdict.baseline import Baseline, check_comparable
 from niah.verdict.exact import (
     at_least,
     mcnemar,
@@ -202,15 +201,10 @@ class NatsChange:
     t: float  # how far it lies above the tolerated loss, in standard errors
     witnesses: int  # trials, or epochs that share a haystack
 
-    @property
-    def p_loss(self) -> float:
-        """The chance of such a loss where the true one is the tolerated."""
-        return student_above(self.t, self.witnesses - 1)
-
-    @property
-    def p_held(self) -> float:
-        """The chance of so small a loss where the true one is the tolerated."""
-        return student_above(-self.t, self.witnesses - 1)
+    def p(self, sign: int, witnesses: int | None = None) -> float:
+        """The chance of such a loss (sign 1), or of so small a one (-1), where the true one is the tolerated."""
+        count = witnesses or self.witnesses
+        return student_above(sign * self.t * sqrt(count / self.witnesses), count - 1)
 
     @property
     def nothing(self) -> bool:
@@ -218,12 +212,8 @@ class NatsChange:
 
     def more_to_decide(self, fail: float, passing: float) -> int | None:
         """How many more trials like these would decide at these levels; None where 100,000 would not."""
-
-        def decides(count: int) -> bool:
-            t = self.t * sqrt(count / self.witnesses)
-            return student_above(t, count - 1) <= fail or student_above(-t, count - 1) <= passing
-
-        return more_of(self.witnesses, self.n / self.witnesses, decides)
+        each = self.n / self.witnesses
+        return more_of(self.witnesses, each, lambda count: self.p(1, count) <= fail or self.p(-1, count) <= passing)
 
 
 def nats_change(pairs: Pairs, tolerated: float) -> NatsChange | None:
