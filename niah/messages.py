@@ -27,6 +27,7 @@ class MediaPart:
     load: Callable[[], bytes] = field(repr=False, compare=False)
     pixels: tuple[int, int] | None = None  # width and height, of a picture
     seconds: float | None = None  # of sound
+    reference: str | None = None  # by which the service knows it, where it was uploaded before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +90,44 @@ class Delivered:
     overhead_tokens: int | None = None  # that the turns take beside the text, as the server counts; None: not known
     embed_calls: int | None = None  # requests to the server of vectors; a text is sent once in a run
     embed_tokens: int | None = None  # of these, as that server counts, else in the run's tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSize:
+    """What a context length is as pages or as sound."""
+
+    pages: int | None = None
+    seconds: float | None = None
+    text_tokens: int  # of the text that they show or say, in the run's tokenizer
+    media_tokens: int | None  # that the service counts for them; None: not known
+
+    @property
+    def kind(self) -> str:
+        """What ``label`` counts."""
+        return "minutes of speech" if self.pages is None else "pages"
+
+    @property
+    def label(self) -> str:
+        """For an axis: 27, or 12:40."""
+        seconds = round(self.seconds or 0)
+        return f"{seconds // 60:,}:{seconds % 60:02}" if self.pages is None else f"{self.pages:,}"
+
+    @property
+    def words(self) -> str:
+        """The size, and how much text one token of it holds: what legibility costs."""
+        size = f"{self.label} min of speech" if self.pages is None else f"{self.label} page{'s' * (self.pages != 1)}"
+        if not self.media_tokens:
+            return f"{size}, whose tokens are not known"
+        kind = "audio" if self.pages is None else "image"
+        return (
+            f"{size}, {self.media_tokens:,} {kind} tokens, "
+            f"{self.text_tokens / self.media_tokens:.2f} text tokens per {kind} token"
+        )
+
+
+def media_size(tokens: int, told: Delivered | None) -> MediaSize | None:
+    """The size of a prompt of so many text tokens; None where it was not sent as pages or sound."""
+    if told is None or not (told.pages or told.seconds):
+        return None
+    shown = tokens - (told.text_tokens or 0)
+    return MediaSize(pages=told.pages, seconds=told.seconds, text_tokens=shown, media_tokens=told.media_tokens)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from niah.messages import Delivered, Message, Tool
+from niah.messages import Delivered, MediaSize, Message, Tool
 
 CONTROLS = ("absent", "closed-book", "oracle")
 
@@ -312,6 +312,7 @@ class Grid:
     depth_of: str = "the needle"  # what the depth axis is the depth of
     imported: str | None = None  # the tool whose results these are
     adaptive: str | None = None  # what an adaptive run found, in words
+    media: Mapping[int, MediaSize] = field(default_factory=dict)  # of each length, the median trial's
 
     @property
     def context_lengths(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Niah
@@ -106,3 +107,51 @@ def test_a_file_that_is_no_model_is_one_clear_line(niah: Niah) -> None:
     ended = niah("run", "--model", "broken.gguf", "--lengths", "500", "--depths", "0")
     assert ended.exit_code == 2
     assert "cannot load broken.gguf" in ended.err
+
+
+class Engine:
+    """What is set on the real parameters, and then not served."""
+
+    def __init__(self) -> None:
+        import xllamacpp
+
+        self.CommonParams = xllamacpp.CommonParams
+        self.told: list[tuple[str, str, int]] = []
+
+    def Server(self, params: Any) -> None:  # noqa: N802  # the engine names it so
+        self.told.append((params.model.path, params.mmproj.path, params.n_ctx))
+        raise RuntimeError("planted")
+
+
+@pytest.mark.skipif(not installed, reason="the extra 'local' is not installed")
+@pytest.mark.parametrize("projector", [None, "see.gguf"])
+def test_model_and_projector_reach_the_engine(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, projector: str | None
+) -> None:
+    engine = Engine()
+    monkeypatch.setattr("niah.runner.local_server._engine", lambda: engine)
+    for name in ("own.gguf", "see.gguf"):
+        Path(name).write_bytes(b"GGUF and more")
+    sees = ("--mmproj", projector, "--as", "pages") if projector else ()
+    ended = niah("run", "--model", "own.gguf", "--lengths", "500", "--depths", "0", *sees)
+    assert ended.exit_code == 2
+    assert engine.told == [("own.gguf", projector or "", 2 * 500 + 512)]
+    assert ("mmproj that of the same one" in ended.err) == bool(projector)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--model", "own.gguf", "--mmproj", "none.gguf"), "no such file"),
+        (("--model", "own.gguf", "--mmproj", "text.gguf"), "is no GGUF file"),
+        (("--model", "gemma3-270m", "--mmproj", "own.gguf"), "reads text alone"),
+        (("--model", "own.gguf", "--as", "pages"), "add --mmproj"),
+        (("--provider", "openai", "--model", "m", "--mmproj", "own.gguf"), "only for 'local'"),
+    ],
+)
+def test_a_projector_that_does_not_fit_is_one_line(niah: Niah, words: tuple[str, ...], why: str) -> None:
+    Path("own.gguf").write_bytes(b"GGUF and more")
+    Path("text.gguf").write_text("Hello.")
+    ended = niah("run", *words, "--lengths", "500", "--depths", "0")
+    assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
+    assert why in ended.err

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from conftest import Niah
 from test_deliveries import PROVIDERS, accepted_by_the_sdk, experiment, sent
 
 from niah.deliveries.pages import Pages, look_of
-from niah.deliveries.speech import Speech
-from niah.errors import ConfigError
+from niah.deliveries.speech import Speech, _encoded
+from niah.errors import ConfigError, HaystackError
+from niah.experiment.delivering import presenter_in
+from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound, Voice, samples_of
 from niah.messages import MediaPart, TextPart
-from niah.providers.media import anthropic_tokens, gemini_tokens, patches_32, tiles_512
+from niah.providers.media import anthropic_tokens, gemini_tokens, media_limits, patches_32, tiles_512
 from niah.records import Prompt
-from niah.runner import ocr
+from niah.runner import instruments
 from niah.scorers import clock
 
 SMALL = ("--as", "pages", "--page-px", "640x400", "--page-type-px", "18")
 NEEDS_TESSERACT = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 NEEDS_FLITE = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 VOICE = "flite -voice slt -f {text} -o {wav}"
+TINY = ("--page-px", "256x256")
 
 
 def prompts(**settings: Any) -> list[Prompt]:
@@ -66,8 +70,6 @@ def test_the_needle_stands_on_the_page_and_line_that_are_logged(haystack: str, s
 
 def _from_line(prompt: Prompt, shown: Prompt) -> Prompt:
     """The prompt without what stands before its needle."""
-    from dataclasses import replace
-
     opening, text = prompt.planting.opening, prompt.text
     needle = next(n.text for n in prompt.planting.needles if n.answer_class == "right")
     return replace(prompt, utf8=(opening + text[text.index(needle) :]).encode())
@@ -160,22 +162,64 @@ def test_tokens_of_a_picture_are_those_of_the_published_examples() -> None:
 @pytest.mark.parametrize(
     ("provider", "more", "why"),
     [
-        ("anthropic", ("--lengths", "1M"), "anthropic takes 600"),
-        ("openai", ("--lengths", "1M"), "openai takes 500"),
+        ("anthropic", ("--lengths", "64k", *TINY), "anthropic takes 600"),
+        ("openai", ("--lengths", "64k", *TINY), "openai takes 500"),
         ("gemini", ("--lengths", "256k"), "gemini takes 20 MB"),
         ("anthropic", ("--lengths", "32k", "--page-px", "2048x1448"), "sides up to 2,000 px"),
+        ("bedrock-anthropic", ("--lengths", "64k", *TINY), "bedrock-anthropic takes 600"),
+        ("openai-responses", ("--lengths", "64k", *TINY), "openai-responses takes 500"),
+        ("azure", ("--lengths", "64k"), "azure takes 50 pages"),
+        ("gemini", ("--lengths", "160k", *TINY, "--media", "upload"), "gemini takes 3,600 pages"),
+        ("vertex-gemini", ("--lengths", "256k"), "vertex-gemini takes 20 MB"),
     ],
 )
 def test_what_a_service_does_not_take_is_refused_before_anything_is_sent(
     niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, more: tuple[str, ...], why: str
 ) -> None:
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
-        monkeypatch.setenv(name, "planted")
-    ended = niah("run", "--provider", provider, "--model", "m", "--as", "pages", "--depths", "50", *more)
-    assert ended.exit_code == 2
-    assert why in ended.err
-    assert len(ended.err.strip().splitlines()) == 1
+    ended = _refused(niah, monkeypatch, provider, "--as", "pages", *more)
+    assert why in ended
+    assert ("or --media upload" in ended) == ("takes 20 MB" in why and provider == "gemini")
     assert not (tmp_path / "results").exists()
+
+
+def _refused(niah: Niah, monkeypatch: pytest.MonkeyPatch, provider: str, *words: str) -> str:
+    """The one line with which a run ends before anything is sent."""
+    monkeypatch.setenv("OWN_KEY", "planted")
+    known = {"azure": "AZURE_OPENAI_ENDPOINT", "bedrock-anthropic": "AWS_REGION"}
+    for name in (*known.values(), "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "https://127.0.0.1:9" if "ENDPOINT" in name else "global")
+    run = ("run", "--provider", provider, "--model", "m", "--api-key-env", "OWN_KEY", "--depths", "50")
+    ended = niah(*run, *words)
+    assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1), ended.err
+    return ended.err
+
+
+@pytest.mark.parametrize(
+    ("provider", "least", "more", "why"),
+    [
+        ("gemini", {"seconds": 60.0}, (), "gemini takes 1 minutes"),
+        (
+            "gemini",
+            {"body_bytes": 1_000_000},
+            (),
+            "or use less for each (--audio-form mp3) or --media upload",
+        ),
+        ("openai", {"body_bytes": 1_000_000}, (), "openai takes 1 MB"),
+        ("openai", {"file_bytes": 1_000_000}, ("--media", "upload"), "a smaller --piece-s"),
+        ("gemini", {"file_bytes": 1_000_000}, ("--media", "upload"), "a smaller --piece-s"),
+        ("openai-responses", {}, (), "takes no sound"),
+        ("anthropic", {}, (), "takes no sound"),
+        ("bedrock-anthropic", {}, (), "takes no sound"),
+    ],
+)
+def test_sound_that_a_service_does_not_take_is_refused_before_anything_is_sent(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, provider: str, least: Any, more: tuple[str, ...], why: str
+) -> None:
+    monkeypatch.setattr(Voice, "say", lambda self, line: hum(line * 3))
+    limits = replace(media_limits(provider, "m"), **least)
+    monkeypatch.setattr("niah.experiment.delivering.media_limits", lambda *about: limits)
+    speech = ("--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--lengths", "1500", *more)
+    assert why in _refused(niah, monkeypatch, provider, *speech)
 
 
 @pytest.mark.parametrize(
@@ -237,18 +281,181 @@ def test_a_reader_of_pages_finds_the_needle_and_nothing_on_pages_without_one(nia
 @NEEDS_TESSERACT
 @pytest.mark.slow
 def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ocr._parts
+    whole = instruments._parts
 
     def without_the_third_page(messages: Any) -> Any:
         parts = whole(messages)
         pages = [part for part in parts if part["type"] == "image_url"]
         return [part for part in parts if len(pages) < 3 or part is not pages[2]]
 
-    monkeypatch.setattr(ocr, "_parts", without_the_third_page)
+    monkeypatch.setattr(instruments, "_parts", without_the_third_page)
     run = ("run", "--provider", "ocr", "--model", "search", "--lengths", "600", "--depths", "50")
     niah(*run, *SMALL, "--name", "dropped")
     row = json.loads(Path("results/dropped/run.jsonl").read_text().splitlines()[-1])
     assert (row["outcome"], row["score"]) == ("mismatch", None)
+
+
+def recorded(folder: Path, lines: list[str], form: str = "wav") -> Path:
+    """A recording of some lines with pauses between them, and its subtitles: in a folder as a user has them."""
+    folder.mkdir(exist_ok=True)
+    sounds, cues, at = [np.zeros(RATE // 2, np.int16)], [], RATE // 2
+    for number, line in enumerate(lines, 1):
+        sound = np.asarray(
+            8_000 * np.sin(np.arange(20 * len(line) * RATE // 1_000) * (90 + number) / 900), dtype=np.int16
+        )
+        times = " --> ".join(
+            f"00:{t // 60 // RATE:02}:{t / RATE % 60:06.3f}".replace(".", ",") for t in (at, at + len(sound))
+        )
+        cues.append(f"{number}\n{times}\n{line}\n")
+        sounds += [sound, np.zeros(RATE // 2, np.int16)]
+        at += len(sound) + RATE // 2
+    (folder / "talk.srt").write_text("\n".join(cues), encoding="utf-8")
+    file, _ = _encoded(np.concatenate(sounds).tobytes(), form)
+    (folder / f"talk.{form}").write_bytes(file)
+    return folder
+
+
+def talk(count: int) -> list[str]:
+    return [
+        f"Now this is what was said as number {n} of the talk, {'and ' * (n % 5)}that was it." for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("form", ["wav", "mp3"])
+def test_a_haystack_of_recordings_is_heard_as_it_was_said_with_the_needle_between_two_lines(
+    niah: Niah, tmp_path: Path, form: str
+) -> None:
+    lines = talk(60)
+    ended = niah("haystack", "add", recorded(tmp_path / "mine", lines, form), "--name", "talks")
+    assert ended.exit_code == 0, ended.err
+    assert f"recording talk.{form}" in ended.out
+    assert "left out" not in ended.err
+    whole = samples_of(tmp_path / "mine" / f"talk.{form}")
+    for prompt in prompts(haystack=("talks",), lengths=(600,)):
+        spoken = speech_in(experiment(haystack=("talks",), lengths=(600,), sent_as="speech", tts=VOICE), prompt)
+        assert spoken.delivered is not None and spoken.delivered.start_s is not None
+        heard = np.concatenate([samples_of(part.load()) for part in media(spoken)])
+        start = round(spoken.delivered.start_s * RATE)
+        needle = hum(next(n.text for n in prompt.planting.needles))
+        assert (heard[start : start + len(needle)] == needle).all()
+        before, behind = heard[:start], heard[start + len(needle) + round(GAP_S * RATE) :]
+        assert 1 <= _stretches(before, whole) + _stretches(behind, whole) <= 3  # the tour begins anywhere
+        said = prompt.text[len(prompt.planting.opening) : -len(prompt.planting.closing)]
+        assert (len(before) + len(behind)) / RATE > 0.02 * (len(said) - 60)  # all of it, at 20 ms a sign
+
+
+def speech_in(known: Any, prompt: Prompt) -> Prompt:
+    """The prompt as a run sends it, by a voice that hums, in one piece of WAV."""
+    presenter = presenter_in(known)
+    assert isinstance(presenter, Speech)
+    return replace(presenter, say=hum, form="wav", piece_s=1e6).present(prompt)
+
+
+def _stretches(sound: Sound, whole: Sound) -> int:
+    """Of how many stretches of another sound this one is made, with silence between them."""
+    count = 0
+    while sound.any():
+        sound = sound[int(np.flatnonzero(sound)[0]) :]
+        at = whole.tobytes().find(sound[: RATE // 10].tobytes()) // 2
+        assert at >= 0
+        size = min(len(sound), len(whole) - at)
+        same = sound[:size] == whole[at : at + size]
+        sound = sound[size if same.all() else int(np.argmin(same)) :]
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        (lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"), "not a recording that can be read"),
+        (lambda folder: recorded(folder, talk(2)) and (folder / "talk.srt").write_text(_LATE), "not its own"),
+        (
+            lambda folder: ((folder / "talk.srt").unlink(), (folder / "talk.txt").write_text("Words.\nMore.\n")),
+            "no times",
+        ),
+    ],
+)
+def test_a_recording_that_is_not_that_of_its_transcript_is_refused(
+    niah: Niah, tmp_path: Path, spoilt: Any, why: str
+) -> None:
+    folder = recorded(tmp_path / "mine", talk(4))
+    spoilt(folder)
+    ended = niah("haystack", "add", folder, "--name", "talks")
+    assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
+    assert why in ended.err
+
+
+_LATE = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:09:01,000 --> 00:09:02,000\nBye.\n"
+
+
+def test_a_recording_that_changed_since_it_was_imported_is_refused(niah: Niah, tmp_path: Path) -> None:
+    niah("haystack", "add", recorded(tmp_path / "mine", talk(60)), "--name", "talks", "--into", tmp_path / "own")
+    recorded(tmp_path / "own" / "talks", talk(59))
+    niah(
+        "haystack",
+        "add",
+        recorded(tmp_path / "mine", talk(60)),
+        "--name",
+        "talks",
+        "--into",
+        tmp_path / "own",
+        "--replace",
+    )
+    (tmp_path / "own" / "talks" / "talk.wav").write_bytes((tmp_path / "mine" / "talk.wav").read_bytes() + b"x")
+    known = experiment(haystack=(str(tmp_path / "own" / "talks"),), lengths=(600,), sent_as="speech", tts=VOICE)
+    with pytest.raises(HaystackError, match="changed since it was imported"):
+        speech_in(known, known.prompt(known.trials[0]))
+
+
+@pytest.mark.parametrize("how", ["pages", "speech"])
+@pytest.mark.parametrize("share", [1, 30, 70])
+@pytest.mark.parametrize("task", ["single", "multikey"])
+def test_text_and_media_share_a_haystack_and_the_needle_stands_in_one_of_them(how: str, share: int, task: str) -> None:
+    for prompt in prompts(depths=(0.0, 20.0, 50.0, 80.0, 100.0), task=task):
+        whole: Any = Pages(look=look_of("600x800", 22)) if how == "pages" else Speech(say=hum, piece_s=5.0)
+        shown = replace(whole, share=share).present(prompt)
+        text = b"\n".join(part.utf8 for part in shown.messages[0].parts if isinstance(part, TextPart)).decode()
+        needles = [n.text for n in prompt.planting.needles if n.answer_class == "right"]
+        assert shown.delivered is not None
+        place = shown.delivered.page if how == "pages" else shown.delivered.start_s
+        assert (place is None) == all(needle in text for needle in needles)
+        body = prompt.text[len(prompt.planting.opening) : -len(prompt.planting.closing)]
+        beside = len(text) - len(prompt.planting.opening.strip()) - len(prompt.planting.closing.strip())
+        assert abs(beside / len(body) - (1 - share / 100)) < 0.03
+        deep = [p.actual_depth_percent > 100 - share + 3 for p in prompt.placements]
+        if len(needles) == 1 == len(deep) and place is None:
+            assert not deep[0]
+
+
+@NEEDS_FLITE
+@pytest.mark.slow
+def test_the_last_minute_of_a_recording_that_was_dropped_is_a_mismatch_and_not_red(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf:
+        """The count of seconds is enough."""
+
+        def heard(self, samples: bytes) -> list[Any]:
+            return []
+
+    whole, dropped = instruments._parts, []
+
+    def without_the_last_piece(messages: Any) -> Any:
+        parts = whole(messages)
+        sound = [part for part in parts if part["type"] == "input_audio"]
+        dropped.extend(sound[-1:] if len(sound) > 1 else [])
+        return [part for part in parts if len(sound) < 2 or part is not sound[-1]]
+
+    monkeypatch.setattr(instruments, "Ears", Deaf)
+    speech = ("--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--piece-s", "60")
+    run = ("run", "--provider", "listener", "--model", "search", "--lengths", "900", "--depths", "50", *speech)
+    niah(*run, "--name", "whole")
+    monkeypatch.setattr(instruments, "_parts", without_the_last_piece)
+    niah(*run, "--name", "dropped")
+    rows = [json.loads(Path(f"results/{n}/run.jsonl").read_text().splitlines()[-1]) for n in ("whole", "dropped")]
+    assert dropped
+    assert [(row["outcome"], row["score"]) for row in rows] == [("scored", 0.0), ("mismatch", None)]
 
 
 @NEEDS_FLITE

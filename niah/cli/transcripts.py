@@ -48,7 +48,10 @@ def haystack() -> None:
 @click.option("--replace", is_flag=True, help="Write an imported haystack of that name anew.")
 @TOKENIZER
 def add(paths: tuple[Path, ...], name: str, into: Path | None, tokenizer: str, **origin: Any) -> None:
-    """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed."""
+    """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied, never changed.
+
+    A recording of the same name beside subtitles (.wav, .mp3, .flac, .ogg, .opus) is what is heard by --as speech.
+    """
     manifest = add_haystack(paths, name, into or imported_root(), **origin)
     _print_check(str(manifest.folder), tokenizer)
     if files := passed_over(paths):
@@ -109,9 +112,10 @@ def _print_check(name: str, tokenizer: str) -> None:
     manifest = read_manifest(name)
     episodes = read_episodes(manifest)
     whole = corpus_of(manifest.name, manifest.language, episodes, counter)
-    for episode, (block, start, stop) in zip(episodes, whole.episodes, strict=True):
+    for entry, episode, (block, start, stop) in zip(manifest.episodes, episodes, whole.episodes, strict=True):
         tokens = int(block.token_offsets[stop] - block.token_offsets[start])
-        click.echo(_episode_line(episode, tokens))
+        said_in = f", recording {entry.recording}" if entry.recording else ""
+        click.echo(_episode_line(episode, tokens) + said_in)
         for problem in episode.problems:
             click.echo(f"    {problem.file}:{problem.line}: {problem.what}")
     click.echo(

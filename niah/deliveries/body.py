@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
+from niah.messages import MediaPart, Message, TextPart
 from niah.records import Needle, Prompt
 from niah.text.normalise import fold
 
@@ -22,15 +25,36 @@ class Body:
     def text(self) -> str:
         return self.opening + "\n".join(self.lines) + self.closing
 
+    @property
+    def beside(self) -> tuple[str, str]:
+        """What stays text where the lines are sent in another form."""
+        return self.opening.strip("\n"), self.closing.strip("\n")
 
-def body_of(prompt: Prompt) -> Body | None:
-    """The parts of a prompt; None where it has no haystack, but is a question alone."""
+    def around(self, media: Sequence[MediaPart]) -> tuple[Message, ...]:
+        """One message with media in the place of the lines."""
+        before, behind = (TextPart(utf8=text.encode()) for text in self.beside)
+        return (Message(role="user", parts=(before, *media, behind)),)
+
+
+def body_of(prompt: Prompt, share: float = 100) -> Body | None:
+    """The parts of a prompt; None where it has no haystack, but is a question alone.
+
+    With a share of less than 100 % only the end of the haystack is the body, and what stands before it is of the
+    opening; no needle is parted.
+    """
     text, opening, closing = prompt.text, prompt.planting.opening, prompt.planting.closing
     if not (text.startswith(opening) and text.endswith(closing)):
         return None
-    return Body(
+    whole = Body(
         opening=opening, lines=tuple(text[len(opening) : len(text) - len(closing)].split("\n")), closing=closing
     )
+    if share >= 100:
+        return whole
+    ends = list(accumulate(len(line.encode()) + 1 for line in whole.lines))
+    first = bisect_left(ends, ends[-1] * (100 - share) / 100)
+    first = min((a for a, b in _places(prompt.planting.needles, whole) if a < first < b), default=first)
+    before = "".join(f"{line}\n" for line in whole.lines[:first])
+    return Body(opening=opening + before, lines=whole.lines[first:], closing=closing)
 
 
 def asked_needles(prompt: Prompt) -> list[Needle]:
@@ -53,8 +77,12 @@ def share_of_values(prompt: Prompt, summaries: Sequence[str]) -> float | None:
 
 def lines_of_needles(prompt: Prompt, body: Body) -> Iterator[tuple[int, int]]:
     """First line and the line behind the last of every needle that is asked about and stands in the haystack."""
+    return _places(asked_needles(prompt), body)
+
+
+def _places(needles: Iterable[Needle], body: Body) -> Iterator[tuple[int, int]]:
     text = "\n".join(body.lines)
-    for needle in asked_needles(prompt):
+    for needle in needles:
         at = text.find(needle.text)
         if at >= 0:
             first = text.count("\n", 0, at)

@@ -12,13 +12,13 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
 from niah.installation import install_hint
-from niah.messages import Delivered, MediaPart, Message, TextPart
+from niah.messages import Delivered, MediaPart
 from niah.records import Prompt
 
 if TYPE_CHECKING:
@@ -70,39 +70,45 @@ class Pages:
     """Pages of one look. ``image_tokens`` is what the service counts for a picture of a width and height, if known."""
 
     look: Look
+    share: float = 100  # percent of the haystack, from its end
     image_tokens: Callable[[int, int], int] | None = None
     count: Callable[[str], int] = field(default=len)  # tokens of a text
 
     def present(self, prompt: Prompt) -> Prompt:
         """Raises ConfigError where Pillow or a font for the text is missing."""
-        body = body_of(prompt)
+        body = body_of(prompt, self.share)
         if body is None:
             return prompt
         type_, rows, starts = self._laid_out(body)
         per = self.look.rows
         pages = [self._page(tuple(rows[at : at + per]), type_) for at in range(0, len(rows), per)]
-        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (body.opening, body.closing))
-        parts: tuple[TextPart | MediaPart, ...] = (before, *pages, behind)
+        told = self._told(prompt, body, len(rows), starts)
+        return replace(prompt, messages=body.around(pages), splits=(), delivered=told)
+
+    def measured(self, prompt: Prompt) -> Delivered | None:
+        """What is to be known of a prompt's pages, without a page being drawn; None where it has none."""
+        body = body_of(prompt, self.share)
+        if body is None:
+            return None
+        _, rows, starts = self._laid_out(body)
+        return self._told(prompt, body, len(rows), starts)
+
+    def _told(self, prompt: Prompt, body: Body, rows: int, starts: Sequence[int]) -> Delivered:
         at = next((starts[first] for first, _ in lines_of_needles(prompt, body)), None)
-        known = prompt.delivered or Delivered(tokens=prompt.tokens)
-        told = replace(
-            known,
-            pages=len(pages),
+        per = self.look.rows
+        pages = math.ceil(rows / per)
+        return replace(
+            prompt.delivered or Delivered(tokens=prompt.tokens),
+            pages=pages,
             page=None if at is None else at // per + 1,
             page_line=None if at is None else at % per + 1,
-            text_tokens=sum(self.count(part.utf8.decode()) for part in (before, behind)),
-            media_tokens=self.image_tokens and len(pages) * self.image_tokens(self.look.width, self.look.height),
+            text_tokens=sum(map(self.count, body.beside)),
+            media_tokens=self.image_tokens and pages * self.image_tokens(self.look.width, self.look.height),
         )
-        return replace(prompt, messages=(Message(role="user", parts=parts),), splits=(), delivered=told)
-
-    def count_of(self, prompt: Prompt) -> int:
-        """How many pages a prompt takes; nothing is drawn."""
-        body = body_of(prompt)
-        return 0 if body is None else math.ceil(len(self._laid_out(body)[1]) / self.look.rows)
 
     def bytes_of(self, prompt: Prompt, pages: int) -> int:
         """About how large they are in a request, in base64, by three of them."""
-        body = body_of(prompt)
+        body = body_of(prompt, self.share)
         if body is None or not pages:
             return 0
         type_, rows, _ = self._laid_out(body)
@@ -142,13 +148,8 @@ class _Type:
         return ImageFont.truetype(self.path, self.size, layout_engine=ImageFont.Layout.BASIC)
 
     @cached_property
-    def _widths(self) -> dict[str, float]:
-        return {}
-
-    def _width(self, sign: str) -> float:
-        if sign not in self._widths:
-            self._widths[sign] = self.font.getlength(sign)
-        return self._widths[sign]
+    def _width(self) -> Callable[[str], float]:
+        return cache(self.font.getlength)
 
     def wrapped(self, line: str, width: float) -> Iterator[str]:
         """The rows of a line: broken at a space, or behind any wide sign; a word that is too long is cut."""

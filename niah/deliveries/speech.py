@@ -2,7 +2,8 @@
 
 Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a line's own digest says
 so, not after so many lines: a needle changes the piece in which it stands, and those behind it are the same again.
-The text's own time marks are not read aloud: what a prompt asks about times is asked about those of the recording.
+
+The text's own time marks are not read aloud: what is asked about times is asked about seconds of the recording.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from itertools import accumulate
 
 import numpy as np
 
-from niah.deliveries.body import body_of, lines_of_needles
+from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
+from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound
 from niah.installation import install_hint
-from niah.messages import Delivered, MediaPart, Message, TextPart
+from niah.messages import Delivered, MediaPart
 from niah.records import Needle, Planting, Prompt
 from niah.scorers import clock
 from niah.text.wording import Wording, languages, wording_of
 
-GAP_S = 0.5  # of silence behind every line
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
 _KEPT_PIECES = 16
-_END_OF = 8  # every such line may end a piece that is long enough
 _MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")
 _TIME = re.compile(r"(?<![\d:])\d+(?::\d\d){1,2}(?![\d:])")
+_END_OF = 8  # every such line may end a piece that is long enough
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,38 +41,56 @@ class Speech:
     """Speech in pieces of about ``piece_s`` seconds; ``say`` speaks a line; ``audio_tokens_per_s`` is the service's."""
 
     say: Callable[[str], Sound]
+    share: float = 100  # percent of the haystack, from its end
     piece_s: float
+    recorded: Callable[[Sequence[str | None]], Sequence[Sound | None]] | None = None  # lines as they were said
     form: str = "wav"
     audio_tokens_per_s: float | None = None
     count: Callable[[str], int] = field(default=len)  # tokens of a text
 
     def present(self, prompt: Prompt) -> Prompt:
         """Raises PromptError where a line cannot be spoken, ConfigError where the format needs a package."""
-        body = body_of(prompt)
+        body = body_of(prompt, self.share)
         if body is None:
             return prompt
-        lines = [self._line(text) for text in body.lines]
-        starts = list(accumulate(map(len, lines), initial=0))
+        lines, starts = self._spoken(body)
         pieces = [self._part(lines[a:b]) for a, b in self._pieces(body.lines, starts)]
-        planting = in_recording(prompt.planting, body.lines, [start / RATE for start in starts])
-        before, behind = (TextPart(utf8=text.strip("\n").encode()) for text in (planting.opening, planting.closing))
-        parts: tuple[TextPart | MediaPart, ...] = (before, *pieces, behind)
+        planting = _in_recording(prompt.planting, body.lines, [start / RATE for start in starts])
+        opening = planting.opening + body.opening[len(prompt.planting.opening) :]
+        body = replace(body, opening=opening, closing=planting.closing)
+        told = self._told(prompt, body, starts)
+        return replace(prompt, messages=body.around(pieces), planting=planting, splits=(), delivered=told)
+
+    def measured(self, prompt: Prompt) -> Delivered | None:
+        """What is to be known of a prompt's sound, whose lines are spoken; None where it has none."""
+        body = body_of(prompt, self.share)
+        return None if body is None else self._told(prompt, body, self._spoken(body)[1])
+
+    def _told(self, prompt: Prompt, body: Body, starts: Sequence[int]) -> Delivered:
         needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
-        seconds, known = starts[-1] / RATE, prompt.delivered or Delivered(tokens=prompt.tokens)
-        told = replace(
-            known,
+        seconds = starts[-1] / RATE
+        return replace(
+            prompt.delivered or Delivered(tokens=prompt.tokens),
             seconds=round(seconds, 3),
             start_s=None if needle is None else round(starts[needle] / RATE, 4),
-            text_tokens=sum(self.count(part.utf8.decode()) for part in (before, behind)),
+            text_tokens=sum(map(self.count, body.beside)),
             media_tokens=None if self.audio_tokens_per_s is None else round(seconds * self.audio_tokens_per_s),
         )
-        messages = (Message(role="user", parts=parts),)
-        return replace(prompt, messages=messages, planting=planting, splits=(), delivered=told)
 
-    def _line(self, text: str) -> Sound:
-        if _MARK.fullmatch(text):
-            return np.zeros(0, np.int16)
-        return np.concatenate([self.say(text), np.zeros(round(GAP_S * RATE), np.int16)])
+    def _spoken(self, body: Body) -> tuple[list[Sound], list[int]]:
+        """The sound of every line, and the samples before each and behind the last."""
+        lines = self._sounds(body.lines)
+        return lines, list(accumulate(map(len, lines), initial=0))
+
+    def _sounds(self, lines: Sequence[str]) -> list[Sound]:
+        """The sound of every line: out of its recording, else spoken; time marks are silent."""
+        spoken = [None if _is_mark(line) else line for line in lines]
+        cuts = self.recorded(spoken) if self.recorded else [None] * len(lines)
+        return [self._line(line) if cut is None else cut for line, cut in zip(spoken, cuts, strict=True)]
+
+    def _line(self, text: str | None) -> Sound:
+        gap = np.zeros(round(GAP_S * RATE), np.int16)
+        return gap[:0] if text is None else np.concatenate([self.say(text), gap])
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         """First line and the line behind the last of every piece: between half of its length and twice it."""
@@ -92,25 +111,12 @@ class Speech:
         return MediaPart(mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds)
 
 
-@lru_cache(maxsize=_KEPT_PIECES)
-def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
-    """Samples as a file, and its digest."""
-    held = io.BytesIO()
-    if form == "wav":
-        with wave.open(held, "wb") as file:
-            file.setparams((1, 2, RATE, 0, "NONE", ""))
-            file.writeframes(samples)
-    else:
-        try:
-            import soundfile
-        except ImportError:
-            raise ConfigError(f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav") from None
-        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
-        soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
-    return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()
+def _is_mark(line: str) -> bool:
+    """Whether a line is nothing but a time in brackets."""
+    return _MARK.fullmatch(line) is not None
 
 
-def in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
+def _in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
     """The planting with the times at which the lines behind its marks begin, in seconds from the start."""
     marks = [(_MARK.fullmatch(line), start) for line, start in zip(lines, starts_s, strict=False)]
     times = {mark[1]: clock(round(start)) for mark, start in marks if mark}
@@ -141,3 +147,21 @@ def _heard(text: str, wording: Wording) -> str:
     for key in ("hint", "answer"):
         text = text.replace(wording.text(f"clock.{key}"), wording.text(f"recording.{key}"))
     return text
+
+
+@lru_cache(maxsize=_KEPT_PIECES)
+def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
+    """Samples as a file, and its digest."""
+    held = io.BytesIO()
+    if form == "wav":
+        with wave.open(held, "wb") as file:
+            file.setparams((1, 2, RATE, 0, "NONE", ""))
+            file.writeframes(samples)
+    else:
+        try:
+            import soundfile
+        except ImportError:
+            raise ConfigError(f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav") from None
+        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
+        soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
+    return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()

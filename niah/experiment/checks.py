@@ -12,6 +12,7 @@ from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
 from niah.providers import PROVIDERS, ProviderEntry, Service, is_loopback, known_provider, local, simulated, speaks_chat
+from niah.providers.media import media_limits
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide, secrets_in
@@ -38,7 +39,9 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
         return config
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
-        local.check_local_model(str(config.model))
+        local.check_local_model(str(config.model), config.mmproj)
+        if config.sent_as in READS.values() and config.mmproj is None:
+            raise ConfigError(f"model {config.model!r} takes text alone; for {config.sent_as} add --mmproj PATH.gguf")
     elif not config.model:
         example = "perfect" if config.provider in READERS else "NAME"
         raise ConfigError(f"provider {config.provider!r} needs a model: --model {example}")
@@ -113,6 +116,8 @@ _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with 
     "tts": ("speech",),
     "audio_form": ("speech",),
     "piece_s": ("speech",),
+    "media": ("pages", "speech"),
+    "media_share": ("pages", "speech"),
     "page_px": ("pages",),
     "page_type_px": ("pages",),
     "page_font": ("pages",),
@@ -146,6 +151,8 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
     if chunking.overlap >= chunking.tokens:
         raise ConfigError(f"chunk_overlap {chunking.overlap} must be below chunk_tokens {chunking.tokens}; lower it")
     _check_form(config)
+    if config.sent_as == "speech" and config.media_share < 100 and "tolerance_s" in task.OPTIONS:
+        raise ConfigError(f"media_share has no meaning for task {config.task!r}: times are those of one recording")
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
     if config.embed_key_env and not config.embed_url:
@@ -157,6 +164,8 @@ def _check_form(config: RunConfig) -> None:
     reads = READS.get(config.provider)
     if reads not in (None, config.sent_as) or (config.provider == "simulated" and config.sent_as in READS.values()):
         raise ConfigError(f"provider {config.provider!r} takes --as {reads or 'text'}, not {config.sent_as!r}")
+    if config.media == "upload" and not media_limits(config.provider, "").takes_files:
+        raise ConfigError(f"media 'upload': provider {config.provider!r} takes no files; use --media inline")
     if config.sent_as == "speech" and config.tts is None:
         raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice slt -f {text} -o {wav}', or another")
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
@@ -185,6 +194,8 @@ def _check_provider(config: RunConfig) -> None:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
     if config.engine and config.provider != "local":
         raise ConfigError(f"engine has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
+    if config.mmproj and config.provider != "local":
+        raise ConfigError(f"mmproj has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
     if config.target_logprob:
         _check_logprob(config)
     marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)

@@ -164,6 +164,7 @@ class RunConfig(DeliveryKeys):
         description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
     )
     engine: dict[str, Any] = _model(default_factory=dict, description="Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
+    mmproj: str | None = _model(None, description="Of 'local': GGUF file of the projector of a multimodal model.")
     target_logprob: bool = _model(False, description="Also ask how probable the right answer is, where servers tell.")
     reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
     reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")

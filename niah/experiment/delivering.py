@@ -14,6 +14,7 @@ from niah.errors import ConfigError
 from niah.experiment.checks import chunking_of
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
+from niah.generator.library import recordings_of
 from niah.generator.voice import Voice
 from niah.messages import MediaPart
 from niah.providers.media import media_limits
@@ -51,10 +52,13 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
     if kind == "pages":
         limits = media_limits(c.provider, str(c.model))
         look = look_of(c.page_px, c.page_type_px, c.page_font)
-        return Pages(look=look, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
+        return Pages(look=look, share=c.media_share, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
     if kind == "speech":
+        recordings = None if experiment.own.haystack else recordings_of(c.haystack, experiment.haystack)
         return Speech(
             say=Voice(str(c.tts)).say,
+            recorded=None if recordings is None else recordings.cuts,
+            share=c.media_share,
             piece_s=c.piece_s,
             form=c.audio_form,
             audio_tokens_per_s=media_limits(c.provider, str(c.model)).audio_tokens_per_s,
@@ -75,22 +79,28 @@ def check_media(experiment: Experiment) -> None:
     if not isinstance(presenter, Pages | Speech):
         return
     prompt = experiment.prompt(max(experiment.trials, key=lambda t: t.context_length))
+    inline, instead = c.media == "inline", " or --media upload" if limits.takes_files else ""
     if isinstance(presenter, Pages):
-        pages, pixels = presenter.count_of(prompt), max(presenter.look.width, presenter.look.height)
-        what, size = f"{pages:,} pages of {c.page_px}", presenter.bytes_of(prompt, pages)
+        told = presenter.measured(prompt)
+        pages, pixels = told.pages or 0 if told else 0, max(presenter.look.width, presenter.look.height)
+        what, size = f"{pages:,} pages of {c.page_px}", presenter.bytes_of(prompt, pages) if inline else 0
         most = limits.crowded_side_px if limits.crowded is not None and pages > limits.crowded else limits.side_px
         if most is not None and pixels > most:
             raise ConfigError(
                 f"{what}: {c.provider} takes sides up to {most:,} px for so many; use a smaller --page-px"
             )
         _hold(experiment, what, pages, limits.images, "pages", "smaller type (--page-type-px)")
+        instead = f"smaller pages (--page-px){instead}"
     else:
         parts = [p for m in presenter.present(prompt).messages for p in m.parts if isinstance(p, MediaPart)]
-        seconds, size = sum(part.seconds or 0 for part in parts), sum(len(part.load()) for part in parts) * 4 // 3
-        what = f"{seconds / 60:,.0f} minutes of speech"
+        seconds, sizes = sum(part.seconds or 0 for part in parts), [len(part.load()) for part in parts]
+        what, size = f"{seconds / 60:,.0f} minutes of speech", sum(sizes) * 4 // 3 if inline else 0
         _hold(experiment, what, seconds / 60, limits.seconds and limits.seconds / 60, "minutes", "a faster voice")
+        piece, largest = max(sizes, default=0) / 1e6, limits.file_bytes and limits.file_bytes / 1e6
+        _hold(experiment, f"pieces of {piece:,.0f} MB", piece, None if inline else largest, "MB", "a smaller --piece-s")
+        instead = f"less for each (--audio-form mp3){instead}"
     megabytes = limits.body_bytes and limits.body_bytes / 1e6
-    _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, megabytes, "MB", "less for each (--audio-form mp3)")
+    _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, megabytes, "MB", instead)
 
 
 def _hold(experiment: Experiment, what: str, much: float, most: float | None, unit: str, instead: str) -> None:
@@ -98,7 +108,7 @@ def _hold(experiment: Experiment, what: str, much: float, most: float | None, un
     c = experiment.config
     if most is None or much <= most:
         return
-    below = label_of(round(max(c.lengths) * most / much) // 1_000 * 1_000)
+    below = label_of(round(max(c.lengths) * most / much) // 100 * 100)
     raise ConfigError(
         f"{label_of(max(c.lengths))} tokens are {what}, {c.provider} takes {most:,.0f} {unit}: stay below {below}, "
         f"or use {instead}"

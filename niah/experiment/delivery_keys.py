@@ -46,6 +46,13 @@ class DeliveryKeys(BaseModel):
     piece_s: float = _delivery(
         600.0, gt=0, description="About how many seconds one piece of sound has, for --as speech; trials share pieces."
     )
+    media_share: int = _delivery(
+        100, ge=1, le=100, description="Percent of the haystack, from its end, as pages or speech; the rest stays text."
+    )
+    media: Literal["inline", "upload"] = _delivery(
+        "inline",
+        description="Whether pages and sound go with every request, or are uploaded once and referenced.",
+    )
     turn_tokens: int = _delivery(
         128, ge=1, le=100_000, description="Least tokens of a turn or tool result, for --as chat and tools."
     )

@@ -79,5 +79,6 @@ def delivery_label(config: Mapping[str, Any]) -> str:
     said = [str(config["delivery"])] if config.get("delivery", "full") != "full" else []
     if config.get("sent_as", "text") != "text":
         size = f" of {config['page_type_px']} px type" if config.get("page_type_px") else ""
-        said.append(f"as {config['sent_as']}{size}")
+        share = f", {config['media_share']} % of it" if config.get("media_share", 100) < 100 else ""
+        said.append(f"as {config['sent_as']}{size}{share}")
     return "".join(f", {word}" for word in said)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from niah.deliveries.pages import Pages
+from niah.deliveries.speech import Speech
 from niah.experiment.checks import chunking_of, concurrency_of
 from niah.experiment.config import RunConfig
-from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens
+from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens, presenter_in
 from niah.experiment.experiment import Experiment, reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
+from niah.messages import MediaSize, media_size
 from niah.providers import PROVIDERS
 from niah.providers.prices import Pricing, pricing_of
 from niah.providers.simulated import FUNCTION
@@ -31,6 +34,7 @@ class PlannedLength:
     trials: int
     prompt_tokens: int
     unique_share: float  # of so many tokens of haystack
+    media: MediaSize | None = None  # of one trial, where it is sent as pages or sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class Plan:
         for row in self.lengths:
             counts = f"{row.trials:>5} {'trial ' if row.trials == 1 else 'trials'}  {row.prompt_tokens:>13,} tokens"
             lines.append(f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} % unique text")
+            lines += [f"  {'':>9}   each {row.media.words}"] if row.media else []
         return "\n".join(lines)
 
     def _time_words(self) -> str:
@@ -125,6 +130,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
     delivery = delivery_in(experiment)
     calls = {t.id: call_tokens(experiment, delivery, t) for t in experiment.trials}  # the most there may be
     sizes = {trial: sum(own) for trial, own in calls.items()}
+    media = _media(experiment)
     tokens = sum(sizes.values())
     whole = c.delivery == "full"  # of anything else a cache may serve little, and nobody knows how much
     served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment)) if whole else 0
@@ -138,7 +144,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         haystack_tokens=experiment.haystack.tokens,
         haystack_per=c.haystack_per,
         tokenizer=experiment.tokenizer.name,
-        lengths=tuple(_planned_length(experiment, n, sizes) for n in c.lengths),
+        lengths=tuple(replace(_planned_length(experiment, n, sizes), media=media.get(n)) for n in c.lengths),
         depths=c.depths,
         epochs=c.epochs,
         trials=len(experiment.trials),
@@ -147,7 +153,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         cacheable_tokens=served,
         order=c.order,
         aligned=c.aligned,
-        price=_price(experiment, [n for own in calls.values() for n in own], served / tokens),
+        price=_price(experiment, _paid(experiment.trials, calls, media), served / tokens),
         vector_tokens=_vector_tokens(experiment),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),
@@ -161,6 +167,30 @@ def _vector_tokens(experiment: Experiment) -> int:
     chunking = chunking_of(experiment.config)
     share = chunking.tokens / (chunking.tokens - chunking.overlap)
     return round(share * sum(map(experiment.prompt_tokens, experiment.trials)))
+
+
+def _media(experiment: Experiment) -> dict[int, MediaSize]:
+    """What a trial of each length is as pages or sound; no page is drawn."""
+    presenter = presenter_in(experiment)
+    if not isinstance(presenter, Pages | Speech):
+        return {}
+    firsts = {t.context_length: t for t in reversed(experiment.trials) if t.control is None}
+    prompts = {n: experiment.prompt(trial) for n, trial in sorted(firsts.items())}
+    sizes = {n: media_size(prompt.tokens, presenter.measured(prompt)) for n, prompt in prompts.items()}
+    return {n: size for n, size in sizes.items() if size}
+
+
+def _paid(
+    trials: Sequence[Trial], calls: Mapping[str, Sequence[int]], media: Mapping[int, MediaSize]
+) -> list[int] | None:
+    """The tokens of every call, with a service's own count in the place of what pages or sound hold.
+
+    None: not known.
+    """
+    if any(size.media_tokens is None for size in media.values()):
+        return None
+    beside = {n: (size.media_tokens or 0) - size.text_tokens for n, size in media.items()}
+    return [max(0, n + beside.get(t.context_length, 0)) for t in trials for n in calls[t.id]]
 
 
 def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:
@@ -208,7 +238,7 @@ def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
     return shape
 
 
-def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Price:
+def _price(experiment: Experiment, sizes: list[int] | None, cached_share: float) -> Price:
     c = experiment.config
     entry = PROVIDERS.get(c.provider)
     here = c.provider == FUNCTION or (entry is not None and entry.on_this_machine)
@@ -216,7 +246,7 @@ def _price(experiment: Experiment, sizes: list[int], cached_share: float) -> Pri
         return Price(free=True, dollars=0.0, dollars_cached=0.0)
     own_address = None if entry is None else entry.base_url
     pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)
-    if pricing is None:
+    if pricing is None or sizes is None:
         return Price(free=False)
     reply = most_reply_tokens(experiment)
     whole = _dollars(pricing, sizes, reply)

@@ -15,6 +15,7 @@ import platformdirs
 
 from niah.errors import HaystackError, TranscriptError, UnknownName
 from niah.generator.haystack import Corpus, Haystack, corpus_of
+from niah.generator.recordings import Recordings, checked_recording, recording_of
 from niah.generator.tokenized import TokenizedText, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript, transcript_of
@@ -34,6 +35,8 @@ class Episode:
     language: str
     sha256: str
     title: str = ""
+    recording: str = ""  # the file in which it is said; empty: none
+    recording_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,15 @@ def haystack_of_texts(texts: Mapping[str, str], name: str, tokenizer: Tokenizer)
     return _corpus(name, [transcript_of(text, Path(title)) for title, text in texts.items()], tokenizer)
 
 
+def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None:
+    """The recordings of a haystack of these names; None where it has none."""
+    if not isinstance(haystack, Corpus) or any(":" in name for name in names):
+        return None
+    episodes = [(m.folder / e.recording, e) for m in map(read_manifest, names) for e in m.episodes]
+    files = [(path, e.recording_sha256) if e.recording else None for path, e in episodes]
+    return Recordings(episodes=haystack.episodes, files=files) if any(files) else None
+
+
 def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
     if not episodes:
         raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
@@ -175,9 +187,10 @@ def _checked_files(manifest: Manifest) -> list[Path]:
         raise HaystackError(f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add")
     paths = [manifest.folder / e.file for e in manifest.episodes]
     for path, episode in zip(paths, manifest.episodes, strict=True):
-        if not path.is_file():
-            raise HaystackError(f"{path}: missing; import haystack {manifest.name!r} again")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != episode.sha256:
+        lost = next((p for p in (path, manifest.folder / episode.recording) if not p.exists()), None)
+        if lost is not None:
+            raise HaystackError(f"{lost}: missing; import haystack {manifest.name!r} again")
+        if _sha256(path) != episode.sha256:
             raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
     return paths
 
@@ -198,12 +211,13 @@ def add_haystack(
     if twice:
         raise HaystackError(f"two files are called {twice[0]!r}; rename one, a haystack is one folder")
     transcripts = [read_transcript(f) for f in files]
+    recordings = [checked_recording(f, t) for f, t in zip(files, transcripts, strict=True)]
     language = language_of_all([t.language for t in transcripts])
-    episodes = [_entry(f, t) for f, t in zip(files, transcripts, strict=True)]
+    episodes = [_entry(*of_one) for of_one in zip(files, transcripts, recordings, strict=True)]
     head = "".join(
         f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source))
     )
-    _write_folder(folder, files, head + "".join(episodes))
+    _write_folder(folder, [*files, *filter(None, recordings)], head + "".join(episodes))
     return read_manifest(str(folder))
 
 
@@ -227,7 +241,7 @@ def removable_haystack(name: str) -> Manifest:
     manifest = read_manifest(name)
     if manifest.folder.parent == shared_root("haystacks").resolve():
         raise HaystackError(f"haystack {manifest.name!r} came with niah and stays; only imported ones can be removed")
-    own = {MANIFEST, *(e.file for e in manifest.episodes)}
+    own = {MANIFEST, "", *(name for e in manifest.episodes for name in (e.file, e.recording))}
     strange = sorted(p.name for p in manifest.folder.iterdir() if p.name not in own)
     if strange:
         raise HaystackError(
@@ -246,8 +260,9 @@ def remove_haystack(manifest: Manifest) -> None:
 
 def passed_over(paths: Iterable[Path]) -> list[Path]:
     """Files of the folders among some paths that an import leaves out, because their names end in no known form."""
-    inside = (p for path in paths if path.is_dir() for p in path.rglob("*"))
-    return sorted(p for p in inside if p.is_file() and p.suffix.lower() not in SUFFIXES)
+    inside = [p for path in paths if path.is_dir() for p in path.rglob("*") if p.is_file()]
+    known = {p for p in inside if p.suffix.lower() in SUFFIXES}
+    return sorted(p for p in inside if p not in known | {recording_of(transcript) for transcript in known})
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
@@ -266,10 +281,15 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
             raise TranscriptError(f"{path}: no such file or folder")
 
 
-def _entry(file: Path, transcript: Transcript) -> str:
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    fields = {"file": file.name, "language": transcript.language, "sha256": digest}
+def _entry(file: Path, transcript: Transcript, recording: Path | None) -> str:
+    fields = {"file": file.name, "language": transcript.language, "sha256": _sha256(file)}
+    if recording is not None:
+        fields |= {"recording": recording.name, "recording_sha256": _sha256(recording)}
     return "\n[[episodes]]\n" + "".join(f"{k} = {_quoted(v)}\n" for k, v in fields.items())
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _quoted(text: str) -> str:

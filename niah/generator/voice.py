@@ -11,7 +11,8 @@ import shlex
 import subprocess
 import tempfile
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,16 +68,23 @@ class Voice:
         raise PromptError(f"tts {words[0]!r} did not speak a line ({why[0][:200]}); try the command by hand")
 
 
-def samples_of(file: bytes) -> Sound:
-    """The samples of a sound file, as one channel at RATE. Raises wave.Error for what cannot be read."""
-    if file[:4] == b"RIFF":
-        with wave.open(io.BytesIO(file)) as wav:
-            if wav.getsampwidth() != 2:
-                raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
-            samples = np.frombuffer(wav.readframes(wav.getnframes()), np.int16).reshape(-1, wav.getnchannels())
-            rate = wav.getframerate()
-    else:
-        samples, rate = _decoded(file)
+def samples_of(file: bytes | Path) -> Sound:
+    """The samples of a sound file, as one channel at RATE. Raises wave.Error for what cannot be read.
+
+    A long one is read minute by minute.
+    """
+    with _opened(file) as (rate, _, blocks):
+        return np.concatenate([np.zeros(0, np.int16), *(_at_rate(block, rate) for block in blocks)])
+
+
+def length_s(file: Path) -> float:
+    """How long a sound file is, in seconds. Raises wave.Error for what cannot be read."""
+    with _opened(file) as (rate, frames, _):
+        return frames / rate
+
+
+def _at_rate(samples: Sound, rate: int) -> Sound:
+    """Samples by channel as one channel at RATE."""
     mono = samples.mean(axis=1)
     if rate != RATE:
         at = np.arange(round(len(mono) * RATE / rate)) * rate / RATE
@@ -84,17 +92,30 @@ def samples_of(file: bytes) -> Sound:
     return np.asarray(np.round(mono), dtype=np.int16)
 
 
-def _decoded(file: bytes) -> tuple[Sound, int]:
-    """Samples by channel, and their rate, of MP3, Ogg or FLAC."""
-    try:
-        import soundfile
-    except ImportError:
-        raise wave.Error(f"only WAV can be read without soundfile: {install_hint('speech')}") from None
-    try:
-        samples, rate = soundfile.read(io.BytesIO(file), dtype="int16", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise wave.Error(str(error)) from None
-    return samples, int(rate)
+@contextmanager
+def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
+    """The rate of a sound file, its frames, and a minute after the other of its samples by channel."""
+    with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as source:
+        head = source.read(4)
+        source.seek(0)
+        if head == b"RIFF":
+            with wave.open(source) as wav:
+                if wav.getsampwidth() != 2:
+                    raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
+                minutes = iter(lambda: wav.readframes(60 * wav.getframerate()), b"")
+                samples = (np.frombuffer(m, np.int16).reshape(-1, wav.getnchannels()) for m in minutes)
+                yield wav.getframerate(), wav.getnframes(), samples
+            return
+        try:
+            import soundfile
+        except ImportError:
+            raise wave.Error(f"only WAV can be read without soundfile: {install_hint('speech')}") from None
+        try:
+            with soundfile.SoundFile(source) as other:
+                blocks = other.blocks(60 * other.samplerate, dtype="int16", always_2d=True)
+                yield int(other.samplerate), int(other.frames), blocks
+        except soundfile.LibsndfileError as error:
+            raise wave.Error(str(error)) from None
 
 
 def _filled(word: str, files: Mapping[str, str]) -> str:

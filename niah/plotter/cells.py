@@ -105,7 +105,7 @@ def axes_of(ax: Axes, grid: Grid, edges: Sequence[float], room: Room, names: Seq
     ax.set_xlim(-0.5, len(lengths) - 0.5)
     ax.set_ylim(edges[-1] + rows_height(grid), edges[0])
     across = every_nth(len(lengths), 12)
-    ax.set_xticks(across, [room.look.length_label(lengths[i]) for i in across])
+    ax.set_xticks(across, [_length_label(grid, lengths[i], room) for i in across])
     down, middles = _rows_named(edges), [(a + b) / 2 for a, b in pairwise(edges)]
     ax.set_yticks(
         [*(middles[i] for i in down), *(y for y, _ in names)],
@@ -116,11 +116,19 @@ def axes_of(ax: Axes, grid: Grid, edges: Sequence[float], room: Room, names: Seq
     _name_axes(ax, grid, room)
 
 
+def _length_label(grid: Grid, length: int, room: Room) -> str:
+    """A length, and below it what it is as pages or sound."""
+    size = grid.media.get(length)
+    return room.look.length_label(length) + (f"\n{size.label}" if size else "")
+
+
 def _name_axes(ax: Axes, grid: Grid, room: Room, length: str | None = None, depth: str | None = None) -> None:
     """What the axes mean; briefly where there are several."""
     length = length or ("turns of the conversation" if room.look.turns else None)
+    beside = next((f", below it {size.kind}" for size in grid.media.values()), "")
     tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
-    ax.set_xlabel(length or (f"context length ({tokens})" if room.width > 3.4 else "context length (tokens)"))
+    across = f"context length ({tokens})" if room.width > 3.4 else "context length (tokens)"
+    ax.set_xlabel(length or across + beside)
     ax.set_ylabel(depth or (f"depth of {grid.depth_of} (0 % is the start)" if room.height > 2.5 else "depth"))
 
 
@@ -301,7 +309,8 @@ def draw_bars(view: View, ax: Axes, room: Room) -> None:
 
 
 def _bar_axes(grid: Grid, ax: Axes, room: Room, *, lying: bool) -> None:
-    names = [f"{d:.3g} %" for d in grid.depths] if lying else [*map(room.look.length_label, grid.context_lengths)]
+    lengths = [_length_label(grid, n, room) for n in grid.context_lengths]
+    names = [f"{d:.3g} %" for d in grid.depths] if lying else lengths
     places, ends = every_nth(len(names), 12), (-0.6, len(names) - 0.4)
     (ax.set_yticks if lying else ax.set_xticks)(places, [names[i] for i in places])
     (ax.set_xticks if lying else ax.set_yticks)([0, 0.5, 1], ["0 %", "50 %", "100 %"])

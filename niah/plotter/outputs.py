@@ -59,6 +59,8 @@ def write_suite(
 def grid_json(grid: Grid) -> str:
     """The grid as JSON; mean is null where nothing was scored."""
     named = {"recall" if key == "whole" else key: value for key, value in asdict(grid).items()}  # a promise
+    if not grid.media:
+        del named["media"]
     return json.dumps({"schema": GRID_SCHEMA, **named}, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -83,6 +83,7 @@ def report_parts(f: RunReport) -> list[Part]:
         *weakest_lines(f),
         *control_labels(f.by_control),
         *_nats(f),
+        *(f"{label_of(n)} is {size.words}" for n, size in f.media.items()),
         *_times(f),
     ]
 

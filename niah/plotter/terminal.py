@@ -126,6 +126,7 @@ class _Heatmap:
         rows = [painter.line(label, cells) for label, cells in zip(folded.rows, folded.cells, strict=True)]
         rows += [Text(""), painter.line("absent", folded.absent)] if folded.absent else []
         rows.append(_axis(folded.columns, painter.step))
+        rows += [_axis(folded.media, painter.step)] if folded.media else []
         about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
         below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [Words(line) for line in said]
         after = [line for words in below for line in words.lines(console, options, columns)]
@@ -140,6 +141,7 @@ class Folded:
     rows: tuple[str, ...]  # labels: of several depths the first and the last
     cells: tuple[tuple[Cell, ...], ...]  # by row, then column
     absent: tuple[Cell, ...]  # the control by column, where it was run
+    media: tuple[str, ...]  # pages or minutes by column, where it was sent so
     said: tuple[str, ...]  # what was folded, in words
 
 
@@ -154,6 +156,8 @@ def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
         said.append(f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of each")
     if len(down) < len(depths):
         said.append(f"{len(depths)} depths in {plural(len(down), 'row')}")
+    media = [grid.media.get(group[-1]) for group in across]
+    said += [f"below each length its {size.kind}" for size in media[-1:] if size]
     return Folded(
         columns=tuple(label_of(group[-1]) for group in across),
         rows=tuple(_span(group) for group in down),
@@ -161,6 +165,7 @@ def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
             tuple(_together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across) for ds in down
         ),
         absent=tuple(_together([absent[n] for n in ns if n in absent]) for ns in across) if absent else (),
+        media=tuple(size.label if size else "-" for size in media) if any(media) else (),
         said=("; ".join(said),) if said else (),
     )
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from niah.messages import MediaPart
 from niah.providers import ServedModel
+from niah.providers.files import LIVES_S, FormFiles
 from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, content_of, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
@@ -80,6 +81,7 @@ class Anthropic(HttpApi):
     ROUTE: ClassVar = "/messages"
     MODELS: ClassVar = "/models?limit=1000"
     REPLY: ClassVar = MessageReply
+    FILES: ClassVar = FormFiles({"expires_in_seconds": str(LIVES_S)})
 
     def shaped(self, prompt: Prompt) -> Shaped:
         """``tool_use`` in an assistant's turn, ``tool_result`` first in the user's next one."""
@@ -114,5 +116,7 @@ class Anthropic(HttpApi):
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
+    if part.reference is not None:
+        return {"type": "image", "source": {"type": "file", "file_id": part.reference}}
     source = {"type": "base64", "media_type": part.mime, "data": shaped.place(part)}
     return {"type": "image", "source": source}  # it takes no sound: refused before anything is sent

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from niah.messages import MediaPart, TextPart
 from niah.providers import ServedModel
+from niah.providers.files import ResumableFiles
 from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
@@ -50,6 +51,7 @@ class Gemini(HttpApi):
     ROUTE: ClassVar = "/models/{model}:streamGenerateContent?alt=sse"
     MODELS: ClassVar = "/models?pageSize=1000"
     REPLY: ClassVar = ContentReply
+    FILES: ClassVar = ResumableFiles()
 
     @property
     def model(self) -> str:
@@ -94,6 +96,8 @@ class Gemini(HttpApi):
 def _part(shaped: Shaped, part: TextPart | MediaPart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"text": shaped.place(part)}
+    if part.reference is not None:
+        return {"fileData": {"mimeType": part.mime, "fileUri": part.reference}}
     return {"inlineData": {"mimeType": part.mime, "data": shaped.place(part)}}
 
 

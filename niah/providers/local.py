@@ -56,8 +56,22 @@ LOCAL_MODELS: Mapping[str, LocalModel] = {
 }
 
 
-def check_local_model(model: str) -> None:
-    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing file."""
+def check_local_model(model: str, mmproj: str | None = None) -> None:
+    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing file.
+
+    ``mmproj`` is the file of a multimodal model's projector.
+    """
+    if mmproj is not None:
+        path = Path(mmproj).expanduser()
+        if model in LOCAL_MODELS:
+            raise ConfigError(
+                f"mmproj has no meaning for {model}, which reads text alone; name your own --model PATH.gguf"
+            )
+        if not path.is_file():
+            raise ConfigError(f"mmproj {mmproj!r}: no such file")
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise ConfigError(f"mmproj {mmproj!r} is no GGUF file; name the projector that belongs to the model")
     if model in LOCAL_MODELS:
         return
     if not model.endswith(".gguf"):

@@ -1,4 +1,4 @@
-"""What services take of pictures and sound, and what they count for them. Sources stand beside the figures.
+"""What services take of pictures and sound, and what they count for them: formulas, and the figures of media.toml.
 
 None where a service states nothing: then nothing is checked, and what it counts is learnt from its answers.
 """
@@ -6,8 +6,12 @@ None where a service states nothing: then nothing is checked, and what it counts
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 ImageTokens = Callable[[int, int], int]
 
@@ -23,6 +27,8 @@ class MediaLimits:
     body_bytes: int | None = None
     seconds: float | None = None  # of sound
     takes_sound: bool = False
+    takes_files: bool = False  # by upload
+    file_bytes: int | None = None  # of one that is uploaded
     image_tokens: ImageTokens | None = None
     audio_tokens_per_s: float | None = None
 
@@ -64,49 +70,22 @@ def anthropic_tokens(width: int, height: int) -> int:
     return min(1_600, math.ceil(width * scale * height * scale / 750))
 
 
-_OPENAI = MediaLimits(images=500, body_bytes=50_000_000, takes_sound=True)
-LIMITS: Mapping[str, MediaLimits] = {
-    "openai": _OPENAI,  # its guide on images and vision
-    "openai-responses": MediaLimits(images=500, body_bytes=50_000_000),
-    "azure": MediaLimits(images=50, takes_sound=True),
-    "anthropic": MediaLimits(  # its guide on vision; models of 200k tokens take 100 images
-        images=600,
-        side_px=8_000,
-        crowded=20,
-        crowded_side_px=2_000,
-        body_bytes=32_000_000,
-        image_tokens=anthropic_tokens,
-    ),
-    "gemini": MediaLimits(  # its guides on images and audio; what is larger than 20 MB must be uploaded
-        images=3_600,
-        body_bytes=20_000_000,
-        seconds=9.5 * 3_600,
-        takes_sound=True,
-        image_tokens=gemini_tokens,
-        audio_tokens_per_s=32,
-    ),
-}
-OPENAI_MODELS: Mapping[str, ImageTokens] = {  # by the beginning of the model's name, the longest that fits
-    "gpt-5": tiles_512(70, 140),
-    "gpt-5-mini": patches_32(1.62),
-    "gpt-5-nano": patches_32(2.46),
-    "gpt-4.1": tiles_512(85, 170),
-    "gpt-4.1-mini": patches_32(1.62),
-    "gpt-4.1-nano": patches_32(2.46),
-    "o4-mini": patches_32(1.72),
-    "gpt-4o": tiles_512(85, 170),
-    "gpt-4o-mini": tiles_512(2_833, 5_667),
-    "o1": tiles_512(75, 150),
-    "o3": tiles_512(75, 150),
-}
+_FORMULAS = {"gemini": gemini_tokens, "anthropic": anthropic_tokens}
 
 
 def media_limits(provider: str, model: str) -> MediaLimits:
     """What a provider states for a model; nothing where it states nothing."""
-    if provider in ("vertex-gemini", "bedrock-anthropic"):
-        provider = provider.split("-")[1]
-    limits = LIMITS.get(provider, MediaLimits(takes_sound=True))
-    known = max((name for name in OPENAI_MODELS if model.startswith(name)), key=len, default=None)
+    stated = _stated()
+    own = provider.split("-")[1] if provider in ("vertex-gemini", "bedrock-anthropic") else provider
+    row = dict(stated["limits"].get(own, {"takes_sound": True}))
+    formula: ImageTokens | None = _FORMULAS.get(row.pop("image_tokens", ""))
+    known = max((name for name in stated["openai_models"] if model.startswith(name)), key=len, default=None)
     if known and provider in ("openai", "openai-responses", "azure"):
-        return replace(limits, image_tokens=OPENAI_MODELS[known])
-    return limits
+        ((kind, figures),) = stated["openai_models"][known].items()
+        formula = tiles_512(*figures) if kind == "tiles" else patches_32(*figures)
+    return MediaLimits(**row, image_tokens=formula, takes_files=provider not in stated["without_files"])
+
+
+@cache
+def _stated() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("media.toml").read_text(encoding="utf-8"))

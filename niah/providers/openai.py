@@ -240,6 +240,9 @@ class Responses(HttpApi):
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
+    if part.reference is not None:
+        known = {"type": "input_file"} if part.pixels is None else {"type": "input_image", "detail": "auto"}
+        return {**known, "file_id": part.reference}
     if part.pixels is not None:
         return {"type": "input_image", "detail": "auto", "image_url": shaped.address(part)}
     return chat_media(shaped, part)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from niah.providers import Failure, HttpRequest, ReplyError, ServedModel, Service, UnexpectedStop
 from niah.providers.failures import failure_of, known
+from niah.providers.files import LIVES_S, Files, FormFiles
 from niah.providers.shapes import Shaped, body_with, merged
 from niah.records import Outcome, Prompt, Response, Usage
 from niah.text.outside import json_in
@@ -163,6 +164,9 @@ class HttpApi:
     ROUTE: ClassVar[str]  # of prompts, with {model}
     MODELS: ClassVar[str] = "/models"  # lists the models
     REPLY: ClassVar[type[TextReply]]
+    FILES: ClassVar[Files] = FormFiles(  # where media are uploaded
+        {"purpose": "user_data", "expires_after[anchor]": "created_at", "expires_after[seconds]": str(LIVES_S)}
+    )
 
     def shaped(self, prompt: Prompt) -> Shaped:
         """The prompt's messages, or all of it as one user message, in parts where it has splits."""

@@ -81,6 +81,8 @@ def block_of(shaped: Shaped, part: Part, mark: Mapping[str, Any], kind: str, med
 
 
 def chat_media(shaped: Shaped, part: MediaPart) -> Table:
+    if part.reference is not None:
+        return {"type": "file", "file": {"file_id": part.reference}}
     if part.pixels is not None:
         return {"type": "image_url", "image_url": {"url": shaped.address(part)}}
     sound = {"data": shaped.place(part), "format": part.mime.removeprefix("audio/").replace("mpeg", "mp3")}

@@ -24,9 +24,17 @@ _BLOCK = 1 << 20
 
 @contextmanager
 def local_server(
-    model: str, longest_context: int, say: Say, *, slots: int = 1, settings: Mapping[str, Any] | None = None
+    model: str,
+    longest_context: int,
+    say: Say,
+    *,
+    slots: int = 1,
+    settings: Mapping[str, Any] | None = None,
+    mmproj: str | None = None,
 ) -> Iterator[str]:
     """The base URL of a server for a known model or a GGUF file, for as long as the block runs.
+
+    ``mmproj`` is the projector of a multimodal one.
 
     Its window is twice the longest context (scripts differ in tokens between tokenizers), or the model's own where
     that is less. Raises ConfigError where engine or weights are missing or damaged.
@@ -36,7 +44,7 @@ def local_server(
     window = 2 * longest_context + 512
     with weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as path:
         longest = min(window, known.window) if known else window
-        server = _start(engine, path, model, longest, known, slots, settings or {})
+        server = _start(engine, path, model, longest, known, slots, settings or {}, mmproj)
     say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
     try:
         yield f"{server.listening_address}/v1"
@@ -66,10 +74,12 @@ def _start(
     known: LocalModel | None,
     slots: int,
     settings: Mapping[str, Any],
+    mmproj: str | None,
 ) -> Any:
     params = engine.CommonParams()
     params.model.path = str(weights)
     params.model_alias = [alias]
+    params.mmproj.path = str(Path(mmproj).expanduser()) if mmproj else ""
     params.n_parallel = slots  # two at once are no faster on a CPU
     params.kv_unified = slots > 1
     params.n_ctx = window
@@ -88,7 +98,8 @@ def _start(
         return engine.Server(params)
     except Exception as error:  # the engine raises whatever its C++ raised
         raise ConfigError(
-            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model?"
+            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model"
+            f"{', and mmproj that of the same one' if mmproj else ''}?"
         ) from error
 
 

@@ -30,6 +30,7 @@ from niah.records import Outcome, Planting, Prompt, Trial, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Client
 from niah.runner.exchange import Answer
+from niah.runner.uploads import Uploads
 from niah.tasks import TaskContext, magic
 from niah.tasks._planter import Planter
 from niah.tasks._template import planting_of
@@ -84,7 +85,9 @@ class Preflight:
         return lines
 
 
-async def preflight(client: Client, provider: Provider, experiment: Experiment) -> Preflight:
+async def preflight(
+    client: Client, provider: Provider, experiment: Experiment, uploads: Uploads | None = None
+) -> Preflight:
     """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
     prompts = small_prompts(experiment)
     answers = [await _asked(client, provider.request(prompt), experiment) for prompt in prompts]
@@ -101,7 +104,7 @@ async def preflight(client: Client, provider: Provider, experiment: Experiment) 
     if calibration is not None and isinstance(presenter, Chat | Tools):
         calibration = await _with_turns(client, provider, presenter, experiment, prompts[-1], calibration)
     elif calibration is not None and presenter is not None:
-        calibration = await _with_media(client, provider, presenter, experiment, calibration)
+        calibration = await _with_media(client, provider, presenter, experiment, calibration, uploads)
     return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
 
 
@@ -126,19 +129,27 @@ async def _with_turns(
 
 
 async def _with_media(
-    client: Client, provider: Provider, presenter: Presenter, experiment: Experiment, known: Calibration
+    client: Client,
+    provider: Provider,
+    presenter: Presenter,
+    experiment: Experiment,
+    known: Calibration,
+    uploads: Uploads | None,
 ) -> Calibration:
     """What a server counts for a page or a second of sound, by a small prompt; what it does not tell stays unknown."""
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
     sample = _thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS)
     sent = presenter.present(_small(experiment, planting, sample))
-    if sent.delivered is None or sent.delivered.text_tokens is None:
+    told = sent.delivered
+    if told is None or told.text_tokens is None:
         return known
+    if uploads is not None:
+        sent = await uploads.referenced(sent)
     counted = counted_of(sent, await _asked(client, provider.request(sent), experiment))
     if counted is None:
         return known
-    beside = replace(counted, tokens=sent.delivered.text_tokens)
-    return known.with_media(beside, sent.delivered.pages or sent.delivered.seconds or 0)
+    beside = replace(counted, tokens=told.text_tokens)
+    return known.with_media(beside, told.pages or told.seconds or 0)
 
 
 async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer:

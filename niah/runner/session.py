@@ -23,8 +23,9 @@ from niah.experiment.experiment import Experiment
 from niah.providers import PROVIDERS, Provider, is_loopback, provider_of, simulated
 from niah.providers import local as local_models
 from niah.providers.prices import Pricing, pricing_of
+from niah.providers.replies import HttpApi
 from niah.providers.simulated import Function
-from niah.runner import listener, ocr
+from niah.runner import instruments
 from niah.runner.budget import Ledger
 from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout
@@ -34,6 +35,7 @@ from niah.runner.pool import Pool
 from niah.runner.shared import Shared
 from niah.runner.throttle import Throttle
 from niah.runner.transport import DirectTransport
+from niah.runner.uploads import Uploads
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
@@ -70,7 +72,7 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
         transport = _reader(experiment, model)
         yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
     elif config.provider == "local":
-        with local_server(model, max(config.lengths), say, settings=config.engine) as base_url:
+        with local_server(model, max(config.lengths), say, settings=config.engine, mmproj=config.mmproj) as base_url:
             # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
             provider = local_models.local(model, base_url, config.extra)
             yield _session(config, provider, base_url, priced=False, idle_s=0.0)
@@ -85,10 +87,10 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
     def solve(text: str) -> str:
         return experiment.task.solve(text, experiment.options)
 
-    if experiment.config.provider == ocr.NAME:
-        return ocr.transport(model, solve, experiment.tokenizer, experiment.language)
-    if experiment.config.provider == listener.NAME:
-        return listener.transport(model, solve, experiment.tokenizer)
+    if experiment.config.provider == instruments.OCR:
+        return instruments.looking(model, solve, experiment.tokenizer, experiment.language)
+    if experiment.config.provider == instruments.LISTENER:
+        return instruments.listening(model, solve, experiment.tokenizer)
     return simulated.transport(model, solve, experiment.tokenizer)
 
 
@@ -141,6 +143,15 @@ def client_of(
         observer=observer,
         start=session.start,
     )
+
+
+def uploads_of(session: Session, experiment: Experiment, folder: Path, client: Client) -> Uploads | None:
+    """What uploads a run's media; None where they go with every request. Raises ConfigError."""
+    if experiment.config.media == "inline":
+        return None
+    if not isinstance(session.provider, HttpApi):
+        raise ConfigError("media = 'upload' has no meaning for a provider of your own; use --media inline")
+    return Uploads(folder, session.provider, client, clock=time.time)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from niah.runner.embedding import Embedder
 from niah.runner.observer import Observer
 from niah.runner.preflight import PLACES, look_for_canaries, preflight
 from niah.runner.progress import Trouble
-from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of
+from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of, uploads_of
 from niah.runner.shared import Shared
 from niah.runner.stop_rules import CircuitBreaker
 from niah.runner.trial_runner import TrialRunner
@@ -74,6 +74,7 @@ class Sweep:
         )
         self._client = client_of(session, experiment, self._pool, self._throttle, self._observer, self._ledger)
         self._embedder = Embedder(session, experiment, self._observer, self._ledger) if config.embed_url else None
+        self._uploads = uploads_of(session, experiment, folder, self._client)
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
             experiment,
@@ -85,6 +86,7 @@ class Sweep:
             breaker=self._breaker,
             calls=CallLog(log.path.parent, log.finished),
             embedder=self._embedder,
+            uploads=self._uploads,
             say=lambda why: self._observer.trouble(Trouble(kind="fault", reason=why, wait_s=0.0)),
         )
 
@@ -124,7 +126,7 @@ class Sweep:
     async def _ready(self) -> bool:
         """Whether the small requests found a server to sweep; False where a stop came first."""
         try:
-            found = await preflight(self._client, self._session.provider, self._experiment)
+            found = await preflight(self._client, self._session.provider, self._experiment, self._uploads)
             if self._throttle.stopping:
                 return False
             self._trials.begin(found)

@@ -31,6 +31,7 @@ from niah.runner.mismatches import AnswerChecks, Mismatch
 from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
 from niah.runner.throttle import Throttle
+from niah.runner.uploads import NotStored, Uploads
 
 MOST_ALONE = 3  # times that a prompt is asked alone which must fit
 RECOVERY_S = 0.5
@@ -63,6 +64,7 @@ class TrialRunner:
         breaker: CircuitBreaker,
         calls: CallLog,
         embedder: Embedder | None,
+        uploads: Uploads | None,
         say: Callable[[str], None],
     ) -> None:
         """At most ``slots`` are asked at once; ``say`` is told why one is asked again."""
@@ -72,6 +74,7 @@ class TrialRunner:
         self._deliverer = Deliverer(experiment)
         self._embedder = embedder
         self._calls = calls
+        self._uploads = uploads
         self._provider = provider
         self._client = client
         self._throttle = throttle
@@ -99,28 +102,33 @@ class TrialRunner:
     async def run(self, trial: Trial) -> Result | None:
         """The result of a trial; None where a stop came first."""
         try:
-            return await self._through(*await self._aside(partial(self._begun, trial)))
+            course, asked = await self._aside(partial(self._begun, trial))
+            return await self._through(course, asked)
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
             return unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
+        except NotStored as failed:
+            return None if failed.answer is None else self._unasked(course, failed.answer)
 
-    def _begun(self, trial: Trial) -> tuple[Course, Call | Embed | None]:
+    def _begun(self, trial: Trial) -> tuple[Course, Call | Prompt | Embed | None]:
         """A trial and what it asks first."""
         course = self._deliverer.course(trial)
         return course, self._next(course, None)
 
-    async def _through(self, course: Course, asked: Call | Embed | None) -> Result | None:
+    async def _through(self, course: Course, asked: Call | Prompt | Embed | None) -> Result | None:
         """The result of all calls that a delivery makes; None where a stop came first."""
         answer: Any
         while asked is not None:
+            if isinstance(asked, Prompt) and self._uploads is not None:
+                asked = self._call(course.trial, await self._uploads.referenced(asked))
             if isinstance(asked, Embed):
                 assert self._embedder is not None  # noqa: S101  # only a run with such a server asks
                 got = await self._embedder.embedded(asked, course.trial.id)
                 course.embedded, course.seconds = got, course.seconds + got.seconds
                 if got.failed is not None or got.vectors is None:
-                    return self._without_vectors(course, got.failed) if got.failed else None
+                    return self._unasked(course, got.failed) if got.failed else None
                 answer = got.vectors
-            else:
+            elif isinstance(asked, Call):
                 result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
                 if result is None:
                     return None
@@ -133,8 +141,8 @@ class TrialRunner:
         whole = course.whole()
         return whole if whole is None else await self._with_nats(whole)
 
-    def _without_vectors(self, course: Course, failed: Answer) -> Result:
-        """The result of a trial whose texts got no vectors, for whatever reason: an error, and none of the model's."""
+    def _unasked(self, course: Course, failed: Answer) -> Result:
+        """The result of a trial whose vectors or uploads failed: an error, and none of the model's."""
         targets = self._experiment.plant(course.trial).targets
         result = unanswered(course.trial, course.prompt, Outcome.ERROR, failed.error, targets)
         self._breaker.take(result, failed)
@@ -158,12 +166,16 @@ class TrialRunner:
             self._say(f"the log-probability of the right answer is not told ({odd.__class__.__name__}: {odd})")
         return result if nats is None else replace(result, target_nats=max(0.0, round(nats, 4)))
 
-    def _next(self, course: Course, answer: Any) -> Call | Embed | None:
+    def _next(self, course: Course, answer: Any) -> Call | Prompt | Embed | None:
+        """What is asked next; a Prompt where its media are still to be uploaded."""
         asked = course.next(answer)
-        return self._call(course.trial, asked) if isinstance(asked, Prompt) else asked
+        if not isinstance(asked, Prompt):
+            return asked
+        sent = self._deliverer.presented(asked)
+        return self._call(course.trial, sent) if self._uploads is None else sent
 
-    def _call(self, trial: Trial, prompt: Prompt) -> Call:
-        sent, known = self._deliverer.presented(prompt), self.checks.calibration
+    def _call(self, trial: Trial, sent: Prompt) -> Call:
+        known = self.checks.calibration
         expected = None if known is None else known.expected(sent.utf8, sent.tokens)
         if known is not None and sent.delivered is not None and sent.delivered.text_tokens is not None:
             media = known.of_media(sent.delivered.pages or sent.delivered.seconds or 0)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from niah.messages import MediaSize, media_size
 from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Row, Share
 from niah.verdict.ladder import Ladder
 from niah.verdict.sample import sample_of, share_of
@@ -46,6 +47,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         by_control=by_control,
         depth_of=design.depth_of,
         imported=header.imported,
+        media=_media_of(everything),
     )
     return grid if ladder is None else ladder.marked(grid)
 
@@ -144,3 +146,14 @@ def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Share]:
         for name, share in r.parts.items():
             shares[name].append(replace(r, score=share))
     return {name: sample_of(header, found).share() for name, found in sorted(shares.items())}
+
+
+def _media_of(results: Iterable[Row]) -> dict[int, MediaSize]:
+    """What each length was as pages or sound: the size of the trial in the middle."""
+    sizes: dict[int, list[MediaSize]] = defaultdict(list)
+    for r in results:
+        size = media_size(r.prompt_tokens, r.delivered)
+        if size is not None:
+            sizes[r.trial.context_length].append(size)
+    middles = {n: sorted(own, key=lambda s: s.pages or s.seconds or 0) for n, own in sorted(sizes.items())}
+    return {n: own[len(own) // 2] for n, own in middles.items()}

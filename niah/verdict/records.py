@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from niah.messages import MediaSize
 from niah.records import Share
 from niah.verdict.sequential import Bracket
 
@@ -127,6 +128,7 @@ class RunReport:
     pattern: Pattern | None = None
     nats: Mapping[int, tuple[float, int]] = field(default_factory=dict)  # mean of the right answer, and n, by length
     bracket: Bracket | None = None  # of an adaptive run: what it found instead of intervals
+    media: Mapping[int, MediaSize] = field(default_factory=dict)  # of each length, where it was sent as pages or sound
     least_per_length: int | None = None  # trials, all found, that would show the absolute rule at one length
 
 

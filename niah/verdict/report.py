@@ -60,6 +60,7 @@ def report_of(
         notes=() if header.design.adaptive else uneven_notes(grid),
         nats={n: (fmean(told), len(told)) for n in lengths if (told := _nats(ordinary, n))},
         bracket=Ladder(header, everything).bracket if header.design.adaptive else None,
+        media=grid.media,
         pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )

@@ -79,6 +79,8 @@ def run_data(t: Told, title: str) -> dict[str, Any]:
             "whole": asdict(g.whole), "claimed": f.claimed if f else None, "effective": held.point if held else None,
             "threshold": held.threshold if held else None, "depth_of": g.depth_of, "lengths": g.context_lengths,
             "depths": g.depths, "cells": [_without_none(asdict(c)) for c in g.cells], "left_out": left_out,
+            "media": {str(n): size.label for n, size in g.media.items()} or None,
+            "media_kind": next((size.kind for size in g.media.values()), None),
             "controls": [_without_none(asdict(c)) for c in g.controls],
             "by_length": _by_length(t), "by_band": _by_band(t.view), "not_built": t.not_built,
             "agreed": [{"who": who, "said": a.words(), **asdict(a)} for who, a in t.agreed],

@@ -1,14 +1,15 @@
 // The heatmap: a grid to walk through with arrows; Enter and click list the trials of a cell.
 
 /** Rows of cells under a head; a cell holds what it is of, its words, its value, label and colours. */
-function gridOf(columns, rows, { name, digits, chosen, open }) {
+function gridOf(columns, rows, { name, digits, chosen, open, media = {} }) {
   const wide = columns.length, high = rows.length;
   const grid = h("div", { role: "grid", class: wide > 40 || high > 40 ? "heat dense" : "heat", "aria-label": name });
   grid.style.gridTemplateColumns = `max-content repeat(${wide}, minmax(${wide > 40 ? 4 : wide > 12 ? 16 : 34}px, 1fr))`;
   grid.style.setProperty("--high", `${high > 40 ? 7 : high > 15 ? 14 : 34}px`);
   const across = Math.ceil(wide / 16), down = Math.ceil(high / 22);
   grid.append(h("div", { role: "row" }, h("div", { role: "columnheader" }, h("span", "")),
-    columns.map((n, i) => h("div", { role: "columnheader", "aria-label": `${n} tokens` }, i % across ? "" : lengthName(n)))));
+    columns.map((n, i) => h("div", { role: "columnheader", "aria-label": `${n} tokens${media[n] ? `, ${media[n]}` : ""}` },
+      i % across ? "" : [lengthName(n), media[n] && [h("br"), media[n]]]))));
   const cells = rows.map((row, y) => {
     const made = row.cells.map((c, x) => cellOf(c, { x, y, digits: digits && wide <= 16, chosen }));
     grid.append(h("div", { role: "row" }, h("div", { role: "rowheader" }, y % down ? "" : row.name), made));
@@ -100,8 +101,8 @@ function heatmap(r, open = openCell, digits = state.digits) {
     rows.push({ name: control, cells: whole ? [{ ...heatCell(r, of[0], null, null, control, shades), wide: r.lengths.length }]
       : r.lengths.map((n) => heatCell(r, of.find((c) => c.context_length === n), n, null, control, shades)) });
   }
-  const name = `${r.title}: share found by context length (across) and depth of ${r.depth_of} (down)`;
-  return gridOf(r.lengths, rows, { name, digits, chosen: open === openCell && isCell, open });
+  const name = `${r.title}: share found by context length (across) and depth of ${r.depth_of} (down)${r.media_kind ? `, below each length its ${r.media_kind}` : ""}`;
+  return gridOf(r.lengths, rows, { name, digits, chosen: open === openCell && isCell, open, media: r.media });
 }
 
 /** The heatmap over its scale. */
@@ -119,5 +120,5 @@ function heatSection(r) {
     h("div", { class: "scroll", id: "heat" }, heatAndScale(r)),
     h("div", { class: "key" }, h("span", h("i", { class: "none" }), "no score, with the reason"),
       r.effective && h("span", `line: effective length ${lengthName(r.effective)}`), r.claimed && h("span", `dashed: claimed ${lengthName(r.claimed)}`),
-      h("span", `across: context length in tokens; down: depth of ${r.depth_of}`)));
+      h("span", `across: context length in tokens${r.media_kind ? ` and ${r.media_kind}` : ""}; down: depth of ${r.depth_of}`)));
 }

@@ -1,13 +1,19 @@
-"""The provider ``listener``: no model, but an instrument that proves what was sent. It hears the sound of a request.
+"""The providers ``ocr`` and ``listener``: no models, but instruments that prove what was sent. They look and listen.
 
-The body is decoded as it would go over the wire. PocketSphinx looks for the beginning of a needle in every stretch
-between two silences, and hears such a stretch again by a grammar of needles: English, of the plain number alone. A
-simulated reader answers from what was heard, each line below the time at which it begins.
+The body is decoded as it would go over the wire, and one of the simulated readers answers from what was seen or heard:
+wrong order, lost pages or minutes and illegible type all show. Tesseract reads every picture. PocketSphinx looks for
+the beginning of a needle in every stretch between two silences, and hears such a stretch again by a grammar of needles:
+English, of the plain number alone; each line stands below the time at which it begins.
 """
 
 from __future__ import annotations
 
 import base64
+import io
+import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from threading import Lock
@@ -17,13 +23,19 @@ from niah.errors import ConfigError
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.voice import RATE, samples_of
 from niah.installation import install_hint
+from niah.providers.media import gemini_tokens
 from niah.providers.simulated import NOTHING, Messages, in_process, reader_of
+from niah.scorers import clock
 from niah.text.wording import wording_of
 
 if TYPE_CHECKING:
     import httpx
 
-NAME = "listener"
+OCR, LISTENER = "ocr", "listener"
+DATA = {"en": "eng", "zh-Hant": "chi_tra", "zh-Hans": "chi_sim", "es": "spa"}  # tesseract's names of languages
+_KEPT_PAGES = 1_024
+_WIDE = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
+_SPACED = re.compile(f"(?<=[{_WIDE}]) +|(?<=[0-9]) +(?=[{_WIDE}])| +(?=[{_WIDE}])")
 TOKENS_PER_S = 32.0  # what it counts for sound, as Gemini does
 _FORM = "magic.number.sentence"
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -46,7 +58,53 @@ _LEAST_S = 0.5
 _KEPT_PIECES = 256
 
 
-def transport(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> httpx.MockTransport:
+def check_ocr() -> None:
+    """Raises ConfigError where tesseract is missing."""
+    if shutil.which("tesseract") is None:
+        raise ConfigError(
+            "provider 'ocr' needs tesseract; install it (Debian: tesseract-ocr, for Chinese with -chi-tra)"
+        )
+
+
+def looking(model: str, solve: Callable[[str], str], tokenizer: Tokenizer, language: str) -> httpx.MockTransport:
+    """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader that is not there."""
+    check_ocr()
+    reads, data = reader_of(model, solve, tokenizer), DATA.get(language, "eng")
+
+    def answer(seen: list[tuple[str, int | None]]) -> tuple[str, int]:
+        text = "\n\n".join(text for text, _ in seen)
+        return reads(text) or NOTHING, sum(
+            tokenizer.count(text) if counted is None else counted for text, counted in seen
+        )
+
+    return in_process(model, answer, lambda messages: [_seen(part, data) for part in _parts(messages)])
+
+
+def _parts(messages: Messages) -> list[Mapping[str, Any]]:
+    contents = [message["content"] for message in messages]
+    return [p for c in contents for p in ([{"type": "text", "text": c}] if isinstance(c, str) else c)]
+
+
+def _seen(part: Mapping[str, Any], data: str) -> tuple[str, int | None]:
+    """What a part says, and the tokens it counts for a picture."""
+    if part["type"] == "text":
+        return str(part["text"]), None
+    from PIL import Image
+
+    png = base64.b64decode(part["image_url"]["url"].partition(",")[2])
+    return _read(png, data), gemini_tokens(*Image.open(io.BytesIO(png)).size)
+
+
+@lru_cache(maxsize=_KEPT_PAGES)
+def _read(png: bytes, data: str) -> str:
+    """The lines of one page; spaces between wide signs are not the text's."""
+    command = ["tesseract", "-", "-", "-l", data, "--psm", "6"]
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # more threads only take time from each other
+    done = subprocess.run(command, input=png, capture_output=True, check=False, env=environment)  # noqa: S603
+    return _SPACED.sub("", done.stdout.decode(errors="replace")).strip()
+
+
+def listening(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> httpx.MockTransport:
     """An in-process server that listens. Raises ConfigError without PocketSphinx, UnknownName for a reader."""
     ears, reads, turn = Ears(), reader_of(model, solve, tokenizer), Lock()
 
@@ -57,14 +115,14 @@ def transport(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> 
     def read(messages: Messages) -> tuple[str, int]:
         texts: list[str] = []
         tokens, began = 0.0, 0.0
-        for part in (part for message in messages for part in _parts(message)):
+        for part in _parts(messages):
             if part["type"] == "text":
                 texts.append(str(part["text"]))
                 tokens += tokenizer.count(str(part["text"]))
                 continue
             sound = samples_of(base64.b64decode(part["input_audio"]["data"])).tobytes()
             with turn:  # one recogniser, many requests
-                texts += [f"({_clock(began + at)})\n{line}" for at, line in heard_in(sound)]
+                texts += [f"({clock(round(began + at))})\n{line}" for at, line in heard_in(sound)]
             seconds = len(sound) / 2 / RATE
             began, tokens = began + seconds, tokens + seconds * TOKENS_PER_S
         heard = "\n".join(texts[1:-1])
@@ -137,12 +195,3 @@ class Ears:
         )
         decoder.add_keyphrase("begins", said.partition(" <")[0].partition(" ")[2])
         return decoder
-
-
-def _clock(seconds: float) -> str:
-    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
-
-
-def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = message["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content

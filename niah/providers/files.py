@@ -1,0 +1,111 @@
+"""Media that are uploaded once and referenced: how a service takes a file, and tells that it still has it. No I/O.
+
+An upload is a generator that yields requests and is sent their replies; it returns what the service keeps. Shapes: the
+``/files`` of OpenAI and Anthropic (one form of several parts), and Gemini's resumable one, whose files live 48 hours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from niah.messages import MediaPart
+from niah.providers import HttpRequest, Service
+from niah.text.outside import json_in
+
+LIVES_S = 48 * 3_600  # as asked for where a service lets one ask
+
+
+class Received(NamedTuple):
+    """The reply to a request of an upload."""
+
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A file that a service keeps."""
+
+    reference: str  # that stands in a prompt's request in the place of its bytes
+    name: str  # by which the service tells of it
+    expires: float | None = None  # seconds since 1970; None: it does not say
+    ready: bool = True
+
+
+Steps = Generator[HttpRequest, Received, Stored]
+
+
+class FormFiles:
+    """POST /files with a form; ``fields`` are those beside the file itself. ``route`` tells of a file."""
+
+    route = "/files/{name}"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = fields
+
+    def upload(self, service: Service, headers: Mapping[str, str], part: MediaPart) -> Steps:
+        bound = f"niah-{part.digest[:32]}"
+        head = f"--{bound}\r\nContent-Disposition: form-data; name="
+        texts = [f'{head}"{name}"\r\n\r\n{text}\r\n' for name, text in self._fields.items()]
+        name = f"{part.digest[:16]}.{part.mime.rpartition('/')[2].replace('mpeg', 'mp3')}"
+        texts.append(f'{head}"file"; filename="{name}"\r\nContent-Type: {part.mime}\r\n\r\n')
+        body = ("".join(texts).encode(), part.load(), f"\r\n--{bound}--\r\n".encode())
+        form = {**headers, "Content-Type": f"multipart/form-data; boundary={bound}"}
+        reply = yield HttpRequest(url=service.url("/files"), headers=form, body=body)
+        return self.told(reply.body)
+
+    def told(self, body: str) -> Stored:
+        """What a service says of a file. Raises whatever an odd shape raises."""
+        table = json_in(body)
+        failed = table.get("status") == "error" or table.get("deleted")
+        return Stored(reference=table["id"], name=table["id"], expires=_time(table.get("expires_at")), ready=not failed)
+
+
+class ResumableFiles:
+    """Gemini's: one request tells where to send the bytes, and a video or long sound is looked at before it can be
+    used. No key goes to that place: its address holds what it needs."""
+
+    route = "/{name}"
+
+    def upload(self, service: Service, headers: Mapping[str, str], part: MediaPart) -> Steps:
+        content = part.load()
+        root, _, version = service.base_url.rstrip("/").rpartition("/")
+        start = {
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+            "X-Goog-Upload-Header-Content-Length": str(len(content)),
+            "X-Goog-Upload-Header-Content-Type": part.mime,
+            "Content-Type": "application/json",
+        }
+        body = json.dumps({"file": {"display_name": f"niah-{part.digest[:16]}"}}).encode()
+        begun = yield HttpRequest(url=f"{root}/upload/{version}/files", headers={**headers, **start}, body=(body,))
+        send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        reply = yield HttpRequest(url=begun.headers["x-goog-upload-url"], headers=send, body=(content,))
+        stored = self.told(reply.body)
+        while not stored.ready:
+            look = HttpRequest(url=service.url(self.route.format(name=stored.name)), headers=headers, method="GET")
+            stored = self.told((yield look).body)
+        return stored
+
+    def told(self, body: str) -> Stored:
+        """Raises ValueError for a file that the service could not read, and whatever an odd shape raises."""
+        table: dict[str, Any] = json_in(body)
+        table = table.get("file", table)
+        if table.get("state") == "FAILED":
+            raise ValueError(f"the service could not read it: {(table.get('error') or {}).get('message', 'no reason')}")
+        stored = Stored(reference=table["uri"], name=table["name"], expires=_time(table.get("expirationTime")))
+        return replace(stored, ready=table.get("state", "ACTIVE") == "ACTIVE")
+
+
+Files = FormFiles | ResumableFiles
+
+
+def _time(value: Any) -> float | None:
+    """Seconds since 1970, or a time of day in ISO 8601."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).timestamp()
+    return float(value) if isinstance(value, int | float) else None
