@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import wave
 from dataclasses import replace
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Niah
+from rich.console import Console
+from runs import header, results
 from test_deliveries import PROVIDERS, accepted_by_the_sdk, experiment, sent
 
 from niah.deliveries.pages import Pages, look_of
@@ -21,11 +24,19 @@ from niah.errors import ConfigError, HaystackError
 from niah.experiment.delivering import presenter_in
 from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound, Voice, samples_of
-from niah.messages import MediaPart, TextPart
+from niah.messages import Delivered, MediaPart, TextPart
+from niah.plotter.headline import View
+from niah.plotter.heatmap import figure_of
+from niah.plotter.outputs import grid_json
+from niah.plotter.page.data import Told, run_data
+from niah.plotter.report_text import report_lines
+from niah.plotter.terminal import terminal_heatmap
 from niah.providers.media import anthropic_tokens, gemini_tokens, media_limits, patches_32, tiles_512
 from niah.records import Prompt
 from niah.runner import instruments
 from niah.scorers import clock
+from niah.verdict.grid import grid_of
+from niah.verdict.report import report_of
 
 SMALL = ("--as", "pages", "--page-px", "640x400", "--page-type-px", "18")
 NEEDS_TESSERACT = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
@@ -262,6 +273,71 @@ def test_any_wav_becomes_one_channel_at_one_rate() -> None:
     samples = samples_of(held.getvalue())
     assert len(samples) == RATE
     assert samples[8_000] == 4_000
+
+
+SENT_AS: dict[str, tuple[Any, str]] = {
+    "pages": (lambda n: Delivered(tokens=n, pages=n // 600, text_tokens=100, media_tokens=n // 600 * 258), "pages"),
+    "speech": (lambda n: Delivered(tokens=n, seconds=n / 3, text_tokens=100, media_tokens=n * 10), "minutes of speech"),
+}
+
+
+@pytest.mark.parametrize(
+    ("sent_as", "labels", "reported"),
+    [
+        ("pages", ["2", "20"], "12k is 20 pages, 5,160 image tokens, 2.31 text tokens per image token"),
+        (
+            "speech",
+            ["6:40", "66:40"],
+            "12k is 66:40 min of speech, 120,000 audio tokens, 0.10 text tokens per audio token",
+        ),
+    ],
+)
+@pytest.mark.parametrize("depths", [1, 2])
+def test_pages_and_minutes_stand_below_their_length_everywhere(
+    sent_as: str, labels: list[str], reported: str, depths: int
+) -> None:
+    told, kind = SENT_AS[sent_as]
+    of = header(lengths=(1_200, 12_000), depths=(0.0, 100.0)[:depths], epochs=1)
+    rows = [replace(r, delivered=told(r.trial.context_length)) for r in results(of)]
+    grid = grid_of(of, rows)
+    ax = figure_of([View(grid=grid)]).axes[0]
+    assert [t.get_text().split("\n") for t in ax.get_xticklabels()] == [["1.2k", labels[0]], ["12k", labels[1]]]
+    assert kind in ax.get_xlabel()
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(terminal_heatmap(grid))
+    shown = console.export_text().splitlines()
+    under = next(n for n, line in enumerate(shown) if line.split() == ["1.2k", "12k"])
+    assert shown[under + 1].split() == labels
+    assert any(f"below each length its {kind}" in line for line in shown)
+    assert reported in report_lines(report_of(of, rows))
+    assert list(json.loads(grid_json(grid))["media"]) == ["1200", "12000"]
+    page = run_data(Told(name="r", view=View(grid=grid, report=report_of(of, rows)), header=of, trials=rows), "r")
+    assert (page["media"], page["media_kind"]) == ({"1200": labels[0], "12000": labels[1]}, kind)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("gemini", "--as", "pages"), r"each 27 pages, 27,864 image tokens, 0\.\d\d text tokens per image token"),
+        (("openai", "--as", "pages"), r"each 27 pages, whose tokens are not known"),
+        (("gemini", "--as", "speech", "--tts", VOICE), r"each \d+:\d\d min of speech, [\d,]+ audio tokens"),
+        (("gemini",), r"100 % unique text$"),
+    ],
+)
+def test_a_plan_says_what_a_length_is_as_pages_or_speech(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setattr(Voice, "say", lambda self, line: hum(line))
+    price = ("--price", "input=1,output=0")
+    ended = niah(
+        "plan", "--provider", words[0], "--model", "m", "--lengths", "16k", "--depths", "50", *words[1:], *price
+    )
+    assert ended.exit_code == 0, ended.err
+    assert re.search(told, ended.out.strip())
+    dollars = re.search(r"price +\$([\d.]+)", ended.out)
+    paid = {"27,864": "0.03", "not known": None, "unique text$": "0.02"}  # of text: 0.016
+    expected = next((value for part, value in paid.items() if part in told), "any")
+    assert expected == "any" or (dollars and dollars[1]) == expected
 
 
 @NEEDS_TESSERACT
