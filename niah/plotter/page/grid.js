@@ -9,7 +9,7 @@ function gridOf(columns, rows, { name, digits, chosen, open, media = {} }) {
   const across = Math.ceil(wide / 16), down = Math.ceil(high / 22);
   grid.append(h("div", { role: "row" }, h("div", { role: "columnheader" }, h("span", "")),
     columns.map((n, i) => h("div", { role: "columnheader", "aria-label": `${n} tokens${media[n] ? `, ${media[n]}` : ""}` },
-      i % across ? "" : [lengthName(n), media[n] && [h("br"), media[n]]]))));
+      i % across ? "" : h("span", lengthName(n), media[n] && [h("br"), media[n]])))));
   const cells = rows.map((row, y) => {
     const made = row.cells.map((c, x) => cellOf(c, { x, y, digits: digits && wide <= 16, chosen }));
     grid.append(h("div", { role: "row" }, h("div", { role: "rowheader" }, y % down ? "" : row.name), made));
