@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.design import delivery_label
-from niah.plotter.headline import View
 from niah.plotter.look import LOOK, Look
+from niah.plotter.summary import View
 from niah.records import Grid, Header, Prompt, Result, Row
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log, read_rows

@@ -14,7 +14,7 @@ from runs import LENGTHS, header, results, run
 
 from niah.plotter.compare import change_label, comparison_figure
 from niah.plotter.curves import curves_figure
-from niah.plotter.headline import View
+from niah.plotter.summary import View
 from niah.records import Outcome, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of

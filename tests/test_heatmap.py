@@ -26,9 +26,9 @@ from niah.errors import ConfigError, UnknownName
 from niah.plotter.canvas import colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
-from niah.plotter.headline import View, headline, names_of
 from niah.plotter.heatmap import figure_of, save_heatmaps
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
+from niah.plotter.summary import View, headline, names_of
 from niah.plotter.terminal import live_view, terminal_heatmap
 from niah.records import Grid, Outcome, Trial
 from niah.text.fonts import BASE, fonts_for

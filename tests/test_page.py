@@ -19,10 +19,10 @@ from runs import header, results
 
 from niah.api import open_run
 from niah.experiment.config import RunConfig, read_config
-from niah.plotter.headline import View
 from niah.plotter.page import data as page_data_module
 from niah.plotter.page.data import MOST_SIGNS, Told, recipe_toml
 from niah.plotter.page.shell import SCRIPTS, page_html
+from niah.plotter.summary import View
 from niah.records import Outcome
 from niah.runlog.log import read_log, write_log
 from niah.share import comparisons, page

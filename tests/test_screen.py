@@ -22,14 +22,12 @@ from runs import header, result, results, trials, wrong_in
 from niah.cli.screen import RunConsole, print_parts, say
 from niah.plotter.compare import comparison_figure
 from niah.plotter.formatting import headline_label, interval_label
-from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.look import Look
-from niah.plotter.names import CUT, middle_cut, shortened
 from niah.plotter.report_text import table_of
-from niah.plotter.summary import summary_lines
+from niah.plotter.summary import View, summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, fold, live_view, terminal_heatmap
-from niah.plotter.wrapping import Words
+from niah.plotter.wrapping import CUT, Words, middle_cut, shortened
 from niah.records import Cell, Control, Grid, Outcome, Share, Trial
 from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of

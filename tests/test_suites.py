@@ -19,9 +19,9 @@ from niah.experiment.experiment import experiment_of
 from niah.experiment.suites import Suite, read_suite, suite_names
 from niah.plotter.cells import control_rows, rows_height
 from niah.plotter.formatting import control_labels
-from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.suite_table import summary_view
+from niah.plotter.summary import View
 from niah.records import Cell, Control, Grid, Share
 from niah.tasks import task_of
 from niah.verdict.sample import share_of

@@ -184,8 +184,7 @@ def plot(
     """Draw the heatmap of every RUN, side by side on one scale."""
     from niah.plotter.card import save_card  # 0.8 s of matplotlib
     from niah.plotter.curves import save_curves
-    from niah.plotter.heatmap import save_heatmaps
-    from niah.plotter.nats import save_nats
+    from niah.plotter.heatmap import save_heatmaps, save_nats
 
     if curves + card + logprob > 1:
         raise ConfigError("--curves, --card and --logprob are pictures of their own: ask for one at a time")

@@ -18,8 +18,8 @@ from rich.live import Live
 from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
 from niah.experiment.experiment import Experiment
 from niah.plotter.formatting import plural
-from niah.plotter.names import middle_cut
 from niah.plotter.terminal import live_view
+from niah.plotter.wrapping import middle_cut
 from niah.records import Grid, Part, Result, Row
 from niah.runlog.log import RunLog
 from niah.runner.budget import Spent

@@ -31,8 +31,8 @@ from niah.cli.sweeps import run_one
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.config import RunConfig, config_path
 from niah.experiment.suites import read_suite
-from niah.plotter.engine_text import engine_lines, engine_markdown
 from niah.plotter.look import PALETTES
+from niah.plotter.report_text import engine_lines, engine_markdown
 from niah.plotter.summary import effective_line
 from niah.runs import check_name, folder_name
 from niah.text.lengths import length_of

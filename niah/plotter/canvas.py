@@ -25,7 +25,7 @@ from matplotlib.text import Text
 
 from niah.errors import ConfigError
 from niah.plotter.look import LOOK, RED_GREEN, RGB, Look, check_palette
-from niah.plotter.names import middle_cut
+from niah.plotter.wrapping import middle_cut
 from niah.text.fonts import fonts_for
 
 FORMATS = (".png", ".svg", ".pdf")

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 
 from niah.plotter.canvas import Words, canvas, colour_map, colours_of, save
 from niah.plotter.cells import Room, draw_grid
-from niah.plotter.headline import View, headline, made_parts, names_of, spoken
 from niah.plotter.look import LOOK, Look
-from niah.plotter.names import middle_cut
-from niah.plotter.summary import held_by, sure_label
+from niah.plotter.summary import View, headline, held_by, made_parts, names_of, spoken, sure_label
+from niah.plotter.wrapping import middle_cut
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 
@@ -33,12 +32,9 @@ def card_words(views: Sequence[View], dollars: float | None) -> Words:
     first = views[0]
     cost = "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
     trials = sum(sum(c.outcomes.values()) for v in views for c in v.grid.cells)
-    foot = " · ".join(
-        [f"{trials:,} trials", f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
-    )
-    foot = " · ".join([foot, *made_parts(views)])
-    lines = [headline(first)]
-    return Words(headline=first.model, lines=lines, foot=foot, spoken=f"Model card. {' '.join(map(spoken, views))}")
+    made = [f"{trials:,} trials", f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
+    foot, told = " · ".join([*made, *made_parts(views)]), f"Model card. {' '.join(map(spoken, views))}"
+    return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
 
 
 def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:
@@ -57,13 +53,8 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
         left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
     if held is not None:
         left.text(0.5, 0.27, sure_label(held), va="top", size=unit * 0.85, color=look.faint)
-    left.text(
-        0.0,
-        0.4,
-        f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task",
-        va="top",
-        color=look.faint,
-    )
+    found = f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task"
+    left.text(0.0, 0.4, found, va="top", color=look.faint)
     tasks = [v.grid.task for v in views]
     names = tasks if len(set(tasks)) == len(tasks) else names_of(views, 30)
     for i, (view, name) in enumerate(zip(views[:MOST_TASKS], names, strict=False)):

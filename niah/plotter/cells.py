@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 
 from niah.plotter.canvas import colour_map, colours_of
 from niah.plotter.formatting import unscored_label, value_label
-from niah.plotter.headline import View
 from niah.plotter.look import Look, luminance
-from niah.plotter.summary import held_by
-from niah.records import Cell, Control, Grid
+from niah.plotter.summary import View, held_by
+from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
+from niah.verdict.records import CellChange
 
 GAP = 0.35  # between the heatmap and the rows of controls, in rows
 DARK = 0.3  # luminance below which ink is white
 _MOST_DIGITS = 12  # columns, and rows beside, whose cells hold a value
 _MOST_LINES = 40  # columns or rows with white lines between them
+_Cell = TypeVar("_Cell", Cell, CellChange)
 _CONTROLS = ("absent", "oracle", "closed-book")
 
 
@@ -194,14 +195,21 @@ def _corners_of(boxes: Sequence[Box]) -> list[NDArray[np.float64]]:
     return list(sides[:, [[0, 1], [2, 1], [2, 3], [0, 3]]])
 
 
+def boxes_of(
+    grid: Grid, edges: Sequence[float], cells: Sequence[_Cell], shown: Callable[[_Cell], tuple[float | None, str]]
+) -> list[Box]:
+    """A box for each of some cells, with the value and the label that it is to have."""
+    columns = {n: i - 0.5 for i, n in enumerate(grid.context_lengths)}
+    rows = dict(zip(grid.depths, pairwise(edges), strict=True))
+    boxes = []
+    for c in cells:
+        (top, bottom), (value, label) = rows[c.depth_percent], shown(c)
+        boxes.append(Box(x=columns[c.context_length], y=top, width=1, height=bottom - top, value=value, label=label))
+    return boxes
+
+
 def _boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
-    columns = {n: i for i, n in enumerate(grid.context_lengths)}
-    rows = {d: i for i, d in enumerate(grid.depths)}
-    return [
-        _box(c, columns[c.context_length] - 0.5, edges[rows[c.depth_percent]], edges[rows[c.depth_percent] + 1])
-        for c in grid.cells
-        if not is_spared(c)
-    ]
+    return boxes_of(grid, edges, [c for c in grid.cells if not is_spared(c)], _shown)
 
 
 def is_spared(cell: Cell) -> bool:
@@ -209,9 +217,8 @@ def is_spared(cell: Cell) -> bool:
     return cell.by_rule and not cell.outcomes
 
 
-def _box(c: Cell, x: float, top: float, bottom: float) -> Box:
-    label = unscored_label(c) if c.mean is None else value_label(c.mean) + f"/{c.n}" * c.by_rule
-    return Box(x=x, y=top, width=1, height=bottom - top, value=c.mean, label=label)
+def _shown(c: Cell) -> tuple[float | None, str]:
+    return c.mean, unscored_label(c) if c.mean is None else value_label(c.mean) + f"/{c.n}" * c.by_rule
 
 
 def _control_boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
@@ -219,20 +226,14 @@ def _control_boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
     rows, lengths = control_rows(grid), grid.context_lengths
     boxes = []
     for c in grid.controls:
-        y = edges[-1] + GAP + rows.index(c.control)
-        if c.context_length is None:
-            boxes.append(_control_box(c, -0.5, len(lengths), y))
-        elif c.context_length in lengths:
-            boxes.append(_control_box(c, lengths.index(c.context_length) - 0.5, 1, y))
+        if c.context_length is not None and c.context_length not in lengths:
+            continue
+        x, width = (-0.5, len(lengths)) if c.context_length is None else (lengths.index(c.context_length) - 0.5, 1)
+        label = max(c.outcomes, key=lambda o: c.outcomes[o], default="") if c.mean is None else value_label(c.mean)
+        label += f" (n = {c.n})" if width > 1 and c.mean is not None else ""
+        y, value = edges[-1] + GAP + rows.index(c.control), None if c.control == "closed-book" else c.mean
+        boxes.append(Box(x=x, y=y, width=width, height=1, value=value, label=label))
     return boxes
-
-
-def _control_box(c: Control, x: float, width: float, y: float) -> Box:
-    label = max(c.outcomes, key=lambda o: c.outcomes[o], default="") if c.mean is None else value_label(c.mean)
-    if width > 1 and c.mean is not None:
-        label = f"{label} (n = {c.n})"
-    value = None if c.control == "closed-book" else c.mean
-    return Box(x=x, y=y, width=width, height=1, value=value, label=label)
 
 
 def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:

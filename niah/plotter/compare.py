@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from niah.plotter.canvas import Words, colour_map, save, scale_beside
-from niah.plotter.cells import Box, Room, axes_of, fill, row_edges
-from niah.plotter.headline import View, names_of
+from niah.plotter.cells import Box, Room, axes_of, boxes_of, fill, row_edges
 from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
 from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import change_words
+from niah.plotter.summary import View, names_of
 from niah.records import Grid
 from niah.verdict.records import CellChange, Comparison
 
@@ -67,23 +67,19 @@ def comparison_figure(
 
 def difference(comparison: Comparison, ax: Axes, grid: Grid, room: Room) -> None:
     """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
-    edges, lengths, depths = row_edges(grid, true_depths=room.look.true_depths), grid.context_lengths, grid.depths
-    boxes = []
-    for c in comparison.cells:
-        y = depths.index(c.depth_percent)
-        height = edges[y + 1] - edges[y]
-        label = "" if c.change is None else change_label(c.change)
-        x = lengths.index(c.context_length) - 0.5
-        boxes.append(Box(x=x, y=edges[y], width=1, height=height, value=c.change, label=label))
+    edges = row_edges(grid, true_depths=room.look.true_depths)
+    boxes = boxes_of(grid, edges, comparison.cells, lambda c: (c.change, change_label(c.change)))
     fill(ax, boxes, room, matplotlib.colormaps["RdBu"], digits=any(b.value for b in boxes), ends=(-1, 1))
     for c, b in zip(comparison.cells, boxes, strict=True):
         _frame(ax, c, b)
     axes_of(ax, replace(grid, controls=()), edges, room)
 
 
-def change_label(change: float) -> str:
+def change_label(change: float | None) -> str:
     """+.40, -.10, 0: short enough for a cell."""
-    return "0" if not change else f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
+    if not change:
+        return "" if change is None else "0"
+    return f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
 
 
 def _frame(ax: Axes, cell: CellChange, box: Box) -> None:

@@ -12,10 +12,9 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from niah.plotter.canvas import Words, canvas, save
 from niah.plotter.cells import every_nth
-from niah.plotter.headline import View, names_of
 from niah.plotter.heatmap import words_of
 from niah.plotter.look import LOOK, Look
-from niah.plotter.summary import held_by
+from niah.plotter.summary import View, held_by, names_of
 from niah.text.shares import percent
 from niah.verdict.records import RunReport
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from niah.plotter.canvas import Words, colour_map, save, scale_beside
 from niah.plotter.cells import Room
 from niah.plotter.curves import found_curves, styled_of
-from niah.plotter.headline import View
 from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
 from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import Part, change_words, table_of
+from niah.plotter.summary import View
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 from niah.verdict.deliveries import AT, Delivery, DeliveryFigures, Split

@@ -1,28 +1,33 @@
 """The heatmap: length across, depth down, green where the needle was found. Several runs stand side by side.
 
 The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at its foot what was
-measured with what.
+measured with what. How probable the right answers were is drawn in the same way, in nats on a scale of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from niah.errors import ConfigError
 from niah.plotter.canvas import Words, canvas, colour_map, fit, png, save, scale_beside
-from niah.plotter.cells import Room, draw_grid, is_bars
+from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
 from niah.plotter.formatting import plural
-from niah.plotter.headline import (
+from niah.plotter.look import LOOK, Look
+from niah.plotter.summary import (
     View,
     doubts_line,
     found_line,
     hatched_part,
     headline,
+    held_by,
     lengths_line,
     made_parts,
     names_of,
@@ -30,13 +35,13 @@ from niah.plotter.headline import (
     several_headline,
     spoken,
 )
-from niah.plotter.look import LOOK, Look
-from niah.plotter.summary import held_by
-from niah.records import Grid
+from niah.records import Grid, Row
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 
 FOUND = "share of trials found"
+DARKEST = 5.0  # nats at least: one answer in 150 would be right
+NATS_PALETTE = "cividis_r"  # Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +139,40 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
         if i % columns:
             ax.set_ylabel("")
     return figure, axes[: len(panels)]
+
+
+def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) -> list[str]:
+    """Draw one run into a PNG, SVG or PDF; returns warnings. Raises ConfigError where no server told a probability."""
+    told: dict[tuple[int, float], list[float]] = defaultdict(list)
+    for r in rows:
+        if r.target_nats is not None and r.trial.control is None:
+            told[r.trial.context_length, r.trial.depth_percent].append(r.target_nats)
+    if not told:
+        raise ConfigError(
+            "no trial of the run has a log-probability; sweep with --target-logprob, where a server tells it"
+        )
+    means = {place: fmean(nats) for place, nats in told.items()}
+    every = [n for nats in told.values() for n in nats]
+    worst = max(means, key=lambda place: means[place])
+    rarest = f"rarest at {label_of(worst[0])}, depth {worst[1]:g} %: {means[worst]:.2f} nats"
+    line = f"{view.model} · n = {len(every)} · {rarest}"
+    words = Words(
+        headline=f"The right answer costs {fmean(every):.2f} nats",
+        lines=[line, "minus its log-probability, teacher-forced; 0 is sure"],
+        foot=recipe_line(view),
+        spoken=f"Heatmap of log-probabilities: {line}",
+    )
+    return save(lambda: _nats_figure(view, means, words, look), words, path, look)
+
+
+def _nats_figure(view: View, means: dict[tuple[int, float], float], words: Words, look: Look) -> Figure:
+    grid, most = view.grid, max(DARKEST, max(means.values()))
+    figure = canvas(words, look)
+    ax = figure.subplots()
+    edges = row_edges(grid)
+    told = {place: (nats / most, f"{nats:.1f}") for place, nats in means.items()}
+    boxes = boxes_of(grid, edges, grid.cells, lambda c: told.get((c.context_length, c.depth_percent), (None, "")))
+    room = Room(look=look, width=look.sheet.width * 0.88, height=look.sheet.height * 0.68)
+    fill(ax, boxes, room, colour_map(NATS_PALETTE), digits=True)
+    axes_of(ax, grid, edges, room)
+    return figure

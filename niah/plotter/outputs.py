@@ -1,6 +1,6 @@
 """The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png of a suite.
 
-Field names of the tables are a promise: other programs read them.
+The field names of the first are a promise: other programs read them.
 """
 
 from __future__ import annotations
@@ -12,48 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from niah.errors import RunError
-from niah.plotter.headline import View
+from niah.errors import writing
 from niah.plotter.look import LOOK, Look
-from niah.plotter.suite_table import suite_json
+from niah.plotter.summary import View
 from niah.records import Grid
 
-GRID_SCHEMA = 1
-
-
-def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
-    """Write all three, where they are not there already; returns warnings about the picture."""
-    grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
-    try:
-        drawn = palette == LOOK.palette and picture.exists() and table.exists()
-        if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
-            return []
-        picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
-        table.write_text(grid_json(grid), encoding="utf-8")
-        (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
-    from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
-
-    return save_heatmaps([view], picture, Look(palette=palette))
-
-
-def write_suite(
-    folder: Path, suite: str, views: Mapping[str, View], searched: Mapping[str, float | None], palette: str
-) -> list[str]:
-    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
-    searching, by run.
-    """
-    from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
-
-    try:
-        (folder / "suite.json").write_text(
-            suite_json(suite, {name: v.grid for name, v in views.items()}, searched), encoding="utf-8"
-        )
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror})") from error
-    title = f"{next(iter(views.values())).model}: suite {suite}"
-    return save_heatmaps(list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views))
+GRID_SCHEMA = SUITE_SCHEMA = 1
 
 
 def grid_json(grid: Grid) -> str:
@@ -80,3 +44,56 @@ def grid_csv(grid: Grid) -> str:
 
 def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
+
+
+def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
+    """Write all three, where they are not there already; returns warnings about the picture."""
+    grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
+    with writing(folder, "choose another --results"):
+        drawn = palette == LOOK.palette and picture.exists() and table.exists()
+        if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
+            return []
+        picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
+        table.write_text(grid_json(grid), encoding="utf-8")
+        (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
+    from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
+
+    return save_heatmaps([view], picture, Look(palette=palette))
+
+
+def write_suite(
+    folder: Path, suite: str, views: Mapping[str, View], searched: Mapping[str, float | None], palette: str
+) -> list[str]:
+    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
+    searching, by run.
+    """
+    from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
+
+    with writing(folder, "choose another --results"):
+        text = suite_json(suite, {name: v.grid for name, v in views.items()}, searched)
+        (folder / "suite.json").write_text(text, encoding="utf-8")
+    title = f"{next(iter(views.values())).model}: suite {suite}"
+    return save_heatmaps(list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views))
+
+
+def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
+    """suite.json: the figures of every run. ``searched``: scores of searching, by run."""
+    means = [g.whole.mean for g in grids.values() if g.whole.mean is not None]
+    runs = [
+        {
+            "name": name,
+            "task": grid.task,
+            "haystack": grid.haystack,
+            "recall": asdict(grid.whole),
+            "normalised": grid.normalised,
+            "search": searched.get(name),
+            "parts": {part: asdict(share) for part, share in grid.parts.items()},
+            "answer_classes": dict(grid.answer_classes),
+            "controls": [asdict(c) for c in grid.controls],
+        }
+        for name, grid in grids.items()
+    ]
+    model = next(iter(grids.values())).model
+    mean = sum(means) / len(means) if means else None  # every run weighs the same
+    table = {"schema": SUITE_SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}
+    return json.dumps(table, ensure_ascii=False, indent=1) + "\n"

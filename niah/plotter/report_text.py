@@ -20,7 +20,9 @@ from niah.plotter.wrapping import Words
 from niah.records import Share
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.records import Comparison, Finding, Growth, Judgement, Paired, RunReport, Verdict
+from niah.verdict.engine import EngineVerdict
+from niah.verdict.pairs import NatsChange
+from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict
 from niah.verdict.sample import BANDS
 
 MOST_CELLS = 12  # listed one by one
@@ -76,7 +78,7 @@ def report_parts(f: RunReport) -> list[Part]:
         "",
         _effective(f),
         "",
-        _bylabel_of(f),
+        _by_length(f),
         "",
         _by_band(f),
         *middle_lines(f),
@@ -222,7 +224,7 @@ def _effective(f: RunReport) -> Table:
     return table_of(rows)
 
 
-def _bylabel_of(f: RunReport) -> Table:
+def _by_length(f: RunReport) -> Table:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
     rows += [(label_of(n), *_cells(share), *_cells(f.up_to_length[n])) for n, share in f.by_length.items()]
     return table_of(rows)
@@ -251,14 +253,9 @@ def _times(f: RunReport) -> Iterator[Part]:
         seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
     yield table_of(rows)
-    grown = [_growth("first token", f.first_token_growth), _growth("whole answer", f.total_growth)]
-    yield from (line for line in grown if line)
-
-
-def _growth(what: str, growth: Growth | None) -> str:
-    if growth is None:
-        return ""
-    return f"time to {what} grows with length to the power of {growth.exponent:.2f} ({growth.lengths} lengths)"
+    for what, g in (("first token", f.first_token_growth), ("whole answer", f.total_growth)):
+        if g is not None:
+            yield f"time to {what} grows with length to the power of {g.exponent:.2f} ({g.lengths} lengths)"
 
 
 def _cells(r: Share) -> tuple[str, str, str]:
@@ -276,3 +273,57 @@ def _share(mean: float | None) -> str:
 
 def _seconds(seconds: float | None) -> str:
     return "not measured" if seconds is None else f"{seconds:.3g} s"
+
+
+def engine_lines(v: EngineVerdict) -> Iterator[str]:
+    """The verdict first, then what it rests on."""
+    yield f"{v.verdict.upper()}  {v.change}"
+    yield from (f"  {reason}" for reason in v.reasons)
+    for name, pairs, nats, same in _arms(v):
+        moved = f"{pairs.lost} lost, {pairs.gained} gained of {plural(pairs.n, 'pair')} ({_points(pairs)})"
+        told = "" if nats is None else f"; {_cost(nats)} nats"
+        yield f"  {name:<10} {moved}; {same} of {v.answers} answers as the base's{told}"
+
+
+def engine_markdown(v: EngineVerdict) -> str:
+    """The same as Markdown."""
+    sign = {"pass": "✅", "fail": "❌"}.get(v.verdict.value, "⚠️")
+    before = percent(v.candidate.before, "not measured")
+    rows = [
+        f"### {sign} niah engine: {v.verdict} for {v.change}",
+        "",
+        *(f"- {reason}" for reason in v.reasons),
+        "",
+        "| arm | found | lost | gained | change (95 %) | nats per right answer | answers as the base's |",
+        "|---|---|---|---|---|---|---|",
+        f"| base | {before} (n = {v.candidate.n}) | | | | | |",
+    ]
+    for name, p, nats, same in _arms(v):
+        found = percent(p.after, "not measured")
+        rows.append(
+            f"| {name} | {found} | {p.lost} | {p.gained} | {_points(p)} | {_cost(nats)} | {same} of {v.answers} |"
+        )
+    rows += ["", "| length | base | candidate | lost | gained |", "|---|---|---|---|---|"]
+    for n, p in v.by_length.items():
+        rows.append(
+            f"| {label_of(n)} | {percent(p.before, '-')} (n = {p.n}) "
+            f"| {percent(p.after, '-')} | {p.lost} | {p.gained} |"
+        )
+    p_loss = "no test" if v.p_loss is None else f"p = {v.p_loss:.2g}"
+    rows += ["", f"A loss counts where it shows against the base and against the base run again (control): {p_loss}."]
+    return "\n".join(rows) + "\n"
+
+
+def _arms(v: EngineVerdict) -> tuple[tuple[str, Paired, NatsChange | None, int], ...]:
+    return (("control", v.control, v.control_nats, v.identical[1]), ("candidate", v.candidate, v.nats, v.identical[0]))
+
+
+def _points(p: Paired) -> str:
+    if p.drop is None:
+        return "not measured"
+    ends = "" if p.low is None or p.high is None else f" ({-100 * p.high:+.1f} to {-100 * p.low:+.1f})"
+    return f"{-100 * p.drop + 0.0:+.1f} points{ends}"
+
+
+def _cost(c: NatsChange | None) -> str:
+    return "not told" if c is None else f"{c.loss + 0.0:+.2f} ({c.low:+.2f} to {c.high:+.2f}, n = {c.n})"

@@ -1,10 +1,8 @@
-"""The summary of several runs of one model: a table for people, suite.json for programs."""
+"""The summary of several runs of one model: a table for people."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -14,7 +12,6 @@ from niah.plotter.wrapping import Words
 from niah.records import Grid
 from niah.text.shares import percent
 
-SCHEMA = 1
 CONTROL_COLUMNS = ("absent", "oracle", "closed-book")
 NAMES = 19  # columns that a name gets at least, where it is that long
 
@@ -66,29 +63,6 @@ def summary_table(
         )
         table.caption_justify = "left"
     return table
-
-
-def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
-    """suite.json: the figures of every run. ``searched``: scores of searching, by run."""
-    means = [g.whole.mean for g in grids.values() if g.whole.mean is not None]
-    runs = [
-        {
-            "name": name,
-            "task": grid.task,
-            "haystack": grid.haystack,
-            "recall": asdict(grid.whole),
-            "normalised": grid.normalised,
-            "search": searched.get(name),
-            "parts": {part: asdict(share) for part, share in grid.parts.items()},
-            "answer_classes": dict(grid.answer_classes),
-            "controls": [asdict(c) for c in grid.controls],
-        }
-        for name, grid in grids.items()
-    ]
-    model = next(iter(grids.values())).model
-    mean = sum(means) / len(means) if means else None  # every run weighs the same
-    table = {"schema": SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}
-    return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
 
 
 def _commonest(grid: Grid) -> str:

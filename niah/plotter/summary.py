@@ -1,10 +1,24 @@
-"""What a run found, in a person's words: a few lines under its heatmap. Rules and tests are left to ``niah report``."""
+"""What a run found, in a person's words: its headline, the lines under its heatmap, all that stands around a picture.
+
+Rules and tests are left to ``niah report``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from niah.plotter.formatting import brief_label, plural
+from niah.plotter.formatting import (
+    brief_label,
+    found_label,
+    model_label,
+    normalised_label,
+    plural,
+    trials_label,
+    unscored_labels,
+)
+from niah.plotter.wrapping import shortened
+from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 from niah.verdict.ladder import Effective, bracket_words
@@ -12,6 +26,7 @@ from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 from niah.verdict.sequential import Bracket, Step
 
 NOT_SHOWN = '"not shown"'
+REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 DEPTHS = {
     ByDepth.MIDDLE: "loses the middle",
     ByDepth.HEAD: "loses the beginning",
@@ -21,6 +36,20 @@ DEPTHS = {
     ByDepth.ENDS: "reads the middle better than the ends",
 }
 _PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A run as pictures and pages show it."""
+
+    grid: Grid
+    report: RunReport | None = None  # None: a grid alone
+    date: str = ""  # ISO 8601, of the run's begin
+    version: str = ""  # of niah
+
+    @property
+    def model(self) -> str:
+        return model_label(self.grid)
 
 
 def summary_lines(f: RunReport) -> list[str]:
@@ -44,9 +73,7 @@ def reading_lines(f: RunReport) -> Iterator[str]:
     held = held_by(f)
     if held is None or f.whole.mean is None:
         return
-    longest = f.tested is not None and held.point == f.tested
-    far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
-    far += ", the longest tested" if longest else ""
+    longest, far = held.point is not None and held.point == f.tested, _far(f, held)
     between = f"between {label_of(held.cautious, NOT_SHOWN)} and {label_of(held.hopeful, NOT_SHOWN)} at 95 %"
     if held.cautious == held.hopeful:
         between = "sure at 95 %"
@@ -125,6 +152,12 @@ def sure_label(held: EffectiveLength) -> str:
     return f"{label_of(held.cautious)} to {label_of(held.hopeful)} at 95 %"
 
 
+def _far(f: RunReport, held: EffectiveLength) -> str:
+    """ "up to 16k, the longest tested"."""
+    far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
+    return far + (", the longest tested" if held.point is not None and held.point == f.tested else "")
+
+
 def held_by(f: RunReport) -> EffectiveLength | None:
     return next((e for e in f.effective if e.rule.startswith("absolute")), None)
 
@@ -150,3 +183,111 @@ def _by_depth(f: RunReport) -> Iterator[str]:
 
 def _span(first: str, last: str) -> str:
     return first if first == last else f"{first} to {last}"
+
+
+def headline(view: View) -> str:
+    """How far a run reads and what it loses, without figures; never more than they show."""
+    f, whole = view.report, view.grid.whole
+    if f is None or whole.mean is None:
+        return f"{percent(whole.mean)} found" if whole.mean is not None else "No trial has a score"
+    if f.bracket is not None:
+        return f"Holds at {label_of(f.bracket.holds.context_length)}" if f.bracket.holds else "Holds at no length tried"
+    longest = f" up to {label_of(f.tested)}" if f.tested else ""
+    if whole.mean in (0, 1):
+        found = f"{whole.n:,} of {whole.n:,}" if whole.n < 100 else "every needle"  # sure only as far as n is
+        return f"Found {found}{longest}" if whole.mean else f"Found no needle at any length{longest}"
+    held = held_by(f)
+    if held is None or (held.hopeful is not None and too_few(f)):
+        return f"{percent(whole.mean)} of needles found{longest}{_shape(f, held)}"
+    return f"Reads reliably {_far(f, held)}{_shape(f, held)}"
+
+
+def _shape(f: RunReport, held: EffectiveLength | None) -> str:
+    """What is lost, where it is more than chance."""
+    p = f.pattern
+    if p is None or held is None:
+        return ""
+    edge = p.lengths[1] if p.by_length is ByLength.EDGE and p.lengths and p.lengths[1] != held.point else None
+    if p.by_depth is not ByDepth.EVEN:
+        return f"; {DEPTHS[p.by_depth]}" + (f", more from {label_of(edge)} on" if edge else "")
+    return f"; finds less from {label_of(edge)} on" if edge else ""
+
+
+def found_line(view: View) -> str:
+    """Whose share it is, with its n and interval."""
+    found = found_label(view.grid.whole) if view.grid.adaptive is None else view.grid.adaptive
+    return " · ".join([view.model, found, *normalised_label(view.grid)])
+
+
+def lengths_line(view: View) -> str:
+    """Claimed against found length, with what is sure of it."""
+    f, held = view.report, None if view.report is None else held_by(view.report)
+    said = []
+    if f is not None and held is not None and view.grid.whole.mean is not None:
+        said.append(f"effective length {label_of(held.point)} ({sure_label(held)})")
+        said += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
+        said += [f"tested up to {label_of(f.tested)}"] if f.tested else []
+    return " · ".join(said)
+
+
+def doubts_line(view: View) -> str:
+    """Trials that have no score, and text that repeats."""
+    unique = view.grid.unique_share
+    repeats = unique is not None and unique < REPEATED_BELOW
+    said = [f"{100 * (unique or 0):.0f} % of the longest haystack is unique"] if repeats else []
+    return " · ".join([*unscored_labels(view.grid), *said])
+
+
+def recipe_line(view: View) -> str:
+    """What was measured with what."""
+    g = view.grid
+    parts = [f"task {g.task}", f"haystack {g.haystack}", f"tokenizer {g.tokenizer}", trials_label(g)]
+    if g.imported is not None:
+        parts = [f"imported results of {g.imported}", g.task, trials_label(g)]
+    return " · ".join([*parts, *made_parts([view]), *hatched_part([view])])
+
+
+def hatched_part(views: Sequence[View]) -> list[str]:
+    """What hatches mean, where there are any."""
+    hatched = any(o != "scored" for v in views for c in v.grid.cells for o in c.outcomes)
+    by_rule = any(v.grid.adaptive is not None for v in views)
+    return ["hatched: no score"] * hatched + ["dashed: share/n, stopped by rule; blank: spared"] * by_rule
+
+
+def made_parts(views: Sequence[View]) -> list[str]:
+    """When the runs began, and which niah measured them."""
+    dates = sorted({v.date[:10] for v in views if v.date})
+    versions = sorted({f"niah {v.version}" for v in views if v.version})
+    return [*([" to ".join(dict.fromkeys((dates[0], dates[-1])))] if dates else []), *versions]
+
+
+def names_of(views: Sequence[View], room: int = 40) -> list[str]:
+    """The models as titles: long ones shortened in the middle; where two are the same, with what differs."""
+    names = [v.model for v in views]
+    for told in ([v.grid.task for v in views], [v.grid.haystack for v in views], [v.date[:10] for v in views]):
+        longer = [f"{n} · {t}" if names.count(n) > 1 else n for n, t in zip(names, told, strict=True)]
+        if len(set(names)) < len(set(longer)) == len(longer):
+            names = longer
+    numbered = [f"{n} ({names[:i].count(n) + 1})" if names.count(n) > 1 else n for i, n in enumerate(names)]
+    return shortened(numbered, room)
+
+
+def several_headline(views: Sequence[View]) -> str:
+    """Shares of several runs: of two all, of more the best and the last."""
+    names = names_of(views, 30 if len(views) < 3 else 19)
+    told = [(v.grid.whole.mean, n) for v, n in zip(views, names, strict=True) if v.grid.whole.mean is not None]
+    told.sort(key=lambda t: -t[0])
+    said = [f"{name} {percent(share)}" for share, name in (told if len(told) < 3 else (told[0], told[-1]))]
+    if len(told) < 3:
+        return f"Found: {', '.join(said)}" if said else "No trial has a score"
+    return f"Found by {len(told)} runs: from {said[1]} to {said[0]}"
+
+
+def spoken(view: View) -> str:
+    """A heatmap in words, for those who do not see it."""
+    g = view.grid
+    by_length = {} if view.report is None else view.report.by_length
+    shares = [f"{label_of(n)} {percent(r.mean, 'not measured')}" for n, r in by_length.items()]
+    axes = f"Heatmap of {view.model}: {len(g.context_lengths)} context lengths by {len(g.depths)} depths."
+    told = f" By length: {', '.join(shares[:24])}." if shares else ""
+    return f"{axes} {headline(view)}. {found_label(g.whole)}.{told}"

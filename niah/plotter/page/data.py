@@ -11,10 +11,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from niah.plotter.formatting import control_labels, plural
-from niah.plotter.headline import View, doubts_line, found_line, headline, lengths_line, names_of, recipe_line
 from niah.plotter.look import RED_GREEN
 from niah.plotter.report_text import change_words
-from niah.plotter.summary import held_by, weakest_lines
+from niah.plotter.summary import (
+    View,
+    doubts_line,
+    found_line,
+    headline,
+    held_by,
+    lengths_line,
+    names_of,
+    recipe_line,
+    weakest_lines,
+)
 from niah.records import Header, Result, Share
 from niah.verdict.compare import Agreed
 from niah.verdict.records import Comparison
