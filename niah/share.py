@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from niah.errors import ConfigError, NiahError, RunError
+from niah.errors import ConfigError, NiahError, RunError, writing
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.formatting import plural
@@ -64,20 +64,18 @@ def write_page(
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{path.name}: a page ends in .html")
     told = [told_of(run, Built({}, {}), most_tokens, experiment) for run in runs]
-    try:
+    with writing(path, "choose another --out", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page_html(page_data(told, comparisons(runs), history_of(runs))), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
     return path
 
 
-def comparisons(runs: Sequence[Run]) -> list[Comparison | str]:
-    """Every further run beside the first, or why the two have no test."""
+def comparisons(runs: Sequence[Run], *, these_only: bool = False) -> list[Comparison | str]:
+    """Every further run beside the first, or why the two have no test: they still stand side by side."""
     found: list[Comparison | str] = []
     for run in runs[1:]:
         try:
-            found.append(run.compare(runs[0]))
+            found.append(run.compare(runs[0], these_only=these_only))
         except RunError as error:
             found.append(str(error))
     return found

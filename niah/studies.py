@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from niah.api import AnyRun, Folder, sweep
-from niah.errors import ConfigError, RunError
+from niah.errors import ConfigError, RunError, writing
 from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict.engine import EngineVerdict, engine_verdict
@@ -91,10 +91,7 @@ def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, d
 
     if not change.words:
         raise ConfigError("nothing is changed: give --base-url twice, --set KEY=VALUE, or --candidate MODEL")
-    changed = {
-        **({"base_url": change.base_url} if change.base_url else {}),
-        **({"model": change.model} if change.model else {}),
-    }
+    changed = {key: value for key in ("base_url", "model") if (value := getattr(change, key))}
     candidate = {
         name: config_of(config, {**changed, "engine": {**config.engine, **change.settings}})
         for name, config in configs.items()
@@ -144,13 +141,11 @@ def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DE
         raise RunError(f"{path} holds runs of another recipe or grid; leave out --file, or name another")
     if line in known:
         return path, False
-    try:
+    with writing(path, "choose another place with --file"):
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
         with path.open("a", encoding="utf-8", newline="\n") as lines:
             lines.write("\n" * torn + text_of(line) + "\n")
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another place with --file") from error
     return path, True
 
 

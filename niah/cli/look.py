@@ -117,10 +117,12 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
 @RESULTS
 def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, results: Path, **look: Any) -> None:
     """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
+    from niah.share import comparisons  # brings haystacks
+
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
     read = [open_run(run, results) for run in runs]
-    compared = [_compared(read[0], run, these_only=haystacks == "these") for run in read[1:]]
+    compared = comparisons(read, these_only=haystacks == "these")
     if as_json:
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
@@ -150,14 +152,6 @@ def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
     print_parts(["", *delivery_parts(told)])
     warn(*save_deliveries(told, [run.view for run in runs], path, Look(**look)))
     click.echo(path, err=True)
-
-
-def _compared(older: Run, newer: Run, *, these_only: bool) -> Comparison | str:
-    """The comparison, or why there is none: runs of another recipe still stand side by side."""
-    try:
-        return newer.compare(older, these_only=these_only)
-    except RunError as error:
-        return str(error)
 
 
 @click.command()

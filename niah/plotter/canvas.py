@@ -23,7 +23,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from niah.errors import ConfigError
+from niah.errors import ConfigError, writing
 from niah.plotter.look import LOOK, RED_GREEN, RGB, Look, check_palette
 from niah.plotter.wrapping import middle_cut
 from niah.text.fonts import fonts_for
@@ -54,14 +54,10 @@ def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
     check_palette(look.palette)
-    try:
+    with writing(path, "make room there, or choose another place", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
         picture, said = _drawn(draw, words, look, path.suffix.lower().removeprefix("."))
         path.write_bytes(picture)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be written ({error.strerror}); make room there, or choose another place"
-        ) from error
     return said
 
 
