@@ -96,8 +96,8 @@ def _text_of(run: Any) -> str:
     """The heatmap as text, as a terminal without colours shows it."""
     from rich.console import Console
 
-    from niah.plotter.terminal import terminal_heatmap
+    from niah.plotter.terminal import TerminalHeatmap
 
     console = Console(width=100, no_color=True, record=True, file=StringIO(), force_terminal=False)
-    console.print(terminal_heatmap(run.grid))
+    console.print(TerminalHeatmap(run.grid))
     return f"{run.folder}\n{console.export_text()}"

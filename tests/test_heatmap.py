@@ -29,7 +29,7 @@ from niah.plotter.cells import row_edges
 from niah.plotter.heatmap import figure_of, save_heatmaps
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.summary import View, headline, names_of
-from niah.plotter.terminal import live_view, terminal_heatmap
+from niah.plotter.terminal import LiveView, TerminalHeatmap
 from niah.records import Grid, Outcome, Trial
 from niah.text.fonts import BASE, fonts_for
 from niah.verdict.grid import grid_of
@@ -112,11 +112,11 @@ def test_chinese_names_find_a_font_or_say_so(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_the_same_values() -> None:
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(live_view(grid(), 80, 24, 4, 8, "4,000 tokens"))
+    console.print(LiveView(grid(), 80, 24, 4, 8, "4,000 tokens"))
     text = console.export_text()
     for part in (".50", "over", "1k", "2k", "100 %", "n = 3", "4/8 trials"):
         assert part in text
-    console.print(terminal_heatmap(grid(), 20))
+    console.print(TerminalHeatmap(grid(), 20))
 
 
 @pytest.mark.parametrize("size", SHEETS)
@@ -275,7 +275,7 @@ def test_a_card_holds_claim_finding_tasks_cost_and_date(tmp_path: Path) -> None:
 def test_a_low_screen_shows_fewer_depths_and_the_progress_first() -> None:
     cells = tuple(replace(grid().cells[0], depth_percent=float(d)) for d in range(100))
     console = Console(width=80, height=24, record=True, file=io.StringIO())
-    console.print(live_view(replace(grid(), cells=cells), 80, 24, 4, 8, "4,000 tokens"))
+    console.print(LiveView(replace(grid(), cells=cells), 80, 24, 4, 8, "4,000 tokens"))
     lines = console.export_text().splitlines()
     assert len(lines) < 24
     assert "4/8 trials" in lines[0]

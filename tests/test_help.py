@@ -18,9 +18,8 @@ from conftest import Niah
 from runs import header, run
 
 from niah.cli import COMMANDS, SECTIONS, cli
-from niah.cli.completion import config_names
 from niah.cli.help import EXAMPLES
-from niah.experiment.config import RunConfig
+from niah.experiment.config import RunConfig, shipped_configs
 from niah.experiment.sections import LIMIT_SECTIONS, key_sections
 from niah.verdict.gate_config import GateConfig
 
@@ -80,7 +79,7 @@ def test_help_fits_80_columns_and_cuts_no_sentence(niah: Niah, path: str, monkey
 
 def test_help_of_a_run_names_every_shipped_config_and_speaks_as_people_write(niah: Niah) -> None:
     out = " ".join(niah("run", "--help").out.split())
-    assert f"shipped one: {', '.join(config_names())}." in out
+    assert f"shipped one: {', '.join(shipped_configs())}." in out
     for words in ("[default: 16M]", "[default: 1k,2k,4k,8k]", "[default: 0,25,50,75,100]", "[number|word|uuid]"):
         assert words in out
     assert [title for title in key_sections() if f" {title}: --" in out] == list(key_sections())

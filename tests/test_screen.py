@@ -26,7 +26,7 @@ from niah.plotter.heatmap import figure_of
 from niah.plotter.look import Look
 from niah.plotter.report_text import table_of
 from niah.plotter.summary import View, summary_lines
-from niah.plotter.terminal import ASCII_SIGNS, SIGNS, fold, live_view, terminal_heatmap
+from niah.plotter.terminal import ASCII_SIGNS, SIGNS, LiveView, TerminalHeatmap, fold
 from niah.plotter.wrapping import CUT, Words, middle_cut, shortened
 from niah.records import Cell, Control, Grid, Outcome, Share, Trial
 from niah.verdict.compare import comparison_of
@@ -94,7 +94,7 @@ def picture(lines: Sequence[str]) -> list[str]:
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_without_colour_every_cell_is_a_sign_or_a_value(lengths: int, depths: int, columns: int, encoding: str) -> None:
     of = grid(lengths, depths, lambda n, d: None if n == 1_000 * lengths else float(n <= 3_000))
-    lines = screen(terminal_heatmap(of, columns), columns, encoding=encoding)
+    lines = screen(TerminalHeatmap(of, columns), columns, encoding=encoding)
     rows = picture(lines)
     folded = fold(of, columns - 8, depths)
     assert len(rows) == depths
@@ -111,7 +111,7 @@ def test_without_colour_every_cell_is_a_sign_or_a_value(lengths: int, depths: in
 
 @pytest.mark.parametrize(("lengths", "depths", "columns"), SCREENS)
 def test_the_last_length_is_always_on_the_axis(lengths: int, depths: int, columns: int) -> None:
-    lines = screen(terminal_heatmap(grid(lengths, depths), columns), columns)
+    lines = screen(TerminalHeatmap(grid(lengths, depths), columns), columns)
     axis = lines[1 + depths]
     assert axis.split()[-1] == f"{lengths}k"
     assert not re.search(r"k\d", axis), "labels run into each other"
@@ -119,7 +119,7 @@ def test_the_last_length_is_always_on_the_axis(lengths: int, depths: int, column
 
 @given(lengths=st.integers(1, 120), columns=st.integers(20, 220))
 def test_labels_of_the_axis_stand_under_their_columns_and_apart(lengths: int, columns: int) -> None:
-    lines = screen(terminal_heatmap(grid(lengths, 1), columns), columns)
+    lines = screen(TerminalHeatmap(grid(lengths, 1), columns), columns)
     axis = next(line for line in lines if re.fullmatch(r" {8}[\dk .]+", line))
     assert axis.split()[-1] == f"{lengths}k"
     assert all(re.fullmatch(r"\d+k", label) for label in axis.split())
@@ -128,7 +128,7 @@ def test_labels_of_the_axis_stand_under_their_columns_and_apart(lengths: int, co
 
 @pytest.mark.parametrize(("lengths", "columns"), [(5, 80), (14, 80), (20, 80), (35, 80), (34, 200)])
 def test_coloured_cells_do_not_touch(lengths: int, columns: int) -> None:
-    lines = screen(terminal_heatmap(grid(lengths, 3), columns), columns, colour=True)
+    lines = screen(TerminalHeatmap(grid(lengths, 3), columns), columns, colour=True)
     row = next(line for line in lines if "48;2;" in line)
     blocks = re.findall(r"\x1b\[[^m]*48;2;[^m]*m([^\x1b]*)\x1b\[0m([^\x1b]*)", row)
     assert len(blocks) == lengths
@@ -137,14 +137,14 @@ def test_coloured_cells_do_not_touch(lengths: int, columns: int) -> None:
 
 def test_no_color_takes_signs_also_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    lines = screen(terminal_heatmap(grid(35, 3), 80), 80, colour=True)
+    lines = screen(TerminalHeatmap(grid(35, 3), 80), 80, colour=True)
     assert sum(line.count(SIGNS["found"]) for line in picture(lines)) == 3 * 10
 
 
 def test_lengths_that_do_not_fit_are_folded_and_counted_and_no_loss_is_left_out() -> None:
     lost = 55_000
     of = grid(100, 86, lambda n, d: float(n != lost))
-    lines = screen(terminal_heatmap(of, 80, 24), 80)
+    lines = screen(TerminalHeatmap(of, 80, 24), 80)
     assert "100 lengths in 72 columns, labelled by the longest of each" in " ".join(lines)
     assert re.search(r"86 depths in \d+ rows", " ".join(line.strip() for line in lines))
     assert all(SIGNS["partly"] in row or SIGNS["not found"] in row for row in picture(lines))
@@ -168,7 +168,7 @@ def test_folding_keeps_every_trial(lengths: int, depths: int, columns: int, rows
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_live_view_fits_its_screen(columns: int, rows: int, colour: bool) -> None:
     below = ("1,240 tokens in 31 s (400/s, 12 trials/min)", "429 x 12 · waiting 8 s: 429: Too many requests, slow down")
-    view = live_view(grid(35, 34), columns, rows, 4, 8, "about 5 min left", below)
+    view = LiveView(grid(35, 34), columns, rows, 4, 8, "about 5 min left", below)
     lines = screen(view, columns, colour=colour)
     assert len(lines) < rows
     assert "4/8 trials" in lines[0]
@@ -178,16 +178,16 @@ def test_a_live_view_fits_its_screen(columns: int, rows: int, colour: bool) -> N
 def test_a_cell_that_lost_some_trials_has_a_star_that_is_explained() -> None:
     of = grid(2, 2)
     some = replace(of.cells[0], outcomes={"scored": 2, "refused": 1})
-    lines = screen(terminal_heatmap(replace(of, cells=(some, *of.cells[1:])), 80), 80)
+    lines = screen(TerminalHeatmap(replace(of, cells=(some, *of.cells[1:])), 80), 80)
     assert "1*" in lines[1]
     assert "* some trials without a score" in "\n".join(lines)
     assert "1 of 6 trials without a score (1 refused)" in " ".join(line.strip() for line in lines)
-    assert "*" not in "\n".join(screen(terminal_heatmap(of, 80), 80))
+    assert "*" not in "\n".join(screen(TerminalHeatmap(of, 80), 80))
 
 
 def test_a_cell_that_no_trial_was_asked_for_is_empty() -> None:
     of = grid(3, 2)
-    lines = screen(terminal_heatmap(replace(of, cells=of.cells[:-1]), 80), 80)
+    lines = screen(TerminalHeatmap(replace(of, cells=of.cells[:-1]), 80), 80)
     assert [len(row.split()) for row in picture(lines)] == [3, 2]
     assert "not run" not in "\n".join(lines)
 
@@ -197,7 +197,7 @@ def test_the_absent_control_is_folded_with_its_lengths() -> None:
         Control(control="absent", context_length=n, n=1, mean=float(n > 50_000), low=None, high=None)
         for n in range(1_000, 100_001, 1_000)
     )
-    lines = screen(terminal_heatmap(replace(grid(100, 3), controls=controls), 80), 80)
+    lines = screen(TerminalHeatmap(replace(grid(100, 3), controls=controls), 80), 80)
     row = next(line for line in lines if line.startswith(" absent"))
     assert len(row) == 80
     assert {SIGNS["found"], SIGNS["not found"]} <= set(row)
@@ -246,7 +246,7 @@ def test_a_table_is_plain_in_a_pipe_and_wraps_where_columns_are_few(
 
 
 def test_a_screen_without_unicode_gets_no_signs_of_it() -> None:
-    lines = screen(live_view(grid(35, 5), 80, 24, 1, 2, "about 5 s left", ("a · b…",)), 80, encoding="ascii")
+    lines = screen(LiveView(grid(35, 5), 80, 24, 1, 2, "about 5 s left", ("a · b…",)), 80, encoding="ascii")
     assert "a - b..." in lines[1]
 
 

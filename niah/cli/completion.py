@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -22,23 +23,15 @@ def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = F
     return complete
 
 
-def config_names() -> list[str]:
-    """The shipped configs."""
-    from niah.experiment.config import shipped_configs
+def _listed(where: str) -> Callable[[click.Context], Iterable[str]]:
+    """The names that a function or a table lists, as module:name; it is imported while a word is typed, not before."""
 
-    return list(shipped_configs())
+    def names(_: click.Context) -> Iterable[str]:
+        module, _, attribute = where.partition(":")
+        found = getattr(import_module(module), attribute)
+        return iter(found() if callable(found) else found)
 
-
-def _tasks(_: click.Context) -> Iterable[str]:
-    from niah.tasks import task_names
-
-    return task_names()
-
-
-def _providers(_: click.Context) -> Iterable[str]:
-    from niah.providers import PROVIDERS
-
-    return PROVIDERS
+    return names
 
 
 def _models(ctx: click.Context) -> Iterable[str]:
@@ -57,12 +50,6 @@ def _haystacks(_: click.Context) -> Iterable[str]:
     return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in spoken())]
 
 
-def _suites(_: click.Context) -> Iterable[str]:
-    from niah.experiment.suites import suite_names
-
-    return suite_names()
-
-
 def _runs(ctx: click.Context) -> Iterable[str]:
     from niah.cli.options import results_folder  # which imports this module
     from niah.runs import run_folders
@@ -71,11 +58,11 @@ def _runs(ctx: click.Context) -> Iterable[str]:
     return [folder.relative_to(results).as_posix() for folder in run_folders(results)]
 
 
-CONFIGS = offering(lambda _: config_names(), files=True)
-TASKS = offering(_tasks)
-PROVIDERS = offering(_providers)
+CONFIGS = offering(_listed("niah.experiment.config:shipped_configs"), files=True)
+TASKS = offering(_listed("niah.tasks:task_names"))
+PROVIDERS = offering(_listed("niah.providers:PROVIDERS"))
 MODELS = offering(_models, files=True)
 HAYSTACKS = offering(_haystacks, files=True)
-SUITES = offering(_suites, files=True)
+SUITES = offering(_listed("niah.experiment.suites:suite_names"), files=True)
 RUNS = offering(_runs, files=True)
 BY_KEY = {"task": TASKS, "provider": PROVIDERS, "model": MODELS, "haystack": HAYSTACKS}

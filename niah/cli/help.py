@@ -87,11 +87,11 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)
-        from niah.cli.completion import config_names
+        from niah.experiment.config import shipped_configs
 
         formatter.write_paragraph()
         with formatter.indentation():
-            names = ", ".join(config_names())
+            names = ", ".join(shipped_configs())
             formatter.write_text(f"CONFIG is a TOML file (see: niah init run), or the name of a shipped one: {names}.")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,7 +18,7 @@ from rich.live import Live
 from niah.cli.screen import EVENT_SCHEMA, RunConsole, say
 from niah.experiment.experiment import Experiment
 from niah.plotter.formatting import plural
-from niah.plotter.terminal import live_view
+from niah.plotter.terminal import LiveView
 from niah.plotter.wrapping import middle_cut
 from niah.records import Grid, Part, Result, Row
 from niah.runlog.log import RunLog
@@ -134,7 +134,7 @@ class Watch:
     def _draw(self, grid: Grid) -> None:
         size, p = self._console.size, self.progress()
         lines = [speed_words(p), *troubles_words(p)]
-        view = live_view(grid, size.width, size.height, p.done, p.total, left_words(p), lines)
+        view = LiveView(grid, size.width, size.height, p.done, p.total, left_words(p), lines)
         self._live.update(view, refresh=True)
 
     def _tell(self, result: Result) -> None:

@@ -17,7 +17,7 @@ from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import plural
-from niah.records import Header, Needle, Prompt, Result, Trial
+from niah.records import Needle, Prompt, Result, Trial
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import run_folder
@@ -115,14 +115,15 @@ def _example_recipe(
 
 
 def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]) -> None:
-    """One trial, or a list of those that are asked for."""
+    """One trial, its prompt built again, or a list of those that are asked for. Raises RunError for another prompt."""
     if len(address) > 2:
         raise ConfigError(f"{' '.join(address)}: name one trial, or a cell by length and depth, like 8k 50")
     header, stored = read_log(run_folder(name, results))
     found = addressed(stored, address) if address else by_cell(stored.values())
     filtered = chosen(found, **chosen_by)
     if address and len(found) == 1 and filtered:
-        _show_trial(header, found[0], prompt)
+        built = prompt_again(header, found[0])
+        click.echo(built.text if prompt else visible(_page(found[0], built)))
     elif prompt:
         raise ConfigError(f"--prompt: that is {len(filtered)} trials; name one of them")
     else:
@@ -153,12 +154,6 @@ def _show_differences(words: tuple[str, ...], results: Path) -> None:
             click.echo(visible(f"    {name}  {r.score:<4.2g}  {_verdict(r):<14}  {_answer(r)}"))
     lost = sum((d.new.score or 0) < (d.old.score or 0) for d in found)
     click.echo(f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored", err=True)
-
-
-def _show_trial(header: Header, result: Result, prompt: bool) -> None:
-    """One trial with its prompt built again. Raises RunError where that is another one today."""
-    built = prompt_again(header, result)
-    click.echo(built.text if prompt else visible(_page(result, built)))
 
 
 def _line(r: Result) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from niah.cli.options import out_option
 from niah.cli.screen import warn, write_text
 from niah.errors import ConfigError
 from niah.templates import TEMPLATES
-
-if TYPE_CHECKING:
-    from niah.tasks import Measured
 
 
 @click.command()
@@ -52,7 +48,8 @@ def tasks(name: str | None) -> None:
             warn(str(error))
             continue
         keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
-        kind = f"; {row.measures}: searching scores {_shares(row)}" if row else ""
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in row.search().items()) if row else ""
+        kind = f"; {row.measures}: searching scores {shares}" if row else ""
         click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys}{kind})")
     for name, summary in suite_summaries().items():
         click.echo(f"suite {name:<10} {summary}", err=True)
@@ -75,11 +72,6 @@ def _tell(name: str) -> None:
         field = RunConfig.model_fields[key]
         click.echo(f"--{key.replace('_', '-'):<18}{field.description}{default_words(key, field.default)}")
     click.echo(f"\nAn example: niah show --task {name} --length 2k --depth 50", err=True)
-
-
-def _shares(row: Measured) -> str:
-    """What the search reader scores, by language: en 100 %, zh-Hant 67 %."""
-    return ", ".join(f"{language} {100 * share:.0f} %" for language, share in row.search().items())
 
 
 @click.command()

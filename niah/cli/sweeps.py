@@ -21,7 +21,7 @@ from niah.plotter.outputs import write_suite
 from niah.plotter.report_text import incomplete_lines
 from niah.plotter.suite_table import summary_view
 from niah.plotter.summary import summary_lines
-from niah.plotter.terminal import terminal_heatmap
+from niah.plotter.terminal import TerminalHeatmap
 from niah.records import Outcome
 from niah.run import Run
 from niah.runlog.attempts import unreported_line
@@ -78,7 +78,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
 def _report(console: RunConsole, run: Run) -> None:
     """What a run found, under its picture, and what is to be known about it."""
     with suppress(OSError):  # the terminal may be gone, and the picture is written
-        console.print(terminal_heatmap(run.grid, console.width))
+        console.print(TerminalHeatmap(run.grid, console.width))
     figures = run.report()
     for line in incomplete_lines(figures):
         say(console, line)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.style import Style
 from rich.table import Table
@@ -46,27 +46,17 @@ SIGNS: Mapping[str, str] = {FOUND: "█", PARTLY: "▒", LOST: "░", UNSCORED: 
 ASCII_SIGNS: Mapping[str, str] = {FOUND: "#", PARTLY: "+", LOST: "-", UNSCORED: "x", NOT_RUN: "."}
 
 
-def terminal_heatmap(grid: Grid, columns: int = 100, rows: int | None = None) -> RenderableType:
-    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals below."""
-    return _Heatmap(grid, columns, rows)
-
-
-def live_view(
-    grid: Grid, columns: int, rows: int, done: int, total: int, status: str, below: Sequence[str] = ()
-) -> RenderableType:
-    """A progress bar and a status line, further lines below them, and the heatmap in what is left of the screen."""
-    return _Live(grid, columns, rows, done, total, status, tuple(below))
-
-
 @dataclass(frozen=True, slots=True)
-class _Live:
+class LiveView:
+    """A progress bar and a status line, further lines below them, and the heatmap in what is left of the screen."""
+
     grid: Grid
     columns: int
     rows: int
     done: int
     total: int
     status: str
-    below: tuple[str, ...]
+    below: Sequence[str] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         count = f"{self.done:,}/{self.total:,} trials"
@@ -81,42 +71,47 @@ class _Live:
         if self.rows < LOW:
             below = [Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis") for text in self.below]
         yield from below
-        yield terminal_heatmap(self.grid, self.columns, self.rows - len(below) - 2)
+        yield TerminalHeatmap(self.grid, self.columns, self.rows - len(below) - 2)
 
 
-class _Heatmap:
-    """Laid out when it is drawn: only then colours and encoding are known."""
+@dataclass(frozen=True, slots=True)
+class TerminalHeatmap:
+    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals below.
 
-    def __init__(self, grid: Grid, columns: int, rows: int | None) -> None:
-        self._grid, self._columns, self._rows = grid, columns, rows
+    Laid out when it is drawn: only then colours and encoding are known.
+    """
+
+    grid: Grid
+    columns: int = 100
+    rows: int | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        options = options.update_width(min(self._columns, options.max_width))
-        grid, depths = self._grid, len(self._grid.depths)
+        options = options.update_width(min(self.columns, options.max_width))
+        grid, depths = self.grid, len(self.grid.depths)
         details = [*control_labels(grid.by_control), *normalised_label(grid), *detail_labels(grid)]
         said = [headline_label(grid), *details]
-        if self._rows is None:
+        if self.rows is None:
             yield from self._lines(console, options, depths, said)
             return
         lines: list[Text] = []
         for kept in range(len(said), 0, -1):  # details go first, then depths are folded further
             lines = self._fitting(console, options, said[:kept], LEAST_DEPTHS if kept > 1 else 1)
-            if len(lines) <= self._rows:
+            if len(lines) <= self.rows:
                 break
-        yield from lines[: self._rows]
+        yield from lines[: self.rows]
 
     def _fitting(self, console: Console, options: ConsoleOptions, said: Sequence[str], least: int) -> list[Text]:
         """As many depths as the rows hold, but no fewer than the least."""
-        room = len(self._grid.depths)
+        room = len(self.grid.depths)
         lines = self._lines(console, options, room, said)
-        while self._rows is not None and len(lines) > self._rows and room > least:
-            room = max(least, room - (len(lines) - self._rows))
+        while self.rows is not None and len(lines) > self.rows and room > least:
+            room = max(least, room - (len(lines) - self.rows))
             lines = self._lines(console, options, room, said)
         return lines
 
     def _lines(self, console: Console, options: ConsoleOptions, depths: int, said: Sequence[str]) -> list[Text]:
         """All lines, with so many rows of cells at most."""
-        grid, columns = self._grid, options.max_width
+        grid, columns = self.grid, options.max_width
         folded = fold(grid, max(1, columns - _MARGIN), depths)
         painter = _Painter(
             step=min(WIDEST + 1, max(1, (columns - _MARGIN) // len(folded.columns))),
