@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -26,10 +27,11 @@ def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = F
 def _listed(where: str) -> Callable[[click.Context], Iterable[str]]:
     """The names that a function or a table lists, as module:name; it is imported while a word is typed, not before."""
 
+    module, _, attribute = where.partition(":")
+
     def names(_: click.Context) -> Iterable[str]:
-        module, _, attribute = where.partition(":")
-        found = getattr(import_module(module), attribute)
-        return iter(found() if callable(found) else found)
+        found: Any = getattr(import_module(module), attribute)
+        return [*(found() if callable(found) else found)]
 
     return names
 
