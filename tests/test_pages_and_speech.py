@@ -25,12 +25,12 @@ from niah.experiment.delivering import presenter_in
 from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound, Voice, samples_of
 from niah.messages import Delivered, MediaPart, TextPart
-from niah.plotter.headline import View
 from niah.plotter.heatmap import figure_of
 from niah.plotter.outputs import grid_json
 from niah.plotter.page.data import Told, run_data
 from niah.plotter.report_text import report_lines
-from niah.plotter.terminal import terminal_heatmap
+from niah.plotter.summary import View
+from niah.plotter.terminal import TerminalHeatmap
 from niah.providers.media import anthropic_tokens, gemini_tokens, media_limits, patches_32, tiles_512
 from niah.records import Prompt
 from niah.runner import instruments
@@ -304,7 +304,7 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
     assert [t.get_text().split("\n") for t in ax.get_xticklabels()] == [["1.2k", labels[0]], ["12k", labels[1]]]
     assert kind in ax.get_xlabel()
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(terminal_heatmap(grid))
+    console.print(TerminalHeatmap(grid))
     shown = console.export_text().splitlines()
     under = next(n for n, line in enumerate(shown) if line.split() == ["1.2k", "12k"])
     assert shown[under + 1].split() == labels
