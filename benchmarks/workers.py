@@ -240,7 +240,7 @@ def one_node_of_slurm() -> Iterator[None]:
 @contextlib.contextmanager
 def two_nodes() -> Iterator[str]:
     """The address of a cluster of Ray with two small nodes on this machine."""
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")
+    os.environ |= {"RAY_raylet_start_wait_time_s": "300", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     small = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
     cluster = importlib.import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=small)
     try:
