@@ -23,15 +23,17 @@ from runs import header, results
 from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
-from niah.plotter.canvas import colour_map
+from niah.plotter.canvas import Words, colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
-from niah.plotter.heatmap import figure_of, save_heatmaps
+from niah.plotter.deliveries import deliveries_figure
+from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.summary import View, headline, names_of
 from niah.plotter.terminal import LiveView, TerminalHeatmap
 from niah.records import Grid, Outcome, Trial
 from niah.text.fonts import BASE, fonts_for
+from niah.verdict.deliveries import Delivery, Split, figures_of
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
 
@@ -206,6 +208,28 @@ def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     of = header(**others)
     rows = results(of, answer)
     return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are_of_one_size(count: int) -> None:
+    views = [seen(found_everywhere) for _ in range(count)]
+    split = {depth: Split(read=2, not_read=1, not_sent=1) for depth in views[0].grid.depths}
+    figures = replace(figures_of([]), by_depth=split)
+    told = [Delivery(name=f"window:{n}k", figures=figures, dollars=None) for n in range(count)]
+    words = Words(headline="x", lines=["a line " * 40, "short", "a line " * 20], foot="", spoken="")
+    figure = deliveries_figure(told, views, words)
+    figure.draw_without_rendering()
+    legends = [legend.get_window_extent() for ax in figure.axes if (legend := ax.get_legend())]
+    assert len(legends) == 2
+    assert not legends[0].overlaps(legends[1])
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y0 >= figure.bbox.y0 for box in legends)
+    maps = figure.axes[: count - 1]
+    assert min(ax.get_window_extent().width for ax in maps) > 0.55 * figure.bbox.width / columns_for(2 * count)
+    assert len({text.get_fontsize() for text in figure.texts[1:4]}) == 1
+
+
+def found_everywhere(trial: Trial) -> float:
+    return 1.0
 
 
 def test_lines_stand_behind_the_effective_and_the_claimed_length() -> None:

@@ -75,12 +75,16 @@ def canvas(words: Words, look: Look) -> Figure:
     edge, unit = 0.028 * size.width, size.type / 72  # inches
     y = size.height - edge
     left, wide = edge / size.width, size.width - 2 * edge
+    lines = []
     for n, line in enumerate((words.headline, *words.lines)):
         points, weight, colour = (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
         said = figure.text(left, y / size.height, line, size=points, weight=weight, color=colour, va="top")
         said.set_in_layout(False)
         fit(said, wide)
+        lines += [said] if n else []
         y -= points / 72 * (1.5 if n == 0 else 1.4)
+    for said in lines:  # of one size
+        said.set_fontsize(min(float(line.get_fontsize()) for line in lines))
     foot = figure.text(left, 0.6 * edge / size.height, words.foot, size=size.type * 0.85, color=look.faint)
     foot.set_in_layout(False)
     fit(foot, wide)

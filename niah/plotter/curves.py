@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from math import log10
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -97,8 +99,10 @@ def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
 def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[Styled]:
     """Every run that has figures, in a colour of its own."""
     colours, middle = COLOURS_ON_DARK if look.dark else COLOURS, (len(views) - 1) / 2
+    lengths = sorted({length for v in views if v.report for length in v.report.by_length})
+    step = min([_DODGE, *(log10(b / a) / (2 * len(views)) for a, b in pairwise(lengths))])
     return [
-        (v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (_DODGE * (i - middle)))
+        (v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (step * (i - middle)))
         for i, (v, name) in enumerate(zip(views, names, strict=True))
         if v.report is not None
     ]

@@ -19,7 +19,7 @@ from niah.plotter.report_text import Part, change_words, table_of
 from niah.plotter.summary import View
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.deliveries import AT, Delivery, DeliveryFigures, Split
+from niah.verdict.deliveries import AT, Delivery, DeliveryFigures
 
 # Okabe and Ito 2008; the hatching tells them apart in grey print
 _PARTS = (("sent and read", "#009E73", ""), ("sent, not read", "#D55E00", "//"), ("not sent", "#BBBBBB", ".."))
@@ -35,7 +35,7 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     for word, key in (("first token", "first_token_s"), ("whole", "total_s"), ("beside the calls", "prepared_s")):
         rows.append((word, *(_number(getattr(f, key), "{:.3g} s") for f in figures)))
     if any(f.recall for f in figures):
-        rows += [(f"in {k} chunks", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
+        rows += [(f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
     yield table_of(rows)
     for d in deliveries[1:]:
         yield ""
@@ -85,9 +85,9 @@ def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], wor
     names = [d.name for d in deliveries]
     title = "share found by length\nwith 95 % intervals"
     panels.append(Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room)))
-    for d in deliveries[1:]:
+    for n, d in enumerate(deliveries[1:]):
         title = f"{d.name}\nwhose misses, by depth"
-        panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures)))
+        panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures, named=not n)))
     figure, axes = panels_figure(panels, words, look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure
@@ -95,15 +95,16 @@ def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], wor
 
 def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -> None:
     found_curves(styled_of(views, names, room.look), ax, room.look)
-    _legend_below(ax, room)
+    ax.set_ylabel("share found")
+    _legend_below(ax, room, columns=2)
 
 
-def split_bars(figures: DeliveryFigures, ax: Axes, room: Room) -> None:
-    """For each depth the shares of trials sent and read, sent and not read, not sent."""
+def split_bars(figures: DeliveryFigures, ax: Axes, room: Room, *, named: bool) -> None:
+    """For each depth the shares of trials sent and read, sent and not read, not sent; ``named``: with their legend."""
     depths = list(figures.by_depth)
     for depth, split in figures.by_depth.items():
         left = 0.0
-        for (_, colour, hatch), count in zip(_PARTS, _counts(split), strict=True):
+        for (_, colour, hatch), count in zip(_PARTS, (split.read, split.not_read, split.not_sent), strict=True):
             width = count / split.n if split.n else 0.0
             ax.barh(depths.index(depth), width, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.86)
             if width > 0.09:
@@ -117,24 +118,23 @@ def split_bars(figures: DeliveryFigures, ax: Axes, room: Room) -> None:
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     ax.set_ylabel("depth of the needle")
-    _legend_below(ax, room)
+    _legend_below(ax, room, columns=3 if named else 0)
 
 
-def _legend_below(ax: Axes, room: Room) -> None:
-    """In one row under the axis, in the axis' own place for words."""
-    ax.set_xlabel("")
+def _legend_below(ax: Axes, room: Room, columns: int) -> None:
+    """Under the axis, in its own place for words; it may reach under the panels to the right."""
+    ax.set_xlabel("\n\n")
+    if not columns:
+        return
     handles, labels = ax.get_legend_handles_labels()
     legend = ax.legend(
-        handles, [label.rpartition(": ")[0] if "%" in label else label for label in labels], loc="upper center",
-        bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=room.look.sheet.type * 0.78,
+        handles, [label.rpartition(": ")[0] if "%" in label else label for label in labels], loc="upper left",
+        bbox_to_anchor=(-0.12, -0.16), ncols=columns, frameon=False, fontsize=room.look.sheet.type * 0.78,
         columnspacing=1.0, handlelength=1.4, handletextpad=0.4,
     )  # fmt: skip
+    legend.set_in_layout(False)
     for text in legend.get_texts():
         text.set(parse_math=False, color=room.look.ink)
-
-
-def _counts(split: Split) -> tuple[int, int, int]:
-    return split.read, split.not_read, split.not_sent
 
 
 def _number(value: float | None, form: str, missing: str = "not measured") -> str:

@@ -76,11 +76,11 @@ def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
         depths[r.trial.depth_percent].append(r)
     ranks = [d.needle_rank for d in ranked]
     return DeliveryFigures(
-        calls=_mean(max(1, len(r.calls)) for r in scored),
-        tokens=_mean(_tokens(r) for r in scored),
-        first_token_s=_median(r.first_token_s for r in scored),
-        total_s=_median(r.total_s for r in scored),
-        prepared_s=_median(r.prepared_s for r in scored),
+        calls=_of(fmean, [max(1, len(r.calls)) for r in scored]),
+        tokens=_of(fmean, [_tokens(r) for r in scored]),
+        first_token_s=_of(median, [r.first_token_s for r in scored]),
+        total_s=_of(median, [r.total_s for r in scored]),
+        prepared_s=_of(median, [r.prepared_s for r in scored]),
         recall={k: fmean(rank is not None and rank <= k for rank in ranks) for k in AT} if ranks else {},
         by_depth={depth: split_of(depths[depth]) for depth in sorted(depths)},
     )
@@ -144,11 +144,6 @@ def _tokens(row: Row) -> float | None:
     return sum(call.prompt_tokens for call in row.calls) if row.calls else row.sent_tokens
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def _of(how: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+    return how(known) if known else None
