@@ -205,7 +205,8 @@ def _lines(body: Body, chunks: Sequence[Chunk], marks: set[str]) -> Iterator[str
     """The lines of the chunks that are sent, in order, with a mark where some are left out."""
     kept = {line for chunk in chunks if chunk.sent for line in range(chunk.first, chunk.stop)}
     if marks:
-        kept |= {above for line in kept if (above := _above(body, line, marks)) is not None}
+        above = (next((n for n in range(line, -1, -1) if body.lines[n] in marks), line) for line in kept)
+        kept = kept.union(above)  # the mark that each stands below
     before = -1
     for line in sorted(kept):
         if line != before + 1:
@@ -214,8 +215,3 @@ def _lines(body: Body, chunks: Sequence[Chunk], marks: set[str]) -> Iterator[str
         before = line
     if before != len(body.lines) - 1:
         yield GAP
-
-
-def _above(body: Body, line: int, marks: set[str]) -> int | None:
-    """The mark that a line stands below."""
-    return next((above for above in range(line, -1, -1) if body.lines[above] in marks), None)
