@@ -12,10 +12,14 @@ import pytest
 from conftest import Niah
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import header, result
 from server import Handler, answers_with, counted, serving
 from test_sweep import READS, SOLVE, niah_process, sweep_at
 
+from niah.records import Row, Trial
 from niah.verdict.exact import at_least
+from niah.verdict.ladder import Ladder, effective_of
+from niah.verdict.records import Verdict
 from niah.verdict.sequential import LEAN, Bracket, Held, Rule, Step, bets, bracket_of, next_length, soonest, step_of
 
 RULE = Rule()
@@ -185,3 +189,22 @@ def test_an_adaptive_run_is_no_baseline_and_passes_no_gate(niah: Niah) -> None:
     Path("gate.toml").write_text("min_found = 0.5\n", encoding="utf-8")
     assert "no fixed grid" in niah("gate", "a", "--config", "gate.toml").err
     assert "reads 1k" in niah("report", "a").out
+
+
+def test_a_step_beyond_the_bracket_needs_4_to_1_and_shows_nothing_of_what_is_asked() -> None:
+    settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": False}
+    of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Row]()
+    for _ in range(200):
+        wave = Ladder(of, rows).next
+        for length, depth, epoch in wave:
+            trial = Trial(
+                id=f"{length}-{epoch}", task="single", context_length=length, depth_percent=depth, epoch=epoch
+            )
+            rows.append(result(trial, float(length != 2_000)))
+    found = effective_of(of, rows, at_least=1_500)
+    first, _, probe = found.bracket.steps
+    assert found.bracket.monotone is False
+    assert probe.held is first.held is Held.HOLDS
+    assert probe.n < first.n
+    assert probe.evidence == pytest.approx(4, rel=0.2)
+    assert found.verdict is Verdict.INCONCLUSIVE  # 4k holds again, and 1.5k may not
