@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from niah.messages import MediaSize, media_size
@@ -136,7 +136,8 @@ def _figures(results: Sequence[Row], planned: int) -> dict[str, Any]:
     if len(results) < planned:
         outcomes[MISSING] = planned - len(results)
     found = share_of([r.score for r in results if r.score is not None])
-    return {**asdict(found), "outcomes": dict(sorted(outcomes.items())), "answer_classes": classes_of(results)}
+    share = {"mean": found.mean, "n": found.n, "low": found.low, "high": found.high}
+    return {**share, "outcomes": dict(sorted(outcomes.items())), "answer_classes": classes_of(results)}
 
 
 def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Share]:

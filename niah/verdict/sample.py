@@ -195,14 +195,13 @@ def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
 def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these haystacks and no others."""
     rows = list(results)
-    scored = [(r.score, r.trial.epoch) for r in rows if r.score is not None]
-    unscored = [r.trial.epoch for r in rows if r.score is None and r.outcome is not Outcome.ERROR]
+    scores = tuple(score for r in rows if (score := r.score) is not None)
     shared = header.design.haystack_shared and not these_only and header.imported is None
-    clustered = shared and len({epoch for _, epoch in scored}) >= FEWEST_CLUSTERS
+    clusters = tuple(r.trial.epoch for r in rows if r.score is not None) if shared else ()
     return Sample(
-        scores=tuple(score for score, _ in scored),
-        clusters=tuple(epoch for _, epoch in scored) if clustered else None,
-        unscored=tuple(unscored),
+        scores=scores,
+        clusters=clusters if len(set(clusters)) >= FEWEST_CLUSTERS else None,
+        unscored=tuple(r.trial.epoch for r in rows if r.score is None and r.outcome is not Outcome.ERROR),
     )
 
 
@@ -224,13 +223,19 @@ class Samples:
         return sample_of(self.header, self.rows if rows is None else rows, these_only=self.these_only)
 
     def at(self, *lengths: int) -> Sample:
-        return self.of(r for n in dict.fromkeys(lengths) for r in self._lengths.get(n, ()))
+        if lengths not in self._known:
+            self._known[lengths] = self.of(r for n in dict.fromkeys(lengths) for r in self._lengths.get(n, ()))
+        return self._known[lengths]
 
     def in_band(self, *bands: str) -> Sample:
         return self.of(r for place, rows in self._cells.items() if band_of(place[1]) in bands for r in rows)
 
     def in_cell(self, length: int, depth: float) -> Sample:
         return self.of(self._cells.get((length, depth), ()))
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, ...], Sample]:
+        return {}
 
     @cached_property
     def _lengths(self) -> Mapping[int, Sequence[Row]]:
