@@ -27,7 +27,7 @@ from niah.plotter.canvas import Words, colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
 from niah.plotter.deliveries import deliveries_figure
-from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps
+from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps, words_of
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.summary import View, headline, names_of
 from niah.plotter.terminal import LiveView, TerminalHeatmap
@@ -202,6 +202,11 @@ def test_turns_stand_on_the_axis_where_that_is_asked_for(depths: int) -> None:
     ax = figure_of([View(grid=of)], Look(turns=turns)).axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "3", "5", "7"]
     assert ax.get_xlabel() == "turns of the conversation"
+    view = seen(lambda trial: float(trial.context_length < 4_000))
+    few, *_, many = view.grid.context_lengths
+    words = words_of([view], look=Look(turns={few: 3, many: 9}))
+    assert words.headline == "100 % found over 3 turns, 0 % over 9"
+    assert "effective length" not in "".join(words.lines)
 
 
 def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:

@@ -31,20 +31,16 @@ Styled = tuple[RunReport, str, str, str, float]  # with its name, colour, marker
 
 def save_curves(views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    words = curve_words(views)
+    words = words_of(views, look=look)
+    words = replace(words, spoken=words.spoken.replace("Heatmap of", "Curves by context length of"))
     return save(lambda: curves_figure(views, look, words), words, path, look)
-
-
-def curve_words(views: Sequence[View]) -> Words:
-    words = words_of(views)
-    return replace(words, spoken=words.spoken.replace("Heatmap of", "Curves by context length of"))
 
 
 def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None = None) -> Figure:
     """The share found, and beside it time, where any run has one."""
     styled = styled_of(views, names_of(views, 34), look)
     timed = any(t.first_token_s for f, *_ in styled for t in f.times)
-    figure = canvas(words or curve_words(views), look)
+    figure = canvas(words or words_of(views, look=look), look)
     axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * -(-len(styled) // 3)])
     found_curves(styled, axes["f"], look)
     if timed:

@@ -61,7 +61,7 @@ def save_heatmaps(
     ``title`` and ``names`` take the place of the finding and the models over several. Raises ConfigError for another
     file type or an unwritable path, UnknownName for a palette that is not there.
     """
-    words = words_of(views, title)
+    words = words_of(views, title, look)
     return save(lambda: figure_of(views, look, words, names), words, path, look)
 
 
@@ -71,18 +71,30 @@ def heatmap_png(view: View) -> bytes:
     return png(lambda: figure_of([view], look), words_of([view]), look)
 
 
-def words_of(views: Sequence[View], title: str | None = None) -> Words:
+def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK) -> Words:
     """The finding of one run, or what several found."""
     if len(views) == 1 and title is None:
         (view,) = views
-        lines = [line for line in (found_line(view), lengths_line(view), doubts_line(view)) if line]
-        return Words(headline=headline(view), lines=lines, foot=recipe_line(view), spoken=spoken(view))
+        by_turns = _by_turns(view, look)
+        said = (found_line(view), None if by_turns else lengths_line(view), doubts_line(view))
+        lines = [line for line in said if line]
+        return Words(headline=by_turns or headline(view), lines=lines, foot=recipe_line(view), spoken=spoken(view))
     tasks = [name for name in ("task", "haystack", "tokenizer") if len({getattr(v.grid, name) for v in views}) == 1]
     shared = [f"{name} {getattr(views[0].grid, name)}" for name in tasks]
     trials = plural(sum(v.grid.whole.n for v in views), "scored trial")
     foot = " · ".join([*shared, trials, *made_parts(views), *hatched_part(views)])
     told = " ".join(spoken(v) for v in views)
     return Words(headline=title or several_headline(views), lines=[], foot=foot, spoken=told)
+
+
+def _by_turns(view: View, look: Look) -> str | None:
+    """What is found at the fewest and at the most turns; None where no turns are on the axis."""
+    found = view.report.by_length if view.report else {}
+    shares = [(look.turns[n], share.mean) for n, share in found.items() if n in look.turns and share.mean is not None]
+    if len(shares) < 2:
+        return None
+    (few, first), (many, last) = shares[0], shares[-1]
+    return f"{percent(first)} found over {few:,} turns, {percent(last)} over {many:,}"
 
 
 def figure_of(
