@@ -37,6 +37,7 @@ IN_FLIGHT = 2  # of each worker
 LATENCY_S = 0.1
 TRIALS = 2 * 41 * 6
 GRID = ("--lengths", "512,1k", "--depths", "0:100:2.5", "--epochs", "6", "--concurrency", str(IN_FLIGHT))
+SQUEUE = ("squeue", "-h")
 SINFO = ("sinfo", "-h", "-o", "%T")
 PATIENCE_S = 15.0  # without a process before the same command is given again: engines take a while to begin
 NIAH = (sys.executable, "-m", "niah")
@@ -235,6 +236,10 @@ def one_node_of_slurm() -> Iterator[None]:
                 break
             time.sleep(1)
         yield
+        for _ in range(60):  # jobs that are about to end
+            if not subprocess.run(SQUEUE, capture_output=True, check=False).stdout:
+                break
+            time.sleep(1)
 
 
 @contextlib.contextmanager
