@@ -85,8 +85,10 @@ class Retrieve:
         if self._table is not None:
             by_sense = self._table.scores(question, [body.lines[a:b] for a, b in spans])
         elif self._retriever != "bm25":
-            vectors = yield Embed((*("\n".join(body.lines[a:b]) for a, b in spans), question))
-            by_sense = cosines(np.asarray(vectors, np.float32))
+            texts = ("\n".join(body.lines[a:b]) for a, b in spans)
+            vectors = np.asarray((yield Embed((*texts, question))), np.float32)
+            unit = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+            by_sense = unit[:-1] @ unit[-1]  # cosines
         if by_words is None or by_sense is None:
             return by_words if by_sense is None else by_sense  # type: ignore[return-value]  # one of them is there
         return fused(by_words, by_sense)
@@ -185,13 +187,6 @@ def fused(*scores: Scores, constant: int = RRF_CONSTANT) -> Scores:
     for some in scores:
         both[np.argsort(-some, kind="stable")] += 1 / (constant + 1 + np.arange(len(both), dtype=np.float32))
     return both
-
-
-def cosines(vectors: npt.NDArray[np.float32]) -> Scores:
-    """The cosine of every vector but the last with the last. Shape (vectors - 1,)."""
-    unit = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
-    found: Scores = unit[:-1] @ unit[-1]
-    return found
 
 
 def _marks(prompt: Prompt) -> set[str]:

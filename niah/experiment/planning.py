@@ -132,6 +132,8 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
     sizes = {trial: sum(own) for trial, own in calls.items()}
     media = _media(experiment)
     tokens = sum(sizes.values())
+    whole_tokens = sum(map(experiment.prompt_tokens, experiment.trials))
+    again = (chunking := chunking_of(c)).tokens / (chunking.tokens - chunking.overlap)  # what overlaps is sent again
     whole = c.delivery == "full"  # of anything else a cache may serve little, and nobody knows how much
     served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment)) if whole else 0
     return Plan(
@@ -154,19 +156,10 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         order=c.order,
         aligned=c.aligned,
         price=_price(experiment, _paid(experiment.trials, calls, media), served / tokens),
-        vector_tokens=_vector_tokens(experiment),
+        vector_tokens=0 if c.embed_url is None else round(again * whole_tokens),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),
     )
-
-
-def _vector_tokens(experiment: Experiment) -> int:
-    """Every chunk of every prompt, overlaps included. How many are in common is known only when they are cut."""
-    if experiment.config.embed_url is None:
-        return 0
-    chunking = chunking_of(experiment.config)
-    share = chunking.tokens / (chunking.tokens - chunking.overlap)
-    return round(share * sum(map(experiment.prompt_tokens, experiment.trials)))
 
 
 def _media(experiment: Experiment) -> dict[int, MediaSize]:

@@ -64,18 +64,13 @@ def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
 
 def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    words = delivery_words(deliveries, views)
-    return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
-
-
-def delivery_words(deliveries: Sequence[Delivery], views: Sequence[View]) -> Words:
-    """The finding in a sentence, and a line for every other delivery."""
     words, first = words_of(views), deliveries[0]
-    shares = [(d, view.grid.whole.mean or 0.0) for d, view in zip(deliveries, views, strict=True)]
-    best, found = max(shares, key=lambda pair: pair[1])
+    shares = [view.grid.whole.mean or 0.0 for view in views]
+    best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == max(shares)]
+    said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(max(shares))}"
     lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
-    told = f"{words.spoken} {' '.join(lines)}"
-    return replace(words, headline=f"{best.name} finds most: {percent(found)}", lines=lines[:3], spoken=told)
+    words = replace(words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}")
+    return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
 
 
 def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:

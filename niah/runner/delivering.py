@@ -7,14 +7,14 @@ the sums of all. A call that ended is kept at once: a trial that was cut short g
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from niah.deliveries import Embed, Steps
 from niah.experiment.delivering import call_tokens, delivery_in, presenter_in
 from niah.experiment.experiment import Experiment
-from niah.records import CallResult, Outcome, Prompt, Response, Result, Trial, Usage
+from niah.records import CallResult, Outcome, Prompt, Result, Trial, Usage
 from niah.runner.embedding import Embedded
 
 ENDS = (Outcome.ERROR, Outcome.OVERFLOW, Outcome.MISMATCH)  # a call that ends so ends its trial
@@ -91,9 +91,12 @@ class Deliverer:
 def _summed(last: Result, results: Sequence[Result]) -> Result:
     before = sum(call.total_s or 0.0 for call in results[:-1])
     usages = [call.response.usage for call in results if call.response]
+    counts = {f.name: [getattr(usage, f.name) for usage in usages] for f in fields(Usage)}
+    # what one call does not tell is not known of the sum
+    usage = Usage(**{name: None if None in known else sum(known) for name, known in counts.items()})
     return replace(
         last,
-        response=_with_usage(last.response, usages),
+        response=last.response and replace(last.response, usage=usage),
         attempts=sum(call.attempts for call in results),
         first_token_s=None if last.first_token_s is None else round(before + last.first_token_s, 4),
         total_s=None if last.total_s is None else round(before + last.total_s, 4),
@@ -115,16 +118,3 @@ def _call(result: Result) -> CallResult:
         total_s=result.total_s,
         expected_input_tokens=result.expected_input_tokens,
     )
-
-
-def _with_usage(response: Response | None, usages: Sequence[Usage]) -> Response | None:
-    """The response with the sums of all usages; what one call does not tell is not known of the sum."""
-    if response is None:
-        return None
-    sums = {f.name: _sum(getattr(usage, f.name) for usage in usages) for f in fields(Usage)}
-    return replace(response, usage=Usage(**sums))
-
-
-def _sum(values: Iterable[Any]) -> Any:
-    known = list(values)
-    return None if None in known else sum(known)

@@ -90,15 +90,13 @@ class Embedder:
                 request = self._api.vectors_request(texts, sum(map(self._count, texts)), trial)
                 answer = await self._client.ask(request, trial=trial)
                 if answer is None or answer.response is None:
-                    return Embedded(failed=answer and replace(answer, error=self._said(str(answer.error))))
+                    said = answer and f"no vectors: {answer.error}".replace("base_url", "--embed-url")
+                    return Embedded(failed=answer and replace(answer, error=said))
                 rows = json.loads(answer.response.text)
                 if len(rows) != len(texts) or len({len(row) for row in rows}) > 1:
-                    why = self._said(f"{len(rows)} vectors for {len(texts)} texts")
+                    why = f"no vectors: {len(rows)} vectors for {len(texts)} texts"
                     return Embedded(failed=replace(answer, response=None, error=why, retried=False, fatal=True))
                 self._known |= {text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)}
                 calls, tokens = calls + 1, tokens + (answer.response.usage.input_tokens or request.tokens)
             found = np.stack([self._known[text] for text in wanted.texts])
         return Embedded(vectors=found, seconds=time.perf_counter() - began, calls=calls, tokens=tokens)
-
-    def _said(self, error: str) -> str:
-        return f"no vectors: {error.replace('base_url', '--embed-url')}"
