@@ -67,11 +67,6 @@ def pairs_needed(chance: Callable[[int], float], wanted: float) -> int | None:
     return high
 
 
-def epochs_needed(pairs: int, cells: int) -> int:
-    """So many trials per cell make so many pairs."""
-    return ceil(pairs / cells)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """What a run of some size can decide, before it is made."""
@@ -215,12 +210,12 @@ class Power:
     @property
     def epochs_to_fail(self) -> int | None:
         """So many epochs of this grid see the loss."""
-        return None if self.pairs_to_fail is None else epochs_needed(self.pairs_to_fail, self.cells)
+        return None if self.pairs_to_fail is None else ceil(self.pairs_to_fail / self.cells)
 
     @property
     def epochs_to_pass(self) -> int | None:
         """So many epochs of this grid let pass what is no worse."""
-        return None if self.pairs_to_pass is None else epochs_needed(self.pairs_to_pass, self.cells)
+        return None if self.pairs_to_pass is None else ceil(self.pairs_to_pass / self.cells)
 
 
 def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | None) -> Power:

@@ -43,12 +43,10 @@ def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
 
 def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float], tuple[float, float]]:
     """The interval of each side, as far as it is not shared by both."""
-    if ends.clusters is None or middle.clusters is None:
-        return _ends_of(ends.share()), _ends_of(middle.share())
     a, b = ends.by_cluster(), middle.by_cluster()
     both = sorted(a.keys() & b.keys())
     if len(both) < FEWEST_CLUSTERS:
-        return _ends_of(ends.share()), _ends_of(middle.share())
+        return ends.interval(), middle.interval()
     expected = fmean(_variance(ends.mean, len(a[c])) + _variance(middle.mean, len(b[c])) for c in both)
     effect = max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected) if expected > 0 else 1.0
     z = student_quantile(0.025, len(both) - 1)
@@ -59,10 +57,6 @@ def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float]
 def _variance(share: float, n: int) -> float:
     """Of the mean of n independent trials."""
     return share * (1 - share) / n
-
-
-def _ends_of(found: Share) -> tuple[float, float]:
-    return found.low or 0.0, 1.0 if found.high is None else found.high
 
 
 def weakest_region(grid: Grid) -> Region | None:
