@@ -90,7 +90,7 @@ class Embedder:
                 request = self._api.vectors_request(texts, sum(map(self._count, texts)), trial)
                 answer = await self._client.ask(request, trial=trial)
                 if answer is None or answer.response is None:
-                    said = answer and f"no vectors: {answer.error}".replace("base_url", "--embed-url")
+                    said = f"no vectors: {answer and answer.error}".replace("base_url", "--embed-url")
                     return Embedded(failed=answer and replace(answer, error=said))
                 rows = json.loads(answer.response.text)
                 if len(rows) != len(texts) or len({len(row) for row in rows}) > 1:
