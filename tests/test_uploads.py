@@ -250,6 +250,13 @@ def test_uploading_where_it_means_nothing_is_one_line(
     assert why in ended.err
 
 
+def test_files_of_requests_hold_their_pages(niah: Niah) -> None:
+    words = ("--model", "m", "--as", "pages", "--lengths", "1k", "--depths", "50", "--media", "upload")
+    ended = niah("build", "--format", "openai-batch", *words)
+    assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
+    assert "use --media inline" in ended.err
+
+
 def test_a_damaged_note_of_an_upload_costs_an_upload(upload: Any, server: FileServer) -> None:
     upload("openai")
     note = Path("results/up/uploads.jsonl")

@@ -75,6 +75,8 @@ def sender_of(experiment: Experiment) -> Callable[[Prompt], Prompt]:
 
     name = experiment.config.delivery
     single = ConfigError(f"delivery {name!r} asks more than once for a trial: use niah run, or another --delivery")
+    if experiment.config.media == "upload":
+        raise ConfigError("media 'upload' has no meaning for files of requests, which hold all; use --media inline")
     if len(call_tokens(experiment, delivery, experiment.trials[0])) > 1:
         raise single
     return sent

@@ -128,7 +128,7 @@ def _name_axes(ax: Axes, grid: Grid, room: Room, length: str | None = None, dept
     length = length or ("turns of the conversation" if room.look.turns else None)
     beside = next((f", below it {size.kind}" for size in grid.media.values()), "")
     tokens = "tokens, as the tool counted" if grid.imported else f"tokens of {grid.tokenizer}, reply included"
-    across = f"context length ({tokens})" if room.width > 3.4 else "context length (tokens)"
+    across = f"context length ({tokens})" if room.width > (6 if beside else 3.4) else "context length (tokens)"
     ax.set_xlabel(length or across + beside)
     ax.set_ylabel(depth or (f"depth of {grid.depth_of} (0 % is the start)" if room.height > 2.5 else "depth"))
 

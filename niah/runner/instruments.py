@@ -55,6 +55,7 @@ _SAID = {  # places that the recogniser's dictionary lacks, in its own signs
 }
 _WINDOW_S = 0.2  # of silence ends a stretch
 _LEAST_S = 0.5
+_FRAMES_S, _BEFORE_S = 100, 0.3  # of the recogniser; a needle's first word, by which it is not told
 _KEPT_PIECES = 256
 
 
@@ -144,12 +145,13 @@ class Ears:
     def heard(self, samples: bytes) -> Iterator[tuple[float, str]]:
         """Second and words of every needle, as it would be written."""
         for at, stretch in self._stretches(samples):
-            if (
-                len(stretch) / 2 / RATE >= _LEAST_S
-                and self._decoded("begins", stretch)
-                and self._decoded("needle", stretch)
-            ):
-                words = self._decoded("needle", stretch).split()
+            if len(stretch) / 2 / RATE < _LEAST_S or not self._decoded("begins", stretch):
+                continue
+            # what is said before a needle in one breath is not in its grammar
+            begins = next(iter(self._decoder.seg())).start_frame / _FRAMES_S - _BEFORE_S
+            skipped = max(0, round(begins * RATE))
+            if words := self._decoded("needle", stretch[2 * skipped :]).split():
+                at += skipped / RATE
                 digits = "".join(str(_DIGITS.index(word)) for word in words if word in _DIGITS)
                 place = " ".join(words[words.index("for") + 1 : words.index("is")])
                 yield at, wording_of("en").form(_FORM).fill(key=place.title(), value=digits)
