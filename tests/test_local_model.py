@@ -20,12 +20,12 @@ needs_model = pytest.mark.skipif(not installed, reason="the extra 'local' is not
 
 @needs_model
 def test_a_real_model_finds_the_plain_needle_and_overflows_its_window(niah: Niah) -> None:
-    ended = niah("run", "--lengths", "500,1k", "--depths", "0,50,100", "--name", "r")
+    ended = niah("run", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
     assert ended.exit_code == 0, ended.err
     table = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
     assert table["model"] == "gemma3-270m"
     assert table["simulated"] is False
-    assert [c["mean"] for c in table["cells"]] == [1.0] * 6
+    assert [c["mean"] for c in table["cells"]] == [1.0] * 3
     results = [json.loads(line) for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]]
     assert all(0 < r["first_token_s"] <= r["total_s"] for r in results)
     assert all(r["response"]["usage"]["input_tokens"] > 400 for r in results)

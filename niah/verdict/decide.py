@@ -21,10 +21,14 @@ from niah.verdict.records import Finding, Judgement, Verdict
 from niah.verdict.sample import Sample
 
 
-def judge(evidence: Evidence, notes: tuple[str, ...] = ()) -> Judgement:
-    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials outside its grid."""
+def judge(evidence: Evidence, notes: tuple[str, ...] = (), *, count_more: bool = True) -> Judgement:
+    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials outside its grid.
+
+    How many more trials would decide what is open takes most of the time, and is told where ``count_more`` asks for it.
+    """
     _check_grid(evidence)
-    findings = _decided(findings_of(evidence), evidence.limits.level)
+    pending = findings_of(evidence)
+    findings = _decided(pending if count_more else [replace(p, more=None) for p in pending], evidence.limits.level)
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
     return Judgement(

@@ -98,7 +98,7 @@ def _chance(limits: GateConfig, header: Header, trials: Sequence[Trial], found: 
     draw, opened, passes = random.Random(0), Counter[str](), 0  # noqa: S311 - seeded, for statistics
     for _ in range(DRAWS):
         after, before = ([float(draw.random() < found) for _ in trials] for _ in range(2))
-        judgement = judge(_run_of(limits, header, trials, after, before))
+        judgement = judge(_run_of(limits, header, trials, after, before), count_more=False)
         passes += judgement.verdict is Verdict.PASS
         opened.update(
             f"{f.gate}, {f.part}" for f in judgement.findings if f.verdict is not Verdict.PASS and not f.watched
