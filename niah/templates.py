@@ -25,7 +25,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "base_url": "http://127.0.0.1:8000/v1", "embed_url": "http://127.0.0.1:8080/v1",
     "embed_model": "bge-m3", "chunk_tokens": 256, "chunk_overlap": 32,
     "embed_key_env": "EMBED_API_KEY", "prompts": "prompts.jsonl",
-    "engine": {"cache_type_k": "q4_0"}, "page_font": "NotoSansCJK-Regular.ttc",
+    "engine": {"cache_type_k": "q4_0"}, "mmproj": "mmproj.gguf", "page_font": "NotoSansCJK-Regular.ttc",
     "tts": "flite -voice slt -f {text} -o {wav}",
     "api_key_env": "MY_API_KEY", "api_key_file": "key.txt",
     "extra": {"temperature": 0}, "headers": {"anthropic-beta": "context-1m-2025-08-07"}, "needle_count": 4,

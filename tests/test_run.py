@@ -242,7 +242,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*SIMULATED, "--lengths", "120"), "ask for at least"),
+        ((*SIMULATED, "--lengths", "120"), "or more"),
         ((*SIMULATED, "--depths", "101"), "depth '101': depths are percent from 0"),
         ((*SIMULATED, "--lengths", "11M"), "length '11M'"),
         ((*SIMULATED, "--task", "singel"), "did you mean 'single'"),

@@ -85,6 +85,7 @@ def test_no_opening_holds_a_digit_that_could_be_copied_as_an_answer(language: st
 
 
 def test_every_key_is_read_by_some_module() -> None:
-    source = "".join(p.read_text(encoding="utf-8") for p in sorted(FOLDER.parents[1].rglob("*.py")))
+    read = [*sorted(FOLDER.parents[1].rglob("*.py")), FOLDER.parent / "tasks.toml"]
+    source = "".join(p.read_text(encoding="utf-8") for p in read)
     words = set(re.findall(r"\w+", source))
     assert not [key for key in blanks_by_key("en") if key.rpartition(".")[2] not in words]
