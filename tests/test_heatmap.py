@@ -26,7 +26,7 @@ from niah.errors import ConfigError, UnknownName
 from niah.plotter.canvas import Words, colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
-from niah.plotter.deliveries import deliveries_figure
+from niah.plotter.deliveries import deliveries_figure, look_for
 from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps, words_of
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.summary import View, headline, names_of
@@ -215,15 +215,21 @@ def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
 
 
-@pytest.mark.parametrize("count", [2, 3, 4])
-def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are_of_one_size(count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "size"), [(2, "slide"), (3, "slide"), (4, "slide"), (3, "post"), (4, "post"), (4, "paper")]
+)
+def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are_of_one_size(
+    count: int, size: str
+) -> None:
     views = [seen(found_everywhere) for _ in range(count)]
     split = {depth: Split(read=2, not_read=1, not_sent=1) for depth in views[0].grid.depths}
     figures = replace(figures_of([]), by_depth=split)
     told = [Delivery(name=f"window:{n}k", figures=figures, dollars=None) for n in range(count)]
     words = Words(headline="x", lines=["a line " * 40, "short", "a line " * 20], foot="", spoken="")
-    figure = deliveries_figure(told, views, words)
-    figure.draw_without_rendering()
+    look = look_for(count, Look(size=size))
+    with matplotlib.rc_context(dict(look.style)):
+        figure = deliveries_figure(told, views, words, look)
+        figure.draw_without_rendering()
     legends = [legend.get_window_extent() for ax in figure.axes if (legend := ax.get_legend())]
     assert len(legends) == 2
     assert not legends[0].overlaps(legends[1])

@@ -64,13 +64,18 @@ def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
 
 def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
-    words, first = words_of(views), deliveries[0]
+    words, first, look = words_of(views), deliveries[0], look_for(len(deliveries), look)
     shares = [view.grid.whole.mean or 0.0 for view in views]
     best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == max(shares)]
     said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(max(shares))}"
     lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
     words = replace(words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}")
     return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
+
+
+def look_for(count: int, look: Look) -> Look:
+    """How so many deliveries look: three and more crowd a small sheet."""
+    return replace(look, crowded=count > 2)
 
 
 def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:

@@ -8,7 +8,7 @@ no drawing library.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niah.errors import UnknownName
@@ -54,6 +54,7 @@ class Look:
     palette: str = "red-green"
     dark: bool = False
     true_depths: bool = False  # rows as far apart as their depths are
+    crowded: bool = False  # so many panels that type is to be as small against the sheet as on a slide
     turns: Mapping[int, int] = field(default_factory=dict, compare=False)  # by context length: on the axis instead
 
     def length_label(self, tokens: int) -> str:
@@ -62,7 +63,8 @@ class Look:
 
     @property
     def sheet(self) -> Sheet:
-        return SHEETS[self.size]
+        sheet, slide = SHEETS[self.size], SHEETS["slide"]
+        return replace(sheet, type=slide.type * sheet.width / slide.width) if self.crowded else sheet
 
     @property
     def paper(self) -> str:
