@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError, RunError
+from niah.experiment.design import delivery_label
 from niah.plotter.look import LOOK, Look
 from niah.plotter.summary import View
 from niah.records import Grid, Header, Prompt, Result, Row
@@ -174,8 +175,7 @@ class Run:
 
     def delivery(self, first: Run | None = None) -> Delivery:
         """How this run's contexts were delivered, what that cost, and how it stands to another of the same trials."""
-        from niah.experiment.design import delivery_label  # these bring numpy, which a gate does not need
-        from niah.verdict.deliveries import (
+        from niah.verdict.deliveries import (  # brings numpy, which a gate does not need
             Delivery,
             crossover_of,
             figures_of,

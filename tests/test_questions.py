@@ -58,6 +58,11 @@ def check(niah: Niah, toml: str) -> tuple[int, str]:
     return ended.exit_code, ended.out + ended.err
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def corpus(*paths: Path, language: str = "en") -> Corpus:
     episodes = [read_transcript(p) for p in paths]
     haystack = corpus_of("talk", language, episodes, TOKENIZER)

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from niah.errors import UnknownName
 from niah.extensions import TASKS, brought_by, loaded
-from niah.generator.haystack import Haystack
 from niah.records import Planting, Score, Trial
 from niah.text.seeded import Draw
+
+if TYPE_CHECKING:  # it brings numpy, which a gate does not need
+    from niah.generator.haystack import Haystack
 
 CONTROLS = ("absent", "closed-book", "oracle")
 READING_BELOW = 0.25  # of the search reader's score, in every language
