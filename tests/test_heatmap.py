@@ -227,7 +227,8 @@ def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are
     told = [Delivery(name=f"window:{n}k", figures=figures, dollars=None) for n in range(count)]
     words = Words(headline="x", lines=["a line " * 40, "short", "a line " * 20], foot="", spoken="")
     look = look_for(count, Look(size=size))
-    with matplotlib.rc_context(dict(look.style)):
+    style: Any = dict(look.style)
+    with matplotlib.rc_context(style):
         figure = deliveries_figure(told, views, words, look)
         figure.draw_without_rendering()
     legends = [legend.get_window_extent() for ax in figure.axes if (legend := ax.get_legend())]
