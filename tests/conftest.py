@@ -75,6 +75,8 @@ SLOW_TESTS = {
     "test_length_and_depth_are_exact_on_real_transcripts",
     "test_length_and_depth_are_exact_on_shipped_haystacks",
     "test_length_is_exact_on_any_text_at_all",
+    "test_many_gates_do_not_make_a_false_alarm_more_likely",
+    "test_more_pairs_than_needed_are_enough_too",
     "test_nothing_that_any_task_plants_is_said_by_the_haystack",
     "test_over_long_prompts_are_hatched_and_not_red",
     "test_power_is_that_of_simulations_done_elsewhere",

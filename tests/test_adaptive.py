@@ -132,7 +132,7 @@ def test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence
         assert {(c["low"], c["high"], c["by_rule"]) for c in cut["cells"]} == {(None, None, True)}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(niah: Niah, tmp_path: Path) -> None:
     reads_1500 = answers_with(lambda prompt: SOLVE(prompt) if counted(prompt) <= 1_500 else "no idea")
     kill_at: list[int] = []

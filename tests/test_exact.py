@@ -162,7 +162,6 @@ def test_the_chance_to_fail_is_that_of_the_gate_which_passes_first() -> None:
     assert chance_to_fail(5_000, lost, gained, 0.05, 0.05) < 0.01 < 0.99 < chance_to_fail(5_000, lost, gained, 0.05)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("lost", "gained"), [(0.06, 0.01), (0.05, 0.0), (0.055, 0.05)])
 def test_more_pairs_than_needed_are_enough_too(lost: float, gained: float) -> None:
     needed = pairs_needed(lambda n: chance_to_fail(n, lost, gained, 0.05), 0.9)

@@ -435,7 +435,6 @@ def test_a_watched_band_fails_but_need_not_be_shown() -> None:
     assert judged(results(of, middle), of, before=results(of), drop_per_band=True).verdict is Verdict.FAIL
 
 
-@pytest.mark.thorough
 def test_many_gates_do_not_make_a_false_alarm_more_likely() -> None:
     """At the limit itself, with nine gates on chance alone: fails at most as often as the level says."""
     draw, of, fails = np.random.default_rng(3), header(), 0

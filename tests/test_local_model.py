@@ -58,7 +58,6 @@ def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) 
     assert max(r["attempts"] for r in results) > 1  # it did refuse some, for the others in flight
 
 
-@pytest.mark.thorough
 @needs_model
 def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(niah: Niah) -> None:
     grid = ("--lengths", "500", "--depths", "0,100", "--concurrency", "1")
