@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -270,11 +271,15 @@ def test_two_names_that_differ_differ_when_they_are_short(names: list[str], colu
 
 
 def test_names_that_nothing_short_tells_apart_stay_whole() -> None:
-    first, second, third = (f"{'a' * 30}{x}{'b' * 30}{y}{'c' * 20}" for x, y in (("x", "p"), ("y", "p"), ("x", "q")))
-    short = shortened([first, second, third], 20)
-    assert (short[0], short[2]) == (first, third)
-    assert "y" in short[1]
-    assert len(short[1]) <= 20
+    names = [f"{'a' * 20}{x}{'b' * 20}{y}{'c' * 20}{z}{'d' * 20}" for x, y, z in product("pq", repeat=3)]
+    assert shortened(names, 20) == names
+
+
+def test_several_names_keep_what_each_has_of_its_own() -> None:
+    models = ("Llama-4-Maverick-17B-128E", "Llama-4-Scout-17B-16E", "Llama-3.3-70B")
+    short = shortened([f"meta-llama/{name}-Instruct-FP8" for name in models], 19)
+    assert all(part in name for part, name in zip(("Maver", "Scout", "3.3-70B"), short, strict=True))
+    assert all(len(name) <= 19 for name in short)
 
 
 @pytest.mark.parametrize("other", [("FP8", "FP4"), ("128E", "64E"), ("meta", "beta"), ("dynamic", "static")])
@@ -363,7 +368,7 @@ def test_all_green_and_all_red_are_said_as_such() -> None:
         "all green: every needle was found, at every length and depth that has a score",
     ]
     red = said(lambda t: 0.0)
-    assert red[0] == "reads reliably at no length tested (sure at 95 %); tested up to 128k"
+    assert red[0] == "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up to 128k"
     assert red[1].startswith("all red: no needle was found")
     assert len(red) == 2
     assert said(lambda t: Outcome.REFUSED) == ["nothing can be said: no trial has a score"]
@@ -376,14 +381,34 @@ def test_no_rule_has_its_name_at_the_end_of_a_run_and_every_rule_in_the_report()
     assert "reads reliably up to 4k (sure at 95 %); tested up to 128k" in text
 
 
-def test_an_interval_that_begins_nowhere_is_called_not_shown() -> None:
-    lines = said(lambda t: float(t.context_length <= 4_000), epochs=1)
-    assert lines[:2] == [
-        "too few trials to say how far it reads reliably: at most 5 a length, and it takes 23 trials, all found "
-        "(set --epochs)",
-        'as measured up to 4k (between "not shown" and 4k at 95 %); tested up to 128k',
-    ]
-    assert not [line for line in lines if line.startswith("reads reliably")]  # one or the other
+FEW = "too few trials to say how far it reads reliably: at most 5 a length, and it takes 23 trials, all found"
+
+
+@pytest.mark.parametrize(
+    ("edge", "epochs", "more", "line"),
+    [
+        (4_000, 1, {}, f"{FEW} (set --epochs); surely not beyond 4k; tested up to 128k"),
+        (128_000, 1, {"claimed": 1_000_000}, f"{FEW} (set --epochs); claimed 1M"),
+        (128_000, 1, {}, f"{FEW} (set --epochs)"),
+        (0, 1, {}, "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up to 128k"),
+        (4_000, 10, {}, "reads reliably up to 4k (sure at 95 %); tested up to 128k"),
+    ],
+)
+def test_one_line_says_how_far_a_run_reads_or_that_its_trials_are_too_few(
+    edge: int, epochs: int, more: dict[str, Any], line: str
+) -> None:
+    lines = said(lambda t: float(t.context_length <= edge), epochs=epochs, **more)
+    assert [text for text in lines if "reli" in text] == [line]
+
+
+def test_what_chance_allows_stands_beside_what_is_measured() -> None:
+    lost = {4_000: 0, 16_000: 1, 64_000: 6, 128_000: 6}  # epochs of six, after 1k
+    lines = said(lambda t: float(t.epoch >= lost.get(t.context_length, 0)), epochs=6)
+    assert lines[0] == "reads reliably up to 4k (between 4k and 16k at 95 %); tested up to 128k"
+    lines = said(lambda t: float(t.context_length <= 4_000 and (t.epoch + t.depth_percent / 25) % 8 != 0), epochs=6)
+    assert lines[0] == "reads reliably up to 4k (between nothing and 4k at 95 %); tested up to 128k"
+    lines = said(lambda t: float((t.epoch + t.depth_percent / 25) % 4 != 0), epochs=6)
+    assert lines[0].startswith("does not read reliably even at 1k, the shortest tested (not sure at 95 %: may be up to")
 
 
 def test_what_is_claimed_stands_beside_what_is_held() -> None:

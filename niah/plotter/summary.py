@@ -25,7 +25,6 @@ from niah.verdict.ladder import Effective, bracket_words
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 from niah.verdict.sequential import Bracket, Step
 
-NOT_SHOWN = '"not shown"'
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 DEPTHS = {
     ByDepth.MIDDLE: "loses the middle",
@@ -62,29 +61,27 @@ def summary_lines(f: RunReport) -> list[str]:
 def far_lines(f: RunReport) -> list[str]:
     """ "reads 16k of 128k claimed (sure of 4k)": what an engineer asks first."""
     held = held_by(f)
-    if held is None or f.whole.mean is None:
+    if held is None or held.point is None or too_few(f):
         return []
-    far, sure = (label_of(n, "nothing") for n in (held.point, held.cautious))
-    return [f"reads {far}{f' of {label_of(f.claimed)} claimed' if f.claimed else ''} (sure of {sure})"]
+    claimed = f" of {label_of(f.claimed)} claimed" if f.claimed else ""
+    return [f"reads {label_of(held.point)}{claimed} (sure of {label_of(held.cautious, 'nothing')})"]
 
 
 def reading_lines(f: RunReport) -> Iterator[str]:
-    """How far a run reads reliably, with the 95 % interval of that, and what is claimed for it."""
+    """How far a run reads reliably, how sure that is, and what is claimed for it; or that its trials are too few."""
     held = held_by(f)
     if held is None or f.whole.mean is None:
         return
-    longest, far = held.point is not None and held.point == f.tested, _far(f, held)
-    between = f"between {label_of(held.cautious, NOT_SHOWN)} and {label_of(held.hopeful, NOT_SHOWN)} at 95 %"
-    if held.cautious == held.hopeful:
-        between = "sure at 95 %"
-    more = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
-    more += [f"claimed {label_of(f.claimed)}"] if f.claimed else []
+    more = [f"claimed {label_of(f.claimed)}"] if f.claimed else []
+    longest = held.point is not None and held.point == f.tested
+    tested = [] if longest or f.tested is None else [f"tested up to {label_of(f.tested)}"]
     few = too_few(f) if held.hopeful is not None else None
     if few is None:
-        yield "; ".join([f"reads reliably {far} ({between})", *more])
+        far = f"reads reliably {_far(f, held)}" if held.point else f"does not read reliably {_far(f, held)}"
+        yield "; ".join([f"{far} ({sure_label(held)})", *tested, *more])
         return
-    yield f"too few trials to say how far it reads reliably: {few}"
-    yield "; ".join([f"as measured {far} ({between})", *more])
+    beyond = [] if held.hopeful == f.tested else [f"surely not beyond {label_of(held.hopeful)}", *tested]
+    yield "; ".join([f"too few trials to say how far it reads reliably: {few}", *beyond, *more])
 
 
 def bracket_lines(f: RunReport, b: Bracket) -> list[str]:
@@ -146,16 +143,19 @@ def too_few(f: RunReport) -> str | None:
 
 
 def sure_label(held: EffectiveLength) -> str:
-    """ "4k to 16k at 95 %": between which lengths the effective one lies."""
+    """ "between nothing and 16k at 95 %": where the effective length lies."""
     if held.cautious == held.hopeful:
         return "sure at 95 %"
-    return f"{label_of(held.cautious)} to {label_of(held.hopeful)} at 95 %"
+    if held.point is None:
+        return f"not sure at 95 %: may be up to {label_of(held.hopeful)}"
+    return f"between {label_of(held.cautious, 'nothing')} and {label_of(held.hopeful)} at 95 %"
 
 
 def _far(f: RunReport, held: EffectiveLength) -> str:
-    """ "up to 16k, the longest tested"."""
-    far = "at no length tested" if held.point is None else f"up to {label_of(held.point)}"
-    return far + (", the longest tested" if held.point is not None and held.point == f.tested else "")
+    """ "up to 16k, the longest tested", or "even at 1k, the shortest tested"."""
+    if held.point is None:
+        return f"even at {label_of(min(n for n, share in f.by_length.items() if share.n))}, the shortest tested"
+    return f"up to {label_of(held.point)}" + (", the longest tested" if held.point == f.tested else "")
 
 
 def held_by(f: RunReport) -> EffectiveLength | None:
@@ -199,7 +199,8 @@ def headline(view: View) -> str:
     held = held_by(f)
     if held is None or (held.hopeful is not None and too_few(f)):
         return f"{percent(whole.mean)} of needles found{longest}{_shape(f, held)}"
-    return f"Reads reliably {_far(f, held)}{_shape(f, held)}"
+    reads = "Reads reliably" if held.point else "Does not read reliably"
+    return f"{reads} {_far(f, held)}{_shape(f, held)}"
 
 
 def _shape(f: RunReport, held: EffectiveLength | None) -> str:

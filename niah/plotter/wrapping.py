@@ -56,13 +56,14 @@ CUT = "…"
 def shortened(names: Sequence[str], columns: int) -> list[str]:
     """Names of at most so many columns (a Chinese sign takes two), with a sign where something is left out.
 
-    Each is cut in its middle. Where that makes two alike, the part in which they differ stays; where nothing so short
-    tells them apart, they stay whole.
+    Each is cut in its middle. Where that makes some alike, what they have in common is left out instead: at first
+    of all that are alike, then of those that still are. Where nothing so short tells them apart, they stay whole.
     """
     short = {name: middle_cut(name, columns) for name in names}
-    for alike in _alike(short):
-        head = _common(alike)
-        short |= {name: _kept_at(name, head, columns) for name in alike}
+    for _ in names:
+        for alike in _alike(short):
+            head, tail = _common(alike), _common([name[::-1] for name in alike])
+            short |= {name: _differing(name, head, tail, columns) for name in alike}
     for alike in _alike(short):
         short |= {name: name for name in alike}
     return [short[name] for name in names]
@@ -89,10 +90,15 @@ def _common(names: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(lambda signs: len(set(signs)) == 1, zip(*names, strict=False)))
 
 
-def _kept_at(name: str, place: int, columns: int) -> str:
-    """The name's beginning, what stands around a place, and its end."""
-    behind = middle_cut(name[max(0, place - 4) :], 2 * columns // 3)
-    return _first(name, columns - 1 - cell_len(behind)) + CUT + behind
+def _differing(name: str, head: int, tail: int, columns: int) -> str:
+    """The name without what it has in common with others at its head and its tail, but for what there is room for."""
+    if cell_len(name) <= columns:
+        return name
+    tail = min(tail, len(name) - head)
+    own = middle_cut(name[head : len(name) - tail], columns - 2)
+    room = columns - 2 - cell_len(own)
+    before, behind = _first(name[:head], room - room // 2), _last(name[len(name) - tail :], room // 2)
+    return f"{before}{CUT * (len(before) < head)}{own}{CUT * (len(behind) < tail)}{behind}"
 
 
 def _first(text: str, columns: int) -> str:
