@@ -180,6 +180,16 @@ def test_a_task_is_told_from_what_is_installed(niah: Niah) -> None:
         arguments = ("tasks", "single") if command == "tasks" else ("show", "--task", "single", "--length", "500")
         assert niah(*arguments).exit_code == 0
     assert "did you mean 'multikey'" in niah("tasks", "mulikey").err
+    flags = {flag for param in ALL["run"].params for flag in param.opts}
+    assert set(re.findall(r"--[a-z][a-z-]+", listed.out)) <= flags
+
+
+@pytest.mark.parametrize(("named", "said"), [((), True), (PERFECT, False), (("demo",), False)])
+def test_a_run_says_first_that_the_embedded_model_answers_where_none_is_named(
+    niah: Niah, named: tuple[str, ...], said: bool
+) -> None:
+    first, *_ = [*niah("run", *named, "--lengths", "500", "--depths", "50", "--dry-run").err.splitlines(), ""]
+    assert first.startswith("no model is named: the embedded gemma3-270m") == said
 
 
 def test_list_as_json_is_a_line_a_run(niah: Niah) -> None:

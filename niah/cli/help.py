@@ -98,7 +98,8 @@ class Command(click.Command):
         rows: dict[str | None, tuple[str, str]] = {}
         own: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
-            if (record := param.get_help_record(ctx)) and isinstance(param, Setting):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None  # CONFIG is told above
+            if record is not None and isinstance(param, Setting):
                 rows[param.name] = record
             elif record is not None:
                 own.append(record)

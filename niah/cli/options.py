@@ -31,13 +31,13 @@ _REPEATED = {
 _BESIDE = ("results",)  # settings that are no config keys
 _FORMS = {
     "lengths": "LENGTHS", "depths": "PERCENTS", "claimed": "LENGTH", "base_url": "URL", "api_key_env": "VARIABLE",
-    "api_key_file": "FILE", "questions": "FILES", "price": "DOLLARS", "max_cost": "DOLLARS", "max_minutes": "MINUTES",
-    "timeout_s": "SECONDS", "longest_wait_s": "SECONDS", "tolerance_s": "SECONDS", "extra": "KEY=VALUE",
-    "engine": "KEY=VALUE",
-    "headers": "NAME=VALUE", "reply_tokens": "TOKENS", "in_flight_tokens": "TOKENS", "tokens_per_minute": "TOKENS",
-    "max_tokens": "TOKENS", "turn_tokens": "TOKENS", "chunk_tokens": "TOKENS", "chunk_overlap": "TOKENS",
-    "embed_url": "URL", "delivery": "DELIVERY",
-    "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
+    "api_key_file": "FILE", "questions": "FILES", "price": "DOLLARS", "max_cost": "DOLLARS",
+    "max_minutes": "MINUTES", "timeout_s": "SECONDS", "longest_wait_s": "SECONDS", "tolerance_s": "SECONDS",
+    "extra": "KEY=VALUE", "engine": "KEY=VALUE", "headers": "NAME=VALUE", "reply_tokens": "TOKENS",
+    "in_flight_tokens": "TOKENS", "tokens_per_minute": "TOKENS", "max_tokens": "TOKENS", "turn_tokens": "TOKENS",
+    "chunk_tokens": "TOKENS", "chunk_overlap": "TOKENS", "embed_url": "URL", "embed_key_env": "VARIABLE",
+    "delivery": "DELIVERY", "page_px": "SIZE", "page_font": "FILE", "mmproj": "FILE", "ca_file": "FILE",
+    "prompts": "FILE", "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
 }  # fmt: skip
 _SHORT = {"sent_as": ("--as",)}
 _CHOICES = {"language": ("auto", *LANGUAGES)}  # of keys that are no literals

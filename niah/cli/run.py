@@ -33,6 +33,7 @@ from niah.experiment.config import RunConfig, by_model
 from niah.experiment.experiment import Experiment
 from niah.experiment.planning import plan_of
 from niah.experiment.suites import Suite, read_suite
+from niah.providers.local import DEFAULT_MODEL
 from niah.runs import check_name, finished_in
 
 
@@ -82,6 +83,8 @@ def run(
     with console.until_closed():
         whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
         configs = whole.configs if whole else by_model(config_from(config, flags))
+        if any(one.provider == "local" and one.model is None for one in configs.values()):
+            say(console, f"no model is named: the embedded {DEFAULT_MODEL} runs here (others: --provider and --model)")
         experiments = {label: _experiment(one, console, key_needed=not dry_run) for label, one in configs.items()}
         asked = (
             suite_asked(whole.name, experiments, results, name) if whole else models_asked(experiments, results, name)

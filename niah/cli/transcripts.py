@@ -128,9 +128,9 @@ def _print_check(name: str, tokenizer: str) -> None:
 def _episode_line(episode: Transcript, tokens: int) -> str:
     end = episode.segments[-1].end_s
     minutes = "no times" if end is None else f"{end / 60:.0f} min"
-    problems = f"{len(episode.problems)} problems" if episode.problems else "no problems"
+    problems = plural(len(episode.problems), "problem") if episode.problems else "no problems"
     return (
-        f"{episode.name:<28} {episode.form:<14} {episode.language:<8} {len(episode.segments):>6,} segments "
+        f"{episode.name:<28} {episode.form:<14} {episode.language:<8} {plural(len(episode.segments), 'segment'):>15} "
         f"{tokens:>8,} tokens  {minutes:>8}  {problems}"
     )
 

@@ -102,7 +102,7 @@ class Plan:
             "task": f"{self.task}, needle in {self.language}, reply budget {self.reply_tokens} tokens",
             "haystack": f"{self.haystack}: {size}, drawn per {self.haystack_per}",
             "tokenizer": self.tokenizer,
-            "cells": f"{lengths} lengths x {depths} depths = {lengths * depths}",
+            "cells": f"{lengths} length{'s' * (lengths > 1)} x {depths} depth{'s' * (depths > 1)} = {lengths * depths}",
             "trials": f"{self.trials} ({self.epochs} per cell{controls})",
             "tokens": f"{self.prompt_tokens:,} in prompts, {longest:,} in the largest",
             "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from niah.experiment.config import RunConfig, decides
+from niah.experiment.delivery_keys import DeliveryKeys
 
 _TITLES = {  # of what a key decides
     "model": "Model", "access": "Model", "label": "Model", "grid": "Grid", "prompts": "Text and task",
@@ -13,9 +14,9 @@ _TITLES = {  # of what a key decides
 
 
 def key_sections() -> dict[str, list[str]]:
-    """The config keys by what they decide, in the order in which they are declared."""
+    """The config keys by what they decide, in the order in which they are declared, those of deliveries last."""
     sections: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
-    for key in RunConfig.model_fields:
+    for key in sorted(RunConfig.model_fields, key=lambda key: key in DeliveryKeys.model_fields):
         sections[_TITLES[str(decides(key))]].append(key)
     return sections
 
