@@ -26,6 +26,7 @@ from niah.errors import ConfigError, UnknownName
 from niah.plotter.canvas import Words, colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
+from niah.plotter.curves import curves_figure
 from niah.plotter.deliveries import deliveries_figure, look_for
 from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps, words_of
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
@@ -213,6 +214,24 @@ def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     of = header(**others)
     rows = results(of, answer)
     return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
+
+
+@pytest.mark.parametrize(("count", "size"), [(2, "post"), (3, "slide"), (7, "paper")])
+def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(count: int, size: str) -> None:
+    models = [f"meta-llama/Llama-4-{kind}-17B-128E-Instruct-FP8-dynamic" for kind in "ABCDEFG"[:count]]
+    of = [header(model=model, depths=(50.0,), epochs=1) for model in models]
+    views = [View(grid=grid_of(h, rows), report=report_of(h, rows)) for h in of for rows in [results(h)]]
+    look = Look(size=size)
+    style: Any = look.style
+    with matplotlib.rc_context(style):
+        figure = curves_figure(views, look)
+        figure.draw_without_rendering()
+    assert figure.texts[0].get_text().count("100 %") == 2
+    legend = figure.axes[-1].get_legend()
+    assert legend is not None
+    box = legend.get_window_extent()
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ from niah.plotter.ci import workflow_commands
 from niah.records import Outcome, Result, Trial
 from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Spent
-from niah.runner.progress import Meter, Progress, TimeLeft, Trouble, fit_of, seconds_of
+from niah.runner.progress import Meter, Progress, TimeLeft, Timings, Trouble, seconds_of
 from niah.tasks import task_of
-from niah.text.shares import duration
+from niah.text.shares import digits, duration
 from niah.verdict.grid import grid_of
 from niah.verdict.records import Finding, Judgement, Verdict
 
@@ -97,16 +97,16 @@ def test_a_time_of_any_such_form_is_learnt_by_the_middle_of_a_sweep(
 
 
 def test_a_square_is_taken_where_it_explains_and_only_there() -> None:
-    assert set(fit_of([(n, 0.003 * n) for n in SIZES])) == {1}
+    assert set(Timings((n, 0.003 * n) for n in SIZES).fit()) == {1}
     square = [(n, 0.001 * n + 1e-6 * n**2) for n in SIZES]
-    assert 2 in fit_of(square)
-    assert seconds_of(fit_of(square), 16_000) == pytest.approx(16 + 256, rel=0.05)
-    assert set(fit_of(square[:2])) == {1}  # two trials explain nothing more
+    assert 2 in Timings(square).fit()
+    assert seconds_of(Timings(square).fit(), 16_000) == pytest.approx(16 + 256, rel=0.05)
+    assert set(Timings(square[:2]).fit()) == {1}  # two trials explain nothing more
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.floats(0.001, 1_000)), min_size=1, max_size=40))
 def test_no_term_of_a_fit_is_negative_so_that_longer_never_costs_less(measured: list[tuple[int, float]]) -> None:
-    fit = fit_of(measured)
+    fit = Timings(measured).fit()
     assert min(fit.values()) >= 0
     times = [seconds_of(fit, n) for n in (1, 1_000, 10**6)]
     assert times == sorted(times)
@@ -220,6 +220,12 @@ def progress(**others: object) -> Progress:
 )
 def test_a_time_has_the_precision_that_it_deserves(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0973, "0.0973"), (12.54, "12.5"), (99.96, "100"), (1_392.4, "1,392")])
+def test_a_figure_has_three_digits_and_no_exponent(value: float, words: str) -> None:
+    assert digits(value) == words
+    assert f"{words} trials/min" in speed_words(progress(trials_per_min=value))
 
 
 def test_a_status_says_speed_time_left_cost_and_troubles() -> None:

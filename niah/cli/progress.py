@@ -27,7 +27,7 @@ from niah.runner.observer import INTERRUPTED, Observer
 from niah.runner.progress import Meter, Progress, Trouble
 from niah.text.lengths import label_of
 from niah.text.outside import visible, without_secrets
-from niah.text.shares import duration
+from niah.text.shares import digits, duration
 from niah.verdict.grid import grid_of
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class Watch:
         self._live.update(view, refresh=True)
 
     def _tell(self, result: Result) -> None:
+        if not self._console.tells:
+            return
         t, p = result.trial, self._meter.progress()
         self._console.event(
             "trial",
@@ -176,7 +178,7 @@ def speed_words(p: Progress) -> str:
     """Tokens and time since the command began, both rates, and the cost of the run."""
     words = f"{p.tokens:,} tokens in {duration(p.elapsed_s)}"
     if p.tokens_per_s is not None and p.trials_per_min is not None:
-        words += f" ({p.tokens_per_s:,.0f}/s, {p.trials_per_min:.3g} trials/min)"
+        words += f" ({p.tokens_per_s:,.0f}/s, {digits(p.trials_per_min)} trials/min)"
     if p.spent_tokens:
         dollars = "" if p.dollars is None else f", ${p.dollars:,.2f}"
         words += f" · spent {p.spent_tokens:,} tokens{dollars}"

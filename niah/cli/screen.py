@@ -40,6 +40,11 @@ class RunConsole(Console):
                 events_to.parent.mkdir(parents=True, exist_ok=True)
                 self._events = events_to.open("a", encoding="utf-8")
 
+    @property
+    def tells(self) -> bool:
+        """Whether events are asked for."""
+        return self._events is not None
+
     def event(self, name: str, **fields: Any) -> None:
         """One line of JSON, where events are asked for."""
         if self._events is not None:

@@ -25,6 +25,7 @@ from niah.tasks import CONTROLS
 from niah.text.lengths import label_of
 from niah.text.outside import visible
 from niah.text.renamed import class_name
+from niah.text.shares import seconds_label
 
 AROUND = 240  # characters shown before and after the needle
 SHORT = 8  # signs of an id that tell it from the others of its run
@@ -178,7 +179,6 @@ def _page(r: Result, prompt: Prompt) -> str:
     verdict = f"none ({r.outcome.value}: {r.error or '-'})"
     if r.score is not None:
         verdict = f"{r.score:g} ({_verdict(r)}: {r.explanation})"
-    seconds = "not measured" if r.total_s is None else f"{r.total_s:.3g} s"
     control = f", control {r.trial.control}" if r.trial.control else ""
     length = prompt.tokens + prompt.reply_tokens
     return (
@@ -189,7 +189,7 @@ def _page(r: Result, prompt: Prompt) -> str:
         f"expected  {expected_label(r.trial, r.targets)}\n"
         f"answer    {answer}\n"
         f"score     {verdict}\n"
-        f"time      {seconds}, {plural(r.attempts, 'attempt')}"
+        f"time      {seconds_label(r.total_s)}, {plural(r.attempts, 'attempt')}"
     )
 
 

@@ -30,6 +30,7 @@ from niah.text.fonts import fonts_for
 
 FORMATS = (".png", ".svg", ".pdf")
 _LEAST_TYPE = 0.72  # a text that does not fit is set so much smaller, and then cut in its middle
+_LEAST_HEADLINE = 0.54  # which is then as large as the lines below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def canvas(words: Words, look: Look) -> Figure:
         points, weight, colour = (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
         said = figure.text(left, y / size.height, line, size=points, weight=weight, color=colour, va="top")
         said.set_in_layout(False)
-        fit(said, wide)
+        fit(said, wide, _LEAST_TYPE if n else _LEAST_HEADLINE)
         lines += [said] if n else []
         y -= points / 72 * (1.5 if n == 0 else 1.4)
     for said in lines:  # of one size
@@ -96,7 +97,7 @@ def canvas(words: Words, look: Look) -> Figure:
     return figure
 
 
-def fit(text: Text, inches: float) -> None:
+def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
     """Make a text smaller where it is too wide, and cut its lines in their middle where that is not enough."""
     text.set_parse_math(False)
     figure = text.get_figure(root=True)
@@ -104,10 +105,10 @@ def fit(text: Text, inches: float) -> None:
     width = text.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
     share = 0.98 * inches * figure.dpi / max(1.0, width)
     if share < 1:
-        text.set_fontsize(float(text.get_fontsize()) * max(share, _LEAST_TYPE))
-    if share < _LEAST_TYPE:
+        text.set_fontsize(float(text.get_fontsize()) * max(share, least))
+    if share < least:
         lines = text.get_text().split("\n")
-        most = int(max(map(len, lines)) * share / _LEAST_TYPE)
+        most = int(max(map(len, lines)) * share / least)
         text.set_text("\n".join(middle_cut(line, most) for line in lines))
 
 

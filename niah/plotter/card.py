@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
         left.text(x, 0.02, name, va="top", size=unit, color=look.faint)
         left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
     if held is not None:
-        left.text(0.5, 0.27, sure_label(held), va="top", size=unit * 0.85, color=look.faint)
+        left.text(0.5, 0.27, fill(sure_label(held), 22), va="top", size=unit * 0.85, color=look.faint)
     found = f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task"
     left.text(0.0, 0.4, found, va="top", color=look.faint)
     tasks = [v.grid.task for v in views]

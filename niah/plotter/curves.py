@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
+from rich.cells import cell_len
 
 from niah.plotter.canvas import Words, canvas, save
 from niah.plotter.cells import every_nth
@@ -41,14 +42,17 @@ def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None 
     styled = styled_of(views, names_of(views, 34), look)
     timed = any(t.first_token_s for f, *_ in styled for t in f.times)
     figure = canvas(words or words_of(views, look=look), look)
-    axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * -(-len(styled) // 3)])
+    longest = max((cell_len(name) for _, name, *_ in styled), default=0) + 25  # signs, with figures and a line
+    columns = max(1, min(3, len(styled), int(140 * look.sheet.width / look.sheet.type / longest)))
+    rows = -(-len(styled) // columns)
+    axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * rows])
     found_curves(styled, axes["f"], look)
     if timed:
         time_curves(styled, axes["t"], look)
     axes["n"].set_axis_off()
     handles, labels = axes["f"].get_legend_handles_labels()
     if handles:
-        legend = axes["n"].legend(handles, labels, loc="center", frameon=False, ncols=min(3, len(styled)))
+        legend = axes["n"].legend(handles, labels, loc="center", frameon=False, ncols=columns)
         for text in legend.get_texts():
             text.set(parse_math=False, color=look.ink)
     return figure
@@ -70,7 +74,8 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
         said = f"{percent(held.threshold)}: counts as reliable"
         ax.annotate(
             said, (0.01, held.threshold), (0, -3), xycoords=("axes fraction", "data"), textcoords="offset points",
-            va="top", fontsize=look.sheet.type * 0.8, color=look.faint,
+            va="top", fontsize=look.sheet.type * 0.8, color=look.faint, zorder=4,
+            bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )  # fmt: skip
     ax.set_ylim(-0.03, 1.03)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])

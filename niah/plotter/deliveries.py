@@ -18,7 +18,7 @@ from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import Part, change_words, table_of
 from niah.plotter.summary import View
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import digits, percent, seconds_label
 from niah.verdict.deliveries import AT, Delivery, DeliveryFigures
 
 # Okabe and Ito 2008; the hatching tells them apart in grey print
@@ -29,11 +29,11 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     """What each sent and cost, whose misses they are, and from which length one beats the other."""
     figures = [d.figures for d in deliveries]
     rows = [("delivery", *(d.name for d in deliveries))]
-    rows.append(("calls a trial", *(_number(f.calls, "{:.3g}") for f in figures)))
+    rows.append(("calls a trial", *("not measured" if f.calls is None else digits(f.calls) for f in figures)))
     rows.append(("tokens a trial", *(_number(f.tokens, "{:,.0f}") for f in figures)))
     rows.append(("dollars", *(_number(d.dollars, "${:,.2f}", "not known") for d in deliveries)))
     for word, key in (("first token", "first_token_s"), ("whole", "total_s"), ("beside the calls", "prepared_s")):
-        rows.append((word, *(_number(getattr(f, key), "{:.3g} s") for f in figures)))
+        rows.append((word, *(seconds_label(getattr(f, key)) for f in figures)))
     if any(f.recall for f in figures):
         rows += [(f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
     yield table_of(rows)

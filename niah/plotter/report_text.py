@@ -19,7 +19,7 @@ from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_
 from niah.plotter.wrapping import Words
 from niah.records import Share
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import percent, seconds_label
 from niah.verdict.engine import EngineVerdict
 from niah.verdict.pairs import NatsChange
 from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict
@@ -174,7 +174,7 @@ def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator
         rows.append((f"effective, {rule}", *(label_of(f.effective[i].point) for f in figures)))
     rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
-    rows.append(("first token at the longest", *(_seconds(s) for s in first)))
+    rows.append(("first token at the longest", *(seconds_label(s) for s in first)))
     yield table_of(rows)
 
 
@@ -250,7 +250,7 @@ def _times(f: RunReport) -> Iterator[Part]:
     rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
     for t in f.times:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
-        seconds = (_seconds(t.first_token_s), _seconds(t.total_s), _seconds(t.total_p95_s))
+        seconds = (seconds_label(t.first_token_s), seconds_label(t.total_s), seconds_label(t.total_p95_s))
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
     yield table_of(rows)
     for what, g in (("first token", f.first_token_growth), ("whole answer", f.total_growth)):
@@ -269,10 +269,6 @@ def _counted(r: Share) -> str:
 
 def _share(mean: float | None) -> str:
     return percent(mean, "not measured")
-
-
-def _seconds(seconds: float | None) -> str:
-    return "not measured" if seconds is None else f"{seconds:.3g} s"
 
 
 def engine_lines(v: EngineVerdict) -> Iterator[str]:

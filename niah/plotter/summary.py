@@ -20,7 +20,7 @@ from niah.plotter.formatting import (
 from niah.plotter.wrapping import shortened
 from niah.records import Grid
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import digits, percent
 from niah.verdict.ladder import Effective, bracket_words
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
 from niah.verdict.sequential import Bracket, Step
@@ -104,7 +104,7 @@ def effective_line(found: Effective) -> str:
 
 def _step_line(step: Step) -> str:
     share = percent(step.found / step.n) if step.n else "nothing scored"
-    odds = "more than 1,000,000" if step.evidence > 1e6 else f"{step.evidence:,.3g}"
+    odds = "more than 1,000,000" if step.evidence > 1e6 else digits(step.evidence)
     return f"{label_of(step.context_length):>8}  {step.held:<11}  {share} (n = {step.n}, by rule, at {odds} to 1)"
 
 
@@ -275,7 +275,7 @@ def names_of(views: Sequence[View], room: int = 40) -> list[str]:
 
 def several_headline(views: Sequence[View]) -> str:
     """Shares of several runs: of two all, of more the best and the last."""
-    names = names_of(views, 30 if len(views) < 3 else 19)
+    names = names_of(views, 24 if len(views) < 3 else 18)
     told = [(v.grid.whole.mean, n) for v, n in zip(views, names, strict=True) if v.grid.whole.mean is not None]
     told.sort(key=lambda t: -t[0])
     said = [f"{name} {percent(share)}" for share, name in (told if len(told) < 3 else (told[0], told[-1]))]

@@ -7,7 +7,7 @@ with trials: half of a sweep's trials may hold a tenth of its tokens.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import log
 from typing import Literal
@@ -81,6 +81,7 @@ class Meter:
         self.total = len(tokens)
         self._all = tokens
         self._open = {i: n for i, n in tokens.items() if i not in finished}
+        self._open_by_tokens = Counter(self._open.values())
         self._clock = clock
         self._began = clock()
         self._left = TimeLeft(concurrency)
@@ -107,7 +108,7 @@ class Meter:
             self._last_error = result.error
             return
         self._failed.discard(identity)
-        self._open.pop(identity, None)
+        self._open_by_tokens[self._open.pop(identity, 0)] -= 1
         if not result.attempts:
             if result.outcome is Outcome.OVERFLOW:
                 self._unsent_from = min(tokens, self._unsent_from or tokens)
@@ -126,7 +127,8 @@ class Meter:
         """Where the sweep stands now."""
         now = self._clock()
         elapsed = now - self._began
-        remaining = Counter(n for n in self._open.values() if self._unsent_from is None or n < self._unsent_from)
+        below = self._unsent_from or max(self._open_by_tokens, default=0) + 1
+        remaining = {tokens: n for tokens, n in self._open_by_tokens.items() if n > 0 and tokens < below}
         moving = self._landed and elapsed > 0
         return Progress(
             done=self.done,
@@ -158,21 +160,20 @@ class TimeLeft:
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = max(1, concurrency)
-        self._measured: list[tuple[int, float]] = []  # tokens, seconds of one trial
+        self._measured = Timings()
         self._began: float | None = None
         self._last = 0.0
 
     def landed(self, tokens: int, seconds: float, at: float) -> None:
         """Take in a trial of so many tokens that was answered after so many seconds."""
-        self._measured.append((tokens, max(seconds, 1e-6)))
+        self._measured.add(tokens, max(seconds, 1e-6))
         began = at - seconds
         self._began = began if self._began is None else min(self._began, began)
         self._last = max(self._last, at)
 
     def is_rough(self, remaining: Mapping[int, int]) -> bool:
         """Whether it rests on few trials, or on lengths below those that are yet to come."""
-        longest = max((tokens for tokens, _ in self._measured), default=0)
-        return len(self._measured) < LEAST_SURE or max(remaining, default=0) > 1.1 * longest
+        return self._measured.n < LEAST_SURE or max(remaining, default=0) > 1.1 * max(self._measured.by_tokens)
 
     def seconds(self, remaining: Mapping[int, int], now: float) -> float | None:
         """Seconds until so many trials by tokens are answered; None before the first one is."""
@@ -180,14 +181,13 @@ class TimeLeft:
             return None
         if not remaining:
             return 0.0
-        fit = fit_of(self._measured)
+        fit = self._measured.fit()
         longest = seconds_of(fit, max(remaining))
         work = sum(n * seconds_of(fit, tokens) for tokens, n in remaining.items())
         waiting = min(self._concurrency, sum(remaining.values()))
         begun = 0.5 * waiting * work / sum(remaining.values())  # in flight, on average half done
-        answered = sum(seconds for _, seconds in self._measured)
         elapsed = max(self._last - self._began, 1e-6)
-        together = min(float(self._concurrency), (answered + begun) / elapsed)
+        together = min(float(self._concurrency), (self._measured.seconds + begun) / elapsed)
         left = max(work / together, longest)
         return left - min(now - self._last, longest)  # more silence than that is no progress
 
@@ -197,35 +197,54 @@ def seconds_of(fit: Fit, tokens: int) -> float:
     return sum(value * float(tokens) ** power for power, value in fit.items())
 
 
-def fit_of(measured: list[tuple[int, float]]) -> Fit:
-    """Seconds as a + b tokens + c tokens squared, none below zero, by least squares of relative errors.
+class Timings:
+    """The seconds of trials, summed up by their tokens: a fit takes as long for ten thousand trials as for ten."""
 
-    A term more is taken only where it explains much more: Bayes' information criterion (Schwarz 1978) falls by four.
-    """
-    lengths = len({tokens for tokens, _ in measured})
-    best = _least_squares(measured, _MODELS[0])
-    for powers in _MODELS[1:]:
-        if lengths > len(powers) and len(measured) >= len(powers) + 2:
-            fit = _least_squares(measured, powers)
-            gain = _criterion(measured, best) - _criterion(measured, fit)
-            best = fit if min(fit.values()) >= 0 and gain > _LEAST_GAIN else best
-    return best
+    def __init__(self, timed: Iterable[tuple[int, float]] = ()) -> None:
+        self.n = 0
+        self.seconds = 0.0
+        self.by_tokens: dict[int, tuple[int, float, float]] = {}  # trials, mean, squares around it
+        for tokens, seconds in timed:
+            self.add(tokens, seconds)
 
+    def add(self, tokens: int, seconds: float) -> None:
+        """Take in a trial (Welford 1962)."""
+        n, mean, squares = self.by_tokens.get(tokens, (0, 0.0, 0.0))
+        moved = mean + (seconds - mean) / (n + 1)
+        self.by_tokens[tokens] = (n + 1, moved, squares + (seconds - mean) * (seconds - moved))
+        self.n += 1
+        self.seconds += seconds
 
-def _least_squares(measured: list[tuple[int, float]], powers: tuple[int, ...]) -> Fit:
-    import numpy as np  # 0.1 s, once something is measured
+    def fit(self) -> Fit:
+        """Seconds as a + b tokens + c tokens squared, none below zero, by least squares of relative errors.
 
-    tokens = np.array([t for t, _ in measured], dtype=float)
-    seconds = np.array([s for _, s in measured])
-    columns = np.stack([tokens ** (power - 1) for power in powers], axis=1)  # all is divided by the tokens
-    scale = columns.max(axis=0)
-    values = np.linalg.lstsq(columns / scale, seconds / tokens, rcond=None)[0] / scale
-    return dict(zip(powers, map(float, values), strict=True))
+        A term more is taken only where it explains much more: Bayes' information criterion (Schwarz 1978) falls by
+        four.
+        """
+        best = self._least_squares(_MODELS[0])
+        for powers in _MODELS[1:]:
+            if len(self.by_tokens) > len(powers) and self.n >= len(powers) + 2:
+                fit = self._least_squares(powers)
+                gain = self._criterion(best) - self._criterion(fit)
+                best = fit if min(fit.values()) >= 0 and gain > _LEAST_GAIN else best
+        return best
 
+    def _least_squares(self, powers: tuple[int, ...]) -> Fit:
+        import numpy as np  # 0.1 s, once something is measured
 
-def _criterion(measured: list[tuple[int, float]], fit: Fit) -> float:
-    n = len(measured)
-    squares = sum(((seconds - seconds_of(fit, tokens)) / tokens) ** 2 for tokens, seconds in measured)
-    typical = sum(seconds / tokens for tokens, seconds in measured) / n
-    floor = (0.01 * typical) ** 2  # nothing is measured better than to one percent
-    return n * log(squares / n + floor) + len(fit) * log(n)
+        tokens = np.array(list(self.by_tokens), dtype=float)
+        n, means, _ = np.array(list(self.by_tokens.values())).T
+        weights = np.sqrt(n) / tokens  # all is divided by the tokens
+        columns = np.stack([weights * tokens**power for power in powers], axis=1)
+        scale = columns.max(axis=0)
+        values = np.linalg.lstsq(columns / scale, weights * means, rcond=None)[0] / scale
+        return dict(zip(powers, map(float, values), strict=True))
+
+    def _criterion(self, fit: Fit) -> float:
+        errors = (
+            (squares + n * (mean - seconds_of(fit, tokens)) ** 2) / tokens**2
+            for tokens, (n, mean, squares) in self.by_tokens.items()
+        )
+        typical = sum(n * mean / tokens for tokens, (n, mean, _) in self.by_tokens.items()) / self.n
+        floor = (0.01 * typical) ** 2  # nothing is measured better than to one percent
+        return self.n * log(sum(errors) / self.n + floor) + len(fit) * log(self.n)

@@ -1,4 +1,4 @@
-"""How a share and a time are written, everywhere."""
+"""How shares, times and other figures are written, everywhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ def percent(share: float | None, missing: str = "-") -> str:
     if share is None:
         return missing
     return "99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.3g} %"
+
+
+def digits(value: float) -> str:
+    """To three digits, and never with an exponent where it is large: 0.138, 12.5, 1,390."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def seconds_label(seconds: float | None) -> str:
+    """A time that was measured, or that it was not."""
+    return "not measured" if seconds is None else f"{digits(seconds)} s"
 
 
 def duration(seconds: float) -> str:
