@@ -360,6 +360,7 @@ class Header:
     created: str
     config: Mapping[str, Any]  # to build its prompts again; of a run that was extended with its whole grid
     haystack_digest: str
+    recordings_digest: str | None = None  # of the haystack's own recordings, where they are heard
     tokenizer: str  # with the digest of its file, where it is one
     task_version: int
     unique_share: float | None  # of the longest haystack

@@ -41,7 +41,7 @@ from niah.verdict.report import report_of
 SMALL = ("--as", "pages", "--page-px", "640x400", "--page-type-px", "18")
 NEEDS_TESSERACT = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 NEEDS_FLITE = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
-VOICE = "flite -voice slt -f {text} -o {wav}"
+VOICE = "flite -voice rms -f {text} -o {wav}"
 TINY = ("--page-px", "256x256")
 
 
@@ -371,13 +371,13 @@ def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(niah: Niah, monkeypat
     assert (row["outcome"], row["score"]) == ("mismatch", None)
 
 
-def recorded(folder: Path, lines: list[str], form: str = "wav") -> Path:
+def recorded(folder: Path, lines: list[str], form: str = "wav", height: int = 8_000) -> Path:
     """A recording of some lines with pauses between them, and its subtitles: in a folder as a user has them."""
     folder.mkdir(exist_ok=True)
     sounds, cues, at = [np.zeros(RATE // 2, np.int16)], [], RATE // 2
     for number, line in enumerate(lines, 1):
         sound = np.asarray(
-            8_000 * np.sin(np.arange(20 * len(line) * RATE // 1_000) * (90 + number) / 900), dtype=np.int16
+            height * np.sin(np.arange(20 * len(line) * RATE // 1_000) * (90 + number) / 900), dtype=np.int16
         )
         times = " --> ".join(
             f"00:{t // 60 // RATE:02}:{t / RATE % 60:06.3f}".replace(".", ",") for t in (at, at + len(sound))
@@ -413,7 +413,7 @@ def test_a_haystack_of_recordings_is_heard_as_it_was_said_with_the_needle_betwee
         heard = np.concatenate([samples_of(part.load()) for part in media(spoken)])
         start = round(spoken.delivered.start_s * RATE)
         needle = hum(next(n.text for n in prompt.planting.needles))
-        assert (heard[start : start + len(needle)] == needle).all()
+        assert np.abs(heard[start : start + len(needle)] - needle.astype(float)).max() < 400  # and as loud, within 5 %
         before, behind = heard[:start], heard[start + len(needle) + round(GAP_S * RATE) :]
         assert 1 <= _stretches(before, whole) + _stretches(behind, whole) <= 3  # the tour begins anywhere
         said = prompt.text[len(prompt.planting.opening) : -len(prompt.planting.closing)]
@@ -484,6 +484,43 @@ def test_a_recording_that_changed_since_it_was_imported_is_refused(niah: Niah, t
         speech_in(known, known.prompt(known.trials[0]))
 
 
+@pytest.mark.parametrize(("height", "needle"), [(1_000, 1_000), (24_000, 24_000), (200, 800), (0, 8_000)])
+def test_a_needle_is_as_loud_as_the_recording_around_it_by_at_most_20_db(
+    niah: Niah, tmp_path: Path, height: int, needle: int
+) -> None:
+    niah("haystack", "add", recorded(tmp_path / "mine", talk(60), height=height), "--name", "talks")
+    known = experiment(haystack=("talks",), lengths=(600,), depths=(50.0,), sent_as="speech", tts=VOICE)
+    spoken = speech_in(known, known.prompt(known.trials[0]))
+    assert spoken.delivered is not None and spoken.delivered.start_s is not None
+    start = round(spoken.delivered.start_s * RATE)
+    heard = samples_of(media(spoken)[0].load())[start : start + RATE // 20]
+    assert np.abs(heard.astype(int)).max() == pytest.approx(needle, rel=0.03)
+
+
+def test_a_recording_that_was_replaced_under_its_text_is_another_run_with_the_same_ids(
+    niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Voice, "say", lambda self, line: hum(line))
+    monkeypatch.setattr(instruments, "Ears", Deaf)
+    run = ("run", "--provider", "listener", "--model", "search", "--haystack", "talks", "--lengths", "600")
+    run = (*run, "--depths", "50", "--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--name", "it")
+    ended, ids = [], set()
+    for height in (8_000, 8_000, 4_000):
+        niah("haystack", "add", recorded(tmp_path / "mine", talk(60), height=height), "--name", "talks", "--replace")
+        ended.append(niah(*run))
+        ids |= {trial.id for trial in experiment(haystack=("talks",), lengths=(600,)).trials}
+    assert [e.exit_code for e in ended] == [0, 0, 2], ended[-1].err
+    assert "the recordings of the haystack have changed" in ended[-1].err
+    assert len(ids) == len(experiment(haystack=("talks",), lengths=(600,)).trials)
+
+
+class Deaf:
+    """Ears that hear nothing: where the count of seconds is enough."""
+
+    def heard(self, samples: bytes) -> list[Any]:
+        return []
+
+
 @pytest.mark.parametrize("how", ["pages", "speech"])
 @pytest.mark.parametrize("share", [1, 30, 70])
 @pytest.mark.parametrize("task", ["single", "multikey"])
@@ -509,12 +546,6 @@ def test_text_and_media_share_a_haystack_and_the_needle_stands_in_one_of_them(ho
 def test_the_last_minute_of_a_recording_that_was_dropped_is_a_mismatch_and_not_red(
     niah: Niah, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Deaf:
-        """The count of seconds is enough."""
-
-        def heard(self, samples: bytes) -> list[Any]:
-            return []
-
     whole, dropped = instruments._parts, []
 
     def without_the_last_piece(messages: Any) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from niah.deliveries.body import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
 from niah.generator.recordings import GAP_S
-from niah.generator.voice import RATE, Sound
+from niah.generator.voice import RATE, Sound, as_loud_as
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart
 from niah.records import Needle, Planting, Prompt
@@ -31,6 +31,7 @@ from niah.text.wording import Wording, languages, wording_of
 
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
 _KEPT_PIECES = 16
+_NEAR = 8  # lines on both sides whose loudness is that of a spoken one
 _MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")
 _TIME = re.compile(r"(?<![\d:])\d+(?::\d\d){1,2}(?![\d:])")
 _END_OF = 8  # every such line may end a piece that is long enough
@@ -83,14 +84,15 @@ class Speech:
         return lines, list(accumulate(map(len, lines), initial=0))
 
     def _sounds(self, lines: Sequence[str]) -> list[Sound]:
-        """The sound of every line: out of its recording, else spoken; time marks are silent."""
+        """The sound of every line: of its recording, else spoken as loud as those near it; time marks are silent."""
         spoken = [None if _is_mark(line) else line for line in lines]
         cuts = self.recorded(spoken) if self.recorded else [None] * len(lines)
-        return [self._line(line) if cut is None else cut for line, cut in zip(spoken, cuts, strict=True)]
+        near = (cuts[max(0, n - _NEAR) : n + _NEAR] for n in range(len(cuts)))
+        return [self._line(line, by) if cut is None else cut for cut, line, by in zip(cuts, spoken, near, strict=True)]
 
-    def _line(self, text: str | None) -> Sound:
+    def _line(self, text: str | None, around: Sequence[Sound | None]) -> Sound:
         gap = np.zeros(round(GAP_S * RATE), np.int16)
-        return gap[:0] if text is None else np.concatenate([self.say(text), gap])
+        return gap[:0] if text is None else np.concatenate([as_loud_as(self.say(text), around), gap])
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         """First line and the line behind the last of every piece: between half of its length and twice it."""

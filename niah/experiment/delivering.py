@@ -14,7 +14,6 @@ from niah.errors import ConfigError
 from niah.experiment.checks import chunking_of
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
-from niah.generator.library import recordings_of
 from niah.generator.voice import Voice
 from niah.messages import MediaPart
 from niah.providers.media import media_limits
@@ -54,10 +53,9 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
         look = look_of(c.page_px, c.page_type_px, c.page_font)
         return Pages(look=look, share=c.media_share, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
     if kind == "speech":
-        recordings = None if experiment.own.haystack else recordings_of(c.haystack, experiment.haystack)
         return Speech(
             say=Voice(str(c.tts)).say,
-            recorded=None if recordings is None else recordings.cuts,
+            recorded=own.cuts if (own := experiment.recordings) else None,
             share=c.media_share,
             piece_s=c.piece_s,
             form=c.audio_form,

@@ -18,8 +18,9 @@ from niah.experiment.trials import Waves, adaptive_trials, controls_of, recipe_d
 from niah.generator.cache import key_of
 from niah.generator.grammar import spoken
 from niah.generator.haystack import Haystack
-from niah.generator.library import language_of_haystack, languages_in, load_haystack
+from niah.generator.library import language_of_haystack, languages_in, load_haystack, recordings_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
+from niah.generator.recordings import Recordings
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
@@ -185,6 +186,12 @@ class Experiment:
         order = [trial for wave in self.waves((), concurrency_of(self.config)) for trial in wave]
         return replace(self, trials=tuple(order[:limit]))
 
+    @property
+    def recordings(self) -> Recordings | None:
+        """The haystack's own recordings, where they are heard."""
+        heard = self.config.sent_as == "speech" and self.own.haystack is None
+        return recordings_of(self.config.haystack, self.haystack) if heard else None
+
     def header(self) -> Header:
         """The first line of the run log."""
         return Header(
@@ -194,6 +201,7 @@ class Experiment:
             config=self.config.identity(),
             design=design_of(self.config.identity(), self.task),
             haystack_digest=self.haystack.digest,
+            recordings_digest=own.digest if (own := self.recordings) else None,
             tokenizer=self.tokenizer.name,
             task_version=self.task.VERSION,
             unique_share=self.unique_share(max(self.config.lengths)),

@@ -73,6 +73,11 @@ class Recordings:
     files: Sequence[tuple[Path, str] | None]
     _read: dict[int, Sound] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """Of all that is heard: other recordings under the same text have another."""
+        return key_of(*(known and known[1] for known in self.files))
+
     def cuts(self, lines: Sequence[str | None]) -> list[Sound | None]:
         """The sound of every line that was recorded; None in ``lines`` is one that is not spoken."""
         found = list(self._found(lines))

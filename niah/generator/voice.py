@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import tempfile
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,14 @@ from niah.installation import install_hint
 RATE = 16_000
 BLANKS = ("{text}", "{wav}")
 _LONGEST_S = 120  # that a command may take for one line
+_FRAME = RATE // 50  # samples whose loudness is measured together
 _DIGITS = re.compile(r"\d{5,}")  # longer than a year: said digit by digit, as people say such numbers
 Sound = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A command that reads the file {text} aloud into the file {wav}, as ``flite -voice slt -f {text} -o {wav}``."""
+    """A command that reads the file {text} aloud into the file {wav}, as ``flite -voice rms -f {text} -o {wav}``."""
 
     command: str
 
@@ -75,6 +76,22 @@ def samples_of(file: bytes | Path) -> Sound:
     """
     with _opened(file) as (rate, _, blocks):
         return np.concatenate([np.zeros(0, np.int16), *(_at_rate(block, rate) for block in blocks)])
+
+
+def as_loud_as(sound: Sound, others: Sequence[Sound | None]) -> Sound:
+    """A sound at the loudness of others where they are not silent; by at most 20 dB, and never clipped."""
+    own, theirs = (_loudness([s for s in of if s is not None]) for of in ([sound], others))
+    if not own or not theirs:
+        return sound
+    most = np.iinfo(np.int16).max / np.abs(sound.astype(np.int32)).max()
+    return np.asarray(np.round(sound * min(max(theirs / own, 0.1), 10.0, most)), dtype=np.int16)
+
+
+def _loudness(sounds: Sequence[Sound]) -> float:
+    """The root mean square of sounds, pauses left out: frames that are 20 dB below the loud ones."""
+    frames = [s[: len(s) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64) for s in sounds]
+    power = np.concatenate([np.zeros(1), *((f**2).mean(axis=1) for f in frames)])
+    return float(np.sqrt(power[power >= np.quantile(power, 0.95) / 100].mean()))
 
 
 def length_s(file: Path) -> float:

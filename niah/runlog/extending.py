@@ -61,6 +61,8 @@ def _differences(old: Header, new: Header) -> list[str]:
         found.append("further --epochs of the old seed draw other needles and other text into the same run")
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack has changed")
+    if old.recordings_digest not in (None, new.recordings_digest):  # an older niah did not note it
+        found.append("the recordings of the haystack have changed")
     if old.tokenizer != new.tokenizer:
         found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
     if old.task_version != new.task_version:

@@ -207,6 +207,8 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     found = [f"{k} was {_short(was[k])}, is {_short(now[k])}" for k in sorted({*was} & {*now}) if was[k] != now[k]]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")
+    if None not in (heard := {old.recordings_digest, new.recordings_digest}) and len(heard) > 1:
+        found.append("the recordings of the haystack differ")
     if old.tokenizer != new.tokenizer:
         found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
     if old.task_version != new.task_version:
