@@ -3,8 +3,9 @@
 python benchmarks/media.py cost: CPU seconds of 100 pages, and of an hour of speech (MP3) whose lines are spoken;
 and whether a second build, in a process of its own, is the same bytes.
 python benchmarks/media.py read: needles that tesseract reads at 22 pixels in 20 trials, English and zh-Hant.
-python benchmarks/media.py hear: needles that PocketSphinx hears in five minutes of speech, and in five without one; and
-what the provider listener answers about a recording at its start, middle and end.
+python benchmarks/media.py hear: needles that PocketSphinx hears in five minutes of speech, eleven places, then another
+eleven, and in five minutes without one; what the provider listener answers about a recording at its start, middle and
+end; and needles about every place, each alone.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from niah.generator.voice import RATE, Voice
 from niah.messages import MediaPart
 from niah.records import Prompt
 from niah.runner.instruments import Ears
+from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 
-VOICE = Voice("flite -voice slt -f {text} -o {wav}")
+VOICE = Voice("flite -voice rms -f {text} -o {wav}")
 LINES = 60  # that are spoken for the hour, over and over: speaking them is not what is measured
 GAP = np.zeros(RATE // 2, np.int16)
 
@@ -50,8 +52,7 @@ def main(arguments: Sequence[str]) -> None:
             for haystack in ("en", "zh-hant"):
                 print("| {} | {} | {} |".format(haystack, *found("ocr", "pages", haystack)))
         case ["hear"]:
-            heard()
-            print("found in a recording at start, middle and end: {} of {}".format(*found("listener", "speech", "en")))
+            hear()
         case _:
             print(__doc__)
 
@@ -102,7 +103,23 @@ def found(provider: str, sent_as: str, haystack: str) -> tuple[int, int]:
     return round(recall["mean"] * recall["n"]), recall["n"]
 
 
-def heard() -> None:
+def hear() -> None:
+    for first in (0, 1):
+        heard(first)
+    print("found in a recording at start, middle and end: {} of {}".format(*found("listener", "speech", "en")))
+    wording, draw, ears = wording_of("en"), Draw(1, "numbers"), Ears()
+    places, right = sorted(place.title() for place in wording.words("names.places")), 0
+    for place in places:
+        value = str(draw.between(1_000_000, 9_999_999))
+        line = wording.form("magic.number.sentence").fill(key=place, value=value)
+        answers = [line for _, line in ears.heard(np.concatenate([GAP, VOICE.say(line), GAP]).tobytes())]
+        right += answers == [line]
+        if answers != [line]:
+            print(f"{line} Heard: {' '.join(answers) or 'nothing'}", flush=True)
+    print(f"{right} of {len(places)} needles, one about every place, heard right, each alone")
+
+
+def heard(first: int) -> None:
     """Eleven needles among five minutes of haystack, and five minutes without."""
     known, wording = experiment(4_000), wording_of("en")
     prompt = known.prompt(known.trials[0])
@@ -113,7 +130,7 @@ def heard() -> None:
         seconds += len(sounds[-1]) / RATE
         if seconds >= 300:
             break
-    places = [place.title() for place in sorted(wording.words("names.places"))[::4]][:11]
+    places = [place.title() for place in sorted(wording.words("names.places"))[first::4]][:11]
     values = [str(1_000_000 + 7_654_321 * (n + 1) % 8_999_999) for n in range(11)]
     form = wording.form("magic.number.sentence")
     told = [form.fill(key=place, value=value) for place, value in zip(places, values, strict=True)]

@@ -26,7 +26,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "embed_model": "bge-m3", "chunk_tokens": 256, "chunk_overlap": 32,
     "embed_key_env": "EMBED_API_KEY", "prompts": "prompts.jsonl",
     "engine": {"cache_type_k": "q4_0"}, "mmproj": "mmproj.gguf", "page_font": "NotoSansCJK-Regular.ttc",
-    "tts": "flite -voice slt -f {text} -o {wav}",
+    "tts": "flite -voice rms -f {text} -o {wav}",
     "api_key_env": "MY_API_KEY", "api_key_file": "key.txt",
     "extra": {"temperature": 0}, "headers": {"anthropic-beta": "context-1m-2025-08-07"}, "needle_count": 4,
     "questions": "questions.toml", "reply_tokens": "4k", "reply_field": "max_completion_tokens",

@@ -26,7 +26,7 @@ PER_FILE = 100  # tokens
 COUNT = tokenizer_of("o200k_base").count
 KEY = "planted-key-4711"
 SERVICES = ("openai", "openai-responses", "anthropic", "gemini")
-VOICE = "flite -voice slt -f {text} -o {wav}"
+VOICE = "flite -voice rms -f {text} -o {wav}"
 
 
 class FileServer(ThreadingHTTPServer):

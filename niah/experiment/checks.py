@@ -167,7 +167,7 @@ def _check_form(config: RunConfig) -> None:
     if config.media == "upload" and not media_limits(config.provider, "").takes_files:
         raise ConfigError(f"media 'upload': provider {config.provider!r} takes no files; use --media inline")
     if config.sent_as == "speech" and config.tts is None:
-        raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice slt -f {text} -o {wav}', or another")
+        raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice rms -f {text} -o {wav}', or another")
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
         raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
 

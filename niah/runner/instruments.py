@@ -39,22 +39,26 @@ _SPACED = re.compile(f"(?<=[{_WIDE}]) +|(?<=[0-9]) +(?=[{_WIDE}])| +(?=[{_WIDE}]
 TOKENS_PER_S = 32.0  # what it counts for sound, as Gemini does
 _FORM = "magic.number.sentence"
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_SAID = {  # places that the recogniser's dictionary lacks, in its own signs
-    "aleppo": "AH L EH P OW",
-    "bratislava": "B R AA T IH S L AA V AH",
+_SAID = {  # names that the recogniser's dictionary lacks, and ways of a voice that lacks them; in its own signs
+    "aleppo": "AH L EH P OW / AH L AH P OW",
+    "bratislava": "B R AA T IH S L AA V AH / B R AE T IH S L AA V AH",
     "cusco": "K UW S K OW",
-    "graz": "G R AA T S",
+    "graz": "G R AA T S / G R AE Z",
     "izmir": "IH Z M IH R",
-    "kathmandu": "K AA T M AA N D UW",
+    "kampala": "K AE M P AA L AH",
+    "kathmandu": "K AA T M AA N D UW / K AE TH M AE N D UW",
     "kolkata": "K OW L K AA T AH",
-    "marrakesh": "M EH R AH K EH SH",
-    "odense": "OW D AH N S AH",
-    "rabat": "R AH B AA T",
-    "tallinn": "T AE L IH N",
+    "ljubljana": "EH L JH EY Y UW B IY EH L JH EY EY EH N EY",
+    "marrakesh": "M EH R AH K EH SH / M AA R EY K EH SH",
+    "odense": "OW D AH N S AH / AA D AH N S",
+    "rabat": "R AH B AA T / R AE B AA T",
+    "tallinn": "T AE L IH N / T AA L IY N",
+    "tbilisi": "T IY B IY AY EH L AY EH S AY",
+    "tirana": "T R AE N AH",
     "utrecht": "Y UW T R EH K T",
 }
-_WINDOW_S = 0.2  # of silence ends a stretch
-_LEAST_S = 0.5
+_PAUSE = 0.2  # how likely one is between two words: by the usual 0.005 digits are put where voices pause
+_WINDOW_S, _LEAST_S = 0.2, 0.5  # of silence ends a stretch; a shorter stretch is no needle
 _FRAMES_S, _BEFORE_S = 100, 0.3  # of the recogniser; a needle's first word, by which it is not told
 _KEPT_PIECES = 256
 
@@ -150,7 +154,7 @@ class Ears:
             # what is said before a needle in one breath is not in its grammar
             begins = next(iter(self._decoder.seg())).start_frame / _FRAMES_S - _BEFORE_S
             skipped = max(0, round(begins * RATE))
-            if words := self._decoded("needle", stretch[2 * skipped :]).split():
+            if "is" in (words := self._decoded("needle", stretch[2 * skipped :]).split()):
                 at += skipped / RATE
                 digits = "".join(str(_DIGITS.index(word)) for word in words if word in _DIGITS)
                 place = " ".join(words[words.index("for") + 1 : words.index("is")])
@@ -183,10 +187,11 @@ class Ears:
 
     @cached_property
     def _decoder(self) -> Any:
-        decoder = self._sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        decoder = self._sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None, silprob=_PAUSE)
         wording = wording_of("en")
-        for word, sounds in _SAID.items():
-            decoder.add_word(word, sounds, True)
+        for word, ways in _SAID.items():
+            for n, sounds in enumerate(ways.split(" / ")):
+                decoder.add_word(f"{word}(rule-{n})" if decoder.lookup_word(word) else word, sounds, True)
         known = [word for word in map(str.casefold, wording.words("names.places")) if decoder.lookup_word(word)]
         digits = " ".join(["<digit>"] * 7)
         said = wording.form(_FORM).fill(key="<place>", value=digits).casefold().rstrip(".")
