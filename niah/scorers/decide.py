@@ -122,16 +122,26 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     concluded = [s for s in given if s.concluded]
     if len(last := {s.value for s in concluded if s.sentence == concluded[-1].sentence}) == 1:
         return last
+    given = [s for s in given if s is given[0] or not reading.is_reason(s)]
+    if len({s.value for s in given}) == 1:
+        return {given[0].value}
     gaps = [reading.text[a.stop : b.start] for a, b in pairwise(given)]
     if any(len(gap) <= _MOST_OR and words("alternative").search(gap) for gap in gaps):
         return everything
     if order is None and any((s.guessed or s.added) and (s.bare or s.echoes) for s in given[1:]):
         return everything
+    head, *others = given
+    if head.bare and not head.clause:
+        if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
+            return {head.value}
+        if all(s.sentence != head.sentence for s in others) and any(s.key == ASKED for s in others):
+            return everything  # "1. The number for Oslo is 2."
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
     rules: tuple[Callable[[Statement], bool], ...] = (
         lambda s: s.key == ASKED,
         lambda s: s.bold,
+        reading.singles_out,
         lambda s: not reading.in_brackets(s.start),
         lambda s: 0 < s.echoes == max(t.echoes for t in given),
     )

@@ -44,6 +44,7 @@ _excepted = phrase(r"(?:\b(?:{latin not}|without)\b|n't\b).*(?:{except}\W*|{doub
 # #'s landlord; #的房东; the landlord of #
 _owns = phrase(r"#'s\s+(?:[a-z]+\s?){1,2}\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
 _claims = phrase(r"{claim}\W*$")
+_singles = phrase(r"{single}.*{linking}\W*$")
 _is_denial = phrase(r"\W*(?:{conjunction}\W*)?{negation}")
 _rejects = phrase(r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}")
 
@@ -94,6 +95,20 @@ class Reading(Layout):
         """Whether a word of a rule stands in what is said together with a value, also ``behind`` it in its sentence."""
         said = [self.context(statement), *(clause.text for clause in self.behind(statement.clause) if behind)]
         return words(rule).search(" ".join(said)) is not None
+
+    def is_reason(self, statement: Statement) -> bool:
+        """Whether a value stands in a clause that says why: "because 42 is the price"."""
+        i = statement.clause
+        return any(_starts("reason", clause.text) for clause in self.clauses[self.lead(i) : i + 1])
+
+    def is_relative(self, statement: Statement) -> bool:
+        """Whether a value stands in a clause that goes on about the value before: "42, which replaced 41"."""
+        return _starts("relative", self.clauses[statement.clause].text)
+
+    def singles_out(self, statement: Statement) -> bool:
+        """Whether a value is said to be the one: "but the one who was there is Niamh"."""
+        i = statement.clause
+        return _singles().search(f"{self.text[self.clauses[self.lead(i)].start : statement.start]}") is not None
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""

@@ -110,6 +110,7 @@ def _attribution(layout: Layout, i: int) -> Mention | None:
             clause = layout.clauses[j]
             leads_on = not clause.behind.startswith(")") and layout.values_in(j + 1)  # "42 (Oslo: 43)"
             bracket = j == i + 1 and clause.before.startswith("(") and not leads_on
+            bracket = bracket and not words("only").search(clause.text)  # "(all others hold 3)"
             return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
         if len(layout.clauses[j].text) > _MOST_ASIDE:
             return None

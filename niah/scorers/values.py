@@ -27,7 +27,10 @@ _MOST_OF_NAME = 12  # Chinese characters, or half as many words: a longer answer
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
-_NO_COUNT = re.compile(r"其中一[个個位]|一(?=[\u3400-\u9fff])(?![个個位名人])")
+_NO_COUNT = re.compile(
+    r"其中[\d一二两兩三四五六七八九十]+[个個位名人]|一(?=[\u3400-\u9fff])(?![个個位名人])"
+    r"|[\d一二两兩三四五六七八九十]+次(?![\d.])"
+)
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")
 # between the items of a list, in an answer as it is written: ", and ", " or ", 或
