@@ -82,7 +82,9 @@ def _given_in(reading: Reading) -> list[Statement]:
     given = next((said for said in behind if said), given)  # behind the last correction with a value
     if len({s.value for s in given}) < 2:
         return given
-    return [s for s in given if not _is_foreign(reading, s)] or given
+    given = [s for s in given if not _is_foreign(reading, s)] or given
+    refused = {s.value for s in reading.statements if s.denied and s.key != OTHER}  # "A, not B: B is only near"
+    return [s for s in given if s.value not in refused or s.concluded or s.key == ASKED] or given
 
 
 def _is_foreign(reading: Reading, s: Statement) -> bool:
@@ -101,13 +103,16 @@ def _is_foreign(reading: Reading, s: Statement) -> bool:
 
 def _is_not_there(reading: Reading) -> bool:
     """Whether an answer says so, or names others only: "The text only gives numbers for Oslo and Riga"."""
-    only = reading.keys and any(words("only").search(c.text) for c in reading.clauses)
+    supposed = any(words("guess").search(c.text) for c in reading.clauses)  # "so that must be it"
+    only = reading.keys and not supposed and any(words("only").search(c.text) for c in reading.clauses)
     return bool(reading.absences or (only and all(s.key == OTHER or s.denied for s in reading.statements)))
 
 
 def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
-    if reading.says(s, "only", behind=False) and not s.guessed and s.key != ASKED:
+    if reading.says(s, "only", behind=False) and not s.guessed and not s.concluded:
+        return False
+    if _is_foreign(reading, s) and not (s.bare or s.concluded):
         return False
     if reading.absences and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
@@ -134,7 +139,8 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     if head.bare and not head.clause:
         if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
             return {head.value}
-        if all(s.sentence != head.sentence for s in others) and any(s.key == ASKED for s in others):
+        apart = all(s.sentence != head.sentence and not s.bare for s in others)
+        if apart and any(s.key == ASKED for s in others if s.value != head.value):
             return everything  # "1. The number for Oslo is 2."
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
@@ -187,6 +193,10 @@ def offers_anyway(answer: str) -> bool:
     for m in words("contrast", "guess").finditer(folded):
         rest = _SENTENCE.split(folded[m.end() :])[0]
         guess = not words("contrast").fullmatch(m[0])
+        after = re.match(
+            r":\s*([^.:;!?¶]+)[.。!]?\s*$", folded[m.end() + len(rest) :]
+        )  # but it can be worked out: Oslo
+        rest = after[1] if after and not says_not_there(rest) else rest
         denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if not denied and not says_not_there(rest) and (guess or _is_short(rest)):
             return True

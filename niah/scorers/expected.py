@@ -53,7 +53,8 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
     right = [n for n in planting.needles if n.answer_class == "right"]
     others = [n for n in planting.needles if n.answer_class != "right" and n.value not in planting.targets]
     question = fold(planting.question)
-    keys = tuple(dict.fromkeys([n.key for n in right] + [p for p in places if _folded(p) in question]))
+    asked = [p for p in (*places, *(n.key for n in others)) if _folded(p) in question]
+    keys = tuple(dict.fromkeys([n.key for n in right] + asked))
     told = frozenset().union(*map(_words_of, right))
     denied = frozenset().union(*(_words_of(n) for n in right if _denies(n)))
     order = _order_of(planting)

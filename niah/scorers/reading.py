@@ -29,6 +29,7 @@ from niah.scorers.words import (
 )
 
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
+_MOST_CLAIM = 40  # signs of a phrase such as "the answer would be"
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
 _MARKS = f" \"'*([¿¡-{LINE}"
@@ -112,7 +113,7 @@ class Reading(Layout):
 
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
-        return _claims().search(self._before(statement.start)) is not None
+        return is_claimed(self.text, statement.start)
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
@@ -311,6 +312,11 @@ class Reading(Layout):
         return rank_of(self.text[start : mention.start], "" if at + 1 < len(values) else last)
 
 
+def is_claimed(text: str, start: int) -> bool:
+    """Whether a name or number that starts there is said to be the one: "so the answer is 42"."""
+    return _claims().search(text[max(0, start - _MOST_CLAIM) : start]) is not None
+
+
 def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
     """Not more than an answer could hold: the first and last of thousands."""
     many = len(mentions) > 2 * _MOST_AT_AN_END
@@ -320,7 +326,7 @@ def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
 def _concludes(clause: Clause) -> bool:
     """Whether a clause holds a phrase of conclusion, or starts with a word of it."""
     for match in words("conclusion").finditer(clause.text):
-        lone = match[0].isascii() and " " not in match[0]
+        lone = len(match[0]) == 1 or (match[0].isascii() and " " not in match[0])
         if not lone or re.fullmatch(r"\W*(?:and\s+|but\s+)?", clause.text[: match.start()]):
             return True
     return False

@@ -145,7 +145,8 @@ def _turned(gap: str) -> int | None:
     onward = [o for o in onward if not any(a <= o[0] and o[1] <= b and o != (a, b) for a, b in timed)]  # "used to be"
     back = [m.start() for m in words("backward").finditer(gap)]
     found = [(start, LATE) for start, _ in onward]
-    found += [(at, EARLY) for at in back if not any(start <= at < stop for start, stop in onward)]
+    late = max((start for start, _ in timed), default=-1)  # "and after the last change"
+    found += [(at, EARLY) for at in back if at > late and not any(start <= at < stop for start, stop in onward)]
     return max(found)[1] if found else None
 
 

@@ -11,7 +11,7 @@ from niah.scorers.clauses import Mention
 from niah.scorers.decide import decide, no_value, one_value, wrong_score
 from niah.scorers.expected import Expected
 from niah.scorers.names import in_longer_word, in_other_money, names_at, names_in, spaced, without_unit
-from niah.scorers.reading import Reading
+from niah.scorers.reading import Reading, is_claimed
 from niah.scorers.reply import answer_in, lines_kept
 from niah.scorers.words import HAN, asked_part, content_words, latin, phrase, spelling, vocabulary
 from niah.text.normalise import fold
@@ -24,6 +24,7 @@ _DASH = re.compile(r"[‐‑‒–—−]")
 _LEAST_BESIDE = 3  # digits of a number that is a second answer where it stands right beside the first
 _LEAST_NEAR = 5  # digits of a number that is a misread target wherever it stands
 _MOST_OF_NAME = 12  # Chinese characters, or half as many words: a longer answer without a known name is no name
+_MOST_HEAD = 4  # words of an answer that stands alone in front
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'’-]{2,}|[\u3400-\u9fff]{2,6})")
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
@@ -87,7 +88,9 @@ def uuid(text: str, expected: Expected) -> Score:
     answer, question = answer_in(text, expected.question), fold(expected.question)
     folded = _LABELLED.sub("", _DASH.sub("-", fold(lines_kept(answer))))
     mentions = [Mention(value=m[0], start=m.start(), stop=m.end()) for m in _UUID.finditer(folded)]
-    values = [m for m in mentions if m.value not in question]  # the key of a pair may be said again
+    values = [
+        m for m in mentions if m.value not in question or is_claimed(folded, m.start)
+    ]  # the key may be said again
     near = {h for h in _HEX.findall(folded) if h not in question}
     keyed = replace(expected, keys=tuple(k for k in expected.keys if not _UUID.fullmatch(fold(k))))
     verdict = decide(Reading(folded, values, keyed, fold))
@@ -107,6 +110,8 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     spellings = (expected.target, *expected.aliases)
     mentions = [m for m in names_at(folded, names) if not in_other_money(folded, m, spellings)]
     mentions = [m for m in mentions if not in_longer_word(folded, m, expected.question)]
+    asked = fold(expected.question)
+    mentions = [m for m in mentions if fold(m.value) not in asked or is_claimed(folded, m.start)]
     known = {*expected.wrong, *expected.targets}
     pairs = zip([None, *mentions], mentions, strict=False)
     mentions = [m for before, m in pairs if not (before and m.value not in known and _is_gloss(folded, before, m))]
@@ -114,11 +119,13 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
         bare = (p for spelling in spellings for p in without_unit(folded, spelling))
         mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
     values = [replace(m, value=expected.aliases.get(m.value, m.value)) for m in mentions]
-    verdict = decide(Reading(folded, values, expected, named_text))
+    reading = Reading(folded, values, expected, named_text)
+    verdict = decide(reading)
     if not values:
         return _unknown_name(answer, expected)
     found = {m.value for m in mentions}
     offers = _offers_another(folded, found) or _is_list(answer, found, expected.question, place=place, row=row)
+    offers = offers or (not expected.wrong and _tells_of_another(answer, reading))
     if verdict.values == {expected.target} and not verdict.refused and offers:
         return wrong_score("several", f"offered another answer beside {expected.target}")
     return one_value(answer, verdict, expected, named={v.value for v in values})
@@ -178,6 +185,28 @@ def _offers_another(folded: str, found: Iterable[str]) -> bool:
     names = "|".join(re.escape(spaced(n)) for n in found)
     joint = rf"(?: (?:{latin('alternative')}) |/|或者?(?!许)|还是)"
     return bool(re.search(rf"(?:{names}){joint}[$€£¥]?\w", folded) or re.search(rf"\w{joint}(?:{names})", folded))
+
+
+def _tells_of_another(answer: str, reading: Reading) -> bool:
+    """Whether an unknown name is the answer by its place: "The Atlantic; he left the Pacific for later", or by what is
+    said of it: "Tess baked in Omaha and did billing in Des Moines" where billing was asked for.
+
+    A name is a word with a capital that begins no clause.
+    """
+    asked = content_words(asked_part(fold(reading.expected.question)))
+    told = [reading.clauses[s.clause] for s in reading.statements]
+    taken_up = set().union(*(asked & content_words(clause.text) for clause in told))
+    capitals = {fold(word) for word in re.findall(r"[A-ZÀ-Þ][\w'’-]+", answer)} - vocabulary("interjection")
+    known = fold(" ".join([reading.expected.question, *reading.expected.targets, *reading.expected.aliases]))
+    unknown = {word for word in capitals if word not in known}
+    for clause in reading.clauses if unknown else ():
+        said = re.findall(r"[^\W\d_][\w'-]*", clause.text)
+        if clause in told or not unknown & set(said[1:]):
+            continue
+        head = clause.start == 0 and clause.behind[:1] in (".", ";") and len(said) <= _MOST_HEAD
+        if head or (asked & content_words(clause.text)) - taken_up:
+            return True
+    return False
 
 
 def _is_list(answer: str, found: Collection[str], question: str, *, place: bool, row: bool) -> bool:

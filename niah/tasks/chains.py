@@ -158,10 +158,9 @@ class Moves(BuiltIn):
 
         All lines are told alike: the words of a line do not show which city is given as the answer.
         """
-        others = {city for city in cities() if fold(city) not in fold(planting.question)}
         expected = scorers.expected_of(planting).told_alike()
-        wrong = {value: known for value, known in expected.wrong.items() if value in others}
-        return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(others), place=True)
+        wrong = {value: known for value, known in expected.wrong.items() if value in cities()}  # and no persons
+        return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(cities()), place=True)
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""

@@ -121,10 +121,12 @@ class SaidAt(BuiltIn):
     def score(self, text: str, planting: Planting) -> Score:
         """The number, and no other."""
         expected = scorers.expected_of(planting)
-        asked = map(clock, seconds_in(planting.question))
-        times = map(clock_of, planting.needles[1:])
+        asked, times = tuple(map(clock, seconds_in(planting.question))), tuple(map(clock_of, planting.needles[1:]))
         keyed = replace(expected, keys=(*expected.keys, *asked), other_keys=(*expected.other_keys, *times))
-        return scorers.number(text, keyed)
+        score = scorers.number(text, keyed)
+        if score.value == 1 and scorers.names_in(text, asked):  # "at 1:02 it is 42; 43 was said before": by the time
+            return scorers.number(text, replace(keyed.told_alike(), other_keys=times))
+        return score
 
     def answer(self, asked: Asked) -> str | None:
         """The number in what stands under the time of the question."""

@@ -48,7 +48,7 @@ class Count(BuiltIn):
 
     def score(self, text: str, planting: Planting) -> Score:
         """The number, and no other. That there was nobody is said of an absent needle."""
-        return scorers.count(text, scorers.expected_of(planting))
+        return scorers.count(text, replace(scorers.expected_of(planting).told_alike(), other_keys=()))
 
     def answer(self, asked: Asked) -> str | None:
         """The number of names in the sentences that tell of a meeting of the asked person."""
