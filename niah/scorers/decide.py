@@ -1,8 +1,10 @@
 """Which value an answer gives, of all that it names, and what kind of answer that is. Shared by all scorers.
 
-The rules are tried in order; the first that leaves one decides.
+A value that stands alone in front is the answer where all others stand in sentences about it. Elsewhere rules are
+tried in order; the first that leaves one decides.
 
 1. What is denied, asked aloud, taken back or said of another key is not given.
+   Nor is what stands in a reason behind another value.
 2. After a conclusion ("so", 所以, a boxed value) the value in it.
 3. Two joined by "or", and one that is guessed or added, are several.
 4. Of values in an order of time the one that is asked for.
@@ -30,6 +32,7 @@ from niah.scorers.reply import lines_kept, squashed
 from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import (
     HAN,
+    asked_part,
     chinese,
     content_words,
     is_not_there_clause,
@@ -43,6 +46,7 @@ from niah.text.normalise import fold
 _MOST_OR = 40  # signs around an "or" between two values
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
+_AT_LAST = re.compile(r":\s*([^.:;!?¶]+)[.。!]?\s*$")  # but it can be worked out: Oslo
 _SENTENCE = re.compile(r"[.。!?;:¶]")
 
 
@@ -57,12 +61,38 @@ class Verdict:
 
 def decide(reading: Reading) -> Verdict:
     """The value or values that are given as the answer."""
+    named, head = frozenset(s.value for s in reading.statements), _head(reading)
+    if head is None and any(reading.says_any("undecided")):
+        head = named
+    if head:
+        return Verdict(values=head, refused=head != named)
     given, not_there = _given_in(reading), _is_not_there(reading)
     if not_there:
         given = [s for s in given if _stands(reading, s)]
     values = frozenset(_chosen(reading, given) if given else ())
-    named = {s.value for s in reading.statements}
     return Verdict(values=values, not_there=not_there and not values, refused=values != named)
+
+
+def _head(reading: Reading) -> frozenset[str] | None:
+    """The value that stands alone in front, where all others stand in sentences about it: "42. Oslo's was 41".
+
+    Both where one of those gives the asked key's value. None where no value stands so, or where something behind it
+    could be the answer after all: a correction, a conclusion, another value that stands alone.
+    """
+    head, *others = reading.statements or [None]
+    others = [s for s in others if s.value != head.value] if head else []
+    if head is None or not others or head.clause or head.denied or head.doubted or head.guessed:
+        return None
+    turns = reading.corrections or reading.dismissals or reading.absences or any(reading.says_any("undecided"))
+    if turns or not reading.is_bare(0) or any(s.bare or s.bold or s.concluded or s.guessed or s.added for s in others):
+        return None
+    if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
+        return frozenset({head.value})
+    if any(s.sentence == head.sentence for s in others):
+        return None
+    others = [s for s in others if not (s.denied or s.doubted or _is_foreign(reading, s))]
+    rival = {s.value for s in others if s.key == ASKED}
+    return frozenset({head.value, *rival})
 
 
 def all_given(reading: Reading) -> tuple[list[Statement], bool]:
@@ -110,7 +140,9 @@ def _is_not_there(reading: Reading) -> bool:
 
 def _stands(reading: Reading, s: Statement) -> bool:
     """Whether a value stands as the answer beside "the text does not say"."""
-    if reading.says(s, "only", behind=False) and not s.guessed and not s.concluded:
+    listed = [t for t in reading.statements if t.group == s.group]
+    only = any(reading.says(t, "only", behind=False) for t in listed)
+    if (only or reading.ends_in_absence) and not s.guessed and not s.concluded:
         return False
     if _is_foreign(reading, s) and not (s.bare or s.concluded):
         return False
@@ -135,13 +167,6 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
         return everything
     if order is None and any((s.guessed or s.added) and (s.bare or s.echoes) for s in given[1:]):
         return everything
-    head, *others = given
-    if head.bare and not head.clause:
-        if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
-            return {head.value}
-        apart = all(s.sentence != head.sentence and not s.bare for s in others)
-        if apart and any(s.key == ASKED for s in others if s.value != head.value):
-            return everything  # "1. The number for Oslo is 2."
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
     rules: tuple[Callable[[Statement], bool], ...] = (
@@ -247,11 +272,18 @@ def no_value(answer: str, expected: Expected) -> Score:
     for key in expected.keys:  # 雷克雅未克 is a place, though 未 is a negation
         own = own.replace(fold(key), " ")
     echo = is_echo(answer, expected.question)
-    if says_not_there(own) and not (echo and not re.search(r"\w", words("label", "turn").sub("", own))):
+    absent = says_not_there(own) or _negates(own, expected.question)
+    if absent and not (echo and not re.search(r"\w", words("label", "turn").sub("", own))):
         return wrong_score("not-there", "said that it is not there")
     if echo:
         return wrong_score("echo", "repeated the question")
     return wrong_score("off-format", "no value of the asked form in the answer")
+
+
+def _negates(answer: str, question: str) -> bool:
+    """Whether an answer without any value says no to what was asked: "Farouk did not recommend a song"."""
+    asked, clauses = content_words(asked_part(fold(question))), re.split(r"[.。!?;,¶]", fold(lines_kept(answer)))
+    return any(words("negation", "denial").search(c) and content_words(c) & asked for c in clauses)
 
 
 def wrong_score(answer_class: str, explanation: str, detail: str | None = None) -> Score:

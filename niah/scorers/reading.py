@@ -7,7 +7,7 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -31,7 +31,7 @@ from niah.scorers.words import (
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_CLAIM = 40  # signs of a phrase such as "the answer would be"
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
-_BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*")
+_BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*|[^{LINE}]*[✔✓✅☑][^{LINE}]*")
 _MARKS = f" \"'*([¿¡-{LINE}"
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
@@ -111,6 +111,19 @@ class Reading(Layout):
         i = statement.clause
         return _singles().search(f"{self.text[self.clauses[self.lead(i)].start : statement.start]}") is not None
 
+    def says_any(self, rule: str) -> Iterator[bool]:
+        """Of every clause whether it holds a word of a rule."""
+        return (words(rule).search(clause.text) is not None for clause in self.clauses)
+
+    @property
+    def ends_in_absence(self) -> bool:
+        """Whether the last line is of the asked key, and says that there is none: "Lusaka: not mentioned"."""
+        last = len(self.clauses) - 1
+        if last not in self.absences or not self.clauses[last].before.startswith(":"):
+            return False
+        label = self.keys_in(last - 1)
+        return all(map(self.is_asked, label)) and bool(label or self._echoes(last - 1))
+
     def claims(self, statement: Statement) -> bool:
         """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
         return is_claimed(self.text, statement.start)
@@ -159,7 +172,7 @@ class Reading(Layout):
                 concluded=i in self._concluded,
                 guessed=guessed,
                 added=bool(words("addition").search(clause.text)),
-                bare=self._is_bare(i),
+                bare=self.is_bare(i),
                 echoes=echoes,
             )
         return self._manners[i]
@@ -271,7 +284,7 @@ class Reading(Layout):
     def _small(self) -> set[str]:
         return set(re.findall(rf"[a-z0-9']+|[{HAN}]", self._question))
 
-    def _is_bare(self, i: int) -> bool:
+    def is_bare(self, i: int) -> bool:
         """Whether a clause holds values and small words only."""
         rest = words("conjunction", "guess", "addition", "thin").sub(" ", self._said(i).replace("'s", " "))
         return not self.keys_in(i) and is_small(rest)

@@ -11,7 +11,6 @@ from niah.records import Needle, Planting, Score
 from niah.scorers import WrongValue
 from niah.tasks._planter import PLACES, BuiltIn, Planter, cities, names_of_city
 from niah.tasks._template import Asked
-from niah.text.normalise import fold
 from niah.text.wording import Form
 
 ON_THE_WAY = "a link on the way"

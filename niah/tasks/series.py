@@ -138,7 +138,7 @@ class Repeat(BuiltIn):
         ordinals = next((o for o in every if any(ordinal in planting.question for ordinal in o)), ())
         asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
         for number, ordinal in enumerate(ordinals, 1):
-            said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)", f"{ordinal}: ", said)
+            said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)|[(（]{number}[)）]", f"{ordinal}: ", said)
         keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
         return scorers.name(said, keyed, words_in(said))
 
