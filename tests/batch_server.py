@@ -138,6 +138,7 @@ class BatchServer:
         table: Table = {"name": f"batches/{name}", "metadata": {"displayName": batch["display_name"], "state": state}}
         if done is not None:
             self.files[f"files/out-{name}"] = b"".join(json.dumps(line).encode() + b"\n" for line in done)
+            table["metadata"]["output"] = {"responsesFile": f"files/out-{name}"}
             table |= {"done": True, "response": {"responsesFile": f"files/out-{name}"}}
         return table
 

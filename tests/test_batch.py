@@ -185,13 +185,47 @@ def anthropic_fits(method: str, path: str, body: bytes, answer: Any) -> str:
     return "requests"
 
 
-@pytest.mark.parametrize("service", ["openai-batch", "anthropic-batch"], indirect=True)
+def gemini_fits(method: str, path: str, body: bytes, answer: Any) -> str:
+    """The same of Gemini's, whose SDK takes an answer apart before it is held against its types."""
+    from google.genai import Client, batches, types
+
+    if "/upload" in path:
+        for line in body.splitlines() if "file" in answer else ():  # the other call only asks where to send them
+            asked = json.loads(line)["request"]
+            for content in asked.pop("contents"):
+                types.Content.model_validate(content)
+            types.Content.model_validate(asked.pop("systemInstruction", {}))
+            types.GenerationConfig.model_validate(asked.pop("generationConfig"))
+            assert not asked
+        types.File.model_validate(answer.get("file", {}))
+        return "requests"
+    if ":download" in path:
+        for line in answer.splitlines():
+            types.GenerateContentResponse.model_validate(json.loads(line)["response"])
+        return "answers"
+    if method == "POST":
+        about = json.loads(body)["batch"]
+        told = types.CreateBatchJobConfig(display_name=about["displayName"])
+        source = types.BatchJobSource(file_name=about["inputConfig"]["fileName"])
+        asked = types._CreateBatchJobParameters(model="m", src=source, config=told)
+        sdk = batches._CreateBatchJobParameters_to_mldev(Client(api_key="k")._api_client, asked)
+        assert sdk["batch"] == about
+    for table in answer.get("operations", [answer]):
+        job = types.BatchJob.model_validate(batches._BatchJob_from_mldev(table))
+        assert job.state is not None
+        assert (job.dest is not None) == ("response" in table)
+    return "batch"
+
+
+FITS = {"openai-batch": openai_fits, "anthropic-batch": anthropic_fits, "gemini-batch": gemini_fits}
+
+
 def test_what_is_said_to_a_service_and_by_it_fits_its_own_types(
     niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, answers = service
     judged, carried_out = [], server.carried_out
-    fits = openai_fits if answers.form == "openai-batch" else anthropic_fits
+    fits = FITS[answers.form]
 
     def watched(method: str, path: str, headers: Any, body: bytes) -> tuple[Any, dict[str, str]]:
         answer, more = carried_out(method, path, headers, body)
