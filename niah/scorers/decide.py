@@ -153,31 +153,38 @@ def _stands(reading: Reading, s: Statement) -> bool:
 
 def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     """The one value that is chosen, or all of them."""
-    everything, order = {s.value for s in given}, reading.expected.order
-    if len(everything) == 1:
-        return everything
-    concluded = [s for s in given if s.concluded]
+    concluded, order = [s for s in given if s.concluded], reading.expected.order
     if len(last := {s.value for s in concluded if s.sentence == concluded[-1].sentence}) == 1:
         return last
     given = [s for s in given if s is given[0] or not reading.is_reason(s)]
-    if len({s.value for s in given}) == 1:
-        return {given[0].value}
-    gaps = [reading.text[a.stop : b.start] for a, b in pairwise(given)]
-    if any(len(gap) <= _MOST_OR and words("alternative").search(gap) for gap in gaps):
-        return everything
-    if order is None and any((s.guessed or s.added) and (s.bare or s.echoes) for s in given[1:]):
+    if order is None:
+        given = [s for s in given if not reading.is_landmark(s)] or given
+    everything = {s.value for s in given}
+    if len(everything) == 1 or _leaves_open(reading, given):
         return everything
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
+    most, turned = max(s.echoes for s in given), [s for s in given if s.key is None and reading.turns_to(s)]
+    keyed = any(s.key == ASKED for s in given)
     rules: tuple[Callable[[Statement], bool], ...] = (
-        lambda s: s.key == ASKED,
+        lambda s: s.key == ASKED and not any(t.echoes >= s.echoes for t in turned),
         lambda s: s.bold,
         reading.singles_out,
+        lambda s: s.bare and s.echoes > 0,
         lambda s: not reading.in_brackets(s.start),
-        lambda s: 0 < s.echoes == max(t.echoes for t in given),
+        lambda s: 0 < s.echoes == most and not keyed,
     )
     left = ({s.value for s in given if rule(s)} for rule in rules)
     return next((values for values in left if len(values) == 1), None) or _alone(reading, given) or everything
+
+
+def _leaves_open(reading: Reading, given: list[Statement]) -> bool:
+    """Whether an "or" joins two values, or one of them is guessed or added to the other."""
+    gaps = [reading.text[a.stop : b.start] for a, b in pairwise(given)]
+    if any(len(gap) <= _MOST_OR and words("alternative").search(gap) for gap in gaps):
+        return True
+    beside = given[1:] if reading.expected.order is None else []
+    return any((s.guessed or s.added) and (s.bare or s.echoes) for s in beside)
 
 
 def _timed(given: Sequence[Statement], order: str) -> set[str]:

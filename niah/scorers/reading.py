@@ -33,6 +33,7 @@ _MOST_CLAIM = 40  # signs of a phrase such as "the answer would be"
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
 _BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*|[^{LINE}]*[✔✓✅☑][^{LINE}]*")
 _MARKS = f" \"'*([¿¡-{LINE}"
+_THOSE = re.compile(rf"^[那这][{HAN}]{{0,2}}(?=不|没)")  # 42和43那两个不是
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
 _HAS_NOT = re.compile(r"(?:没有?|无)#")  # 没有 before a key
 _corrects = phrase(  # wait; but actually; 不对
@@ -45,6 +46,7 @@ _excepted = phrase(r"(?:\b(?:{latin not}|without)\b|n't\b).*(?:{except}\W*|{doub
 # #'s landlord; #的房东; the landlord of #
 _owns = phrase(r"#'s\s+(?:[a-z]+\s?){1,2}\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
 _claims = phrase(r"{claim}\W*$")
+_landmark = phrase(r"{landmark}\W*$")
 _singles = phrase(r"{single}.*{linking}\W*$")
 _is_denial = phrase(r"\W*(?:{conjunction}\W*)?{negation}")
 _rejects = phrase(r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}")
@@ -106,10 +108,19 @@ class Reading(Layout):
         """Whether a value stands in a clause that goes on about the value before: "42, which replaced 41"."""
         return _starts("relative", self.clauses[statement.clause].text)
 
+    def is_landmark(self, statement: Statement) -> bool:
+        """Whether a value only says where another one stands: "Oslo, right after Riga"."""
+        return _landmark().search(self._before(statement.start)) is not None
+
     def singles_out(self, statement: Statement) -> bool:
         """Whether a value is said to be the one: "but the one who was there is Niamh"."""
         i = statement.clause
         return _singles().search(f"{self.text[self.clauses[self.lead(i)].start : statement.start]}") is not None
+
+    def turns_to(self, statement: Statement) -> bool:
+        """Whether a value stands behind a "but"."""
+        i = statement.clause
+        return any(_starts("contrast", clause.text) for clause in self.clauses[self.lead(i) : i + 1])
 
     def says_any(self, rule: str) -> Iterator[bool]:
         """Of every clause whether it holds a word of a rule."""
@@ -217,7 +228,7 @@ class Reading(Layout):
         unsaid = absence().search(clause) or (words("unsaid").search(before) and words("not_there").search(before))
         if unsaid and unsaid.start() < len(clause) - len(after):
             return True
-        rest = _refuted().match(after)
+        rest = _refuted().match(_THOSE.sub("", after))
         refuted = rest is not None and (
             is_small(words("truth").sub(" ", rest[1])) or bool(content_words(rest[1]) & self._cues)
         )

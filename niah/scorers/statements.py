@@ -28,6 +28,7 @@ _joiner = phrase(  # between two items: ", ", " and ", " and the ", a line end w
 )
 between = phrase(r"{between}\s+(?:(?:{latin article})\s+)?$")  # between 1 and 2: neither is given
 _unknown_key = phrase(r"\s*(?:{owned}\s+(?:(?:{latin article})\s+)?([a-z]\w+)|是(\w{2,8}?)的)")  # is for the Minsk
+_belong = phrase(r"[,\s]*{belonging}?\s*{belonging}\s*")
 _refers = phrase(r"\s*(?:{conjunction})?\s*{reference}")  # but that
 
 
@@ -110,7 +111,7 @@ def _attribution(layout: Layout, i: int) -> Mention | None:
             clause = layout.clauses[j]
             leads_on = not clause.behind.startswith(")") and layout.values_in(j + 1)  # "42 (Oslo: 43)"
             bracket = j == i + 1 and clause.before.startswith("(") and not leads_on
-            bracket = bracket and not words("only").search(clause.text)  # "(all others hold 3)"
+            bracket = bracket and not words("only", "negation").search(clause.text)  # "(all others hold 3)"
             return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
         if len(layout.clauses[j].text) > _MOST_ASIDE:
             return None
@@ -172,12 +173,15 @@ def paired(layout: Layout, said: Sequence[Statement]) -> list[Statement]:
     if 1 < len(said) == len(layout.keys) and "".join(kind for _, kind in places) == "kv" * len(said):
         return [_keyed(layout, s, k) for s, k in zip(said, layout.keys, strict=True)]
     named = [group for group in _groups(layout.text, layout.keys) if len(group) > 1]
-    stops = [group[-1].stop for group in named]
+    stops, starts = [group[-1].stop for group in named], [group[0].start for group in named]
     found: list[Statement] = []
     for _, members in groupby(said, key=lambda s: s.group):
         group = list(members)
         at = bisect_right(stops, group[0].start) - 1
         pairs = at >= 0 and len(named[at]) == len(group) and _side_by_side(layout, stops[at], group)
+        behind = at + 1 < len(named) and len(named[at + 1]) == len(group) > 1
+        if not pairs and behind and _belong().fullmatch(layout.text[group[-1].stop : starts[at + 1]]):
+            at, pairs = at + 1, True  # "1 and 2 belong to Oslo and Riga"
         found += [_keyed(layout, s, k) for s, k in zip(group, named[at], strict=True)] if pairs else group
     return found
 

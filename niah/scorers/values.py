@@ -30,7 +30,7 @@ _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'�
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(
     r"其中[\d一二两兩三四五六七八九十]+[个個位名人]|一(?=[\u3400-\u9fff])(?![个個位名人])"
-    r"|[\d一二两兩三四五六七八九十]+次(?![\d.])"
+    r"|[\d一二两兩三四五六七八九十]+次(?![\d.])|[×x]\s?\d+\b|\b\d+\s?[×x](?!\w)"
 )
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")

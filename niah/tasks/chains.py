@@ -11,6 +11,7 @@ from niah.records import Needle, Planting, Score
 from niah.scorers import WrongValue
 from niah.tasks._planter import PLACES, BuiltIn, Planter, cities, names_of_city
 from niah.tasks._template import Asked
+from niah.text.normalise import fold
 from niah.text.wording import Form
 
 ON_THE_WAY = "a link on the way"
@@ -159,7 +160,9 @@ class Moves(BuiltIn):
         """
         expected = scorers.expected_of(planting).told_alike()
         wrong = {value: known for value, known in expected.wrong.items() if value in cities()}  # and no persons
-        return scorers.name(text, replace(expected, wrong=wrong, words=frozenset()), sorted(cities()), place=True)
+        order = None if any(fold(city) in fold(planting.question) for city in wrong) else expected.order  # before Oslo
+        judged = replace(expected, wrong=wrong, words=frozenset(), order=order)
+        return scorers.name(text, judged, sorted(cities()), place=True)
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""

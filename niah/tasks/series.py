@@ -139,7 +139,7 @@ class Repeat(BuiltIn):
         asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
         for number, ordinal in enumerate(ordinals, 1):
             said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)|[(（]{number}[)）]", f"{ordinal}: ", said)
-        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
+        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked), order=None)
         return scorers.name(said, keyed, words_in(said))
 
     def answer(self, asked: Asked) -> str | None:
