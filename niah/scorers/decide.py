@@ -79,9 +79,10 @@ def _head(reading: Reading) -> frozenset[str] | None:
     Both where one of those gives the asked key's value. None where no value stands so, or where something behind it
     could be the answer after all: a correction, a conclusion, another value that stands alone.
     """
-    head, *others = reading.statements or [None]
-    others = [s for s in others if s.value != head.value] if head else []
-    if head is None or not others or head.clause or head.denied or head.doubted or head.guessed:
+    if not reading.statements:
+        return None
+    head, others = reading.statements[0], [s for s in reading.statements if s.value != reading.statements[0].value]
+    if not others or head.clause or head.denied or head.doubted or head.guessed:
         return None
     turns = reading.corrections or reading.dismissals or reading.absences or any(reading.says_any("undecided"))
     if turns or not reading.is_bare(0) or any(s.bare or s.bold or s.concluded or s.guessed or s.added for s in others):
@@ -290,7 +291,9 @@ def no_value(answer: str, expected: Expected) -> Score:
 def _negates(answer: str, question: str) -> bool:
     """Whether an answer without any value says no to what was asked: "Farouk did not recommend a song"."""
     asked, clauses = content_words(asked_part(fold(question))), re.split(r"[.。!?;,¶]", fold(lines_kept(answer)))
-    return any(words("negation", "denial").search(c) and content_words(c) & asked for c in clauses)
+    supposed = words("condition")
+    said = [c for c in clauses if not supposed.match(c.lstrip(" \"'*"))]
+    return any(words("negation", "denial").search(c) and content_words(c) & asked for c in said)
 
 
 def wrong_score(answer_class: str, explanation: str, detail: str | None = None) -> Score:
