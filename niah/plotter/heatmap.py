@@ -94,7 +94,7 @@ def _by_turns(view: View, look: Look) -> str | None:
     if len(shares) < 2:
         return None
     (few, first), (many, last) = shares[0], shares[-1]
-    return f"{percent(first)} found over {few:,} turns, {percent(last)} over {many:,}"
+    return f"{percent(first)} found over {plural(few, 'turn')}, {percent(last)} over {many:,}"
 
 
 def figure_of(
