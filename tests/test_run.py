@@ -254,6 +254,11 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--epochs", "many"), "--epochs 'many': use a whole number from 1"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
+        (("show", "a" * 300), "255 bytes at most; use a shorter --name or path"),
+        (
+            (*SIMULATED, "--model", "window:0"),
+            "simulated model 'window:0': length '0': use whole tokens",
+        ),
         ((*SIMULATED, "--headers", "X-Api-Key=abc"), "holds a key; use --api-key-env"),
         ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
         ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),

@@ -157,6 +157,10 @@ def _run(arguments: Sequence[str] | None) -> None:
     except Exception as error:  # noqa: BLE001 - the outermost frame: nobody else would choose the exit code
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
             _stop(f"standard output cannot be written ({error.strerror})", 2)
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            _stop(
+                f"{str(error.filename)[:80]}...: a name of files has 255 bytes at most; use a shorter --name or path", 2
+            )
         click.echo(visible(traceback.format_exc()), err=True)
         sys.exit(BUG)
     sys.exit(ended if isinstance(ended, int) else 0)

@@ -138,7 +138,7 @@ class Watch:
         self._live.update(view, refresh=True)
 
     def _tell(self, result: Result) -> None:
-        if not self._console.tells:
+        if self._console.events is None:
             return
         t, p = result.trial, self._meter.progress()
         self._console.event(

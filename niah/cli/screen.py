@@ -34,23 +34,18 @@ class RunConsole(Console):
         fit_to_terminal(self)
         self.as_json = progress == "json"
         self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
-        self._events: IO[str] | None = sys.stderr if self.as_json else None
+        self.events: IO[str] | None = sys.stderr if self.as_json else None
         if events_to is not None:
             with writing(Path(f"--progress-file {events_to}"), "choose another file", ConfigError):
                 events_to.parent.mkdir(parents=True, exist_ok=True)
-                self._events = events_to.open("a", encoding="utf-8")
-
-    @property
-    def tells(self) -> bool:
-        """Whether events are asked for."""
-        return self._events is not None
+                self.events = events_to.open("a", encoding="utf-8")
 
     def event(self, name: str, **fields: Any) -> None:
         """One line of JSON, where events are asked for."""
-        if self._events is not None:
+        if self.events is not None:
             line = {"event": name, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
-            self._events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
-            self._events.flush()
+            self.events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
+            self.events.flush()
 
     @contextmanager
     def until_closed(self) -> Iterator[None]:
@@ -63,8 +58,8 @@ class RunConsole(Console):
                 sys.exit(error.exit_code)
             raise
         finally:
-            if self._events is not None and self._events is not sys.stderr:
-                self._events.close()
+            if self.events is not None and self.events is not sys.stderr:
+                self.events.close()
 
     def print(self, *objects: Any, **options: Any) -> None:
         """As rich prints; as ``json``, words become messages and pictures are left out."""

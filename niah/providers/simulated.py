@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from niah.errors import UnknownName
+from niah.errors import ConfigError, UnknownName
 from niah.generator.tokenizers import Tokenizer
 from niah.providers import Service
 from niah.providers.openai import OpenAI
@@ -94,7 +94,10 @@ def check_reader(model: str) -> None:
     """Raises UnknownName or ConfigError for a reader that is not there."""
     name, _, tokens = model.partition(":")
     if name == "window":
-        length_of(tokens or DEFAULT_WINDOW, least=1)
+        try:
+            length_of(tokens or DEFAULT_WINDOW, least=1)
+        except ConfigError as error:
+            raise ConfigError(f"simulated model {model!r}: {error}") from None
     elif model not in READERS:
         raise UnknownName("simulated model", model, READERS)
 
