@@ -239,9 +239,6 @@ class RunOptions:
         return attempt
 
 
-INCOMPLETE = 3
-
-
 class OnScreen(Observer):
     """Tells a console about one sweep."""
 
