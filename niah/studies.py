@@ -63,7 +63,9 @@ def effective_of(run: AnyRun, at_least: int | None = None, results: Folder = DEF
 
 def _usual(given: Collection[str], claimed: int | None) -> dict[str, str]:
     """Settings of an adaptive run that are not given."""
-    usual = {"lengths": f"1k..{claimed or 128_000}:15", "depths": "0:100:10", "haystack": "synthetic:en"}
+    longest = claimed or 128_000
+    lengths = f"1k..{longest}:15" if longest > 1_000 else str(longest)
+    usual = {"lengths": lengths, "depths": "0:100:10", "haystack": "synthetic:en"}
     return {key: value for key, value in usual.items() if key not in given}
 
 

@@ -162,6 +162,11 @@ def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(n
     assert again <= sent + 3 * 3  # what was in flight, and two small requests of every start
 
 
+def test_a_short_claim_is_the_one_length_that_is_tried(niah: Niah) -> None:
+    ended = niah("effective", "perfect", "--provider", "simulated", "--haystack", "en", "--claimed", "800")
+    assert "holds at 800" in ended.out + ended.err
+
+
 @pytest.mark.parametrize(("at_least_", "verdict"), [("1k", 0), ("2k", 1), ("8k", 1), ("1500", 3)])
 def test_effective_exits_by_what_is_shown(niah: Niah, at_least_: str, verdict: int) -> None:
     ended = niah("effective", "window:1200", *GRID, "--lengths", "1k,2k,8k", "--at-least", at_least_)

@@ -131,7 +131,8 @@ def weakest_lines(f: RunReport) -> Iterator[str]:
     inside = f"{percent(w.inside.mean or 0.0)} found (n = {w.inside.n:,})"
     elsewhere = f"; elsewhere {percent(w.outside.mean or 0.0)} (n = {w.outside.n:,})" if w.outside.n else ""
     chance = "" if w.p <= 0.05 else "no more than chance, "
-    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}; {chance}p = {w.p:.2g} of any block"
+    p = f"p = {w.p:.2g}" if w.p else "p below 1e-300"  # what a float can hold
+    yield f"weakest at {lengths} tokens, depth {depths} %: {inside}{elsewhere}; {chance}{p} of any block"
 
 
 def too_few(f: RunReport) -> str | None:
