@@ -276,7 +276,7 @@ def names_of(views: Sequence[View], room: int = 40) -> list[str]:
 
 def several_headline(views: Sequence[View]) -> str:
     """Shares of several runs: of two all, of more the best and the last."""
-    names = names_of(views, 24 if len(views) < 3 else 18)
+    names = names_of(views, 30)
     told = [(v.grid.whole.mean, n) for v, n in zip(views, names, strict=True) if v.grid.whole.mean is not None]
     told.sort(key=lambda t: -t[0])
     said = [f"{name} {percent(share)}" for share, name in (told if len(told) < 3 else (told[0], told[-1]))]
