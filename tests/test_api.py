@@ -300,7 +300,7 @@ def test_a_run_shows_its_picture_and_what_is_to_be_known() -> None:
     assert repr(swept) == "<Run results/<b>: model, single, 100 % found (n = 1)>"
     assert swept.heatmap("again.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert swept.heatmap() == swept.folder / "heatmap.png"
-    assert "\nmodel: 100 % found" in swept.summary()
+    assert "model: 100 % found" in swept.summary()
 
 
 def test_the_shipped_example_is_opened_and_never_written_to() -> None:

@@ -274,7 +274,10 @@ def test_lines_stand_behind_the_effective_and_the_claimed_length() -> None:
     [
         (lambda t: 1.0, "Found every needle up to 128k"),
         (lambda t: 0.0, "Found no needle at any length up to 128k"),
-        (lambda t: float(t.depth_percent in (0, 100)), "Reads reliably at no length tested; loses the middle"),
+        (
+            lambda t: float(t.depth_percent in (0, 100)),
+            "Does not read reliably even at 1k, the shortest tested; loses the middle",
+        ),
         (lambda t: float(t.context_length <= 16_000), "Reads reliably up to 16k; finds less from 64k on"),
         (lambda t: Outcome.OVERFLOW, "No trial has a score"),
     ],

@@ -169,7 +169,7 @@ PEOPLE = Expected(targets=("6",), question="How many different people did Edda r
         ("Edda ran into 6 different people.", 1.0, "right"),
         ("1. Ilse\n2. Marit\n3. Odalys\n\nThe answer is 6.", 1.0, "right"),
         ("6: Ilse, Marit, Odalys", 1.0, "right"),
-        ("讓我找一下，一共6個人，其中一個遇到了兩次", 0.0, "several"),  # two numbers
+        ("讓我找一下，一共6個人，其中一個遇到了兩次", 1.0, "right"),
         ("讓我找一下，一共6個人，其中一個是 Ilse", 1.0, "right"),
         ("6. That is all.", 1.0, "right"),
         ("7", 0.0, "wrong"),

@@ -35,6 +35,7 @@ DEPTHS = {
     ByDepth.ENDS: "reads the middle better than the ends",
 }
 _PARTS = {"head": "first fifth", "middle": "middle", "tail": "last fifth"}
+_MOST_NAMES, _LEAST_ROOM = 64, 18  # columns of two runs with their shares in a headline; of a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,12 +275,14 @@ def names_of(views: Sequence[View], room: int = 40) -> list[str]:
     return shortened(numbered, room)
 
 
-def several_headline(views: Sequence[View]) -> str:
-    """Shares of several runs: of two all, of more the best and the last."""
-    names = names_of(views, 30)
+def several_headline(views: Sequence[View], room: int = 30) -> str:
+    """Shares of several runs: of two all, of more the best and the last. Names take less room where both are long."""
+    names = names_of(views, room)
     told = [(v.grid.whole.mean, n) for v, n in zip(views, names, strict=True) if v.grid.whole.mean is not None]
     told.sort(key=lambda t: -t[0])
     said = [f"{name} {percent(share)}" for share, name in (told if len(told) < 3 else (told[0], told[-1]))]
+    if sum(map(len, said)) > _MOST_NAMES and room > _LEAST_ROOM:
+        return several_headline(views, room - 6)
     if len(told) < 3:
         return f"Found: {', '.join(said)}" if said else "No trial has a score"
     return f"Found by {len(told)} runs: from {said[1]} to {said[0]}"

@@ -6,7 +6,7 @@ from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import answer_in, goes_on, head_of, is_loop, said_in, whole_part, without_reasoning
 from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set, value_set
 from niah.scorers.times import clock, seconds_in, time_of_day
-from niah.scorers.values import count, name, number, uuid
+from niah.scorers.values import count, name, name_by_place, number, uuid
 
 __all__ = [
     "Expected",
@@ -20,6 +20,7 @@ __all__ = [
     "is_echo",
     "is_loop",
     "name",
+    "name_by_place",
     "name_sequence",
     "name_set",
     "names_in",

@@ -131,6 +131,12 @@ def name(text: str, expected: Expected, others: Iterable[str] = (), *, place: bo
     return one_value(answer, verdict, expected, named={v.value for v in values})
 
 
+def name_by_place(text: str, expected: Expected, others: Iterable[str] = (), *, place: bool = False) -> Score:
+    """``name`` where a place in a sequence is asked for: what is said last is only given where nothing else tells."""
+    score = name(text, replace(expected, order=None), others, place=place)
+    return name(text, expected, others, place=place) if score.answer_class == "several" else score
+
+
 def named_text(text: str) -> str:
     """Folded for names, with its line ends kept."""
     return spaced(lines_kept(text))

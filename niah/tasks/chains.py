@@ -160,9 +160,9 @@ class Moves(BuiltIn):
         """
         expected = scorers.expected_of(planting).told_alike()
         wrong = {value: known for value, known in expected.wrong.items() if value in cities()}  # and no persons
-        order = None if any(fold(city) in fold(planting.question) for city in wrong) else expected.order  # before Oslo
-        judged = replace(expected, wrong=wrong, words=frozenset(), order=order)
-        return scorers.name(text, judged, sorted(cities()), place=True)
+        judged = replace(expected, wrong=wrong, words=frozenset())
+        before = any(fold(city) in fold(planting.question) for city in wrong)
+        return (scorers.name_by_place if before else scorers.name)(text, judged, sorted(cities()), place=True)
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""

@@ -139,8 +139,8 @@ class Repeat(BuiltIn):
         asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
         for number, ordinal in enumerate(ordinals, 1):
             said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)|[(（]{number}[)）]", f"{ordinal}: ", said)
-        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked), order=None)
-        return scorers.name(said, keyed, words_in(said))
+        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
+        return scorers.name_by_place(said, keyed, words_in(said))
 
     def answer(self, asked: Asked) -> str | None:
         """The title that comes at the asked place among those that the person recommends, of the kind."""
