@@ -31,7 +31,7 @@ from niah.generator.tokenizers import tokenizer_of
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 WIDTH = 1_200  # pixels, of two panels
 MOST_BYTES = 60_000
-COLOURS = 128
+COLOURS = 96
 WINDOW = 10_000  # tokens that the server takes
 GRID = ("--lengths", "1k,4k,16k", "--depths", "0:100:25")
 
