@@ -502,8 +502,8 @@ def test_a_recording_that_was_replaced_under_its_text_is_another_run_with_the_sa
 ) -> None:
     monkeypatch.setattr(Voice, "say", lambda self, line: hum(line))
     monkeypatch.setattr(instruments, "Ears", Deaf)
-    run = ("run", "--provider", "listener", "--model", "search", "--haystack", "talks", "--lengths", "600")
-    run = (*run, "--depths", "50", "--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--name", "it")
+    grid = ("run", "--provider", "listener", "--model", "search", "--haystack", "talks", "--lengths", "600")
+    run = (*grid, "--depths", "50", "--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--name", "it")
     ended, ids = [], set()
     for height in (8_000, 8_000, 4_000):
         niah("haystack", "add", recorded(tmp_path / "mine", talk(60), height=height), "--name", "talks", "--replace")
