@@ -32,6 +32,7 @@ from niah.scorers.reply import lines_kept, squashed
 from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import (
     HAN,
+    LINE,
     asked_part,
     chinese,
     content_words,
@@ -89,7 +90,8 @@ def _head(reading: Reading) -> frozenset[str] | None:
         return None
     if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
         return frozenset({head.value})
-    if any(s.sentence == head.sentence for s in others):
+    listed = (s.group == head.group and LINE in reading.text[head.stop : s.start] for s in others)  # - 42, - 43 it is
+    if any(s.sentence == head.sentence for s in others) or any(listed):
         return None
     others = [s for s in others if not (s.denied or s.doubted or _is_foreign(reading, s))]
     rival = {s.value for s in others if s.key == ASKED}
