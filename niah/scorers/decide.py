@@ -63,7 +63,7 @@ class Verdict:
 def decide(reading: Reading) -> Verdict:
     """The value or values that are given as the answer."""
     named, head = frozenset(s.value for s in reading.statements), _head(reading)
-    if head is None and any(reading.says_any("undecided")):
+    if head is None and reading.holds("undecided"):
         head = named
     if head:
         return Verdict(values=head, refused=head != named)
@@ -85,7 +85,7 @@ def _head(reading: Reading) -> frozenset[str] | None:
     head, others = reading.statements[0], [s for s in reading.statements if s.value != reading.statements[0].value]
     if not others or head.clause or head.denied or head.doubted or head.guessed:
         return None
-    turns = reading.corrections or reading.dismissals or reading.absences or any(reading.says_any("undecided"))
+    turns = reading.corrections or reading.dismissals or reading.absences or reading.holds("undecided")
     if turns or not reading.is_bare(0) or any(s.bare or s.bold or s.concluded or s.guessed or s.added for s in others):
         return None
     if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
@@ -136,8 +136,7 @@ def _is_foreign(reading: Reading, s: Statement) -> bool:
 
 def _is_not_there(reading: Reading) -> bool:
     """Whether an answer says so, or names others only: "The text only gives numbers for Oslo and Riga"."""
-    supposed = any(words("guess").search(c.text) for c in reading.clauses)  # "so that must be it"
-    only = reading.keys and not supposed and any(words("only").search(c.text) for c in reading.clauses)
+    only = reading.keys and reading.holds("only") and not reading.holds("guess")  # "so that must be it"
     return bool(reading.absences or (only and all(s.key == OTHER or s.denied for s in reading.statements)))
 
 

@@ -7,7 +7,7 @@ value; a denial, a doubt, a correction or an order of time is a word of the clau
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -122,9 +122,9 @@ class Reading(Layout):
         i = statement.clause
         return any(_starts("contrast", clause.text) for clause in self.clauses[self.lead(i) : i + 1])
 
-    def says_any(self, rule: str) -> Iterator[bool]:
-        """Of every clause whether it holds a word of a rule."""
-        return (words(rule).search(clause.text) is not None for clause in self.clauses)
+    def holds(self, rule: str) -> bool:
+        """Whether a word of a rule stands in any clause."""
+        return any(words(rule).search(clause.text) for clause in self.clauses)
 
     @property
     def ends_in_absence(self) -> bool:
