@@ -227,9 +227,7 @@ def offers_anyway(answer: str) -> bool:
     for m in words("contrast", "guess").finditer(folded):
         rest = _SENTENCE.split(folded[m.end() :])[0]
         guess = not words("contrast").fullmatch(m[0])
-        after = re.match(
-            r":\s*([^.:;!?¶]+)[.。!]?\s*$", folded[m.end() + len(rest) :]
-        )  # but it can be worked out: Oslo
+        after = _AT_LAST.match(folded, m.end() + len(rest))
         rest = after[1] if after and not says_not_there(rest) else rest
         denied = words("negation").match(rest.strip()) or words("only").search(rest) or rest.startswith(("没", "无"))
         if not denied and not says_not_there(rest) and (guess or _is_short(rest)):

@@ -350,7 +350,7 @@ def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
 def _concludes(clause: Clause) -> bool:
     """Whether a clause holds a phrase of conclusion, or starts with a word of it."""
     for match in words("conclusion").finditer(clause.text):
-        lone = len(match[0]) == 1 or (match[0].isascii() and " " not in match[0])
+        lone = match[0].isascii() and " " not in match[0]
         if not lone or re.fullmatch(r"\W*(?:and\s+|but\s+)?", clause.text[: match.start()]):
             return True
     return False

@@ -88,9 +88,8 @@ def uuid(text: str, expected: Expected) -> Score:
     answer, question = answer_in(text, expected.question), fold(expected.question)
     folded = _LABELLED.sub("", _DASH.sub("-", fold(lines_kept(answer))))
     mentions = [Mention(value=m[0], start=m.start(), stop=m.end()) for m in _UUID.finditer(folded)]
-    values = [
-        m for m in mentions if m.value not in question or is_claimed(folded, m.start)
-    ]  # the key may be said again
+    # the key of the pair may be said again
+    values = [m for m in mentions if m.value not in question or is_claimed(folded, m.start)]
     near = {h for h in _HEX.findall(folded) if h not in question}
     keyed = replace(expected, keys=tuple(k for k in expected.keys if not _UUID.fullmatch(fold(k))))
     verdict = decide(Reading(folded, values, keyed, fold))
