@@ -104,6 +104,7 @@ def test_prompts_that_are_refused_end_a_length_and_nothing_longer_is_tried() -> 
     assert next_length(LENGTHS, steps) is None
 
 
+@pytest.mark.slow
 def test_a_window_is_found_to_the_neighbouring_step_for_a_part_of_the_grid(niah: Niah, tmp_path: Path) -> None:
     ended = niah("effective", "window:3000", *GRID, "--lengths", "1k..8k:9", "--name", "found")
     rows = rows_of(tmp_path / "results" / "found")
@@ -167,6 +168,7 @@ def test_a_short_claim_is_the_one_length_that_is_tried(niah: Niah) -> None:
     assert "holds at 800" in ended.out + ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at_least_", "verdict"), [("1k", 0), ("2k", 1), ("8k", 1), ("1500", 3)])
 def test_effective_exits_by_what_is_shown(niah: Niah, at_least_: str, verdict: int) -> None:
     ended = niah("effective", "window:1200", *GRID, "--lengths", "1k,2k,8k", "--at-least", at_least_)
@@ -188,6 +190,7 @@ def test_what_an_adaptive_run_would_ignore_is_refused(niah: Niah, flags: tuple[s
     assert words in ended.err
 
 
+@pytest.mark.slow
 def test_an_adaptive_run_is_no_baseline_and_passes_no_gate(niah: Niah) -> None:
     niah("run", *GRID, "--model", "perfect", "--lengths", "1k", "--adaptive", "--name", "a")
     assert "so it is no baseline" in niah("baseline", "save", "a").err

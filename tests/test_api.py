@@ -117,6 +117,7 @@ def test_the_same_call_resumes_and_a_larger_one_extends() -> None:
     assert (len(landed), more.complete, more.grid.whole.n) == (12, True, 12)
 
 
+@pytest.mark.slow
 def test_without_a_name_the_same_settings_find_the_same_folder() -> None:
     assert niah.sweep(**SMALL).folder == niah.sweep(**SMALL).folder != niah.sweep(**SMALL, seed=1).folder
 
@@ -228,6 +229,7 @@ def resumes_after_a_part() -> bool:
     return niah.sweep(model=model_that(lambda: None), **MANY).complete
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to a thread")
 def test_an_interrupt_drains_is_raised_and_leaves_a_run_that_resumes(heard: threading.Event) -> None:
     main = threading.main_thread().ident or 0
@@ -241,6 +243,7 @@ def test_an_interrupt_drains_is_raised_and_leaves_a_run_that_resumes(heard: thre
     assert resumes_after_a_part()
 
 
+@pytest.mark.slow
 def test_cancelling_an_awaited_sweep_keeps_what_was_in_flight(heard: threading.Event) -> None:
     async def cancelled() -> None:
         loop = asyncio.get_running_loop()
@@ -260,6 +263,7 @@ def test_cancelling_an_awaited_sweep_keeps_what_was_in_flight(heard: threading.E
 # what a run knows
 
 
+@pytest.mark.slow
 def test_trials_are_flat_rows_of_plain_values_that_pandas_takes() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install '.[dev]'")
     swept = niah.sweep(**{**SMALL, "model": "blind"}, controls=True, name="r")
@@ -287,6 +291,7 @@ def test_a_run_is_complete_when_nothing_is_missing_and_nothing_is_an_error(outco
     assert not niah.open_run("part").complete
 
 
+@pytest.mark.slow
 def test_a_run_shows_its_picture_and_what_is_to_be_known() -> None:
     swept = niah.sweep(model=model_that(lambda: None), lengths="500", depths=[0], name="<b>")
     assert swept._repr_png_().startswith(b"\x89PNG")
@@ -370,6 +375,7 @@ def test_a_comparison_says_what_the_newer_run_has_lost() -> None:
 # before a run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", ["number", "uuid"])
 @pytest.mark.parametrize("given", [None, 200])
 def test_power_prices_the_prompts_that_a_run_sends(values: str, given: int | None) -> None:
@@ -504,6 +510,7 @@ def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:
 SPEECH = "\n".join(f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["texts", "file", "folder"])
 def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
     Path("talks").mkdir()
@@ -540,6 +547,7 @@ def test_a_haystack_counted_otherwise_is_refused() -> None:
 KEY = "open-sesame-open"
 
 
+@pytest.mark.slow
 def test_a_provider_of_one_s_own_reaches_its_server_and_its_key_is_told_to_nobody_else() -> None:
     with serving(otherwise=answers_with(task_of("single").solve)) as server:
         service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)

@@ -112,6 +112,7 @@ REFUSALS: dict[str, Callable[[], httpx.Response | Exception]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refusal", REFUSALS)
 @settings(max_examples=6)
 @example(before_s=0.5, seed=67_783)

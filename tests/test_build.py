@@ -72,6 +72,7 @@ def test_prompts_are_the_same_bytes_again_and_in_another_grid(niah: Niah) -> Non
     assert all(ours[line["id"]] == line for line in shared)
 
 
+@pytest.mark.slow
 def test_synthetic_text_does_not_repeat_within_an_epoch_or_between_two(niah: Niah) -> None:
     lengths = ("--lengths", "200k", "--depths", "50", "--epochs", "2")
     niah("build", "--haystack", "synthetic:zh-Hans", *lengths, "--out", "p.jsonl")
@@ -105,6 +106,7 @@ def alike(text: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
 
 
+@pytest.mark.slow
 def test_an_aligned_grid_shares_what_is_behind_the_needle(niah: Niah) -> None:
     grid = ("--haystack", "synthetic:en", "--lengths", "1k:8k:1k", "--depths", "0:100:12.5", "--aligned")
     assert niah("build", *grid, "--out", "p.jsonl", "--verify").exit_code == 0
@@ -139,6 +141,7 @@ def test_plan_tells_price_and_time(niah: Niah) -> None:
     assert "genai-prices" in known
 
 
+@pytest.mark.slow
 def test_plan_takes_the_speed_of_a_finished_run(niah: Niah) -> None:
     run = ("--lengths", "500,1k", "--depths", "0,50")
     niah("run", *SIMULATED, *run, "--name", "r")

@@ -105,6 +105,7 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
     assert (again.leaks.numbers, again.leaks.held(["Lisbon", "harbour", "石頭"])) == (numbers, held)
 
 
+@pytest.mark.slow
 def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     o200k = haystack().tokens
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))

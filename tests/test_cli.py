@@ -45,6 +45,7 @@ def test_help_names_every_command_and_imports_none(niah: Niah) -> None:
     assert printed.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_plan_does_not_import_pictures_or_a_network() -> None:
     arguments = ["plan", "quick", "--provider", "simulated", "--model", "perfect"]
     code = f"import sys; from niah.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
@@ -91,6 +92,7 @@ def test_score_reads_stored_answers_again(niah: Niah) -> None:
     assert json.loads(Path("results/r/grid.json").read_text())["recall"]["mean"] == 1.0
 
 
+@pytest.mark.slow
 def test_plot_draws_runs_side_by_side(niah: Niah) -> None:
     niah(*RUN)
     niah(*RUN[:3], "--model", "blind", "--lengths", "500,1k", "--depths", "0,50", "--name", "b")
@@ -108,6 +110,7 @@ def test_tasks_and_providers_are_listed(niah: Niah) -> None:
     assert "Gemma Terms of Use" in niah("providers").out
 
 
+@pytest.mark.slow
 def test_a_config_file_with_flags_on_top(niah: Niah) -> None:
     Path("mine.toml").write_text(
         'provider = "simulated"\nmodel = "blind"\nlengths = ["500"]\ndepths = [0, 100]\n[extra]\ntemperature = 0\n'

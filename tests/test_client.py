@@ -228,6 +228,7 @@ def test_what_is_whole_stays_whole_whatever_the_connection_does_then(name: str, 
     assert (answer.outcome, len(server.requests), waits) == (Outcome.SCORED, 1, [])
 
 
+@pytest.mark.slow
 def test_a_slow_and_steady_answer_may_take_its_time() -> None:
     def act(handler: Handler, _: dict[str, Any]) -> None:
         words = [(None, chunk("word ")) for _ in range(24)]

@@ -107,6 +107,7 @@ def answers(form: str, asked: list[Table], swept: dict[str, Table]) -> list[Tabl
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jsonl", *FORMS])
 def test_a_run_by_files_has_the_scores_of_the_same_run_by_calls(
     niah: Niah, swept: Callable[..., dict[str, Table]], form: str
@@ -127,6 +128,7 @@ def test_a_run_by_files_has_the_scores_of_the_same_run_by_calls(
     assert (again.exit_code, again.err.split("\n")[0]) == (0, "niah: 0 answers taken in")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jsonl", *FORMS])
 def test_what_is_missing_failed_twice_there_or_torn_is_counted(
     niah: Niah, swept: Callable[..., dict[str, Table]], form: str
@@ -158,6 +160,7 @@ def test_a_prompt_of_which_a_part_was_dropped_has_no_score(niah: Niah, swept: Ca
     assert (outcomes.count("mismatch"), outcomes.count("scored")) == (1, 19)
 
 
+@pytest.mark.slow
 def test_an_answer_with_another_trials_value_has_no_score(niah: Niah, swept: Callable[..., dict[str, Table]]) -> None:
     lines = answers("jsonl", built(niah, "jsonl", *GRID), swept(*GRID))
     values = {line["id"]: line["targets"][0] for line in tables("p.jsonl")}
@@ -165,6 +168,7 @@ def test_an_answer_with_another_trials_value_has_no_score(niah: Niah, swept: Cal
     assert "THE ANSWER OF ANOTHER TRIAL TO 1" in niah("collect", written("a.jsonl", lines), "--run", "r").err
 
 
+@pytest.mark.slow
 def test_what_belongs_to_no_trial_or_contradicts_is_refused_before_anything_is_written(
     niah: Niah, swept: Callable[..., dict[str, Table]]
 ) -> None:
@@ -238,6 +242,7 @@ def test_any_line_is_an_answer_or_refused(line: bytes) -> None:
         answer.reply.response()
 
 
+@pytest.mark.slow
 def test_log_lines_of_a_collected_run_are_those_of_a_sweep(niah: Niah, swept: Callable[..., dict[str, Table]]) -> None:
     lines = answers("jsonl", built(niah, "jsonl", *GRID), swept(*GRID))
     niah("collect", written("a.jsonl", lines), "--run", "r")
@@ -248,6 +253,7 @@ def test_log_lines_of_a_collected_run_are_those_of_a_sweep(niah: Niah, swept: Ca
     assert niah("show", "r", next(iter(by_files))).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [("--sent-as", "chat"), ("--delivery", "window:400")])
 def test_a_delivery_goes_out_as_a_run_sends_it(
     niah: Niah, swept: Callable[..., dict[str, Table]], flags: tuple[str, str]

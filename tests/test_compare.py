@@ -49,6 +49,7 @@ def test_a_report_holds_every_figure_with_its_n(niah: Niah) -> None:
     assert niah("report", "r", "--rule", "green").exit_code == 2
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_in_words_as_json_and_as_a_picture(niah: Niah) -> None:
     run(Path("results/old"), header(model="old"))
     run(Path("results/new"), header(model="new"), lost)
@@ -69,6 +70,7 @@ def test_two_runs_are_compared_in_words_as_json_and_as_a_picture(niah: Niah) -> 
     assert niah("compare", "old", "new", "--out", "c.jpg").exit_code == 2
 
 
+@pytest.mark.slow
 def test_runs_of_another_recipe_stand_side_by_side_without_a_test(niah: Niah) -> None:
     run(Path("results/a"), header())
     run(Path("results/b"), header(config={"seed": 3}))
@@ -118,6 +120,7 @@ def test_many_runs_are_small_multiples() -> None:
     assert sum(ax.get_label() == "<colorbar>" for ax in figure.axes) == 1
 
 
+@pytest.mark.slow
 def test_curves_hold_every_measured_length_with_its_interval(niah: Niah) -> None:
     of, empty = header(), header(model="empty")
     runs = [View(grid=grid_of(o, r), report=report_of(o, r)) for o, r in ((of, results(of, lost)), (empty, []))]
@@ -135,6 +138,7 @@ def test_labels_of_changes(change: float, label: str) -> None:
     assert change_label(change) == label
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_figures_and_keeps_what_is_claimed(niah: Niah) -> None:
     command = ("run", "--provider", "simulated", "--model", "head-tail", "--lengths", "1k,2k", "--depths", "0,50,100")
     ended = niah(*command, "--claimed", "128k", "--name", "r")

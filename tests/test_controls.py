@@ -27,6 +27,7 @@ def lines_of(run: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(f"results/{run}/run.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_with_controls_passes_the_gate_and_is_compared_on_its_ordinary_trials(
     niah: Niah, gate: tuple[str, str]
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_run_with_controls_passes_the_gate_and_is_compared_on_its_ordinary_tri
     assert json.loads(niah("report", "a", "--json").out)["planned"] == 12 + 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("control", ["absent", "closed-book", "oracle"])
 def test_a_control_that_never_ran_leaves_the_run_incomplete(niah: Niah, gate: tuple[str, str], control: str) -> None:
     niah(*RUN, "--model", "perfect", "--name", "r")
@@ -67,6 +69,7 @@ def test_a_reader_that_fails_without_a_haystack_makes_the_instrument_invalid(nia
     assert "control oracle: right with nothing but the needle in 0 % of 2 trials" in ended.out
 
 
+@pytest.mark.slow
 def test_a_control_without_any_score_makes_the_instrument_invalid(niah: Niah, gate: tuple[str, str]) -> None:
     niah(*RUN, "--model", "perfect", "--name", "r")
     header, *results = lines_of("r")
@@ -90,6 +93,7 @@ def overflows_above(characters: int, solved: Any) -> Any:
     return act
 
 
+@pytest.mark.slow
 def test_what_is_too_long_with_a_haystack_is_still_asked_without(niah: Niah) -> None:
     """A closed book and an oracle are short prompts, whatever length they are counted with."""
     grid = ("--lengths", "1k,2k,4k", "--depths", "0,100", "--controls", "--model", "m", "--name", "r")
@@ -102,6 +106,7 @@ def test_what_is_too_long_with_a_haystack_is_still_asked_without(niah: Niah) -> 
     assert [r["attempts"] for r in long if r["trial"]["context_length"] == 4_000][1:] == [0, 0]  # not sent
 
 
+@pytest.mark.slow
 def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(niah: Niah, gate: tuple[str, str]) -> None:
     """A filter may refuse the question alone; nothing is learnt from that about lengths."""
 
@@ -116,6 +121,7 @@ def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(niah: Ni
     assert niah("gate", "r", *gate).exit_code == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["first", "latest"])
 def test_no_statement_about_the_thing_that_is_asked_is_left_where_its_needle_is_absent(niah: Niah, asked: str) -> None:
     """Of an update, the later statement would answer for the first one as the first one for the later."""

@@ -93,6 +93,7 @@ def roles_of(provider: str, body: dict[str, Any]) -> list[str]:
     return [m.get("role") or m["type"] for m in messages]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("turns", [1, 2, 1_000])
 @pytest.mark.parametrize("kind", ["chat", *TOOLS])
@@ -155,6 +156,7 @@ SCRIPTS = ("en", "zh-hant", "zh-hans")
 MOVING = ("update", "moves", "order", "count")  # tasks about facts that change as a talk goes on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", SCRIPTS)
 @pytest.mark.parametrize("shape", ["chat", "tools"])
 def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:
@@ -218,6 +220,7 @@ def results_in(name: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == "result"]
 
 
+@pytest.mark.slow
 def test_a_window_has_its_edge_where_it_says(niah: Niah) -> None:
     shared = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,4k", "--depths", "0:100:10")
     assert niah("run", *shared, "--delivery", "window:2k", "--name", "w").exit_code == 0

@@ -105,6 +105,7 @@ def test_trials_that_did_not_end_leave_it_open() -> None:
     assert judged(BASE, fewer).verdict is Verdict.INCOMPLETE
 
 
+@pytest.mark.slow
 def test_two_servers_are_judged_and_written_for_a_pull_request(niah: Niah, tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -24,6 +24,7 @@ def header_of(run: str = "r") -> dict[str, Any]:
     return table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flag", "variable_", "dotenv", "file", "length", "origin"),
     [
@@ -138,6 +139,7 @@ def test_a_dotenv_that_cannot_be_read(niah: Niah, content: bytes | None) -> None
     assert ended.err.count("\n") == (0 if content is None else 1)
 
 
+@pytest.mark.slow
 def test_a_key_in_dotenv_is_sent_and_written_nowhere(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
     Path(".env").write_text(f"MY_KEY={SECRET}\n")
@@ -166,6 +168,7 @@ def test_the_folder_of_all_runs_is_a_setting_too(niah: Niah, monkeypatch: pytest
     assert niah("list", "elsewhere").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_suite_takes_settings_of_the_environment(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PROVIDER", "simulated"), ("MODEL", "perfect"), ("LENGTHS", "1k"), ("DEPTHS", "50")):
         monkeypatch.setenv(f"NIAH_{name}", value)

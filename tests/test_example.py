@@ -54,6 +54,7 @@ def test_the_tables_beside_the_example_are_of_its_log() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_example_is_shown_reported_compared_and_kept_as_a_baseline_in_an_empty_folder(niah: Niah) -> None:
     before = {p.name: p.read_bytes() for p in EXAMPLE.iterdir()}
     assert "right" in niah("show", "example").out

@@ -27,6 +27,7 @@ def lines(kind: str) -> list[dict[str, object]]:
     return [t for t in tables if t["kind"] == kind]
 
 
+@pytest.mark.slow
 def test_more_of_the_same_run_sends_only_what_is_new(niah: Niah) -> None:
     assert niah(*PERFECT, "--lengths", "500,1k", "--depths", "0,100").exit_code == 0
     before = Path("results/r/run.jsonl").read_bytes()
@@ -48,6 +49,7 @@ def test_the_earlier_command_still_resumes(niah: Niah) -> None:
     assert len(lines("extended")) == 1
 
 
+@pytest.mark.slow
 def test_a_grid_of_several_parts_holds_only_cells_that_were_asked_for(niah: Niah) -> None:
     niah(*PERFECT, "--lengths", "500", "--depths", "0,100", "--epochs", "3")
     ended = niah(*PERFECT, "--lengths", "1k", "--depths", "0,50", "--controls")

@@ -478,6 +478,7 @@ def test_a_margin_that_the_flips_allow_passes() -> None:
     assert judged(second, of, before=first, drop_margin=0.1).verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     of = header(epochs=1)
     limits = GateConfig(min_found=0.9, min_found_per_length=0.9, drop_margin=0.05, drop_per_band=True)
@@ -487,6 +488,7 @@ def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     assert outlook_of(limits, header(), trials(header())).can_fail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("epochs", "watched", "never"), [(4, False, True), (5, False, False), (5, True, True), (10, True, False)]
 )
@@ -651,6 +653,7 @@ def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPat
     assert first.endswith(r"a\|b &lt;x>& ::error::\\\`$(id)\`")
 
 
+@pytest.mark.slow
 def test_a_summary_stays_below_what_github_takes() -> None:
     of = header(lengths=range(1_000, 101_000, 1_000), depths=[i / 2 for i in range(101)], epochs=1)
     stored = results(of)
@@ -677,6 +680,7 @@ def test_a_gate_loads_neither_plotting_nor_science_libraries(tmp_path: Path) -> 
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_plan_warns_where_a_gate_cannot_be_decided(niah: Niah) -> None:
     Path("gate.toml").write_text("min_found = 0.9\ndrop_margin = 0.05\n")
     grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,2k", "--depths", "0,50,100")

@@ -128,6 +128,7 @@ def rows_of(form: str) -> list[Table]:
     return rows[form]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "rule", "depths"),
     [
@@ -203,6 +204,7 @@ def test_a_column_holds_its_prompts(tokens: int, column: int) -> None:
     assert nominal_length(tokens) == column
 
 
+@pytest.mark.slow
 def test_published_answers_of_babilong_give_its_table(niah: Niah) -> None:
     if not PEERS.is_dir():
         pytest.skip("published answers of others are not on this machine")
@@ -218,6 +220,7 @@ def test_published_answers_of_babilong_give_its_table(niah: Niah) -> None:
     assert niah("report", "results/b/qa3").exit_code == 0
 
 
+@pytest.mark.slow
 def test_predictions_of_ruler_and_logs_of_inspect_become_runs(niah: Niah) -> None:
     folder = Path("m/synthetic/4096/pred")
     folder.mkdir(parents=True)

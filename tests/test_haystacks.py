@@ -20,6 +20,7 @@ from niah.records import Transcript
 NAMES = ("en", "zh-hant", "zh-hans", "es", "mixed")
 
 
+@pytest.mark.slow
 def test_shipped_haystacks_are_long_enough_and_in_their_language(shipped: dict[str, list[Transcript]]) -> None:
     tokenizer = tokenizer_of("o200k_base")
     tokens = {name: load_haystack([name], tokenizer).tokens or 0 for name in NAMES[:3]}
@@ -73,6 +74,7 @@ def test_a_changed_or_missing_file_is_noticed(niah: Niah) -> None:
         read_episodes(read_manifest("here/mine"))
 
 
+@pytest.mark.slow
 def test_add_list_check_and_run_an_imported_haystack(niah: Niah) -> None:
     Path("in").mkdir()
     for i in range(3):
@@ -110,6 +112,7 @@ def test_an_empty_haystack_is_one_clear_line(niah: Niah) -> None:
     assert "no transcript in this folder" in niah("haystack", "add", "empty", "--name", "n").err
 
 
+@pytest.mark.slow
 def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_transcripts: Path) -> None:
     added = niah("haystack", "add", real_transcripts, "--name", "real")
     assert added.exit_code == 0
@@ -121,6 +124,7 @@ def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_trans
     assert "100 % found (n = 20" in ended.err
 
 
+@pytest.mark.slow
 def test_a_damaged_haystack_does_not_hide_the_others_in_the_list(niah: Niah) -> None:
     Path("talk.txt").write_text("We met at noon.\nAnd left at three.\n")
     niah("haystack", "add", "talk.txt", "--name", "mine")
@@ -192,6 +196,7 @@ def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -
     assert [e.file for e in read_manifest("mine").episodes] == ["talk.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_haystack_that_goes_round_and_round_is_said_before_anything_is_sent(niah: Niah, command: str) -> None:
     Path("talk.txt").write_text(TALK)

@@ -89,6 +89,7 @@ def test_a_simulated_reader_is_called_one() -> None:
     assert "simulated reader perfect" in " ".join(t.get_text() for t in figure.texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_pictures_are_written_in_every_format_and_side_by_side(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "sub" / f"two{suffix}"
@@ -103,6 +104,7 @@ def test_wrong_format_or_palette_is_one_line(tmp_path: Path) -> None:
         save_heatmaps([View(grid=grid())], tmp_path / "x.png", Look(palette="jet"))
 
 
+@pytest.mark.slow
 def test_chinese_names_find_a_font_or_say_so(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     said = save_heatmaps([View(grid=replace(grid(), haystack="科技節目"))], tmp_path / "zh.png")
@@ -122,6 +124,7 @@ def test_the_terminal_shows_the_same_values() -> None:
     console.print(TerminalHeatmap(grid(), 20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SHEETS)
 def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) -> None:
     wordy = replace(
@@ -139,6 +142,7 @@ def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) 
             assert box.y1 <= figure.bbox.y1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [("slide", (1600, 900)), ("post", (1200, 675)), ("paper", (2100, 1320))])
 @pytest.mark.parametrize("cells", [(5, 7), (86, 100)])
 def test_a_picture_has_its_size_whatever_its_grid(size: tuple[str, tuple[int, int]], cells: tuple[int, int]) -> None:
@@ -216,6 +220,7 @@ def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(2, "post"), (3, "slide"), (7, "paper")])
 def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(count: int, size: str) -> None:
     models = [f"meta-llama/Llama-4-{kind}-17B-128E-Instruct-FP8-dynamic" for kind in "ABCDEFG"[:count]]
@@ -234,6 +239,7 @@ def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(c
     assert box.x1 <= figure.bbox.x1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "size"), [(2, "slide"), (3, "slide"), (4, "slide"), (3, "post"), (4, "post"), (4, "paper")]
 )
@@ -288,6 +294,7 @@ def test_a_headline_says_how_far_a_run_reads_and_what_it_loses(
     assert headline(seen(answer)) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_picture_tells_itself_to_those_who_do_not_see_it(tmp_path: Path, dark: bool) -> None:
     view = View(grid=replace(grid(), model="<m> & co"))

@@ -159,6 +159,7 @@ def test_completion_answers_a_real_shell(tmp_path: Path) -> None:
     assert printed == "plain,judge\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_hangs_up_is_no_verdict(tmp_path: Path) -> None:
     """Exit 1 would read as fail."""
     reader, writer = os.pipe()

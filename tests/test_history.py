@@ -68,6 +68,7 @@ def test_two_writers_merge_and_what_git_leaves_is_passed_over() -> None:
             lines_in(f"{texts[1]}\n{broken}\n", "f")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_loss_of_five_points_is_found_and_dated(seed: int) -> None:
     signal = signal_of(lines(lambda n: WORSE if n >= 20 else HARD, 30, seed))
@@ -84,6 +85,7 @@ def test_an_unchanged_model_and_a_better_one_exit_0_and_too_few_runs_3() -> None
     assert signal_of(lines(lambda n: HARD, 7)).exit_code == 3
 
 
+@pytest.mark.slow
 def test_a_history_is_added_to_shown_and_checked(niah: Niah, tmp_path: Path) -> None:
     drawn = np.random.default_rng(5)
     for night in range(20):

@@ -19,6 +19,7 @@ from niah.verdict.report import report_of
 PUBLISHED = REPOSITORY.parent / "shared" / "peer-results" / "claude-2.1"
 
 
+@pytest.mark.slow
 def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
     if not PUBLISHED.is_dir():
         pytest.skip("published results are not on this machine")

@@ -18,6 +18,7 @@ SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50
 LOG = Path("results/r/run.jsonl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["perfect", "blind"])
 def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, reader: str) -> None:
     niah(*SWEEP, "--model", reader, "--controls")

@@ -86,6 +86,7 @@ def test_needles_avoid_what_the_haystack_says(language: str) -> None:
         assert not [p for p in (*said, *other) if fold(p) in key or key in fold(p)]
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_folding_twice_is_folding_once_for_words(text: str) -> None:
     assert fold(fold(text)) == fold(fold(fold(text)))

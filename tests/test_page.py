@@ -153,6 +153,7 @@ def test_several_runs_are_compared_with_the_first_or_it_says_why_not(run: Path, 
     assert len(comparisons([open_run(run)])) == 0
 
 
+@pytest.mark.slow
 def test_runs_of_one_recipe_tell_their_history_and_others_none(run: Path, niah: Niah) -> None:
     for name in ("a", "b", "c"):
         made(run.parent / "month" / name, right)
@@ -184,6 +185,7 @@ def test_what_a_page_is_made_of_is_small_and_needs_no_build() -> None:
     assert sum(sizes.values()) < 43_500
 
 
+@pytest.mark.slow
 def test_a_page_without_its_trials_is_small_however_many_cells_it_has() -> None:
     of = header(lengths=tuple(range(1_000, 87_000, 1_000)), depths=tuple(map(float, range(100))), epochs=1)
     rows = results(of, lambda t: float(t.depth_percent > 50))

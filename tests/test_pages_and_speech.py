@@ -64,6 +64,7 @@ def in_speech(prompt: Prompt, **settings: Any) -> Prompt:
     return Speech(**{"say": hum, "piece_s": 5.0, **settings}).present(prompt)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", ["en", "zh-hant"])
 @pytest.mark.parametrize("size", [8, 22, 40])
 def test_the_needle_stands_on_the_page_and_line_that_are_logged(haystack: str, size: int) -> None:
@@ -111,6 +112,7 @@ def test_ids_pair_text_pages_and_speech() -> None:
     assert len(ids) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_vendors_own_types_accept_pages_and_speech(provider: str) -> None:
     prompt = prompts()[1]
@@ -119,6 +121,7 @@ def test_the_vendors_own_types_accept_pages_and_speech(provider: str) -> None:
         accepted_by_the_sdk(provider, sent(provider, in_speech(prompt)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["wav", "mp3", "opus", "flac"])
 def test_the_needle_begins_in_the_file_at_the_second_that_is_logged(form: str) -> None:
     prompt = prompts()[1]
@@ -135,6 +138,7 @@ def test_the_needle_begins_in_the_file_at_the_second_that_is_logged(form: str) -
     assert abs(max(near.items(), key=lambda found: found[1])[0]) <= 0.01 * RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["when", "said-at", "when-and-what"])
 @pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "es"])
 def test_times_that_are_asked_for_are_those_of_the_recording(task: str, haystack: str) -> None:
@@ -170,6 +174,7 @@ def test_tokens_of_a_picture_are_those_of_the_published_examples() -> None:
     assert anthropic_tokens(1000, 1000) == 1334
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provider", "more", "why"),
     [
@@ -315,6 +320,7 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
     assert (page["media"], page["media_kind"]) == ({"1200": labels[0], "12000": labels[1]}, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -397,6 +403,7 @@ def talk(count: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["wav", "mp3"])
 def test_a_haystack_of_recordings_is_heard_as_it_was_said_with_the_needle_between_two_lines(
     niah: Niah, tmp_path: Path, form: str
@@ -497,6 +504,7 @@ def test_a_needle_is_as_loud_as_the_recording_around_it_by_at_most_20_db(
     assert np.abs(heard.astype(int)).max() == pytest.approx(needle, rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_recording_that_was_replaced_under_its_text_is_another_run_with_the_same_ids(
     niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -521,6 +529,7 @@ class Deaf:
         return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pages", "speech"])
 @pytest.mark.parametrize("share", [1, 30, 70])
 @pytest.mark.parametrize("task", ["single", "multikey"])

@@ -83,6 +83,7 @@ def test_two_short_trials_of_35_already_tell_the_time_of_the_rest() -> None:
     assert not estimates[10][2]
 
 
+@pytest.mark.slow
 @given(
     st.floats(0, 5), st.floats(1e-4, 1e-2), st.floats(0, 1e-6), st.permutations(SIZES),
 )  # fmt: skip
@@ -330,6 +331,7 @@ def test_a_resumed_sweep_is_watched_by_what_is_new(tmp_path: Path) -> None:
     assert p.tokens == of.prompt_tokens(of.trials[4])
 
 
+@pytest.mark.slow
 def test_throttled_and_failed_attempts_of_a_real_server_are_told(niah: Niah) -> None:
     reads = answers_with(task_of("single").solve)
     busy = fails(429, {"error": {"message": "slow down"}}, retry_after="0")

@@ -270,6 +270,7 @@ def test_a_transcript_without_times_cannot_be_asked_for_one(talk: Niah) -> None:
     assert "plain.txt has no times" in ended.out
 
 
+@pytest.mark.slow
 def test_a_perfect_reader_knows_when_and_one_that_sees_nothing_does_not(talk: Niah) -> None:
     Path("q.toml").write_text(TIMED + ASKED + 'also_at = ["5:05", "9:09"]\n', encoding="utf-8")
     command = ("--task", "natural", "--haystack", "h/talk", "--questions", "q.toml", "--lengths", "500")

@@ -84,6 +84,7 @@ def test_every_turn_of_the_like_things_is_asked_for(language: str) -> None:
     assert max(asked.values()) < TRIALS / 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("depth", [0.0, 50.0, 100.0])
 def test_the_line_that_says_where_a_thing_is_does_not_name_it_and_is_not_the_last_one(

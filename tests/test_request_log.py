@@ -39,6 +39,7 @@ def logged(niah: Niah, *flags: str, provider: str = "openai") -> tuple[list[dict
     return [json.loads(line) for line in lines], ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "openai-responses"])
 def test_every_attempt_has_a_line_with_what_came_back(
     niah: Niah, provider: str, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +65,7 @@ def test_every_attempt_has_a_line_with_what_came_back(
     assert "attempt 1: 500: engine busy with [key]; again in" in err
 
 
+@pytest.mark.slow
 def test_prompts_are_cut_unless_they_are_asked_for(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", KEY)
     cut, _ = logged(niah)

@@ -51,11 +51,13 @@ def ranks(**settings: Any) -> list[int | None]:
     return [d.needle_rank for d in told if d is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", HAYSTACKS)
 def test_the_needle_is_among_the_first_five_chunks_in_every_script(haystack: str) -> None:
     assert all(rank is not None and rank <= 5 for rank in ranks(haystack=(haystack,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", HAYSTACKS)
 def test_what_shares_no_word_with_its_question_is_found_by_chance_only(haystack: str) -> None:
     found = ranks(haystack=(haystack,), task="associative")
@@ -202,6 +204,7 @@ def tried(name: str) -> list[int]:
     return [cost.get("input_tokens", 0) for n, cost in costs.items() if trials[n] and cost.get("output_tokens") != 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "flags", "said"),
     [

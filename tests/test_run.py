@@ -352,6 +352,7 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(niah: Niah) -> None
     assert "cannot be written" in ended.err
 
 
+@pytest.mark.slow
 def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: Niah) -> None:
     empty = answers_with(lambda prompt: "")
     with serving(READS, empty, answers("cut", "length"), answers("", "filter"), otherwise=READS) as server:

@@ -218,6 +218,7 @@ def test_a_length_in_plain_digits_is_an_id_where_the_run_has_no_such_length() ->
         addressed(stored, ("8k",))
 
 
+@pytest.mark.slow
 def test_a_difference_is_a_trial_that_both_scored_and_scored_apart(niah: Niah) -> None:
     niah("run", *READER, "head-tail", *GRID, "--name", "old")
     niah("run", *READER, "perfect", *GRID, "--name", "new")

@@ -152,6 +152,7 @@ def test_lengths_that_do_not_fit_are_folded_and_counted_and_no_loss_is_left_out(
     assert len(lines) <= 24
 
 
+@pytest.mark.slow
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 80), st.integers(1, 80))
 def test_folding_keeps_every_trial(lengths: int, depths: int, columns: int, rows: int) -> None:
     of = grid(lengths, depths, lambda n, d: None if n == 2_000 else float(d < 50))

@@ -44,6 +44,7 @@ def experiment(**settings: Any) -> Experiment:
     return experiment_for(None, {"provider": "simulated", "model": "perfect", **settings}, key_needed=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 7])
 def test_merged_shards_are_line_for_line_the_run_of_one_process(niah: Niah, count: int) -> None:
     assert niah("run", *SIMULATED, *GRID, "--name", "whole").exit_code == 0
@@ -59,6 +60,7 @@ def test_merged_shards_are_line_for_line_the_run_of_one_process(niah: Niah, coun
     assert "Nothing to do" in niah("run", *SIMULATED, *GRID, "--name", "parts").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["", '{"kind":"header","sch'])
 def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(niah: Niah, written: str) -> None:
     half = (*SIMULATED, "--lengths", "512", "--depths", "0,50,100", "--name", "r")
@@ -71,6 +73,7 @@ def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(niah: N
     assert niah("merge", "r").exit_code == 0
 
 
+@pytest.mark.slow
 def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah) -> None:
     half = (*SIMULATED, "--lengths", "512", "--depths", "0,50,100")
     niah("run", *half, "--limit", "2", "--name", "a")
@@ -152,6 +155,7 @@ def test_four_workers_keep_to_one_budget_without_a_request_beyond_it(tmp_path: P
     assert sum(1 for tokens in spent if tokens) > 1
 
 
+@pytest.mark.slow
 def test_four_workers_keep_to_one_rate(tmp_path: Path) -> None:
     per_minute, seconds = 1_200.0, 1.5
     rates = [Shared(tmp_path).rate("requests", 20.0, per_minute) for _ in range(4)]

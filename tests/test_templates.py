@@ -38,6 +38,7 @@ def test_a_run_is_the_default(niah: Niah) -> None:
     assert "model       MODEL (openai)" in ended.out
 
 
+@pytest.mark.slow
 def test_a_gate_judges_as_it_is(niah: Niah) -> None:
     niah("init", "gate")
     grid = ("--lengths", "500", "--depths", "0:100:2", "--haystack-per", "trial", "--name", "r")
@@ -47,6 +48,7 @@ def test_a_gate_judges_as_it_is(niah: Niah) -> None:
     assert "'niah init gate' writes one" in niah("gate", "r", "--config", "none.toml").err
 
 
+@pytest.mark.slow
 def test_a_suite_and_questions_run_as_they_are(niah: Niah) -> None:
     niah("init", "suite")
     niah("init", "questions")

@@ -162,6 +162,7 @@ def upload(niah: Niah, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> A
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", SERVICES)
 def test_every_page_is_uploaded_once_and_referenced_in_its_place(
     upload: Any, server: FileServer, provider: str
@@ -185,6 +186,7 @@ def test_every_page_is_uploaded_once_and_referenced_in_its_place(
     assert not any(KEY in path.read_text(errors="replace") for path in Path("results").rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["openai", "gemini"])
 def test_a_run_that_goes_on_uploads_only_what_is_no_longer_there(
     upload: Any, server: FileServer, provider: str

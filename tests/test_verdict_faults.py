@@ -97,6 +97,7 @@ def test_power_measures_flips_on_two_runs_of_one_model(niah: Niah, tmp_path: Pat
     assert "which is a guess" in niah("power", "ci").out
 
 
+@pytest.mark.slow
 def test_an_outlook_tells_the_chances_of_good_models_and_what_stands_in_their_way() -> None:
     of = header(epochs=10)
     chances = outlook_of(GateConfig(min_found=0.8, min_found_per_length=0.9), of, trials(of)).chances
