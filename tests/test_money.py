@@ -7,24 +7,28 @@ import os
 import random
 import signal
 import time
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+import runs
 from conftest import Niah
 from protocols import Counts
 from server import Handler, Say, Server, answers_with, cuts_the_stream, fails, resets, serving, stalls
 from test_sweep import SMALL, SOLVE, niah_process, sweep_at
 
+import niah as package
 from niah.errors import RunError
 from niah.experiment.config import RunConfig
 from niah.generator.tokenizers import tokenizer_of
-from niah.providers.prices import Pricing
-from niah.records import Usage
-from niah.runlog.attempts import AttemptLog, read_attempts
+from niah.providers.prices import Pricing, pricing_of
+from niah.records import Response, Usage
+from niah.runlog.attempts import AttemptLog, dollars_of, read_attempts
 from niah.runlog.disk import write_whole
 from niah.runner.budget import Budget
+from niah.verdict.power import EPOCHS
 
 KILLS = int(os.environ.get("NIAH_KILLS", "8"))
 
@@ -207,6 +211,42 @@ def test_dollars_are_counted_as_the_server_or_the_price_says(tmp_path: Path) -> 
     assert budget.idle
     budget.pay(Usage(dollars=0.0005))
     assert budget.refuses(may) is not None
+
+
+def test_a_server_that_leaves_out_what_it_cached_is_priced_by_the_table_as_by_a_price() -> None:
+    pytest.importorskip("genai_prices")
+    table = pricing_of("openai", "gpt-4o", None, None)
+    assert table is not None
+    cached = table.dollars(Usage(input_tokens=100, cached_tokens=100))
+    assert table.dollars(Usage(input_tokens=10, cached_tokens=100)) == pytest.approx(cached)
+    assert table.dollars(Usage(cached_tokens=60, cache_write_tokens=40)) > 0
+
+
+def said_to_cost(model: str, *usages: Usage) -> float | None:
+    """What a report says that a finished run of OpenRouter's has cost."""
+    header = runs.header(model=model, config={"provider": "openrouter"})
+    one = runs.results(header)[0]
+    replies = (Response(text="1", stop_reason="stop", usage=usage) for usage in usages)
+    return dollars_of(header, [replace(one, response=reply) for reply in replies], None)
+
+
+@pytest.mark.slow
+def test_plan_power_and_report_look_a_price_up_at_the_same_address() -> None:
+    pytest.importorskip("genai_prices")
+    grid: dict[str, Any] = {"lengths": "1k", "depths": "50", "haystack_per": "trial"}
+    there: dict[str, Any] = {"provider": "openrouter", "model": "google/gemini-2.5-pro", **grid}
+    planned = package.plan(**there, epochs=EPOCHS[0]).price.dollars
+    assert planned
+    assert package.power(**there).rows[0].dollars == pytest.approx(planned)
+    assert said_to_cost("google/gemini-2.5-pro", Usage(input_tokens=1_000, output_tokens=10)) is not None
+    here = {"provider": "vllm", "model": "gpt-4o", **grid}  # on this machine: what it is called costs nothing
+    assert package.power(**here).rows[0].dollars == package.plan(**here).price.dollars == 0
+
+
+def test_what_the_server_has_priced_is_known_without_a_table() -> None:
+    assert said_to_cost("nobody/knows", Usage(dollars=0.25), Usage(dollars=0.25)) == 0.5
+    assert said_to_cost("nobody/knows", Usage(dollars=0.25), Usage()) is None
+    assert said_to_cost("nobody/knows") is None
 
 
 def test_a_run_that_cannot_note_an_attempt_sends_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,9 @@ from niah.cli.options import PATH, RESULTS, config_from, config_options, out_opt
 from niah.cli.screen import warn
 from niah.experiment.config import RunConfig, by_model
 from niah.experiment.export import FORMS, as_line, write_lines
-from niah.experiment.planning import FREE
-from niah.installation import install_hint
+from niah.experiment.planning import FREE, is_free, unknown_price
 from niah.plotter.formatting import plural
 from niah.plotter.report_text import finding_words
-from niah.providers import known_provider
 from niah.verdict.power import Aim, Outlook, Power
 
 AIM: Mapping[str, tuple[str, float, str]] = {
@@ -101,8 +99,7 @@ def _print(found: Power, config: RunConfig) -> None:
         f"\n{found.cells} cells, confidence {aim.confidence:g} %, independent trials (--haystack-per trial):\n"
         f"{'epochs':>8} {'pairs':>8} {'loss seen':>10} {'no change passes':>17} {'prompt tokens':>15}   price of a run"
     )
-    free = known_provider(config.provider).free
-    unknown = f"unknown (set --model and --price, or {install_hint('prices')})"
+    free, unknown = is_free(config), unknown_price("--model and --price")
     for row in found.rows:
         price = FREE if free else unknown if row.dollars is None else f"${row.dollars:,.2f}"
         chances = f"{100 * row.loss_seen:>8.0f} % {100 * row.no_change_passes:>15.0f} %"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 from niah.deliveries.pages import Pages
 from niah.deliveries.speech import Speech
@@ -194,11 +195,17 @@ def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:
     """
     reply = reply_tokens_of(config, task)
     sizes = [max(0, length - reply) for length in config.lengths for _ in config.depths]
-    entry = PROVIDERS.get(config.provider)
-    if entry is not None and entry.free:
+    if is_free(config):
         return sum(sizes), 0.0
-    pricing = pricing_of(config.model or "", config.base_url, config.price) if config.model or config.price else None
+    pricing = pricing_of(config.provider, config.model or "", config.base_url, config.price)
     return sum(sizes), None if pricing is None else _dollars(pricing, sizes, reply)
+
+
+def is_free(config: RunConfig) -> bool:
+    """Whether a run costs nothing: it stays on this machine, and nobody has set a price."""
+    entry = PROVIDERS.get(config.provider)
+    here = config.provider == FUNCTION or (entry is not None and entry.on_this_machine)
+    return here and config.base_url is None and config.price is None
 
 
 def _planned_length(experiment: Experiment, length: int, sizes: dict[str, int]) -> PlannedLength:
@@ -233,12 +240,9 @@ def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
 
 def _price(experiment: Experiment, sizes: list[int] | None, cached_share: float) -> Price:
     c = experiment.config
-    entry = PROVIDERS.get(c.provider)
-    here = c.provider == FUNCTION or (entry is not None and entry.on_this_machine)
-    if here and c.base_url is None and c.price is None:
+    if is_free(c):
         return Price(free=True, dollars=0.0, dollars_cached=0.0)
-    own_address = None if entry is None else entry.base_url
-    pricing = pricing_of(str(c.model), c.base_url or own_address, c.price)
+    pricing = pricing_of(c.provider, str(c.model), c.base_url, c.price)
     if pricing is None or sizes is None:
         return Price(free=False)
     reply = most_reply_tokens(experiment)
@@ -261,7 +265,12 @@ def _price_words(price: Price) -> str:
     if price.free:
         return FREE
     if price.dollars is None or price.dollars_cached is None:
-        return f"unknown (set price in the config, or {install_hint('prices')})"
+        return unknown_price("price in the config")
     least = f"${price.dollars_cached:,.2f} with the cacheable share read from a cache"
     batch = "" if price.batch is None else f", or ${price.batch:,.2f} by niah batch"
     return f"${price.dollars:,.2f}, or {least}{batch} (by {price.source})"
+
+
+def unknown_price(setting: str) -> str:
+    """What stands in the place of a price, and what to do about it."""
+    return f"unknown (set {setting}{'' if find_spec('genai_prices') else ', or ' + install_hint('prices')})"

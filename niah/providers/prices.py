@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from niah.providers import PROVIDERS
 from niah.records import Usage
 
 _MILLION = 1_000_000
@@ -37,10 +38,12 @@ class Pricing:
         ) / _MILLION
 
 
-def pricing_of(model: str, base_url: str | None, price: Mapping[str, float] | None) -> Pricing | None:
-    """The pricing of a model, or None where no price is known."""
+def pricing_of(provider: str, model: str, base_url: str | None, price: Mapping[str, float] | None) -> Pricing | None:
+    """The pricing of a model at an address, or at its provider's own; None where no price is known."""
     if price is not None:
         return Pricing(source="the config", per_million=price)
+    known = PROVIDERS.get(provider)  # None: one that was handed over
+    base_url = base_url or (known.base_url if known else None)
     try:
         import genai_prices
     except ImportError:
@@ -57,10 +60,11 @@ def _from_table(model: str, base_url: str | None, usage: Usage) -> float:
     from genai_prices import Usage as Counts
     from genai_prices import calc_price
 
+    read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     counts: Any = Counts(
-        input_tokens=usage.input_tokens or 0,
-        cache_read_tokens=usage.cached_tokens or 0,
-        cache_write_tokens=usage.cache_write_tokens or 0,
+        input_tokens=max(usage.input_tokens or 0, read + written),  # a server may leave out what it cached
+        cache_read_tokens=read,
+        cache_write_tokens=written,
         output_tokens=usage.output_tokens or 0,
     )
     return float(calc_price(counts, model_ref=model, provider_api_url=base_url).total_price)

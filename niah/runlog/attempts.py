@@ -143,6 +143,8 @@ def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float
         return 0.0
     pricing = _pricing(header, price)
     usages = [r.response.usage for r in results if r.response is not None]
+    if usages and all(u.dollars is not None for u in usages):  # the server has said it all
+        return sum(u.dollars or 0 for u in usages)
     if pricing is None or any(u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages):
         return None
     return sum(map(pricing.dollars, usages))
@@ -173,4 +175,5 @@ def _is_free(header: Header) -> bool:
 
 def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
     config = header.config
-    return pricing_of(str(config["model"]), config.get("base_url"), price or config.get("price"))
+    own = price or config.get("price")
+    return pricing_of(str(config["provider"]), str(config["model"]), config.get("base_url"), own)

@@ -99,7 +99,7 @@ def _session(config: RunConfig, provider: Provider, address: str, *, priced: boo
     return Session(
         provider=provider,
         concurrency=concurrency_of(config),
-        pricing=pricing_of(str(config.model), address, config.price) if priced else None,
+        pricing=pricing_of(config.provider, str(config.model), address, config.price) if priced else None,
         address=address,
         start=known.start if known and is_loopback(address) else None,
         **differs,
