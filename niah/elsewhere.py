@@ -149,10 +149,11 @@ def import_prompts(
     """
     from niah.experiment.export import as_line, write_lines
     from niah.generator.tokenizers import tokenizer_of
-    from niah.importers.prompts import lines_from
-    from niah.text.outside import json_in
+    from niah.importers.prompts import lines_from, settings_in
 
-    told = {} if settings is None else dict(json_in(Path(settings).read_text(encoding="utf-8")))
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
+    told = {} if settings is None else settings_in(Path(settings))
     if gold is not None:
         told["gold"] = gold
     lines = lines_from(Path(path), form, tokenizer_of(tokenizer).count, told)

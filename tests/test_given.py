@@ -14,6 +14,9 @@ import pytest
 from conftest import REPOSITORY, Niah
 
 import niah as package
+from niah.errors import ConfigError, RunError
+from niah.experiment.config import RunConfig
+from niah.experiment.given import given_experiment
 from niah.importers.prompts import nominal_length
 from niah.scorers.origins import RULES, Facts, rule_of
 
@@ -164,7 +167,9 @@ def test_rows_of_another_benchmark_are_run_resumed_shown_and_scored_again(
     assert "the text of the haystack has changed" in niah(*run).err
 
 
-@pytest.mark.parametrize("flags", [("--lengths", "1k"), ("--task", "kv"), ("--delivery", "window:1k"), ("--controls",)])
+@pytest.mark.parametrize(
+    "flags", [("--lengths", "1k"), ("--task", "kv"), ("--delivery", "window:1k"), ("--controls",), ("--as", "chat")]
+)
 def test_a_setting_of_prompts_of_ours_is_refused_beside_given_ones(niah: Niah, flags: tuple[str, ...]) -> None:
     ended = niah("run", "--prompts", "p.jsonl", *SIMULATED, *flags)
     assert (ended.exit_code, "has no meaning with --prompts" in ended.err) == (2, True)
@@ -197,6 +202,60 @@ def test_what_is_no_row_of_a_format_is_one_line(niah: Niah) -> None:
     assert "cannot be read as JSON" in niah("import-prompts", __file__, "--format", "jsonl", "--out", "p.jsonl").err
     assert "unknown format" in niah("import-prompts", "rows.jsonl", "--format", "x", "--out", "p.jsonl").err
     assert "make it with niah import-prompts" in niah("run", "--prompts", "rows.jsonl", *SIMULATED).err
+
+
+ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
+ODD = [
+    ({"context_length": "4k"}, "context_length '4k'"), ({"context_length": -4}, "context_length -4"),
+    ({"reply_tokens": -1}, "reply_tokens -1"), ({"rule": "contians"}, "did you mean 'contains'"),
+    ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"), ({"depth_percent": True}, "from 0 to"),
+    ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "is one text"),
+    ({"messages": [{"role": "user", "content": None}]}, "is one text"), ({"prompt": 5}, "is one text"),
+    ({"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]}, "is the first"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "said"), ODD)
+def test_a_row_that_cannot_be_asked_or_scored_is_named(tmp_path: Path, changes: Table, said: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | changes))
+    with pytest.raises(RunError, match=f"row 2 is none of jsonl .*{said}"):
+        package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"context_length": "4k"}, {"depth_percent": "50"}, {"depth_percent": 500}, {"prompt_tokens": "x"},
+        {"reply_tokens": None}, {"targets": "77"}, {"targets": [7]}, {"messages": []}, {"task": ["t"]}, {"rule": "no"},
+    ],
+)  # fmt: skip
+def test_a_line_of_prompts_that_was_changed_by_hand_is_named(tmp_path: Path, changes: Table) -> None:
+    path = tmp_path / "p.jsonl"
+    (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps({**ROW, "prompt": "77?"}))
+    package.import_prompts(tmp_path / "rows.jsonl", "jsonl", path)
+    first, second = path.read_text().splitlines()
+    path.write_text(f"{first}\n{json.dumps(json.loads(second) | changes)}\n")
+    with pytest.raises(ConfigError, match="line 2 cannot be read"):
+        given_experiment(RunConfig(prompts=str(path)))
+
+
+def test_a_packed_file_that_is_cut_off_and_odd_settings_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(json.dumps(ROW).encode() * 99)[:-12])
+    (tmp_path / "list.json").write_text("[1]")
+    out = tmp_path / "p.jsonl"
+    with pytest.raises(RunError, match="cannot be read as JSON"):
+        package.import_prompts(tmp_path / "rows.jsonl.gz", "jsonl", out)
+    for settings in ("list.json", "rows.jsonl.gz", "nowhere.json"):
+        with pytest.raises(RunError, match=settings):
+            package.import_prompts(tmp_path / "rows.jsonl.gz", "babilong", out, settings=tmp_path / settings)
+    with pytest.raises(ConfigError, match="1 or more"):
+        package.import_prompts(tmp_path / "rows.jsonl.gz", "jsonl", out, limit=-1)
+
+
+def test_of_a_folder_only_the_files_of_rows_are_read(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.jsonl.part", "a.json~"):
+        (tmp_path / name).write_text(json.dumps(ROW))
+    assert package.import_prompts(tmp_path, "jsonl", tmp_path / "p.txt") == 1
 
 
 @pytest.mark.parametrize(("tokens", "column"), [(1, 1), (101, 120), (999, 1_000), (1_001, 1_200), (4_411, 5_000)])

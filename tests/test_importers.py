@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,80 @@ def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: 
     assert "imported results of" in Path("p.svg").read_text(encoding="utf-8")
     for wrong in (("nothing", "--format", "kamradt"), (path, "--format", "needlehaystack2"), (path, "--format", "x")):
         assert niah("import-results", *wrong).exit_code == 2
+
+
+SAMPLE = {"metadata": {"target_context_length": 1_000, "target_position": 50}, "scores": {"g": {"value": 10}}}
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        {"eval": [1], "samples": [SAMPLE]}, {"eval": {}, "samples": [1]}, {"eval": None, "samples": {"a": 1}},
+        {"samples": [{**SAMPLE, "scores": {"g": 1}}]}, {"samples": [{**SAMPLE, "output": {"choices": ["x"]}}]},
+    ],
+)  # fmt: skip
+def test_an_odd_log_of_inspect_is_one_line(tmp_path: Path, log: dict[str, Any]) -> None:
+    (tmp_path / "log.json").write_text(json.dumps(log), encoding="utf-8")
+    with pytest.raises(RunError, match="not as inspect_ai writes it"):
+        importer_of("inspect")(tmp_path / "log.json", "m")
+
+
+def test_a_log_that_is_packed_in_a_way_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "log.eval", "w") as archive:
+        archive.writestr("header.json", "{}")
+    packed = bytearray((tmp_path / "log.eval").read_bytes())
+    packed[8], packed[packed.index(b"PK\x01\x02") + 10] = 93, 93  # zstandard
+    (tmp_path / "log.eval").write_bytes(packed)
+    with pytest.raises(RunError, match="compression method is not supported"):
+        importer_of("inspect")(tmp_path / "log.eval", "m")
+
+
+def test_a_half_right_answer_of_inspect_is_not_called_wrong(tmp_path: Path) -> None:
+    half = {**SAMPLE, "scores": {"g": {"value": 5.5}}}
+    (tmp_path / "log.json").write_text(json.dumps({"samples": [SAMPLE, half]}), encoding="utf-8")
+    (found,) = importer_of("inspect")(tmp_path / "log.json", "m")
+    assert [(r.score, r.answer_class) for r in found.results] == [(1.0, "right"), (0.5, None)]
+
+
+@pytest.mark.parametrize("form", ["babilong", "ruler", "kamradt"])
+def test_a_folder_without_results_is_one_line(niah: Niah, form: str) -> None:
+    Path("empty").mkdir()
+    ended = niah("import-results", "empty", "--format", form)
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1), ended.err
+
+
+def predictions(folder: Path, **changes: Any) -> Path:
+    folder.mkdir(parents=True)
+    made = {"index": 0, "input": "x 77", "outputs": ["77"], "pred": "it is\u202877", "length": 3_990, **changes}
+    (folder / "vt.jsonl").write_text(json.dumps(made, ensure_ascii=False) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(tmp_path: Path) -> None:
+    for folder, length in (("2024/m/4096/pred", 4_096), ("2024/runs/of/m", 3_990)):
+        (found,) = importer_of("ruler")(predictions(tmp_path / folder), "m")
+        assert [(r.trial.context_length, r.score) for r in found.results] == [(length, 1.0)]
+    for changes in ({"length": None}, {"length": "4k"}, {"outputs": "77"}, {"pred": None}):
+        with pytest.raises(RunError, match=r"vt\.jsonl:1: "):
+            importer_of("ruler")(predictions(tmp_path / str(changes), **changes), "m")
+
+
+def test_a_line_separator_inside_an_answer_ends_no_line(tmp_path: Path) -> None:
+    rows = [line(response="7\u2028and so on"), line(seed=2, timestamp_utc=None)]
+    text = "\n".join(json.dumps(r, ensure_ascii=False) for r in rows)
+    (tmp_path / "r.jsonl").write_text(text, encoding="utf-8")
+    imported = read_needlehaystack2(tmp_path / "r.jsonl", None)
+    assert (len(imported.results), imported.header.created) == (2, "2026-05-01T00:00:00+00:00")
+    assert not any("damaged" in said for said in imported.said)
+
+
+def test_answers_in_the_folder_one_stands_in_are_of_a_model_with_a_name(niah: Niah) -> None:
+    Path("gpt").mkdir()
+    Path("gpt/qa1_4k_x.csv").write_text(",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8")
+    os.chdir("gpt")
+    for path in (".", "qa1_4k_x.csv"):
+        (found,) = importer_of("babilong")(Path(path), None)
+        assert found.header.config["model"] == "gpt"
 
 
 def test_formats_by_name() -> None:

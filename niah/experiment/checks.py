@@ -96,8 +96,9 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     of_ours = [key for key in given if decides(key) in ("grid", "prompts", "controls") and key not in _WITH_PROMPTS]
     if config.prompts is not None and of_ours:
         raise ConfigError(f"{min(of_ours)} has no meaning with --prompts, which names whole prompts; leave it out")
-    if config.prompts is not None and config.delivery != "full":
-        raise ConfigError("delivery has no meaning with --prompts, which names whole prompts; leave it out")
+    for key, whole in (("delivery", "full"), ("sent_as", "text")):
+        if config.prompts is not None and getattr(config, key) != whole:
+            raise ConfigError(f"{key} has no meaning with --prompts, which names whole prompts; leave it out")
     for option in fields(Options):
         if (
             option.name in given

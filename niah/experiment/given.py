@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from niah.errors import ConfigError
+from niah.errors import ConfigError, UnknownName
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.experiment.own import PlantsNothing
@@ -23,7 +23,7 @@ from niah.generator.prompt import Builder
 from niah.generator.tokenizers import tokenizer_of
 from niah.messages import Message, TextPart
 from niah.records import Header, Part, Placement, Planting, Prompt, Score, Trial
-from niah.scorers.origins import Facts, named, rule_of
+from niah.scorers.origins import Facts, check_line, named, rule_of
 from niah.tasks import Options
 from niah.text.outside import json_in
 
@@ -185,12 +185,15 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     try:
         with path.open("rb") as file:
             for line in file:
-                rows.append({**_kept(json_in(line.decode())), "place": place})
+                row = json_in(line.decode())
+                check_line(row)
+                rows.append({**_kept(row), "place": place})
                 whole.update(line)
                 place += len(line)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, UnknownName, KeyError, TypeError, ValueError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(
-            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({error}); make it with niah import-prompts"
+            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({said}); make it with niah import-prompts"
         ) from error
     if not rows:
         raise ConfigError(f"prompts {str(path)!r} is empty; make it with niah import-prompts")
@@ -198,7 +201,6 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
-    rule_of(row["rule"])
     keys = ("id", "task", "rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
     text = "\n".join(message["content"] for message in row["messages"])
     answer = "Final Answer: [{}]" if row["rule"] == "graphwalks" else "{}"

@@ -5,18 +5,22 @@ Every importer makes a header, results, and what to tell the user about them.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib
 import json
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError, UnknownName
 from niah.records import Design, Header, Outcome, Response, Result, Trial
+from niah.text.outside import json_in
 
 Scale = tuple[float, float]  # the least and the most that a score can be
 MOST_TOKENS = 1_000_000_000
@@ -89,14 +93,13 @@ def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: 
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
-def imported_result(
-    trial: Trial, answer: object, targets: Sequence[str], score: float | None, answer_class: str | None, **more: Any
-) -> Result:
+def imported_result(trial: Trial, answer: object, targets: Sequence[str], score: float | None, **more: Any) -> Result:
     """A result with what tools tell, and ``more``; without a score it is an error."""
     fields: dict[str, Any] = {
         "response": None if answer is None else Response(text=str(answer), stop_reason=None),
         "prompt_tokens": trial.context_length,  # often the only count that is kept
         "error": "no score" if score is None else None,
+        "answer_class": None if score is None else {0.0: "wrong", 1.0: "right"}.get(score),
     }
     return Result(
         trial=trial,
@@ -106,7 +109,6 @@ def imported_result(
         prompt_digest=None,
         unique_share=None,
         score=score,
-        answer_class=None if score is None else answer_class,
         **fields | more,
     )
 
@@ -177,7 +179,42 @@ def grid_words(results: Sequence[Result]) -> str:
     return f"{len(results):,} results in {len(cells):,} cells ({len(lengths)} lengths x {len(depths)} depths){again}"
 
 
-def imported(tool: str, model: str, task: str, results: list[Result], depth_of: str = "the needle") -> Imported:
-    """The run of one task, of a tool that does not say when it was made; every trial has a haystack of its own."""
-    header = header_of(tool, model, task, results, "unknown", depth_of=depth_of, shared=False)
-    return Imported(header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",))
+def imported(
+    tool: str, model: str, by_task: Mapping[str, Sequence[Result]], depth_of: str = "the needle"
+) -> list[Imported]:
+    """A run for each task, of a tool that does not say when it was made; every trial has a haystack of its own.
+
+    Raises RunError where there is none.
+    """
+    if not by_task:
+        raise RunError(f"no results of {tool} found there")
+    runs = []
+    for task, results in by_task.items():
+        header = header_of(tool, model, task, results, "unknown", depth_of=depth_of, shared=False)
+        runs.append(Imported(header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",)))
+    return runs
+
+
+def json_of(file: Path) -> Any:
+    """What a file of JSON holds. Raises RunError."""
+    try:
+        return json_in(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise RunError(f"{file}: not a JSON file ({error})") from error
+
+
+def rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file, one a line or in one list; ``.gz`` is unpacked. Raises RunError."""
+    try:
+        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+            first = lines.readline()
+            listed = first.lstrip().startswith("[")
+            rows = json_in(first + lines.read()) if listed else map(json_in, filter(str.strip, chain([first], lines)))
+            for row in rows:
+                if not isinstance(row, dict):
+                    raise ValueError("a row that is no object")
+                yield row
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise RunError(f"{file}: cannot be read as JSON ({error})") from error

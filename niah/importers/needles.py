@@ -8,8 +8,8 @@ the third gave 1 (nothing of it) to 10 (all of it); here 1 becomes 0 and 10 beco
 
 from __future__ import annotations
 
-import json
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +26,7 @@ from niah.importers import (
     imported,
     imported_result,
     imported_trial,
+    json_of,
     model_name,
 )
 from niah.records import Placement, Result, Usage
@@ -66,12 +67,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _trials(file: Path) -> Iterator[tuple[str, Row]]:
-    try:
-        table = json_in(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{file}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise RunError(f"{file}: not a JSON file ({error})") from error
+    table = json_of(file)
     rows = table if isinstance(table, list) else [table]
     for number, row in enumerate(rows, 1):
         where = f"{file}: trial {number}" if isinstance(table, list) else str(file)
@@ -86,18 +82,25 @@ def _judged(where: str, row: Row, seen: Counter[tuple[int, float]]) -> tuple[Res
     read = checked(where, tokens, row["depth_percent"], row.get("score"), row.get("test_duration_seconds"), _SCALE)
     epoch = seen[read.length, read.depth]
     seen[read.length, read.depth] += 1
-    identity, needle = (epoch, *(row.get(key) for key in _IDENTITY)), str(row.get("needle", "")).strip()
+    identity, needle = (epoch, *(row.get(key) for key in _IDENTITY)), str(row.get("needle") or "").strip()
     score = read.score
     result = imported_result(
         imported_trial(_JUDGED, read.length, read.depth, epoch, *identity),
         row.get("model_response"),
         [needle] if needle else [],
-        None if score is None else (score - _LEAST) / (_MOST - _LEAST),
-        None if score is None else {_LEAST: "wrong", _MOST: "right"}.get(int(score)),
-        explanation=None if score is None else f"judged {score:g} of {_MOST}",
+        _share_of(score),
+        explanation=_judgement(score),
         total_s=read.seconds,
     )
     return result, score
+
+
+def _share_of(score: float | None) -> float | None:
+    return None if score is None else (score - _LEAST) / (_MOST - _LEAST)
+
+
+def _judgement(score: float | None) -> str | None:
+    return None if score is None else f"judged {score:g} of {_MOST}"
 
 
 def _scale(cells: list[list[float | None]]) -> str:
@@ -128,7 +131,7 @@ def read_needlehaystack2(path: Path, model: str | None) -> Imported:
         results.append(_tried(row, read, epochs[read.length, read.depth]))
         epochs[read.length, read.depth] += 1
     task = next((str(row["task_type"]) for _, row in rows), "")
-    created = max((str(row.get("timestamp_utc")) for _, row in rows), default="")
+    created = max((str(row["timestamp_utc"]) for _, row in rows if row.get("timestamp_utc")), default="unknown")
     name = model_name([str(row["model_id"]) for _, row in rows], model, path)
     said = [grid_words(results)]
     if damaged:
@@ -140,7 +143,7 @@ def read_needlehaystack2(path: Path, model: str | None) -> Imported:
 def _lines(path: Path) -> tuple[list[tuple[str, Row]], int]:
     """The whole lines, and how many are damaged: the tool writes its next line right behind one that was cut off."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # no other sign ends a line of JSON
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -187,11 +190,10 @@ def _tried(row: Row, read: Checked, epoch: int) -> Result:
         row.get("response"),
         [str(row["expected_answer"])] if row.get("expected_answer") else [],
         score,
-        None if score is None else {0.0: "wrong", 1.0: "right"}.get(score),
         prompt_tokens=int(experiment.get("final_context_token_count", read.length)),
         total_s=read.seconds,
-        error=row.get("error"),
-        finished=str(row.get("timestamp_utc", "")),
+        finished=str(row.get("timestamp_utc") or ""),
+        **({"error": str(row["error"])} if row.get("error") else {}),
     )
     placements = tuple(_placement(p, read.depth) for p in experiment.get("needle_placements", ()))
     response = result.response and replace(result.response, usage=_usage(row))
@@ -215,39 +217,43 @@ def _placement(placement: Row, asked: float) -> Placement:
 def read_inspect(path: Path, model: str | None) -> list[Imported]:
     """A log of inspect_evals' niah task, .json or .eval. Raises RunError."""
     log = _inspect_log(path)
-    samples, name = log.get("samples") or [], model_name([log.get("eval", {}).get("model")], model, path)
-    results = []
-    for number, sample in enumerate(samples, 1):
-        where, about = f"{path}: sample {number}", sample.get("metadata") or {}
-        if "target_context_length" not in about:
-            raise RunError(f"{where}: none of inspect_evals' niah task (no target_context_length)")
-        value = next((s.get("value") for s in (sample.get("scores") or {}).values()), None)
-        grade = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        length, depth = about["target_context_length"], about.get("target_position", about.get("position"))
-        read = checked(where, length, depth, None if grade is None else float(grade), sample.get("total_time"), _SCALE)
-        score = None if read.score is None else (read.score - _LEAST) / (_MOST - _LEAST)
-        trial = imported_trial("niah", read.length, read.depth, number, sample.get("id"), sample.get("epoch"))
-        judged = None if read.score is None else f"judged {read.score:g} of {_MOST}"
-        right, target = "right" if score == 1 else "wrong", [str(sample.get("target", ""))]
-        results.append(imported_result(trial, _completion(sample), target, score, right, explanation=judged))
-    return [imported("inspect_ai", name, "niah", results)]
+    try:
+        name = model_name([(log.get("eval") or {}).get("model")], model, path)
+        samples = enumerate(log.get("samples") or [], 1)
+        results = [_inspected(f"{path}: sample {number}", number, sample) for number, sample in samples]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise RunError(f"{path}: not as inspect_ai writes it ({type(error).__name__}: {error})") from error
+    return imported("inspect_ai", name, {"niah": results})
+
+
+def _inspected(where: str, number: int, sample: Row) -> Result:
+    about = sample.get("metadata") or {}
+    if "target_context_length" not in about:
+        raise RunError(f"{where}: none of inspect_evals' niah task (no target_context_length)")
+    value = next((s.get("value") for s in (sample.get("scores") or {}).values()), None)
+    grade = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    length, depth = about["target_context_length"], about.get("target_position", about.get("position"))
+    read = checked(where, length, depth, grade, sample.get("total_time"), _SCALE)
+    trial = imported_trial("niah", read.length, read.depth, number, sample.get("id"), sample.get("epoch"))
+    target, judged = [str(sample.get("target", ""))], _judgement(read.score)
+    return imported_result(trial, _completion(sample), target, _share_of(read.score), explanation=judged)
 
 
 def _inspect_log(path: Path) -> dict[str, Any]:
     """A log in either of its two formats: one JSON file, or a zip with a file for each sample."""
     try:
         if not zipfile.is_zipfile(path):
-            log = json.loads(path.read_text(encoding="utf-8"))
+            log = json_in(path.read_text(encoding="utf-8"))
         else:
             with zipfile.ZipFile(path) as archive:
                 inside = sorted(n for n in archive.namelist() if n.startswith("samples/"))
-                log = json.loads(archive.read("header.json"))
-                log["samples"] = [json.loads(archive.read(name)) for name in inside]
+                log = json_in(archive.read("header.json"))
+                log["samples"] = [json_in(archive.read(name)) for name in inside]
         if not isinstance(log, dict):
             raise ValueError("no object")
         return log
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: not a log of inspect_ai ({error})") from error
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunError(f"{path}: not a log of inspect_ai ({error})") from error  # RuntimeError: packed in another way
 
 
 def _completion(sample: Row) -> str | None:

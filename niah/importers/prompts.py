@@ -7,24 +7,24 @@ A line has ``id``, ``messages``, ``targets``, ``rule`` (see niah/scorers/origins
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from niah.errors import RunError, UnknownName
+from niah.importers import json_of, rows_of
+from niah.scorers.origins import check_line
 from niah.text.lengths import length_of
 from niah.text.outside import json_in
 
 Row = Mapping[str, Any]
 Count = Callable[[str], int]
 Messages = tuple[tuple[str, str], ...]  # role and text of each
-ROLES = ("system", "user", "assistant")
+_ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of the columns, between 10, 100, 1,000 ... tokens
 _BABILONG = "<context>\n{context}\n</context>\n\nQuestion: {question}"
 _KV = (
@@ -171,7 +171,7 @@ def own(row: Row, file: Path, settings: Row) -> Asked:
         prefix=str(row.get("prefix", "")),
         depth_percent=row.get("depth_percent"),
         length=row.get("context_length"),
-        id=row.get("id"),
+        id=None if row.get("id") is None else str(row["id"]),
     )
 
 
@@ -188,6 +188,14 @@ FORMATS: Mapping[str, Callable[[Row, Path, Row], Asked]] = {
 }
 
 
+def settings_in(path: Path) -> dict[str, Any]:
+    """The settings of a published run. Raises RunError."""
+    settings = json_of(path)
+    if not isinstance(settings, dict):
+        raise RunError(f"{path}: settings of a run are one object of JSON")
+    return settings
+
+
 def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[dict[str, Any]]:
     """The lines of a file or a folder of files (.jsonl, .json, either also .gz), in order.
 
@@ -195,14 +203,15 @@ def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[d
     """
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
-    files = sorted(f for f in path.rglob("*.json*") if f.is_file()) if path.is_dir() else [path]
+    whole = path.rglob("*") if path.is_dir() else [path]
+    files = sorted(f for f in whole if f == path or (f.is_file() and f.name.endswith(_ENDINGS)))
     if not files:
         raise RunError(f"{path}: no .json or .jsonl file in this folder")
     for file in files:
-        for number, row in enumerate(_rows(file), 1):
+        for number, row in enumerate(rows_of(file), 1):
             try:
                 yield _line(FORMATS[form](row, file, settings), count)
-            except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            except (UnknownName, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
                 said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
 
@@ -223,40 +232,24 @@ def _asked(prompt: str | Messages, targets: tuple[str, ...], rule: str, reply_to
 
 
 def _line(asked: Asked, count: Count) -> dict[str, Any]:
-    if not asked.targets and asked.rule != "graphwalks":
-        raise ValueError("no target")
-    if not all(role in ROLES for role, _ in asked.messages) or not asked.messages:
-        raise ValueError(f"messages are of {', '.join(ROLES)}")
-    if asked.depth_percent is not None and not 0 <= asked.depth_percent <= 100:
-        raise ValueError(f"depth_percent {asked.depth_percent!r} is not from 0 to 100")
-    tokens = count("\n".join(text for _, text in asked.messages))
     content = json.dumps([asked.messages, asked.targets, asked.rule], ensure_ascii=False)
-    table = asdict(asked)
-    table["messages"] = [{"role": role, "content": text} for role, text in asked.messages]
-    table["id"] = asked.id or hashlib.sha256(content.encode()).hexdigest()[:16]
-    table["prompt_tokens"] = tokens
-    table["context_length"] = asked.length or nominal_length(tokens + asked.reply_tokens)
+    table = {
+        **asdict(asked),
+        "messages": [{"role": role, "content": text} for role, text in asked.messages],
+        "id": asked.id or hashlib.sha256(content.encode()).hexdigest()[:16],
+        "prompt_tokens": 0,  # counted below
+        "context_length": 1 if asked.length is None else asked.length,
+    }
     del table["length"]
+    check_line(table)
+    table["prompt_tokens"] = tokens = count("\n".join(text for _, text in asked.messages))
+    if asked.length is None:
+        table["context_length"] = nominal_length(tokens + asked.reply_tokens)
     return table
 
 
-def _rows(file: Path) -> Iterator[Row]:
-    """The objects of a file, one a line or in one list. Raises RunError."""
-    try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
-            first = lines.readline()
-            if first.lstrip().startswith("["):
-                yield from json_in(first + lines.read())
-                return
-            for line in chain([first], lines):
-                if line.strip():
-                    yield json_in(line)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file}: cannot be read as JSON ({error})") from error
-
-
 def _turns(messages: Sequence[Row]) -> Messages:
-    return tuple((str(m["role"]), str(m["content"])) for m in messages)
+    return tuple((m["role"], m["content"]) for m in messages)
 
 
 def _texts(values: Any) -> tuple[str, ...]:

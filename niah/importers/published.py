@@ -9,15 +9,23 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from niah.errors import RunError
-from niah.importers import Imported, imported, imported_result, imported_trial, model_name
+from niah.importers import (
+    Imported,
+    checked,
+    imported,
+    imported_result,
+    imported_trial,
+    model_name,
+    named_after,
+    rows_of,
+)
 from niah.records import Result, Trial
 from niah.scorers.origins import Facts, named, rule_of
 from niah.text.lengths import length_of
-from niah.text.outside import json_in
 
 _BABILONG = re.compile(r"(qa\d+)_(\d+[kM])_")
 _NO_FILLER = 1  # tokens: BABILong's 0k, which holds the facts alone
@@ -37,43 +45,41 @@ def read_babilong(path: Path, model: str | None) -> list[Imported]:
             identity = (row.get("") or number, row["question"], row["target"])
             trial = imported_trial(task, length, 0.0, number, *identity)
             by_task[task].append(_judged(trial, "babilong", row["output"], facts))
-    name = model or (path.name if path.is_dir() else path.parent.name)
-    table = _table(by_task)
-    order = sorted(by_task, key=lambda task: int(task[2:]))
-    runs = [imported("BABILong", name, task, by_task[task], "the answer (not told: all at 0)") for task in order]
-    return [*runs[:-1], Imported(header=runs[-1].header, results=runs[-1].results, said=(*runs[-1].said, *table))]
+    name = model or named_after(path if path.is_dir() else path.parent)
+    ordered = {task: by_task[task] for task in sorted(by_task, key=lambda task: int(task[2:]))}
+    runs = imported("BABILong", name, ordered, "the answer (not told: all at 0)")
+    return [*runs[:-1], replace(runs[-1], said=(*runs[-1].said, *_table(ordered)))]
 
 
 def read_ruler(path: Path, model: str | None) -> list[Imported]:
     """A folder of RULER's predictions, LENGTH/pred/TASK.jsonl with input, outputs and pred. Raises RunError."""
     by_task: dict[str, list[Result]] = defaultdict(list)
-    files = [
-        f for f in (sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]) if not f.name.startswith("summary")
-    ]
-    for file in files:
-        task, said = file.stem, [part for part in file.parts if part.isdigit()]
-        for number, row in enumerate(_json_rows(file)):
-            if not isinstance(row.get("pred"), str) or not row.get("outputs"):
-                raise RunError(f"{file}:{number + 1}: a prediction of RULER has pred and outputs")
+    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    for file in (f for f in files if not f.name.startswith("summary")):
+        task, above = file.stem, [folder.name for folder in file.resolve().parents[:2] if folder.name.isdigit()]
+        for number, row in enumerate(rows_of(file)):
+            where, text = f"{file}:{number + 1}", str(row.get("input", ""))
+            if not isinstance(row.get("pred"), str) or not isinstance(row.get("outputs"), list) or not row["outputs"]:
+                raise RunError(f"{where}: a prediction of RULER has pred and outputs")
             facts = Facts(targets=tuple(map(str, row["outputs"])))
-            length = int(said[-1]) if said else int(row["length"])
-            place = str(row.get("input", "")).find(facts.targets[0])
-            depth = round(10 * place / max(1, len(row.get("input", "")))) * 10.0 if place > 0 else 0.0
-            trial = imported_trial(task, length, depth, number, row.get("index"), row["outputs"])
+            place = text.find(facts.targets[0])
+            depth = round(10 * place / len(text)) * 10.0 if place > 0 else 0.0
+            read = checked(where, int(above[0]) if above else row.get("length"), depth, None, None, (0, 1))
+            trial = imported_trial(task, read.length, depth, number, row.get("index"), row["outputs"])
             rule = "ruler-part" if task.startswith("qa") else "ruler-all"
             by_task[task].append(_judged(trial, rule, row["pred"], facts))
-    name = model_name([], model, path)
-    return [imported("RULER", name, task, by_task[task], "the first value") for task in sorted(by_task)]
+    return imported("RULER", model_name([], model, path), dict(sorted(by_task.items())), "the first value")
 
 
 def _judged(trial: Trial, rule: str, answer: str, facts: Facts) -> Result:
     value, why = rule_of(rule).score(answer, facts), f"by {named(rule)}"
-    return imported_result(trial, answer, facts.targets, value, "right" if value == 1 else "wrong", explanation=why)
+    said = "right" if value == 1 else "wrong"
+    return imported_result(trial, answer, facts.targets, value, answer_class=said, explanation=why)
 
 
 def _table(by_task: Mapping[str, list[Result]]) -> Iterator[str]:
     """BABILong's own table: percent right of each task and length, and the mean over the tasks."""
-    tasks = sorted(by_task, key=lambda task: int(task[2:]))
+    tasks = list(by_task)
     lengths = sorted({r.trial.context_length for results in by_task.values() for r in results})
     yield "\t".join(["length", *tasks, "mean"])
     for length in lengths:
@@ -98,14 +104,3 @@ def _csv_rows(file: Path) -> Iterator[dict[str, str]]:
                 yield row
     except (OSError, ValueError, csv.Error) as error:
         raise RunError(f"{file}: cannot be read ({error})") from error
-
-
-def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    try:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json_in(line)
-            if not isinstance(row, dict):
-                raise ValueError("a line that is no object")
-            yield row
-    except (OSError, ValueError) as error:
-        raise RunError(f"{file}: cannot be read as JSON Lines ({error})") from error

@@ -19,6 +19,7 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 from niah.errors import UnknownName
 
@@ -154,6 +155,38 @@ def rule_of(name: str) -> Rule:
     if name not in RULES:
         raise UnknownName("scoring rule", name, RULES)
     return RULES[name]
+
+
+ROLES = ("system", "user", "assistant")
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a line of prompts, and what each must be
+    **dict.fromkeys(("task", "question", "prefix"), (lambda v: isinstance(v, str), "text")),
+    **dict.fromkeys(("context_length", "reply_tokens"), (lambda v: _is_count(v) and v > 0, "1 or more tokens")),
+    "prompt_tokens": (lambda v: _is_count(v), "a number of tokens"),
+    "depth_percent": (lambda v: v is None or (not isinstance(v, bool) and 0 <= v <= 100), "from 0 to 100"),
+    "targets": (
+        lambda v: all(isinstance(t, str) and t for t in v) and not isinstance(v, str),
+        "a list of texts, none of them empty",
+    ),
+}
+
+
+def check_line(line: Mapping[str, Any]) -> None:
+    """Raises KeyError, TypeError, ValueError or UnknownName for a line of prompts that cannot be asked or scored."""
+    for key, (is_right, wanted) in _FIELDS.items():
+        if not is_right(line[key]):
+            raise ValueError(f"{key} {line[key]!r} is not {wanted}")
+    rule_of(line["rule"])
+    if not line["targets"] and line["rule"] != "graphwalks":
+        raise ValueError("no target")
+    roles = [message["role"] for message in line["messages"]]
+    if not all(role in ROLES for role in roles) or "system" in roles[1:] or roles in ([], ["system"]):
+        raise ValueError(f"messages are of {', '.join(ROLES)}: a system's, if any, is the first of several")
+    if not all(isinstance(message["content"], str) for message in line["messages"]):
+        raise ValueError("the content of a message is one text")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def named(name: str) -> str:
