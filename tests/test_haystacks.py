@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import tomllib
+import wave
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from conftest import Niah
 
 from niah.errors import HaystackError
-from niah.generator.library import load_haystack, read_episodes, read_manifest, shared_root
+from niah.generator.library import language_of_haystack, load_haystack, read_episodes, read_manifest, shared_root
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Transcript
 
@@ -101,6 +102,27 @@ def test_an_import_is_whole_or_not_at_all(niah: Niah) -> None:
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "b.txt:1: not UTF-8" in ended.err
     assert not Path("here").exists() or not list(Path("here").iterdir())
+
+
+def test_two_recordings_of_one_name_are_refused_as_two_transcripts_are(niah: Niah) -> None:
+    cue = "\n\n00:00:00.000 --> 00:00:01.000\nWe met at noon.\n"
+    for folder, form, head in (("a", "srt", "1"), ("b", "vtt", "WEBVTT\n\n1")):
+        Path(folder).mkdir()
+        Path(folder, f"talk.{form}").write_text((head + cue).replace("1\n\n00", "1\n00"))
+        with wave.open(f"{folder}/talk.wav", "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(folder.encode() * 32_000)
+    ended = niah("haystack", "add", "a", "b", "--name", "n", "--into", "here")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "two files are called 'talk.wav'" in ended.err
+
+
+def test_a_folder_with_a_colon_in_its_path_is_a_haystack_of_its_own_language(niah: Niah) -> None:
+    Path("talk.txt").write_text("(00:00~01:00) Llegamos al puerto con la carta que no era para nosotros.\n")
+    assert niah("haystack", "add", "talk.txt", "--name", "mine", "--into", "2024: spring").exit_code == 0
+    assert language_of_haystack(["2024: spring/mine"]) == "es"
+    shown = niah("show", "--task", "single", "--haystack", "2024: spring/mine", "--length", "200")
+    assert "número mágico" in shown.out
 
 
 def test_an_empty_haystack_is_one_clear_line(niah: Niah) -> None:

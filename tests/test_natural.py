@@ -120,6 +120,17 @@ def test_a_question_that_proves_nothing_is_refused_with_one_line(talk: Niah, tom
     assert message in ended.err
 
 
+def test_a_passage_is_never_cut_to_fit_into_a_prompt(talk: Niah) -> None:
+    minute = "(02:00~03:00) " + "Then we ate rice and fish on deck. " * 20 + "The cook was Ann.\n"
+    Path("long.txt").write_text(TALK + minute, encoding="utf-8")
+    assert talk("haystack", "add", "long.txt", "--name", "long", "--into", "h").exit_code == 0
+    row = '[[questions]]\nquestion = "Who?"\nanswer = "Ann"\nepisode = "long"\nat = "2:00"\n'
+    Path("q.toml").write_text(row, encoding="utf-8")
+    ended = talk(*ASK, "--haystack", "h/long", "--set", "questions=q.toml")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "does not fit into" in ended.err
+
+
 def test_questions_are_needed_and_must_exist(niah: Niah) -> None:
     assert "needs a file of questions" in niah("show", "--task", "natural").err
     assert "no such file" in niah("show", "--task", "natural", "--set", "questions=none.toml").err

@@ -176,7 +176,8 @@ def sent_with(server: Server, place: str) -> bool:
 
 def test_a_run_is_the_same_whatever_its_key() -> None:
     def identity(key: str) -> object:
-        flags = {"headers": {"X-Auth-Token": key}, "extra": {"api_key": key}, "base_url": f"http://h/v1?key={key}"}
+        flags = {"headers": {"X-Auth-Token": key}, "extra": {"api_key": key}, "base_url": f"http://h/v1?key={key}",
+                 "delivery": "retrieve:dense", "embed_url": f"http://e/v1?key={key}", "embed_model": "e"}  # fmt: skip
         return read_config(None, flags).identity()
 
     assert identity("one-key-of-mine") == identity("another-key-of-mine")

@@ -264,6 +264,12 @@ def test_a_page_of_no_size_is_refused(pixels: str) -> None:
         look_of(pixels, 22)
 
 
+def test_a_type_that_is_too_large_is_told_the_largest_that_fits() -> None:
+    with pytest.raises(ConfigError, match="lower it to 16"):
+        look_of("1024x64", 17)
+    assert look_of("1024x64", 16).rows >= 1
+
+
 @pytest.mark.parametrize("command", ["flite", "flite -o {wav}", "flite 'open {text} {wav}"])
 def test_a_voice_without_its_files_is_refused(command: str) -> None:
     with pytest.raises(ConfigError, match="tts"):
@@ -452,6 +458,7 @@ def _stretches(sound: Sound, whole: Sound) -> int:
     ("spoilt", "why"),
     [
         (lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"), "not a recording that can be read"),
+        (lambda folder: _cut_off(folder / "talk.wav"), "not its own"),
         (lambda folder: recorded(folder, talk(2)) and (folder / "talk.srt").write_text(_LATE), "not its own"),
         (
             lambda folder: ((folder / "talk.srt").unlink(), (folder / "talk.txt").write_text("Words.\nMore.\n")),
@@ -467,6 +474,11 @@ def test_a_recording_that_is_not_that_of_its_transcript_is_refused(
     ended = niah("haystack", "add", folder, "--name", "talks")
     assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
     assert why in ended.err
+
+
+def _cut_off(file: Path) -> None:
+    """A file whose writing stopped inside a sample; its head still tells of all of it."""
+    file.write_bytes(file.read_bytes()[:20_001])
 
 
 _LATE = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:09:01,000 --> 00:09:02,000\nBye.\n"

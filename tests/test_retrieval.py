@@ -248,6 +248,19 @@ def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tel
         assert line["response"]["usage"]["input_tokens"] == sum(c["usage"]["input_tokens"] for c in line["calls"])
 
 
+@pytest.mark.parametrize(("control", "share"), [(None, 1.0), ("absent", None)])
+def test_all_of_the_text_holds_all_of_its_needles_if_any(control: str | None, share: float | None) -> None:
+    known, delivery = made(delivery="hybrid", lengths=(2_000,), depths=(50.0,), controls=True)
+    prompt = known.prompt(next(t for t in known.trials if t.control == control))
+    steps = delivery.deliver(prompt)
+    part = next(steps)
+    assert isinstance(part, Prompt)
+    whole = steps.send("The text does not say.")
+    assert isinstance(whole, Prompt) and whole.delivered is not None
+    assert whole.text == prompt.text
+    assert whole.delivered.needles == share
+
+
 def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_twice(niah: Niah, tmp_path: Path) -> None:
     command = ["run", "--provider", "openai", "--model", "m", "--lengths", "4k", "--depths", "50", "--epochs", "2",
                "--concurrency", "1", "--delivery", "summarise", "--chunk-tokens", "256", "--name", "r"]  # fmt: skip

@@ -249,6 +249,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--haystack", "eng"), "unknown haystack 'eng'; did you mean 'en'"),
         ((*SIMULATED, "--tokenizer", "p50k"), "unknown tokenizer 'p50k'"),
         ((*SIMULATED, "--tokenizer", "file:none.json"), "no such file"),
+        ((*SIMULATED, "--tokenizer", "file:~nobody-of-this-name/t.json"), "no such file"),
         ((*SIMULATED, "--language", "fr"), "unknown language 'fr'"),
         ((*SIMULATED, "--epochs", "0"), "--epochs '0': use a whole number from 1 to 1,000"),
         ((*SIMULATED, "--epochs", "many"), "--epochs 'many': use a whole number from 1"),

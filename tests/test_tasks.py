@@ -38,6 +38,7 @@ from niah.tasks.recording import Clock
 from niah.text.language import LANGUAGES
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
+from niah.text.renamed import RENAMED
 from niah.text.seeded import Draw
 from niah.text.wording import wording_of
 from niah.verdict.grid import grid_of
@@ -729,3 +730,10 @@ def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus)
 def test_the_label_of_a_task_with_distractors_says_how_many(name: str) -> None:
     label = task_label({"task": name, "distractor_count": 7}, task_of(name))
     assert label == (f"{name}, 7 distractors" if "distractor_count" in task_of(name).OPTIONS else name)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_a_task_is_told_in_the_words_of_todays_options(name: str) -> None:
+    told = set(re.findall(r"``(\w+)[` ]", str(task_of(name).__doc__)))
+    assert not told & set(RENAMED)
+    assert {word for word in told if "_" in word} <= set(RunConfig.model_fields)

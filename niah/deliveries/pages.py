@@ -60,7 +60,8 @@ def look_of(pixels: str, type_size: int, font: str | None = None) -> Look:
         raise ConfigError(f"page_px {pixels!r}: write WIDTHxHEIGHT, 64 to 8000 pixels each, like 1024x1448")
     if int(width) < 8 * type_size or int(height) < 4 * type_size:
         raise ConfigError(
-            f"page_type_px {type_size} is too large for a page of {pixels}; lower it to {int(width) // 8}"
+            f"page_type_px {type_size} is too large for a page of {pixels}; "
+            f"lower it to {min(int(width) // 8, int(height) // 4)}"
         )
     return Look(width=int(width), height=int(height), type_size=type_size, font=font)
 

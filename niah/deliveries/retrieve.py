@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from niah.deliveries import Chunking, Embed, Parts, Steps, shortened
-from niah.deliveries.body import Body, body_of, digest_of, lines_of_needles, share_of_values
+from niah.deliveries.body import Body, body_of, digest_of, lines_of_needles, share_of_needles, share_of_values
 from niah.deliveries.token_table import TokenTable
 from niah.messages import Chunk
 from niah.records import Prompt
@@ -110,7 +110,8 @@ class Hybrid:
         part = yield from self._retrieve.shortened(asked, replace(body, closing=asked.planting.closing))
         answer = yield part
         if self._parts.says_not_there(answer, part) and part.delivered is not None:
-            yield replace(prompt, delivered=replace(part.delivered, tokens=prompt.tokens, needles=1.0))
+            told = share_of_needles(prompt, prompt.text)
+            yield replace(prompt, delivered=replace(part.delivered, tokens=prompt.tokens, needles=told))
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         return (*self._retrieve.call_tokens(tokens, frame), tokens)

@@ -103,14 +103,19 @@ def read_manifest(name: str) -> Manifest:
 def language_of_haystack(names: str | Sequence[str]) -> str:
     """The language that needles speak in a haystack, told by the first of its names; English where it is mixed."""
     first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
-    language = first.partition(":")[2] if ":" in first else read_manifest(first).language
+    language = first.partition(":")[2] if _is_made(first) else read_manifest(first).language
     return "en" if language == "mixed" else language
 
 
 def languages_in(name: str) -> set[str]:
     """The languages of a haystack's episodes; of a made one its own."""
-    kind, colon, language = name.partition(":")
-    return {language} if colon and kind in (SYNTHETIC, *FILLERS) else {e.language for e in read_manifest(name).episodes}
+    return {name.partition(":")[2]} if _is_made(name) else {e.language for e in read_manifest(name).episodes}
+
+
+def _is_made(name: str) -> bool:
+    """Whether there is no folder behind a name, but a language: synthetic:en."""
+    kind, colon, _ = name.partition(":")
+    return bool(colon) and kind in (SYNTHETIC, *FILLERS)
 
 
 def read_episodes(manifest: Manifest) -> list[Transcript]:
@@ -126,11 +131,11 @@ def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = Tr
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     if twice:
         raise HaystackError(f"haystack {twice[0]!r} is named twice; a haystack goes round by itself")
-    made = [n for n in names if n.partition(":")[0] in (SYNTHETIC, *FILLERS) and ":" in n]
+    made = next(filter(_is_made, names), None)
     if made and len(names) > 1:
-        raise HaystackError(f"{made[0]} is made as it is needed and cannot be joined with others; name it alone")
+        raise HaystackError(f"{made} is made as it is needed and cannot be joined with others; name it alone")
     if made:
-        return _made(made[0], tokenizer, keep)
+        return _made(made, tokenizer, keep)
     manifests = [read_manifest(name) for name in names]
     blocks = [_block(m, tokenizer) for m in manifests]
     language = language_of_all([m.language for m in manifests])
@@ -150,7 +155,7 @@ def haystack_of_texts(texts: Mapping[str, str], name: str, tokenizer: Tokenizer)
 
 def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None:
     """The recordings of a haystack of these names; None where it has none."""
-    if not isinstance(haystack, Corpus) or any(":" in name for name in names):
+    if not isinstance(haystack, Corpus) or any(map(_is_made, names)):
         return None
     episodes = [(m.folder / e.recording, e) for m in map(read_manifest, names) for e in m.episodes]
     files = [(path, e.recording_sha256) if e.recording else None for path, e in episodes]
@@ -207,11 +212,10 @@ def add_haystack(
     folder = into / name
     _check_free(folder, replace)
     files = list(_files(paths))
-    twice = sorted({f.name for f in files if sum(g.name == f.name for g in files) > 1})
-    if twice:
-        raise HaystackError(f"two files are called {twice[0]!r}; rename one, a haystack is one folder")
+    _check_apart(files)
     transcripts = [read_transcript(f) for f in files]
     recordings = [checked_recording(f, t) for f, t in zip(files, transcripts, strict=True)]
+    _check_apart(sorted({r for r in recordings if r is not None}))
     language = language_of_all([t.language for t in transcripts])
     episodes = [_entry(*of_one) for of_one in zip(files, transcripts, recordings, strict=True)]
     head = "".join(
@@ -219,6 +223,13 @@ def add_haystack(
     )
     _write_folder(folder, [*files, *filter(None, recordings)], head + "".join(episodes))
     return read_manifest(str(folder))
+
+
+def _check_apart(files: Sequence[Path]) -> None:
+    """Raises HaystackError where two files of different folders would be one in the haystack's."""
+    names = [file.name for file in files]
+    if twice := next((name for name in sorted(names) if names.count(name) > 1), None):
+        raise HaystackError(f"two files are called {twice!r}; rename one, a haystack is one folder")
 
 
 def _check_free(folder: Path, replace: bool) -> None:

@@ -45,7 +45,7 @@ class Turned:
 def turned_to(haystack: Haystack, passage: Passage, seed: int, epoch: int, room: int, depth: float) -> Turned:
     """A haystack turned so that the passage comes at a depth, or without it.
 
-    ``room`` is all haystack tokens of the prompt. Raises PromptError where the text would repeat.
+    ``room`` is all haystack tokens of the prompt. Raises PromptError where the text would repeat, or cut the passage.
     """
     if not isinstance(haystack, Corpus):
         raise PromptError(f"haystack {haystack.name!r} holds no transcripts to ask about; name one of your own")
@@ -67,7 +67,12 @@ def turned_to(haystack: Haystack, passage: Passage, seed: int, epoch: int, room:
         )
     if not passage.present:
         return Turned(lead=(), passage=None, ring=ring, tokens=asked.tokens)
-    most = max(0, room - asked.tokens - SLACK_TOKENS // 4)
+    most = room - asked.tokens - SLACK_TOKENS // 4
+    if most < 0:
+        raise PromptError(
+            f"the passage of {asked.tokens} tokens does not fit into {room} tokens of haystack; "
+            "ask for longer contexts, or quote less of it"
+        )
     wanted = min(most, round((room - asked.tokens) * depth / 100))
     return Turned(lead=_lead(ring, wanted, most), passage=asked, ring=ring, tokens=asked.tokens)
 

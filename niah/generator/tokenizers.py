@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -106,7 +107,9 @@ class _FileTokenizer:
     joins_at_newlines = False
 
     def __init__(self, name: str) -> None:
-        path = Path(name.removeprefix("file:")).expanduser()
+        path = Path(name.removeprefix("file:"))
+        with suppress(RuntimeError):  # no such user: no such file
+            path = path.expanduser()
         if path.is_dir():
             path = path / "tokenizer.json"
         if not path.is_file():

@@ -119,9 +119,13 @@ def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
             with wave.open(source) as wav:
                 if wav.getsampwidth() != 2:
                     raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
-                minutes = iter(lambda: wav.readframes(60 * wav.getframerate()), b"")
-                samples = (np.frombuffer(m, np.int16).reshape(-1, wav.getnchannels()) for m in minutes)
-                yield wav.getframerate(), wav.getnframes(), samples
+                channels, minute, begin = wav.getnchannels(), 60 * wav.getframerate(), source.tell()
+                there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
+                wav.rewind()
+                frames = min(there, wav.getnframes())  # the head of a file that was cut off tells of more
+                reads = (wav.readframes(min(minute, frames - at)) for at in range(0, frames, minute))
+                samples = (np.frombuffer(read, np.int16).reshape(-1, channels) for read in reads)
+                yield wav.getframerate(), frames, samples
             return
         try:
             import soundfile

@@ -133,7 +133,7 @@ class Planter:
         return planting_of(self.language, opening, question, needles, targets, marks, tolerance_s)
 
     def depths(self, count: int, *, ordered: bool = False) -> list[float]:
-        """The depths of ``count`` needles of one question, as ``needles`` says."""
+        """The depths of ``count`` needles of one question, as ``placement`` says."""
         if self.options.placement == "together" or count == 1:
             return [self.depth] * count
         if self.options.placement == "spread":
@@ -222,11 +222,11 @@ class Planter:
         if len(held) * 2 < len(words):
             free = len(set(words) - set(held))
             raise ConfigError(
-                f"there are {free} {what} to plant, and more are needed; lower distractors or needle_count"
+                f"there are {free} {what} to plant, and more are needed; lower distractor_count or needle_count"
             )
         raise HaystackError(
             f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
-            f"{len(words)} are taken by it; lower distractors or needle_count, or leave out an episode"
+            f"{len(words)} are taken by it; lower distractor_count or needle_count, or leave out an episode"
         )
 
     def _take(self, value: str) -> str:

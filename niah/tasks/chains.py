@@ -22,7 +22,7 @@ class Tracking(BuiltIn):
     """A chain of variables, each set to the value of the one before (RULER's variable tracking), beside others."""
 
     def planted(self, plan: Planter) -> Planting:
-        """The asked chain as ``needles`` says, other chains anywhere; the lines of each in order."""
+        """The asked chain as ``placement`` says, other chains anywhere; the lines of each in order."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count, ordered=True), "right")
         for _ in range(plan.options.distractor_count):
@@ -61,7 +61,7 @@ class Hops(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The links of the asked chain as ``needles`` says, in order; links of other chains anywhere."""
+        """The links of the asked chain as ``placement`` says, in order; links of other chains anywhere."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count), "right")
         for _ in range(plan.options.distractor_count):
@@ -132,8 +132,8 @@ class Moves(BuiltIn):
     up, travels, gives it to somebody else, who travels on. The line that says where it is does not
     name it. Whoever gave it away travels on as well, before and behind that line. Half of the trials
     ask where it was before that city. Depth is that of the last journey of the thing; all others of it
-    come before it, as ``needles`` says (see ``Planter.beside``). ``distractors`` are other things, each
-    with a journey of its own, anywhere.
+    come before it, as ``placement`` says (see ``Planter.beside``). ``distractor_count`` other
+    things have a journey each, anywhere.
     """
 
     def planted(self, plan: Planter) -> Planting:

@@ -96,7 +96,7 @@ class Multivalue(BuiltIn):
     """Several values for one key, all of them asked for (RULER's niah_multivalue), among needles for other keys."""
 
     def planted(self, plan: Planter) -> Planting:
-        """The needles of one key as ``needles`` says, others at random depths."""
+        """The needles of one key as ``placement`` says, others at random depths."""
         depths = plan.depths(plan.needle_count)
         form, key = plan.wording.form("magic.number.one_of"), plan.key()
         needles = [plan.needle(form, depth, key=key, value=plan.number()) for depth in depths]
@@ -119,7 +119,7 @@ class Multiquery(BuiltIn):
     """Several keys, one value each, all asked for in one question (RULER's niah_multiquery), beside others."""
 
     def planted(self, plan: Planter) -> Planting:
-        """The asked needles as ``needles`` says, others at random depths."""
+        """The asked needles as ``placement`` says, others at random depths."""
         asked = [needle(plan, "number", depth) for depth in plan.depths(plan.needle_count)]
         others = [
             needle(plan, "number", plan.anywhere(), distractor=True) for _ in range(plan.options.distractor_count)
@@ -146,9 +146,9 @@ class Update(BuiltIn):
     After LongMemEval's knowledge updates and bAbI's first task. The asked statement is worded otherwise than the
     question; behind the latest one somebody recalls a number of long ago, before the first one somebody announces a
     coming one, both in the question's own words and in the place where a reader who goes by position looks. Depth is
-    that of the asked statement. The other statements stand before it (``asked = latest``) or behind it (``first``), and
-    ``needles`` says how: next to it, one in each part of that side, or anywhere there. Numbers of ``distractors`` other
-    places stand anywhere, the first of them on the far side of the asked statement.
+    that of the asked statement. The other statements stand before it (``ask_for = latest``) or behind it (``first``),
+    and ``placement`` says how: next to it, one in each part of that side, or anywhere there. Numbers of other places,
+    ``distractor_count`` of them, stand anywhere, the first on the far side of the asked statement.
     """
 
     def planted(self, plan: Planter) -> Planting:

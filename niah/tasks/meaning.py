@@ -165,8 +165,8 @@ class Associative(BuiltIn):
 
     "Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for
     the question's words finds nothing. All pairs are ours, one file for each language in
-    associations/; distractors are needles of other pairs, about other people. ``lures`` is the hard
-    form: sentences in the question's own words, about people who only ask.
+    associations/; distractors are needles of other pairs, about other people. ``lure_count`` is the
+    hard form: sentences in the question's own words, about people who only ask.
     """
 
     def planted(self, plan: Planter) -> Planting:
@@ -218,6 +218,6 @@ def _chosen(plan: Planter, count: int) -> list[Pair]:
     if len(chosen) < count:
         raise HaystackError(
             f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, of which "
-            f"{len(chosen)} fit into one text, and {count} are needed; lower distractors or leave out an episode"
+            f"{len(chosen)} fit into one text, and {count} are needed; lower distractor_count or leave out an episode"
         )
     return chosen

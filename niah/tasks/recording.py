@@ -56,8 +56,8 @@ class Clock:
 class When(BuiltIn):
     """At what minute and second something is said: the time of a fact is asked for, among other lines with times.
 
-    The fact is told in other words than the question; every other line of ``distractors`` names a wrong number of the
-    same place in the question's own words, and takes it back.
+    The fact is told in other words than the question; of ``distractor_count`` lines every other one names a
+    wrong number of the same place in the question's own words, and takes it back.
     """
 
     def planted(self, plan: Planter) -> Planting:
@@ -138,7 +138,7 @@ class SaidAt(BuiltIn):
 def timed(
     plan: Planter, facts: Callable[[Planter], Callable[[int, float], Needle]]
 ) -> tuple[list[Needle], list[Needle]]:
-    """The asked fact at the trial's depth and ``distractors`` others, each below its time; and the marks between them.
+    """The asked fact at the trial's depth and others, each below its time; and the marks between them.
 
     ``facts`` gives what makes the i-th fact for a depth; the asked one is the first. No two are said at one time.
     """
@@ -197,7 +197,7 @@ def _further(times: Clock, plan: Planter, depths: Sequence[float]) -> float:
                 return depth
     raise PromptError(
         f"context length {plan.trial.context_length} lasts {times.at(100) - times.at(0)} s, too short for "
-        f"{len(depths) + 1} facts at different times; lower distractors or ask for a longer context"
+        f"{len(depths) + 1} facts at different times; lower distractor_count or ask for a longer context"
     )
 
 

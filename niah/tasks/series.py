@@ -20,12 +20,12 @@ class Count(BuiltIn):
     No line says the number, and the number of lines is not the answer (counting as in RULER's
     aggregation tasks, arXiv:2404.06654; people, sentences and the draw are ours). From 2 to
     ``needle_count`` people are met, as drawn for every trial, so a fixed answer is right in 1 of
-    ``needle_count`` - 1. Every other one of ``distractors`` is somebody whom the asked person missed,
-    in the question's own words; the rest are meetings of others.
+    ``needle_count`` - 1. Of ``distractor_count`` lines every other one tells of somebody
+    whom the asked person missed, in the question's own words; the rest are meetings of others.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The meetings as ``needles`` says, in a drawn order; what misleads anywhere."""
+        """The meetings as ``placement`` says, in a drawn order; what misleads anywhere."""
         person, different = plan.person(), plan.draw.between(2, plan.count(2, "people", self.COUNT))
 
         def met(form: Form, who: str, other: str, depth: float, answer_class: str = "right") -> Needle:
@@ -61,13 +61,13 @@ class Order(BuiltIn):
 
     Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither
     where it stands in the text nor a date to sort by gives its place (ordered needles after
-    Sequential-NIAH, arXiv:2504.04713; days, sentences and the score are ours). Of ``distractors``
-    every other one is a journey of somebody else, and the rest are journeys of the asked person that
-    came to nothing, in the question's own words.
+    Sequential-NIAH, arXiv:2504.04713; days, sentences and the score are ours). Of
+    ``distractor_count`` lines every other one is a journey of somebody else, and the rest are
+    journeys of the asked person that came to nothing, in the question's own words.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The journeys as ``needles`` says, in a drawn order, and others anywhere."""
+        """The journeys as ``placement`` says, in a drawn order, and others anywhere."""
         days, draw = plan.wording.texts("order.days"), plan.draw
         count = plan.count(2, "journeys", len(days))
         person = plan.person()
@@ -104,9 +104,9 @@ class Repeat(BuiltIn):
     After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over and
     over, in other words than the question, and the place in the order of the text is asked for. It is
     drawn anew for every trial, so that neither the first nor the last one is the answer more often
-    than others. Depth is that of the asked one; the others stand on both sides of it, as ``needles``
-    says (see ``Planter.beside``). ``distractors`` are things of another kind by the same person and of
-    the same kind by others, every other one in the question's own words.
+    than others. Depth is that of the asked one; the others stand on both sides of it, as ``placement``
+    says (see ``Planter.beside``). ``distractor_count`` things are of another kind by the same person or
+    of the same kind by others, every other one in the question's own words.
     """
 
     def planted(self, plan: Planter) -> Planting:

@@ -58,10 +58,11 @@ def _lengths_in(item: str) -> list[int]:
     parts = item.split(":")
     if len(parts) == 1:
         return [length_of(item)]
-    if len(parts) != 3:
-        raise ConfigError(f"lengths {item!r}: a range is start:stop:step, like 10k:50k:10k")
-    start, stop, step = length_of(parts[0]), length_of(parts[1]), length_of(parts[2], least=1)
-    return list(range(start, stop + 1, step))[:MOST]
+    if len(parts) == 3:
+        start, stop, step = length_of(parts[0]), length_of(parts[1]), length_of(parts[2], least=1)
+        if start <= stop:
+            return list(range(start, stop + 1, step))[:MOST]
+    raise ConfigError(f"lengths {item!r}: a range is start:stop:step, rising, like 10k:50k:10k")
 
 
 def _doubling(start: int, stop: int) -> list[int]:

@@ -116,12 +116,12 @@ def redacted_in(value: Any) -> Any:
 
 
 def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as a table, with ``[key]`` in headers, request fields and the address for what may be a secret."""
+    """A config as a table, with ``[key]`` in headers, request fields and addresses for what may be a secret."""
     return _masked(config, lambda value: KEY)
 
 
 def secrets_in(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Every value in a config's headers, request fields and address that may be a secret."""
+    """Every value in a config's headers, request fields and addresses that may be a secret."""
     found: list[str] = []
 
     def noted(value: str) -> str:
@@ -151,10 +151,11 @@ def _masked(config: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, 
     table = dict(config)
     if isinstance(headers := table.get("headers"), dict):
         table["headers"] = {k: v if k.casefold() in _PLAIN_HEADERS else mask(v) for k, v in headers.items()}
-    if isinstance(url := table.get("base_url"), str) and "?" in url:
-        address, _, query = url.partition("?")
-        pairs = [(k, v if k.casefold() in _PLAIN_QUERY else mask(v)) for k, v in parse_qsl(query)]
-        table["base_url"] = f"{address}?{urlencode(pairs, safe='[]')}"
+    for key in ("base_url", "embed_url"):
+        address, asks, query = str(table.get(key) or "").partition("?")
+        if asks:
+            pairs = [(k, v if k.casefold() in _PLAIN_QUERY else mask(v)) for k, v in parse_qsl(query)]
+            table[key] = f"{address}?{urlencode(pairs, safe='[]')}"
     if isinstance(extra := table.get("extra"), dict):
         table["extra"] = _masked_fields(extra, mask)
     return table
