@@ -27,16 +27,19 @@ from niah.plotter.canvas import Words, colour_map
 from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
 from niah.plotter.curves import curves_figure
-from niah.plotter.deliveries import deliveries_figure, look_for
+from niah.plotter.deliveries import deliveries_figure, look_for, save_deliveries
 from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps, words_of
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
+from niah.plotter.outputs import grid_json, write_outputs
 from niah.plotter.summary import View, headline, names_of
 from niah.plotter.terminal import LiveView, TerminalHeatmap
-from niah.records import Grid, Outcome, Trial
+from niah.records import Grid, Header, Outcome, Result, Trial
 from niah.text.fonts import BASE, fonts_for
 from niah.verdict.deliveries import Delivery, Split, figures_of
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
+
+H = header(lengths=(1_000, 2_000), depths=(0.0, 100.0), epochs=1)
 
 
 def drawn() -> Axes:
@@ -344,3 +347,38 @@ def test_a_low_screen_shows_fewer_depths_and_the_progress_first() -> None:
     lines = console.export_text().splitlines()
     assert len(lines) < 24
     assert "4/8 trials" in lines[0]
+
+
+def view_of(of: Header, rows: list[Result]) -> View:
+    return View(grid=grid_of(of, rows), report=report_of(of, rows))
+
+
+def test_dollar_signs_in_names_are_no_formula(tmp_path: Path) -> None:
+    of = replace(header(lengths=(1_000, 2_000), epochs=1, model="m $x^$ b"), tokenizer="file:a$x^$b{.json")
+    assert save_heatmaps([view_of(of, results(of))], tmp_path / "h.svg") == []
+    assert "file:a$x^$b{.json" in (tmp_path / "h.svg").read_text(encoding="utf-8")
+
+
+def test_a_size_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="unknown size 'poster'"):
+        save_heatmaps([view_of(H, results(H))], tmp_path / "h.png", Look(size="poster"))
+
+
+def test_a_card_counts_trials_that_were_run() -> None:
+    of = header(epochs=2)
+    assert card_words([view_of(of, results(of)[:20])], None).foot.startswith("20 trials · ")
+
+
+def test_deliveries_of_which_none_has_a_score_find_nothing_most(tmp_path: Path) -> None:
+    rows = results(H, lambda t: Outcome.OVERFLOW)
+    each = [Delivery(name=name, figures=figures_of(rows), dollars=None) for name in ("full", "retrieve")]
+    save_deliveries(each, [view_of(H, rows)] * 2, tmp_path / "d.svg")
+    assert "<title>No trial has a score</title>" in (tmp_path / "d.svg").read_text(encoding="utf-8")
+
+
+def test_a_damaged_table_beside_a_run_is_written_again(tmp_path: Path) -> None:
+    (tmp_path / "grid.json").write_bytes(b"\xff")
+    (tmp_path / "heatmap.png").write_bytes(b"")
+    view = view_of(H, results(H))
+    write_outputs(tmp_path, view, "red-green")
+    assert (tmp_path / "grid.json").read_text(encoding="utf-8") == grid_json(view.grid)

@@ -177,6 +177,12 @@ def test_a_live_view_fits_its_screen(columns: int, rows: int, colour: bool) -> N
     assert "about 5 min left" in lines[0]
 
 
+@pytest.mark.parametrize("rows", [2, 3, 4, 5])
+def test_a_live_view_fits_a_screen_of_hardly_any_rows(rows: int) -> None:
+    view = LiveView(grid(5, 5), 80, rows, 4, 8, "about 5 min left", ("one", "two", "three"))
+    assert len(screen(view, 80)) < rows
+
+
 def test_a_cell_that_lost_some_trials_has_a_star_that_is_explained() -> None:
     of = grid(2, 2)
     some = replace(of.cells[0], outcomes={"scored": 2, "refused": 1})

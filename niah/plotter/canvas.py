@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from niah.errors import ConfigError, writing
-from niah.plotter.look import LOOK, RED_GREEN, RGB, Look, check_palette
+from niah.plotter.look import LOOK, RED_GREEN, RGB, Look
 from niah.plotter.wrapping import middle_cut
 from niah.text.fonts import fonts_for
 
@@ -50,11 +50,11 @@ class Words:
 def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF, in fonts that hold the words; returns warnings (a missing font).
 
-    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette that is not there.
+    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette or size that is not there.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    check_palette(look.palette)
+    look.check()
     with writing(path, "make room there, or choose another place", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
         picture, said = _drawn(draw, words, look, path.suffix.lower().removeprefix("."))
@@ -63,8 +63,8 @@ def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK
 
 
 def png(draw: Callable[[], Figure], words: Words, look: Look = LOOK) -> bytes:
-    """The same in memory, as a PNG. Raises UnknownName for a palette that is not there."""
-    check_palette(look.palette)
+    """The same in memory, as a PNG. Raises UnknownName for a palette or size that is not there."""
+    look.check()
     return _drawn(draw, words, look, "png")[0]
 
 
@@ -99,7 +99,6 @@ def canvas(words: Words, look: Look) -> Figure:
 
 def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
     """Make a text smaller where it is too wide, and cut its lines in their middle where that is not enough."""
-    text.set_parse_math(False)
     figure = text.get_figure(root=True)
     assert figure is not None  # noqa: S101  # whatever is drawn has one
     width = text.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
@@ -117,7 +116,13 @@ def _drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> t
     told: dict[str, Any] = {"Title": words.headline}
     told |= {"png": {"Description": words.spoken}, "pdf": {"Subject": words.spoken}}.get(form, {})
     told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})  # the same run, the same bytes
-    style: Any = {"font.family": families, "svg.hashsalt": "niah", "hatch.linewidth": 0.6, **look.style}
+    style: Any = {
+        "font.family": families,
+        "svg.hashsalt": "niah",
+        "hatch.linewidth": 0.6,
+        "text.parse_math": False,
+        **look.style,
+    }
     picture = io.BytesIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said

@@ -16,6 +16,7 @@ from niah.plotter.summary import View, headline, held_by, made_parts, names_of, 
 from niah.plotter.wrapping import middle_cut
 from niah.text.lengths import label_of
 from niah.text.shares import percent
+from niah.verdict.grid import MISSING, counts_of
 
 MOST_TASKS = 3
 
@@ -32,7 +33,7 @@ def save_card(views: Sequence[View], dollars: float | None, path: Path, look: Lo
 def card_words(views: Sequence[View], dollars: float | None) -> Words:
     first = views[0]
     cost = "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
-    trials = sum(sum(c.outcomes.values()) for v in views for c in v.grid.cells)
+    trials = sum(n for v in views for outcome, n in counts_of(v.grid).items() if outcome != MISSING)
     made = [f"{trials:,} trials", f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
     foot, told = " · ".join([*made, *made_parts(views)]), f"Model card. {' '.join(map(spoken, views))}"
     return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
@@ -68,7 +69,7 @@ def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
     r, unit = view.grid.whole, look.sheet.type
     low, high = r.low or 0.0, r.high or 0.0
     said = percent(r.mean, "not measured")
-    ax.text(0, y, middle_cut(name, 30), va="top", size=unit * 0.95, parse_math=False)
+    ax.text(0, y, middle_cut(name, 30), va="top", size=unit * 0.95)
     ax.text(0.92, y, said, va="top", ha="right", size=unit * 1.1, weight="bold")
     ax.barh(y + 0.085, 0.92, 0.03, color=look.missing)
     if r.mean is not None:

@@ -11,6 +11,7 @@ from niah.plotter.formatting import found_label, model_label, unscored_label, va
 from niah.plotter.report_text import finding_words, more_words, standing, worst_first
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
+from niah.text.shares import percent
 from niah.verdict.records import Finding, Judgement, Verdict
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _of_length(judgement: Judgement, grid: Grid, length: int) -> tuple[Verdict |
     cells = [c for c in grid.cells if c.context_length == length]
     n = sum(c.n for c in cells)
     found = sum(c.n * (c.mean or 0.0) for c in cells)
-    said = f"{100 * found / n:.3g} % found (n = {n:,})" if n else "nothing scored"
+    said = f"{percent(found / n)} found (n = {n:,})" if n else "nothing scored"
     about = [f.verdict for f in judgement.findings if f.part == f"{length:,} tokens"]
     if not about:
         return None, f"{said}; no gate asks about this length alone"

@@ -52,9 +52,7 @@ def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None 
     axes["n"].set_axis_off()
     handles, labels = axes["f"].get_legend_handles_labels()
     if handles:
-        legend = axes["n"].legend(handles, labels, loc="center", frameon=False, ncols=columns)
-        for text in legend.get_texts():
-            text.set(parse_math=False, color=look.ink)
+        axes["n"].legend(handles, labels, loc="center", frameon=False, ncols=columns)
     return figure
 
 
@@ -62,9 +60,11 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
     """The share found by length, with 95 % intervals and the threshold of the effective length."""
     for f, name, colour, marker, dodge in styled:
         points = [
-            (length * dodge, r.mean, r.low or 0, r.high or 0) for length, r in f.by_length.items() if r.mean is not None
+            (length * dodge, r.mean, r.mean - (r.low or 0), (r.high or 0) - r.mean)
+            for length, r in f.by_length.items()
+            if r.mean is not None
         ]
-        ends = [[m - low for _, m, low, _ in points], [high - m for _, m, _, high in points]]
+        ends = None if f.bracket is not None else [[p[2] for p in points], [p[3] for p in points]]
         x, means = [p[0] for p in points], [p[1] for p in points]
         label = f"{name}: {percent(f.whole.mean)} (n = {f.whole.n:,})"
         ax.errorbar(x, means, ends, color=colour, marker=marker, markersize=5, capsize=3, linewidth=1.6, label=label)

@@ -65,9 +65,11 @@ def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
 def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
     words, first, look = words_of(views), deliveries[0], look_for(len(deliveries), look)
-    shares = [view.grid.whole.mean or 0.0 for view in views]
-    best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == max(shares)]
-    said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(max(shares))}"
+    shares = [view.grid.whole.mean for view in views]
+    most = max((share for share in shares if share is not None), default=None)
+    best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == most]
+    said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(most)}"
+    said = "No trial has a score" if most is None else said
     lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
     words = replace(words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}")
     return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
@@ -133,8 +135,6 @@ def _legend_below(ax: Axes, room: Room, columns: int) -> None:
         columnspacing=1.0, handlelength=1.4, handletextpad=0.4,
     )  # fmt: skip
     legend.set_in_layout(False)
-    for text in legend.get_texts():
-        text.set(parse_math=False, color=room.look.ink)
 
 
 def _number(value: float | None, form: str, missing: str = "not measured") -> str:

@@ -37,12 +37,12 @@ def brief_label(r: Share) -> str:
     return f"{percent(r.mean)} ({interval_label(r.low, r.high)}, n = {r.n:,})"
 
 
-def interval_label(low: float, high: float) -> str:
+def interval_label(low: float, high: float, to: str = " to ") -> str:
     """ "66 to 93 %": both ends in whole percent; a low end below 1 is not called 100, a high end above 0 not 0."""
     first, last = round(100 * low), round(100 * high)
     first = min(first, 99) if low < 1 else first
     last = max(last, 1) if high > 0 else last
-    return f"{first} to {last} %"
+    return f"{first}{to}{last} %"
 
 
 def headline_label(grid: Grid) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from niah.errors import ConfigError
 from niah.plotter.canvas import Words, canvas, save
 from niah.plotter.look import LOOK, Look
 from niah.text.shares import percent
-from niah.verdict.history import HistoryLine, Signal
+from niah.verdict.history import LEVEL, YEAR, HistoryLine, Signal
 from niah.verdict.sample import wilson
 
 _LOSS, _GAIN = "#D55E00", "#0072B2"  # Okabe and Ito 2008
@@ -51,16 +52,19 @@ def _when(run: HistoryLine) -> str:
 
 def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    if not s.runs:
+        raise ConfigError(f"{path.name}: the history holds no run to draw; add one with: niah history add RUN")
     words = _words(s)
     return save(lambda: _figure(s, words, look), words, path, look)
 
 
 def _words(s: Signal) -> Words:
-    quiet = s.alarm is None
-    headline = "No change" if quiet else "A loss" if s.lost else "A gain"
+    headline = "Too few runs to say anything" if s.threshold is None else "No change"
+    if s.alarm is not None:
+        headline = "A loss" if s.lost else "A gain"
     first, last = s.runs[0], s.runs[-1]
     foot = f"{last.model} · {len(s.runs)} runs from {first.date[:10]} to {last.date[:10]} · n = {last.n} · "
-    foot += "an unchanged model alarms in 5 % of years of 52 runs"
+    foot += f"an unchanged model alarms in {percent(LEVEL)} of years of {YEAR} runs"
     return Words(headline=headline, lines=[verdict_line(s)], foot=foot, spoken=verdict_line(s))
 
 

@@ -57,6 +57,12 @@ class Look:
     crowded: bool = False  # so many panels that type is to be as small against the sheet as on a slide
     turns: Mapping[int, int] = field(default_factory=dict, compare=False)  # by context length: on the axis instead
 
+    def check(self) -> None:
+        """Raises UnknownName for a palette or a size that is not there."""
+        for kind, name, known in (("palette", self.palette, PALETTES), ("size", self.size, SHEETS)):
+            if name not in known:
+                raise UnknownName(kind, name, known)
+
     def length_label(self, tokens: int) -> str:
         """A context length as it stands on the axis."""
         return f"{self.turns[tokens]:,}" if tokens in self.turns else label_of(tokens)
@@ -110,8 +116,3 @@ def luminance(colour: RGB) -> float:
     """Relative luminance (WCAG 2.1), 0 to 1."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
-def check_palette(name: str) -> None:
-    if name not in PALETTES:
-        raise UnknownName("palette", name, PALETTES)

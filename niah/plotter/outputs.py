@@ -50,11 +50,12 @@ def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
     """Write all three, where they are not there already; returns warnings about the picture."""
     grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
     with writing(folder, "choose another --results"):
+        written = grid_json(grid).encode()
         drawn = palette == LOOK.palette and picture.exists() and table.exists()
-        if drawn and table.read_text(encoding="utf-8") == grid_json(grid):
+        if drawn and table.read_bytes() == written:
             return []
         picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
-        table.write_text(grid_json(grid), encoding="utf-8")
+        table.write_bytes(written)
         (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
     from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
 

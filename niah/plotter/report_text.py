@@ -23,7 +23,7 @@ from niah.text.shares import percent, seconds_label
 from niah.verdict.engine import EngineVerdict
 from niah.verdict.pairs import NatsChange
 from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict
-from niah.verdict.sample import BANDS
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS
 
 MOST_CELLS = 12  # listed one by one
 WIDEST = 10_000  # columns of a table that is not for a screen
@@ -170,8 +170,9 @@ def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator
     rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
     ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
     rows.append(("ends minus middle", *ends))
-    for i, rule in enumerate(e.rule for e in figures[0].effective):
-        rows.append((f"effective, {rule}", *(label_of(f.effective[i].point) for f in figures)))
+    effective = [{e.rule: label_of(e.point) for e in f.effective} for f in figures]  # of an adaptive run none
+    for rule in dict.fromkeys(rule for points in effective for rule in points):
+        rows.append((f"effective, {rule}", *(points.get(rule, "not measured") for points in effective)))
     rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
     rows.append(("first token at the longest", *(seconds_label(s) for s in first)))
@@ -206,9 +207,9 @@ def _design(f: RunReport) -> Iterator[str]:
         yield f"imported results of {f.imported}: one haystack for all trials, intervals hold for that one only"
     elif f.haystacks == 1:
         yield "all trials share one haystack: the intervals hold for that one only"
-    elif f.haystacks is not None and f.haystacks < 5:
+    elif f.haystacks and f.haystacks < FEWEST_CLUSTERS:
         yield f"trials share {f.haystacks} haystacks: the intervals hold for those only"
-    elif f.haystacks is not None:
+    elif f.haystacks:
         yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
 
 

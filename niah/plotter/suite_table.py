@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from niah.plotter.formatting import found_label, normalised_label
+from niah.plotter.formatting import found_label, interval_label, normalised_label
 from niah.plotter.wrapping import Words
 from niah.records import Grid
 from niah.text.shares import percent
@@ -43,7 +44,7 @@ def summary_table(
 ) -> Table:
     """One line per run: share found with interval, normalised, controls, what searching scores on the same prompts
     (where that is known), the commonest answer that was not right."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
     for column in ("found", "95 %", "n", "norm.", "halluc.", "oracle", "guess", *(["search"] if searched else [])):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
@@ -51,12 +52,13 @@ def summary_table(
     counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.whole, grid.by_control
-        interval = "-" if r.low is None or r.high is None else f"{100 * r.low:.0f}-{100 * r.high:.0f}"
+        interval = "-" if r.low is None or r.high is None else interval_label(r.low, r.high, "-").removesuffix(" %")
         absent, oracle, guess = (controls[c].mean if c in controls else None for c in CONTROL_COLUMNS)
         said = [percent(None if absent is None else 1 - absent), percent(oracle), percent(guess)]
         said += [percent(searched.get(name))] if searched else []
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
-        table.add_row(name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+        cells = (name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+        table.add_row(*map(Text, cells))  # names of models and classes are no markup
     if counts:
         table.caption = f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
             "closed-book", "guess"

@@ -70,8 +70,9 @@ class LiveView:
         below = [line for text in self.below for line in Words(text, "dim").lines(console, options, self.columns)]
         if self.rows < LOW:
             below = [Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis") for text in self.below]
+            below = below[: max(0, self.rows - 2)]
         yield from below
-        yield TerminalHeatmap(self.grid, self.columns, self.rows - len(below) - 2)
+        yield TerminalHeatmap(self.grid, self.columns, max(0, self.rows - len(below) - 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from niah.errors import RunError
 from niah.records import Outcome
+from niah.text.shares import percent
 from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
 from niah.verdict.gates import PendingFinding, findings_of
@@ -69,7 +70,7 @@ def _controls(e: Evidence, name: str) -> Sample:
 
 
 def _of_trials(right: Sample) -> str:
-    return f"{100 * right.mean:.3g} % of {right.n} trials"
+    return f"{percent(right.mean)} of {right.n} trials"
 
 
 def _stale(e: Evidence) -> str | None:

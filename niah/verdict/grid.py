@@ -9,6 +9,7 @@ from typing import Any
 
 from niah.messages import MediaSize, media_size
 from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Row, Share
+from niah.text.shares import percent
 from niah.verdict.ladder import Ladder
 from niah.verdict.sample import sample_of, share_of
 
@@ -79,7 +80,7 @@ def uneven_notes(grid: Grid) -> tuple[str, ...]:
     if len(asked) < 2:
         return ()
     means = [cell.mean for cell in grid.cells if cell.mean is not None]
-    mean = f"; the mean of cells is {100 * sum(means) / len(means):.3g} %" if means else ""
+    mean = f"; the mean of cells is {percent(sum(means) / len(means))}" if means else ""
     told = f"cells were asked {min(asked)} to {max(asked)} times: a figure over several cells weighs trials, not cells"
     return (told + mean,)
 
