@@ -7,7 +7,7 @@ Imports stand inside functions where they bring haystacks or the network.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +141,7 @@ def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DE
     known = _history_lines(path) if path.exists() else ()
     if known and (known[0].recipe, known[0].trials) != (line.recipe, line.trials):
         raise RunError(f"{path} holds runs of another recipe or grid; leave out --file, or name another")
-    if line in known:
+    if line in (replace(old, dollars=line.dollars) for old in known):  # what is known of prices changes
         return path, False
     with writing(path, "choose another place with --file"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 from conftest import Niah
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import header, result
+from runs import header, result, run
 from server import Handler, answers_with, counted, serving
 from test_sweep import READS, SOLVE, niah_process, sweep_at
 
-from niah.records import Row, Trial
+from niah.records import Header, Result, Trial
+from niah.runlog.log import write_log
 from niah.verdict.exact import at_least
 from niah.verdict.ladder import Ladder, effective_of
 from niah.verdict.records import Verdict
@@ -199,16 +201,20 @@ def test_an_adaptive_run_is_no_baseline_and_passes_no_gate(niah: Niah) -> None:
     assert "reads 1k" in niah("report", "a").out
 
 
-def test_a_step_beyond_the_bracket_needs_4_to_1_and_shows_nothing_of_what_is_asked() -> None:
+def adaptive_run(answer: Callable[[int, int], float]) -> tuple[Header, list[Result]]:
+    """An adaptive run of three lengths, answered by length and number of the trial there."""
     settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": False}
-    of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Row]()
+    of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Result]()
     for _ in range(200):
-        wave = Ladder(of, rows).next
-        for length, depth, epoch in wave:
-            trial = Trial(
-                id=f"{length}-{epoch}", task="single", context_length=length, depth_percent=depth, epoch=epoch
-            )
-            rows.append(result(trial, float(length != 2_000)))
+        for length, depth, epoch in Ladder(of, rows).next:
+            place = {"context_length": length, "depth_percent": depth, "epoch": epoch}
+            before = sum(r.trial.context_length == length for r in rows)
+            rows.append(result(Trial(id=f"{length}-{epoch}-{before}", task="single", **place), answer(length, before)))
+    return of, rows
+
+
+def test_a_step_beyond_the_bracket_needs_4_to_1_and_shows_nothing_of_what_is_asked() -> None:
+    of, rows = adaptive_run(lambda length, i: float(length != 2_000))
     found = effective_of(of, rows, at_least=1_500)
     first, _, probe = found.bracket.steps
     assert found.bracket.monotone is False
@@ -216,3 +222,25 @@ def test_a_step_beyond_the_bracket_needs_4_to_1_and_shows_nothing_of_what_is_ask
     assert probe.n < first.n
     assert probe.evidence == pytest.approx(4, rel=0.2)
     assert found.verdict is Verdict.INCONCLUSIVE  # 4k holds again, and 1.5k may not
+
+
+def test_a_step_beyond_the_bracket_that_is_lost_at_4_to_1_fails_nothing() -> None:
+    of, rows = adaptive_run(lambda length, i: float(length == 1_000 or (i % 7 != 0 if length == 2_000 else i % 2)))
+    found = effective_of(of, rows, at_least=4_000)
+    assert [s.held for s in found.bracket.steps] == [Held.HOLDS, Held.LEVEL, Held.FAILS]
+    assert found.bracket.steps[-1].evidence < 10  # a length of the search itself needs 10 to 1
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.slow
+def test_figures_of_an_adaptive_run_have_no_interval_of_a_fixed_n_and_stand_beside_a_grid(
+    niah: Niah, tmp_path: Path
+) -> None:
+    write_log(tmp_path / "results" / "a", *adaptive_run(lambda length, i: float(length != 2_000)))
+    run(tmp_path / "results" / "g", header(lengths=(1_000, 2_000), epochs=2))
+    told = json.loads(niah("report", "a", "--json").out)
+    assert [share["low"] for share in (*told["by_length"].values(), *told["by_band"].values())] == [None] * 6
+    assert niah("plot", "a", "--curves").exit_code == 0
+    for pair in (("g", "a"), ("a", "g")):
+        (line,) = [line for line in niah("compare", *pair).out.splitlines() if "absolute:0.856" in line]
+        assert "not measured" in line

@@ -16,11 +16,11 @@ from server import answers_with, serving
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced
-from niah.records import Header, Result, Row, Trial
+from niah.records import Header, Outcome, Result, Row, Trial
 from niah.runlog.log import write_log
 from niah.runner.local_server import _setting
 from niah.runner.models import lengths_around
-from niah.verdict.engine import Arm, EngineVerdict, engine_verdict
+from niah.verdict.engine import Arm, EngineVerdict, engine_verdict, paired_arms
 from niah.verdict.records import Verdict
 from niah.verdict.report import report_of
 
@@ -211,3 +211,21 @@ def test_every_server_tells_the_same_log_probability(serve: Callable[[str, Mappi
             path = request.url.removeprefix("http://h").removeprefix("/v1")
             request = steps.send(json.dumps(serve(path, json.loads(request.body[0]))))
     assert ended.value.value == pytest.approx(0.75)
+
+
+def test_an_outage_is_no_setting_that_is_ignored_and_no_verdict() -> None:
+    errors: Arm = [(H, [result(t, Outcome.ERROR) for t in TRIALS])]
+    nothing: dict[str, str] = {}
+    assert engine_verdict("k=v", (errors,) * 3, (nothing,) * 3, forced=True).verdict is Verdict.INCOMPLETE
+    said = {t.id: "1" for t in TRIALS}
+    for arms in ((BASE, BASE, errors), (BASE, errors, BASE)):
+        told = (said, *(said if arm is BASE else nothing for arm in arms[1:]))
+        found = engine_verdict("k=v", arms, (told[0], told[1], told[2]), forced=False)
+        assert found.verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_arms_of_which_one_run_shares_haystacks_are_no_independent_trials(order: int) -> None:
+    alone, shared = header(lengths=[1_000], epochs=6), header(lengths=[2_000], epochs=6, haystack_per="epoch")
+    runs = [(of, [result(t, 1.0) for t in trials(of)]) for of in (alone, shared)][::order]
+    assert paired_arms(runs, runs).by_epoch

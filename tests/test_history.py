@@ -137,3 +137,28 @@ def test_git_merges_two_writers_by_itself(tmp_path: Path) -> None:
     assert [json.loads(text_of(line)) for line in lines_in(file.read_text(encoding="utf-8"), "h")] == [
         json.loads(t) for t in texts
     ]
+
+
+@pytest.mark.slow
+def test_a_run_whose_server_names_no_model_is_read_and_added_once(niah: Niah, tmp_path: Path) -> None:
+    unnamed = [replace(r, response=None) for r in rows(HARD > 0.5, 0)]
+    (read,) = lines_in(text_of(line_of(H, unnamed, None)), "f")
+    assert read.served is None
+    write_log(tmp_path / "a", H, unnamed)
+    assert niah("history", "add", "a", "--file", "h.jsonl").exit_code == 0
+    file = tmp_path / "h.jsonl"
+    (line,) = lines_in(file.read_text(encoding="utf-8"), "f")
+    file.write_text(text_of(replace(line, dollars=12.5)) + "\n", encoding="utf-8")  # by another table of prices
+    assert "already" in niah("history", "add", "a", "--file", "h.jsonl").err
+    assert "nothing is said yet" in niah("history", "show", "h.jsonl", "--out", "h.svg").out
+    assert "<title>Too few runs to say anything</title>" in (tmp_path / "h.svg").read_text(encoding="utf-8")
+    file.write_text("", encoding="utf-8")
+    assert "holds no run to draw" in niah("history", "show", "h.jsonl", "--out", "h.png").err
+    assert niah("history", "check", "h.jsonl").exit_code == 3
+
+
+@pytest.mark.parametrize("date", [5, "yesterday"])
+def test_a_line_without_a_date_is_none(date: object) -> None:
+    (line,) = lines(lambda n: HARD, 1)
+    with pytest.raises(RunError, match="no run of a history"):
+        lines_in(json.dumps({**json.loads(text_of(line)), "date": date}), "f")

@@ -343,7 +343,7 @@ def test_the_test_follows_the_haystack() -> None:
     assert test_of("epoch", 1, these_only=True) == "exact McNemar test"
     of = header(epochs=1)
     halves = [replace(r, score=0.5) for r in results(of)]
-    assert pairs_of(baseline_of(of, results(of)), of, halves).test == "sign-flip test over trials"
+    assert pairs_of(baseline_of(of, results(of)), of, halves).test() == "sign-flip test over trials"
 
 
 def test_side_by_side_has_a_column_per_run() -> None:

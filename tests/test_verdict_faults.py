@@ -14,18 +14,21 @@ import pytest
 from conftest import Niah
 from runs import header, result, results, run, trials, wrong_in
 
-from niah.errors import RunError
-from niah.plotter.report_text import finding_words, judgement_lines
-from niah.records import Header, Outcome, Response, Row, Usage
+from niah.errors import ConfigError, RunError
+from niah.plotter.ci import junit_xml
+from niah.plotter.report_text import finding_words, judgement_lines, report_lines
+from niah.records import Header, Outcome, Response, Row, Trial, Usage
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_consistent, mean_baseline
 from niah.verdict.decide import judge
 from niah.verdict.effective import effective_length
 from niah.verdict.evidence import Evidence, notes_on
-from niah.verdict.gate_config import GateConfig
+from niah.verdict.gate_config import GateConfig, gate_config_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of
+from niah.verdict.records import Judgement, Verdict
 from niah.verdict.regions import weakest_region
+from niah.verdict.report import report_of
 from niah.verdict.sample import Sample
 
 H = header(epochs=2)
@@ -223,3 +226,53 @@ def test_what_fails_stands_before_what_is_watched_and_what_holds() -> None:
     first, *lines = judgement_lines(judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs)))
     assert first == "FAIL  m (confidence 95 %, 1 of 10 gates)"
     assert [line.split()[0] for line in lines] == ["fail", "watched", "watched", *["pass"] * 7]
+
+
+def judged_of(of: Header, rows: list[Row], **limits: Any) -> Judgement:
+    return judge(Evidence(header=of, results=tuple(rows), limits=GateConfig(**limits)))
+
+
+def test_a_length_with_scores_in_too_few_shared_haystacks_gets_no_verdict() -> None:
+    of = header(epochs=5, haystack_per="epoch")
+
+    def answer(trial: Trial) -> float | Outcome:
+        hard = trial.context_length == 64_000
+        return Outcome.TRUNCATED if hard and trial.epoch == 4 else float(not (hard and trial.epoch == 0))
+
+    rows: list[Row] = list(results(of, answer))
+    found = {f.part: f for f in judged_of(of, rows, min_found_per_length=0.95).findings}
+    assert found["64,000 tokens"].verdict is Verdict.INCONCLUSIVE
+    assert "its trials share 4 haystacks, at least 5" in found["64,000 tokens"].reason
+    assert found["1,000 tokens"].p_fail is not None  # all five of them
+    these = judged_of(of, rows, min_found_per_length=0.95, haystacks="these")
+    assert these.verdict is Verdict.FAIL
+    (effective,) = judged_of(of, rows, min_effective_length="64k").findings
+    assert "its trials share 4 haystacks" in effective.reason
+    assert effective.p_fail is None
+
+
+def test_a_report_counts_the_haystacks_that_have_a_score() -> None:
+    of = header(epochs=5, haystack_per="epoch")
+    lines = report_lines(report_of(of, results(of, lambda t: Outcome.TRUNCATED if t.epoch >= 2 else float(t.epoch))))
+    assert "trials share 2 haystacks: the intervals hold for those only" in lines
+
+
+def test_a_gate_with_a_tolerated_loss_names_the_test_that_it_used() -> None:
+    of = header(epochs=10)
+    rows = results(of, wrong_in(10, of))
+    pairs = pairs_of(baseline_of(of, results(of)), of, rows)
+    for limit, test in ((0.0, "(exact McNemar test)"), (0.02, "(score test)")):
+        evidence = Evidence(header=of, results=tuple(rows), limits=GateConfig(max_drop=limit), pairs=pairs)
+        assert test in judge(evidence).findings[0].reason
+
+
+def test_a_share_just_below_all_is_not_called_all() -> None:
+    of = header(lengths=(1_000,), epochs=600)
+    rows = results(of, wrong_in(1, of))
+    judgement = judged_of(of, list(rows), min_found=0.5)
+    assert "99.9 % found (n = 3,000); no gate asks" in junit_xml(judgement, grid_of(of, rows), "2026-01-01")
+
+
+def test_an_age_beyond_all_time_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigError, match="use minutes, hours or days"):
+        gate_config_of({"max_age": "99999999999d"})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from niah.records import Header, Row
+from niah.records import Header, Outcome, Row
 from niah.verdict.baseline import baseline_of
 from niah.verdict.pairs import NatsChange, Pairs, nats_change, pairs_of
 from niah.verdict.records import EXIT_CODES, Paired, Verdict
@@ -55,7 +55,8 @@ def paired_arms(before: Arm, after: Arm) -> Pairs:
     pairs, gone, new = (
         tuple(p for one in each for p in some(one)) for some in map(attrgetter, ("pairs", "gone", "new"))
     )
-    return replace(each[0], pairs=pairs, gone=gone, new=new, complete=all(one.complete for one in each))
+    by_epoch, complete = any(one.by_epoch for one in each), all(one.complete for one in each)
+    return replace(each[0], pairs=pairs, by_epoch=by_epoch, gone=gone, new=new, complete=complete)
 
 
 def engine_verdict(
@@ -67,9 +68,10 @@ def engine_verdict(
     nats, other, control = (nats_change(p, NATS_TOLERATED) for p in (pairs, against, noise))
     same = tuple(sum(a.get(i) == text for i, text in answers[0].items()) for a in (answers[2], answers[1]))
     p_loss = max(pairs.p_drop(0), against.p_drop(0)) if pairs.decidable and against.decidable else None
-    ignored = same[0] == len(answers[0]) and (nats is None or nats.nothing)
+    ignored = same[0] == len(answers[0]) > 0 and (nats is None or nats.nothing)
+    ended = not any(r.outcome is Outcome.ERROR for arm in arms for _, rows in arm for r in rows)
     p_nats = None if nats is None or other is None else max(nats.p(1), other.p(1))
-    verdict, reasons = _verdict(pairs, p_loss, p_nats, ignored=ignored and forced)
+    verdict, reasons = _verdict(pairs, p_loss, p_nats, ignored=ignored and forced, ended=ended)
     if ignored:
         told = "" if nats is None else " and log-probability"
         reasons = (f"every answer{told} is that of the base ({len(answers[0])} of {len(answers[0])}): {change} "
@@ -91,11 +93,11 @@ def engine_verdict(
 
 
 def _verdict(
-    pairs: Pairs, p_loss: float | None, p_nats: float | None, *, ignored: bool
+    pairs: Pairs, p_loss: float | None, p_nats: float | None, *, ignored: bool, ended: bool
 ) -> tuple[Verdict, tuple[str, ...]]:
     if ignored:
         return Verdict.INVALID, ()
-    if not pairs.complete:
+    if not (pairs.complete and ended):
         return Verdict.INCOMPLETE, ("the arms are not of the same trials, or some have not ended",)
     of_nats = NATS_SHARE if p_nats is not None else 0.0
     lost = []

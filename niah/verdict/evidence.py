@@ -47,10 +47,13 @@ class Evidence:
         return (min(times), max(times)) if times else None
 
     @cached_property
-    def too_few(self) -> str:
-        """That there are too few clusters to speak for others, in words that end a reason; else nothing."""
-        clusters = None if self.limits.haystacks == "these" else clusters_shared(self.header, self.ordinary)
-        return f"; {few(clusters)}" if clusters is not None and clusters < FEWEST_CLUSTERS else ""
+    def _clusters(self) -> int | None:
+        return None if self.limits.haystacks == "these" else clusters_shared(self.header, self.ordinary)
+
+    def too_few(self, *samples: Sample) -> str:
+        """That the run, or one of some samples, has too few clusters to speak for others, to end a reason with."""
+        counts = (self._clusters, *(s.few for s in samples))
+        return next((f"; {few(n)}" for n in counts if n and n < FEWEST_CLUSTERS), "")
 
     @cached_property
     def samples(self) -> Samples:

@@ -83,7 +83,7 @@ class GateConfig(BaseModel):
     @field_validator("max_age", mode="before")
     @classmethod
     def _age(cls, value: Any) -> Any:
-        matched = re.fullmatch(r"(\d+(?:\.\d+)?) *([mhd])", value.strip()) if isinstance(value, str) else None
+        matched = re.fullmatch(r"(\d{1,6}(?:\.\d+)?) *([mhd])", value.strip()) if isinstance(value, str) else None
         if value is not None and (matched is None or not float(matched[1])):
             raise ConfigError(f"max_age = {value!r}: use minutes, hours or days, like 90m, 36h, 2d")
         return timedelta(minutes=float(matched[1]) * _MINUTES[matched[2]]) if matched else None

@@ -63,8 +63,8 @@ def _final(
 
 def _least(e: Evidence, said: PendingFinding, sample: Sample, floor: float) -> PendingFinding:
     """A share that must not be below a floor, and what is said of it."""
-    if not sample.n or e.too_few:
-        return replace(said, finding=replace(said.finding, reason=said.finding.reason + e.too_few))
+    if too_few := e.too_few(sample):
+        return replace(said, finding=replace(said.finding, reason=said.finding.reason + too_few))
     return said.tested(sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor))
 
 
@@ -108,9 +108,10 @@ def _effective(e: Evidence) -> Iterator[PendingFinding]:
     reason = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n}), at least {percent(limit)} asked"
     reason += "" if base is None else f" ({value:g} of {percent(base.mean)}, n = {base.n})"
     reason += "" if reaches else f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
-    said = partial(_final, gate, part, reason + e.too_few, limit, n, worst.mean)
+    too_few = e.too_few(*samples, *([base] if base else []))
+    said = partial(_final, gate, part, reason + too_few, limit, n, worst.mean)
     against = _held(e, name, [length for length in lengths if length <= wanted])
-    if e.too_few:
+    if too_few:
         yield said()
     elif limit == 1:  # no test can show it, and one loss is enough against it
         held = reaches and all(s.worst().mean == 1 for s in samples)
@@ -188,7 +189,7 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
         there = f"the baseline finds {percent(before.mean)} (n = {pairs.n:,})"
         return said(f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen")
     worst = pairs.worst()
-    return said(f" ({pairs.test}){told}; up to {100 * margin:g} points are tolerated once shown").tested(
+    return said(f" ({pairs.test(limit)}){told}; up to {100 * margin:g} points are tolerated once shown").tested(
         p_fail,
         worst.p_within(margin) if pairs.complete else 1.0,
         partial(worst.more_to_decide, limit, margin),

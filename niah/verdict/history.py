@@ -18,6 +18,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from statistics import median
 from typing import Any, TypeAlias
 
@@ -50,7 +51,7 @@ class HistoryLine:
     recipe: str  # digest of what decides prompts and scores
     trials: str  # digest of the sorted ids
     model: str  # as it was asked for
-    served: str | None  # as the server names it; None where it does not
+    served: str | None = None  # as the server names it; None where it does not
     n: int  # scored trials
     right: str  # base64 of a bitmap over the sorted ids: fully right
     scored: str | None = None  # the same of those with a score; None: all of them
@@ -143,6 +144,7 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
             if table.pop("schema") != SCHEMA:
                 raise ValueError("of another schema")
             line = HistoryLine(**table)
+            datetime.fromisoformat(line.date)
             right, scored = line.bits()
             if int(scored.sum()) != line.n or (right & ~scored).any():
                 raise ValueError("n is not that of its bitmap")

@@ -94,13 +94,14 @@ class Pairs:
         """Whether there are enough witnesses for any verdict."""
         return self.n > 0 and (not self.by_epoch or self.epochs >= FEWEST_CLUSTERS)
 
-    @property
-    def test(self) -> str:
+    def test(self, limit: float = 0) -> str:
         """The name of the test behind p_drop."""
         if self.by_epoch and not self.decidable:
             return f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few"
         if self.by_epoch:
             return f"sign-flip test over {self.epochs} epochs"
+        if limit:
+            return "score test"
         return "exact McNemar test" if self._counted else "sign-flip test over trials"
 
     def p_drop(self, limit: float) -> float:
@@ -127,7 +128,7 @@ class Pairs:
             return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
         low, high = self._interval() if self.decidable else (None, None)
         return Paired(
-            test=self.test,
+            test=self.test(),
             n=self.n,
             lost=self.lost,
             gained=self.gained,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import log
 from statistics import fmean, linear_regression, median
 
-from niah.records import Grid, Header, Outcome, Row
+from niah.records import Grid, Header, Outcome, Row, Share
 from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
@@ -27,11 +27,13 @@ def report_of(
     ordinary, grid = [r for r in everything if r.trial.control is None], grid or grid_of(header, everything)
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
     at_length = {n: samples.at(n) for n in lengths}
-    by_length = {n: sample.share() for n, sample in at_length.items()}
+    adaptive = header.design.adaptive
+    share = _of_no_fixed_n if adaptive else Sample.share
+    by_length = {n: share(sample) for n, sample in at_length.items()}
     one, cells = replace(samples, these_only=True), {n: list[Sample]() for n in lengths}  # a cell's haystacks differ
     for c in grid.cells:
         cells[c.context_length].append(one.in_cell(c.context_length, c.depth_percent))
-    by_band = {band: samples.in_band(band).share() for band in BANDS}
+    by_band = {band: share(samples.in_band(band)) for band in BANDS}
     middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
     times, every = times_of(ordinary), counts_of(grid, controls=True)
     return RunReport(
@@ -45,9 +47,9 @@ def report_of(
         haystacks=clusters_shared(header, ordinary),
         whole=grid.whole,
         by_length=by_length,
-        up_to_length={n: samples.at(*lengths[: i + 1]).share() for i, n in enumerate(lengths)},
+        up_to_length={n: share(samples.at(*lengths[: i + 1])) for i, n in enumerate(lengths)},
         by_band=by_band,
-        effective=tuple(effective_length(rule, at_length, cells) for rule in rules if not header.design.adaptive),
+        effective=tuple(effective_length(rule, at_length, cells) for rule in rules if not adaptive),
         middle=middle,
         weakest=weakest_region(grid),
         claimed=header.claimed,
@@ -57,13 +59,18 @@ def report_of(
         total_growth=growth_of((t.context_length, t.total_s) for t in times),
         by_control=grid.by_control,
         imported=header.imported,
-        notes=() if header.design.adaptive else uneven_notes(grid),
+        notes=() if adaptive else uneven_notes(grid),
         nats={n: (fmean(told), len(told)) for n in lengths if (told := _nats(ordinary, n))},
-        bracket=Ladder(header, everything).bracket if header.design.adaptive else None,
+        bracket=Ladder(header, everything).bracket if adaptive else None,
         media=grid.media,
         pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
+
+
+def _of_no_fixed_n(sample: Sample) -> Share:
+    """Without an interval: a rule stopped the trials."""
+    return replace(sample.share(), low=None, high=None)
 
 
 def _nats(rows: Iterable[Row], length: int) -> list[float]:

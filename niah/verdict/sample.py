@@ -56,6 +56,7 @@ class Sample:
     scores: tuple[float, ...]
     clusters: tuple[int, ...] | None = None  # None: judged as independent
     unscored: tuple[int, ...] = ()  # the cluster of each trial that ended without a score
+    few: int | None = None  # clusters that several trials share, where those are too few to speak for others
 
     @property
     def n(self) -> int:
@@ -184,24 +185,25 @@ def _effect(sums: Sums, amount: float) -> float:
 
 
 def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
-    """How many haystacks the trials share; None where every trial has one of its own."""
+    """How many haystacks the scored trials share; None where every trial has one of its own."""
     if header.imported is not None:
         return 1  # other tools use one text for everything
     if not header.design.haystack_shared:
         return None
-    return len({r.trial.epoch for r in results})
+    return len({r.trial.epoch for r in results if r.score is not None})
 
 
 def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
     """The scored trials among some results; ``these_only`` asks about these haystacks and no others."""
     rows = list(results)
     scores = tuple(score for r in rows if (score := r.score) is not None)
-    shared = header.design.haystack_shared and not these_only and header.imported is None
-    clusters = tuple(r.trial.epoch for r in rows if r.score is not None) if shared else ()
+    shared = None if these_only else clusters_shared(header, rows)
+    enough = shared is not None and shared >= FEWEST_CLUSTERS
     return Sample(
         scores=scores,
-        clusters=clusters if len(set(clusters)) >= FEWEST_CLUSTERS else None,
+        clusters=tuple(r.trial.epoch for r in rows if r.score is not None) if enough else None,
         unscored=tuple(r.trial.epoch for r in rows if r.score is None and r.outcome is not Outcome.ERROR),
+        few=None if shared is None or enough or shared >= len(scores) else shared,
     )
 
 
