@@ -166,6 +166,8 @@ def test_a_sweep_that_measures_nothing_is_an_error_and_leaves_nothing() -> None:
         niah.sweep(model=broken, lengths="500", depths=[0])
     with pytest.raises(niah.NiahError, match="<lambda> returned int; an answer is a string"):
         niah.sweep(model=lambda prompt: 42, lengths="500", depths=[0])
+    with pytest.raises(niah.NiahError, match="takes --as text, not 'pages'"):
+        niah.sweep(model=lambda prompt: "42", lengths="500", depths=[0], sent_as="pages")
     assert not Path("results").exists()
 
 

@@ -61,6 +61,22 @@ def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
     assert Path("results/r/judge-org-judge/run.jsonl").is_file()
 
 
+def test_a_judge_is_asked_in_its_own_way_and_not_in_that_of_the_run(niah: Niah) -> None:
+    sweep = ("--delivery", "window:400", "--headers", "X-Team=blue", "--reply-field", "budget")
+    Path("key").write_text("sk-of-the-judge-alone")
+    with serving(otherwise=answers("Yes, 7"), preflight=answers("?")) as server:
+        there = ("--provider", "openai", "--model", "j", "--base-url", server.base_url)
+        assert niah("run", "--lengths", "500", "--depths", "0,50", "--name", "r", *there, *sweep).exit_code == 0
+        of_run = len(server.headers)
+        ended = niah("judge", "r", *there, "--api-key-file", "key")
+        assert (ended.exit_code, ", 0 no verdict" in ended.err) == (0, True), ended.err
+        assert set(server.keys[of_run:]) == {"Bearer sk-of-the-judge-alone"}
+        assert ["X-Team" in headers for headers in server.headers] == [n < of_run for n in range(len(server.headers))]
+        assert [request.get("budget") for request in (server.requests[0], *server.requests[-2:])] == [32, None, None]
+    config = json.loads(Path("results/r/judge-j/run.jsonl").read_text().splitlines()[0])["config"]
+    assert "delivery" not in config
+
+
 def test_a_run_without_scores_and_a_judge_without_a_model_are_one_line(niah: Niah) -> None:
     niah(*SWEEP, "--model", "perfect")
     ended = niah("judge", "r", "--provider", "openai", "--base-url", "http://127.0.0.1:1/v1")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from niah.errors import ConfigError
 from niah.experiment.checks import api_key_of, completed
-from niah.experiment.config import RunConfig, decides, read_config
+from niah.experiment.config import RunConfig, config_of, decides, read_config
 from niah.tasks import task_names
 
 CLOUDS = {
@@ -47,6 +48,25 @@ def test_the_address_is_made_from_the_environment_and_has_its_own_key(provider: 
     assert config.base_url == address
     assert api_key_of(config) == f"key-of-{variable}"
     assert config.identity()["base_url"] == address
+
+
+@pytest.mark.parametrize("provider", CLOUDS)
+def test_its_own_address_is_the_same_with_a_stroke_behind_it(provider: str) -> None:
+    address, variable = CLOUDS[provider]
+    config = completed(read_config(None, {"provider": provider, "model": "m", "base_url": f"{address}/"}))
+    assert api_key_of(config) == f"key-of-{variable}"
+
+
+def test_what_is_not_given_leaves_a_config_and_a_file_as_they_are(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"provider": "simulated", "model": "blind", "extra": {"seed": 1}}
+    (tmp_path / "c.toml").write_text('provider = "simulated"\nmodel = "blind"\nextra = {seed = 1}\n')
+    for config in (RunConfig(**given), tmp_path / "c.toml"):
+        asked = config_of(config, {"model": None, "epochs": 3, "extra": {"top_k": 1}})
+        assert (asked.model, asked.epochs, asked.extra) == ("blind", 3, {"seed": 1, "top_k": 1})
+
+
+def test_a_price_may_have_spaces_as_lengths_may() -> None:
+    assert read_config(None, {"price": "input=2, output=10"}).price == {"input": 2.0, "output": 10.0}
 
 
 @pytest.mark.parametrize("provider", CLOUDS)

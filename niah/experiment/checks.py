@@ -163,7 +163,8 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
 def _check_form(config: RunConfig) -> None:
     """Raises ConfigError for a way of sending that the provider cannot take, or that lacks something."""
     reads = READS.get(config.provider)
-    if reads not in (None, config.sent_as) or (config.provider == "simulated" and config.sent_as in READS.values()):
+    only_text = config.provider in ("simulated", FUNCTION) and config.sent_as in READS.values()
+    if reads not in (None, config.sent_as) or only_text:
         raise ConfigError(f"provider {config.provider!r} takes --as {reads or 'text'}, not {config.sent_as!r}")
     if config.media == "upload" and not media_limits(config.provider, "").takes_files:
         raise ConfigError(f"media 'upload': provider {config.provider!r} takes no files; use --media inline")
@@ -225,7 +226,8 @@ def api_key_of(config: RunConfig) -> str | None:
     if config.api_key_file:
         return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
     known = known_provider(config.provider)
-    own = known.key_variable if config.base_url in (None, address_of(known)) else None
+    is_own = config.base_url is None or config.base_url.rstrip("/") == address_of(known)
+    own = known.key_variable if is_own else None
     return _from_variable(config.api_key_env or own, "--api-key-env")
 
 

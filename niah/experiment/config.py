@@ -256,7 +256,7 @@ class RunConfig(DeliveryKeys):
     @field_validator("price", mode="before")
     @classmethod
     def _price(cls, value: Any) -> Any:
-        table = dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
+        table = dict(p.strip().partition("=")[::2] for p in value.split(",")) if isinstance(value, str) else value
         if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "write", "output"}:
             raise ConfigError(
                 f"price = {value!r}: give input and output, perhaps cached and write, like input=2,cached=0.2,output=10"
@@ -286,12 +286,15 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
 
     Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
     """
-    table = table_in(path) if path else {}
+    return _over(table_in(path) if path else {}, overrides, f"config key{f' in {path}' if path else ''}")
+
+
+def _over(table: Mapping[str, Any], overrides: Mapping[str, Any], kind: str) -> RunConfig:
     given = {k: v for k, v in overrides.items() if v is not None}
     for key in ("extra", "engine", "headers"):
-        if isinstance(table.get(key), dict) and key in given:
+        if isinstance(table.get(key), dict) and isinstance(given.get(key), dict):
             given[key] = {**table[key], **given[key]}
-    return model_from(RunConfig, {**table, **given}, f"config key{f' in {path}' if path else ''}")
+    return model_from(RunConfig, {**table, **given}, kind)
 
 
 def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any]) -> RunConfig:
@@ -300,7 +303,7 @@ def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any
     Raises ConfigError or UnknownName.
     """
     if isinstance(config, RunConfig):
-        return read_config(None, {**config.model_dump(exclude_unset=True), **overrides}) if overrides else config
+        return _over(config.model_dump(exclude_unset=True), overrides, "config key") if overrides else config
     return read_config(None if config is None else config_path(str(config)), overrides)
 
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from niah.experiment.config import RunConfig
+from niah.experiment.config import RunConfig, decides
+from niah.experiment.design import PROMPTS
 from niah.experiment.experiment import Experiment
 from niah.experiment.own import PlantsNothing
 from niah.generator.prompt import Builder
@@ -74,11 +75,11 @@ class JudgeTask(PlantsNothing):
 
 
 def judge_experiment(asked: Experiment, results: Mapping[str, Result], judge: RunConfig) -> JudgeExperiment:
-    """The recipe of a judge's run over the scored answers of a run; ``judge`` names provider and model."""
+    """The recipe of a judge's run over the scored answers of a run; ``judge`` says who is asked, and how."""
     answers = {i: r for i, r in results.items() if r.outcome is Outcome.SCORED}
     c = asked.config
-    keys = ("provider", "model", "base_url", "api_key_env", "extra", "concurrency", "attempts", "timeout_s")
-    config = c.model_copy(update={key: getattr(judge, key) for key in keys})
+    keys = [key for key in RunConfig.model_fields if decides(key) in (*PROMPTS, "controls")]
+    config = judge.model_copy(update={key: getattr(c, key) for key in keys})
     builder = Builder(
         asked.haystack, asked.tokenizer, seed=c.seed, reply_tokens=REPLY_TOKENS, haystack_per=c.haystack_per
     )
