@@ -183,6 +183,28 @@ def test_a_chat_goes_out_in_its_turns(niah: Niah) -> None:
     assert [m["role"] for m in line["messages"]] == ["user", "assistant"] * 3 + ["user"]
 
 
+@pytest.mark.parametrize(
+    ("form", "system", "place"),
+    [
+        ("anthropic-batch", {"system": "You are helpful."}, ("params", "messages")),
+        ("gemini-batch", {"systemInstruction": {"parts": [{"text": "You are helpful."}]}}, ("request", "contents")),
+    ],
+)
+def test_a_system_message_stands_where_a_service_wants_it(
+    niah: Niah, form: str, system: Table, place: tuple[str, str]
+) -> None:
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of("nolima")))
+    niah("import-prompts", "rows.jsonl", "--format", "nolima", "--out", "p.jsonl")
+    ended = niah("build", "--prompts", "p.jsonl", "--model", "m", "--format", form, "--out", "b.jsonl")
+    assert ended.exit_code == 0, ended.err
+    body = json.loads(Path("b.jsonl").read_text().splitlines()[-1])[place[0]]
+    assert {key: body[key] for key in system} == system
+    (message,) = body[place[1]]
+    assert message["role"] == "user"
+    assert "helpful" not in json.dumps(message)
+    assert "Yuki2 lives there" in json.dumps(message)
+
+
 def test_the_asked_pair_is_moved_as_the_origin_moves_it(niah: Niah) -> None:
     Path("rows.jsonl").write_text(json.dumps(rows_of("litm-kv")[0]))
     niah("import-prompts", "rows.jsonl", "--format", "litm-kv", "--gold", "0", "--out", "p.jsonl")
@@ -237,6 +259,13 @@ def test_a_line_of_prompts_that_was_changed_by_hand_is_named(tmp_path: Path, cha
     path.write_text(f"{first}\n{json.dumps(json.loads(second) | changes)}\n")
     with pytest.raises(ConfigError, match="line 2 cannot be read"):
         given_experiment(RunConfig(prompts=str(path)))
+
+
+def test_the_probability_of_an_answer_is_not_asked_of_a_chat_as_of_one_text(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(rows_of("mrcr")[0]))
+    package.import_prompts(tmp_path / "rows.jsonl", "mrcr", tmp_path / "p.jsonl")
+    with pytest.raises(ConfigError, match=r"p\.jsonl holds chats"):
+        package.plan(prompts=str(tmp_path / "p.jsonl"), provider="vllm", model="m", target_logprob=True)
 
 
 def test_a_packed_file_that_is_cut_off_and_odd_settings_are_one_line(tmp_path: Path) -> None:

@@ -146,6 +146,8 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         count[place] += 1
     if len({t.id for t in trials}) != len(trials):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
+    if config.target_logprob and not all(row["alone"] for row in rows):
+        raise ConfigError(f"target_logprob is told of a single message, and {path} holds chats; leave it out")
     reply = max(row["reply_tokens"] for row in rows)
     tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
     config = config.model_copy(
@@ -204,7 +206,12 @@ def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("id", "task", "rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
     text = "\n".join(message["content"] for message in row["messages"])
     answer = "Final Answer: [{}]" if row["rule"] == "graphwalks" else "{}"
-    return {**{k: row[k] for k in keys}, "text": _digest(text), "answer": answer.format(", ".join(row["targets"]))}
+    return {
+        **{k: row[k] for k in keys},
+        "text": _digest(text),
+        "answer": answer.format(", ".join(row["targets"])),
+        "alone": [message["role"] for message in row["messages"]] == ["user"],
+    }
 
 
 def _planting(row: Mapping[str, Any]) -> GivenPlanting:

@@ -87,7 +87,7 @@ class Anthropic(HttpApi):
         """``tool_use`` in an assistant's turn, ``tool_result`` first in the user's next one."""
         shaped = Shaped()
         for message in messages_of(prompt):
-            call, role = message.call, "assistant" if message.role == "assistant" else "user"
+            call, role = message.call, "user" if message.role == "tool" else message.role
             content: Any
             if call and message.role == "tool":
                 result = shaped.place(message.parts[0])
@@ -100,10 +100,12 @@ class Anthropic(HttpApi):
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        system = [message["content"] for message in messages if message["role"] == "system"]  # the first, if any
         return {
             "model": self.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,
-            "messages": messages,
+            **({"system": system[0]} if system else {}),
+            "messages": messages[len(system) :],
             **declared([schema_of(tool, "input_schema") for tool in prompt.tools]),
             "stream": True,
         }

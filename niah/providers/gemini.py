@@ -61,7 +61,7 @@ class Gemini(HttpApi):
         """Roles user and model, ``functionCall`` and ``functionResponse``."""
         shaped = Shaped()
         for message in messages_of(prompt):
-            call, role = message.call, "model" if message.role == "assistant" else "user"
+            call, role = message.call, {"assistant": "model", "tool": "user"}.get(message.role, message.role)
             if call and message.role == "tool":
                 response = {"id": call.id, "name": call.name, "response": {"output": shaped.place(message.parts[0])}}
                 parts: list[dict[str, Any]] = [{"functionResponse": response}]
@@ -75,8 +75,10 @@ class Gemini(HttpApi):
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         schemas = [schema_of(tool, "parametersJsonSchema") for tool in prompt.tools]
+        system = [{"parts": message["parts"]} for message in messages if message["role"] == "system"]
         return {
-            "contents": messages,
+            **({"systemInstruction": system[0]} if system else {}),  # it is the first one
+            "contents": messages[len(system) :],
             **declared([{"functionDeclarations": schemas}] if schemas else []),
             "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
         }

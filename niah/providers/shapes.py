@@ -3,7 +3,7 @@
 What all shapes share, and that of Chat Completions; the others stand with their protocols. A shape is a list for the
 table of a request, with PLACE where a text or encoded bytes belong, and what belongs there, in order: ``body_with``
 puts both together, the prompt as it is and held once. Roles alternate as every API wants them: niah's messages begin
-with a user's and end with one, and every call of a tool is followed by its result.
+with a user's, behind a system's at most, and end with one, and every call of a tool is followed by its result.
 """
 
 from __future__ import annotations
