@@ -15,8 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from niah.deliveries import RETRIEVERS, Delivery
-from niah.deliveries.body import body_of, lines_of_needles
+from niah.deliveries import RETRIEVERS, Delivery, body_of, lines_of_needles
 from niah.deliveries.retrieve import spans_of
 from niah.experiment.checks import chunking_of
 from niah.experiment.config import RunConfig

@@ -24,9 +24,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from niah.generator.grammar import SEASON, spoken
 from niah.generator.library import read_episodes, read_manifest
-from niah.generator.synthetic import chapter
+from niah.generator.synthetic import SEASON, chapter, spoken
 from niah.generator.tokenizers import tokenizer_of
 
 TOKENS = 12_000

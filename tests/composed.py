@@ -16,7 +16,7 @@ from opencc import OpenCC
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import experiment_of
-from niah.generator.grammar import spoken
+from niah.generator.synthetic import spoken
 from niah.generator.templated import WORDS
 from niah.records import Needle, Planting, Score
 from niah.scorers import clock, seconds_in

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from niah.generator.cache import cached
-from niah.generator.collisions import SEARCH_VERSION
-from niah.generator.haystack import Corpus, Haystack
+from niah.generator.haystack import SEARCH_VERSION, Corpus, Haystack
 from niah.generator.library import load_haystack
 from niah.generator.tokenized import PARSER_VERSION
 from niah.generator.tokenizers import tokenizer_of
@@ -94,7 +93,7 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("niah.generator.library.read_transcript", refuse)
     monkeypatch.setattr("niah.generator.tokenized._counted", refuse)
-    monkeypatch.setattr("niah.generator.collisions.fold", refuse)
+    monkeypatch.setattr("niah.generator.haystack.fold", refuse)
     again = haystack()
     assert again.digest == first.digest
     assert again.name == "en+zh-hant"

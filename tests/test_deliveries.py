@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from niah.deliveries.body import asked_needles
+from niah.deliveries import asked_needles
 from niah.deliveries.turns import TOOLS, Chat, Tools
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import presenter_in

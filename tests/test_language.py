@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from niah.errors import HaystackError, UnknownName
-from niah.generator.grammar import spoken
 from niah.generator.library import FILLERS, load_haystack, read_episodes, read_manifest
-from niah.generator.synthetic import chapter
+from niah.generator.synthetic import chapter, spoken
 from niah.generator.tokenizers import tokenizer_of
 from niah.scorers.words import grammars
 from niah.tasks.meaning import ASSOCIATIONS

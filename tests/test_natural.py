@@ -18,8 +18,7 @@ from niah.generator.prompt import Builder
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Trial
 from niah.tasks import task_of
-from niah.tasks._located import located
-from niah.tasks._questions import read_questions
+from niah.tasks._questions import located, read_questions
 from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")

@@ -12,7 +12,7 @@ from niah.errors import ConfigError
 from niah.experiment.config import RunConfig
 from niah.experiment.controls import control_score, controlled
 from niah.experiment.experiment import Experiment, experiment_of
-from niah.generator.grammar import spoken
+from niah.generator.synthetic import spoken
 from niah.records import Needle, Planting
 from niah.scorers import Expected, WrongValue, name_sequence
 from niah.scorers import count as count_score

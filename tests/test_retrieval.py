@@ -19,10 +19,8 @@ from server import Handler, Say, answers_with, fails, sends_a_web_page, throttle
 from test_deliveries import TOKENIZER, experiment, results_in
 from test_run import niah_process, serving, slowly, wait_for_lines
 
-from niah.deliveries import Chunking, Delivery
-from niah.deliveries.body import body_of
-from niah.deliveries.retrieve import GAP, fused, spans_of
-from niah.deliveries.token_table import TokenTable
+from niah.deliveries import Chunking, Delivery, body_of
+from niah.deliveries.retrieve import GAP, TokenTable, fused, spans_of
 from niah.experiment.delivering import call_tokens, delivery_in
 from niah.experiment.experiment import Experiment
 from niah.records import Prompt

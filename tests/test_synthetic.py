@@ -15,21 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from niah.errors import HaystackError, UnknownName
-from niah.generator.grammar import (
+from niah.generator.synthetic import (
     CHAPTERS,
     OF_TOPIC,
     SEASON,
     Pattern,
+    Synthetic,
     _order,
+    chapter,
     columns_of,
     grammar_of,
     head_of,
     spoken,
     vocabulary_of,
 )
-from niah.generator.segments import MAX_WEIGHT, segments_of, weight
-from niah.generator.synthetic import Synthetic, chapter
 from niah.generator.tokenizers import tokenizer_of
+from niah.generator.transcripts import MAX_WEIGHT, segments_of, weight
 from niah.tasks._planter import PLACES
 
 LANGUAGES = spoken()  # en first

@@ -46,8 +46,8 @@ def _models(ctx: click.Context) -> Iterable[str]:
 
 
 def _haystacks(_: click.Context) -> Iterable[str]:
-    from niah.generator.grammar import spoken
     from niah.generator.library import SYNTHETIC, haystack_folders
+    from niah.generator.synthetic import spoken
 
     return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in spoken())]
 

@@ -27,8 +27,17 @@ from niah.generator.transcripts import SUFFIXES
 from niah.plotter.formatting import plural
 from niah.records import Transcript
 from niah.tasks._episodes import draft as drafted
-from niah.tasks._located import Fault, checked, episodes_of, tokens_free
-from niah.tasks._questions import Question, question_file, questions_in, read_questions, shortened
+from niah.tasks._questions import (
+    Fault,
+    Question,
+    checked,
+    episodes_of,
+    question_file,
+    questions_in,
+    read_questions,
+    shortened,
+    tokens_free,
+)
 
 MOST_NAMES = 8  # of files, in a line
 HAYSTACK = click.option("--haystack", required=True, help="Haystack by name or folder, several joined as a,b.")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from niah.deliveries.body import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart

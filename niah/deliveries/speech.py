@@ -19,7 +19,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from niah.deliveries.body import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
 from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound, as_loud_as

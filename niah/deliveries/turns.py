@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from niah.deliveries.body import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, lines_of_needles
 from niah.generator.tokenizers import Tokenizer
 from niah.messages import Delivered, Message, TextPart, Tool, ToolCall
 from niah.records import Prompt

@@ -14,7 +14,7 @@ from functools import cache
 from niah import scorers
 from niah.records import Planting, Score
 from niah.tasks import CONTROLS, Task
-from niah.tasks._template import MAY_BE_ABSENT, closing_of
+from niah.tasks._planter import MAY_BE_ABSENT, closing_of
 from niah.text.normalise import fold
 from niah.text.wording import languages, wording_of
 

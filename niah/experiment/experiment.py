@@ -16,11 +16,11 @@ from niah.experiment.design import design_of
 from niah.experiment.own import NOTHING, Own
 from niah.experiment.trials import Waves, adaptive_trials, controls_of, recipe_digest, trials_of, waves_of
 from niah.generator.cache import key_of
-from niah.generator.grammar import spoken
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack, recordings_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
 from niah.generator.recordings import Recordings
+from niah.generator.synthetic import spoken
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext

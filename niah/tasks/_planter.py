@@ -4,6 +4,9 @@ No name is part of another of its list, and none is famous. Depth is the trial's
 several needles is stated for each way. ``together``: all at the depth, line after line. ``spread``: evenly over a span
 with the depth as its centre, 40 points wide and cut at both ends of the text. ``random``: one of them at the depth (of
 unordered ones the first), the others anywhere. Ordered needles keep their order.
+
+Around every haystack stand an opening, and a closing with the question. The closing ends in "Answer:" without a space,
+which is what models without a chat template continue best.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import re
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +25,9 @@ from niah.errors import ConfigError, HaystackError
 from niah.generator.templated import WORDS, new_uuid, spare_terms
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, TaskContext
-from niah.tasks._template import NO_QUESTION, Asked, asked_in, planting_of, speech_opening
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import ByLanguage, Form, wording_of
+from niah.text.wording import ByLanguage, Form, Wording, languages, wording_of
 
 PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))  # of Chinese: full names
 PLACES = ByLanguage(lambda wording: wording.words("names.places"))
@@ -33,6 +35,8 @@ SPAN_PERCENT = 40.0
 APART_PERCENT = 5.0  # distractors of one fact keep so far from it
 _DRAWS = 400
 _VARIABLES = 600
+NO_QUESTION = "There is no question."
+MAY_BE_ABSENT = ByLanguage(lambda wording: wording.text("frame.may_be_absent"))  # said where a needle may be left out
 
 
 class BuiltIn(ABC):
@@ -278,3 +282,81 @@ def _pair_of(language: str, *words: Sequence[str]) -> str:
 def _variables() -> tuple[str, ...]:
     draw = Draw(0, "variables")
     return tuple("".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a reader finds at the end of a prompt, and the text before it."""
+
+    wording: Wording
+    question: str
+    text: str
+    options: Options | None = None
+    key: str = ""  # of the question's form, with the words in its blanks
+    blanks: Mapping[str, str] = field(default_factory=dict)
+
+    def found(self, *forms: str | Form, **known: str) -> list[tuple[int, dict[str, str]]]:
+        """Every line in one of some forms, or of those of a key, in order: its place, and the words in its blanks."""
+        all_forms = [f for form in forms for f in (self.wording.forms(form) if isinstance(form, str) else [form])]
+        return sorted((line for f in all_forms for line in f.found_in(self.text, **known)), key=lambda line: line[0])
+
+
+def speech_opening(language: str, hint: str) -> str:
+    """The opening over a transcript; the hint says what is in it."""
+    return f"{wording_of(language).form('frame.speech').fill(hint=hint)}\n\n"
+
+
+def closing_of(language: str, question: str) -> str:
+    """The question, and the word that asks for the answer."""
+    wording = wording_of(language)
+    return f"\n\n{wording.text('frame.question')}{question}\n\n{wording.text('frame.answer')}"
+
+
+def planting_of(
+    language: str,
+    opening: str,
+    question: str,
+    needles: Sequence[Needle],
+    targets: Sequence[str],
+    marks: Sequence[Needle] = (),
+    tolerance_s: float = 0.0,
+) -> Planting:
+    """A planting in the common frame."""
+    return Planting(
+        opening=opening,
+        closing=closing_of(language, question),
+        question=question,
+        needles=tuple(needles),
+        targets=tuple(targets),
+        marks=tuple(marks),
+        tolerance_s=tolerance_s,
+    )
+
+
+def asked_in(prompt: str) -> Asked | None:
+    """The last question of a prompt; None where it ends in none."""
+    body = prompt[: prompt.rfind("\n\n")]
+    for wording in map(wording_of, languages()):
+        label = wording.text("frame.question")
+        start = body.rfind("\n\n" + label)
+        if start >= 0 or body.startswith(label):
+            before = body[: max(0, start)]
+            question = body[max(0, start) :].lstrip("\n").removeprefix(label)
+            question = question.removesuffix(wording.text("frame.may_be_absent"))
+            return Asked(wording=wording, question=question, text=before + "\n")
+    return None
+
+
+def listed(wording: Wording, items: Sequence[str]) -> str:
+    """A, B and C."""
+    comma, last = _joints(wording)
+    return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
+
+
+def unlisted(wording: Wording, text: str) -> list[str]:
+    """The items of "A, B and C"."""
+    return re.split("|".join(map(re.escape, _joints(wording))), text)
+
+
+def _joints(wording: Wording) -> tuple[str, str]:
+    return wording.text("frame.comma"), wording.text("frame.last_comma")

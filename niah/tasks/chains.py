@@ -9,8 +9,7 @@ from dataclasses import replace
 from niah import scorers
 from niah.records import Needle, Planting, Score
 from niah.scorers import WrongValue
-from niah.tasks._planter import PLACES, BuiltIn, Planter, cities, names_of_city
-from niah.tasks._template import Asked
+from niah.tasks._planter import PLACES, Asked, BuiltIn, Planter, cities, names_of_city
 from niah.text.normalise import fold
 from niah.text.wording import Form
 

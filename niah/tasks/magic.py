@@ -15,8 +15,7 @@ from niah import scorers
 from niah.generator.templated import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.scorers import Expected
-from niah.tasks._planter import BuiltIn, Planter, places_like, words_in
-from niah.tasks._template import Asked, listed, planting_of, unlisted
+from niah.tasks._planter import Asked, BuiltIn, Planter, listed, places_like, planting_of, unlisted, words_in
 from niah.text.wording import Form, wording_of
 
 KINDS = ("number", "word", "uuid")

@@ -12,8 +12,7 @@ from typing import Any
 from niah import scorers
 from niah.errors import HaystackError
 from niah.records import Needle, Planting, Score
-from niah.tasks._planter import PEOPLE, BuiltIn, Planter, words_in
-from niah.tasks._template import Asked
+from niah.tasks._planter import PEOPLE, Asked, BuiltIn, Planter, words_in
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
 from niah.text.wording import Form, Wording, languages, wording_of

@@ -12,10 +12,8 @@ from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
 from niah.tasks._episodes import squash
-from niah.tasks._located import located
-from niah.tasks._planter import BuiltIn, Planter
-from niah.tasks._questions import read_questions
-from niah.tasks._template import NO_QUESTION, Asked
+from niah.tasks._planter import NO_QUESTION, Asked, BuiltIn, Planter
+from niah.tasks._questions import located, read_questions
 from niah.tasks.recording import lines_with_times
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers

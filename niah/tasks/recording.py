@@ -20,8 +20,7 @@ from niah.records import Needle, Planting, Score, Trial
 from niah.scorers import clock, seconds_in
 from niah.tasks import magic
 from niah.tasks._episodes import mark
-from niah.tasks._planter import BuiltIn, Planter
-from niah.tasks._template import Asked
+from niah.tasks._planter import Asked, BuiltIn, Planter
 from niah.text.seeded import Draw
 
 START_S = 3 * 3600
