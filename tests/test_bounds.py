@@ -30,10 +30,9 @@ from niah.runner import exchange, stream_parsing, transport
 from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, in_time
 from niah.runner.exchange import FAULTS, AdaptiveTimeout, Answer, fault_of
-from niah.runner.pool import Pool
+from niah.runner.pool import DirectTransport, Pool
 from niah.runner.stream_parsing import StreamReader
 from niah.runner.throttle import Throttle
-from niah.runner.transport import DirectTransport
 
 Script = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n"

@@ -36,10 +36,9 @@ from niah.providers.shapes import json_string
 from niah.records import Outcome, Planting, Prompt
 from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout, Answer
-from niah.runner.pool import Pool
+from niah.runner.pool import DirectTransport, Pool
 from niah.runner.rates import retry_after_s
 from niah.runner.throttle import Throttle
-from niah.runner.transport import DirectTransport
 
 PLANTING = Planting(opening="a\n", closing="\nb", question="b?", needles=(), targets=("7421830",))
 TEXT = "long text, 長文, naïve\u2028line"

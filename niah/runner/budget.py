@@ -17,8 +17,7 @@ from niah.installation import install_hint
 from niah.providers.prices import Pricing
 from niah.records import Row, Usage
 from niah.runlog.attempts import AttemptLog
-from niah.runner.shared import Shared
-from niah.runner.throttle import Throttle
+from niah.runner.throttle import Shared, Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,8 @@ from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout
 from niah.runner.local_server import Say, local_server
 from niah.runner.observer import Observer
-from niah.runner.pool import Pool
-from niah.runner.shared import Shared
-from niah.runner.throttle import Throttle
-from niah.runner.transport import DirectTransport
+from niah.runner.pool import DirectTransport, Pool
+from niah.runner.throttle import Shared, Throttle
 from niah.runner.uploads import Uploads
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up

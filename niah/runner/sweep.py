@@ -28,8 +28,8 @@ from niah.runner.observer import Observer
 from niah.runner.preflight import PLACES, look_for_canaries, preflight
 from niah.runner.progress import Trouble
 from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of, uploads_of
-from niah.runner.shared import Shared
 from niah.runner.stop_rules import CircuitBreaker
+from niah.runner.throttle import Shared
 from niah.runner.trial_runner import TrialRunner
 
 _Landed = tuple[Result, asyncio.Future[None]]
