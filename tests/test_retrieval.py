@@ -233,6 +233,15 @@ def test_a_key_for_vectors_that_is_not_there_is_said_before_anything_is_made(nia
     assert not Path("results").exists()
 
 
+def test_a_proxy_for_vectors_that_cannot_be_used_leaves_nothing_behind(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "socks9://nobody:1")
+    ended = niah(*DENSE, "--embed-url", "http://example.com/v1")
+    assert (ended.exit_code, ended.err.count("\n"), "the proxy set" in ended.err) == (2, 1, True)
+    assert not Path("results").exists()
+
+
 def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tell(niah: Niah) -> None:
     command = ("run", "--provider", "simulated", "--model", "perfect", "--task", "associative", "--lengths", "4k",
                "--depths", "0:100:25", "--delivery", "hybrid", "--chunk-count", "1", "--name", "h")  # fmt: skip

@@ -23,10 +23,9 @@ from niah.experiment.planning import _shapes
 from niah.experiment.shards import parts_of, shard_of
 from niah.experiment.trials import cacheable_tokens, waves_of
 from niah.records import Usage
-from niah.runlog.attempts import AttemptLog
+from niah.runlog.attempts import AttemptLog, read_attempts
 from niah.runner.budget import Budget, RunLedger
-from niah.runner.shared import Shared
-from niah.runner.throttle import Throttle
+from niah.runner.throttle import Shared, Throttle
 
 SIMULATED = ("--provider", "simulated", "--model", "window:600")
 GRID = ("--lengths", "512,1k", "--depths", "0:100:25", "--epochs", "3", "--controls")
@@ -88,6 +87,24 @@ def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah
     niah("run", *half, "--seed", "5", "--name", "d")
     assert "another config (seed was 0, is 5" in niah("merge", "b", "d", "--name", "e").err
     assert "no shards here" in niah("merge", "a").err
+    niah("run", *SIMULATED, "--lengths", "512,1k", "--depths", "0,50,100", "--epochs", "2", "--name", "larger")
+    assert niah("merge", "a", "larger", "--name", "grown").exit_code == 0
+    assert json.loads(niah("report", "grown", "--json").out)["planned"] == 12
+
+
+@pytest.mark.slow
+def test_the_attempts_of_every_part_are_kept_once(niah: Niah) -> None:
+    for name, limit in (("a", "1"), ("b", "2"), ("c", "3")):
+        niah("run", *SIMULATED, "--lengths", "512", "--depths", "0,50,100", "--limit", limit, "--name", name)
+    sent = {name: len(read_attempts(Path("results") / name)) for name in "abc"}
+    niah("merge", "a", "a", "b", "--name", "all")
+    assert len(read_attempts(Path("results/all"))) == sent["a"] + sent["b"]
+    niah("merge", "b", "c", "--name", "all")
+    assert len(read_attempts(Path("results/all"))) == sum(sent.values())
+    with Path("results/a/attempts.jsonl").open("a") as file:
+        file.write("5\n")
+    ended = niah("merge", "a", "b", "--name", "none")
+    assert (ended.exit_code, "damaged line" in ended.err, Path("results/none").exists()) == (2, True, False)
 
 
 @pytest.mark.parametrize(

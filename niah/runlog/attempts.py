@@ -49,17 +49,21 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
     """The attempts of one run, open for appending. The folder's run log keeps other processes out."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises RunError where the file cannot be read or written."""
+        """Raises RunError where the file cannot be read."""
         self.path = folder / ATTEMPTS_NAME
         self.past = read_attempts(folder)
         self._paid = any(a.counted != Usage() for a in self.past)
         self._open: set[int] = set()
         self._next = 1 + max((a.number for a in self.past), default=0)
+
+    def __enter__(self) -> AttemptLog:
+        """Raises RunError where the file cannot be written."""
         try:
             self._file = self.path.open("ab", buffering=0)
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space") from error
+            raise self._unwritable(error) from error
         drop_torn_line(self.path)
+        return self
 
     def sent(self, trial: str | None, may: Usage) -> int:
         """Note an attempt that is about to be sent; its number. Raises RunError where it cannot be noted."""
@@ -69,7 +73,7 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
         try:
             self._write(table)
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); free some space") from error
+            raise self._unwritable(error) from error
         self._open.add(number)
         return number
 
@@ -84,6 +88,9 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
 
     def _write(self, table: dict[str, Any]) -> None:
         write_whole(self._file, json.dumps(table, separators=(",", ":")).encode() + b"\n")
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"{self.path}: cannot be written ({error.strerror}); free some space")
 
     def __exit__(self, *error: object) -> None:
         self._file.close()

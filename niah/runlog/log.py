@@ -7,7 +7,6 @@ Answers stay on disk: what is held of a finished trial is its Row, and whole res
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,16 +17,17 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from niah.errors import RunError
+from niah.experiment.config import RunConfig
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
-from niah.runlog.extending import adds, check_same_run, extended
 from niah.runlog.lines import entry_of, header_line, header_of, line_of, part_of, result_line, result_of, table_of
-from niah.text.outside import visible
+from niah.text.outside import visible, without_secrets
 
 LOG_NAME = "run.jsonl"
 _LOCK = ".lock"
 _T = TypeVar("_T")
 PLAN_NAME = "planned.json"
+GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension adds to
 
 
 class Rows(dict[str, Row]):
@@ -109,6 +109,14 @@ class RunLog:
         """Ids of the trials that need not be sent again: everything but errors."""
         return self.results.finished
 
+    def extend(self, header: Header) -> None:
+        """Ask for the grid of another header of this run as well, where it is a further one."""
+        if adds(self.header, header):
+            self.added = part_of(header.config)
+            table = {"version": header.version, "created": header.created, **asdict(self.added)}
+            self.first += line_of("extended", table)
+            self.header = extended(self.header, self.added)
+
     def write(self, *results: Result) -> None:
         """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
         lines = self.first + b"".join(map(result_line, results))
@@ -156,11 +164,9 @@ def _opened(path: Path, header: Header) -> RunLog:
     if not rows:  # nothing was measured: whatever was planned binds nobody
         return RunLog(path=path, header=header, results=rows, first=header_line(header), fresh=True)
     check_same_run(path.parent, old, header)
-    if not adds(old, header):
-        return RunLog(path=path, header=old, results=rows)
-    added = part_of(header.config)
-    line = line_of("extended", {"version": header.version, "created": header.created, **asdict(added)})
-    return RunLog(path=path, header=extended(old, added), results=rows, first=line, added=added)
+    log = RunLog(path=path, header=old, results=rows)
+    log.extend(header)
+    return log
 
 
 @contextmanager
@@ -300,6 +306,63 @@ def planned_header(folder: Path) -> Header:
             return read_rows(folder)[0]
         raise RunError(f"{folder}: no run here; plan one with niah build --run NAME, or niah batch submit --run NAME")
     try:
-        return header_of(json.loads(path.read_bytes()))
+        return header_of(table_of(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: not the plan of a run ({error}); remove it, and build the prompts again") from error
+
+
+def check_same_run(folder: Path, old: Header, new: Header) -> None:
+    """Raises RunError for a header that is neither the run's own nor an extension of it."""
+    differing = _differences(old, new)
+    if differing:
+        raise RunError(
+            f"{folder} holds a run of another config ({'; '.join(differing)}); "
+            "choose another --name, or repeat the old command to resume it"
+        )
+
+
+def extended(header: Header, part: Part) -> Header:
+    """The header of a run that asks for a further grid."""
+    parts = (*header.parts, part)
+    config = {
+        **header.config,
+        "lengths": sorted({n for p in parts for n in p.lengths}),
+        "depths": sorted({d for p in parts for d in p.depths}),
+        "epochs": max(p.epochs for p in parts),
+    }
+    design = replace(
+        header.design,
+        lengths=tuple(config["lengths"]),
+        depths=tuple(config["depths"]),
+        epochs=config["epochs"],
+        recipe={**header.design.recipe, **{key: config[key] for key in GRID_KEYS}},
+    )
+    return replace(header, config=config, design=design, extended=parts)
+
+
+def adds(old: Header, new: Header) -> bool:
+    """Whether the new grid asks for a trial that the old one does not."""
+    planned, controls = old.planned(), old.planned_controls()
+    return any(planned.get(place, 0) < epochs for place, epochs in new.planned().items()) or any(
+        controls.get(place, 0) < epochs for place, epochs in new.planned_controls().items()
+    )
+
+
+def _differences(old: Header, new: Header) -> list[str]:
+    """What differs between two headers that no extension bridges, for people."""
+    defaults = RunConfig().identity()  # a key that an older niah did not know had this value
+    was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
+    grid = {"lengths"} if now.get("adaptive") else GRID_KEYS  # the order of depths decides what is tried
+    keys = {*was, *now} - (grid if not now.get("aligned") else set())
+    found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
+    if was.get("seed") != now.get("seed"):
+        found.append("further --epochs of the old seed draw other needles and other text into the same run")
+    if old.haystack_digest != new.haystack_digest:
+        found.append("the text of the haystack has changed")
+    if old.recordings_digest not in (None, new.recordings_digest):  # an older niah did not note it
+        found.append("the recordings of the haystack have changed")
+    if old.tokenizer != new.tokenizer:
+        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
+    if old.task_version != new.task_version:
+        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
+    return [visible(f) for f in found]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from niah.errors import RunError
 from niah.records import Header, Outcome, Result
-from niah.runlog.attempts import ATTEMPTS_NAME
+from niah.runlog.attempts import ATTEMPTS_NAME, read_attempts
 from niah.runlog.disk import read_lines, write_anew
-from niah.runlog.extending import check_same_run
-from niah.runlog.log import open_log, read_log
+from niah.runlog.log import check_same_run, open_log, read_log
 
 _PART = "part"  # key of an attempt's line that came from another folder
 
@@ -23,6 +22,9 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
     """
     headers: list[Header] = []
     found: dict[str, Result] = {}
+    folders = list({folder.resolve(): folder for folder in folders}.values())  # one that is named twice is one part
+    for folder in (*folders, into):
+        read_attempts(folder)  # says what is damaged
     for folder in folders:
         header, stored = read_log(folder)
         if headers:
@@ -31,14 +33,17 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
         for result in stored.values():
             found[result.trial.id] = _better(found.get(result.trial.id), result, folder)
     order = sorted(found.values(), key=lambda r: (r.trial.epoch, r.trial.context_length, r.trial.depth_percent))
-    with open_log(into, min(headers, key=lambda h: h.created)) as log:
+    first, *further = sorted(headers, key=lambda h: h.created)
+    with open_log(into, first) as log:
+        for header in further:
+            log.extend(header)
         held = log.stored()
         new = [r for r in order if _is_new(r, held, into)]
         if new:
             log.write(*new)
         for result in new:
             log.results[result.trial.id] = result
-        _merge_attempts([f for f in folders if f != into], into)
+        _merge_attempts([f for f in folders if f.resolve() != into.resolve()], into)
         return len(new), len(log.results)
 
 
@@ -60,9 +65,9 @@ def _is_new(result: Result, held: Mapping[str, Result], into: Path) -> bool:
 
 
 def _merge_attempts(folders: Sequence[Path], into: Path) -> None:
-    """The attempts of all parts beside the run's own, numbered anew; those of an earlier merge are replaced."""
-    path = into / ATTEMPTS_NAME
-    lines = [table for table in read_lines(path, json.loads) if _PART not in table]
+    """The attempts of some parts beside the run's own, numbered anew; what came of these parts before is replaced."""
+    path, names = into / ATTEMPTS_NAME, {folder.name for folder in folders}
+    lines = [table for table in read_lines(path, json.loads) if table.get(_PART) not in names]
     for folder in folders:
         first = max((table["n"] for table in lines), default=0)
         parts = read_lines(folder / ATTEMPTS_NAME, json.loads)
