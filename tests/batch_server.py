@@ -88,7 +88,7 @@ class BatchServer:
             for key, lines in (("output_file_id", good), ("error_file_id", [x for x in done if x not in good])):
                 if lines:
                     table[key] = f"{key}-{name}"
-                    self.files[table[key]] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+                    self.files[table[key]] = b"".join(_raw(line) + b"\n" for line in lines)
         return table
 
     def _anthropic(self, method: str, path: str, body: bytes) -> Any:
@@ -99,7 +99,7 @@ class BatchServer:
             return {"data": [self._anthropic_batch(name) for name in self.batches], "has_more": False}
         name = path.split("/")[3]
         if path.endswith("/results"):
-            return b"".join(json.dumps(line).encode() + b"\n" for line in self.batches[name]["results"])
+            return b"".join(_raw(line) + b"\n" for line in self.batches[name]["results"])
         return self._anthropic_batch(name)
 
     def _anthropic_batch(self, name: str) -> Table:
@@ -137,7 +137,7 @@ class BatchServer:
         state = "BATCH_STATE_RUNNING" if done is None else "BATCH_STATE_SUCCEEDED"
         table: Table = {"name": f"batches/{name}", "metadata": {"displayName": batch["display_name"], "state": state}}
         if done is not None:
-            self.files[f"files/out-{name}"] = b"".join(json.dumps(line).encode() + b"\n" for line in done)
+            self.files[f"files/out-{name}"] = b"".join(_raw(line) + b"\n" for line in done)
             table["metadata"]["output"] = {"responsesFile": f"files/out-{name}"}
             table |= {"done": True, "response": {"responsesFile": f"files/out-{name}"}}
         return table
@@ -157,7 +157,7 @@ class BatchServer:
                     self.close_connection = True
                     self.connection.close()
                     return
-                raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                raw = answer if isinstance(answer, bytes) else _raw(answer)
                 self.send_response(200)
                 for key, value in {**headers, "Content-Length": str(len(raw))}.items():
                     self.send_header(key, value)
@@ -178,3 +178,7 @@ class BatchServer:
                 pass
 
         return Handler
+
+
+def _raw(answer: Any) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode()

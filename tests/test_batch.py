@@ -40,6 +40,7 @@ class Answers:
         if key in self.failing:
             return failed(self.form, key)
         text = "Hm." if key.startswith("calibrate") else task_of("single").solve(prompt)
+        text += " \u2028\x85"  # end a line for Python, and none of a file
         return replied(self.form, key, text, self._count(prompt) + OVERHEAD)
 
 
@@ -143,6 +144,8 @@ def test_a_damaged_state_is_one_line(niah: Niah, service: tuple[BatchServer, Ans
     submit(niah, server, answers)
     Path("results/r/batches.json").write_text(json.dumps([{"x": 1}]))
     assert "not the batches of a run" in niah("batch", "status", "r", "--api-key-env", "A_KEY").err
+    Path("results/r/planned.json").write_text("[]")
+    assert "not the plan of a run" in niah("batch", "status", "r", "--api-key-env", "A_KEY").err
 
 
 def openai_fits(method: str, path: str, body: bytes, answer: Any) -> str:
@@ -237,3 +240,28 @@ def test_what_is_said_to_a_service_and_by_it_fits_its_own_types(
     server.finish()
     assert niah("batch", "collect", "r", "--api-key-env", "A_KEY").exit_code == 0
     assert set(judged) == {"requests", "batch", "answers"}
+
+
+def test_a_batch_of_which_nothing_was_answered_is_submitted_again(
+    niah: Niah, service: tuple[BatchServer, Answers]
+) -> None:
+    server, answers = service
+    submit(niah, server, answers)
+    answers.failing = {asked_in(line)[0] for line in server.batches["batch_1"]["requests"]}
+    server.finish()
+    assert niah("batch", "collect", "r", "--api-key-env", "A_KEY").exit_code == 3
+    answers.failing = set()
+    assert submit(niah, server, answers).exit_code == 3
+    assert len(server.batches) == 2
+    server.finish()
+    assert niah("batch", "collect", "r", "--api-key-env", "A_KEY").exit_code == 0
+
+
+def test_a_service_that_answers_otherwise_is_one_line(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    monkeypatch.setattr(server, "carried_out", lambda method, *_: ({} if method == "POST" else {"data": []}, {}))
+    ended = submit(niah, server, answers)
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "no known shape" in ended.err

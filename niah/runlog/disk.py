@@ -41,11 +41,12 @@ def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
 
 
 def write_anew(path: Path, content: bytes) -> None:
-    """Put a file in the place of another, whole or not at all. Raises RunError."""
+    """Put a file in the place of another, whole or not at all, and on the disk. Raises RunError."""
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
+        with part.open("wb", buffering=0) as file:
+            write_whole(file, content, sync=True)
         part.replace(path)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror}); choose another --results or --run") from error

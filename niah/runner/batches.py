@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ import httpx
 
 from niah.errors import ConfigError, ProviderError, RunError
 from niah.providers.failures import message_of
+from niah.runlog.disk import write_anew
 from niah.text.outside import json_in, redacted
 
 STATE_NAME = "batches.json"
@@ -46,7 +47,10 @@ class Service(Protocol):
     """One service's routes. Every function may raise ProviderError."""
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
-        """The id of a batch that was created as intended, though nobody noted it."""
+        """The id of a batch that was created as intended, though nobody noted it; none of those that are ``known``.
+
+        A batch of which nothing was answered is submitted again under its own name.
+        """
         ...
 
     def create(self, name: str, file: Path) -> str:
@@ -77,16 +81,7 @@ def read_state(folder: Path) -> list[Batch]:
 
 def write_state(folder: Path, batches: list[Batch]) -> None:
     """On disk when this returns. Raises RunError."""
-    path = folder / STATE_NAME
-    part = path.with_suffix(".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps([asdict(b) for b in batches], indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+    write_anew(folder / STATE_NAME, json.dumps([asdict(b) for b in batches], indent=1).encode())
 
 
 def intended(folder: Path, file: Path) -> Batch:
@@ -105,10 +100,10 @@ def created(folder: Path, service: Service) -> list[Batch]:
     batches = read_state(folder)
     for number, batch in enumerate(batches):
         if batch.id is None:
-            known = {b.id for b in batches if b.id}
-            found = service.find(batch, known)
-            batch_id = found or service.create(batch.name, folder / batch.file)
-            batches[number] = replace(batch, id=batch_id, state="waiting")
+            with _asking(folder):
+                found = service.find(batch, {b.id for b in batches if b.id})
+                found = found or service.create(batch.name, folder / batch.file)
+            batches[number] = replace(batch, id=found, state="waiting")
             write_state(folder, batches)
     return batches
 
@@ -118,7 +113,8 @@ def looked_at(folder: Path, service: Service) -> list[Batch]:
     batches = read_state(folder)
     for number, batch in enumerate(batches):
         if batch.id is not None and batch.state in ("intended", "waiting"):
-            state, said = service.look(batch)
+            with _asking(folder):
+                state, said = service.look(batch)
             batches[number] = replace(batch, state=state, said=said)
             write_state(folder, batches)
     return batches
@@ -131,13 +127,26 @@ def fetched(folder: Path, service: Service) -> list[Path]:
         if batch.state in ("ended", "failed") and batch.results is None:
             path = folder / f"{batch.name}-results.jsonl"
             part = path.with_suffix(".part")
-            with part.open("wb") as file:
+            with _asking(folder), part.open("wb") as file:
                 for line in service.results(batch):
                     file.write(line + b"\n")
             part.replace(path)
             batches[number] = replace(batch, results=path.name)
             write_state(folder, batches)
     return [folder / b.results for b in batches if b.results]
+
+
+@contextmanager
+def _asking(folder: Path) -> Iterator[None]:
+    """An answer of an odd shape, and a file of the run that cannot be read or written, as errors of ours."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as odd:
+        raise ProviderError(
+            f"an answer of no known shape ({type(odd).__name__}: {odd}); is base_url that of a batch service?"
+        ) from odd
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be read or written ({error.strerror}); free some space") from error
 
 
 class _Http:
@@ -148,32 +157,35 @@ class _Http:
         self._open = partial(httpx.Client, headers=dict(headers), timeout=_TIMES, transport=transport)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
-        url = path if path.startswith("http") else f"{self._base}{path}"
         try:
             with self._open() as client:
-                response = client.request(method, url, **what)
-        except (httpx.HTTPError, OSError) as error:
+                response = client.request(method, self._url(path), **what)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise ProviderError(f"{method} {path}: no answer ({error}); the same command goes on") from error
         if response.status_code >= 300:
             raise ProviderError(f"{method} {path}: {response.status_code}: {redacted(message_of(response.text))[:300]}")
         return response
 
     def table(self, method: str, path: str, **what: Any) -> dict[str, Any]:
-        answer = json_in(self.ask(method, path, **what).text)
-        if not isinstance(answer, dict):
-            raise ProviderError(f"{method} {path}: an answer of no known shape")
-        return answer
+        return dict(json_in(self.ask(method, path, **what).text))
 
     def lines(self, path: str) -> Iterator[bytes]:
-        """The lines of a file, as they come."""
-        url = path if path.startswith("http") else f"{self._base}{path}"
+        """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028, as it is."""
+        rest = b""
         try:
-            with self._open() as client, client.stream("GET", url) as response:
+            with self._open() as client, client.stream("GET", self._url(path)) as response:
                 if response.status_code >= 300:
                     raise ProviderError(f"GET {path}: {response.status_code}")
-                yield from (line.encode() for line in response.iter_lines() if line.strip())
+                for chunk in response.iter_bytes():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    yield from filter(bytes.strip, lines)
         except (httpx.HTTPError, OSError) as error:
             raise ProviderError(f"GET {path}: broke off ({error}); the same command goes on") from error
+        if rest.strip():
+            yield rest
+
+    def _url(self, path: str) -> str:
+        return path if path.startswith("http") else f"{self._base}{path}"
 
 
 class OpenAIBatches:
@@ -184,7 +196,7 @@ class OpenAIBatches:
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         for table in self._http.table("GET", "/batches?limit=100").get("data") or []:
-            if (table.get("metadata") or {}).get("niah") == batch.name:
+            if (table.get("metadata") or {}).get("niah") == batch.name and table["id"] not in known:
                 return str(table["id"])
         return None
 
@@ -270,7 +282,7 @@ class GeminiBatches:
     def find(self, batch: Batch, known: set[str]) -> str | None:
         table = self._http.table("GET", "/batches?pageSize=100")
         for entry in table.get("operations") or table.get("batches") or []:
-            if (entry.get("metadata") or entry).get("displayName") == batch.name:
+            if (entry.get("metadata") or entry).get("displayName") == batch.name and entry["name"] not in known:
                 return str(entry["name"])
         return None
 
