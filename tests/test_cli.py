@@ -78,6 +78,8 @@ def test_show_builds_the_prompt_again_and_checks_it(niah: Niah) -> None:
     whole = niah("show", "r", trial, "--prompt").out
     assert whole.rstrip().endswith("Answer:")
     assert niah("show", "r", "zzz").exit_code == 2
+    assert len(niah("show", "r", "1k", "0,50").out.splitlines()) == 2
+    assert "there are" in niah("show", "r", "1k", "0:100:5").err
 
 
 def test_score_reads_stored_answers_again(niah: Niah) -> None:

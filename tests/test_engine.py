@@ -13,6 +13,7 @@ from conftest import Niah
 from runs import header, result, trials
 from server import answers_with, serving
 
+from niah.errors import ConfigError
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced
@@ -164,8 +165,11 @@ def test_choices_of_the_engine_are_named_by_their_ends() -> None:
     params = engine.CommonParams()
     assert _setting(params, "cache_type_k", "q4_0").name == "GGML_TYPE_Q4_0"
     assert _setting(params, "rope_freq_base", 10_000) == 10_000.0
-    for key, value in (("no_such", 1), ("cache_type_k", "q99"), ("cpuparams", 1)):
-        with pytest.raises(Exception, match=key):
+    assert _setting(params, "swa_full", 1) is True
+    wrong = [("no_such", 1), ("cache_type_k", "q99"), ("cpuparams", 1)]
+    wrong += [("n_batch", "many"), ("n_batch", 1.7), ("n_batch", 1e999), ("swa_full", "false"), ("swa_full", 2)]
+    for key, value in wrong:
+        with pytest.raises(ConfigError, match=key):
             _setting(params, key, value)
 
 

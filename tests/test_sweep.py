@@ -437,6 +437,19 @@ def test_once_a_length_is_refused_longer_ones_are_not_sent(niah: Niah) -> None:
     assert niah("show", "r", over[-1]["trial"]["id"]).exit_code == 0
 
 
+@pytest.mark.slow
+def test_what_was_refused_is_told_by_what_was_sent_of_it_also_by_a_later_command(niah: Niah) -> None:
+    long = fails(400, {"error": {"message": "maximum context length", "code": "context_length_exceeded"}})
+    retrieved = ("--delivery", "retrieve:bm25", "--chunk-count", "4", "--model", "m", "--name", "r")
+    with loopback(otherwise=lambda h, body: (long if len(h.protocol.prompt(body)) > 3_000 else READS)(h, body)) as at:
+        command = (*sweep_at(at), *retrieved, "--lengths", "4k,8k", "--depths", "0:100:10", "--concurrency", "1")
+        niah(*command, "--limit", "17")
+        niah(*command)
+    said = [r["error"].split()[2] for r in logged() if not r["attempts"]]
+    assert said
+    assert all(int(tokens.replace(",", "")) < 1_200 for tokens in said)
+
+
 @pytest.mark.parametrize(
     ("budget", "reason", "most"),
     [

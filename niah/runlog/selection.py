@@ -25,13 +25,7 @@ class Difference:
 def by_cell(results: Iterable[Result]) -> list[Result]:
     """By length, depth and epoch; the controls of a length behind its other trials."""
     return sorted(
-        results,
-        key=lambda r: (
-            r.trial.context_length,
-            r.trial.control or "",
-            r.trial.depth_percent,
-            r.trial.epoch,
-        ),
+        results, key=lambda r: (r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch)
     )
 
 
@@ -53,7 +47,7 @@ def chosen(results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], c
 
 
 def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[Result]:
-    """The trials at an address: the beginning of an id, a length, or a length and a depth. Raises ConfigError."""
+    """The trials at an address: the beginning of an id, a length, or a length and depths. Raises ConfigError."""
     if len(address) > 1 or _is_length(address[0], results):
         return _in_cell(results.values(), address)
     found = [r for i, r in results.items() if i.startswith(address[0])]
@@ -80,7 +74,7 @@ def differences(old: Mapping[str, Result], new: Mapping[str, Result]) -> tuple[i
 
 
 def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result]:
-    """The trials of a length, or of a length and a depth."""
+    """The trials of a length, or of a length and some depths."""
     results = list(results)
     length = length_of(address[0])
     here = [r for r in results if r.trial.context_length == length]
@@ -91,15 +85,15 @@ def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result
         )
     if len(address) == 1:
         return by_cell(here)
-    (depth,) = depths_of(address[1])[:1]
-    cell = [r for r in here if r.trial.control is None and r.trial.depth_percent == depth]
-    if not cell:
-        depths = sorted({r.trial.depth_percent for r in here if r.trial.control is None})
+    asked = set(depths_of(address[1]))
+    here = [r for r in here if r.trial.control is None]
+    depths = sorted({r.trial.depth_percent for r in here})
+    if not asked <= set(depths):
         raise ConfigError(
             f"depth {address[1]!r}: no trial at {label_of(length)}; "
             f"there are {_listed((f'{d:g}' for d in depths), len(depths))}"
         )
-    return by_cell(cell)
+    return by_cell(r for r in here if r.trial.depth_percent in asked)
 
 
 def _is_length(text: str, results: Mapping[str, Result]) -> bool:

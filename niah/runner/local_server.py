@@ -8,7 +8,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -115,7 +115,11 @@ def _setting(params: Any, key: str, value: Any) -> Any:
             raise UnknownName(f"value of engine setting {key}", str(value), ends)
         return chosen[0]
     if isinstance(usual, bool | int | float | str) and isinstance(value, bool | int | float | str):
-        return type(usual)(value)
+        with suppress(ValueError, OverflowError):
+            taken = type(usual)(value)
+            if taken == value or isinstance(usual, str):
+                return taken
+        raise ConfigError(f"engine setting {key} = {value!r}: write one like {usual!r}, which is usual")
     raise ConfigError(f"engine setting {key} = {value!r}: only numbers, switches, words and choices can be set")
 
 

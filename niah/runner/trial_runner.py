@@ -233,7 +233,7 @@ class TrialRunner:
             if self._throttle.stopping:
                 return None
             if refused := self._overflows.surely_too_long(call.prompt.tokens):
-                least = refused.prompt_tokens + call.prompt.reply_tokens
+                least = refused.sent_tokens + call.prompt.reply_tokens
                 why = f"not sent: {least:,} tokens were already too long ({refused.error})"
                 return Answer(outcome=Outcome.OVERFLOW, attempts=0, error=why)
             answer = await self._client.ask(call.request, trial=call.trial.id)
