@@ -9,12 +9,24 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from niah.experiment.config import RunConfig
-from niah.experiment.sections import LIMIT_SECTIONS, key_sections
+from niah.experiment.config import RunConfig, key_sections
 from niah.generator.library import shared_root
 from niah.text.lengths import label_of
 from niah.text.validation import plain_type
 from niah.verdict.gate_config import GateConfig
+
+LIMIT_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Share found": (
+        "min_found", "min_found_per_length", "min_found_per_band", "min_effective_length", "effective_rule",
+    ),
+    "Against a baseline (niah gate NEW --baseline OLD)": (
+        "max_drop", "drop_margin", "drop_per_length", "drop_per_band", "max_nats_lost",
+    ),
+    "Other answers, time, cost": ("max_hallucination", "max_unscored", "max_p95_s", "max_cost", "price"),
+    "How much must have been measured": ("min_trials", "min_trials_per_length"),
+    "Whether the instrument can be trusted": ("max_age", "max_mismatch", "min_oracle", "max_guess"),
+    "The verdict": ("confidence", "haystacks"),
+}  # fmt: skip
 
 # what stands in a template where a key has no default, or where another value is the better start
 _SET: Mapping[str, Any] = {

@@ -19,8 +19,8 @@ from runs import header, run
 
 from niah.cli import COMMANDS, SECTIONS, cli
 from niah.cli.help import EXAMPLES
-from niah.experiment.config import RunConfig, shipped_configs
-from niah.experiment.sections import LIMIT_SECTIONS, key_sections
+from niah.experiment.config import RunConfig, key_sections, shipped_configs
+from niah.templates import LIMIT_SECTIONS
 from niah.verdict.gate_config import GateConfig
 
 PERFECT = ("--provider", "simulated", "--model", "perfect")

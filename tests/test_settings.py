@@ -65,6 +65,14 @@ def test_what_is_not_given_leaves_a_config_and_a_file_as_they_are(tmp_path: Path
         assert (asked.model, asked.epochs, asked.extra) == ("blind", 3, {"seed": 1, "top_k": 1})
 
 
+def test_an_address_that_is_none_is_called_by_its_key() -> None:
+    for key, flag in (("base_url", "--api-key-env"), ("embed_url", "--embed-key-env")):
+        with pytest.raises(ConfigError, match=f"{key} 'nowhere'"):
+            read_config(None, {key: "nowhere"})
+        with pytest.raises(ConfigError, match=f"{key} holds a user name or password, .* use {flag}"):
+            read_config(None, {key: "http://u:pw@h/v1"})
+
+
 def test_a_price_may_have_spaces_as_lengths_may() -> None:
     assert read_config(None, {"price": "input=2, output=10"}).price == {"input": 2.0, "output": 10.0}
 

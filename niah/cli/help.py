@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from niah.experiment.sections import key_sections
+from niah.experiment.config import key_sections
 from niah.text.renamed import new_name
 
 OWN = "Options"

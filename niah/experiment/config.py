@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from niah.deliveries import check_delivery
 from niah.errors import ConfigError, UnknownName
-from niah.experiment.delivery_keys import DeliveryKeys, deciding
 from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
 from niah.text.outside import without_secrets
@@ -31,7 +31,23 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
 
 
-_grid, _prompts, _scores, _controls = map(deciding, ("grid", "prompts", "scores", "controls"))
+def deciding(what: str) -> Callable[..., Any]:
+    """A key, by its default (or ``dict``), what help says of it and its bounds. It decides one of these, and no more:
+
+    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged. ``controls``: which
+    trials stand beside the grid. ``delivery``: what of a prompt reaches the model, which no trial's id holds, so that
+    runs pair. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how patiently.
+    ``money``: what it may cost. ``label``: what is written beside the picture.
+    """
+
+    def key(default: Any, description: str, **bounds: Any) -> Any:
+        given = {"default_factory": dict} if default is dict else {"default": default}
+        return Field(description=description, json_schema_extra={"decides": what}, **given, **bounds)
+
+    return key
+
+
+_grid, _prompts, _scores, _controls, _delivery = map(deciding, ("grid", "prompts", "scores", "controls", "delivery"))
 _model, _access, _pace, _money, _label = map(deciding, ("model", "access", "pace", "money", "label"))
 NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
 
@@ -55,7 +71,7 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(inner)
 
 
-def _check_address(url: str) -> None:
+def _check_address(key: str, url: str) -> None:
     """Raises ConfigError for what is no address of a server; keys do not belong there."""
     try:
         parts = urlsplit(url)
@@ -64,9 +80,10 @@ def _check_address(url: str) -> None:
         usable = False
     if not usable:
         address = url.partition("?")[0]
-        raise ConfigError(f"base_url {address!r}: write an address like http://127.0.0.1:8000/v1")
+        raise ConfigError(f"{key} {address!r}: write an address like http://127.0.0.1:8000/v1")
     if parts.username or parts.password:
-        raise ConfigError("base_url holds a user name or password, which would be logged; use --api-key-env instead")
+        flag = "--api-key-env" if key == "base_url" else "--embed-key-env"
+        raise ConfigError(f"{key} holds a user name or password, which would be logged; use {flag} instead")
 
 
 def _check_price(dollars: Mapping[str, float]) -> None:
@@ -99,122 +116,146 @@ def _check_language(language: str) -> None:
         raise UnknownName("language", language, ["auto", *LANGUAGES])
 
 
+class DeliveryKeys(BaseModel):
+    """The part of RunConfig that says what of a prompt reaches the model, and in what form."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delivery: str = _delivery(
+        "full",
+        "What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
+        "(:bm25, :dense, :rrf).",
+    )
+    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = _delivery(
+        "text", "How it is sent: as text, as turns of a chat, as what a tool returned, as page images, or spoken."
+    )
+    page_px: str = _delivery("1024x1448", "Width and height of a page in pixels, for --as pages.")
+    page_type_px: int = _delivery(22, "Size of type on a page in pixels, for --as pages.", ge=4, le=400)
+    page_font: str | None = _delivery(None, "Font file for pages; default: one that has all signs.")
+    tts: str | None = _delivery(None, "Command that speaks the file {text} into the file {wav}, for --as speech.")
+    audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery("mp3", "Form of sound, for --as speech.")
+    piece_s: float = _delivery(
+        600.0, "About how many seconds one piece of sound has, for --as speech; trials share pieces.", gt=0
+    )
+    media_share: int = _delivery(
+        100, "Percent of the haystack, from its end, as pages or speech; the rest stays text.", ge=1, le=100
+    )
+    media: Literal["inline", "upload"] = _delivery(
+        "inline", "Whether pages and sound go with every request, or are uploaded once and referenced."
+    )
+    turn_tokens: int = _delivery(
+        128, "Least tokens of a turn or tool result, for --as chat and tools.", ge=1, le=100_000
+    )
+    needle_role: Literal["any", "user", "assistant"] = _delivery(
+        "any", "In whose turn the needle stands, for --as chat."
+    )
+    chunk_tokens: int | None = _delivery(
+        None, "Most tokens of a chunk; default: 256 that are retrieved, 2k that are summarised.", ge=16
+    )
+    chunk_overlap: int | None = _delivery(
+        None, "Tokens that a chunk repeats of the one before; default: 32, of summaries none.", ge=0
+    )
+    chunk_count: int = _delivery(5, "Chunks that retrieval sends.", ge=1, le=10_000)
+    embed_url: str | None = _delivery(
+        None, "Server of dense vectors, ending in /v1; default: the token table of the embedded model."
+    )
+    embed_model: str | None = _delivery(None, "Model that the server of dense vectors is asked for.")
+    embed_key_env: str | None = _access(None, "Environment variable that holds the key of that server.")
+    history: Literal["keeps", "breaks"] = _prompts(
+        "breaks", "Whether the assistant's turns keep the rule of task instruction."
+    )
+
+
 class RunConfig(DeliveryKeys):
     """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
 
-    provider: str = _model("local", description="API that serves the model (see: niah providers).")
-    model: str | None = _model(None, description="Model name, or for 'local' a path to a GGUF file.")
-    base_url: str | None = _model(None, description="Address of the server, ending in /v1.")
-    api_key_env: str | None = _access(None, description="Environment variable that holds the key.")
-    api_key_file: str | None = _access(None, description="File that holds the key, and nothing else.")
-    extra: dict[str, Any] = _model(
-        default_factory=dict, description="Further request field, as KEY=JSON (temperature=0); may be repeated."
-    )
+    provider: str = _model("local", "API that serves the model (see: niah providers).")
+    model: str | None = _model(None, "Model name, or for 'local' a path to a GGUF file.")
+    base_url: str | None = _model(None, "Address of the server, ending in /v1.")
+    api_key_env: str | None = _access(None, "Environment variable that holds the key.")
+    api_key_file: str | None = _access(None, "File that holds the key, and nothing else.")
+    extra: dict[str, Any] = _model(dict, "Further request field, as KEY=JSON (temperature=0); may be repeated.")
     headers: dict[str, str] = _model(
-        default_factory=dict,
-        description="Further request header, as NAME=VALUE; may be repeated. Values are not logged.",
+        dict, "Further request header, as NAME=VALUE; may be repeated. Values are not logged."
     )
     haystack: tuple[str, ...] = _prompts(
-        ("en",),
-        description="Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
+        ("en",), "Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE)."
     )
-    task: str = _prompts("single", description="What to plant and ask (see: niah tasks).")
-    language: str = _prompts("auto", description=f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
+    task: str = _prompts("single", "What to plant and ask (see: niah tasks).")
+    language: str = _prompts("auto", f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
     distractor_count: int = _prompts(
-        2, ge=0, le=64, description="Further needles that are wrong answers, for the tasks that plant them."
+        2, "Further needles that are wrong answers, for the tasks that plant them.", ge=0, le=64
     )
     lure_count: int = _prompts(
-        0, ge=0, le=64, description="Sentences in the question's own words that answer nothing, for task associative."
+        0, "Sentences in the question's own words that answer nothing, for task associative.", ge=0, le=64
     )
-    value_kind: Literal["number", "word", "uuid"] = _prompts(
-        "number", description="What kind of thing a needle's value is."
-    )
+    value_kind: Literal["number", "word", "uuid"] = _prompts("number", "What kind of thing a needle's value is.")
     placement: Literal["together", "spread", "random"] = _prompts(
-        "spread", description="Where the needles of a question go, where it has several."
+        "spread", "Where the needles of a question go, where it has several."
     )
-    needle_count: int | None = _prompts(
-        None, ge=1, le=64, description="How many needles one question has; default: the task's."
-    )
-    ask_for: Literal["latest", "first"] = _prompts("latest", description="Which statement task update asks for.")
-    tolerance_s: float = _scores(30.0, ge=0, description="Seconds that a time may be off, scored beside the exact one.")
-    questions: tuple[str, ...] = _prompts((), description="Question files of task natural, several joined as a,b.")
-    controls: bool = _controls(False, description="Also run absent, closed-book and oracle once per epoch.")
+    needle_count: int | None = _prompts(None, "How many needles one question has; default: the task's.", ge=1, le=64)
+    ask_for: Literal["latest", "first"] = _prompts("latest", "Which statement task update asks for.")
+    tolerance_s: float = _scores(30.0, "Seconds that a time may be off, scored beside the exact one.", ge=0)
+    questions: tuple[str, ...] = _prompts((), "Question files of task natural, several joined as a,b.")
+    controls: bool = _controls(False, "Also run absent, closed-book and oracle once per epoch.")
     may_be_absent: bool = _prompts(
-        False, description="Tell every question that the text may not say, as the absent control is told."
+        False, "Tell every question that the text may not say, as the absent control is told."
     )
-    prompts: str | None = _prompts(None, description="File of niah import-prompts: ask these instead of ours.")
-    tokenizer: str = _prompts("o200k_base", description="Counts the lengths: o200k_base, cl100k_base or file:PATH.")
-    lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), description="Context lengths: 1k,2k,4k.")
-    depths: tuple[float, ...] = _grid(
-        (0.0, 25.0, 50.0, 75.0, 100.0), description="Depths in percent: 0,50,100 or 0:100:25."
-    )
-    aligned: bool = _prompts(
-        False, description="Move lengths and depths a little, so that a cache can serve more of each prompt."
-    )
-    epochs: int = _grid(
-        1, ge=1, le=1_000, description="Trials per cell, each epoch with a stretch of haystack of its own."
-    )
-    adaptive: bool = _grid(False, description="Find the effective length: each length is tried until it is decided.")
-    bisect: bool = _grid(False, description="Of an adaptive run: halve the lengths instead of going up.")
-    threshold: float = _grid(0.856, gt=0, lt=1, description="Of an adaptive run: share found at a length that holds.")
-    trials_per_length: int = _grid(110, ge=10, le=1_000, description="Of an adaptive run: most trials at one length.")
-    seed: int = _prompts(0, ge=0, description="Another seed draws other needles and other stretches of the haystack.")
+    prompts: str | None = _prompts(None, "File of niah import-prompts: ask these instead of ours.")
+    tokenizer: str = _prompts("o200k_base", "Counts the lengths: o200k_base, cl100k_base or file:PATH.")
+    lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), "Context lengths: 1k,2k,4k.")
+    depths: tuple[float, ...] = _grid((0.0, 25.0, 50.0, 75.0, 100.0), "Depths in percent: 0,50,100 or 0:100:25.")
+    aligned: bool = _prompts(False, "Move lengths and depths a little, so that a cache can serve more of each prompt.")
+    epochs: int = _grid(1, "Trials per cell, each epoch with a stretch of haystack of its own.", ge=1, le=1_000)
+    adaptive: bool = _grid(False, "Find the effective length: each length is tried until it is decided.")
+    bisect: bool = _grid(False, "Of an adaptive run: halve the lengths instead of going up.")
+    threshold: float = _grid(0.856, "Of an adaptive run: share found at a length that holds.", gt=0, lt=1)
+    trials_per_length: int = _grid(110, "Of an adaptive run: most trials at one length.", ge=10, le=1_000)
+    seed: int = _prompts(0, "Another seed draws other needles and other stretches of the haystack.", ge=0)
     haystack_per: Literal["epoch", "trial"] = _prompts(
-        "epoch",
-        description="Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates).",
+        "epoch", "Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates)."
     )
-    engine: dict[str, Any] = _model(default_factory=dict, description="Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
-    mmproj: str | None = _model(None, description="Of 'local': GGUF file of the projector of a multimodal model.")
-    target_logprob: bool = _model(False, description="Also ask how probable the right answer is, where servers tell.")
-    reply_tokens: int | None = _prompts(None, ge=1, le=200_000, description="Reply budget; default: the task's.")
-    reply_field: str | None = _model(None, description="Request field of the reply budget; default: the provider's.")
-    cache_marks: bool = _prompts(
-        False, description="Mark in requests what the server should keep, where a cache wants to be told."
-    )
+    engine: dict[str, Any] = _model(dict, "Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
+    mmproj: str | None = _model(None, "Of 'local': GGUF file of the projector of a multimodal model.")
+    target_logprob: bool = _model(False, "Also ask how probable the right answer is, where servers tell.")
+    reply_tokens: int | None = _prompts(None, "Reply budget; default: the task's.", ge=1, le=200_000)
+    reply_field: str | None = _model(None, "Request field of the reply budget; default: the provider's.")
+    cache_marks: bool = _prompts(False, "Mark in requests what the server should keep, where a cache wants to be told.")
     order: Literal["cache", "length", "shuffled"] = _pace(
-        "cache", description="Order of requests: those that share text together, short ones first, or shuffled."
+        "cache", "Order of requests: those that share text together, short ones first, or shuffled."
     )
     price: dict[str, float] | None = _money(
-        None, description="US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
+        None, "US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
-    claimed: int | None = _label(None, description="Context length that the model's maker states, like 128k.")
+    claimed: int | None = _label(None, "Context length that the model's maker states, like 128k.")
     concurrency: int | None = _pace(
-        None, ge=1, le=1_024, description="Most requests in flight; fewer while the server is overloaded."
+        None, "Most requests in flight; fewer while the server is overloaded.", ge=1, le=1_024
     )
-    in_flight_tokens: int = _pace(
-        16_000_000, ge=1, description="Most prompt tokens in flight; a longer prompt goes alone."
-    )
-    requests_per_minute: float | None = _pace(None, gt=0, description="Most requests sent in a minute.")
-    tokens_per_minute: float | None = _pace(None, gt=0, description="Most prompt tokens sent in a minute.")
-    attempts: int = _pace(8, ge=1, le=20, description="HTTP tries for one trial.")
+    in_flight_tokens: int = _pace(16_000_000, "Most prompt tokens in flight; a longer prompt goes alone.", ge=1)
+    requests_per_minute: float | None = _pace(None, "Most requests sent in a minute.", gt=0)
+    tokens_per_minute: float | None = _pace(None, "Most prompt tokens sent in a minute.", gt=0)
+    attempts: int = _pace(8, "HTTP tries for one trial.", ge=1, le=20)
     timeout_s: float | None = _pace(
-        None, gt=0, description="Longest silence of the server, in seconds; default: learnt from its answers."
+        None, "Longest silence of the server, in seconds; default: learnt from its answers.", gt=0
     )
     longest_wait_s: float = _pace(
-        600.0,
-        ge=0,
-        description="Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
+        600.0, "Longest pause that a server may ask for, in seconds; after a longer one the run stops.", ge=0
     )
     patience: float = _pace(
-        3_600.0,
-        ge=0,
-        description="How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.",
+        3_600.0, "How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.", ge=0
     )
-    max_errors: int | None = _pace(None, ge=1, description="Stop once so many trials have ended as errors.")
-    ca_file: str | None = _access(None, description="PEM file of certificate authorities to believe beside the usual.")
-    max_cost: float | None = _money(None, gt=0, description="Stop before the whole run has cost more US dollars.")
-    max_tokens: int | None = _money(
-        None, ge=1, description="Stop before the whole run has used more tokens, prompts and replies."
-    )
-    canary: bool = _pace(
-        False, description="Before the sweep, ask about front and middle of the longest prompt; stop if not seen."
-    )
-    max_minutes: float | None = _money(None, gt=0, description="Send nothing more after so many minutes.")
+    max_errors: int | None = _pace(None, "Stop once so many trials have ended as errors.", ge=1)
+    ca_file: str | None = _access(None, "PEM file of certificate authorities to believe beside the usual.")
+    max_cost: float | None = _money(None, "Stop before the whole run has cost more US dollars.", gt=0)
+    max_tokens: int | None = _money(None, "Stop before the whole run has used more tokens, prompts and replies.", ge=1)
+    canary: bool = _pace(False, "Before the sweep, ask about front and middle of the longest prompt; stop if not seen.")
+    max_minutes: float | None = _money(None, "Send nothing more after so many minutes.", gt=0)
 
     _read_lengths = field_validator("lengths", mode="before")(lengths_of)
     _read_depths = field_validator("depths", mode="before")(depths_of)
     _read_claimed = field_validator("claimed", mode="before")(lambda v: None if v is None else length_of(v))
-    _right_address = _right(_check_address, "base_url", "embed_url")
+    _right_address = _right(partial(_check_address, "base_url"), "base_url")
+    _right_embed_address = _right(partial(_check_address, "embed_url"), "embed_url")
     _right_delivery = _right(check_delivery, "delivery")
     _right_price = _right(_check_price, "price")
     _right_extra = _right(_check_extra, "extra")
@@ -279,6 +320,20 @@ def decides(key: str) -> str | None:
     field = RunConfig.model_fields.get(key)
     extra = field.json_schema_extra if field else None
     return str(extra["decides"]) if isinstance(extra, dict) else None
+
+
+_TITLES = {  # of what a key decides
+    "model": "Model", "access": "Model", "label": "Model", "grid": "Grid", "prompts": "Text and task",
+    "scores": "Text and task", "controls": "Text and task", "delivery": "Delivery", "pace": "Pace", "money": "Budget",
+}  # fmt: skip
+
+
+def key_sections() -> dict[str, list[str]]:
+    """The config keys by what they decide, in the order in which they are declared, those of deliveries last."""
+    sections: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
+    for key in sorted(RunConfig.model_fields, key=lambda key: key in DeliveryKeys.model_fields):
+        sections[_TITLES[str(decides(key))]].append(key)
+    return sections
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
