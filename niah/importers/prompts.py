@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from niah.text.lengths import length_of
 from niah.text.outside import json_in
 
 Row = Mapping[str, Any]
+Line = dict[str, Any]
 Count = Callable[[str], int]
-Messages = tuple[tuple[str, str], ...]  # role and text of each
 _ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of the columns, between 10, 100, 1,000 ... tokens
 _BABILONG = "<context>\n{context}\n</context>\n\nQuestion: {question}"
@@ -41,23 +40,7 @@ _CHATS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One row as it is asked."""
-
-    messages: Messages
-    targets: tuple[str, ...]
-    rule: str
-    reply_tokens: int
-    task: str = ""
-    question: str = ""
-    prefix: str = ""
-    depth_percent: float | None = None
-    length: int | None = None  # the column, where the origin names one
-    id: str | None = None
-
-
-def ruler(row: Row, file: Path, settings: Row) -> Asked:
+def ruler(row: Row, file: Path, settings: Row) -> Line:
     """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the file or its folder."""
     prompt, targets = row["input"] + row.get("answer_prefix", ""), _texts(row["outputs"])
     stem = file.name.partition(".")[0]
@@ -69,7 +52,7 @@ def ruler(row: Row, file: Path, settings: Row) -> Asked:
     return _asked(prompt, targets, f"ruler-{rule}", budget, task=task, depth_percent=depth)
 
 
-def litm_kv(row: Row, file: Path, settings: Row) -> Asked:
+def litm_kv(row: Row, file: Path, settings: Row) -> Line:
     """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair to a place, as it does."""
     records, gold = [tuple(map(str, pair)) for pair in row["ordered_kv_records"]], settings.get("gold")
     asked = (str(row["key"]), str(row["value"]))
@@ -83,7 +66,7 @@ def litm_kv(row: Row, file: Path, settings: Row) -> Asked:
     return _asked(prompt, (row["value"],), "litm-kv", 100, task=task, question=row["key"], depth_percent=depth)
 
 
-def litm_qa(row: Row, file: Path, settings: Row) -> Asked:
+def litm_qa(row: Row, file: Path, settings: Row) -> Line:
     documents = [f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)]
     gold = next((n for n, d in enumerate(row["ctxs"]) if d.get("isgold")), None)
     prompt, question = _QA.format(documents="\n".join(documents), question=row["question"]), row["question"]
@@ -92,7 +75,7 @@ def litm_qa(row: Row, file: Path, settings: Row) -> Asked:
     return _asked(prompt, _texts(row["answers"]), "litm-qa", 100, task=task, question=question, depth_percent=depth)
 
 
-def babilong(row: Row, file: Path, settings: Row) -> Asked:
+def babilong(row: Row, file: Path, settings: Row) -> Line:
     """BABILong's rows (input, question, target); ``--settings`` is the file of a published run, with its prompt."""
     named = re.search(r"(qa\d+)", str(row.get("task") or file.as_posix()))
     if named is None:
@@ -104,14 +87,14 @@ def babilong(row: Row, file: Path, settings: Row) -> Asked:
     budget = int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20))
     column = length_of(length[1]) if length and length[1] != "0k" else None
     asked, question = text.strip(), row["question"]
-    return _asked(asked, (row["target"],), "babilong", budget, task=named[1], question=question, length=column)
+    return _asked(asked, (row["target"],), "babilong", budget, task=named[1], question=question, context_length=column)
 
 
-def mrcr(row: Row, file: Path, settings: Row) -> Asked:
+def mrcr(row: Row, file: Path, settings: Row) -> Line:
     messages = json_in(row["prompt"]) if isinstance(row["prompt"], str) else row["prompt"]
     where, whole = row.get("desired_msg_index"), row.get("total_messages")
     return _asked(
-        _turns(messages),
+        messages,
         (row["answer"],),
         "mrcr",
         4_000,
@@ -122,12 +105,12 @@ def mrcr(row: Row, file: Path, settings: Row) -> Asked:
     )
 
 
-def graphwalks(row: Row, file: Path, settings: Row) -> Asked:
+def graphwalks(row: Row, file: Path, settings: Row) -> Line:
     nodes, kind = row["answer_nodes" if "answer_nodes" in row else "answer"], row.get("problem_type", "any")
     return _asked(row["prompt"], _texts(nodes), "graphwalks", 4_000, task=f"graphwalks-{kind}")
 
 
-def longmemeval(row: Row, file: Path, settings: Row) -> Asked:
+def longmemeval(row: Row, file: Path, settings: Row) -> Line:
     """LongMemEval's rows as its run_generation puts all sessions into one prompt (orig-session, json).
 
     The origin has a judge model score answers; here the rule is ``contains``, and ``niah judge`` asks a model.
@@ -145,37 +128,36 @@ def longmemeval(row: Row, file: Path, settings: Row) -> Asked:
     return _asked(prompt, (str(row["answer"]),), "contains", 800, depth_percent=depth, **about)
 
 
-def nolima(row: Row, file: Path, settings: Row) -> Asked:
+def nolima(row: Row, file: Path, settings: Row) -> Line:
     """NoLiMa's placements: lines with its haystack text, question, gold_answers and template, as its tester fills them.
 
     Its needle sets and books are under a licence of their own; what it logged is asked again.
     """
     text = row["task_template"].format(haystack=row["text"], question=row["retrieval_question"])
-    system = (("system", row["system_prompt"]),) if row.get("system_prompt") else ()
+    system = [{"role": "system", "content": row["system_prompt"]}] if row.get("system_prompt") else []
     depth = None if row.get("depth") is None else 100 * float(row["depth"])
     about = {"task": str(row.get("test_name", "nolima")), "question": row["retrieval_question"]}
-    answers = _texts(row["gold_answers"])
-    return _asked((*system, ("user", text)), answers, "nolima", 192, depth_percent=depth, **about)
+    messages, answers = [*system, {"role": "user", "content": text}], _texts(row["gold_answers"])
+    return _asked(messages, answers, "nolima", 192, depth_percent=depth, **about)
 
 
-def own(row: Row, file: Path, settings: Row) -> Asked:
+def own(row: Row, file: Path, settings: Row) -> Line:
     """Any rows: messages or prompt, targets, and what else a line may have."""
-    messages = _turns(row["messages"]) if "messages" in row else (("user", row["prompt"]),)
-    return Asked(
-        messages=messages,
-        targets=_texts(row["targets"]),
-        rule=row.get("rule", "contains"),
-        reply_tokens=int(row.get("reply_tokens", 256)),
+    return _asked(
+        row["messages"] if "messages" in row else [{"role": "user", "content": row["prompt"]}],
+        _texts(row["targets"]),
+        row.get("rule", "contains"),
+        int(row.get("reply_tokens", 256)),
         task=str(row.get("task", "prompts")),
         question=str(row.get("question", "")),
         prefix=str(row.get("prefix", "")),
         depth_percent=row.get("depth_percent"),
-        length=row.get("context_length"),
+        context_length=row.get("context_length"),
         id=None if row.get("id") is None else str(row["id"]),
     )
 
 
-FORMATS: Mapping[str, Callable[[Row, Path, Row], Asked]] = {
+FORMATS: Mapping[str, Callable[[Row, Path, Row], Line]] = {
     "ruler": ruler,
     "litm-kv": litm_kv,
     "litm-qa": litm_qa,
@@ -196,7 +178,7 @@ def settings_in(path: Path) -> dict[str, Any]:
     return settings
 
 
-def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[dict[str, Any]]:
+def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[Line]:
     """The lines of a file or a folder of files (.jsonl, .json, either also .gz), in order.
 
     Raises UnknownName for a format that is not there, RunError with file and row for a row that is none of it.
@@ -210,7 +192,7 @@ def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[d
     for file in files:
         for number, row in enumerate(rows_of(file), 1):
             try:
-                yield _line(FORMATS[form](row, file, settings), count)
+                yield _counted(FORMATS[form](row, file, settings), count)
             except (UnknownName, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
                 said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
@@ -226,30 +208,32 @@ def nominal_length(tokens: int) -> int:
         size *= 10
 
 
-def _asked(prompt: str | Messages, targets: tuple[str, ...], rule: str, reply_tokens: int, **more: Any) -> Asked:
-    messages = (("user", prompt),) if isinstance(prompt, str) else prompt
-    return Asked(messages=messages, targets=targets, rule=rule, reply_tokens=reply_tokens, **more)
-
-
-def _line(asked: Asked, count: Count) -> dict[str, Any]:
-    content = json.dumps([asked.messages, asked.targets, asked.rule], ensure_ascii=False)
-    table = {
-        **asdict(asked),
-        "messages": [{"role": role, "content": text} for role, text in asked.messages],
-        "id": asked.id or hashlib.sha256(content.encode()).hexdigest()[:16],
-        "prompt_tokens": 0,  # counted below
-        "context_length": 1 if asked.length is None else asked.length,
+def _asked(prompt: str | Sequence[Row], targets: tuple[str, ...], rule: str, reply_tokens: int, **more: Any) -> Line:
+    """A line without what is counted, and without a column where the origin names none."""
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    return {
+        "messages": [{"role": m["role"], "content": m["content"]} for m in messages],
+        "targets": targets,
+        "rule": rule,
+        "reply_tokens": reply_tokens,
+        **dict.fromkeys(("task", "question", "prefix"), ""),
+        **dict.fromkeys(("depth_percent", "id", "prompt_tokens", "context_length")),
+        **more,
     }
-    del table["length"]
-    check_line(table)
-    table["prompt_tokens"] = tokens = count("\n".join(text for _, text in asked.messages))
-    if asked.length is None:
-        table["context_length"] = nominal_length(tokens + asked.reply_tokens)
-    return table
 
 
-def _turns(messages: Sequence[Row]) -> Messages:
-    return tuple((m["role"], m["content"]) for m in messages)
+def _counted(line: Line, count: Count) -> Line:
+    """The whole line. Raises what ``check_line`` raises."""
+    column = line["context_length"]
+    check_line(line | {"prompt_tokens": 0, "context_length": 1 if column is None else column})
+    texts = [(message["role"], message["content"]) for message in line["messages"]]
+    content = json.dumps([texts, line["targets"], line["rule"]], ensure_ascii=False)
+    tokens = count("\n".join(text for _, text in texts))
+    return line | {
+        "id": line["id"] or hashlib.sha256(content.encode()).hexdigest()[:16],
+        "prompt_tokens": tokens,
+        "context_length": nominal_length(tokens + line["reply_tokens"]) if column is None else column,
+    }
 
 
 def _texts(values: Any) -> tuple[str, ...]:
