@@ -180,8 +180,8 @@ def _check_adaptive(config: RunConfig) -> None:
     for key in ("bisect", "threshold", "trials_per_length"):
         if key in given and not config.adaptive:
             raise ConfigError(f"{key} has no meaning without adaptive; set that too, or leave it out")
-    usual = {"epochs": 1, "order": "cache", "controls": False, "aligned": False}
-    ignored = [key for key, value in usual.items() if getattr(config, key) != value]
+    beside = ("epochs", "order", "controls", "aligned")
+    ignored = [key for key in beside if getattr(config, key) != RunConfig.model_fields[key].default]
     if config.adaptive and ignored:
         raise ConfigError(
             f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials; leave it out, "
@@ -194,10 +194,9 @@ def _check_provider(config: RunConfig) -> None:
     for key in _MEANINGLESS:
         if key in given and getattr(config, key) and known.embedded:
             raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
-    if config.engine and config.provider != "local":
-        raise ConfigError(f"engine has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
-    if config.mmproj and config.provider != "local":
-        raise ConfigError(f"mmproj has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
+    for key in ("engine", "mmproj"):
+        if getattr(config, key) and config.provider != "local":
+            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
     if config.target_logprob:
         _check_logprob(config)
     marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from niah.deliveries.pages import Pages
@@ -147,7 +147,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         haystack_tokens=experiment.haystack.tokens,
         haystack_per=c.haystack_per,
         tokenizer=experiment.tokenizer.name,
-        lengths=tuple(replace(_planned_length(experiment, n, sizes), media=media.get(n)) for n in c.lengths),
+        lengths=tuple(_planned_length(experiment, n, sizes, media.get(n)) for n in c.lengths),
         depths=c.depths,
         epochs=c.epochs,
         trials=len(experiment.trials),
@@ -208,13 +208,15 @@ def is_free(config: RunConfig) -> bool:
     return here and config.base_url is None and config.price is None
 
 
-def _planned_length(experiment: Experiment, length: int, sizes: dict[str, int]) -> PlannedLength:
-    own = [sizes[t.id] for t in experiment.trials if t.context_length == length]
+def _planned_length(
+    experiment: Experiment, length: int, sizes: dict[str, int], media: MediaSize | None
+) -> PlannedLength:
+    own, unique = (
+        [sizes[t.id] for t in experiment.trials if t.context_length == length],
+        experiment.unique_share(length),
+    )
     return PlannedLength(
-        context_length=length,
-        trials=len(own),
-        prompt_tokens=sum(own),
-        unique_share=experiment.unique_share(length),
+        context_length=length, trials=len(own), prompt_tokens=sum(own), unique_share=unique, media=media
     )
 
 

@@ -72,15 +72,12 @@ def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared:
         return (tuple(rest),)
     waves: list[tuple[Trial, ...]] = []
     for epoch in sorted({t.epoch for t in rest}):
-        rising = sorted((t for t in rest if t.epoch == epoch), key=_place)
+        own = (t for t in rest if t.epoch == epoch)
+        rising = sorted(own, key=lambda t: (t.context_length * t.depth_percent, t.context_length))
         if together > 1 and len(rising) > 2:
             waves.append((rising.pop(),))  # the longest prompt with the deepest needle
         waves.append(tuple(rising))
     return tuple(waves)
-
-
-def _place(trial: Trial) -> tuple[float, int]:
-    return trial.context_length * trial.depth_percent, trial.context_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import importlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
@@ -21,6 +21,12 @@ from niah.records import Outcome, Prompt
 
 if TYPE_CHECKING:
     from niah.providers.replies import TextReply
+
+
+@cache
+def stated(name: str) -> dict[str, Any]:
+    """A table of this folder."""
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +55,7 @@ class _Registry(Mapping[str, ProviderEntry]):
 
     @cached_property
     def _rows(self) -> dict[str, ProviderEntry]:
-        text = Path(__file__).with_name("registry.toml").read_text(encoding="utf-8")
-        return {name: ProviderEntry(**row) for name, row in tomllib.loads(text).items()}
+        return {name: ProviderEntry(**row) for name, row in stated("registry").items()}
 
     def __getitem__(self, name: str) -> ProviderEntry:
         if name not in self._rows and name in brought_by(extensions.PROVIDERS):

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from niah.messages import MediaPart
-from niah.providers import ServedModel
 from niah.providers.files import LIVES_S, FormFiles
 from niah.providers.replies import HttpApi, TextReply, count_of
 from niah.providers.shapes import Shaped, content_of, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 
@@ -112,9 +110,6 @@ class Anthropic(HttpApi):
 
     def window_among(self, table: Any) -> int | None:
         return count_of(table.get("max_input_tokens")) or None
-
-    def models_in(self, body: str) -> list[ServedModel]:
-        return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in json_in(body)["data"]]
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:

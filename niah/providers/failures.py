@@ -7,13 +7,11 @@ no code. Only what the error says of itself is read, never a prompt that it repe
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from niah.providers import Failure
+from niah.providers import Failure, stated
 from niah.records import Outcome
 from niah.text.outside import json_in, redacted
 
@@ -88,11 +86,9 @@ def _pattern(what: str) -> re.Pattern[str]:
     return re.compile("|".join(known("says")[what]), re.IGNORECASE | re.MULTILINE)
 
 
-@cache
 def known(what: str) -> Mapping[str, Any]:
     """A table of what servers say: ``says``, ``statuses`` or ``stops``."""
-    table: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("said.toml").read_text(encoding="utf-8"))[what]
-    return table
+    return dict(stated("said")[what])
 
 
 def _never_fits(said: str) -> bool:

@@ -6,12 +6,10 @@ None where a service states nothing: then nothing is checked, and what it counts
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+
+from niah.providers import stated
 
 ImageTokens = Callable[[int, int], int]
 
@@ -75,17 +73,12 @@ _FORMULAS = {"gemini": gemini_tokens, "anthropic": anthropic_tokens}
 
 def media_limits(provider: str, model: str) -> MediaLimits:
     """What a provider states for a model; nothing where it states nothing."""
-    stated = _stated()
+    table = stated("media")
     own = provider.split("-")[1] if provider in ("vertex-gemini", "bedrock-anthropic") else provider
-    row = dict(stated["limits"].get(own, {"takes_sound": True}))
+    row = dict(table["limits"].get(own, {"takes_sound": True}))
     formula: ImageTokens | None = _FORMULAS.get(row.pop("image_tokens", ""))
-    known = max((name for name in stated["openai_models"] if model.startswith(name)), key=len, default=None)
+    known = max((name for name in table["openai_models"] if model.startswith(name)), key=len, default=None)
     if known and provider in ("openai", "openai-responses", "azure"):
-        ((kind, figures),) = stated["openai_models"][known].items()
+        ((kind, figures),) = table["openai_models"][known].items()
         formula = tiles_512(*figures) if kind == "tiles" else patches_32(*figures)
-    return MediaLimits(**row, image_tokens=formula, takes_files=provider not in stated["without_files"])
-
-
-@cache
-def _stated() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("media.toml").read_text(encoding="utf-8"))
+    return MediaLimits(**row, image_tokens=formula, takes_files=provider not in table["without_files"])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from niah.messages import MediaPart
-from niah.providers import Failure, ReplyError, ServedModel, Service, known_provider
+from niah.providers import Failure, ReplyError, Service, known_provider
 from niah.providers.failures import failure_of
 from niah.providers.replies import HttpApi, TextReply, count_of, text_in
 from niah.providers.shapes import (
@@ -30,7 +30,6 @@ from niah.providers.shapes import (
     schema_of,
 )
 from niah.records import Prompt, Usage
-from niah.text.outside import json_in
 
 OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 
@@ -108,9 +107,6 @@ class OpenAI(HttpApi):
         told = map(_window_of, named or (entries if len(entries) == 1 else []))
         return next(filter(None, told), None)
 
-    def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(body)
-
 
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
     """The input count includes what was read from a cache. DeepSeek, Moonshot and llama.cpp have names of their own."""
@@ -146,18 +142,8 @@ def _dollars(usage: Mapping[str, Any]) -> float | None:
 
 # where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio, llama.cpp
 _WINDOW_KEYS = (
-    "loaded_context_length",
-    "max_model_len",
-    "context_length",
-    "max_context_length",
-    "context_window",
-    "n_ctx",
-)
-
-
-def listed_models(body: str) -> list[ServedModel]:
-    """The models of a list as OpenAI's, with the windows that some servers tell."""
-    return [ServedModel(name=str(entry["id"]), window=_window_of(entry)) for entry in json_in(body)["data"]]
+    "loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window", "n_ctx",
+)  # fmt: skip
 
 
 def _window_of(entry: Mapping[str, Any]) -> int | None:
@@ -235,8 +221,8 @@ class Responses(HttpApi):
             **cache_off(self.model),
         }
 
-    def models_in(self, body: str) -> list[ServedModel]:
-        return listed_models(body)
+    def window_among(self, table: Any) -> int | None:
+        return _window_of(table)
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:

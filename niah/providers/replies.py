@@ -177,7 +177,7 @@ class HttpApi:
         raise NotImplementedError
 
     def window_among(self, table: Any) -> int | None:
-        """The window in the answer of that route."""
+        """The window in the answer of that route, or in one row of the list of models."""
         return None
 
     def request(self, prompt: Prompt) -> HttpRequest:
@@ -206,7 +206,7 @@ class HttpApi:
         return self.get(self.MODELS)
 
     def models_in(self, body: str) -> list[ServedModel]:
-        raise NotImplementedError
+        return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in json_in(body)["data"]]
 
     @property
     def model(self) -> str:
