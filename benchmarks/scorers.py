@@ -14,7 +14,7 @@ import composed
 import golden
 
 from niah.tasks import task_of
-from niah.text.language import LANGUAGES
+from niah.text.wording import LANGUAGES
 
 SHAPES = (
     *("12 ", "7421830 ", "7421830, ", "word ", "(((", "7", "十", "一千 ", "Lusaka 7421830 ", "not ", "</think>"),

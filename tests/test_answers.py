@@ -21,7 +21,7 @@ from niah.scorers.reply import MOST_SIGNS, seen
 from niah.scorers.words import grammars
 from niah.tasks import task_of
 from niah.tasks._planter import PLACES, names_of_city
-from niah.text.language import LANGUAGES
+from niah.text.wording import LANGUAGES
 
 FIXTURES = golden.fixtures()
 JUDGED = [row for name in golden.SETS for row in golden.judged(name)]

@@ -10,9 +10,9 @@ from niah.generator.synthetic import chapter, spoken
 from niah.generator.tokenizers import tokenizer_of
 from niah.scorers.words import grammars
 from niah.tasks.meaning import ASSOCIATIONS
-from niah.text.language import COMMON, LANGUAGES, language_of, language_of_all
 from niah.text.normalise import fold
 from niah.text.numerals import located_numbers
+from niah.text.wording import COMMON, LANGUAGES, language_of, language_of_all
 
 HAYSTACKS = {language: language.lower() for language in LANGUAGES}
 

@@ -17,8 +17,7 @@ from niah.records import Needle, Planting
 from niah.scorers import Expected, WrongValue, name_sequence
 from niah.scorers import count as count_score
 from niah.tasks import task_of
-from niah.text.language import LANGUAGES
-from niah.text.wording import wording_of
+from niah.text.wording import LANGUAGES, wording_of
 
 TRIALS = 160
 

@@ -35,12 +35,11 @@ from niah.tasks import depth_of, task_names, task_of
 from niah.tasks._planter import PEOPLE, PLACES, SPAN_PERCENT
 from niah.tasks.meaning import pairs
 from niah.tasks.recording import Clock
-from niah.text.language import LANGUAGES
 from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 from niah.text.renamed import RENAMED
 from niah.text.seeded import Draw
-from niah.text.wording import wording_of
+from niah.text.wording import LANGUAGES, wording_of
 from niah.verdict.grid import grid_of
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."

@@ -18,10 +18,10 @@ from niah.experiment.config import RunConfig, config_path, read_config
 from niah.experiment.environment import Given, settings_given, unknown_variables
 from niah.plotter.look import LOOK, PALETTES, SHEETS
 from niah.runs import DEFAULT_RESULTS
-from niah.text.language import LANGUAGES
 from niah.text.lengths import label_of
 from niah.text.outside import json_in
 from niah.text.validation import plain_type
+from niah.text.wording import LANGUAGES
 
 _REPEATED = {
     "extra": "temperature=0",

@@ -17,11 +17,10 @@ from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import plural
-from niah.records import Needle, Prompt, Result, Trial
+from niah.records import CONTROLS, Needle, Prompt, Result, Trial
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import run_folder
-from niah.tasks import CONTROLS
 from niah.text.lengths import label_of
 from niah.text.outside import visible
 from niah.text.renamed import class_name

@@ -82,7 +82,11 @@ class Pages:
             return prompt
         type_, rows, starts = self._laid_out(body)
         per = self.look.rows
-        pages = [self._page(tuple(rows[at : at + per]), type_) for at in range(0, len(rows), per)]
+        size = (self.look.width, self.look.height)
+        pages = []
+        for at in range(0, len(rows), per):
+            png, digest = _drawn(tuple(rows[at : at + per]), type_, self.look)
+            pages.append(MediaPart(mime=_MIME, digest=digest, load=partial(bytes, png), pixels=size))
         told = self._told(prompt, body, len(rows), starts)
         return replace(prompt, messages=body.around(pages), splits=(), delivered=told)
 
@@ -128,11 +132,6 @@ class Pages:
             starts.append(len(rows))
             rows += type_.wrapped(line, self.look.width - 2 * self.look.margin)
         return type_, rows, starts
-
-    def _page(self, rows: tuple[str, ...], type_: _Type) -> MediaPart:
-        png, digest = _drawn(rows, type_, self.look)
-        size = (self.look.width, self.look.height)
-        return MediaPart(mime=_MIME, digest=digest, load=partial(bytes, png), pixels=size)
 
 
 @dataclass(frozen=True)

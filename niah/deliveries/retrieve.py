@@ -116,8 +116,7 @@ class Retrieve:
             by_sense = self._table.scores(question, [body.lines[a:b] for a, b in spans])
         elif self._retriever != "bm25":
             texts = ("\n".join(body.lines[a:b]) for a, b in spans)
-            vectors = np.asarray((yield Embed((*texts, question))), np.float32)
-            unit = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
+            unit = _unit(np.asarray((yield Embed((*texts, question))), np.float32))
             by_sense = unit[:-1] @ unit[-1]  # cosines
         if by_words is None or by_sense is None:
             return by_words if by_sense is None else by_sense  # type: ignore[return-value]  # one of them is there
@@ -295,8 +294,8 @@ class TokenTable:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    unit: Vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9)
-    return unit
+    """Each at length 1."""
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9), np.float32)
 
 
 def _weights() -> list[Path]:
@@ -310,16 +309,14 @@ def _weights() -> list[Path]:
         ) from None
 
 
-def _mapped(path: Path) -> mmap.mmap:
-    with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
 class _Gguf:
     """Names and vectors of the tokens in a GGUF file that may lie in several parts. Nothing else of it is read."""
 
     def __init__(self, parts: Sequence[Path]) -> None:
-        self._maps = [_mapped(part) for part in parts]
+        self._maps: list[mmap.mmap] = []
+        for part in parts:
+            with part.open("rb") as file:
+                self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         self._at = 0
         _, _, tensors, keys = struct.unpack("<4sIQQ", self._take(24))
         self.tokens: list[str] = []
@@ -328,7 +325,11 @@ class _Gguf:
             value = self._value(kind, keep=name == b"tokenizer.ggml.tokens")
             self.tokens = value or self.tokens
         self.ids = {token: number for number, token in reversed(list(enumerate(self.tokens)))}
-        infos = dict(self._tensor() for _ in range(tensors))
+        infos: dict[bytes, tuple[list[int], int, int]] = {}
+        for _ in range(tensors):
+            name = self._string()
+            sizes = [self._number("Q") for _ in range(self._number("I"))]
+            infos[name] = (sizes, self._number("I"), self._number("Q"))
         (self._width, _), kind, offset = infos[TABLE.encode()]
         if kind != _Q8:
             raise ConfigError(f"the token table of {PACKAGE} is not of type Q8_0; name a server with --embed-url")
@@ -340,11 +341,6 @@ class _Gguf:
         raw = np.frombuffer(self._bytes(self._start + token * size, size), np.uint8).reshape(-1, _BLOCK_BYTES)
         scales = raw[:, :2].copy().view(np.float16).astype(np.float32)
         return (raw[:, 2:].view(np.int8) * scales).reshape(self._width)
-
-    def _tensor(self) -> tuple[bytes, tuple[tuple[int, ...], int, int]]:
-        name = self._string()
-        sizes = tuple(self._number("Q") for _ in range(self._number("I")))
-        return name, (sizes, self._number("I"), self._number("Q"))
 
     def _value(self, kind: int, *, keep: bool) -> Any:
         """A value of the head, read if it is wanted, else passed over."""

@@ -25,14 +25,14 @@ from niah.generator.recordings import GAP_S
 from niah.generator.voice import RATE, Sound, as_loud_as
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart
-from niah.records import Needle, Planting, Prompt
+from niah.records import Planting, Prompt
 from niah.scorers import clock
-from niah.text.wording import Wording, languages, wording_of
+from niah.text.wording import LANGUAGES, Wording, wording_of
 
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
 _KEPT_PIECES = 16
 _NEAR = 8  # lines on both sides whose loudness is that of a spoken one
-_MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")
+_MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")  # a line that is nothing but a time
 _TIME = re.compile(r"(?<![\d:])\d+(?::\d\d){1,2}(?![\d:])")
 _END_OF = 8  # every such line may end a piece that is long enough
 
@@ -79,20 +79,21 @@ class Speech:
         )
 
     def _spoken(self, body: Body) -> tuple[list[Sound], list[int]]:
-        """The sound of every line, and the samples before each and behind the last."""
-        lines = self._sounds(body.lines)
-        return lines, list(accumulate(map(len, lines), initial=0))
+        """The sound of every line, and the samples before each and behind the last.
 
-    def _sounds(self, lines: Sequence[str]) -> list[Sound]:
-        """The sound of every line: of its recording, else spoken as loud as those near it; time marks are silent."""
-        spoken = [None if _is_mark(line) else line for line in lines]
-        cuts = self.recorded(spoken) if self.recorded else [None] * len(lines)
-        near = (cuts[max(0, n - _NEAR) : n + _NEAR] for n in range(len(cuts)))
-        return [self._line(line, by) if cut is None else cut for cut, line, by in zip(cuts, spoken, near, strict=True)]
-
-    def _line(self, text: str | None, around: Sequence[Sound | None]) -> Sound:
-        gap = np.zeros(round(GAP_S * RATE), np.int16)
-        return gap[:0] if text is None else np.concatenate([as_loud_as(self.say(text), around), gap])
+        It is that of its recording, else spoken as loud as those near it; time marks are silent.
+        """
+        spoken = [None if _MARK.fullmatch(line) else line for line in body.lines]
+        cuts, gap = (
+            self.recorded(spoken) if self.recorded else [None] * len(spoken),
+            np.zeros(round(GAP_S * RATE), np.int16),
+        )
+        sounds = []
+        for n, (line, cut) in enumerate(zip(spoken, cuts, strict=True)):
+            if cut is None and line is not None:
+                cut = np.concatenate([as_loud_as(self.say(line), cuts[max(0, n - _NEAR) : n + _NEAR]), gap])
+            sounds.append(gap[:0] if cut is None else cut)
+        return sounds, list(accumulate(map(len, sounds), initial=0))
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
         """First line and the line behind the last of every piece: between half of its length and twice it."""
@@ -113,18 +114,13 @@ class Speech:
         return MediaPart(mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds)
 
 
-def _is_mark(line: str) -> bool:
-    """Whether a line is nothing but a time in brackets."""
-    return _MARK.fullmatch(line) is not None
-
-
 def _in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
     """The planting with the times at which the lines behind its marks begin, in seconds from the start."""
     marks = [(_MARK.fullmatch(line), start) for line, start in zip(lines, starts_s, strict=False)]
     times = {mark[1]: clock(round(start)) for mark, start in marks if mark}
     if not times:
         return planting
-    of_clock = [wording_of(lang) for lang in languages() if wording_of(lang).text("clock.hint") in planting.opening]
+    of_clock = [wording_of(lang) for lang in LANGUAGES if wording_of(lang).text("clock.hint") in planting.opening]
     said = partial(_heard, wording=of_clock[0]) if of_clock else str
     return replace(
         planting,
@@ -132,12 +128,11 @@ def _in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[f
         closing=said(_retimed(planting.closing, times)),
         question=said(_retimed(planting.question, times)),
         targets=tuple(_retimed(target, times) for target in planting.targets),
-        needles=tuple(_needle(needle, times) for needle in planting.needles),
+        needles=tuple(
+            replace(needle, value=_retimed(needle.value, times), text=_retimed(needle.text, times))
+            for needle in planting.needles
+        ),
     )
-
-
-def _needle(needle: Needle, times: Mapping[str, str]) -> Needle:
-    return replace(needle, value=_retimed(needle.value, times), text=_retimed(needle.text, times))
 
 
 def _retimed(text: str, times: Mapping[str, str]) -> str:

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from niah.deliveries import check_delivery
 from niah.errors import ConfigError, UnknownName
-from niah.text.language import LANGUAGES
 from niah.text.lengths import depths_of, length_of, lengths_of
 from niah.text.outside import without_secrets
 from niah.text.validation import model_from, table_in
+from niah.text.wording import LANGUAGES
 
 MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})

@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import cache
 
 from niah import scorers
-from niah.records import Planting, Score
-from niah.tasks import CONTROLS, Task
+from niah.records import CONTROLS, Planting, Score
+from niah.tasks import Task
 from niah.tasks._planter import MAY_BE_ABSENT, closing_of
 from niah.text.normalise import fold
-from niah.text.wording import languages, wording_of
+from niah.text.wording import LANGUAGES, wording_of
 
 ABSENT, CLOSED_BOOK, ORACLE = CONTROLS
 NOT_THERE = "not-there"  # the class of an answer that says so
@@ -93,9 +93,7 @@ def _without_question(answer: str, question: str) -> str:
 @cache
 def _labels() -> str:
     """Question|Answer|問題|答案, as prompts have them."""
-    said = (
-        w.text(f"frame.{key}").strip(" :：") for w in map(wording_of, languages()) for key in ("question", "answer")
-    )
+    said = (w.text(f"frame.{key}").strip(" :：") for w in map(wording_of, LANGUAGES) for key in ("question", "answer"))
     return rf"(?<!\w)(?:{'|'.join(sorted({form for label in said for form in (label, fold(label))}))})"
 
 

@@ -29,7 +29,7 @@ from niah.text.lengths import aligned_lengths, label_of, place_of
 from niah.text.normalise import fold
 from niah.text.renamed import first_names
 from niah.text.seeded import Draw, adaptive_places
-from niah.text.wording import languages, wording_of
+from niah.text.wording import LANGUAGES, wording_of
 
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
@@ -141,7 +141,7 @@ class Experiment:
         ]
 
     def _own_needles(self) -> list[str]:
-        names = [wording.text(key) for wording in map(wording_of, languages()) for key in self.task.WORDING]
+        names = [wording.text(key) for wording in map(wording_of, LANGUAGES) for key in self.task.WORDING]
         alike = {fold(name): name for name in names}  # of Chinese one script is enough
         said = sorted(self.haystack.leaks.held(alike.values()))
         if not said:

@@ -20,7 +20,6 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from niah.errors import HaystackError
 from niah.generator.cache import Arrays, cached, key_of
@@ -124,26 +123,19 @@ class Haystack(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
 class Corpus:
     """Episodes of transcripts, in one block or several."""
 
-    def __init__(
-        self,
-        name: str,
-        language: str,
-        blocks: Sequence[TokenizedText],
-        files: Sequence[str] = (),
-        tokenizer: str | None = None,
-    ) -> None:
-        """``files`` names the episodes, in their order; ``tokenizer`` what its tokens were counted in."""
-        self.name = name
-        self.tokenizer = tokenizer
-        self.language = language
-        self.files = tuple(files)
-        self.blocks = tuple(blocks)
-        self.episodes: list[Span] = [Span(b, start, stop) for b in blocks for start, stop in b.episodes]
-        if not self.episodes:
-            raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
+    name: str
+    language: str
+    blocks: Sequence[TokenizedText]
+    files: Sequence[str] = ()  # names the episodes, in their order
+    tokenizer: str | None = None  # what its tokens were counted in
+
+    @cached_property
+    def episodes(self) -> list[Span]:
+        return [Span(block, start, stop) for block in self.blocks for start, stop in block.episodes]
 
     @property
     def tokens(self) -> int:
@@ -181,18 +173,16 @@ class Corpus:
 
     def unique_tokens(self) -> int:
         """Tokens in segments that repeat no earlier one; counted once and kept in the cache."""
-        key = key_of(self.digest, self.tokens)
-        return int(cached("unique", key, lambda: {"tokens": self._count_unique()}, mapped=False)["tokens"])
 
-    def _count_unique(self) -> npt.NDArray[np.int64]:
-        seen: set[bytes] = set()
-        unique = 0
-        for block in self.blocks:
-            sizes = np.diff(block.token_offsets)
-            for i, line in enumerate(bytes(block.utf8).split(b"\n")[:-1]):
-                unique += 0 if line in seen else int(sizes[i])
-                seen.add(line)
-        return np.array(unique, dtype=np.int64)
+        def count() -> Arrays:
+            seen: dict[bytes, int] = {}
+            for block in self.blocks:
+                sizes = np.diff(block.token_offsets).tolist()
+                for line, size in zip(bytes(block.utf8).split(b"\n")[:-1], sizes, strict=True):
+                    seen.setdefault(line, size)
+            return {"tokens": np.array(sum(seen.values()), dtype=np.int64)}
+
+        return int(cached("unique", key_of(self.digest, self.tokens), count, mapped=False)["tokens"])
 
 
 def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
@@ -223,7 +213,11 @@ class HaystackStream:
 
     def floor(self, tokens: int) -> Boundary:
         """The last boundary with at most that many tokens before it."""
-        self._walk_past(tokens)
+        if self._starts[-1] <= tokens:
+            with self._lock:
+                while self._starts[-1] <= tokens:
+                    self._spans.append(next(self._walk))
+                    self._starts.append(self._starts[-1] + self._spans[-1].tokens)
         span = bisect_right(self._starts, tokens) - 1
         block, start, stop = self._spans[span]
         offsets = block.token_offsets
@@ -258,14 +252,6 @@ class HaystackStream:
     def unique_share(self, tokens: int) -> float:
         """Share of the first tokens that the tour meets for the first time."""
         return 1.0 if self._unique_tokens is None or not tokens else min(1.0, self._unique_tokens / tokens)
-
-    def _walk_past(self, tokens: int) -> None:
-        if self._starts[-1] > tokens:
-            return
-        with self._lock:
-            while self._starts[-1] <= tokens:
-                self._spans.append(next(self._walk))
-                self._starts.append(self._starts[-1] + self._spans[-1].tokens)
 
 
 def stream_of(haystack: Haystack, seed: int, *coordinates: object) -> HaystackStream:

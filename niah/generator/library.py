@@ -20,7 +20,7 @@ from niah.generator.tokenized import TokenizedText, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript, transcript_of
 from niah.records import Transcript
-from niah.text.language import LANGUAGES, language_of_all
+from niah.text.wording import LANGUAGES, language_of_all
 
 MANIFEST = "haystack.toml"
 SYNTHETIC = "synthetic"

@@ -21,7 +21,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -32,8 +32,8 @@ from niah.generator.haystack import Leaks, Span
 from niah.generator.tokenized import TokenizedText, block_of, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
-from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
+from niah.text.wording import LANGUAGES
 
 VERSION = 2  # raised by anything that changes a line
 _CAST = 3  # people of one run
@@ -87,16 +87,16 @@ class Synthetic:
 
     def _block(self, number: int) -> TokenizedText:
         if (block := self._blocks.get(number)) is None:
+
+            def episodes() -> list[tuple[Segment, ...]]:
+                return [chapter(self.language, number)]
+
             if self._keep:
-                parts, read = [self.digest, number], partial(self._episodes, number)
-                block = cached_block("synthetic", parts, read, self._tokenizer, mapped=False)
+                block = cached_block("synthetic", [self.digest, number], episodes, self._tokenizer, mapped=False)
             else:
-                block = block_of(self._episodes(number), self._tokenizer)
+                block = block_of(episodes(), self._tokenizer)
             self._blocks[number] = block
         return block
-
-    def _episodes(self, number: int) -> list[tuple[Segment, ...]]:
-        return [chapter(self.language, number)]
 
 
 def chapter(language: str, number: int) -> tuple[Segment, ...]:
@@ -117,20 +117,14 @@ class _Deck(Generic[T]):
         self._left: list[T] = []
 
     def deal(self) -> T:
-        if not self._left:
-            self._left = _shuffled(self._draw, self._cards)
+        if not self._left and len(self._cards) > _MOST_AT_ONCE:
+            self._left = self._draw.shuffled(self._cards)
+        elif not self._left:  # of a few, the order itself is drawn by its number among all of them
+            number, left = self._draw.below(math.factorial(len(self._cards))), list(self._cards)
+            while left:
+                number, place = divmod(number, len(left))
+                self._left.append(left.pop(place))
         return self._left.pop()
-
-
-def _shuffled(draw: Draw, cards: Sequence[T]) -> list[T]:
-    """The cards in a drawn order: of a few, the order itself is drawn by its number among all of them."""
-    if len(cards) > _MOST_AT_ONCE:
-        return draw.shuffled(cards)
-    number, left, order = draw.below(math.factorial(len(cards))), list(cards), []
-    while left:
-        number, place = divmod(number, len(left))
-        order.append(left.pop(place))
-    return order
 
 
 class _Scene(dict[str, str]):

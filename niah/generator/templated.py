@@ -15,9 +15,8 @@ from niah.generator.haystack import Corpus
 from niah.generator.tokenized import cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
-from niah.text.language import LANGUAGES
 from niah.text.seeded import Draw
-from niah.text.wording import ByLanguage, wording_of
+from niah.text.wording import LANGUAGES, ByLanguage, wording_of
 
 VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from niah.errors import TranscriptError
 from niah.records import Problem, Segment, Transcript
-from niah.text.language import language_of
+from niah.text.wording import language_of
 
 SUFFIXES = frozenset({".txt", ".srt", ".vtt", ".md"})
 
@@ -282,7 +282,9 @@ class _Reader:
         for number, line in enumerate(text[start:stop].split("\n"), text.count("\n", 0, start) + 1):
             folded = "".join(line.split()).casefold()
             if folded:
-                quoted = len(folded) >= 6 and any(_mostly_equal(folded, cue) for cue in spoken.get(len(folded), ()))
+                # in half of the characters, place by place: the other script of Chinese differs in three or four of ten
+                alike = (sum(a == b for a, b in zip(folded, cue, strict=True)) for cue in spoken.get(len(folded), ()))
+                quoted = len(folded) >= 6 and max(alike, default=0) >= 0.5 * len(folded)
                 self._report(number, f"{'quotes a cue' if quoted else 'outside the cues'}, dropped", line.strip())
 
 
@@ -291,11 +293,6 @@ def _names_a_cue(lines: list[str], number: int) -> bool:
     follows = number < len(lines) and _LOOKS_LIKE_TIME_LINE.match(lines[number]) is not None
     alone = number < 2 or not lines[number - 2].strip()
     return follows and (alone or lines[number - 1].strip().isdigit())
-
-
-def _mostly_equal(a: str, b: str) -> bool:
-    """Equal in half of the characters, place by place: the other script of Chinese differs in three or four of ten."""
-    return sum(x == y for x, y in zip(a, b, strict=True)) >= 0.5 * len(a)
 
 
 def weight(text: str) -> float:

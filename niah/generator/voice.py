@@ -58,7 +58,10 @@ class Voice:
         with tempfile.TemporaryDirectory() as folder:
             files = {"{text}": str(Path(folder, "line.txt")), "{wav}": str(Path(folder, "line.wav"))}
             Path(files["{text}"]).write_text(text + "\n", encoding="utf-8")
-            words = [_filled(word, files) for word in shlex.split(self.command)]
+            words = [
+                word.replace("{text}", files["{text}"]).replace("{wav}", files["{wav}"])
+                for word in shlex.split(self.command)
+            ]
             try:
                 done = subprocess.run(words, capture_output=True, timeout=_LONGEST_S, check=False)  # noqa: S603
                 if done.returncode == 0:
@@ -137,9 +140,3 @@ def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
                 yield int(other.samplerate), int(other.frames), blocks
         except soundfile.LibsndfileError as error:
             raise wave.Error(str(error)) from None
-
-
-def _filled(word: str, files: Mapping[str, str]) -> str:
-    for blank, path in files.items():
-        word = word.replace(blank, path)
-    return word

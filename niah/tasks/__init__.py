@@ -19,7 +19,6 @@ from niah.text.seeded import Draw
 if TYPE_CHECKING:  # it brings numpy, which a gate does not need
     from niah.generator.haystack import Haystack
 
-CONTROLS = ("absent", "closed-book", "oracle")
 READING_BELOW = 0.25  # of the search reader's score, in every language
 SEARCH_AGAIN = ("search:again", "search:chain")
 

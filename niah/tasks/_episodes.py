@@ -147,8 +147,15 @@ def _pieces(text: str, size: int) -> Counter[str]:
 
 def draft(episodes: Sequence[Episode], name: str, haystack: str, count: int) -> str:
     """A TOML file of ``count`` [[questions]] without question and answer, in the order of the haystack."""
-    places = list(_places(episodes, count))
-    return _HEAD.format(name=name, haystack=haystack) + "".join(_draft_row(*place, episodes) for place in places)
+    drafted = _HEAD.format(name=name, haystack=haystack)
+    for episode, span in _places(episodes, count):
+        start = episode.start_of(span[0])
+        when = "" if start is None else f" {clock(start)}"
+        said = "".join(f"#   {line}\n" for line in episode.lines[span[0] : span[1] + 1])
+        keys = {"question": "", "answer": "", "quote": _quote(episode, span, episodes)}
+        rows = "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items())
+        drafted += f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{_TIME if start is not None else ''}"
+    return drafted
 
 
 def _places(episodes: Sequence[Episode], count: int) -> Iterator[tuple[Episode, Span]]:
@@ -169,15 +176,6 @@ def _around(episode: Episode, line: int) -> Span:
         return line, min(line + _LINES, len(episode.lines)) - 1
     behind = [first for first in episode.marks if first > line]
     return above[-1], min([*behind, len(episode.lines), above[-1] + _MOST_SHOWN]) - 1
-
-
-def _draft_row(episode: Episode, span: Span, episodes: Sequence[Episode]) -> str:
-    start = episode.start_of(span[0])
-    when = "" if start is None else f" {clock(start)}"
-    said = "".join(f"#   {line}\n" for line in episode.lines[span[0] : span[1] + 1])
-    keys = {"question": "", "answer": "", "quote": _quote(episode, span, episodes)}
-    rows = "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items())
-    return f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{_TIME if start is not None else ''}"
 
 
 def _quote(episode: Episode, span: Span, episodes: Sequence[Episode]) -> str:

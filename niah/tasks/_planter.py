@@ -27,7 +27,7 @@ from niah.records import Needle, Planting, Score
 from niah.tasks import Options, TaskContext
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import ByLanguage, Form, Wording, languages, wording_of
+from niah.text.wording import LANGUAGES, ByLanguage, Form, Wording, wording_of
 
 PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))  # of Chinese: full names
 PLACES = ByLanguage(lambda wording: wording.words("names.places"))
@@ -336,7 +336,7 @@ def planting_of(
 def asked_in(prompt: str) -> Asked | None:
     """The last question of a prompt; None where it ends in none."""
     body = prompt[: prompt.rfind("\n\n")]
-    for wording in map(wording_of, languages()):
+    for wording in map(wording_of, LANGUAGES):
         label = wording.text("frame.question")
         start = body.rfind("\n\n" + label)
         if start >= 0 or body.startswith(label):

@@ -7,6 +7,7 @@ the quote is said, on the transcript's own times. A located question has its pas
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -173,7 +174,15 @@ class Fault:
 def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
     """The questions with their passages. Raises HaystackError where a fact is missing or not unique."""
     episodes = episodes_of(haystack)
-    return tuple(_located(q, episodes) for q in read_questions(names))
+    found = []
+    for question in read_questions(names):
+        placed, faults = checked(question, episodes)
+        if faults:
+            raise HaystackError(
+                f"question {shortened(question.question)!r}: {faults[0].what} (all faults: niah questions check)"
+            )
+        found.append(placed)
+    return tuple(found)
 
 
 def episodes_of(haystack: Corpus) -> list[Episode]:
@@ -197,15 +206,6 @@ def tokens_free(question: Question, haystack: Corpus) -> int:
     whole = sum(int(block.token_offsets[stop] - block.token_offsets[first]) for block, first, stop in spans)
     gone = [(haystack.episodes[e][0].token_offsets, a, b) for e, a, b in question.passage.left_out]
     return whole - sum(int(offsets[b] - offsets[a]) for offsets, a, b in gone)
-
-
-def _located(question: Question, episodes: Sequence[Episode]) -> Question:
-    found, faults = checked(question, episodes)
-    if faults:
-        raise HaystackError(
-            f"question {shortened(question.question)!r}: {faults[0].what} (all faults: niah questions check)"
-        )
-    return found
 
 
 def _places(question: Question, episodes: Sequence[Episode]) -> Iterator[_Place]:
@@ -291,7 +291,7 @@ def _said_again(question: Question, again: Sequence[_Place], own: Episode) -> Fa
     held = names_in(" ".join(episode.lines[first : last + 1]), question.answers)
     entries = dict.fromkeys([*question.also_at, *_entries(again, own)])
     hints = [f"said: {_shown(*p)}" for p in again[:_MOST_PLACES]]
-    hints.append("to leave these out: also_at = [" + ", ".join(f'"{e}"' for e in entries) + "]")
+    hints.append(f"to leave these out: also_at = {json.dumps([*entries], ensure_ascii=False)}")
     return Fault(
         what=f"its answer {min(held)!r} also stands elsewhere in {episode.name}, so a right answer would not prove "
         "that the passage was read; name all such places in also_at, and no prompt holds them",
@@ -305,7 +305,7 @@ def _entries(places: Sequence[_Place], own: Episode) -> Iterator[str]:
     for episode, (first, _) in places:
         start = episode.start_of(first)
         if start is None:
-            yield episode.lines[first].replace("\\", "\\\\").replace('"', '\\"')
+            yield episode.lines[first]
         elif start + 0.5 >= until.get(episode.number, 0):
             until[episode.number] = start + 60
             yield clock(start) if episode is own else f"{episode.name} {clock(start)}"

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from niah import scorers
 from niah.errors import HaystackError
@@ -15,7 +14,7 @@ from niah.records import Needle, Planting, Score
 from niah.tasks._planter import PEOPLE, Asked, BuiltIn, Planter, words_in
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import Form, Wording, languages, wording_of
+from niah.text.wording import LANGUAGES, Form, Wording, wording_of
 
 ASSOCIATIONS = Path(__file__).with_name("associations")
 KINDS = ("other person", "other season", "opposite", "other kind")
@@ -82,7 +81,7 @@ class Distractors(BuiltIn):
 @cache
 def _conditions() -> tuple[tuple[str, ...], ...]:
     """The seasons, shops and judgements of all languages."""
-    wordings = [wording_of(language) for language in languages()]
+    wordings = [wording_of(language) for language in LANGUAGES]
     kinds = (tuple(name for w in wordings for name in _names(w, what)) for what in ("seasons", "shops"))
     return (*kinds, tuple(w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")))
 
@@ -146,16 +145,15 @@ class Pair:
 def pairs(language: str) -> tuple[Pair, ...]:
     """All pairs of a language."""
     table = tomllib.loads((ASSOCIATIONS / f"{language}.toml").read_text(encoding="utf-8"))
-    return tuple(_pair(theme, *row) for theme in table["themes"] for row in theme["pairs"])
-
-
-def _pair(theme: Mapping[str, Any], answer: str, words: str, *told: str) -> Pair:
-    """A row of the file."""
-    return Pair(
-        question=theme["question"].format(answer),
-        words=(answer, *words.split(", ")),
-        told=told,
-        alone=theme["question"] if theme.get("alone") else None,
+    return tuple(
+        Pair(
+            question=theme["question"].format(answer),
+            words=(answer, *words.split(", ")),
+            told=tuple(told),
+            alone=theme["question"] if theme.get("alone") else None,
+        )
+        for theme in table["themes"]
+        for answer, words, *told in theme["pairs"]
     )
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from niah import scorers
 from niah.records import Needle, Planting, Score
 from niah.tasks._planter import Asked, BuiltIn, Planter, cities, planting_of, words_in
-from niah.text.wording import Form, Wording, languages, wording_of
+from niah.text.wording import LANGUAGES, Form, Wording, wording_of
 
 _MOST_AGAIN = 3  # people who are met again
-_NOT_THERE = {wording_of(language).text("frame.not_there").casefold() for language in languages()}
+_NOT_THERE = {wording_of(language).text("frame.not_there").casefold() for language in LANGUAGES}
 
 
 class Count(BuiltIn):
@@ -134,7 +134,7 @@ class Repeat(BuiltIn):
     def score(self, text: str, planting: Planting) -> Score:
         """The title, and no other. What is given another place of the order, also by the numbers of a list, is none."""
         expected, said = scorers.expected_of(planting), scorers.answer_in(text)
-        every = (wording_of(language).texts("repeat.ordinals") for language in languages())
+        every = (wording_of(language).texts("repeat.ordinals") for language in LANGUAGES)
         ordinals = next((o for o in every if any(ordinal in planting.question for ordinal in o)), ())
         asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
         for number, ordinal in enumerate(ordinals, 1):

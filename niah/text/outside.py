@@ -56,7 +56,10 @@ def visible(text: str) -> str:
     text = redacted(text)
     if text.isascii() and text.isprintable():
         return text
-    return _SIGNS.sub(_written_out, text.replace("\r\n", "\n"))
+    return _SIGNS.sub(
+        lambda sign: f"\\x{ord(sign[0]):02x}" if sign[0] < "\xa0" else f"U+{ord(sign[0]):04X}",
+        text.replace("\r\n", "\n"),
+    )
 
 
 def plain(text: str) -> str:
@@ -138,12 +141,6 @@ def json_in(text: str | bytes, **options: Any) -> Any:
         return json.loads(text, **options)
     except RecursionError:
         raise ValueError("brackets within brackets, too deep to be read") from None
-
-
-def _written_out(sign: re.Match[str]) -> str:
-    """A control sign as \\x1b or U+202E."""
-    code = ord(sign[0])
-    return f"\\x{code:02x}" if code < 0xA0 else f"U+{code:04X}"
 
 
 def _masked(config: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:

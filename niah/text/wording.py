@@ -1,14 +1,16 @@
 """What niah says in each language: one TOML file a language, read here and nowhere else.
 
 Sentences have blanks in braces. The same ``Form`` fills them and finds them again, so that what is planted and what a
-reader of the text looks for cannot drift apart. Adding a language is one file with the keys of the others.
+reader of the text looks for cannot drift apart. Adding a language is one file with the keys of the others: it is
+recognised as soon as its file is there, by the commonest words that only it has; of Chinese scripts by such characters.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -17,6 +19,10 @@ from typing import Any, TypeVar
 from niah.errors import UnknownName
 
 FOLDER = Path(__file__).parents[1] / "tasks" / "wording"
+LANGUAGES = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))  # that there is a file of
+_HAN = r"\u3400-\u9fff"
+_WORD = re.compile(rf"[{_HAN}]|[^\W\d_{_HAN}]+")
+_UNLESS_TOLD = ("en", "zh-Hant")  # where no word tells
 T = TypeVar("T")
 
 
@@ -108,21 +114,43 @@ class ByLanguage(Mapping[str, T]):
         return self._read(language)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(languages())
+        return iter(LANGUAGES)
 
     def __len__(self) -> int:
-        return len(languages())
-
-
-@cache
-def languages() -> tuple[str, ...]:
-    """The languages that there is a file of."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+        return len(LANGUAGES)
 
 
 @cache
 def wording_of(language: str) -> Wording:
     """The wording of a language. Raises UnknownName."""
-    if language not in languages():
-        raise UnknownName("language", language, languages())
+    if language not in LANGUAGES:
+        raise UnknownName("language", language, LANGUAGES)
     return Wording(language, tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+
+
+COMMON = ByLanguage(lambda wording: frozenset(wording.words("language.common")))
+
+
+def language_of(text: str) -> str:
+    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a quarter."""
+    words = Counter(_WORD.findall(text.casefold()))
+    han = sum(count for word, count in words.items() if is_chinese(word))
+    share = han / max(1, han + 2 * (words.total() - han))  # a Latin word says about as much as two Han characters
+    if 0.25 <= share < 0.75:
+        return "mixed"
+    alike = [language for language, common in COMMON.items() if is_chinese(min(common)) == (share >= 0.75)]
+    return max(alike, key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD))
+
+
+def language_of_all(names: Sequence[str]) -> str:
+    """The language of several texts together: of Chinese in both scripts the more frequent one, else ``mixed``."""
+    if len(set(names)) == 1:
+        return names[0]
+    if set(names) <= {"zh-Hant", "zh-Hans"}:
+        return max(("zh-Hant", "zh-Hans"), key=names.count)
+    return "mixed"
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a text begins with a Han character."""
+    return bool(re.match(rf"[{_HAN}]", text))
