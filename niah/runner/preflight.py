@@ -161,7 +161,13 @@ async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -
         answer = await client.ask_or_raise(request, failed, hint)
         if answer.outcome is not Outcome.OVERFLOW:
             return answer
-    raise ProviderError(f"a prompt of about {SAMPLE_TOKENS:,} tokens is refused as too long: {answer.error}")
+    about = f"{sample_tokens(experiment):,} tokens"
+    raise ProviderError(f"a prompt of about {about} is refused as too long: {answer.error}")
+
+
+def sample_tokens(experiment: Experiment) -> int:
+    """Tokens of haystack in a small request: never more than in a run's longest prompt, which a window is made for."""
+    return min(SAMPLE_TOKENS, max(experiment.config.lengths))
 
 
 def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
@@ -195,14 +201,16 @@ def small_prompts(experiment: Experiment) -> list[Prompt]:
     wide = [line for line in lines if is_wide(line)]
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
-    samples = [_thinned(part, experiment.tokenizer, SAMPLE_TOKENS) for part in ((narrow, wide) if both else (lines,))]
+    most = sample_tokens(experiment)
+    samples = [_thinned(part, experiment.tokenizer, most) for part in ((narrow, wide) if both else (lines,))]
     return [_small(experiment, planting, sample) for sample in ([], *filter(None, samples))]
 
 
 def further_prompt(experiment: Experiment) -> Prompt:
     """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a run's longest."""
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
-    tokens = min(FURTHER_TOKENS, max(SAMPLE_TOKENS, max(experiment.config.lengths) // 2))
+    longest = max(experiment.config.lengths)
+    tokens = min(FURTHER_TOKENS, longest, max(SAMPLE_TOKENS, longest // 2))
     places = sorted({experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
     tour = stream_of(experiment.haystack, experiment.config.seed, 0)
     lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
