@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import niah as package
@@ -231,6 +231,12 @@ TABLES = st.recursive(
 )
 
 
+@example(b'{"custom_id": "a", "result": {"type": "errored", "error": "out of order"}}')
+@example(b'{"custom_id": "a", "result": {"type": "errored", "error": {"error": "out of order"}}}')
+@example(
+    b'{"custom_id": "a", "response": {"body": {"object": "response", "status": "completed", "output": '
+    b'[{"type": "message", "content": [{"type": "output_text", "text": 7}]}]}}}'
+)
 @given(st.binary() | TABLES.map(lambda value: json.dumps(value).encode()))
 def test_any_line_is_an_answer_or_refused(line: bytes) -> None:
     try:

@@ -105,9 +105,11 @@ def answer_in(line: bytes) -> BatchAnswer:
 def _of_anthropic(request_id: str, result: Mapping[str, Any]) -> BatchAnswer:
     if result.get("type") == "succeeded":
         return _fed(request_id, MessageReply(), result.get("message"))
-    inner = (result.get("error") or {}).get("error") or {}
-    status = 400 if inner.get("type") == "invalid_request_error" else 500
-    said = inner or {"message": f"the service ended this request as {result.get('type')}"}
+    error = result.get("error")
+    inner = error.get("error") if isinstance(error, dict) else error
+    inner = inner or f"the service ended this request as {result.get('type')}"
+    said = inner if isinstance(inner, dict) else {"message": str(inner)}
+    status = 400 if said.get("type") == "invalid_request_error" else 500
     return BatchAnswer(id=request_id, reply=None, status=status, error=json.dumps({"error": said}))
 
 
@@ -135,6 +137,7 @@ def _fed(request_id: str, reply: TextReply, body: object) -> BatchAnswer:
     """The answer in a whole body. Raises ValueError for a body of no known shape."""
     try:
         reply.feed(json.dumps(body))
+        reply.response()  # now, where a fault of it is one of this line
     except ReplyError as error:
         return BatchAnswer(id=request_id, reply=None, status=500, error=error.body)
     except (TypeError, AttributeError, LookupError) as error:
