@@ -31,13 +31,7 @@ from niah.elsewhere import (
 )
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
-from niah.runs import (
-    DEFAULT_RESULTS,
-    check_name,
-    folder_name,
-    prompt_speed,
-    run_folder,
-)
+from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name, prompt_speed, run_folder
 from niah.submitting import Batches, collect_batches, look_at_batches, submit_batch
 
 __all__ = [
@@ -215,6 +209,8 @@ def haystack(
         return haystack_of_texts(source, name or "own", counter)
     sources = [source] if isinstance(source, str | Path) else list(source)
     paths = [s for s in sources if isinstance(s, Path)]
+    if paths and len(paths) < len(sources):
+        raise ConfigError(f"haystack {sources}: names and files together; give names (strings), or files (Paths)")
     if paths:
         return haystack_of_files(paths, name or paths[0].stem, counter)
     return load_haystack([part.strip() for s in sources for part in str(s).split(",")], counter)
@@ -341,8 +337,7 @@ def _sweeping(
     from niah.share import write_files
 
     check_name(name)
-    if limit is not None and limit < 1:
-        raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
+    check_limit(limit)
     experiment, observer = experiment_for(config, settings), Stoppable(on_result)
     folder = results / folder_name(name, experiment.config)
 

@@ -15,6 +15,7 @@ from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
 from niah.runs import (
     DEFAULT_RESULTS,
+    check_limit,
     check_name,
     finished_in,
     has_begun,
@@ -151,8 +152,7 @@ def import_prompts(
     from niah.generator.tokenizers import tokenizer_of
     from niah.importers.prompts import lines_from, settings_in
 
-    if limit is not None and limit < 1:
-        raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
+    check_limit(limit)
     told = {} if settings is None else settings_in(Path(settings))
     if gold is not None:
         told["gold"] = gold

@@ -45,6 +45,12 @@ def check_name(name: str | None) -> None:
         raise ConfigError(f"--name {name!r}: use a plain name without slashes")
 
 
+def check_limit(limit: int | None) -> None:
+    """Raises ConfigError for what is no count of trials or rows."""
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit {limit}: use a whole number of 1 or more")
+
+
 def plain_name(text: str) -> str:
     """Some text as the name of a folder."""
     return re.sub(r"[^\w.-]+", "-", text)
@@ -94,6 +100,13 @@ def own_or_new_folder(run: str, results: Path) -> Path:
 def beside(folder: Path, results: Path, name: str) -> Path:
     """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
     return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
+
+
+def name_of(folder: Path) -> str:
+    """A run as commands take it here: one inside a suite with its suite; of a folder elsewhere no path is told."""
+    if folder.is_absolute():
+        return folder.name
+    return (folder.relative_to(DEFAULT_RESULTS) if folder.is_relative_to(DEFAULT_RESULTS) else folder).as_posix()
 
 
 def has_begun(folder: Path) -> bool:

@@ -512,6 +512,11 @@ def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:
 SPEECH = "\n".join(f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400))
 
 
+def test_names_and_files_of_haystacks_are_not_mixed() -> None:
+    with pytest.raises(niah.NiahError, match="names and files together"):
+        niah.haystack([Path("harbour.txt"), "en"])  # type: ignore[list-item]  # what a notebook may do
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["texts", "file", "folder"])
 def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:

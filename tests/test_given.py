@@ -226,6 +226,14 @@ def test_what_is_no_row_of_a_format_is_one_line(niah: Niah) -> None:
     assert "make it with niah import-prompts" in niah("run", "--prompts", "rows.jsonl", *SIMULATED).err
 
 
+def test_of_a_given_prompt_no_place_of_a_needle_is_made_up(niah: Niah) -> None:
+    Path("rows.jsonl").write_text(json.dumps({"prompt": "It was forty-two. What was it?", "targets": ["42"]}) + "\n")
+    assert niah("import-prompts", "rows.jsonl", "--format", "jsonl", "--out", "p.jsonl").exit_code == 0
+    assert niah("run", "--prompts", "p.jsonl", *SIMULATED, "--name", "r").exit_code == 0
+    shown = niah("show", "r", package.open_run("r").trials[0]["id"])
+    assert (shown.exit_code, ">>>" in shown.out, "expected  42" in shown.out) == (0, False, True), shown.out
+
+
 ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
 ODD = [
     ({"context_length": "4k"}, "context_length '4k'"), ({"context_length": -4}, "context_length -4"),

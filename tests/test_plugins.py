@@ -52,6 +52,19 @@ def test_a_verdict_is_the_outcome_of_a_test_and_its_report_shows_the_heatmap(pyt
     assert (pytester.path / "results/reads/run.jsonl").is_file()
 
 
+def test_a_budget_is_the_sweeps_and_a_price_alone_asks_no_gate(pytester: pytest.Pytester) -> None:
+    sweep = SWEEP.format(model="perfect") + ', price={"input": 1000, "output": 1000}'
+    pytester.makepyfile(f"""
+        import niah, pytest
+        def test_price(niah_sweep):
+            assert niah_sweep({sweep}, name="price").complete
+        def test_budget(niah_sweep):
+            with pytest.raises(niah.NiahError, match="max_cost needs a price"):
+                niah_sweep({sweep}, max_cost=0.01, name="budget")
+    """)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
 def test_it_works_with_xdist(pytester: pytest.Pytester) -> None:
     sweep = SWEEP.format(model="perfect")
     pytester.makepyfile(f"""
