@@ -17,18 +17,17 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.formatting import plural
 from niah.plotter.outputs import write_outputs
-from niah.plotter.page.data import Surroundings, Told, page_data
+from niah.plotter.page.data import Surroundings, Told, page_data, surroundings_of
 from niah.plotter.page.shell import page_html
 from niah.providers.search import WAYS, Search
 from niah.records import Prompt, Result
 from niah.run import Run, open_run
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log
-from niah.runs import DEFAULT_RESULTS, beside, run_folders
+from niah.runs import DEFAULT_RESULTS, beside, name_of, run_folders
 from niah.verdict.records import Comparison
 
 PAGE_NAME = "page.html"
-AROUND = 240  # characters before and after a needle
 MOST_TOKENS = 400_000_000  # of prompts that are built again for a page: minutes
 QUICK_TOKENS = 8_000_000  # at the end of a run: seconds
 _MOST_SEARCHED = 33_000  # tokens of a prompt that is searched as well
@@ -117,7 +116,7 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
     dollars = {n: cost for n, rows in priced.items() if (cost := dollars_of(run.header, rows, None)) is not None}
     missing = len(trials) - len(built.surroundings)
     return Told(
-        name=run.folder.name,
+        name=name_of(run.folder),
         view=run.view,
         header=run.header,
         trials=trials,
@@ -151,7 +150,7 @@ def build(
             prompt = experiment.prompt(r.trial)
             if prompt.digest != r.prompt_digest:
                 raise RunError("haystack or niah have changed since")
-            built.surroundings[r.trial.id] = _around(prompt)
+            built.surroundings[r.trial.id] = surroundings_of(prompt)
             if most_tokens > QUICK_TOKENS and _is_searched(r):
                 _search(experiment, r, prompt, built)
     except (NiahError, TypeError, ValueError) as error:  # the haystack is elsewhere, or its keys are of another time
@@ -174,17 +173,6 @@ def _best_way(built: Built) -> dict[int, float]:
     """What searching scores, in the way that does best over all lengths."""
     ways = [{n: fmean(scores) for n, scores in sorted(by.items())} for by in built.searched.values()]
     return max(ways, key=lambda by: sum(by.values()), default={})
-
-
-def _around(prompt: Prompt) -> Surroundings:
-    """The asked needle where it stands; nothing around it where it does not stand in one piece."""
-    planting, text = prompt.planting, prompt.text
-    needle = planting.needles[0].text if planting.needles else ""
-    at = text.find(needle) if needle and prompt.placements else -1
-    before, after = ("", "") if at < 0 else (text[max(0, at - AROUND) : at], text[at + len(needle) :][:AROUND])
-    kinds = tuple(n.answer_class for n in planting.needles)
-    shown = needle if at >= 0 else ""
-    return Surroundings(question=planting.question, before=before, needle=shown, after=after, kinds=kinds)
 
 
 def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run | str | Path]:

@@ -21,7 +21,7 @@ from niah.api import open_run
 from niah.experiment.config import RunConfig, read_config
 from niah.plotter.page import data as page_data_module
 from niah.plotter.page.data import MOST_SIGNS, Told, recipe_toml
-from niah.plotter.page.shell import SCRIPTS, page_html
+from niah.plotter.page.shell import SCRIPTS, document, page_html
 from niah.plotter.summary import View
 from niah.records import Outcome
 from niah.runlog.log import read_log, write_log
@@ -168,7 +168,16 @@ def test_a_folder_of_runs_stands_for_all_of_them(run: Path, niah: Niah) -> None:
     for name in ("one", "two"):
         made(run.parent / "suite" / name, right)
     assert niah("page", "suite", "--out", "x.html").exit_code == 0
-    assert [r["name"] for r in data_of(Path("x.html"))["runs"]] == ["one", "two"]
+    names = [r["name"] for r in data_of(Path("x.html"))["runs"]]
+    assert names == ["suite/one", "suite/two"]
+    assert niah("show", names[0]).exit_code == 0  # the page names such commands
+
+
+def test_words_that_look_like_blanks_of_the_page_stay_words() -> None:
+    made_of = document("{{style}}", "<p>{{data}} {{script}}</p>", "e30=", scripts=("list.js",))
+    assert "<title>{{style}}</title>" in made_of
+    assert "<p>{{data}} {{script}}</p>" in made_of
+    assert 'id="data">e30=</script>' in made_of
 
 
 def test_what_is_no_run_or_no_page_is_one_line(run: Path, niah: Niah) -> None:

@@ -274,6 +274,9 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         (("run", "--provider", "openai", "--model", "m", "--reply-field", "model"), "niah's own"),
         (("run", "--provider", "openai", "--model", "m", "--api-key-file", "~nosuchuser/key"), "cannot be read"),
         (("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"), "no meaning for probe"),
+        (("probe", "--provider", "vllm", "--model", "m", "--up-to", "64k"), "the longest prompt of --window"),
+        (("show", "example", "--length", "1k"), "for a cell: niah show RUN LENGTH DEPTH"),
+        (("show", "--diff", "a", "b", "--set", "epochs=2"), "--set is for the example of a --task"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
         ((*SIMULATED, "--distractor-count", "3"), "distractor_count has no meaning for task 'single'"),
         ((*SIMULATED, "--order", "deepest"), "--order 'deepest': use cache, length or shuffled"),
@@ -486,6 +489,33 @@ def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path
     lines = (tmp_path / "results" / "r" / "run.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) - 1 == sent < 9  # every request that was sent has its line
     assert (tmp_path / "results" / "r" / "heatmap.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal that hangs up here")
+def test_under_nohup_a_closed_terminal_stops_nothing(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup hands it on
+    with serving(otherwise=slowly(0.05)) as server:
+        try:
+            command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+            process = niah_process(*command, cwd=tmp_path)
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        wait_for_lines(tmp_path / "results" / "r" / "run.jsonl", 2)
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, b"stopped early" in err) == (0, False), err
+
+
+@pytest.mark.slow
+def test_a_reader_of_events_that_is_gone_costs_no_picture(tmp_path: Path) -> None:
+    command = (*SIMULATED, "--lengths", "500", "--depths", "0,50,100", "--name", "r", "--progress", "json")
+    with niah_process(*command, cwd=tmp_path) as process:
+        assert process.stdout and process.stderr
+        assert b'"started"' in process.stderr.readline()
+        process.stderr.close()
+        assert process.stdout.read().decode().strip() == "results/r/heatmap.png"
+    assert (tmp_path / "results/r/page.html").exists()
 
 
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:

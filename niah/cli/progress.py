@@ -336,8 +336,9 @@ def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
         elif main is not None:
             main.cancel()
 
-    # a terminal that closes sends SIGHUP, often twice: its shell does, too
-    hangup = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+    # a terminal that closes sends SIGHUP, often twice: its shell does, too; under nohup it is ignored, and stays so
+    heeded = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    hangup = (signal.SIGHUP,) if heeded else ()
     closed = partial(sweep.stop, "the terminal was closed")
     # stopped at once, as asked: what was in flight has no result and runs again
     with (

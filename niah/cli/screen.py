@@ -41,11 +41,12 @@ class RunConsole(Console):
                 self.events = events_to.open("a", encoding="utf-8")
 
     def event(self, name: str, **fields: Any) -> None:
-        """One line of JSON, where events are asked for."""
+        """One line of JSON, where events are asked for. Whoever reads them may be gone: that stops no sweep."""
         if self.events is not None:
             line = {"event": name, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
-            self.events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
-            self.events.flush()
+            with suppress(OSError):
+                self.events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
+                self.events.flush()
 
     @contextmanager
     def until_closed(self) -> Iterator[None]:

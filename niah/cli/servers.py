@@ -72,8 +72,8 @@ def _print(check: Check, console: Console) -> None:
 @click.command(cls=Command)
 @config_options
 @click.option("--window", is_flag=True, help="Find the true window by longer and longer prompts. Costs their tokens.")
-@click.option("--up-to", default="128k", show_default=True, metavar="LENGTH", help="Longest prompt of --window.")
-def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
+@click.option("--up-to", metavar="LENGTH", help="Longest prompt of --window.  [default: 128k]")
+def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> None:
     """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count, does it cache.
 
     With --window, find by bisection how long a prompt may really be.
@@ -84,10 +84,12 @@ def probe(config: str | None, window: bool, up_to: str, **flags: Any) -> None:
     for budget in ("max_cost", "max_tokens", "max_minutes"):
         if getattr(asked, budget) is not None:
             raise ConfigError(f"{budget} has no meaning for probe; --up-to bounds its prompts")
-    most = length_of(up_to, least=min(asked.lengths))
-    if window:  # servers that are told their window must have room for the longest prompt
+    if up_to is not None and not window:
+        raise ConfigError("--up-to is the longest prompt of --window; give that too, or leave it out")
+    most = length_of(up_to or "128k", least=min(asked.lengths)) if window else None
+    if most is not None:  # servers that are told their window must have room for the longest prompt
         asked = asked.model_copy(update={"lengths": tuple(sorted({min(asked.lengths), most}))})
-    asyncio.run(_probe(experiment_of(asked), most if window else None))
+    asyncio.run(_probe(experiment_of(asked), most))
 
 
 async def _probe(experiment: Experiment, most: int | None) -> None:

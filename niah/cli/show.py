@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.cells import cell_len, chop_cells
 
 from niah.cli.completion import HAYSTACKS, RUNS, TASKS
@@ -17,7 +18,8 @@ from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import plural
-from niah.records import CONTROLS, Needle, Prompt, Result, Trial
+from niah.plotter.page.data import expected_label, surroundings_of
+from niah.records import CONTROLS, Prompt, Result, Trial
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
 from niah.runs import run_folder
@@ -26,7 +28,7 @@ from niah.text.outside import visible
 from niah.text.renamed import class_name
 from niah.text.shares import seconds_label
 
-AROUND = 240  # characters shown before and after the needle
+START, END = ">>> ", " <<<"  # around a needle
 SHORT = 8  # signs of an id that tell it from the others of its run
 SHOWN = 50  # characters of an answer in a list
 
@@ -82,6 +84,10 @@ def show(
     """
     if (wrong or outcomes or classes) and (diff or not words):
         raise ConfigError("--wrong, --outcome and --class choose among the trials of one RUN; leave them out here")
+    source, flags = click.get_current_context().get_parameter_source, {"settings": "set"}
+    named = [flags.get(key, key) for key in example_flags if source(key) is ParameterSource.COMMANDLINE]
+    if named and (words or task is None):
+        raise ConfigError(f"--{named[0]} is for the example of a --task; for a cell: niah show RUN LENGTH DEPTH")
     chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": [class_name(name) for name in classes]}
     if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
@@ -193,21 +199,14 @@ def _page(r: Result, prompt: Prompt) -> str:
 
 
 def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
-    """Asked and actual depth of the first needle, and the text around it; of a control without needles nothing."""
+    """Asked and actual depth of the first needle, and the text around it where that is known; of a control nothing."""
     if not r.placements:
         return ""
-    needles, place, text = prompt.planting.needles, r.placements[0], prompt.text
-    needle = needles[0].text if needles else r.targets[0]  # of a given prompt only the answer is known
-    at = max(0, text.find(needle))
-    before, after = text[max(0, at - AROUND) : at], text[at + len(needle) : at + len(needle) + AROUND]
+    place, around = r.placements[0], surroundings_of(prompt)
     before_it = f"{place.tokens_before:,} of {prompt.haystack_tokens:,} tokens before"
-    return (
-        f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} % ({before_it})\n"
-        f"\n… {before}>>> {needle} <<<{after} …\n\n"
-    )
-
-
-START, END = ">>> ", " <<<"
+    depth = f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} % ({before_it})\n"
+    shown = f"\n… {around.before}{START}{around.needle}{END}{around.after} …\n\n"
+    return depth + (shown if around.needle else "")
 
 
 def example(experiment: Experiment, control: str | None) -> str:
@@ -233,15 +232,6 @@ def _legend(trial: Trial, prompt: Prompt) -> str:
     lines = [f"length    {total:,} tokens ({label_of(total)}): prompt {prompt.tokens:,} + reply {prompt.reply_tokens}"]
     for needle, place in zip(prompt.planting.needles, prompt.placements, strict=False):
         depths = f"asked {place.depth_percent:.4g} %, actual {place.actual_depth_percent:.3f} %"
-        lines.append(f"needle    {depths}: {kind_of(needle)}: {' / '.join(needle.text.split(chr(10)))}")
+        kind = f"{needle.answer_class} ({needle.detail})" if needle.detail else needle.answer_class
+        lines.append(f"needle    {depths}: {kind}: {' / '.join(needle.text.split(chr(10)))}")
     return "\n".join([*lines, f"expected  {expected_label(trial, prompt.planting.targets)}"])
-
-
-def kind_of(needle: Needle) -> str:
-    """What an answer with this needle's value would be."""
-    return f"{needle.answer_class} ({needle.detail})" if needle.detail else needle.answer_class
-
-
-def expected_label(trial: Trial, targets: tuple[str, ...]) -> str:
-    """The targets, or that there is nothing to find."""
-    return "that it is not there" if trial.control == "absent" else ", ".join(targets)

@@ -24,13 +24,14 @@ from niah.plotter.summary import (
     recipe_line,
     weakest_lines,
 )
-from niah.records import Header, Result, Share
+from niah.records import Header, Prompt, Result, Share, Trial
 from niah.verdict.compare import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
 
 MOST_TRIALS = 10_000  # with more, all that are not right, and a part of the right ones
 MOST_SIGNS = 20_000  # of an answer; what is left out is said
+AROUND = 240  # characters before and after a needle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,17 @@ class Surroundings:
     needle: str
     after: str
     kinds: tuple[str, ...]  # of the planted needles, in the order of the placements
+
+
+def surroundings_of(prompt: Prompt) -> Surroundings:
+    """The asked needle where it stands; nothing around it where it does not stand in one piece."""
+    planting, text = prompt.planting, prompt.text
+    needle = planting.needles[0].text if planting.needles else ""
+    at = text.find(needle) if needle and prompt.placements else -1
+    before, after = ("", "") if at < 0 else (text[max(0, at - AROUND) : at], text[at + len(needle) :][:AROUND])
+    kinds = tuple(n.answer_class for n in planting.needles)
+    shown = needle if at >= 0 else ""
+    return Surroundings(question=planting.question, before=before, needle=shown, after=after, kinds=kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +141,7 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
             "id": r.trial.id, "length": r.trial.context_length, "depth": r.trial.depth_percent, "epoch": r.trial.epoch,
             "control": r.trial.control, "outcome": r.outcome.value, "score": r.score, "why": r.explanation,
             "class": r.answer_class, "error": r.error,
-            "expected": "that it is not there" if r.trial.control == "absent" else ", ".join(r.targets),
+            "expected": expected_label(r.trial, r.targets),
             "answer": None if text is None else text[:MOST_SIGNS],
             "signs": len(text) if text is not None and len(text) > MOST_SIGNS else None,
             "actual": None if place is None else place.actual_depth_percent, "tokens": r.prompt_tokens,
@@ -143,6 +155,11 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
             "judges": judged or None, "mark": t.marks.get(r.trial.id), "parts": dict(r.parts) or None, **known,
         }
     )  # fmt: skip
+
+
+def expected_label(trial: Trial, targets: Sequence[str]) -> str:
+    """The targets, or that there is nothing to find."""
+    return "that it is not there" if trial.control == "absent" else ", ".join(targets)
 
 
 def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:

@@ -80,7 +80,7 @@ function heatCell(r, c, length, depth, control, colours) {
   const classes = Object.entries(c?.answer_classes || {}).filter(([name]) => name !== "right");
   const next = r.lengths[r.lengths.indexOf(length) + 1] ?? Infinity;
   const edge = (limit) => limit && length !== null && length <= limit && limit < next;
-  const said = [place({ length, depth, control }), !c ? "not run" : value === undefined ? "nothing scored" : `${percent(value)} found, n = ${count(c.n)}, 95 % interval ${interval(c)}`,
+  const said = [place({ length, depth, control }), !c ? "not run" : value === undefined ? "nothing scored" : `${percent(value)} found, n = ${count(c.n)}${there(c.low) ? `, 95 % interval ${interval(c)}` : ""}`,
     ...outcomes.map(([o, n]) => `${n} ${o}`), ...classes.map(([o, n]) => `${n} answered ${o}`)];
   return {
     length, depth, control, value, words: said.join("\n"), partly: value !== undefined && outcomes.length,

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import html
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -32,12 +33,9 @@ def document(title: str, body: str, data: str = "", *, scripts: Sequence[str], s
     style, script = _asset("page.css"), _script(scripts)
     more = "form-action 'self'; connect-src 'self'" if served else "form-action 'none'"
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; {more}"
-    parts = {"title": html.escape(title), "policy": html.escape(policy), "style": style, "body": body, "data": data}
-    page = _asset("page.html")
-    for name, text in {**parts, "script": script}.items():
-        head, _, tail = page.partition(f"{{{{{name}}}}}")
-        page = head + text + tail
-    return page
+    parts = {"title": html.escape(title), "policy": html.escape(policy), "body": body, "data": data}
+    parts |= {"style": style, "script": script}
+    return re.sub(r"{{(\w+)}}", lambda blank: parts[blank[1]], _asset("page.html"))
 
 
 def packed(data: Mapping[str, Any]) -> str:

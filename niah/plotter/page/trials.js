@@ -105,7 +105,7 @@ const facts = (known, ...more) => h("div", { class: "facts" }, Object.entries(kn
 function trialBody(t) {
   const opinions = Object.entries(t.judges || {}).map(([judge, v]) => `judge ${judge}: ${v === 1 ? "right" : "wrong"}`);
   if (t.mark) opinions.push(`marked ${t.mark.mark} by ${t.mark.who}, ${t.mark.when.slice(0, 10)}`);
-  const command = `niah show ${run().name} ${t.id}`, tokens = (n) => there(n) && `${count(n)} tokens`;
+  const command = `niah show ${data.served?.names[state.run] ?? run().name} ${t.id}`, tokens = (n) => there(n) && `${count(n)} tokens`;
   const all = data.served ? h("a", { href: `/answer?run=${encodeURIComponent(data.served.names[state.run])}&trial=${t.id}`, target: "_blank" }, "the whole answer") : command;
   return [
     facts({ score: t.score === undefined ? `none (${t.outcome})` : String(t.score), "answer is": t.class, why: t.why && seen(t.why),
