@@ -53,6 +53,8 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
 
     check_name(run)
     config = experiment.config
+    if config.adaptive:
+        raise ConfigError("adaptive has no meaning for a batch, whose trials are all sent at once; leave it out")
     form, folder = _form_of(config), Path(results) / run
     service = _service(config)
     plan_run(experiment, run, Path(results))

@@ -170,6 +170,16 @@ def test_a_short_claim_is_the_one_length_that_is_tried(niah: Niah) -> None:
     assert "holds at 800" in ended.out + ended.err
 
 
+def test_an_adaptive_run_that_measured_nothing_is_unfinished(niah: Niah) -> None:
+    ended = niah("effective", "perfect", *GRID, "--lengths", "1k", "--max-tokens", "10")
+    assert (ended.exit_code, "nothing was measured" in ended.err) == (5, True), ended.err
+
+
+def test_an_adaptive_run_has_no_parts(niah: Niah) -> None:
+    ended = niah("run", *GRID, "--model", "perfect", "--adaptive", "--lengths", "1k,2k", "--shard", "2/2")
+    assert (ended.exit_code, "--shard has no meaning for an adaptive run" in ended.err) == (2, True), ended.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_least_", "verdict"), [("1k", 0), ("2k", 1), ("8k", 1), ("1500", 3)])
 def test_effective_exits_by_what_is_shown(niah: Niah, at_least_: str, verdict: int) -> None:

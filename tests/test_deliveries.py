@@ -221,6 +221,16 @@ def results_in(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+def test_an_axis_of_turns_is_that_of_every_run_on_it(niah: Niah) -> None:
+    grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k", "--depths", "50")
+    for name, tokens in (("a", "100"), ("same", "100"), ("b", "200")):
+        assert niah("run", *grid, "--as", "chat", "--turn-tokens", tokens, "--name", name).exit_code == 0
+    assert niah("run", *grid, "--name", "text").exit_code == 0
+    assert niah("plot", "a", "same", "--turns", "--out", "two.png").exit_code == 0
+    assert "b has other numbers of turns than the first" in niah("plot", "a", "b", "--turns").err
+    assert "text was not sent as turns" in niah("plot", "a", "text", "--turns").err
+
+
 def test_a_window_has_its_edge_where_it_says(niah: Niah) -> None:
     shared = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,4k", "--depths", "0:100:10")
     assert niah("run", *shared, "--delivery", "window:2k", "--name", "w").exit_code == 0

@@ -13,6 +13,7 @@ from conftest import Niah
 from runs import header, result, trials
 from server import answers_with, serving
 
+from niah.api import open_run
 from niah.errors import ConfigError
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
@@ -153,6 +154,33 @@ def test_what_is_no_change_is_refused(niah: Niah, flags: tuple[str, ...], words:
     ended = niah("engine", "--provider", "openai", "--model", "m", "--task", "single", "--lengths", "1k", *flags)
     assert ended.exit_code == 2
     assert words in ended.err
+
+
+@pytest.fixture
+def suite() -> str:
+    text = '[shared]\nhaystack = "en"\nhaystack_per = "trial"\nlengths = "512"\ndepths = "0,100"\n'
+    Path("s.toml").write_text(text + '[[runs]]\ntask = "single"\n[[runs]]\ntask = "multikey"\n')
+    return "s.toml"
+
+
+def test_variables_are_settings_of_every_arm_of_a_suite(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suite: str
+) -> None:
+    for key, value in {"PROVIDER": "simulated", "MODEL": "perfect", "LENGTHS": "600"}.items():
+        monkeypatch.setenv(f"NIAH_{key}", value)
+    ended = niah("engine", "--suite", str(tmp_path / suite), "--candidate", "blind")
+    assert ended.exit_code in (1, 3), ended.err
+    headers = [open_run(f"results/engine/{arm}/single").header for arm in ("base", "control", "candidate")]
+    assert [h.config["model"] for h in headers] == ["perfect", "perfect", "blind"]
+    assert {h.design.lengths for h in headers} == {(600,)}
+    assert headers[0].environment["model"] == "NIAH_MODEL"
+
+
+def test_an_arm_that_is_stopped_begins_no_other(niah: Niah, tmp_path: Path, suite: str) -> None:
+    asked = ("--provider", "simulated", "--model", "perfect", "--candidate", "blind", "--max-tokens", "800")
+    ended = niah("engine", "--suite", str(tmp_path / suite), *asked)
+    assert ended.exit_code == 5, ended.err
+    assert ("base  single" in ended.err, "base  multikey" in ended.err) == (True, False)
 
 
 def test_lengths_stand_around_the_edges_that_a_server_tells() -> None:

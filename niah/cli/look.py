@@ -21,7 +21,7 @@ from niah.plotter.look import Look
 from niah.plotter.report_text import comparison_lines, report_parts, side_by_side
 from niah.run import Run
 from niah.runlog.attempts import unreported_line
-from niah.runs import RunSummary, beside, runs_in
+from niah.runs import RunSummary, beside, name_of, runs_in
 from niah.text.shares import percent
 from niah.verdict.effective import RULES
 from niah.verdict.records import Comparison
@@ -127,7 +127,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        print_parts(side_by_side([run.folder.name for run in read], [run.report() for run in read]))
+        print_parts(side_by_side([name_of(run.folder) for run in read], [run.report() for run in read]))
         for c in compared:
             print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
     if (
@@ -188,9 +188,7 @@ def plot(
     name = f"{'card' if card else 'curves' if curves else 'logprob' if logprob else 'heatmap'}.png"
     path, chosen, views = out or beside(read[0].folder, results, name), Look(**look), [run.view for run in read]
     if turns:
-        chosen = replace(chosen, turns=read[0].turns)
-        if not chosen.turns:
-            raise ConfigError(f"--turns: {runs[0]} was not sent as turns; run it with --as chat or --as tools")
+        chosen = replace(chosen, turns=_turns(read))
     if logprob:
         warnings = save_nats(views[0], read[0].rows.values(), path, chosen)
     elif card:
@@ -201,6 +199,18 @@ def plot(
         warnings = (save_curves if curves else save_heatmaps)(views, path, chosen)
     warn(*warnings)
     click.echo(path)
+
+
+def _turns(runs: Sequence[Run]) -> dict[int, int]:
+    """Turns by context length, for the one axis of all pictures."""
+    turns: dict[int, int] = {}
+    for run in runs:
+        name = name_of(run.folder)
+        if not run.turns:
+            raise ConfigError(f"--turns: {name} was not sent as turns; run it with --as chat or --as tools")
+        if any(turns.setdefault(length, count) != count for length, count in run.turns.items()):
+            raise ConfigError(f"--turns: {name} has other numbers of turns than the first; draw it alone")
+    return turns
 
 
 @click.command()

@@ -24,6 +24,7 @@ from niah.cli.options import (
     flags_over,
     json_pairs,
     out_option,
+    warn_of_variables,
 )
 from niah.cli.progress import RunOptions
 from niah.cli.screen import RunConsole, say, warn, write_text
@@ -34,9 +35,11 @@ from niah.experiment.suites import read_suite
 from niah.plotter.look import PALETTES
 from niah.plotter.report_text import engine_lines, engine_markdown
 from niah.plotter.summary import effective_line
+from niah.providers import known_provider
 from niah.runs import check_name, folder_name
 from niah.text.lengths import length_of
 from niah.verdict.history import REFERENCE
+from niah.verdict.records import EXIT_CODES, Verdict
 
 FILE = click.argument("file", required=False, type=PATH)
 REFERENCES = click.option(
@@ -72,10 +75,10 @@ def effective(
     options = RunOptions(palette=palette, environment={k: given.origin for k, given in environment_of(flags).items()})
     folder = results / folder_name(name, experiment.config)
     with console.until_closed():
-        run_one(experiment, folder, options, console)
-        found = studies.effective_of(folder, wanted)
+        run = run_one(experiment, folder, options, console).run
+        found = studies.effective_of(run, wanted)
     click.echo(effective_line(found))
-    click.echo(studies.answered(folder))
+    click.echo(studies.answered(run))
     sys.exit(found.exit_code)
 
 
@@ -119,14 +122,18 @@ def engine(
     change = studies.Change(
         base_url=urls[1] if len(urls) == 2 else None, model=candidate, settings=json_pairs("set", changed)
     )
-    configs = _configs(config, suite, flags)
+    outside = environment_of(flags)
+    asked = flags_over(outside, flags)
+    configs = _configs(config, suite, flags, asked)
+    options = RunOptions(palette=PALETTES[0], environment={key: given.origin for key, given in outside.items()})
     console = RunConsole()
     with console.until_closed():
-        configs = _placed(configs, flags, console)
+        configs = _placed(configs, asked, console)
         for arm, runs in studies.engine_arms(configs, change).items():
             for run_name, one in runs.items():
                 say(console, f"{arm}  {run_name}", "bold")
-                run_one(api.ready(one), results / name / arm / run_name, RunOptions(palette=PALETTES[0]), console)
+                if run_one(api.ready(one), results / name / arm / run_name, options, console).stopped is not None:
+                    sys.exit(EXIT_CODES[Verdict.INCOMPLETE])
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:
         write_text(markdown, engine_markdown(verdict))
@@ -141,20 +148,23 @@ engine.params.append(
 )
 
 
-def _configs(config: str | None, suite: str | None, flags: Mapping[str, Any]) -> Mapping[str, RunConfig]:
+def _configs(
+    config: str | None, suite: str | None, flags: Mapping[str, Any], asked: Mapping[str, Any]
+) -> Mapping[str, RunConfig]:
     """The runs of an arm: those of a suite, or one where a config or a task is named."""
-    if config is None and not flags.get("task"):
-        return read_suite(suite or "engine", flags_over({}, flags)).configs
+    if config is None and not asked.get("task"):
+        warn_of_variables()
+        return read_suite(suite or "engine", asked).configs
     if suite is not None:
         raise ConfigError(f"--suite {suite} beside a config or a task: give one of the two")
     one = config_from(config, flags)
     return {one.task: one}
 
 
-def _placed(configs: Mapping[str, RunConfig], flags: Mapping[str, Any], console: RunConsole) -> Mapping[str, RunConfig]:
+def _placed(configs: Mapping[str, RunConfig], asked: Mapping[str, Any], console: RunConsole) -> Mapping[str, RunConfig]:
     """With lengths around the edges that the server tells, where none are asked for."""
     first = next(iter(configs.values()))
-    if flags.get("lengths") or first.provider == "local":
+    if asked.get("lengths") or known_provider(first.provider).embedded:
         return configs
     from niah.runner.models import lengths_around, told_edges
 

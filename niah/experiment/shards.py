@@ -39,7 +39,7 @@ def shard_of(text: str) -> Shard:
 
 def part_of(experiment: Experiment, shard: Shard, finished: Container[str] = ()) -> Experiment:
     """The part of a run, without trials that are ``finished`` elsewhere. Raises ConfigError for an adaptive run."""
-    if experiment.choose is not None:
+    if experiment.config.adaptive:
         raise ConfigError("--shard has no meaning for an adaptive run, whose answers choose its trials; leave it out")
     trials = parts_of(experiment, shard.count)[shard.number - 1]
     return replace(experiment, trials=tuple(t for t in trials if t.id not in finished))
