@@ -157,6 +157,22 @@ MOVING = ("update", "moves", "order", "count")  # tasks about facts that change 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("haystack", ["en", "zh-hant"])
+@pytest.mark.parametrize("turn_tokens", [16, 64])
+def test_every_planted_word_is_said_by_its_speaker_however_short_the_turns(haystack: str, turn_tokens: int) -> None:
+    known = experiment(task="instruction", haystack=(haystack,), sent_as="chat", turn_tokens=turn_tokens)
+    for trial in known.trials:
+        prompt = known.prompt(trial)
+        of_assistant = {mark.text for mark in prompt.planting.marks}
+        shown = presenter_in(known)
+        assert shown is not None
+        turns = shown.present(prompt)
+        assert turns.delivered is not None and turns.delivered.needle_role == "user"
+        for message in turns.messages:
+            lines = "".join(p.utf8.decode() for p in message.parts if isinstance(p, TextPart)).split("\n")
+            assert {line in of_assistant for line in lines if line} == {message.role == "assistant"}
+
+
 @pytest.mark.parametrize("haystack", SCRIPTS)
 @pytest.mark.parametrize("shape", ["chat", "tools"])
 def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:

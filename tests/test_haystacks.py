@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tomllib
 import wave
@@ -115,6 +116,15 @@ def test_two_recordings_of_one_name_are_refused_as_two_transcripts_are(niah: Nia
     ended = niah("haystack", "add", "a", "b", "--name", "n", "--into", "here")
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "two files are called 'talk.wav'" in ended.err
+
+
+def test_a_file_whose_name_is_no_text_is_refused_and_nothing_is_left(niah: Niah) -> None:
+    Path("in").mkdir()
+    Path(os.fsdecode(b"in/caf\xe9.txt")).write_text(TALK)
+    ended = niah("haystack", "add", "in", "--name", "n", "--into", "here")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "is not UTF-8; rename the file" in ended.err
+    assert not Path("here").exists()
 
 
 def test_a_folder_with_a_colon_in_its_path_is_a_haystack_of_its_own_language(niah: Niah) -> None:

@@ -340,6 +340,13 @@ def test_a_draft_of_a_very_short_haystack_has_no_place_twice(niah: Niah) -> None
     assert len(tomllib.loads(ended.out)["questions"]) == 1
 
 
+def test_a_draft_of_speech_with_control_signs_can_be_read(niah: Niah) -> None:
+    Path("s.txt").write_text("One line\x02 only, and no more than this.\n", encoding="utf-8")
+    niah("haystack", "add", "s.txt", "--name", "s", "--into", "h")
+    [row] = tomllib.loads(niah("questions", "draft", "--haystack", "h/s", "--count", "1").out)["questions"]
+    assert row["quote"] == "One line\x02 only, and no more than this."
+
+
 # Real podcasts
 
 

@@ -104,11 +104,11 @@ def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
 def _spoken(prompt: Prompt, body: Body) -> list[int]:
     """The ends of turns where planted lines have speakers: each of an assistant's stands between two of the user's."""
     said = {mark.text for mark in prompt.planting.marks if mark.speaker == "assistant"}
-    ends = {0, len(body.lines)}
-    for number, line in enumerate(body.lines):
-        if line in said:
-            ends |= {number, number + 1}
-    return sorted(ends) if len(ends) > 2 else []  # a small request holds none of them
+    whose = [line in said for line in body.lines]
+    if not any(whose):
+        return []  # a small request holds none of them
+    ends = [number for number in range(1, len(whose)) if whose[number] != whose[number - 1]]
+    return [*[0] * (1 + whose[0]), *ends, len(whose)]  # where an assistant begins, the opening is a turn alone
 
 
 def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:

@@ -212,10 +212,10 @@ def add_haystack(
     folder = into / name
     _check_free(folder, replace)
     files = list(_files(paths))
-    _check_apart(files)
+    _check_names(files)
     transcripts = [read_transcript(f) for f in files]
     recordings = [checked_recording(f, t) for f, t in zip(files, transcripts, strict=True)]
-    _check_apart(sorted({r for r in recordings if r is not None}))
+    _check_names(sorted({r for r in recordings if r is not None}))
     language = language_of_all([t.language for t in transcripts])
     episodes = [_entry(*of_one) for of_one in zip(files, transcripts, recordings, strict=True)]
     head = "".join(
@@ -225,9 +225,11 @@ def add_haystack(
     return read_manifest(str(folder))
 
 
-def _check_apart(files: Sequence[Path]) -> None:
-    """Raises HaystackError where two files of different folders would be one in the haystack's."""
+def _check_names(files: Sequence[Path]) -> None:
+    """Raises HaystackError for a name that cannot be written down, and for two files that would be one."""
     names = [file.name for file in files]
+    if odd := next((name for name in names if name.encode(errors="replace").decode() != name), None):
+        raise HaystackError(f"the name of {odd!r} is not UTF-8; rename the file")
     if twice := next((name for name in sorted(names) if names.count(name) > 1), None):
         raise HaystackError(f"two files are called {twice!r}; rename one, a haystack is one folder")
 

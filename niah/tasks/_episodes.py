@@ -18,6 +18,7 @@ from pathlib import Path
 from niah.generator.haystack import Corpus
 from niah.scorers import clock, names_in
 from niah.text.normalise import fold
+from niah.text.outside import visible
 
 Span = tuple[int, int]
 MARKS_APART_S = 30  # at least: subtitles have a time for every few words
@@ -151,7 +152,7 @@ def draft(episodes: Sequence[Episode], name: str, haystack: str, count: int) -> 
     for episode, span in _places(episodes, count):
         start = episode.start_of(span[0])
         when = "" if start is None else f" {clock(start)}"
-        said = "".join(f"#   {line}\n" for line in episode.lines[span[0] : span[1] + 1])
+        said = "".join(f"#   {visible(line)}\n" for line in episode.lines[span[0] : span[1] + 1])  # TOML takes no other
         keys = {"question": "", "answer": "", "quote": _quote(episode, span, episodes)}
         rows = "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items())
         drafted += f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{_TIME if start is not None else ''}"
