@@ -21,6 +21,7 @@ READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictu
 READERS = ("simulated", *READS)  # providers of simulated readers
 # for a provider inside this process
 _MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field", "headers")
+_OF_SERVERS = (*_MEANINGLESS, "extra", "engine", "mmproj", "target_logprob", "cache_marks")  # a function takes none
 
 
 def concurrency_of(config: RunConfig) -> int:
@@ -90,15 +91,13 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
     if own.provider is None:
         _check_provider(config)
-    _check_delivery(config, own.task_for(config))
-    _check_adaptive(config)
+    for key in _OF_SERVERS:
+        if config.provider == FUNCTION and getattr(config, key):
+            raise ConfigError(f"{key} has no meaning for a model that is a function; leave it out")
     given, task = config.model_fields_set, own.task_for(config)
-    of_ours = [key for key in given if decides(key) in ("grid", "prompts", "controls") and key not in _WITH_PROMPTS]
-    if config.prompts is not None and of_ours:
-        raise ConfigError(f"{min(of_ours)} has no meaning with --prompts, which names whole prompts; leave it out")
-    for key, whole in (("delivery", "full"), ("sent_as", "text")):
-        if config.prompts is not None and getattr(config, key) != whole:
-            raise ConfigError(f"{key} has no meaning with --prompts, which names whole prompts; leave it out")
+    _check_delivery(config, task)
+    _check_adaptive(config)
+    _check_prompts(config)
     for option in fields(Options):
         if (
             option.name in given
@@ -109,6 +108,17 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
             users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
             said = f"{option.name} has no meaning for task {config.task!r}; leave it out, or use "
             raise ConfigError(said + listed(users, len(users), len(said)))
+
+
+def _check_prompts(config: RunConfig) -> None:
+    """Raises ConfigError for a setting of prompts of ours where others are given."""
+    if config.prompts is None:
+        return
+    ours, given = ("grid", "prompts", "controls"), config.model_fields_set
+    beside = [key for key in given if decides(key) in ours and key not in _WITH_PROMPTS]
+    beside += [key for key in ("delivery", "sent_as") if getattr(config, key) != RunConfig.model_fields[key].default]
+    if beside:
+        raise ConfigError(f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out")
 
 
 _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something

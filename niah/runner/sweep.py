@@ -245,6 +245,10 @@ def ask_judge(folder: Path, place: Path, judge: RunConfig, told: Callable[[str],
     RunError where no answer has a score.
     """
     header, stored = read_log(folder)
+    if header.imported is not None:
+        raise RunError(
+            f"{folder} was imported from {header.imported}: its questions are not known, and no judge is asked"
+        )
     experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)
     if not experiment.trials:
         raise RunError(f"{folder}: no answer of this run has a score, so there is nothing to judge")
