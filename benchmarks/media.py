@@ -26,7 +26,7 @@ from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.speech import Speech
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
-from niah.generator.voice import RATE, Voice
+from niah.generator.sound import RATE, Voice
 from niah.messages import MediaPart
 from niah.records import Prompt
 from niah.runner.instruments import Ears

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from niah.generator.cache import cached
-from niah.generator.haystack import SEARCH_VERSION, Corpus, Haystack
+from niah.generator.haystack import PARSER_VERSION, SEARCH_VERSION, Corpus, Haystack
 from niah.generator.library import load_haystack
-from niah.generator.tokenized import PARSER_VERSION
 from niah.generator.tokenizers import tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Transcript
@@ -92,7 +91,7 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
         raise AssertionError("parsed or counted again")
 
     monkeypatch.setattr("niah.generator.library.read_transcript", refuse)
-    monkeypatch.setattr("niah.generator.tokenized._counted", refuse)
+    monkeypatch.setattr("niah.generator.haystack._counted", refuse)
     monkeypatch.setattr("niah.generator.haystack.fold", refuse)
     again = haystack()
     assert again.digest == first.digest
@@ -110,7 +109,7 @@ def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytes
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
     assert other.tokens is not None
     assert other.tokens > o200k
-    monkeypatch.setattr("niah.generator.tokenized.PARSER_VERSION", -1)
+    monkeypatch.setattr("niah.generator.haystack.PARSER_VERSION", -1)
     read: list[Path] = []
 
     def watched(path: Path) -> Transcript:

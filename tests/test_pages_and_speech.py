@@ -22,8 +22,7 @@ from niah.deliveries.pages import Pages, look_of
 from niah.deliveries.speech import Speech, _encoded
 from niah.errors import ConfigError, HaystackError
 from niah.experiment.delivering import presenter_in
-from niah.generator.recordings import GAP_S
-from niah.generator.voice import RATE, Sound, Voice, samples_of
+from niah.generator.sound import GAP_S, RATE, Sound, Voice, samples_of
 from niah.messages import Delivered, MediaPart, TextPart
 from niah.plotter.heatmap import figure_of
 from niah.plotter.outputs import grid_json

@@ -21,8 +21,7 @@ import numpy as np
 
 from niah.deliveries import Body, body_of, lines_of_needles
 from niah.errors import ConfigError
-from niah.generator.recordings import GAP_S
-from niah.generator.voice import RATE, Sound, as_loud_as
+from niah.generator.sound import GAP_S, RATE, Sound, as_loud_as
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart
 from niah.records import Planting, Prompt

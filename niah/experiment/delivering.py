@@ -14,7 +14,7 @@ from niah.errors import ConfigError
 from niah.experiment.checks import chunking_of
 from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
-from niah.generator.voice import Voice
+from niah.generator.sound import Voice
 from niah.messages import MediaPart
 from niah.providers.media import media_limits
 from niah.records import Prompt, Trial

@@ -19,7 +19,7 @@ from niah.generator.cache import key_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack, recordings_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
-from niah.generator.recordings import Recordings
+from niah.generator.sound import Recordings
 from niah.generator.synthetic import spoken
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial

@@ -14,9 +14,8 @@ from pathlib import Path
 import platformdirs
 
 from niah.errors import HaystackError, TranscriptError, UnknownName
-from niah.generator.haystack import Corpus, Haystack, corpus_of
-from niah.generator.recordings import Recordings, checked_recording, recording_of
-from niah.generator.tokenized import TokenizedText, cached_block
+from niah.generator.haystack import Corpus, Haystack, TokenizedText, cached_block, corpus_of
+from niah.generator.sound import Recordings, checked_recording, recording_of
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript, transcript_of
 from niah.records import Transcript

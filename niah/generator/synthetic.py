@@ -28,8 +28,7 @@ from weakref import WeakValueDictionary
 
 from niah.errors import HaystackError, UnknownName
 from niah.generator.cache import key_of
-from niah.generator.haystack import Leaks, Span
-from niah.generator.tokenized import TokenizedText, block_of, cached_block
+from niah.generator.haystack import Leaks, Span, TokenizedText, block_of, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
 from niah.text.seeded import Draw

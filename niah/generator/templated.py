@@ -11,8 +11,7 @@ import uuid
 from functools import cache
 
 from niah.errors import UnknownName
-from niah.generator.haystack import Corpus
-from niah.generator.tokenized import cached_block
+from niah.generator.haystack import Corpus, cached_block
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Segment
 from niah.text.seeded import Draw

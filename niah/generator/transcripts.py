@@ -8,7 +8,7 @@ as a Problem. What cannot be read is a TranscriptError with file and line.
 Speech is cut into segments at line ends first, then sentence ends, then the breaks of speech recognition. A segment
 weighs at most 24, where a wide character counts 1 and any other 0.3: about 18 tokens of o200k_base and 27 of
 cl100k_base, rarely over 40. It never ends inside a word or a number, and never starts with white space or a slash, so
-that "\n" between two segments is always a token boundary for tiktoken's encodings.
+that "\\n" between two segments is always a token boundary for tiktoken's encodings.
 """
 
 from __future__ import annotations

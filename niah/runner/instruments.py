@@ -20,8 +20,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from niah.errors import ConfigError
+from niah.generator.sound import RATE, samples_of
 from niah.generator.tokenizers import Tokenizer
-from niah.generator.voice import RATE, samples_of
 from niah.installation import install_hint
 from niah.providers.media import gemini_tokens
 from niah.providers.simulated import NOTHING, Messages, in_process, reader_of
