@@ -25,13 +25,12 @@ from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of, check_baseline, check_consistent
-from niah.verdict.compare import Agreed, agreed, comparison_of
 from niah.verdict.decide import judge
 from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
 from niah.verdict.grid import grid_of, unfinished_of
-from niah.verdict.pairs import pairs_of
+from niah.verdict.pairs import Agreed, agreed, comparison_of, pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport
 from niah.verdict.report import report_of
 

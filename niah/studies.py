@@ -33,8 +33,7 @@ def effective(
     name: str | None = None,
     **settings: Any,
 ) -> Effective:
-    """Find the effective length of a model by an adaptive run, which spares most of a grid; the
-    same call resumes.
+    """Find the effective length of a model by an adaptive run, which spares most of a grid; the same call resumes.
 
     By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths. Raises as ``sweep``.
     """
@@ -99,20 +98,6 @@ def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, d
         for name, config in configs.items()
     }
     return {"base": dict(configs), "control": dict(configs), "candidate": candidate}
-
-
-def engine(
-    configs: Mapping[str, RunConfig], change: Change, *, name: str, results: Folder = DEFAULT_RESULTS
-) -> EngineVerdict:
-    """Run a base, the base again and a candidate, and say whether the change lost anything; the same
-    call resumes.
-
-    ``configs`` are the runs of each arm, as of ``read_suite``. Raises as ``sweep``.
-    """
-    for arm, runs in engine_arms(configs, change).items():
-        for run_name, config in runs.items():
-            sweep(config, results=Path(results) / name / arm, name=run_name)
-    return judged_engine(Path(results) / name, list(configs), change)
 
 
 def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineVerdict:

@@ -12,12 +12,12 @@ from conftest import Niah
 from matplotlib.patches import Rectangle
 from runs import LENGTHS, header, results, run
 
-from niah.plotter.compare import change_label, comparison_figure
 from niah.plotter.curves import curves_figure
+from niah.plotter.heatmap import change_label, comparison_figure
 from niah.plotter.summary import View
 from niah.records import Outcome, Trial
-from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
+from niah.verdict.pairs import comparison_of
 from niah.verdict.report import report_of
 
 

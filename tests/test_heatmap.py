@@ -24,11 +24,18 @@ from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
 from niah.plotter.canvas import Words, colour_map
-from niah.plotter.card import card_figure, card_words, save_card
 from niah.plotter.cells import row_edges
 from niah.plotter.curves import curves_figure
 from niah.plotter.deliveries import deliveries_figure, look_for, save_deliveries
-from niah.plotter.heatmap import columns_for, figure_of, save_heatmaps, words_of
+from niah.plotter.heatmap import (
+    card_figure,
+    card_words,
+    columns_for,
+    figure_of,
+    save_card,
+    save_heatmaps,
+    words_of,
+)
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.outputs import grid_json, write_outputs
 from niah.plotter.summary import View, headline, names_of

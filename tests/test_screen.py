@@ -21,20 +21,18 @@ from rich.text import Text
 from runs import header, result, results, trials, wrong_in
 
 from niah.cli.screen import RunConsole, print_parts, say
-from niah.plotter.compare import comparison_figure
 from niah.plotter.formatting import headline_label, interval_label
-from niah.plotter.heatmap import figure_of
+from niah.plotter.heatmap import comparison_figure, figure_of
 from niah.plotter.look import Look
 from niah.plotter.report_text import table_of
 from niah.plotter.summary import View, summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, LiveView, TerminalHeatmap, fold
 from niah.plotter.wrapping import CUT, Words, middle_cut, shortened
 from niah.records import Cell, Control, Grid, Outcome, Share, Trial
-from niah.verdict.compare import comparison_of
 from niah.verdict.grid import grid_of
+from niah.verdict.pairs import comparison_of
 from niah.verdict.records import ByDepth, ByLength
-from niah.verdict.regions import below, least_trials
-from niah.verdict.report import report_of
+from niah.verdict.report import below, least_trials, report_of
 from niah.verdict.sample import Sample, share_of
 
 SCREENS = [(7, 5, 40), (7, 5, 80), (35, 34, 40), (35, 34, 80), (35, 34, 200), (100, 86, 80), (100, 86, 200)]

@@ -15,7 +15,7 @@ from runs import header, results
 from server import answers_with, fails, serving
 
 from niah import api
-from niah.plotter.suite_table import summary_table
+from niah.plotter.terminal import summary_table
 from niah.runlog.log import read_log
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of

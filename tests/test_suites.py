@@ -20,8 +20,8 @@ from niah.experiment.suites import Suite, read_suite, suite_names
 from niah.plotter.cells import control_rows, rows_height
 from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
-from niah.plotter.suite_table import summary_view
 from niah.plotter.summary import View
+from niah.plotter.terminal import summary_view
 from niah.records import Cell, Control, Grid, Share
 from niah.tasks import task_of
 from niah.verdict.sample import share_of

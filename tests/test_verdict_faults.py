@@ -27,8 +27,7 @@ from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of
 from niah.verdict.records import Judgement, Verdict
-from niah.verdict.regions import weakest_region
-from niah.verdict.report import report_of
+from niah.verdict.report import report_of, weakest_region
 from niah.verdict.sample import Sample
 
 H = header(epochs=2)

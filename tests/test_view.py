@@ -17,7 +17,7 @@ from niah.errors import ConfigError, RunError
 from niah.plotter.page.data import MOST_SIGNS
 from niah.run import open_run
 from niah.runlog.marks import MARKS_NAME, add_mark, read_marks
-from niah.verdict.compare import agreed
+from niah.verdict.pairs import agreed
 from niah.viewer import LOOPBACK, Viewer, server_of
 
 

@@ -136,7 +136,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
         and any(r.header.config.get("delivery") or r.header.config.get("sent_as") for r in read)
     ):
         _deliveries(read, beside(read[-1].folder, results, "deliveries.png"), look)
-    from niah.plotter.compare import save_comparison  # 0.8 s of matplotlib
+    from niah.plotter.heatmap import save_comparison  # 0.8 s of matplotlib
 
     path = out or beside(read[-1].folder, results, "compare.png")
     only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
@@ -176,9 +176,8 @@ def plot(
     **look: Any,
 ) -> None:
     """Draw the heatmap of every RUN, side by side on one scale."""
-    from niah.plotter.card import save_card  # 0.8 s of matplotlib
-    from niah.plotter.curves import save_curves
-    from niah.plotter.heatmap import save_heatmaps, save_nats
+    from niah.plotter.curves import save_curves  # 0.8 s of matplotlib
+    from niah.plotter.heatmap import save_card, save_heatmaps, save_nats
 
     if curves + card + logprob > 1:
         raise ConfigError("--curves, --card and --logprob are pictures of their own: ask for one at a time")

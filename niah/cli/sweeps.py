@@ -19,9 +19,8 @@ from niah.plotter.formatting import plural
 from niah.plotter.look import Look
 from niah.plotter.outputs import write_suite
 from niah.plotter.report_text import incomplete_lines
-from niah.plotter.suite_table import summary_view
 from niah.plotter.summary import summary_lines
-from niah.plotter.terminal import TerminalHeatmap
+from niah.plotter.terminal import TerminalHeatmap, summary_view
 from niah.records import Outcome
 from niah.run import Run
 from niah.runlog.attempts import unreported_line

@@ -2,25 +2,33 @@
 
 The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at its foot what was
 measured with what. How probable the right answers were is drawn in the same way, in nats on a scale of its own.
+
+Of two runs the difference is drawn, too, on a fixed scale from -1 to +1: blue where needles were gained and red where
+they were lost (ColorBrewer's RdBu, told apart by colour-blind readers), with a frame around cells whose change is more
+than chance. A model card is one wide picture with claimed and effective length, a heatmap, tasks, cost and date.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from statistics import fmean
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from niah.errors import ConfigError
-from niah.plotter.canvas import Words, canvas, colour_map, fit, png, save, scale_beside
+from niah.plotter.canvas import Words, canvas, colour_map, colours_of, fit, png, save, scale_beside
 from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
 from niah.plotter.formatting import plural
 from niah.plotter.look import LOOK, Look
+from niah.plotter.report_text import change_words
 from niah.plotter.summary import (
     View,
     doubts_line,
@@ -34,12 +42,19 @@ from niah.plotter.summary import (
     recipe_line,
     several_headline,
     spoken,
+    sure_label,
 )
+from niah.plotter.wrapping import middle_cut
 from niah.records import Grid, Row
 from niah.text.lengths import label_of
 from niah.text.shares import percent
+from niah.verdict.grid import MISSING, counts_of
+from niah.verdict.records import Comparison
 
 FOUND = "share of trials found"
+LEVEL = 0.05
+FRAMED = "framed: more than chance would do, at 5 % over all cells"
+MOST_TASKS = 3
 DARKEST = 5.0  # nats at least: one answer in 150 would be right
 NATS_PALETTE = "cividis_r"  # Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
 
@@ -188,3 +203,117 @@ def _nats_figure(view: View, means: dict[tuple[int, float], float], words: Words
     fill(ax, boxes, room, colour_map(NATS_PALETTE), digits=True)
     axes_of(ax, grid, edges, room)
     return figure
+
+
+def save_comparison(views: Sequence[View], comparison: Comparison | None, path: Path, look: Look = LOOK) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    words = comparison_words(views, comparison)
+    return save(lambda: comparison_figure(views, comparison, look, words), words, path, look)
+
+
+def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Words:
+    """What has changed, in a sentence and in figures."""
+    words, drop = words_of(views), None if comparison is None else comparison.whole.drop
+    if comparison is None or drop is None:
+        return words
+    whole, (before, after) = comparison.whole, names_of(views, 26)
+    sure = whole.p_change is not None and whole.p_change <= LEVEL
+    moved = "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
+    doubt = "" if sure or drop == 0 else "; it may be chance"
+    lines = [change_words(whole), FRAMED]
+    told = f"{words.spoken} {after} minus {before}: {lines[0]}."
+    return replace(words, headline=f"{after} {moved} {before}{doubt}", lines=lines, spoken=told)
+
+
+def comparison_figure(
+    views: Sequence[View], comparison: Comparison | None, look: Look = LOOK, words: Words | None = None
+) -> Figure:
+    """Small multiples; the difference is the last one."""
+    names = names_of(views, 40)
+    panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
+    if comparison is not None:
+        grid = views[-1].grid
+        title = f"{names[-1]}\nminus {names[0]}"
+        panels.append(Panel(title=title, draw=lambda ax, room: difference(comparison, ax, grid, room), grid=grid))
+    figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
+    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
+    if comparison is not None:
+        scale_beside(figure, axes[len(views) :], matplotlib.colormaps["RdBu"], "change in the share", look, (-1, 1))
+    return figure
+
+
+def difference(comparison: Comparison, ax: Axes, grid: Grid, room: Room) -> None:
+    """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
+    edges = row_edges(grid, true_depths=room.look.true_depths)
+    boxes = boxes_of(grid, edges, comparison.cells, lambda c: (c.change, change_label(c.change)))
+    fill(ax, boxes, room, matplotlib.colormaps["RdBu"], digits=any(b.value for b in boxes), ends=(-1, 1))
+    for cell, box in zip(comparison.cells, boxes, strict=True):
+        if cell.p is None or cell.p > LEVEL:
+            continue
+        for colour, line in (("white", 4.0), ("black", 1.8)):  # seen on light and on dark cells
+            corner, width, height = (box.x + 0.07, box.y + 0.09 * box.height), 0.86, 0.82 * box.height
+            ax.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=colour, linewidth=line))
+    axes_of(ax, replace(grid, controls=()), edges, room)
+
+
+def change_label(change: float | None) -> str:
+    """+.40, -.10, 0: short enough for a cell."""
+    if not change:
+        return "" if change is None else "0"
+    return f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
+
+
+def save_card(views: Sequence[View], dollars: float | None, path: Path, look: Look = LOOK) -> list[str]:
+    """Draw runs of one model, the first with its heatmap; ``dollars`` of all of them, None where that is not known.
+
+    Returns warnings. Raises ConfigError for another type or an unwritable path.
+    """
+    words = card_words(views, dollars)
+    return save(lambda: card_figure(views, words, look), words, path, look)
+
+
+def card_words(views: Sequence[View], dollars: float | None) -> Words:
+    first = views[0]
+    cost = "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
+    trials = sum(n for v in views for outcome, n in counts_of(v.grid).items() if outcome != MISSING)
+    made = [f"{trials:,} trials", f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
+    foot, told = " · ".join([*made, *made_parts(views)]), f"Model card. {' '.join(map(spoken, views))}"
+    return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
+
+
+def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:
+    """Figures to the left, tasks below them, the heatmap of the first run to the right."""
+    figure, unit = canvas(words, look), look.sheet.type
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.75])
+    draw_grid(views[0], right, Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66))
+    left.set_axis_off()
+    left.set(xlim=(-0.025, 1), ylim=(1, 0))
+    f, r = views[0].report, views[0].grid.whole
+    held = None if f is None else held_by(f)
+    claimed = label_of(f.claimed if f else None, "not stated")
+    effective = "not measured" if held is None else label_of(held.point)
+    for x, name, value in ((0.0, "claimed", claimed), (0.5, "effective", effective)):
+        left.text(x, 0.02, name, va="top", size=unit, color=look.faint)
+        left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
+    if held is not None:
+        left.text(0.5, 0.27, textwrap.fill(sure_label(held), 22), va="top", size=unit * 0.85, color=look.faint)
+    found = f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task"
+    left.text(0.0, 0.4, found, va="top", color=look.faint)
+    tasks = [v.grid.task for v in views]
+    names = tasks if len(set(tasks)) == len(tasks) else names_of(views, 30)
+    for i, (view, name) in enumerate(zip(views[:MOST_TASKS], names, strict=False)):
+        _bar(view, name, left, 0.5 + 0.17 * i, look)
+    return figure
+
+
+def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
+    """A task with its share as a bar, its n and its interval."""
+    r, unit = view.grid.whole, look.sheet.type
+    low, high = r.low or 0.0, r.high or 0.0
+    said = percent(r.mean, "not measured")
+    ax.text(0, y, middle_cut(name, 30), va="top", size=unit * 0.95)
+    ax.text(0.92, y, said, va="top", ha="right", size=unit * 1.1, weight="bold")
+    ax.barh(y + 0.085, 0.92, 0.03, color=look.missing)
+    if r.mean is not None:
+        ax.barh(y + 0.085, 0.92 * r.mean, 0.03, color=colours_of([r.mean], colour_map(look.palette)))
+        ax.plot([0.92 * low, 0.92 * high], [y + 0.085] * 2, color=look.ink, linewidth=1.2)

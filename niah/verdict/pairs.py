@@ -9,15 +9,16 @@ than a margin is shown by a score test, widened by how much more than chance the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import floor, sqrt
 from statistics import fmean, stdev
 
-from niah.records import Header, Row, Trial
-from niah.verdict.baseline import Baseline, check_comparable
+from niah.records import Grid, Header, Row, Trial
+from niah.verdict.baseline import Baseline, baseline_of, check_comparable
 from niah.verdict.exact import (
     at_least,
+    holm,
     mcnemar,
     mcnemar_two_sided,
     normal_above,
@@ -27,8 +28,9 @@ from niah.verdict.exact import (
     student_above,
     student_quantile,
 )
-from niah.verdict.records import Paired
-from niah.verdict.sample import FEWEST_CLUSTERS, Z_95, Sums, band_of, cycled, design_effect, more_of
+from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes
+from niah.verdict.records import CellChange, Comparison, Paired
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Z_95, Sums, band_of, cycled, design_effect, more_of
 
 FEWEST_NATS = 10  # trials with a log-probability in both runs that a t test is made of
 SAME_NATS = 5e-4  # what rounding in the log leaves between equal ones
@@ -98,10 +100,8 @@ class Pairs:
         """The name of the test behind p_drop."""
         if self.by_epoch and not self.decidable:
             return f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'} too few"
-        if self.by_epoch:
-            return f"sign-flip test over {self.epochs} epochs"
-        if limit:
-            return "score test"
+        if self.by_epoch or limit:
+            return f"sign-flip test over {self.epochs} epochs" if self.by_epoch else "score test"
         return "exact McNemar test" if self._counted else "sign-flip test over trials"
 
     def p_drop(self, limit: float) -> float:
@@ -286,3 +286,75 @@ def pairs_of(
         new=tuple(new),
         complete={r.trial.id for r in ordinary} == set(baseline.scores),
     )
+
+
+def comparison_of(
+    before: tuple[Header, Sequence[Row]], after: tuple[Header, Sequence[Row]], *, these_only: bool = False
+) -> Comparison:
+    """What changed between two runs of the same trials. Raises RunError where their recipes differ."""
+    pairs = pairs_of(baseline_of(*before), *after, these_only=these_only, partly=True)
+    older, grid = grid_of(*before), grid_of(*after)
+    planned = max(sum(counts_of(g).values()) for g in (older, grid))
+    return Comparison(
+        before=_named(older),
+        after=_named(grid),
+        whole=pairs.summary(),
+        bands={band: pairs.in_band(band).summary() for band in BANDS},
+        cells=_cells(grid, pairs),
+        notes=(*unpaired_notes(pairs.n, planned), *uneven_notes(grid)),
+    )
+
+
+def _named(grid: Grid) -> str:
+    return f"simulated reader {grid.model}" if grid.simulated else grid.model
+
+
+def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:
+    """Every cell; its trials are of different epochs, and so independent. P values are corrected for all cells."""
+    by_cell: dict[tuple[int, float], list[Pair]] = defaultdict(list)
+    for p in pairs.pairs:
+        by_cell[p.trial.context_length, p.trial.depth_percent].append(p)
+    places = [(c.context_length, c.depth_percent) for c in grid.cells]
+    changes = [Pairs(pairs=tuple(by_cell[place]), by_epoch=False) for place in places]
+    corrected = iter(holm([c.p_change() for c in changes if c.n]))
+    return tuple(
+        CellChange(
+            context_length=place[0],
+            depth_percent=place[1],
+            n=c.n,
+            change=-c.drop if c.n else None,
+            p=next(corrected) if c.n else None,
+        )
+        for place, c in zip(places, changes, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """Answers that both called right or wrong: two judges of the same."""
+
+    n: int
+    agree: int
+    kappa: float | None  # Cohen 1960; None where one of them said the same of every answer
+    unclear: int = 0  # that one of them could not decide; not in n
+
+    def words(self) -> str:
+        """ "11 of 12 alike (Cohen's kappa 0.63, n = 12)"."""
+        if not self.n:
+            return f"no answer is judged by both{f', {self.unclear} unclear' if self.unclear else ''}"
+        kappa = "no kappa, as one side said the same of all" if self.kappa is None else f"kappa {self.kappa:.2f}"
+        unclear = f", {self.unclear} unclear" if self.unclear else ""
+        return f"{self.agree} of {self.n} alike (Cohen's {kappa}, n = {self.n}){unclear}"
+
+
+def agreed(pairs: Iterable[tuple[bool, bool | None]]) -> Agreed:
+    """Of (one, other) on each answer; None is unclear."""
+    everything = list(pairs)
+    both = [(a, b) for a, b in everything if b is not None]
+    n, agree = len(both), sum(a == b for a, b in both)
+    kappa = None
+    if n:
+        first, second = sum(a for a, _ in both) / n, sum(bool(b) for _, b in both) / n
+        chance = first * second + (1 - first) * (1 - second)
+        kappa = None if chance == 1 or {first, second} & {0.0, 1.0} else (agree / n - chance) / (1 - chance)
+    return Agreed(n=n, agree=agree, kappa=kappa, unclear=len(everything) - n)

@@ -1,21 +1,39 @@
-"""The figures of one run; time by length, and how it grows."""
+"""The figures of one run: where needles are lost (ends against middle, the weakest block, the shape of all losses), and
+time by length.
+
+The shape is two questions: at which lengths, and at which depths. A difference is named only where intervals of both
+sides do not meet, at a level divided by the number of differences that were looked at (Bonferroni). One question is
+asked for itself, at 95 %: whether the middle is lost (Liu et al. 2023). Everything else is "no pattern".
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import log
-from statistics import fmean, linear_regression, median
+from itertools import combinations, pairwise, permutations
+from math import ceil, exp, log, sqrt
+from statistics import fmean, linear_regression, median, variance
+from typing import Any
 
 from niah.records import Grid, Header, Outcome, Row, Share
 from niah.verdict.effective import RULES, effective_length, rule_of
+from niah.verdict.exact import log_choices, student_quantile
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
-from niah.verdict.records import Growth, RunReport, Times
-from niah.verdict.regions import least_trials, lost_in_the_middle, pattern_of, weakest_region
-from niah.verdict.sample import BANDS, Sample, Samples, clusters_shared, percentile
+from niah.verdict.records import ByDepth, ByLength, Contrast, Growth, Pattern, Region, RunReport, Times
+from niah.verdict.sample import (
+    BANDS,
+    FEWEST_CLUSTERS,
+    Z_95,
+    Sample,
+    Samples,
+    clusters_shared,
+    percentile,
+    wilson,
+)
 
+MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
 LEAST_LENGTHS = 3  # a line through two points fits always
 
 
@@ -112,3 +130,176 @@ def _cached_share(results: list[Row]) -> float | None:
     usages = [r.response.usage for r in results if r.response is not None]
     known = [(u.cached_tokens, u.input_tokens) for u in usages if u.cached_tokens is not None and u.input_tokens]
     return sum(c for c, _ in known) / sum(n for _, n in known) if known else None
+
+
+def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
+    """Ends minus middle (after Liu et al. 2023), with an interval made of both intervals (Newcombe 1998, method 10).
+
+    Ends and middle of one haystack are compared with each other: what makes a haystack hard for both cancels out. So
+    the intervals are widened by how much more than chance the differences of the haystacks differ, and not by how
+    much the haystacks do; with Student's t, as there are few of them.
+    """
+    if not ends.n or not middle.n:
+        return None
+    (ends_low, ends_high), (middle_low, middle_high) = _paired_intervals(ends, middle)
+    value = ends.mean - middle.mean
+    return Contrast(
+        value=value,
+        low=value - sqrt((ends.mean - ends_low) ** 2 + (middle_high - middle.mean) ** 2),
+        high=value + sqrt((ends_high - ends.mean) ** 2 + (middle.mean - middle_low) ** 2),
+        n_ends=ends.n,
+        n_middle=middle.n,
+    )
+
+
+def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The interval of each side, as far as it is not shared by both."""
+    a, b = ends.by_cluster(), middle.by_cluster()
+    both = sorted(a.keys() & b.keys())
+    if len(both) < FEWEST_CLUSTERS:
+        return ends.interval(), middle.interval()
+    expected = fmean(_variance(ends.mean, len(a[c])) + _variance(middle.mean, len(b[c])) for c in both)
+    effect = max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected) if expected > 0 else 1.0
+    z = student_quantile(0.025, len(both) - 1)
+    sides = [(s.mean * s.n / effect, s.n / effect) for s in (ends, middle)]
+    return wilson(*sides[0], z), wilson(*sides[1], z)
+
+
+def _variance(share: float, n: int) -> float:
+    """Of the mean of n independent trials."""
+    return share * (1 - share) / n
+
+
+def weakest_region(grid: Grid) -> Region | None:
+    """The block whose share found is most surely below the rest: the scan statistic of Kulldorff (1997).
+
+    None where no block is below the rest. All blocks were looked at, and its p value counts them all (Bonferroni), so
+    that it is too large rather than too small.
+    """
+    import numpy as np  # 0.1 s, which a gate does not need
+
+    lengths, depths = grid.context_lengths, grid.depths
+    if not grid.whole.n:
+        return None
+    tables = np.zeros((2, len(lengths) + 1, len(depths) + 1))  # trials and needles found
+    for c in grid.cells:
+        tables[:, lengths.index(c.context_length) + 1, depths.index(c.depth_percent) + 1] = c.n, c.n * (c.mean or 0.0)
+    sums = tables.cumsum(1).cumsum(2)
+    i, j = np.array(list(combinations(_edges(len(lengths)), 2)))[:, :, None].swapaxes(0, 1)
+    k, m = np.array(list(combinations(_edges(len(depths)), 2))).T
+    blocks = sums[:, j, m] - sums[:, i, m] - sums[:, j, k] + sums[:, i, k]
+    (n, found), (rest, rest_found) = blocks, sums[:, -1, -1][:, None, None] - blocks
+    gain = _likelihood(found, n) + _likelihood(rest_found, rest) - _likelihood(*sums[::-1, -1, -1])
+    gain[(n < 0.5) | (rest < 0.5) | (found * rest >= rest_found * n)] = 0.0
+    if gain.max() <= 1e-9:
+        return None
+    x, y = np.unravel_index(np.argmax(gain), gain.shape)
+    return Region(
+        lengths=(lengths[int(i[x, 0])], lengths[int(j[x, 0]) - 1]),
+        depths=(depths[int(k[y])], depths[int(m[y]) - 1]),
+        inside=_share(found[x, y], n[x, y]),
+        outside=_share(rest_found[x, y], rest[x, y]),
+        p=min(1.0, gain.size * _so_few(*(float(part[x, y]) for part in (found, n, rest_found, rest)))),
+    )
+
+
+def _so_few(found: float, n: float, rest_found: float, rest: float) -> float:
+    """The chance that so few of all that was found fall into a block, wherever it is (Fisher's exact test)."""
+    k, size, every = ceil(found - 1e-9), round(n), round(n + rest)
+    right = round(found + rest_found)
+    whole = log_choices(every, size)
+    return sum(
+        exp(log_choices(right, i) + log_choices(every - right, size - i) - whole)
+        for i in range(max(0, size - (every - right)), min(k, right) + 1)
+    )
+
+
+def _edges(n: int) -> list[int]:
+    """Where blocks may begin and end: everywhere, in large grids at every second or later place."""
+    return sorted({*range(0, n, -(-n // MOST_EDGES)), n})
+
+
+def _likelihood(found: Any, n: Any) -> Any:
+    """Of so many found of n, each with the chance of their share, as a logarithm; arrays or numbers."""
+    import numpy as np
+
+    return sum(part * np.log(np.where(part > 1e-9, part, 1.0) / np.maximum(n, 0.5)) for part in (found, n - found))
+
+
+def _share(found: float, n: float) -> Share:
+    low, high = wilson(min(max(found, 0.0), n), n)
+    return Share(mean=float(found / n), n=round(n), low=low, high=high)
+
+
+Sides = tuple[tuple[int, int], tuple[Sample, Sample]]  # two lengths, and what is found on the side of each
+
+_DEPTHS: Mapping[frozenset[str], ByDepth] = {
+    frozenset({"middle"}): ByDepth.MIDDLE,
+    frozenset({"head"}): ByDepth.HEAD,
+    frozenset({"tail"}): ByDepth.TAIL,
+    frozenset({"head", "middle"}): ByDepth.ALL_BUT_TAIL,
+    frozenset({"middle", "tail"}): ByDepth.ALL_BUT_HEAD,
+    frozenset({"head", "tail"}): ByDepth.ENDS,
+}
+
+
+def pattern_of(samples: Samples, lengths: Sequence[int], middle: Contrast | None = None) -> Pattern:
+    """The shape of a run's losses. ``middle`` is the ends minus it."""
+    measured = {n: sample for n in lengths if (sample := samples.at(n)).n}
+    by_depth = _by_depth({band: samples.in_band(band) for band in BANDS})
+    if by_depth is ByDepth.EVEN and middle is not None and middle.low > 0:
+        by_depth = ByDepth.MIDDLE
+    dip = _dip(measured)
+    found = dip or _edge(samples, list(measured))
+    if found is None:
+        return Pattern(by_length=ByLength.EVEN, by_depth=by_depth)
+    places, (one, other) = found
+    return Pattern(
+        by_length=ByLength.DIP if dip else ByLength.EDGE,
+        lengths=places,
+        shares=(one.share(), other.share()),
+        by_depth=by_depth,
+    )
+
+
+def least_trials(threshold: float) -> int:
+    """Trials at one length, all of them found, whose interval (Wilson) lies above a threshold."""
+    n = 1
+    while n / (n + Z_95**2) < threshold:
+        n += 1
+    return n
+
+
+def below(low: Sample, high: Sample, comparisons: int) -> bool:
+    """Whether one share is surely below another, as one of so many comparisons."""
+    if not low.n or not high.n or low.mean >= high.mean:
+        return False
+    return low.interval(comparisons)[1] < high.interval(comparisons)[0]
+
+
+def _dip(measured: Mapping[int, Sample]) -> Sides | None:
+    """The length that is most below a longer one, and that one."""
+    pairs = list(combinations(measured, 2))
+    dips = [((a, b), (measured[a], measured[b])) for a, b in pairs if below(measured[a], measured[b], len(pairs))]
+    return max(dips, key=lambda dip: dip[1][1].mean - dip[1][0].mean, default=None)
+
+
+def _edge(samples: Samples, lengths: Sequence[int]) -> Sides | None:
+    """The lengths on both sides of the split that explains most, and what is found up to it and beyond it."""
+    splits = [
+        (pair, (samples.at(*lengths[:i]), samples.at(*lengths[i:]))) for i, pair in enumerate(pairwise(lengths), 1)
+    ]
+    edges = [(pair, sides) for pair, sides in splits if below(sides[1], sides[0], len(splits))]
+    return max(edges, key=lambda edge: sum(map(_fit, edge[1])), default=None)
+
+
+def _fit(sample: Sample) -> float:
+    """Of trials that are all found with the chance of their mean, as a logarithm."""
+    return sample.n * sum(p * log(p) for p in (sample.mean, 1 - sample.mean) if p > 0)
+
+
+def _by_depth(by_band: Mapping[str, Sample]) -> ByDepth:
+    """Which bands are surely worse than another one."""
+    pairs = list(permutations(by_band, 2))
+    worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
+    return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)

@@ -25,7 +25,7 @@ from niah.plotter.summary import (
     weakest_lines,
 )
 from niah.records import Header, Prompt, Result, Share, Trial
-from niah.verdict.compare import Agreed
+from niah.verdict.pairs import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
 
