@@ -26,13 +26,12 @@ from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of, check_baseline, check_consistent
 from niah.verdict.decide import judge
-from niah.verdict.effective import RULES
-from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
+from niah.verdict.gates import Evidence, notes_on
 from niah.verdict.grid import grid_of, unfinished_of
 from niah.verdict.pairs import Agreed, agreed, comparison_of, pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport
-from niah.verdict.report import report_of
+from niah.verdict.report import RULES, report_of
 
 if TYPE_CHECKING:
     from niah.generator.haystack import Haystack

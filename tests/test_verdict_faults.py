@@ -20,14 +20,13 @@ from niah.plotter.report_text import finding_words, judgement_lines, report_line
 from niah.records import Header, Outcome, Response, Row, Trial, Usage
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_consistent, mean_baseline
 from niah.verdict.decide import judge
-from niah.verdict.effective import effective_length
-from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of
+from niah.verdict.gates import Evidence, notes_on
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of
 from niah.verdict.records import Judgement, Verdict
-from niah.verdict.report import report_of, weakest_region
+from niah.verdict.report import effective_length, report_of, weakest_region
 from niah.verdict.sample import Sample
 
 H = header(epochs=2)

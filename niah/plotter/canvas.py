@@ -54,18 +54,11 @@ def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
-    look.check()
     with writing(path, "make room there, or choose another place", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture, said = _drawn(draw, words, look, path.suffix.lower().removeprefix("."))
+        picture, said = drawn(draw, words, look, path.suffix.lower().removeprefix("."))
         path.write_bytes(picture)
     return said
-
-
-def png(draw: Callable[[], Figure], words: Words, look: Look = LOOK) -> bytes:
-    """The same in memory, as a PNG. Raises UnknownName for a palette or size that is not there."""
-    look.check()
-    return _drawn(draw, words, look, "png")[0]
 
 
 def canvas(words: Words, look: Look) -> Figure:
@@ -111,7 +104,9 @@ def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
         text.set_text("\n".join(middle_cut(line, most) for line in lines))
 
 
-def _drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tuple[bytes, list[str]]:
+def drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tuple[bytes, list[str]]:
+    """The same in memory, with its warnings. Raises UnknownName for a palette or a size that is not there."""
+    look.check()
     families, said = fonts_for(words.all + words.spoken)
     told: dict[str, Any] = {"Title": words.headline}
     told |= {"png": {"Description": words.spoken}, "pdf": {"Subject": words.spoken}}.get(form, {})
@@ -127,13 +122,11 @@ def _drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> t
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
         draw().savefig(picture, format=form, dpi=look.sheet.dpi, metadata=told)
-    return _spoken(picture.getvalue(), words) if form == "svg" else picture.getvalue(), said
-
-
-def _spoken(svg: bytes, words: Words) -> bytes:
-    """An SVG that a screen reader can tell about."""
-    told = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
-    return re.sub(rb"(<svg )([^>]*>)", lambda m: m[1] + b'role="img" ' + m[2] + told.encode(), svg, count=1)
+    image = picture.getvalue()
+    if form == "svg":  # one that a screen reader can tell about
+        heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
+        image = re.sub(rb"(<svg )([^>]*>)", lambda m: m[1] + b'role="img" ' + m[2] + heard.encode(), image, count=1)
+    return image, said
 
 
 def colour_map(palette: str) -> Colormap:

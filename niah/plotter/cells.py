@@ -272,20 +272,15 @@ def _marks(view: View, ax: Axes, room: Room) -> None:
             continue
         at = sum(n <= tokens for n in lengths) - 0.5
         for colour, width in ((room.look.paper, 4.2), (room.look.ink, 1.6)):
-            line: dict[str, Any] = {"color": colour, "linewidth": width, "linestyle": dashes, "clip_on": False}
-            ax.plot([at, at], [-0.5, len(view.grid.depths) - 0.5], **line)
-        lifted = last is not None and abs(at - last) < 0.4 * len(lengths)
+            style: dict[str, Any] = {"color": colour, "linewidth": width, "linestyle": dashes, "clip_on": False}
+            ax.plot([at, at], [-0.5, len(view.grid.depths) - 0.5], **style)
         if room.alone:
-            _mark_label(ax, f"{what} {label_of(tokens)}{' →' * (tokens > lengths[-1])}", at, room, lifted=lifted)
+            said, size = f"{what} {label_of(tokens)}{' →' * (tokens > lengths[-1])}", room.look.sheet.type * 0.85
+            lifted = last is not None and abs(at - last) < 0.4 * len(lengths)  # where another label is near
+            side = "right" if at > 0.6 * ax.get_xlim()[1] else "left"
+            style = {"color": room.look.ink, "ha": side, "fontsize": size, "textcoords": "offset points"}
+            ax.annotate(said, (at, 1.012), (0, 2 + lifted * 1.4 * size), xycoords=("data", "axes fraction"), **style)
         last = at
-
-
-def _mark_label(ax: Axes, text: str, at: float, room: Room, *, lifted: bool) -> None:
-    """Over the line, and one line higher where another label is near."""
-    size = room.look.sheet.type * 0.85
-    side = "right" if at > 0.6 * ax.get_xlim()[1] else "left"
-    style: dict[str, Any] = {"color": room.look.ink, "ha": side, "fontsize": size, "textcoords": "offset points"}
-    ax.annotate(text, (at, 1.012), (0, 2 + lifted * 1.4 * size), xycoords=("data", "axes fraction"), **style)
 
 
 def draw_bars(view: View, ax: Axes, room: Room) -> None:

@@ -39,16 +39,12 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     yield table_of(rows)
     for d in deliveries[1:]:
         yield ""
-        yield from _split_rows(d)
+        rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
+        for depth, s in d.figures.by_depth.items():
+            rows.append((f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}"))
+        yield table_of(rows)
     for d in deliveries[1:]:
         yield from crossover_lines(d, deliveries[0].name)
-
-
-def _split_rows(d: Delivery) -> Iterator[Part]:
-    rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
-    for depth, s in d.figures.by_depth.items():
-        rows.append((f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}"))
-    yield table_of(rows)
 
 
 def crossover_lines(d: Delivery, first: str) -> Iterator[str]:

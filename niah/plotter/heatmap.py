@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from niah.errors import ConfigError
-from niah.plotter.canvas import Words, canvas, colour_map, colours_of, fit, png, save, scale_beside
+from niah.plotter.canvas import Words, canvas, colour_map, colours_of, drawn, fit, save, scale_beside
 from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
 from niah.plotter.formatting import plural
 from niah.plotter.look import LOOK, Look
@@ -83,7 +83,7 @@ def save_heatmaps(
 def heatmap_png(view: View) -> bytes:
     """The heatmap as a PNG in memory, of a size for a notebook."""
     look = Look(size="post")
-    return png(lambda: figure_of([view], look), words_of([view]), look)
+    return drawn(lambda: figure_of([view], look), words_of([view]), look, "png")[0]
 
 
 def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK) -> Words:

@@ -54,18 +54,14 @@ def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
     if not s.runs:
         raise ConfigError(f"{path.name}: the history holds no run to draw; add one with: niah history add RUN")
-    words = _words(s)
-    return save(lambda: _figure(s, words, look), words, path, look)
-
-
-def _words(s: Signal) -> Words:
     headline = "Too few runs to say anything" if s.threshold is None else "No change"
     if s.alarm is not None:
         headline = "A loss" if s.lost else "A gain"
     first, last = s.runs[0], s.runs[-1]
     foot = f"{last.model} · {len(s.runs)} runs from {first.date[:10]} to {last.date[:10]} · n = {last.n} · "
     foot += f"an unchanged model alarms in {percent(LEVEL)} of years of {YEAR} runs"
-    return Words(headline=headline, lines=[verdict_line(s)], foot=foot, spoken=verdict_line(s))
+    words = Words(headline=headline, lines=[verdict_line(s)], foot=foot, spoken=verdict_line(s))
+    return save(lambda: _figure(s, words, look), words, path, look)
 
 
 def _figure(s: Signal, words: Words, look: Look) -> Figure:
@@ -113,4 +109,4 @@ def _draw_sums(s: Signal, ax: Axes, look: Look) -> None:
     ax.plot(across, s.gains, color=_GAIN, linestyle="--", label="gain, on the same scale")
     ax.axhline(s.threshold, color=look.ink, linewidth=0.9, linestyle=":")
     ax.set_ylim(0, 1.15 * max(s.threshold, 1.0, min(3 * s.threshold, max((*s.sums, *s.gains)))))
-    ax.legend(frameon=False, loc="upper left", ncols=2, fontsize=look.sheet.type * 0.8, labelcolor=look.ink)
+    ax.legend(frameon=False, loc="upper left", ncols=2, fontsize=look.sheet.type * 0.8)

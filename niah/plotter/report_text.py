@@ -67,6 +67,7 @@ def report_parts(f: RunReport) -> list[Part]:
     """Everything that a run says; what it does not say comes first."""
     if f.bracket is not None:
         return [f"{model_label(f)}: adaptive run, {plural(f.whole.n, 'scored trial')}", *bracket_lines(f, f.bracket)]
+    nats = [f"{label_of(n)} {mean:.2f} (n = {count})" for n, (mean, count) in f.nats.items()]
     return [
         *unfinished_lines(f),
         *far_lines(f),
@@ -84,7 +85,7 @@ def report_parts(f: RunReport) -> list[Part]:
         *middle_lines(f),
         *weakest_lines(f),
         *control_labels(f.by_control),
-        *_nats(f),
+        *([f"nats of the right answer (0 is sure): {', '.join(nats)}"] if nats else []),
         *(f"{label_of(n)} is {size.words}" for n, size in f.media.items()),
         *_times(f),
     ]
@@ -237,13 +238,6 @@ def _by_band(f: RunReport) -> Table:
     return table_of([*rows, *((names[band], *_cells(share)) for band, share in f.by_band.items())])
 
 
-def _nats(f: RunReport) -> Iterator[str]:
-    """How probable the right answers were, where the server told it."""
-    if f.nats:
-        told = ", ".join(f"{label_of(n)} {mean:.2f} (n = {count})" for n, (mean, count) in f.nats.items())
-        yield f"nats of the right answer (0 is sure): {told}"
-
-
 def _times(f: RunReport) -> Iterator[Part]:
     if not f.times:
         return
@@ -261,15 +255,11 @@ def _times(f: RunReport) -> Iterator[Part]:
 
 def _cells(r: Share) -> tuple[str, str, str]:
     interval = "" if r.low is None or r.high is None else interval_label(r.low, r.high)
-    return _share(r.mean), f"{r.n:,}", interval
+    return percent(r.mean, "not measured"), f"{r.n:,}", interval
 
 
 def _counted(r: Share) -> str:
-    return _share(r.mean) if r.mean is None else f"{_share(r.mean)} (n = {r.n:,})"
-
-
-def _share(mean: float | None) -> str:
-    return percent(mean, "not measured")
+    return "not measured" if r.mean is None else f"{percent(r.mean)} (n = {r.n:,})"
 
 
 def engine_lines(v: EngineVerdict) -> Iterator[str]:

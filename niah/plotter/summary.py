@@ -92,7 +92,7 @@ def bracket_lines(f: RunReport, b: Bracket) -> list[str]:
     spared = ", ".join(map(label_of, b.spared))
     return [
         f"reads {held}{claimed}: {bracket_words(b, ended=not f.missing)}",
-        *(_step_line(step) for step in b.steps),
+        *map(_step_line, b.steps),
         *([f"spared: {spared}"] if spared else []),
     ]
 

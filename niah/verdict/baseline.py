@@ -56,8 +56,13 @@ def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
     for other in baselines:
         if digest_of(other.header) != digest_of(last.header) or other.scores.keys() != last.scores.keys():
             raise RunError("the runs of one baseline must be of the same recipe and trials; save those that are alike")
+
+    def mean(values: Sequence[float | None]) -> float | None:
+        told = [value for value in values if value is not None]
+        return sum(told) / len(told) if len(told) == len(values) else None
+
     scores, nats = (
-        {i: _mean([t.get(i) for t in some]) for i in last.scores}
+        {i: mean([t.get(i) for t in some]) for i in last.scores}
         for some in ([b.scores for b in baselines], [b.nats for b in baselines])
     )
     return replace(last, scores=scores, nats=nats, served=tuple(sorted({name for b in baselines for name in b.served})))
@@ -66,11 +71,6 @@ def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
 def served_by(results: Iterable[Row]) -> tuple[str, ...]:
     """The names that a server gave the model of some trials."""
     return tuple(sorted({r.response.model for r in results if r.response is not None and r.response.model}))
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    told = [value for value in values if value is not None]
-    return sum(told) / len(told) if len(told) == len(values) else None
 
 
 def last_answer(results: Iterable[Row]) -> str | None:

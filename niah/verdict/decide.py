@@ -12,11 +12,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from niah.errors import RunError
-from niah.records import Outcome
+from niah.records import CONTROLS, Outcome
 from niah.text.shares import percent
-from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.gates import PendingFinding, findings_of
+from niah.verdict.gates import Evidence, PendingFinding, findings_of
 from niah.verdict.grid import MISSING, counts_of
 from niah.verdict.records import Finding, Judgement, Verdict
 from niah.verdict.sample import Sample
@@ -104,10 +103,10 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
     errors = sum(r.outcome is Outcome.ERROR for r in e.results)
     if errors:
         found.append(f"{errors} of {len(e.results)} trials ended in an error of server or transport")
-    have = Counter(r.trial.control for r in e.results)
-    for name, wanted in e.planned_controls.items():
-        if have[name] < wanted:
-            found.append(f"{wanted - have[name]} of {wanted} control trials {name} have not been run")
+    for name in CONTROLS:
+        own = sum((Counter(c.outcomes) for c in e.grid.controls if c.control == name), Counter[str]())
+        if own[MISSING]:
+            found.append(f"{own[MISSING]} of {own.total()} control trials {name} have not been run")
     if not e.ordinary:
         found.append("the run holds no trial")
     return tuple(found)
@@ -129,17 +128,18 @@ def _check_grid(e: Evidence) -> None:
 def _decided(pending: list[PendingFinding], level: float) -> list[Finding]:
     tests = [p.finding.p_fail for p in pending if p.finding.p_fail is not None]
     corrected = iter(holm(tests))
-    return [p.finding if p.finding.p_fail is None else _decide(p, level, next(corrected), len(tests)) for p in pending]
-
-
-def _decide(pending: PendingFinding, level: float, p_fail: float, tests: int) -> Finding:
-    """A limit that is shown to be held passes first: a small loss inside its margin may well be real."""
-    finding = pending.finding
-    if finding.p_pass is not None and finding.p_pass <= level:
-        return replace(finding, verdict=Verdict.PASS)
-    if p_fail <= level:
-        return replace(finding, verdict=Verdict.FAIL)
-    return replace(finding, more_trials=pending.more(level / tests, level) if pending.more else None)
+    findings = []
+    for p in pending:
+        finding = p.finding
+        p_fail = 1.0 if finding.p_fail is None else next(corrected)
+        if finding.p_pass is not None and finding.p_pass <= level:  # first: a small loss inside its margin may be real
+            finding = replace(finding, verdict=Verdict.PASS)
+        elif p_fail <= level:
+            finding = replace(finding, verdict=Verdict.FAIL)
+        elif p.more is not None:
+            finding = replace(finding, more_trials=p.more(level / len(tests), level))
+        findings.append(finding)
+    return findings
 
 
 def _verdict(

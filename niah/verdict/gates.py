@@ -1,4 +1,6 @@
-"""Every gate as a function from the evidence to findings. Which pass or fail, decide.py says for all together.
+"""What is known of a run, and every gate as a function from this evidence to findings.
+
+Which of them pass or fail, decide.py says for all together.
 
 A finding that a test decides carries two chances: of such data where the limit is held (small: fail) and where it is
 not (small: pass). A finding without them is a plain count, or nothing can be said, and final.
@@ -7,24 +9,118 @@ not (small: pass). A finding without them is a plain count, or nothing can be sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from datetime import UTC, datetime
+from functools import cached_property, partial
 
-from niah.records import Outcome
+from niah.records import Grid, Header, Outcome, Row
 from niah.text.shares import percent
-from niah.verdict.effective import base_lengths, rule_of
-from niah.verdict.evidence import Evidence, few
+from niah.verdict.baseline import Baseline, served_by
 from niah.verdict.exact import holm, ratio_z, student_above
-from niah.verdict.grid import counts_of, unscored_of
+from niah.verdict.gate_config import GateConfig
+from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes, unscored_of
 from niah.verdict.pairs import Pairs, nats_change
 from niah.verdict.records import Finding, Verdict
-from niah.verdict.sample import Sample, percentile, share_of
+from niah.verdict.report import base_lengths, rule_of
+from niah.verdict.sample import (
+    BANDS,
+    FEWEST_CLUSTERS,
+    Sample,
+    Samples,
+    band_of,
+    clusters_shared,
+    percentile,
+    share_of,
+)
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
 WHOLE = "whole run"
 
 More = Callable[[float, float], int | None]  # trials until a fail or a pass, by the levels of both
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known about a run."""
+
+    header: Header
+    results: tuple[Row, ...]
+    limits: GateConfig
+    pairs: Pairs | None = None  # with the baseline
+    dollars: float | None = None  # what the run cost, where that is known
+    now: datetime | None = None  # when it is judged; None where its age does not matter
+
+    @cached_property
+    def grid(self) -> Grid:
+        return grid_of(self.header, self.results)
+
+    @cached_property
+    def ordinary(self) -> list[Row]:
+        return [r for r in self.results if r.trial.control is None]
+
+    @cached_property
+    def answered(self) -> tuple[datetime, datetime] | None:
+        """When its first and its last trial ended, UTC where they name no zone; None where no line says it."""
+        times = []
+        for r in self.results:
+            with suppress(ValueError):
+                time = datetime.fromisoformat(r.finished)
+                times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
+        return (min(times), max(times)) if times else None
+
+    @cached_property
+    def _clusters(self) -> int | None:
+        return None if self.limits.haystacks == "these" else clusters_shared(self.header, self.ordinary)
+
+    def too_few(self, *samples: Sample) -> str:
+        """That the run, or one of some samples, has too few clusters to speak for others, to end a reason with."""
+        counts = (self._clusters, *(s.few for s in samples))
+        return next((f"; {few(n)}" for n in counts if n and n < FEWEST_CLUSTERS), "")
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The ordinary trials, whole and by parts."""
+        return Samples(header=self.header, rows=self.ordinary, these_only=self.limits.haystacks == "these")
+
+    def controls(self, name: str) -> list[Row]:
+        """The control trials of a kind that the model answered, or did not answer: no errors, no cut prompts."""
+        faults = (Outcome.ERROR, Outcome.MISMATCH)
+        return [r for r in self.results if r.trial.control == name and r.outcome not in faults]
+
+    def bands(self) -> list[str]:
+        return [b for b in BANDS if any(band_of(d) == b for d in self.grid.depths)]
+
+
+def few(clusters: int) -> str:
+    have = "all trials share one haystack" if clusters == 1 else f"its trials share {clusters} haystacks"
+    return f"{have}, at least {FEWEST_CLUSTERS} or one per trial are needed to speak for others"
+
+
+def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
+    """When it was answered, what the run is no evidence of, and which run it was compared with."""
+    notes = []
+    if evidence.answered is not None:
+        first, last = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" for time in evidence.answered)
+        notes.append(f"answered from {first} to {last} UTC" if first != last else f"answered {last} UTC")
+    if evidence.header.imported:
+        notes.append(f"imported results of {evidence.header.imported}")
+    if evidence.limits.haystacks == "these":
+        notes.append("the verdict is about the haystacks of this run and no others")
+    if evidence.grid.simulated:
+        notes.append("a simulated reader, no model")
+    notes += uneven_notes(evidence.grid)
+    if baseline is not None and evidence.pairs is not None:
+        saved = f", saved {baseline.saved}" if baseline.saved else ""
+        notes.append(f"baseline {baseline.header.design.model}, run {baseline.header.created}{saved}")
+        was, now = (", ".join(names) for names in (baseline.served, served_by(evidence.results)))
+        if was and now and was != now:
+            notes.append(f"the server names another model than for the baseline: {now}, and {was} before")
+        if baseline.header.created > evidence.header.created:
+            notes.append("the baseline is the younger run: are they the right way round?")
+        notes += unpaired_notes(evidence.pairs.n, max(len(baseline.scores), len(evidence.ordinary)))
+    return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +191,9 @@ def _effective(e: Evidence) -> Iterator[PendingFinding]:
         return
     gate, part = "min_effective_length", f"up to {wanted:,} tokens"
     name, value = rule_of(e.limits.effective_rule)
-    lengths = _up_to(e, wanted)
-    base = e.samples.at(*base_lengths(e.grid.context_lengths)) if name == "relative" else None
+    every = e.grid.context_lengths
+    lengths = every[: next((i for i, n in enumerate(every) if n >= wanted), len(every)) + 1]
+    base = e.samples.at(*base_lengths(every)) if name == "relative" else None
     samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
     if not samples or not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
@@ -121,13 +218,6 @@ def _effective(e: Evidence) -> Iterator[PendingFinding]:
         p_fail = min(holm([_tails(s, limit, base, value)[0] for s in against]), default=1.0)
         p_pass = max(_tails(s, limit, base, value)[1] for s in samples) if reaches else 1.0
         yield said().tested(p_fail, p_pass, partial(_more, worst, len(samples) if reaches else 0, limit))
-
-
-def _up_to(e: Evidence, wanted: int) -> list[int]:
-    """The lengths that tell about a wanted one: up to it, and the next longer one where it was not run itself."""
-    lengths = e.grid.context_lengths
-    reached = next((i for i, n in enumerate(lengths) if n >= wanted), len(lengths))
-    return list(lengths[: reached + 1])
 
 
 def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
@@ -171,9 +261,10 @@ def _drop(e: Evidence) -> Iterator[PendingFinding]:
 
 
 def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
-    """A loss against the baseline."""
     limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
-    told = _one_sided(pairs)
+    told = f"; {len(pairs.gone):,} had a score before and have none now" if pairs.gone else ""
+    told += f"; {len(pairs.new):,} had no score before and have one now" if pairs.new else ""
+    told += "" if pairs.complete else "; the runs are not of the same trials, so it cannot pass"
     if not pairs.n:
         return _final("max_drop", part, f"no trial has a score in both runs{told}", limit)
 
@@ -196,15 +287,7 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     )
 
 
-def _one_sided(pairs: Pairs) -> str:
-    """What a pass has to reckon with besides the pairs."""
-    said = f"; {len(pairs.gone):,} had a score before and have none now" if pairs.gone else ""
-    said += f"; {len(pairs.new):,} had no score before and have one now" if pairs.new else ""
-    return said if pairs.complete else f"{said}; the runs are not of the same trials, so it cannot pass"
-
-
 def _nats(e: Evidence) -> Iterator[PendingFinding]:
-    """The log-probability of right answers against the baseline."""
     limit = e.limits.max_nats_lost
     if limit is None or e.pairs is None:
         return
@@ -250,7 +333,8 @@ def _unscored(e: Evidence) -> Iterator[PendingFinding]:
     elif limit in (0.0, 1.0):  # no test can show these; one trial is enough against the first
         yield said(Verdict.FAIL if share > limit else Verdict.PASS)
     else:
-        having = e.share([r for r in e.ordinary if r.outcome is not Outcome.ERROR], lambda r: r.score is not None)
+        whole = [r for r in e.ordinary if r.outcome is not Outcome.ERROR]
+        having = e.samples.of(replace(r, outcome=Outcome.SCORED, score=float(r.score is not None)) for r in whole)
         floor = 1 - limit
         yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
 

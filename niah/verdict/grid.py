@@ -40,7 +40,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         simulated=design.simulated,
         unique_share=min((r.unique_share for r in everything if r.unique_share is not None), default=None),
         whole=found,
-        cells=tuple(_cell(place, by_cell[place], epochs, by_control) for place, epochs in planned.items()),
+        cells=tuple(_cell(*place, _figures(by_cell[place], n), by_control) for place, n in planned.items()),
         answer_classes=classes_of(everything),
         parts=_parts_of(header, everything),
         normalised=normalised(found.mean, by_control),
@@ -110,14 +110,9 @@ def classes_of(results: Iterable[Row]) -> dict[str, int]:
     return dict(sorted(Counter(labels).items()))
 
 
-def _cell(place: tuple[int, float], results: list[Row], epochs: int, by_control: Mapping[str, Share]) -> Cell:
-    figures = _figures(results, epochs)
-    return Cell(
-        context_length=place[0],
-        depth_percent=place[1],
-        normalised=normalised(figures["mean"], by_control),
-        **figures,
-    )
+def _cell(length: int, depth: float, figures: Mapping[str, Any], by_control: Mapping[str, Share]) -> Cell:
+    middle = normalised(figures["mean"], by_control)
+    return Cell(context_length=length, depth_percent=depth, normalised=middle, **figures)
 
 
 def _controls_of(header: Header, results: Mapping[str, Sequence[Row]]) -> tuple[Control, ...]:

@@ -1,5 +1,5 @@
-"""The figures of one run: where needles are lost (ends against middle, the weakest block, the shape of all losses), and
-time by length.
+"""The figures of one run: how far it reads, where needles are lost (ends against middle, the weakest block, the shape
+of all losses), and time by length.
 
 The shape is two questions: at which lengths, and at which depths. A difference is named only where intervals of both
 sides do not meet, at a level divided by the number of differences that were looked at (Bonferroni). One question is
@@ -9,19 +9,19 @@ asked for itself, at 95 %: whether the middle is lost (Liu et al. 2023). Everyth
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, pairwise, permutations, takewhile
 from math import ceil, exp, log, sqrt
 from statistics import fmean, linear_regression, median, variance
 from typing import Any
 
+from niah.errors import ConfigError
 from niah.records import Grid, Header, Outcome, Row, Share
-from niah.verdict.effective import RULES, effective_length, rule_of
 from niah.verdict.exact import log_choices, student_quantile
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
-from niah.verdict.records import ByDepth, ByLength, Contrast, Growth, Pattern, Region, RunReport, Times
+from niah.verdict.records import ByDepth, ByLength, Contrast, EffectiveLength, Growth, Pattern, Region, RunReport, Times
 from niah.verdict.sample import (
     BANDS,
     FEWEST_CLUSTERS,
@@ -33,6 +33,10 @@ from niah.verdict.sample import (
     wilson,
 )
 
+# of effective length: in every cell nine of ten are found; the share found at every length (RULER's threshold, Hsieh et
+# al. 2024); so much of the share at short lengths (NoLiMa, Modarressi et al. 2025)
+RULES = ("all-green:0.9", "absolute:0.856", "relative:0.85")
+SHORT = 1_000  # tokens: the base of a relative rule is the best share up to here, else the shortest length's
 MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
 LEAST_LENGTHS = 3  # a line through two points fits always
 
@@ -78,7 +82,7 @@ def report_of(
         by_control=grid.by_control,
         imported=header.imported,
         notes=() if adaptive else uneven_notes(grid),
-        nats={n: (fmean(told), len(told)) for n in lengths if (told := _nats(ordinary, n))},
+        nats={n: (fmean(told), len(told)) for n, told in sorted(_nats(ordinary).items())},
         bracket=Ladder(header, everything).bracket if adaptive else None,
         media=grid.media,
         pattern=pattern_of(samples, lengths, middle),
@@ -91,8 +95,12 @@ def _of_no_fixed_n(sample: Sample) -> Share:
     return replace(sample.share(), low=None, high=None)
 
 
-def _nats(rows: Iterable[Row], length: int) -> list[float]:
-    return [r.target_nats for r in rows if r.trial.context_length == length and r.target_nats is not None]
+def _nats(rows: Iterable[Row]) -> dict[int, list[float]]:
+    told: dict[int, list[float]] = defaultdict(list)
+    for r in rows:
+        if r.target_nats is not None:
+            told[r.trial.context_length].append(r.target_nats)
+    return told
 
 
 def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
@@ -116,20 +124,16 @@ def growth_of(seconds: Iterable[tuple[int, float | None]]) -> Growth | None:
 def _times(length: int, results: list[Row]) -> Times:
     first = [r.first_token_s for r in results if r.first_token_s is not None]
     total = [r.total_s for r in results if r.total_s is not None]
+    usages = [r.response.usage for r in results if r.response is not None]
+    known = [(u.cached_tokens, u.input_tokens) for u in usages if u.cached_tokens is not None and u.input_tokens]
     return Times(
         context_length=length,
         n=len(results),
         first_token_s=median(first) if first else None,
         total_s=median(total) if total else None,
         total_p95_s=percentile(total, 0.95) if total else None,
-        cached_share=_cached_share(results),
+        cached_share=sum(c for c, _ in known) / sum(n for _, n in known) if known else None,
     )
-
-
-def _cached_share(results: list[Row]) -> float | None:
-    usages = [r.response.usage for r in results if r.response is not None]
-    known = [(u.cached_tokens, u.input_tokens) for u in usages if u.cached_tokens is not None and u.input_tokens]
-    return sum(c for c, _ in known) / sum(n for _, n in known) if known else None
 
 
 def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
@@ -158,16 +162,12 @@ def _paired_intervals(ends: Sample, middle: Sample) -> tuple[tuple[float, float]
     both = sorted(a.keys() & b.keys())
     if len(both) < FEWEST_CLUSTERS:
         return ends.interval(), middle.interval()
-    expected = fmean(_variance(ends.mean, len(a[c])) + _variance(middle.mean, len(b[c])) for c in both)
+    varies = [s.mean * (1 - s.mean) for s in (ends, middle)]  # of one trial; of a mean of n so many times less
+    expected = fmean(varies[0] / len(a[c]) + varies[1] / len(b[c]) for c in both)
     effect = max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected) if expected > 0 else 1.0
     z = student_quantile(0.025, len(both) - 1)
     sides = [(s.mean * s.n / effect, s.n / effect) for s in (ends, middle)]
     return wilson(*sides[0], z), wilson(*sides[1], z)
-
-
-def _variance(share: float, n: int) -> float:
-    """Of the mean of n independent trials."""
-    return share * (1 - share) / n
 
 
 def weakest_region(grid: Grid) -> Region | None:
@@ -303,3 +303,64 @@ def _by_depth(by_band: Mapping[str, Sample]) -> ByDepth:
     pairs = list(permutations(by_band, 2))
     worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
     return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)
+
+
+def rule_of(text: str) -> tuple[str, float]:
+    """Name and value of a rule; a name alone takes its usual value. Raises ConfigError."""
+    usual = {rule.partition(":")[0]: rule.partition(":")[2] for rule in RULES}
+    name, _, given = text.partition(":")
+    try:
+        value = float(given or usual[name])
+    except (KeyError, ValueError):
+        value = 0.0
+    if not 0 < value < 1 and (name, value) != ("all-green", 1):
+        raise ConfigError(
+            f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1 (all-green: or 1)"
+        )
+    return name, value
+
+
+def effective_length(
+    rule: str, by_length: Mapping[int, Sample], by_cell: Mapping[int, Sequence[Sample]]
+) -> EffectiveLength:
+    """The longest length up to which every length holds, by one rule: as measured, cautious (lower ends of the
+    intervals) and hopeful (upper ends). A length with nothing measured ends the row: it may not be skipped.
+
+    One length among many that is surely lost ends the hopeful one, so that its ends are of intervals that are right all
+    together; the cautious one takes every length to be surely held, which asks no more of each.
+    """
+    name, value = rule_of(rule)
+    measured = [length for length in sorted(by_length) if by_length[length].n]
+    short = [length for length in measured if length <= SHORT] or measured[:1]
+    best = max(short, key=lambda length: by_length[length].mean, default=None)
+    base = best if name == "relative" else None
+    parts = by_cell if name == "all-green" else {length: (sample,) for length, sample in by_length.items()}
+    comparisons = max(1, sum(s.n > 0 for samples in parts.values() for s in samples))
+
+    def longest(end: Callable[[Sample], float], base_end: Callable[[Sample], float]) -> int | None:
+        limit = threshold(name, value, None if base is None else base_end(by_length[base]))
+        if limit is None:
+            return None
+        held = takewhile(lambda n: all(s.n > 0 and end(s) >= limit for s in parts[n]), sorted(parts))
+        return max(held, default=None)
+
+    return EffectiveLength(
+        rule=f"{name}:{value:g}",
+        threshold=threshold(name, value, None if base is None else by_length[base].mean),
+        base=base,
+        point=longest(lambda s: s.mean, lambda s: s.mean),
+        cautious=longest(lambda s: s.interval()[0], lambda s: s.interval()[1]),
+        hopeful=longest(lambda s: s.interval(comparisons)[1], lambda s: s.interval()[0]),
+    )
+
+
+def threshold(name: str, value: float, of_base: float | None) -> float | None:
+    """The share that every length must reach."""
+    if name != "relative":
+        return value
+    return value * of_base if of_base else None  # where nothing is found when short, nothing is lost
+
+
+def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
+    """The lengths that a gate takes as short, all together: the best of several would be high by luck."""
+    return tuple(n for n in lengths if n <= SHORT) or tuple(sorted(lengths)[:1])
