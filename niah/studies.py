@@ -140,18 +140,13 @@ def history_of(file: Folder | None = None, *, reference: int = REFERENCE) -> Sig
     """What a history says. Without a file the only one in the folder history. Raises RunError."""
     if reference < 3:
         raise ConfigError(f"reference {reference}: fewer than 3 runs do not say what is usual")
-    path = Path(file) if file is not None else _only_history()
-    return signal_of(_history_lines(path), reference)
-
-
-def _only_history() -> Path:
-    found = sorted(HISTORY.glob("*.jsonl"))
+    found = sorted(HISTORY.glob("*.jsonl")) if file is None else [Path(file)]
     if len(found) != 1:
         there = ", ".join(f.name for f in found) or "none"
         raise RunError(
             f"no history is named, and {HISTORY} holds no single one ({there}); give FILE, or add a RUN first"
         )
-    return found[0]
+    return signal_of(_history_lines(found[0]), reference)
 
 
 def _history_lines(path: Path) -> tuple[HistoryLine, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from runs import header, result, trials
 from niah.errors import RunError
 from niah.records import Header, Response, Result
 from niah.runlog.log import write_log
-from niah.verdict.history import MOST_BYTES, HistoryLine, line_of, lines_in, signal_of, text_of
+from niah.verdict.history import MOST_BYTES, HistoryLine, line_of, lines_in, signal_of, text_of, thresholds_of
 
 H = header(lengths=[1_000, 2_000, 4_000, 8_000, 16_000], epochs=10)  # 250 trials
 TRIALS = trials(H)
@@ -162,3 +163,18 @@ def test_a_line_without_a_date_is_none(date: object) -> None:
     (line,) = lines(lambda n: HARD, 1)
     with pytest.raises(RunError, match="no run of a history"):
         lines_in(json.dumps({**json.loads(text_of(line)), "date": date}), "f")
+
+
+def test_a_loss_behind_a_gain_is_told() -> None:
+    usual = np.full(250, 0.8)
+    signal = signal_of(lines(lambda n: usual if n < 9 else usual + 0.12 if n < 14 else usual - 0.2, 20))
+    assert (signal.lost, signal.exit_code) == (True, 1)
+    assert signal.changed == 14
+
+
+def test_a_threshold_holds_a_few_years_in_memory_at_a_time() -> None:
+    tracemalloc.start()
+    thresholds_of(np.full(200, 0.8), 7)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6  # of the 47 MB that all years are drawn with, before anything is counted

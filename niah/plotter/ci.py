@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from niah.plotter.formatting import found_label, model_label, unscored_label, value_label
+from niah.plotter.formatting import found_label, unscored_label, value_label
 from niah.plotter.report_text import finding_words, more_words, standing, worst_first
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.records import Finding, Judgement, Verdict
+from niah.verdict.records import Finding, Judgement, Verdict, model_label
 
 if TYPE_CHECKING:
     from junitparser.junitparser import FinalResult

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from niah.records import Cell, Grid, Share
 from niah.text.shares import percent
 from niah.verdict.grid import MISSING, counts_of
-from niah.verdict.records import RunReport
 
 
 def value_label(mean: float) -> str:
@@ -84,11 +83,6 @@ def trials_label(grid: Grid) -> str:
     if most > grid.epochs:
         return f"{grid.epochs} to {most} trials per cell"
     return f"{plural(grid.epochs, 'trial')} per cell"
-
-
-def model_label(of: Grid | RunReport) -> str:
-    """The model, named for what it is."""
-    return f"simulated reader {of.model}" if of.simulated else of.model
 
 
 _WITHOUT = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}

@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from niah.plotter.formatting import (
-    control_labels,
-    found_label,
-    interval_label,
-    model_label,
-    plural,
-    points_label,
-)
+from niah.plotter.formatting import control_labels, found_label, interval_label, plural, points_label
 from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
 from niah.records import Share
@@ -22,7 +15,7 @@ from niah.text.lengths import label_of
 from niah.text.shares import percent, seconds_label
 from niah.verdict.engine import EngineVerdict
 from niah.verdict.pairs import NatsChange
-from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict
+from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict, model_label
 from niah.verdict.sample import BANDS, FEWEST_CLUSTERS
 
 MOST_CELLS = 12  # listed one by one

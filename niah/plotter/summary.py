@@ -8,21 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from niah.plotter.formatting import (
-    brief_label,
-    found_label,
-    model_label,
-    normalised_label,
-    plural,
-    trials_label,
-    unscored_labels,
-)
+from niah.plotter.formatting import brief_label, found_label, normalised_label, plural, trials_label, unscored_labels
 from niah.plotter.wrapping import shortened
 from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import digits, percent
 from niah.verdict.ladder import Effective, bracket_words
-from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport
+from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport, model_label
 from niah.verdict.sequential import Bracket, Step
 
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture

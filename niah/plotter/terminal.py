@@ -25,7 +25,6 @@ from niah.plotter.formatting import (
     found_label,
     headline_label,
     interval_label,
-    model_label,
     normalised_label,
     plural,
     value_label,
@@ -35,6 +34,7 @@ from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
+from niah.verdict.records import model_label
 
 _T = TypeVar("_T")
 

@@ -23,16 +23,7 @@ from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes, 
 from niah.verdict.pairs import Pairs, nats_change
 from niah.verdict.records import Finding, Verdict
 from niah.verdict.report import base_lengths, rule_of
-from niah.verdict.sample import (
-    BANDS,
-    FEWEST_CLUSTERS,
-    Sample,
-    Samples,
-    band_of,
-    clusters_shared,
-    percentile,
-    share_of,
-)
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Sample, Samples, band_of, clusters_shared, percentile, share_of
 
 MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
 QUICK_SHARE = 0.95  # of trials within max_p95_s
@@ -281,9 +272,7 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
         return said(f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen")
     worst = pairs.worst()
     return said(f" ({pairs.test(limit)}){told}; up to {100 * margin:g} points are tolerated once shown").tested(
-        p_fail,
-        worst.p_within(margin) if pairs.complete else 1.0,
-        partial(worst.more_to_decide, limit, margin),
+        p_fail, worst.p_within(margin) if pairs.complete else 1.0, partial(worst.more_to_decide, limit, margin)
     )
 
 

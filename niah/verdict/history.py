@@ -38,7 +38,7 @@ REFERENCE = 7  # runs that say what is usual
 YEAR = 52  # runs for which the level holds
 LEVEL = 0.05  # share of such years with an alarm, where nothing has changed
 SHIFT = 0.05  # the loss, or gain, that the CUSUM is sharpest for
-SIMULATED = 1_000  # years drawn for the threshold
+SIMULATED, AT_ONCE = 1_000, 50  # years drawn for the threshold, so many at once in memory
 UNSURE = 0.02  # no trial is taken to be right, or wrong, more surely than by so much
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves where a merge was not finished
 
@@ -168,7 +168,7 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     sums = {lost: _cusum(step) for lost, step in steps.items()}
     limits = thresholds_of(usual, reference, seed)
     over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
-    at, lost = min(over, default=(None, True), key=lambda found: (found[0] is None, found[0]))
+    at, lost = max(over, default=(None, True), key=lambda found: found[1])  # a loss, where a gain was before it
     changed = None if at is None else _began(steps[lost], at)
     scale = limits[True] / limits[False]  # both drawn against one threshold
     return Signal(
@@ -188,15 +188,14 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
 
 def thresholds_of(usual: Array, reference: int, seed: int = 0) -> dict[bool, float]:
     """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years without a change."""
-    drawn = np.random.default_rng(seed)
-    runs = drawn.random((SIMULATED, reference + YEAR, len(usual)), dtype=np.float32) < usual
-    all_scored = np.ones_like(runs)
-    known = _usual(runs[:, :reference], all_scored[:, :reference])  # with the luck of a reference in it
-    peaks = {
-        lost: _cusum(_steps(runs[:, reference:], all_scored[:, reference:], known, lost=lost)).max(-1)
-        for lost in (True, False)
-    }
-    return {lost: float(np.quantile(peak, 1 - LEVEL / 2)) for lost, peak in peaks.items()}
+    drawn, peaks = np.random.default_rng(seed), dict[bool, list[Array]]({True: [], False: []})
+    for _ in range(SIMULATED // AT_ONCE):
+        runs = drawn.random((AT_ONCE, reference + YEAR, len(usual)), dtype=np.float32) < usual
+        scored = np.ones_like(runs)
+        known = _usual(runs[:, :reference], scored[:, :reference])  # with the luck of a reference in it
+        for lost, found in peaks.items():
+            found.append(_cusum(_steps(runs[:, reference:], scored[:, reference:], known, lost=lost)).max(-1))
+    return {lost: float(np.quantile(np.concatenate(found), 1 - LEVEL / 2)) for lost, found in peaks.items()}
 
 
 def _usual(right: Array, scored: Array) -> Array:

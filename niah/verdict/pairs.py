@@ -29,7 +29,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes
-from niah.verdict.records import CellChange, Comparison, Paired
+from niah.verdict.records import CellChange, Comparison, Paired, model_label
 from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Z_95, Sums, band_of, cycled, design_effect, more_of
 
 FEWEST_NATS = 10  # trials with a log-probability in both runs that a t test is made of
@@ -126,7 +126,13 @@ class Pairs:
         if not self.n:
             nothing = {"before": None, "after": None, "drop": None, "low": None, "high": None}
             return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
-        low, high = self._interval() if self.decidable else (None, None)
+        low: float | None = None
+        high: float | None = None
+        if self.decidable:  # never of no width: that nothing changed in these trials is no proof about others
+            (lost, gained), z = self._amounts(), Z_95
+            if self.by_epoch:
+                z = student_quantile(0.025, self.epochs - 1) * sqrt(design_effect(self._drops(), lost + gained))
+            low, high = paired_interval(lost, gained, self.n, z)
         return Paired(
             test=self.test(),
             n=self.n,
@@ -181,14 +187,6 @@ class Pairs:
         for i, p in enumerate(self.pairs):
             by_witness[p.trial.epoch if self.by_epoch else i].append(p.before - p.after)
         return [(sum(drops), len(drops)) for drops in by_witness.values()]
-
-    def _interval(self) -> tuple[float, float]:
-        """Never of no width: that nothing changed in these trials is no proof about others."""
-        lost, gained = self._amounts()
-        z = Z_95
-        if self.by_epoch:
-            z = student_quantile(0.025, self.epochs - 1) * sqrt(design_effect(self._drops(), lost + gained))
-        return paired_interval(lost, gained, self.n, z)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,12 +252,7 @@ def _p_drop(lost: float, gained: float, n: int, limit: float) -> float:
 
 
 def pairs_of(
-    baseline: Baseline,
-    header: Header,
-    results: Sequence[Row],
-    *,
-    these_only: bool = False,
-    partly: bool = False,
+    baseline: Baseline, header: Header, results: Sequence[Row], *, these_only: bool = False, partly: bool = False
 ) -> Pairs:
     """The trials that both runs scored. Raises RunError where the recipes differ, saying in what.
 
@@ -296,17 +289,13 @@ def comparison_of(
     older, grid = grid_of(*before), grid_of(*after)
     planned = max(sum(counts_of(g).values()) for g in (older, grid))
     return Comparison(
-        before=_named(older),
-        after=_named(grid),
+        before=model_label(older),
+        after=model_label(grid),
         whole=pairs.summary(),
         bands={band: pairs.in_band(band).summary() for band in BANDS},
         cells=_cells(grid, pairs),
         notes=(*unpaired_notes(pairs.n, planned), *uneven_notes(grid)),
     )
-
-
-def _named(grid: Grid) -> str:
-    return f"simulated reader {grid.model}" if grid.simulated else grid.model
 
 
 def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:

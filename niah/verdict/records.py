@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from niah.messages import MediaSize
-from niah.records import Share
+from niah.records import Grid, Share
 from niah.verdict.sequential import Bracket
 
 
@@ -130,6 +130,11 @@ class RunReport:
     bracket: Bracket | None = None  # of an adaptive run: what it found instead of intervals
     media: Mapping[int, MediaSize] = field(default_factory=dict)  # of each length, where it was sent as pages or sound
     least_per_length: int | None = None  # trials, all found, that would show the absolute rule at one length
+
+
+def model_label(of: Grid | RunReport) -> str:
+    """The model, named for what it is."""
+    return f"simulated reader {of.model}" if of.simulated else of.model
 
 
 class Verdict(StrEnum):

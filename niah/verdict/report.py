@@ -22,16 +22,7 @@ from niah.verdict.exact import log_choices, student_quantile
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
 from niah.verdict.records import ByDepth, ByLength, Contrast, EffectiveLength, Growth, Pattern, Region, RunReport, Times
-from niah.verdict.sample import (
-    BANDS,
-    FEWEST_CLUSTERS,
-    Z_95,
-    Sample,
-    Samples,
-    clusters_shared,
-    percentile,
-    wilson,
-)
+from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Z_95, Sample, Samples, clusters_shared, percentile, wilson
 
 # of effective length: in every cell nine of ten are found; the share found at every length (RULER's threshold, Hsieh et
 # al. 2024); so much of the share at short lengths (NoLiMa, Modarressi et al. 2025)
