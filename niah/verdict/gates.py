@@ -8,11 +8,12 @@ not (small: pass). A finding without them is a plain count, or nothing can be sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import Any
 
 from niah.records import Grid, Header, Outcome, Row
 from niah.text.shares import percent
@@ -126,12 +127,14 @@ class PendingFinding:
         return PendingFinding(replace(self.finding, p_fail=p_fail, p_pass=p_pass), more)
 
 
-Gate = Callable[[Evidence], Iterator[PendingFinding]]
+Gate = Callable[[Evidence, str, Any], Iterator[PendingFinding]]  # its key in gate.toml, and what is set there
 
 
 def findings_of(evidence: Evidence) -> list[PendingFinding]:
-    """What every gate that is set has to say."""
-    return [finding for gate in GATES for finding in gate(evidence)]
+    """What every gate that is set has to say, and that of trials without a score in any case."""
+    limits = {key: getattr(evidence.limits, key) for key in GATES}
+    asked = [key for key, limit in limits.items() if limit is not None or key == "max_unscored"]
+    return [finding for key in asked for finding in GATES[key](evidence, key, limits[key])]
 
 
 def _final(
@@ -155,15 +158,18 @@ def _least(e: Evidence, said: PendingFinding, sample: Sample, floor: float) -> P
     return said.tested(sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor))
 
 
-def _share(e: Evidence) -> Iterator[PendingFinding]:
-    whole, per_length, per_band = e.limits.min_found, e.limits.min_found_per_length, e.limits.min_found_per_band
-    parts = [("min_found", WHOLE, whole, e.samples.of())] if whole is not None else []
-    if per_length is not None:
-        named = ((f"{n:,} tokens", e.samples.at(n)) for n in e.grid.context_lengths)
-        parts += [("min_found_per_length", part, per_length, sample) for part, sample in named]
-    if per_band is not None:
-        parts += [("min_found_per_band", band, per_band, e.samples.in_band(band)) for band in e.bands()]
-    for gate, part, limit, sample in parts:
+def _parts(e: Evidence, gate: str) -> Iterator[tuple[str, Sample]]:
+    """What a gate asks about, by its key: the whole run, every length or every band."""
+    if gate.endswith("_per_length"):
+        yield from ((f"{n:,} tokens", e.samples.at(n)) for n in e.grid.context_lengths)
+    elif gate.endswith("_per_band"):
+        yield from ((band, e.samples.in_band(band)) for band in e.bands())
+    else:
+        yield WHOLE, e.samples.of()
+
+
+def _share(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
+    for part, sample in _parts(e, gate):
         if sample.n:
             reason = f"{percent(sample.mean)} found (n = {sample.n:,}), at least {percent(limit)} asked"
             yield _least(e, _final(gate, part, reason, limit, sample.n, sample.mean), sample, limit)
@@ -171,16 +177,13 @@ def _share(e: Evidence) -> Iterator[PendingFinding]:
             yield _final(gate, part, f"nothing scored, at least {percent(limit)} asked", limit)
 
 
-def _effective(e: Evidence) -> Iterator[PendingFinding]:
+def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
     """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within).
 
     Where the wanted length was not run itself, the next longer one may show that it holds, but not that it is lost;
     shorter ones may show that it is lost, but not that it holds.
     """
-    wanted = e.limits.min_effective_length
-    if wanted is None:
-        return
-    gate, part = "min_effective_length", f"up to {wanted:,} tokens"
+    part = f"up to {wanted:,} tokens"
     name, value = rule_of(e.limits.effective_rule)
     every = e.grid.context_lengths
     lengths = every[: next((i for i, n in enumerate(every) if n >= wanted), len(every)) + 1]
@@ -241,26 +244,27 @@ def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float
     return None if more is None else more * samples
 
 
-def _drop(e: Evidence) -> Iterator[PendingFinding]:
+def _drop(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
     if e.pairs is None:
         return
-    yield _loss(e, WHOLE, e.pairs)
+    said = partial(_loss, e, gate, limit)
+    yield said(WHOLE, e.pairs)
     parts = [(f"{n:,} tokens", e.pairs.at_length(n)) for n in e.grid.context_lengths if e.limits.drop_per_length]
     parts += [(band, e.pairs.in_band(band)) for band in e.bands() if e.limits.drop_per_band]
     for part, pairs in parts:  # too few trials to be shown to hold, but enough to see it break; none is not a few
-        yield PendingFinding(replace(_loss(e, part, pairs).finding, watched=pairs.n > 0))
+        yield PendingFinding(replace(said(part, pairs).finding, watched=pairs.n > 0))
 
 
-def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
-    limit, margin = e.limits.max_drop, e.limits.max_drop + e.limits.drop_margin
+def _loss(e: Evidence, gate: str, limit: float, part: str, pairs: Pairs) -> PendingFinding:
+    margin = limit + e.limits.drop_margin
     told = f"; {len(pairs.gone):,} had a score before and have none now" if pairs.gone else ""
     told += f"; {len(pairs.new):,} had no score before and have one now" if pairs.new else ""
     told += "" if pairs.complete else "; the runs are not of the same trials, so it cannot pass"
     if not pairs.n:
-        return _final("max_drop", part, f"no trial has a score in both runs{told}", limit)
+        return _final(gate, part, f"no trial has a score in both runs{told}", limit)
 
     def said(reason: str) -> PendingFinding:
-        return _final("max_drop", part, f"{moved}: {counts}{reason}", limit, pairs.n, pairs.drop)
+        return _final(gate, part, f"{moved}: {counts}{reason}", limit, pairs.n, pairs.drop)
 
     moved = f"{100 * -pairs.drop:+.1f} points" if pairs.drop else "no change"
     counts = f"{pairs.lost} lost, {pairs.gained} gained of {pairs.n:,} pairs"
@@ -276,28 +280,24 @@ def _loss(e: Evidence, part: str, pairs: Pairs) -> PendingFinding:
     )
 
 
-def _nats(e: Evidence) -> Iterator[PendingFinding]:
-    limit = e.limits.max_nats_lost
-    if limit is None or e.pairs is None:
+def _nats(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
+    if e.pairs is None:
         return
     change = nats_change(e.pairs, limit)
     if change is None:
         told = "too few trials tell a log-probability in both runs (ask for it with --target-logprob)"
-        yield _final("max_nats_lost", WHOLE, told, limit)
+        yield _final(gate, WHOLE, told, limit)
         return
     untold = e.pairs.worst().n - change.n
     reason = f"{change.loss:+.3g} nats a right answer ({change.low:+.3g} to {change.high:+.3g}, n = {change.n:,}), "
     reason += f"at most {limit:g} asked" + (f"; {untold:,} trials tell none, so it cannot pass" if untold else "")
-    yield _final("max_nats_lost", WHOLE, reason, limit, change.n, change.loss).tested(
+    yield _final(gate, WHOLE, reason, limit, change.n, change.loss).tested(
         change.p(1), 1.0 if untold or not e.pairs.complete else change.p(-1), change.more_to_decide
     )
 
 
-def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
-    limit, gate, part = e.limits.max_hallucination, "max_hallucination", "absent needles"
-    if limit is None:
-        return
-    absent = e.samples.of(e.controls("absent"))
+def _hallucination(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
+    part, absent = "absent needles", e.samples.of(e.controls("absent"))
     if not absent.n:
         yield _final(gate, part, "the run has no trials without a needle (control absent)", limit)
         return
@@ -306,18 +306,18 @@ def _hallucination(e: Evidence) -> Iterator[PendingFinding]:
     yield _least(e, _final(gate, part, reason, limit, absent.n, made_up), absent, 1 - limit)
 
 
-def _unscored(e: Evidence) -> Iterator[PendingFinding]:
+def _unscored(e: Evidence, gate: str, asked: float | None) -> Iterator[PendingFinding]:
     """Set: tested. Not set: many of them leave the run undecided."""
     counts = unscored_of(counts_of(e.grid))
     ended = sum(counts.values()) + e.grid.whole.n
-    limit = MANY_UNSCORED if e.limits.max_unscored is None else e.limits.max_unscored
+    limit = MANY_UNSCORED if asked is None else asked
     share = sum(counts.values()) / ended if ended else 0.0
-    if not ended or (e.limits.max_unscored is None and share <= limit):
+    if not ended or (asked is None and share <= limit):
         return
     kinds = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none"
     reason = f"{percent(share)} of {ended:,} trials have no score ({kinds}), at most {percent(limit)} asked"
-    said = partial(_final, "max_unscored", WHOLE, reason, limit, ended, share)
-    if e.limits.max_unscored is None:
+    said = partial(_final, gate, WHOLE, reason, limit, ended, share)
+    if asked is None:
         yield said()
     elif limit in (0.0, 1.0):  # no test can show these; one trial is enough against the first
         yield said(Verdict.FAIL if share > limit else Verdict.PASS)
@@ -328,42 +328,42 @@ def _unscored(e: Evidence) -> Iterator[PendingFinding]:
         yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
 
 
-def _time(e: Evidence) -> Iterator[PendingFinding]:
-    limit = e.limits.max_p95_s
-    if limit is None:
-        return
+def _time(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
     seconds = [r.total_s for r in e.ordinary if r.outcome is not Outcome.ERROR and r.total_s is not None]
     if not seconds:
-        yield _final("max_p95_s", WHOLE, "no trial has a time", limit)
+        yield _final(gate, WHOLE, "no trial has a time", limit)
         return
     quick = Sample(scores=tuple(float(s <= limit) for s in seconds))
     reason = f"{percent(quick.mean)} within {limit:g} s (n = {quick.n}), at least 95 % asked"
-    yield _final("max_p95_s", WHOLE, reason, limit, quick.n, percentile(seconds, QUICK_SHARE)).tested(
+    yield _final(gate, WHOLE, reason, limit, quick.n, percentile(seconds, QUICK_SHARE)).tested(
         quick.p_below(QUICK_SHARE), quick.p_above(QUICK_SHARE), partial(quick.more_to_decide, QUICK_SHARE)
     )
 
 
-def _cost(e: Evidence) -> Iterator[PendingFinding]:
-    limit, n = e.limits.max_cost, len(e.results)
-    if limit is None:
-        return
+def _cost(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
+    n = len(e.results)
     if e.dollars is None:
-        yield _final("max_cost", WHOLE, "unknown: no price, or trials without token counts", limit, n)
+        yield _final(gate, WHOLE, "unknown: no price, or trials without token counts", limit, n)
         return
     verdict = Verdict.FAIL if e.dollars > limit else Verdict.PASS
     reason = f"${e.dollars:,.4f} for {n:,} trials, at most ${limit:,.2f} asked"
-    yield _final("max_cost", WHOLE, reason, limit, n, e.dollars, verdict)
+    yield _final(gate, WHOLE, reason, limit, n, e.dollars, verdict)
 
 
-def _trials(e: Evidence) -> Iterator[PendingFinding]:
-    whole, per_length = e.limits.min_trials, e.limits.min_trials_per_length
-    parts = [("min_trials", WHOLE, e.grid.whole.n, whole)] if whole is not None else []
-    if per_length is not None:
-        named = ((f"{length:,} tokens", e.samples.at(length).n) for length in e.grid.context_lengths)
-        parts += [("min_trials_per_length", part, n, per_length) for part, n in named]
-    for gate, part, n, least in parts:
+def _trials(e: Evidence, gate: str, least: int) -> Iterator[PendingFinding]:
+    for part, n in ((part, sample.n) for part, sample in _parts(e, gate)):
         verdict = Verdict.PASS if n >= least else Verdict.INCONCLUSIVE
         yield _final(gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict)
 
 
-GATES: Sequence[Gate] = (_share, _effective, _drop, _nats, _hallucination, _unscored, _time, _cost, _trials)
+GATES: Mapping[str, Gate] = {
+    **dict.fromkeys(("min_found", "min_found_per_length", "min_found_per_band"), _share),
+    "min_effective_length": _effective,
+    "max_drop": _drop,
+    "max_nats_lost": _nats,
+    "max_hallucination": _hallucination,
+    "max_unscored": _unscored,
+    "max_p95_s": _time,
+    "max_cost": _cost,
+    **dict.fromkeys(("min_trials", "min_trials_per_length"), _trials),
+}
