@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from niah.verdict import history
 from niah.verdict.engine import LEVEL, NATS_SHARE, NATS_TOLERATED
 from niah.verdict.exact import mcnemar, student_above
-from niah.verdict.sequential import Bracket, Rule, Step, bracket_of, next_length, step_of
+from niah.verdict.ladder import Bracket, Rule, Step, bracket_of, next_length, step_of
 
 Floats = NDArray[np.float64]
 LADDERS: Mapping[str, Sequence[int]] = {

@@ -15,10 +15,9 @@ from niah.api import AnyRun, Folder, sweep
 from niah.errors import ConfigError, RunError, writing
 from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
+from niah.verdict import ladder
 from niah.verdict.engine import EngineVerdict, engine_verdict
 from niah.verdict.history import REFERENCE, HistoryLine, Signal, line_of, lines_in, signal_of, text_of
-from niah.verdict.ladder import Effective
-from niah.verdict.ladder import effective_of as found_in
 
 if TYPE_CHECKING:
     from niah.api import Config
@@ -32,7 +31,7 @@ def effective(
     results: Folder = DEFAULT_RESULTS,
     name: str | None = None,
     **settings: Any,
-) -> Effective:
+) -> ladder.Effective:
     """Find the effective length of a model by an adaptive run, which spares most of a grid; the same call resumes.
 
     By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths. Raises as ``sweep``.
@@ -54,10 +53,10 @@ def effective_config(config: RunConfig) -> RunConfig:
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
 
 
-def effective_of(run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS) -> Effective:
+def effective_of(run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS) -> ladder.Effective:
     """What an adaptive run has found, and whether it shows a model to read at least so many tokens."""
     opened = open_run(run, results)
-    return found_in(opened.header, opened.rows.values(), at_least)
+    return ladder.effective_of(opened.header, opened.rows.values(), at_least)
 
 
 def _usual(given: Collection[str], claimed: int | None) -> dict[str, str]:

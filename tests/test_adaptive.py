@@ -20,9 +20,21 @@ from test_sweep import READS, SOLVE, niah_process, sweep_at
 from niah.records import Header, Result, Trial
 from niah.runlog.log import write_log
 from niah.verdict.exact import at_least
-from niah.verdict.ladder import Ladder, effective_of
+from niah.verdict.ladder import (
+    LEAN,
+    Bracket,
+    Held,
+    Ladder,
+    Rule,
+    Step,
+    bets,
+    bracket_of,
+    effective_of,
+    next_length,
+    soonest,
+    step_of,
+)
 from niah.verdict.records import Verdict
-from niah.verdict.sequential import LEAN, Bracket, Held, Rule, Step, bets, bracket_of, next_length, soonest, step_of
 
 RULE = Rule()
 LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)

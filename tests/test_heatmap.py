@@ -25,8 +25,7 @@ from test_grid import grid
 from niah.errors import ConfigError, UnknownName
 from niah.plotter.canvas import Words, colour_map
 from niah.plotter.cells import row_edges
-from niah.plotter.curves import curves_figure
-from niah.plotter.deliveries import deliveries_figure, look_for, save_deliveries
+from niah.plotter.curves import curves_figure, deliveries_figure, look_for, save_deliveries
 from niah.plotter.heatmap import (
     card_figure,
     card_words,

@@ -146,7 +146,7 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
 
 def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
     """One model under several deliveries: a table, and a picture of its own."""
-    from niah.plotter.deliveries import delivery_parts, save_deliveries  # 0.8 s of matplotlib
+    from niah.plotter.curves import delivery_parts, save_deliveries  # 0.8 s of matplotlib
 
     told = [runs[0].delivery(), *(run.delivery(runs[0]) for run in runs[1:])]
     print_parts(["", *delivery_parts(told)])

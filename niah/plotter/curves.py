@@ -1,9 +1,13 @@
-"""Curves by length: the share found with its interval, and the time to the first token. Several runs on one scale."""
+"""Curves by length: the share found with its interval, and the time to the first token. Several runs on one scale.
+
+One model under several deliveries has a table in words, and a picture of what was found, by length and by depth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from math import log10
 from pathlib import Path
@@ -13,18 +17,23 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 from rich.cells import cell_len
 
-from niah.plotter.canvas import Words, canvas, save
-from niah.plotter.cells import every_nth
-from niah.plotter.heatmap import words_of
+from niah.plotter.canvas import Words, canvas, colour_map, save, scale_beside
+from niah.plotter.cells import Room, every_nth
+from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
 from niah.plotter.look import LOOK, Look
+from niah.plotter.report_text import Part, change_words, table_of
 from niah.plotter.summary import View, held_by, names_of
-from niah.text.shares import percent
+from niah.text.lengths import label_of
+from niah.text.shares import digits, percent, seconds_label
+from niah.verdict.deliveries import AT, Delivery, DeliveryFigures
 from niah.verdict.records import RunReport
 
 # Okabe and Ito 2008: told apart by colour-blind readers; markers tell them apart in grey print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#808080")
 COLOURS_ON_DARK = ("#56B4E9", *COLOURS[1:5], "#F0E442", "#A0A0A0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# the hatching tells them apart in grey print
+_PARTS = (("sent and read", "#009E73", ""), ("sent, not read", "#D55E00", "//"), ("not sent", "#BBBBBB", ".."))
 _DODGE = 0.03  # of a decade: points of several runs at one length stand beside each other
 
 Styled = tuple[RunReport, str, str, str, float]  # with its name, colour, marker and dodge
@@ -121,3 +130,115 @@ def _finish(ax: Axes, styled: Sequence[Styled], look: Look) -> None:
     ax.tick_params(length=0)
     ax.tick_params(length=0, which="minor")
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
+    """What each sent and cost, whose misses they are, and from which length one beats the other."""
+    figures = [d.figures for d in deliveries]
+    rows = [("delivery", *(d.name for d in deliveries))]
+    rows.append(("calls a trial", *("not measured" if f.calls is None else digits(f.calls) for f in figures)))
+    rows.append(("tokens a trial", *(_number(f.tokens, "{:,.0f}") for f in figures)))
+    rows.append(("dollars", *(_number(d.dollars, "${:,.2f}", "not known") for d in deliveries)))
+    for word, key in (("first token", "first_token_s"), ("whole", "total_s"), ("beside the calls", "prepared_s")):
+        rows.append((word, *(seconds_label(getattr(f, key)) for f in figures)))
+    if any(f.recall for f in figures):
+        rows += [(f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
+    yield table_of(rows)
+    for d in deliveries[1:]:
+        yield ""
+        rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
+        for depth, s in d.figures.by_depth.items():
+            rows.append((f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}"))
+        yield table_of(rows)
+    for d in deliveries[1:]:
+        yield from crossover_lines(d, deliveries[0].name)
+
+
+def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
+    """From 8k on retrieve is better than full (95 %: from 4k to 16k)."""
+    there = [c for c in d.crossovers if c.length is not None and c.low is not None and c.high is not None]
+    for c in there:
+        word, often = "better" if c.better else "worse", f"in {percent(c.share)} of the resamples"
+        interval = f"95 % interval {label_of(c.low or 0)} to {label_of(c.high or 0)}, {often}"
+        yield f"from {label_of(c.length or 0)} on {d.name} is {word} than {first} ({interval})"
+    if d.crossovers and not there:
+        yield f"{d.name} is neither better nor worse than {first} from any length on"
+
+
+def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    words, first, look = words_of(views), deliveries[0], look_for(len(deliveries), look)
+    shares = [view.grid.whole.mean for view in views]
+    most = max((share for share in shares if share is not None), default=None)
+    best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == most]
+    said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(most)}"
+    said = "No trial has a score" if most is None else said
+    lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
+    words = replace(words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}")
+    return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
+
+
+def look_for(count: int, look: Look) -> Look:
+    """How so many deliveries look: three and more crowd a small sheet."""
+    return replace(look, crowded=count > 2)
+
+
+def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:
+    """A heatmap for each, then the share found by length, then whose misses they are, by depth."""
+    panels = [panel_of(view, d.name) for view, d in zip(views, deliveries, strict=True)]
+    grid = views[0].grid
+    names = [d.name for d in deliveries]
+    title = "share found by length\nwith 95 % intervals"
+    panels.append(Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room)))
+    for n, d in enumerate(deliveries[1:]):
+        title = f"{d.name}\nwhose misses, by depth"
+        panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures, named=not n)))
+    figure, axes = panels_figure(panels, words, look)
+    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
+    return figure
+
+
+def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -> None:
+    found_curves(styled_of(views, names, room.look), ax, room.look)
+    ax.set_ylabel("share found")
+    _legend_below(ax, room, columns=2)
+
+
+def split_bars(figures: DeliveryFigures, ax: Axes, room: Room, *, named: bool) -> None:
+    """For each depth the shares of trials sent and read, sent and not read, not sent; ``named``: with their legend."""
+    depths = list(figures.by_depth)
+    for depth, split in figures.by_depth.items():
+        left = 0.0
+        for (_, colour, hatch), count in zip(_PARTS, (split.read, split.not_read, split.not_sent), strict=True):
+            width = count / split.n if split.n else 0.0
+            ax.barh(depths.index(depth), width, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.86)
+            if width > 0.09:
+                size = room.look.sheet.type * 0.8
+                ax.text(left + width / 2, depths.index(depth), f"{count}", ha="center", va="center", fontsize=size)
+            left += width
+    for word, colour, hatch in _PARTS:
+        ax.barh(0, 0, color=colour, hatch=hatch, edgecolor="white", label=word)
+    ax.set_yticks(range(len(depths)), [f"{depth:g} %" for depth in depths])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    ax.set_ylabel("depth of the needle")
+    _legend_below(ax, room, columns=3 if named else 0)
+
+
+def _legend_below(ax: Axes, room: Room, columns: int) -> None:
+    """Under the axis, in its own place for words; it may reach under the panels to the right."""
+    ax.set_xlabel("\n\n")
+    if not columns:
+        return
+    handles, labels = ax.get_legend_handles_labels()
+    legend = ax.legend(
+        handles, [label.rpartition(": ")[0] if "%" in label else label for label in labels], loc="upper left",
+        bbox_to_anchor=(-0.12, -0.16), ncols=columns, frameon=False, fontsize=room.look.sheet.type * 0.78,
+        columnspacing=1.0, handlelength=1.4, handletextpad=0.4,
+    )  # fmt: skip
+    legend.set_in_layout(False)
+
+
+def _number(value: float | None, form: str, missing: str = "not measured") -> str:
+    return missing if value is None else form.format(value)

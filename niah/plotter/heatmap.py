@@ -276,7 +276,7 @@ def card_words(views: Sequence[View], dollars: float | None) -> Words:
     first = views[0]
     cost = "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
     trials = sum(n for v in views for outcome, n in counts_of(v.grid).items() if outcome != MISSING)
-    made = [f"{trials:,} trials", f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
+    made = [plural(trials, "trial"), f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
     foot, told = " · ".join([*made, *made_parts(views)]), f"Model card. {' '.join(map(spoken, views))}"
     return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
 
@@ -307,7 +307,6 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
 
 
 def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
-    """A task with its share as a bar, its n and its interval."""
     r, unit = view.grid.whole, look.sheet.type
     low, high = r.low or 0.0, r.high or 0.0
     said = percent(r.mean, "not measured")

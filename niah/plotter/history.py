@@ -81,7 +81,6 @@ def _figure(s: Signal, words: Words, look: Look) -> Figure:
 
 
 def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
-    """Shares with Wilson intervals; those of the reference hollow."""
     for i, run in enumerate(s.runs):
         if run.share is None:
             continue
@@ -100,7 +99,6 @@ def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
 
 
 def _draw_sums(s: Signal, ax: Axes, look: Look) -> None:
-    """Both CUSUMs and the height of an alarm."""
     ax.set_ylabel("CUSUM")
     if s.threshold is None:
         return

@@ -208,7 +208,6 @@ def _design(f: RunReport) -> Iterator[str]:
 
 
 def _effective(f: RunReport) -> Table:
-    """Claimed, tested and effective length, one below the other."""
     rows = [("context length", "measured", "cautious", "hopeful", "threshold")]
     rows += [("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []
     rows.append(("tested", label_of(f.tested), "", "", ""))

@@ -13,9 +13,8 @@ from niah.plotter.wrapping import shortened
 from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import digits, percent
-from niah.verdict.ladder import Effective, bracket_words
+from niah.verdict.ladder import Bracket, Effective, Step, bracket_words
 from niah.verdict.records import ByDepth, ByLength, EffectiveLength, RunReport, model_label
-from niah.verdict.sequential import Bracket, Step
 
 REPEATED_BELOW = 0.995  # a smaller unique share is said in the picture
 DEPTHS = {

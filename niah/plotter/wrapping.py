@@ -78,7 +78,6 @@ def middle_cut(text: str, columns: int) -> str:
 
 
 def _alike(short: dict[str, str]) -> list[list[str]]:
-    """Names that have become one."""
     groups: dict[str, list[str]] = {}
     for name, label in short.items():
         groups.setdefault(label, []).append(name)

@@ -134,7 +134,6 @@ def _result(trial: Trial, score: float) -> Row:
 
 
 def _of(lost: float, gained: float) -> float:
-    """The share of losses among the pairs that change."""
     return lost / (lost + gained) if lost + gained else 0.0
 
 

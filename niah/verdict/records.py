@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from niah.messages import MediaSize
 from niah.records import Grid, Share
-from niah.verdict.sequential import Bracket
+
+if TYPE_CHECKING:
+    from niah.verdict.ladder import Bracket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

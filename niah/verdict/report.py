@@ -41,7 +41,10 @@ def report_of(
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
     at_length = {n: samples.at(n) for n in lengths}
     adaptive = header.design.adaptive
-    share = _of_no_fixed_n if adaptive else Sample.share
+
+    def share(sample: Sample) -> Share:  # without an interval where a rule stopped the trials
+        return replace(sample.share(), low=None, high=None) if adaptive else sample.share()
+
     by_length = {n: share(sample) for n, sample in at_length.items()}
     one, cells = replace(samples, these_only=True), {n: list[Sample]() for n in lengths}  # a cell's haystacks differ
     for c in grid.cells:
@@ -79,11 +82,6 @@ def report_of(
         pattern=pattern_of(samples, lengths, middle),
         least_per_length=least_trials(rule_of("absolute")[1]),
     )
-
-
-def _of_no_fixed_n(sample: Sample) -> Share:
-    """Without an interval: a rule stopped the trials."""
-    return replace(sample.share(), low=None, high=None)
 
 
 def _nats(rows: Iterable[Row]) -> dict[int, list[float]]:
@@ -290,7 +288,6 @@ def _fit(sample: Sample) -> float:
 
 
 def _by_depth(by_band: Mapping[str, Sample]) -> ByDepth:
-    """Which bands are surely worse than another one."""
     pairs = list(permutations(by_band, 2))
     worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
     return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)
