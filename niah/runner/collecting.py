@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from niah.errors import PromptError, RunError
+from niah.experiment.delivering import presenter_in
 from niah.experiment.experiment import Experiment
 from niah.experiment.export import CALIBRATION, sender_of
 from niah.providers import HttpRequest, UnexpectedStop
@@ -39,7 +40,7 @@ class Collected:
     torn: int  # last lines that were cut short
     missing: tuple[str, ...]  # trials of the run without an answer, errors among them
     errors: int  # of these, requests that failed
-    checked: bool  # whether the small prompts were answered, which tell how the server counts
+    unchecked: str | None  # why nobody knows whether prompts were read whole; None: how the server counts is known
 
     def words(self) -> Iterator[str]:
         """For people."""
@@ -52,8 +53,8 @@ class Collected:
             more = f" and {len(self.missing) - _MOST_NAMED:,} more" if len(self.missing) > _MOST_NAMED else ""
             named = ", ".join(self.missing[:_MOST_NAMED]) + more
             yield f"{len(self.missing):,} trials are missing, {self.errors:,} of them failed: {named}"
-        if not self.checked:
-            yield "not checked for dropped parts of prompts: the small requests that tell it have no answer here"
+        if self.unchecked:
+            yield f"not checked for dropped parts of prompts: {self.unchecked}"
 
 
 @dataclass(slots=True)
@@ -79,9 +80,12 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
         t for t in experiment.trials if t.id in read.answers and not _is_known(t.id, read.answers[t.id], log, stored)
     ]
     checks = AnswerChecks(log.results.values(), experiment.tokenizer.count)
-    checks.begin(Preflight(answers=(), calibration=_calibration(experiment, small), window=None))
+    known, unchecked = _calibration(experiment, small), "the small requests that tell it have no answer here"
+    if presenter_in(experiment) is not None:
+        known, unchecked = None, "no small request of a file tells what turns, pages or sound take"
+    checks.begin(Preflight(answers=(), calibration=known, window=None))
     _check_digests(experiment, new, read.answers)
-    is_checked, results = checks.calibration is not None, _results(experiment, new, read.answers, checks)
+    results = _results(experiment, new, read.answers, checks)
     while some := list(islice(results, _TOGETHER)):
         log.write(*some)
         for result in some:
@@ -93,7 +97,7 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
         torn=read.torn,
         missing=missing,
         errors=sum(i in log.results for i in missing),
-        checked=is_checked,
+        unchecked=unchecked if known is None else None,
     )
 
 
