@@ -84,6 +84,7 @@ def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah
     last = json.loads(text.splitlines()[1])
     Path("results/b/run.jsonl").write_text(text.replace(json.dumps(last["response"]["text"]), '"another"'))
     assert "another answer in another part" in niah("merge", "a", "b", "--name", "c").err
+    assert "another answer in another part" in niah("merge", "b", "b", "--name", "both").err  # which holds the first
     niah("run", *half, "--seed", "5", "--name", "d")
     assert "another config (seed was 0, is 5" in niah("merge", "b", "d", "--name", "e").err
     assert "no shards here" in niah("merge", "a").err
@@ -170,6 +171,30 @@ def test_four_workers_keep_to_one_budget_without_a_request_beyond_it(tmp_path: P
     spent = asyncio.run(all_of_them())
     assert 4_600 <= sum(spent) <= 5_000
     assert sum(1 for tokens in spent if tokens) > 1
+
+
+def test_the_attempts_of_other_workers_are_read_on_and_counted_once(tmp_path: Path) -> None:
+    own, other = tmp_path / "1of2", tmp_path / "2of2"
+    other.mkdir()
+    shared, budget = Shared(tmp_path), Budget(experiment(max_tokens=10**6).config, None)
+    may = Usage(input_tokens=90, output_tokens=10)
+
+    def others() -> int:
+        budget.paid_elsewhere(shared.news_of_others(own))
+        return budget.others.tokens
+
+    with AttemptLog(other) as log:
+        first, second = log.sent("a", may), log.sent("b", may)
+        assert [others(), others()] == [200, 200]
+        log.path.write_bytes(log.path.read_bytes().replace(b'{"n":1,', b"[[[[[[["))  # is not read again
+        log.ended(first, Usage(input_tokens=90, output_tokens=1))
+        assert others() == 191
+        log.ended(second, None)
+        assert others() == 191
+    log.path.unlink()  # as a worker does that could not start
+    with AttemptLog(other) as log:
+        log.ended(log.sent("c", may), Usage(input_tokens=90, output_tokens=5))
+        assert others() == 191 + 95
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from niah.errors import RunError
 from niah.providers import PROVIDERS
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Header, Result, Row, Usage
-from niah.runlog.disk import append, drop_torn_line, read_lines, write_whole
+from niah.runlog.disk import append, drop_torn_line, read_lines, taken_in, whole_lines, write_whole
 from niah.runlog.lines import line_of, record_of, result_of
 
 ATTEMPTS_NAME = "attempts.jsonl"
@@ -98,22 +98,51 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
             self.path.unlink()
 
 
+class AttemptReader:
+    """The attempts of a run, read on as its file grows: to begin anew each time took half a second in a long one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.attempts: dict[int, Attempt] = {}  # in the order in which they were sent
+        self._path = folder / ATTEMPTS_NAME
+        self._lines = 0  # that were read
+        self._last: list[bytes] = []  # of these
+        self._at = 0  # byte at which it begins
+
+    def news(self) -> list[tuple[Usage, Usage]]:
+        """What attempts count as, before and now, by every line since the last call; an empty usage before the first.
+
+        Raises RunError for a damaged line. A torn last line is left for the next call.
+        """
+        lines, seen = whole_lines(self._path, self._at), len(self._last)
+        if lines[:seen] != self._last:  # a worker that could not start took its file away, and began another
+            self.attempts.clear()
+            self._lines = self._at = seen = 0
+            lines = whole_lines(self._path)
+        changes = taken_in(self._path, lines[seen:], self._take, self._lines + 1)
+        self._lines += len(lines) - seen
+        self._at += sum(len(line) + 1 for line in lines[:-1])
+        self._last = lines[-1:]
+        return changes
+
+    def _take(self, line: bytes) -> tuple[Usage, Usage]:
+        table = json.loads(line)
+        number = table["n"]
+        before = self.attempts.get(number)
+        if "may" in table:
+            now = Attempt(number=number, trial=table["trial"], may=record_of(Usage, table["may"]))
+        else:
+            cost = table["cost"]
+            now = self.attempts[number]
+            now = now if cost is None else replace(now, cost=record_of(Usage, cost))
+        self.attempts[number] = now
+        return Usage() if before is None else before.counted, now.counted
+
+
 def read_attempts(folder: Path) -> list[Attempt]:
-    """All attempts of a run, in the order in which they were sent; none where an older niah noted none.
-
-    Raises RunError for a damaged line. A torn last line is left out.
-    """
-    attempts: dict[int, Attempt] = {}
-    read_lines(folder / ATTEMPTS_NAME, lambda line: _take(attempts, json.loads(line)))
-    return list(attempts.values())
-
-
-def _take(attempts: dict[int, Attempt], table: dict[str, Any]) -> None:
-    number = table["n"]
-    if "may" in table:
-        attempts[number] = Attempt(number=number, trial=table["trial"], may=record_of(Usage, table["may"]))
-    elif table["cost"] is not None:
-        attempts[number] = replace(attempts[number], cost=record_of(Usage, table["cost"]))
+    """All attempts of a run; none where an older niah noted none. Raises RunError for a damaged line."""
+    reader = AttemptReader(folder)
+    reader.news()
+    return list(reader.attempts.values())
 
 
 def _table(usage: Usage) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import errno
 import io
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -54,14 +54,25 @@ def write_anew(path: Path, content: bytes) -> None:
 
 def read_lines(path: Path, read: Callable[[bytes], _T]) -> list[_T]:
     """What ``read`` makes of every whole line; nothing where there is no file. Raises RunError for a damaged line."""
+    return taken_in(path, whole_lines(path), read)
+
+
+def whole_lines(path: Path, start: int = 0) -> list[bytes]:
+    """The whole lines behind a place of a file; none where there is no file. Raises RunError."""
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def taken_in(path: Path, lines: Iterable[bytes], read: Callable[[bytes], _T], first: int = 1) -> list[_T]:
+    """What ``read`` makes of some lines of a file, from its ``first`` on. Raises RunError for a damaged one."""
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         try:
             found += [read(line)] if line.strip() else []
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

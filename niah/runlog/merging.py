@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from niah.errors import RunError
@@ -38,7 +38,7 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
         for header in further:
             log.extend(header)
         held = log.stored()
-        new = [r for r in order if _is_new(r, held, into)]
+        new = [r for r in order if (old := held.get(r.trial.id)) is None or _better(old, r, into) != old]
         if new:
             log.write(*new)
         for result in new:
@@ -57,11 +57,6 @@ def _better(old: Result | None, new: Result, folder: Path) -> Result:
     if said[0] != said[1] or old.prompt_digest != new.prompt_digest:
         raise RunError(f"{folder}: trial {new.trial.id} has another answer in another part; remove one of the two")
     return old
-
-
-def _is_new(result: Result, held: Mapping[str, Result], into: Path) -> bool:
-    old = held.get(result.trial.id)
-    return old is None or (old.outcome is Outcome.ERROR and _better(old, result, into) != old)
 
 
 def _merge_attempts(folders: Sequence[Path], into: Path) -> None:

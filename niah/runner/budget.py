@@ -80,10 +80,10 @@ class Budget:
     def pay(self, usage: Usage) -> None:
         self.spent += self.cost_of(usage)
 
-    def paid_elsewhere(self, usages: Iterable[Usage]) -> None:
-        """All that other workers of the run paid, or may yet pay."""
-        nothing = Spent(dollars=None if self._pricing is None else 0.0)
-        self.others = sum((self.cost_of(usage) for usage in usages), nothing)
+    def paid_elsewhere(self, changes: Iterable[tuple[Usage, Usage]]) -> None:
+        """Take in what attempts of other workers of the run counted as before, and count as now."""
+        for before, now in changes:
+            self.others += self.cost_of(now) + -self.cost_of(before)
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class RunLedger(Ledger):
     def _hear_others(self) -> bool:
         """Take in what other workers paid; whether there may be any."""
         if self.shared is not None:
-            self.budget.paid_elsewhere(self.shared.paid_by_others(self.attempts.path.parent))
+            self.budget.paid_elsewhere(self.shared.news_of_others(self.attempts.path.parent))
         return self.shared is not None
 
     def _note(self, trial: str | None, may: Usage) -> int | None:

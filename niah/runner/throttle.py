@@ -19,7 +19,7 @@ import contextlib
 import random
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from niah.errors import RunError
 from niah.records import Usage
-from niah.runlog.attempts import ATTEMPTS_NAME, read_attempts
+from niah.runlog.attempts import ATTEMPTS_NAME, AttemptReader
 from niah.runner.concurrency import Signal
 from niah.runner.observer import Observer
 from niah.runner.progress import Trouble
@@ -118,7 +118,9 @@ class Throttle:
     async def enter(self, tokens: int) -> bool:
         """Wait until one more request may be sent; False where a stop came first."""
         while True:
-            if not await self._pass_pause() or not await self._slot():
+            if self._busy >= int(self._allowed):
+                self._ramp_up()
+            if not await self._pass_pause() or not await self.until(lambda: self._busy < int(self._allowed)):
                 return False
             if self._resume_at <= self._clock():
                 break
@@ -194,11 +196,6 @@ class Throttle:
             self._allowed = 1.0
         self._cut_at = now
 
-    async def _slot(self) -> bool:
-        if self._busy >= int(self._allowed):
-            self._ramp_up()
-        return await self.until(lambda: self._busy < int(self._allowed))
-
     def _ramp_up(self) -> None:
         """Double after a moment, and go on so, as long as nothing is refused."""
         if self._ramp is None and not self._refused and self._allowed < self._cap:
@@ -266,23 +263,17 @@ class Shared:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = FileLock(folder / _LOCK)
-        self._seen: dict[Path, tuple[int, list[Usage]]] = {}  # of each worker the size of its log, and what it paid
+        self._read: dict[Path, AttemptReader] = {}
 
     def rate(self, name: str, size: float, per_minute: float) -> SharedRate:
         return SharedRate(self.folder / f".{name}-rate", self.lock, size, per_minute)
 
-    def paid_by_others(self, own: Path) -> list[Usage]:
-        """What all other workers paid or may yet pay."""
+    def news_of_others(self, own: Path) -> Iterator[tuple[Usage, Usage]]:
+        """What attempts of the other workers count as, before and now, where it changed since the last call."""
         for path in sorted(self.folder.glob(f"*/{ATTEMPTS_NAME}")):
-            if path.parent == own:
-                continue
-            try:
-                size = path.stat().st_size
-                if self._seen.get(path, (-1, []))[0] != size:
-                    self._seen[path] = (size, [attempt.counted for attempt in read_attempts(path.parent)])
-            except FileNotFoundError:  # a worker that could not start takes it away
-                self._seen.pop(path, None)
-        return [usage for _, usages in self._seen.values() for usage in usages]
+            if path.parent != own:
+                reader = self._read.setdefault(path, AttemptReader(path.parent))
+                yield from reader.news()
 
 
 class SharedRate:
