@@ -77,7 +77,12 @@ def header_of(table: Mapping[str, Any]) -> Header:
             raise ValueError(f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used") from None
         except NiahError as error:
             raise ValueError(f"config: {error}") from None
-    known = _object(table, "design") if "design" in table else _design_of_old(config)
+    if "design" in table:
+        known = _object(table, "design")
+    else:
+        from niah.experiment.design import design_of  # brings the tasks, which new logs do not need
+
+        known = asdict(design_of(config))
     recipe = new_names(_object(known, "recipe"))
     header = record_of(Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []})
     return replace(header, config=config, design=replace(header.design, recipe=recipe))
@@ -88,12 +93,6 @@ def _object(table: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{key} is {_short(value)}, not an object")
     return value
-
-
-def _design_of_old(config: Mapping[str, Any]) -> dict[str, Any]:
-    from niah.experiment.design import design_of  # brings the tasks, which new logs do not need
-
-    return asdict(design_of(config))
 
 
 def part_of(table: Mapping[str, Any]) -> Part:

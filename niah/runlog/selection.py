@@ -65,11 +65,12 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
 
 def differences(old: Mapping[str, Result], new: Mapping[str, Result]) -> tuple[int, list[Difference]]:
     """How many trials both runs scored, and those of them with another score, by cell. Raises RunError for none."""
-    pairs = [(old[i], r) for i, r in new.items() if i in old and r.score is not None and old[i].score is not None]
+    known = ((old.get(i), after) for i, after in new.items() if after.score is not None)  # each is read from disk once
+    pairs = [(before, after) for before, after in known if before is not None and before.score is not None]
     if not pairs:
         raise RunError("the two runs have no scored trial in common; they must have the same task, haystack and seed")
     differing = {after.trial.id: before for before, after in pairs if before.score != after.score}
-    ordered = by_cell(new[i] for i in differing)
+    ordered = by_cell(after for _, after in pairs if after.trial.id in differing)
     return len(pairs), [Difference(old=differing[r.trial.id], new=r) for r in ordered]
 
 

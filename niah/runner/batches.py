@@ -152,9 +152,9 @@ def _asking(folder: Path) -> Iterator[None]:
 class _Http:
     """Plain requests to one address. Raises ProviderError for whatever is no answer."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
         self._base = base_url.rstrip("/")
-        self._open = partial(httpx.Client, headers=dict(headers), timeout=_TIMES, transport=transport)
+        self._open = partial(httpx.Client, headers=dict(headers), timeout=_TIMES)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
@@ -191,8 +191,8 @@ class _Http:
 class OpenAIBatches:
     """``/files`` and ``/batches``; the name stands in the metadata."""
 
-    def __init__(self, base_url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = _Http(base_url, {"Authorization": f"Bearer {key}"} if key else {}, transport)
+    def __init__(self, base_url: str, key: str | None) -> None:
+        self._http = _Http(base_url, {"Authorization": f"Bearer {key}"} if key else {})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         for table in self._http.table("GET", "/batches?limit=100").get("data") or []:
@@ -234,9 +234,8 @@ class OpenAIBatches:
 class AnthropicBatches:
     """``/messages/batches``. A batch has no name there: one of as many requests, made since, is it."""
 
-    def __init__(self, base_url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
-        headers = {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})}
-        self._http = _Http(base_url, headers, transport)
+    def __init__(self, base_url: str, key: str | None) -> None:
+        self._http = _Http(base_url, {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         for table in self._http.table("GET", "/messages/batches?limit=100").get("data") or []:
@@ -271,10 +270,8 @@ class AnthropicBatches:
 class GeminiBatches:
     """Uploads a file, then ``models/M:batchGenerateContent``; the name is its display name."""
 
-    def __init__(
-        self, base_url: str, key: str | None, model: str, transport: httpx.BaseTransport | None = None
-    ) -> None:
-        self._http = _Http(base_url, {"x-goog-api-key": key} if key else {}, transport)
+    def __init__(self, base_url: str, key: str | None, model: str) -> None:
+        self._http = _Http(base_url, {"x-goog-api-key": key} if key else {})
         root, _, version = base_url.rstrip("/").rpartition("/")
         self._upload, self._download = f"{root}/upload/{version}/files", f"{root}/download/{version}"
         self._model = model.removeprefix("models/")

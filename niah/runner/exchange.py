@@ -85,14 +85,13 @@ class Attempt:
     heard: Heard = field(default_factory=Heard)
 
 
+@dataclass(eq=False)
 class Refused(Exception):
     """A reply that is no 200; ``location`` is where it redirects to."""
 
-    def __init__(self, status: int, body: str, location: str | None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.location = location
+    status: int
+    body: str
+    location: str | None
 
 
 class Exchange:

@@ -250,60 +250,37 @@ def _check_budget(answers: list[Answer], experiment: Experiment) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """How one canary fared."""
-
-    place: str
-    length: int
-    control: bool  # whether it was found without a haystack
-    found: bool | None  # None: the long prompt was not answered
-    said: str
-
-    @property
-    def is_missing(self) -> bool:
-        return self.control and self.found is False
-
-    def line(self) -> str:
-        where = f"the {self.place} of {label_of(self.length)}"
-        if self.found is None:
-            return f"canary: {where} could not be asked about ({self.said})"
-        if self.found:
-            return f"canary: {where} was seen"
-        if self.control:
-            return f"canary: {where} was not seen (answered {self.said!r}; right without a haystack)"
-        return f"canary: the model does not answer even without a haystack ({self.said!r}): nothing is known of {where}"
-
-
 async def look_for_canaries(client: Client, provider: Provider, experiment: Experiment) -> tuple[str, ...]:
     """What was found, a line for each place.
 
     Raises ProviderError where a place of the long prompt is not seen, OutageError where nobody answers.
     """
     seen = [await _look(client, provider, experiment, place) for place in PLACES]
-    missing = [s for s in seen if s.is_missing]
-    if missing:
+    if missing := [line for line, is_fine in seen if not is_fine]:
         raise ProviderError(
-            f"{'; '.join(s.line() for s in missing)}: the server seems to drop a part of long prompts in silence; "
+            f"{'; '.join(missing)}: the server seems to drop a part of long prompts in silence; "
             "give it a larger window or ask for shorter --lengths, or go on with --no-canary if the model is to blame"
         )
-    return tuple(s.line() for s in seen)
+    return tuple(line for line, _ in seen)
 
 
-async def _look(client: Client, provider: Provider, experiment: Experiment, place: str) -> _Seen:
+async def _look(client: Client, provider: Provider, experiment: Experiment, place: str) -> tuple[str, bool]:
+    """What is found of one canary, as a line, and whether that is fine: not where only the long prompt fails."""
     planting, length = planted(experiment, place), max(experiment.config.lengths)
     alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
     failed = "the canary check failed, and no trial was sent"
     control = await client.ask_or_raise(provider.request(alone), failed)
     answer = await client.ask_or_raise(provider.request(long_prompt(experiment, planting)), failed)
     said = answer.response.text.strip()[:60] if answer.response else str(answer.error)
-    return _Seen(
-        place=place,
-        length=length,
-        control=_is_right(control, planting),
-        found=_is_right(answer, planting) if answer.outcome is Outcome.SCORED else None,
-        said=said,
-    )
+    where = f"the {place} of {label_of(length)}"
+    if answer.outcome is not Outcome.SCORED:
+        return f"canary: {where} could not be asked about ({said})", True
+    if _is_right(answer, planting):
+        return f"canary: {where} was seen", True
+    if _is_right(control, planting):
+        return f"canary: {where} was not seen (answered {said!r}; right without a haystack)", False
+    why = f"the model does not answer even without a haystack ({said!r})"
+    return f"canary: {why}: nothing is known of {where}", True
 
 
 def planted(experiment: Experiment, place: str) -> Planting:
