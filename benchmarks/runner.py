@@ -28,7 +28,7 @@ from typing import Any
 
 from measure import machine
 
-from niah.runner.observer import Observer
+from niah.runner.progress import Observer
 
 LATENCIES_S = {0.2: (1, 16, 64, 128, 256), 1.0: (16, 64, 128, 256)}  # with what is in flight
 CELLS = {225: (15, 15), 640: (32, 20), 1_225: (35, 35)}

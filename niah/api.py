@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from niah.generator.haystack import Haystack
     from niah.records import Header, Result, Row, Trial
     from niah.runner.background import Stoppable
-    from niah.runner.observer import Observer
+    from niah.runner.progress import Observer
     from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook, Power
     from niah.verdict.records import Comparison, Judgement

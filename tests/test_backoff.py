@@ -17,9 +17,8 @@ from virtual import run_virtual
 from niah.records import Outcome
 from niah.runner.client import FIRST_WORD_S, Client
 from niah.runner.exchange import AdaptiveTimeout, Answer
-from niah.runner.observer import Observer
 from niah.runner.pool import Pool
-from niah.runner.progress import Trouble
+from niah.runner.progress import Observer, Trouble
 from niah.runner.rates import span_s
 from niah.runner.throttle import Throttle
 

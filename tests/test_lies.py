@@ -23,7 +23,7 @@ from niah.experiment.experiment import Experiment, experiment_of
 from niah.records import Row
 from niah.runlog.log import open_log
 from niah.runlog.warnings import run_warnings
-from niah.runner.observer import Observer
+from niah.runner.progress import Observer
 from niah.runner.session import open_session
 from niah.runner.sweep import Sweep
 

@@ -382,6 +382,14 @@ def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(niah: Niah, monkeypat
     assert (row["outcome"], row["score"]) == ("mismatch", None)
 
 
+@NEEDS_TESSERACT
+def test_a_language_that_tesseract_lacks_is_said_and_not_red(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(instruments.DATA, "en", "not_there")
+    ended = niah("run", "--provider", "ocr", "--model", "search", "--lengths", "600", "--depths", "50", *SMALL)
+    assert (ended.exit_code, ended.err.count("\n"), "tesseract-ocr-not-there" in ended.err) == (2, 1, True)
+    assert not Path("results").exists()
+
+
 def recorded(folder: Path, lines: list[str], form: str = "wav", height: int = 8_000) -> Path:
     """A recording of some lines with pauses between them, and its subtitles: in a folder as a user has them."""
     folder.mkdir(exist_ok=True)

@@ -23,8 +23,7 @@ from niah.plotter.wrapping import middle_cut
 from niah.records import Grid, Part, Result, Row
 from niah.runlog.log import RunLog
 from niah.runner.budget import Spent
-from niah.runner.observer import INTERRUPTED, Observer
-from niah.runner.progress import Meter, Progress, Trouble
+from niah.runner.progress import INTERRUPTED, Meter, Observer, Progress, Trouble
 from niah.text.lengths import label_of
 from niah.text.outside import visible, without_secrets
 from niah.text.shares import digits, duration

@@ -21,11 +21,9 @@ from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.formatting import plural
 from niah.plotter.wrapping import Words
 from niah.runner.exchange import Answer
-from niah.runner.models import served_models
-from niah.runner.observer import Observer
+from niah.runner.models import Probe, Step, Window, served_models
 from niah.runner.preflight import Preflight
-from niah.runner.probe import Probe, Step, Window
-from niah.runner.progress import Trouble
+from niah.runner.progress import Observer, Trouble
 from niah.runner.session import connected, open_session
 from niah.text.lengths import length_of
 

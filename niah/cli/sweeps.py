@@ -25,7 +25,7 @@ from niah.records import Outcome
 from niah.run import Run
 from niah.runlog.attempts import unreported_line
 from niah.runlog.log import LOG_NAME
-from niah.runner.observer import INTERRUPTED
+from niah.runner.progress import INTERRUPTED
 from niah.runs import folder_name, plain_name
 from niah.share import write_files
 

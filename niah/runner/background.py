@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from niah.records import Result
-from niah.runner.observer import INTERRUPTED, Observer
+from niah.runner.progress import INTERRUPTED, Observer
 from niah.runner.sweep import Sweep
 
 _LOOK_S = 0.5  # between two looks for an interrupt, on systems where waiting cannot be interrupted

@@ -28,9 +28,8 @@ from niah.runner.exchange import (
     failure_of_exception,
     fault_of,
 )
-from niah.runner.observer import Observer
 from niah.runner.pool import Pool
-from niah.runner.progress import Kind, Trouble
+from niah.runner.progress import Kind, Observer, Trouble
 from niah.runner.rates import retry_after_s
 from niah.runner.stream_parsing import WebPage
 from niah.runner.throttle import Throttle

@@ -21,7 +21,7 @@ from niah.providers.replies import count_of
 from niah.records import Usage
 from niah.runner.budget import RunLedger
 from niah.runner.exchange import Answer
-from niah.runner.observer import Observer
+from niah.runner.progress import Observer
 from niah.runner.session import Session, client_of, pool_of
 from niah.runner.throttle import Throttle
 

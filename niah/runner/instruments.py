@@ -63,18 +63,22 @@ _FRAMES_S, _BEFORE_S = 100, 0.3  # of the recogniser; a needle's first word, by 
 _KEPT_PIECES = 256
 
 
-def check_ocr() -> None:
-    """Raises ConfigError where tesseract is missing."""
+def _check_ocr(data: str) -> None:
+    """Raises ConfigError where tesseract is missing, or lacks a language: it would read nothing, all red."""
     if shutil.which("tesseract") is None:
         raise ConfigError(
             "provider 'ocr' needs tesseract; install it (Debian: tesseract-ocr, for Chinese with -chi-tra)"
         )
+    listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, check=False)  # noqa: S607
+    if data not in (listed.stdout + listed.stderr).decode(errors="replace").split():
+        package = f"tesseract-ocr-{data.replace('_', '-')}"
+        raise ConfigError(f"provider 'ocr' needs tesseract's data of {data!r}; install it (Debian: {package})")
 
 
 def looking(model: str, solve: Callable[[str], str], tokenizer: Tokenizer, language: str) -> httpx.MockTransport:
     """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader that is not there."""
-    check_ocr()
     reads, data = reader_of(model, solve, tokenizer), DATA.get(language, "eng")
+    _check_ocr(data)
 
     def answer(seen: list[tuple[str, int | None]]) -> tuple[str, int]:
         text = "\n\n".join(text for text, _ in seen)

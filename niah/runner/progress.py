@@ -1,19 +1,31 @@
 """How a sweep is getting on: what landed, how fast, what it cost, what went wrong. Measured since the command began.
 
 What is left is learnt from the tokens and seconds of the trials that this command measured. Time goes with tokens, not
-with trials: half of a sweep's trials may hold a tenth of its tokens.
+with trials: half of a sweep's trials may hold a tenth of its tokens. An Observer is told of it all. Imports no network.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from math import log
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from niah.records import Outcome, Result
 from niah.text.shares import duration
+
+if TYPE_CHECKING:
+    from niah.providers import HttpRequest
+    from niah.records import Part
+    from niah.runlog.log import RunLog
+    from niah.runner.budget import Spent
+    from niah.runner.exchange import Attempt
+    from niah.runner.preflight import Preflight
+    from niah.runner.session import Session
+    from niah.runner.sweep import Sweep
 
 Kind = Literal["throttled", "unreachable", "fault", "paced"]  # paced: nothing failed, but something waits
 _LONGEST_LABEL = 20
@@ -22,6 +34,8 @@ LEAST_SURE = 5  # of fewer measured trials an estimate is called rough
 # powers of the tokens: 0 a constant, 1 reading, 2 attention; the simplest is kept unless another is better
 _MODELS = ((1,), (0, 1), (1, 2), (0, 1, 2))
 _LEAST_GAIN = 4.0  # of the information criterion, for a model with a term more
+
+INTERRUPTED = "interrupted"  # why a sweep stopped that a person has stopped
 
 Fit = Mapping[int, float]  # seconds per token to a power
 
@@ -69,6 +83,45 @@ class Progress:
     last_error: str | None
     retries: Mapping[str, int]  # attempts that were made again, by the label of their trouble
     trouble: Trouble | None  # the latest, while it is waited for
+
+
+class Observer:
+    """Observes one sweep after another."""
+
+    def extended(self, folder: Path, part: Part) -> None:
+        """An older run in this folder takes a further grid."""
+
+    def nothing_to_do(self) -> None:
+        """Every trial that is asked for is finished."""
+
+    def warned(self, text: str) -> None:
+        """Something that a reader of the picture should know."""
+
+    def told(self, text: str) -> None:
+        """How an embedded server comes up."""
+
+    def opened(self, session: Session, log: RunLog) -> None:
+        """The session is ready."""
+
+    @asynccontextmanager
+    async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
+        """Around the sweep, in its event loop: to draw, and to stop it."""
+        yield
+
+    def found(self, found: Preflight) -> None:
+        """The small requests before the sweep were answered."""
+
+    def landed(self, result: Result) -> None:
+        """A trial has ended and is in the log."""
+
+    def trouble(self, trouble: Trouble) -> None:
+        """An attempt failed and will be made again, or must wait."""
+
+    def attempt(self, request: HttpRequest, attempt: Attempt) -> None:
+        """An attempt ended."""
+
+    def spent(self, spent: Spent) -> None:
+        """What the whole run has cost, at the end of a sweep."""
 
 
 class Meter:

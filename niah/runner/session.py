@@ -30,8 +30,8 @@ from niah.runner.budget import Ledger
 from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout
 from niah.runner.local_server import Say, local_server
-from niah.runner.observer import Observer
 from niah.runner.pool import DirectTransport, Pool
+from niah.runner.progress import Observer
 from niah.runner.throttle import Shared, Throttle
 from niah.runner.uploads import Uploads
 

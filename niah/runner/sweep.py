@@ -24,9 +24,8 @@ from niah.runlog.attempts import AttemptLog, CallLog
 from niah.runlog.log import RunLog, open_log, read_log
 from niah.runner.budget import Budget, RunLedger, Spent
 from niah.runner.embedding import Embedder
-from niah.runner.observer import Observer
 from niah.runner.preflight import PLACES, look_for_canaries, preflight
-from niah.runner.progress import Trouble
+from niah.runner.progress import Observer, Trouble
 from niah.runner.session import Session, client_of, open_session, pool_of, throttle_of, uploads_of
 from niah.runner.stop_rules import CircuitBreaker
 from niah.runner.throttle import Shared

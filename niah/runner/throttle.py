@@ -30,8 +30,7 @@ from niah.errors import RunError
 from niah.records import Usage
 from niah.runlog.attempts import ATTEMPTS_NAME, AttemptReader
 from niah.runner.concurrency import Signal
-from niah.runner.observer import Observer
-from niah.runner.progress import Trouble
+from niah.runner.progress import Observer, Trouble
 from niah.runner.rates import ToldRates
 
 START = 8  # requests in flight at first
