@@ -125,7 +125,7 @@ def fetched(folder: Path, service: Service) -> list[Path]:
     batches = looked_at(folder, service)
     for number, batch in enumerate(batches):
         if batch.state in ("ended", "failed") and batch.results is None:
-            path = folder / f"{batch.name}-results.jsonl"
+            path = folder / batch.file.replace(".jsonl", "-results.jsonl")
             part = path.with_suffix(".part")
             with _asking(folder), part.open("wb") as file:
                 for line in service.results(batch):

@@ -123,11 +123,9 @@ def _read_file(file: Path, read: _Read) -> None:
 def _take(answer: BatchAnswer, read: _Read, where: str) -> None:
     """Keep an answer; of one trial an answer goes before a failure, and two answers must agree."""
     before = read.answers.get(answer.id)
-    if before is not None and answer.id.startswith(CALIBRATION):
-        return  # of an earlier file
     if before is None or before.reply is None:
         read.answers[answer.id] = answer
-    elif answer.reply is not None:
+    elif answer.reply is not None and not answer.id.startswith(CALIBRATION):  # one of an earlier file will do
         if answer.reply.response().text != before.reply.response().text:
             raise RunError(f"{where}: a second answer to {answer.id}, which differs from the first; remove one of them")
         read.doubles += 1
