@@ -289,6 +289,14 @@ def test_a_packed_file_that_is_cut_off_and_odd_settings_are_one_line(tmp_path: P
         package.import_prompts(tmp_path / "rows.jsonl.gz", "jsonl", out, limit=-1)
 
 
+def test_a_plan_tells_the_largest_prompt_and_not_what_fits_its_column(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(json.dumps(ROW))
+    package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
+    tokens = json.loads((tmp_path / "p.jsonl").read_text())["prompt_tokens"]
+    plan = package.plan(prompts=str(tmp_path / "p.jsonl"), provider="simulated", model="perfect")
+    assert f"{tokens} in prompts, {tokens} in the largest" in str(plan)
+
+
 def test_of_a_folder_only_the_files_of_rows_are_read(tmp_path: Path) -> None:
     for name in ("a.jsonl", "a.jsonl.part", "a.json~"):
         (tmp_path / name).write_text(json.dumps(ROW))

@@ -68,6 +68,7 @@ class Plan:
     trials: int
     controls: int  # of these trials
     prompt_tokens: int
+    largest: int  # prompt tokens of the longest request
     cacheable_tokens: int  # that a prefix cache could serve, requests sent one by one
     order: str
     aligned: bool
@@ -95,7 +96,6 @@ class Plan:
         """For people: a line for each figure, then one for each length."""
         size = "endless" if self.haystack_tokens is None else f"{self.haystack_tokens:,} tokens"
         lengths, depths = len(self.lengths), len(self.depths)
-        longest = max(row.context_length for row in self.lengths) - self.reply_tokens
         controls = f", and {self.controls} controls" if self.controls else ""
         cached = f"{100 * self.cacheable_share:.0f} % by a prefix cache, one by one"
         rows = {
@@ -105,7 +105,7 @@ class Plan:
             "tokenizer": self.tokenizer,
             "cells": f"{lengths} length{'s' * (lengths > 1)} x {depths} depth{'s' * (depths > 1)} = {lengths * depths}",
             "trials": f"{self.trials} ({self.epochs} per cell{controls})",
-            "tokens": f"{self.prompt_tokens:,} in prompts, {longest:,} in the largest",
+            "tokens": f"{self.prompt_tokens:,} in prompts, {self.largest:,} in the largest",
             "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",
             **({"vectors": f"at most {self.vector_tokens:,} tokens, not in the price"} if self.vector_tokens else {}),
             "price": _price_words(self.price),
@@ -153,6 +153,7 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
         trials=len(experiment.trials),
         controls=sum(t.control is not None for t in experiment.trials),
         prompt_tokens=tokens,
+        largest=max(n for own in calls.values() for n in own),
         cacheable_tokens=served,
         order=c.order,
         aligned=c.aligned,
