@@ -73,6 +73,12 @@ def test_an_address_that_is_none_is_called_by_its_key() -> None:
             read_config(None, {key: "http://u:pw@h/v1"})
 
 
+@pytest.mark.parametrize("value", [{1}, Path("x"), float("nan")])
+def test_a_request_field_that_is_no_json_is_refused_before_anything_is_sent(value: object) -> None:
+    with pytest.raises(ConfigError, match="extra cannot be sent"):
+        RunConfig(extra={"field": [value]})
+
+
 def test_a_price_may_have_spaces_as_lengths_may() -> None:
     assert read_config(None, {"price": "input=2, output=10"}).price == {"input": 2.0, "output": 10.0}
 

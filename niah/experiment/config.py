@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -92,6 +93,10 @@ def _check_price(dollars: Mapping[str, float]) -> None:
 
 
 def _check_extra(extra: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"extra cannot be sent: {error}; its values are those of JSON") from None
     for field in _OWN_FIELDS & set(extra):
         raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
     for field in _REPLY_FIELDS & set(_keys(extra)):
