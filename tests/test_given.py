@@ -227,7 +227,8 @@ def test_what_is_no_row_of_a_format_is_one_line(niah: Niah) -> None:
 
 
 def test_of_a_given_prompt_no_place_of_a_needle_is_made_up(niah: Niah) -> None:
-    Path("rows.jsonl").write_text(json.dumps({"prompt": "It was forty-two. What was it?", "targets": ["42"]}) + "\n")
+    row = {"prompt": "It was forty-two. What was it?", "targets": ["42"], "depth_percent": 50}
+    Path("rows.jsonl").write_text(json.dumps(row) + "\n")
     assert niah("import-prompts", "rows.jsonl", "--format", "jsonl", "--out", "p.jsonl").exit_code == 0
     assert niah("run", "--prompts", "p.jsonl", *SIMULATED, "--name", "r").exit_code == 0
     shown = niah("show", "r", package.open_run("r").trials[0]["id"])
