@@ -1,14 +1,11 @@
-"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line
-itself.
+"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line itself.
 
-Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig,
-or nothing) and settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and
-``provider`` may be objects of one's own, and ``model`` a function that takes a prompt and returns
-an answer. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of
-providers are read from the environment and .env, as always.
+Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
+settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
+one's own, and ``model`` a function that takes a prompt and returns an answer. Variables ``NIAH_*`` set nothing here:
+what a program does stands in the program. Keys of providers are read from the environment and .env, as always.
 
-Imports stand inside functions where they bring haystacks or the network: finished runs need
-neither.
+Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
 """
 
 from __future__ import annotations
@@ -90,14 +87,12 @@ def sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the
-    run.
+    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the run.
 
-    The same call resumes: finished trials are not sent again, and a larger grid extends the run.
-    ``limit`` sends the first so many trials only; ``on_result`` is called with every result as it
-    lands, in the sweep's thread. Works in a notebook, where it blocks the cell (``async_sweep``
-    does not). An interrupt lets what is in flight finish and is raised then, a second one does not
-    wait; what is finished stays in the folder.
+    The same call resumes: finished trials are not sent again, and a larger grid extends the run. ``limit`` sends the
+    first so many trials only; ``on_result`` is called with every result as it lands, in the sweep's thread. Works in a
+    notebook, where it blocks the cell (``async_sweep`` does not). An interrupt lets what is in flight finish and is
+    raised then, a second one does not wait; what is finished stays in the folder.
 
     Raises the NiahError of whatever is wrong, RunError where nothing was measured.
     """
@@ -116,9 +111,7 @@ async def async_sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in
-    flight finish.
-    """
+    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in flight finish."""
     import asyncio
 
     from niah.runner.background import in_thread_of_its_own
@@ -129,14 +122,9 @@ async def async_sweep(
 
 
 def plan(
-    config: Config = None,
-    *,
-    speed: float | AnyRun | None = None,
-    results: Folder = DEFAULT_RESULTS,
-    **settings: Any,
+    config: Config = None, *, speed: float | AnyRun | None = None, results: Folder = DEFAULT_RESULTS, **settings: Any
 ) -> Plan:
-    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs
-    no key.
+    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs no key.
 
     ``speed`` is in prompt tokens per second, or a finished run to take it from.
     """
@@ -147,9 +135,7 @@ def plan(
 
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
-    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at
-    all.
-    """
+    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at all."""
     from niah.verdict.gate_config import GateConfig, read_gate_config
     from niah.verdict.power import outlook_of
 
@@ -167,14 +153,12 @@ def build(
     results: Folder = DEFAULT_RESULTS,
     **settings: Any,
 ) -> Iterator[dict[str, object]]:
-    """The prompts themselves, one after the other, without a model: the objects that ``niah build``
-    writes as lines.
+    """The prompts themselves, one after the other, without a model: the objects that ``niah build`` writes as lines.
 
-    ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch,
-    vllm-batch), which needs a model and has small prompts before the trials, by which ``collect``
-    learns how the server counts. ``run`` plans a run of that name for the answers. ``verify`` counts
-    every prompt again as one piece. Raises ConfigError, PromptError where a length leaves no room,
-    and RunError where the run is another one.
+    ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch, vllm-batch), which
+    needs a model and has small prompts before the trials, by which ``collect`` learns how the server counts. ``run``
+    plans a run of that name for the answers. ``verify`` counts every prompt again as one piece. Raises ConfigError,
+    PromptError where a length leaves no room, and RunError where the run is another one.
     """
     from niah.experiment.checks import check_used
     from niah.experiment.experiment import experiment_of
@@ -217,13 +201,11 @@ def haystack(
 
 
 def power(config: Config = None, **settings: Any) -> Power:
-    """How many trials a comparison with a baseline needs for the grid of a config, with their
-    tokens and price.
+    """How many trials a comparison with a baseline needs for the grid of a config, with their tokens and price.
 
-    Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``,
-    ``confidence`` and ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of
-    100 cases. ``repeats`` are two runs of one model, which say how many trials flip by chance.
-    Raises ConfigError.
+    Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``, ``confidence`` and
+    ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of 100 cases. ``repeats`` are two runs of
+    one model, which say how many trials flip by chance. Raises ConfigError.
     """
     from niah.experiment.planning import epoch_cost
     from niah.verdict.power import Aim, measured_flips, power_of
@@ -262,9 +244,7 @@ def gate(
 
 
 def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: bool = True) -> Experiment:
-    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of
-    what is wrong.
-    """
+    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of what is wrong."""
     own, resolved = _parts(config, settings)
     return ready(resolved, own, key_needed=key_needed)
 
@@ -291,11 +271,10 @@ def run_in(
     limit: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures
-    are left out.
+    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures are left out.
 
-    Without any result there is no folder. ``environment`` names the variables that had a part in
-    the config. Not to be called in a thread whose event loop runs.
+    Without any result there is no folder. ``environment`` names the variables that had a part in the config. Not to be
+    called in a thread whose event loop runs.
     """
     from niah.runlog.log import open_log
 

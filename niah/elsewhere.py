@@ -109,11 +109,10 @@ def rescore(
     task: Task | None = None,
     haystack: Haystack | None = None,
 ) -> Rescored:
-    """Score the stored answers of a run again; changed scores are appended to its log. Needs no
-    network.
+    """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
 
-    A run with a task or haystack of one's own needs them again. Raises RunError for an imported
-    run, the shipped example, and needles that are others today.
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported run, the shipped
+    example, and needles that are others today.
     """
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of

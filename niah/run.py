@@ -1,6 +1,4 @@
-"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture.
-No network.
-"""
+"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture. No network."""
 
 from __future__ import annotations
 
@@ -73,11 +71,10 @@ class Run:
 
     @cached_property
     def trials(self) -> list[dict[str, Any]]:
-        """A flat row for every finished trial, answers included: plain values for pandas, polars or
-        csv.
+        """A flat row for every finished trial, answers included: plain values for pandas, polars or csv.
 
-        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output
-        tokens, which are the server's; times are in seconds; None is "not measured".
+        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output tokens, which are the
+        server's; times are in seconds; None is "not measured".
         """
         model = self.header.design.model
         return [_flat(result, model) for result in read_log(self.folder)[1].values()]
@@ -117,9 +114,7 @@ class Run:
         return dollars_of(self.header, self.rows.values(), None)
 
     def report(self, rules: Sequence[str] = RULES) -> RunReport:
-        """All figures of the run. Raises ConfigError for a rule of the effective length that is not
-        there.
-        """
+        """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
         return report_of(self.header, self.rows.values(), rules, self.grid)
 
     def summary(self) -> str:
@@ -151,11 +146,9 @@ class Run:
     def compare(
         self, older: Run | str | Path, *, these_only: bool = False, results: str | Path = DEFAULT_RESULTS
     ) -> Comparison:
-        """What has changed since an older run of the same trials; a drop above 0 means that this
-        one is worse.
+        """What has changed since an older run of the same trials; a drop above 0 means that this one is worse.
 
-        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError
-        for other trials.
+        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError for other trials.
         """
         before = open_run(older, results)
         return comparison_of(
@@ -207,9 +200,7 @@ class Run:
         return prompt_again(self.header, self.rows[trial_id], Own(task=task, haystack=haystack))
 
     def as_baseline(self) -> Baseline:
-        """The run as one that others are compared with. Raises RunError where trials are missing or
-        errors.
-        """
+        """The run as one that others are compared with. Raises RunError where trials are missing or errors."""
         if self.header.design.adaptive:
             raise RunError(f"{self.folder} is adaptive: its answers chose its trials, so it is no baseline")
         if not self.complete:  # what is not there cannot be lost
@@ -220,11 +211,10 @@ class Run:
         return baseline_of(self.header, self.rows.values())
 
     def heatmap(self, path: str | Path | None = None, palette: str = PALETTE, **look: Any) -> Path:
-        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return
-        its path. ``look``: size ("slide", "post", "paper"), dark, true_depths.
+        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return its path. ``look``:
+        size ("slide", "post", "paper"), dark, true_depths.
 
-        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName
-        for a palette.
+        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName for a palette.
         """
         from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
 
@@ -277,8 +267,7 @@ class Run:
 
 
 def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
-    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped
-    "example".
+    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped "example".
 
     Raises RunError, which says where it looked and which runs there are.
     """

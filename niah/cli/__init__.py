@@ -36,10 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plot": ("niah.cli.look:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "page": ("niah.cli.look:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
     "view": ("niah.cli.view:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
-    "compare": (
-        "niah.cli.look:compare",
-        "Compare runs: what was lost and gained, and whether it is more than chance.",
-    ),
+    "compare": ("niah.cli.look:compare", "Compare runs: what was lost and gained, and whether it is more than chance."),
     "engine": ("niah.cli.studies:engine", "Judge a change of an engine: base, base again, candidate."),
     "gate": ("niah.cli.judging:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
     "power": ("niah.cli.planning:power", "Count the trials that a gate needs, with their tokens and price."),
@@ -57,10 +54,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "batch": ("niah.cli.elsewhere:batch", "Have a batch service answer a run within a day, at half price."),
     "submit": ("niah.cli.elsewhere:submit", "Run the shards of a run as jobs of Ray or Slurm."),
     "merge": ("niah.cli.elsewhere:merge", "Merge the shards of a run, or runs of one config from several machines."),
-    "import-prompts": (
-        "niah.cli.elsewhere:import_prompts",
-        "Read prompts of other benchmarks, to be run like ours.",
-    ),
+    "import-prompts": ("niah.cli.elsewhere:import_prompts", "Read prompts of other benchmarks, to be run like ours."),
     "import-results": ("niah.cli.elsewhere:import_results", "Import results that other tools have published."),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
@@ -121,9 +115,7 @@ class _Lazy(click.Group):
 
 
 @click.group(
-    cls=_Lazy,
-    epilog=_START,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    cls=_Lazy, epilog=_START, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.version_option(__version__, prog_name="niah")
 def cli() -> None:

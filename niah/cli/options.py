@@ -58,10 +58,7 @@ PALETTE = click.option(
     "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
 )
 RESULTS = click.option(
-    "--results",
-    type=PATH,
-    default=lambda: results_folder(),
-    help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]",
+    "--results", type=PATH, default=lambda: results_folder(), help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]"
 )
 
 

@@ -100,13 +100,7 @@ def show(
 
 
 def _example_recipe(
-    task: str,
-    length: str,
-    depth: str,
-    haystack: str,
-    language: str,
-    control: str | None,
-    settings: tuple[str, ...],
+    task: str, length: str, depth: str, haystack: str, language: str, control: str | None, settings: tuple[str, ...]
 ) -> Experiment:
     keys: dict[str, Any] = {}
     for setting in settings:
