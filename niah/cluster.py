@@ -92,20 +92,6 @@ def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     return look_at_jobs(run, results)
 
 
-def engine_options(pairs: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE as a table; a value is JSON, else text. Raises ConfigError."""
-    table: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise ConfigError(f"--set {pair!r}: write KEY=VALUE, like slurm_partition=gpu")
-        try:
-            table[key] = json.loads(value)
-        except ValueError:
-            table[key] = value
-    return table
-
-
 class WorkerDied(Exception):
     """The process of a job was killed: the job may be sent again."""
 

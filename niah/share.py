@@ -17,8 +17,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.formatting import plural
 from niah.plotter.outputs import write_outputs
-from niah.plotter.page.data import Surroundings, Told, page_data, surroundings_of
-from niah.plotter.page.shell import page_html
+from niah.plotter.page import Surroundings, Told, page_data, page_html, surroundings_of
 from niah.providers.search import WAYS, Search
 from niah.records import Prompt, Result
 from niah.run import Run, open_run

@@ -20,8 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from niah.errors import ConfigError, NiahError, RunError
-from niah.plotter.page.data import page_data
-from niah.plotter.page.shell import document, page_html
+from niah.plotter.page import document, page_data, page_html
 from niah.run import open_run
 from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import MARKS_NAME, add_mark

@@ -26,7 +26,7 @@ from niah.generator.sound import GAP_S, RATE, Sound, Voice, samples_of
 from niah.messages import Delivered, MediaPart, TextPart
 from niah.plotter.heatmap import figure_of
 from niah.plotter.outputs import grid_json
-from niah.plotter.page.data import Told, run_data
+from niah.plotter.page import Told, run_data
 from niah.plotter.report_text import report_lines
 from niah.plotter.summary import View
 from niah.plotter.terminal import TerminalHeatmap

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Niah
 
-from niah import extensions
+from niah import installation
 
 pytest_plugins = ["pytester"]
 SWEEP = 'provider="simulated", model="{model}", lengths="512", depths="0:100:10", haystack_per="trial"'
@@ -92,9 +92,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "[niah.providers]\nexample-api = niah_example_provider:entry\n"
     )
     monkeypatch.syspath_prepend(folder)
-    extensions.brought_by.cache_clear()
+    installation.brought_by.cache_clear()
     yield
-    extensions.brought_by.cache_clear()
+    installation.brought_by.cache_clear()
 
 
 def test_a_package_brings_a_task_and_a_provider(niah: Niah, package: None) -> None:

@@ -14,7 +14,7 @@ from conftest import Niah
 from pages import lost_in_the_middle, made, right
 
 from niah.errors import ConfigError, RunError
-from niah.plotter.page.data import MOST_SIGNS
+from niah.plotter.page import MOST_SIGNS
 from niah.run import open_run
 from niah.runlog.marks import MARKS_NAME, add_mark, read_marks
 from niah.verdict.pairs import agreed

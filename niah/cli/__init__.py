@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("niah.cli.look:report", "Print the figures of a run: share found, effective length, weak spots."),
     "plot": ("niah.cli.look:plot", "Draw the heatmap of finished runs, side by side where there are several."),
     "page": ("niah.cli.look:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
-    "view": ("niah.cli.view:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
+    "view": ("niah.cli.look:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
     "compare": ("niah.cli.look:compare", "Compare runs: what was lost and gained, and whether it is more than chance."),
     "engine": ("niah.cli.studies:engine", "Judge a change of an engine: base, base again, candidate."),
     "gate": ("niah.cli.judging:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from niah import api, cluster
-from niah.cli.options import PALETTE, PATH, RESULTS, config_from, config_options
+from niah.cli.options import PALETTE, PATH, RESULTS, config_from, config_options, json_pairs
 from niah.cli.screen import ended, warn
 from niah.errors import RunError
 from niah.importers import FORMATS as RESULT_FORMATS
@@ -90,7 +90,7 @@ def submit(
     if status or cancel:
         jobs = (cluster.cancel_jobs if cancel else cluster.look_at_jobs)(run, results)
     else:
-        told = cluster.engine_options(options)
+        told = json_pairs("set", options, like="slurm_partition=gpu")
         jobs = cluster.submit(arguments, run, on=on, workers=workers, results=results, options=told)
     click.echo("\n".join(jobs.words()))
     ended(set(jobs.states) == {"done"})

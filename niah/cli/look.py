@@ -1,4 +1,4 @@
-"""What there is, and what it says: niah list, report, compare, plot and page."""
+"""What there is, and what it says: niah list, report, compare, plot, page and view."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,36 @@ def page(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
     from niah.share import page as write
 
     click.echo(write(runs, out, results=results))
+
+
+@click.command()
+@click.argument("folder", metavar="[RESULTS]", required=False, type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port on loopback.  [default: a free one]")
+@click.option("--as", "who", metavar="NAME", help="Whose marks are taken.  [default: your login]")
+@click.option("--open", "opened", is_flag=True, help="Open the list in your browser.")
+def view(folder: Path | None, port: int, who: str | None, opened: bool) -> None:
+    """Serve the pages of all runs in RESULTS on this machine alone, until Ctrl-C.
+
+    A page follows its run while it goes on. Answers can be marked right, wrong or unclear by hand; marks are kept in
+    marks.jsonl beside the log, and scores stay as they are.
+    """
+    from niah.viewer import LOOPBACK, Viewer, server_of  # brings haystacks
+
+    with server_of(Viewer(folder or results_folder(), who or _login()), port) as server:
+        address = f"http://{LOOPBACK}:{server.server_address[1]}/"
+        click.echo(address)
+        if opened:
+            import webbrowser
+
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _login() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such user on this machine
+        return "unknown"

@@ -1,16 +1,20 @@
-"""Flags that commands share: one for every key of RunConfig, made from its fields; runs, files, looks of a picture."""
+"""Flags that commands share, and what the shell offers behind Tab: a flag for every key of RunConfig, made from its
+fields; runs, files, looks of a picture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from click.shell_completion import CompletionItem
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from niah.cli import completion
 from niah.cli.help import Setting
 from niah.cli.screen import warn
 from niah.errors import ConfigError
@@ -22,6 +26,63 @@ from niah.text.lengths import label_of
 from niah.text.outside import json_in
 from niah.text.validation import plain_type
 from niah.text.wording import LANGUAGES
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = False) -> Complete:
+    """Offer those names that begin as the word does; behind a comma its last part. Files where none does."""
+
+    def complete(ctx: click.Context, _: click.Parameter, word: str) -> list[CompletionItem]:
+        done, comma, begun = word.rpartition(",")
+        found = [CompletionItem(done + comma + name) for name in names(ctx) if name.startswith(begun)]
+        return found or ([CompletionItem(word, type="file")] if files else [])
+
+    return complete
+
+
+def _listed(where: str) -> Callable[[click.Context], Iterable[str]]:
+    """The names that a function or a table lists, as module:name; it is imported while a word is typed, not before."""
+
+    module, _, attribute = where.partition(":")
+
+    def names(_: click.Context) -> Iterable[str]:
+        found: Any = getattr(import_module(module), attribute)
+        return [*(found() if callable(found) else found)]
+
+    return names
+
+
+def _models(ctx: click.Context) -> Iterable[str]:
+    """Of the providers that need no server; nobody is asked while a word is typed."""
+    from niah.providers.local import LOCAL_MODELS
+    from niah.providers.simulated import READERS
+
+    provider = ctx.params.get("provider") or "local"
+    return {"local": [*LOCAL_MODELS], "simulated": [r.partition("TOKENS")[0] for r in READERS]}.get(provider, [])
+
+
+def _haystacks(_: click.Context) -> Iterable[str]:
+    from niah.generator.library import SYNTHETIC, haystack_folders
+    from niah.generator.synthetic import spoken
+
+    return [*haystack_folders(), *(f"{SYNTHETIC}:{language}" for language in spoken())]
+
+
+def _runs(ctx: click.Context) -> Iterable[str]:
+    from niah.runs import run_folders
+
+    results = Path(ctx.params.get("results") or results_folder())
+    return [folder.relative_to(results).as_posix() for folder in run_folders(results)]
+
+
+TASKS = offering(_listed("niah.tasks:task_names"))
+HAYSTACKS = offering(_haystacks, files=True)
+OFFERED_RUNS = offering(_runs, files=True)
+_BY_KEY = {
+    "task": TASKS, "provider": offering(_listed("niah.providers:PROVIDERS")), "model": offering(_models, files=True),
+    "haystack": HAYSTACKS,
+}  # fmt: skip
 
 _REPEATED = {
     "extra": "temperature=0",
@@ -44,13 +105,13 @@ _CHOICES = {"language": ("auto", *LANGUAGES)}  # of keys that are no literals
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
-RUN = click.argument("run_name", metavar="RUN", shell_complete=completion.RUNS)
-RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=completion.RUNS)
+RUN = click.argument("run_name", metavar="RUN", shell_complete=OFFERED_RUNS)
+RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=OFFERED_RUNS)
 NAME = click.option("--name", metavar="NAME", help="Name of this run's folder; made from the config by default.")
 SUITE = click.option(
     "--suite",
     metavar="SUITE",
-    shell_complete=completion.SUITES,
+    shell_complete=offering(_listed("niah.experiment.suites:suite_names"), files=True),
     help="Run all tasks of a suite, by its name (see: niah tasks) or TOML file.",
 )
 TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
@@ -98,7 +159,8 @@ def at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> in
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add CONFIG and a flag per config key; the command gets them as ``config`` and ``overrides``."""
     command = setting_options(*RunConfig.model_fields)(command)
-    return click.argument("config", required=False, shell_complete=completion.CONFIGS)(command)
+    offered = offering(_listed("niah.experiment.config:shipped_configs"), files=True)
+    return click.argument("config", required=False, shell_complete=offered)(command)
 
 
 def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -190,39 +252,32 @@ def _is_wrong(key: str, value: Any) -> bool:
     return False
 
 
-def json_pairs(flag: str, items: tuple[str, ...]) -> dict[str, Any]:
+def json_pairs(flag: str, items: tuple[str, ...], like: str = _REPEATED["engine"]) -> dict[str, Any]:
     """A table from KEY=JSON, KEY=text ..."""
-    return {key: _json(text) for key, text in _pairs(flag, items).items()}
+    table = pairs(flag, items, like)
+    for key, text in table.items():
+        with suppress(ValueError):  # what is no JSON is text
+            table[key] = json_in(text)
+    return table
 
 
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
-    extra, engine = (json_pairs(flag, flags.get(flag, ())) for flag in ("extra", "engine"))
     return {
-        "extra": extra or None,
-        "engine": engine or None,
-        "headers": _pairs("headers", flags.get("headers", ())) or None,
+        flag: (pairs if flag == "headers" else json_pairs)(flag, flags.get(flag, ()), like) or None
+        for flag, like in _REPEATED.items()
     }
 
 
-def _pairs(flag: str, items: tuple[str, ...]) -> dict[str, str]:
+def pairs(flag: str, items: tuple[str, ...], like: str) -> dict[str, Any]:
     """A table from KEY=VALUE, KEY=VALUE ..."""
-    table: dict[str, str] = {}
+    table: dict[str, Any] = {}
     for item in items:
         key, equals, value = item.partition("=")
         if not key or not equals:
-            like = _REPEATED.get(flag, _REPEATED["engine"])
             raise ConfigError(f"--{flag} {item!r}: write KEY=VALUE, like {like}")
         table[key] = value
     return table
-
-
-def _json(text: str) -> Any:
-    """A value of JSON; what is none is taken as text."""
-    try:
-        return json_in(text)
-    except ValueError:
-        return text
 
 
 def people_value(value: Any) -> str:
@@ -253,6 +308,6 @@ def _choices(name: str, field: FieldInfo) -> tuple[str, ...]:
     return get_args(kind) if get_origin(kind) is Literal else _CHOICES.get(name, ())
 
 
-def _complete(name: str, field: FieldInfo) -> completion.Complete | None:
+def _complete(name: str, field: FieldInfo) -> Complete | None:
     choices = _choices(name, field)
-    return completion.offering(lambda _: choices) if choices else completion.BY_KEY.get(name)
+    return offering(lambda _: choices) if choices else _BY_KEY.get(name)

@@ -11,14 +11,13 @@ import click
 from click.core import ParameterSource
 from rich.cells import cell_len, chop_cells
 
-from niah.cli.completion import HAYSTACKS, RUNS, TASKS
-from niah.cli.options import RESULTS
+from niah.cli.options import HAYSTACKS, OFFERED_RUNS, RESULTS, TASKS, pairs
 from niah.errors import ConfigError
 from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
 from niah.experiment.experiment import Experiment, experiment_of, prompt_again
 from niah.plotter.formatting import plural
-from niah.plotter.page.data import expected_label, surroundings_of
+from niah.plotter.page import expected_label, surroundings_of
 from niah.records import CONTROLS, Prompt, Result, Trial
 from niah.runlog.log import read_log
 from niah.runlog.selection import addressed, by_cell, chosen, differences
@@ -34,7 +33,7 @@ SHOWN = 50  # characters of an answer in a list
 
 
 @click.command()
-@click.argument("words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=RUNS)
+@click.argument("words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=OFFERED_RUNS)
 @RESULTS
 @click.option("--wrong", is_flag=True, help="List only the trials that were scored below 1.")
 @click.option(
@@ -102,12 +101,7 @@ def show(
 def _example_recipe(
     task: str, length: str, depth: str, haystack: str, language: str, control: str | None, settings: tuple[str, ...]
 ) -> Experiment:
-    keys: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {setting!r}: write KEY=VALUE, like distractor_count=4")
-        keys[key] = value
+    keys = pairs("set", settings, "distractor_count=4")
     keys |= {"task": task, "lengths": length, "depths": depth, "haystack": haystack, "language": language}
     config = read_config(None, {**keys, "controls": control is not None})
     check_used(config)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.completion import TASKS
-from niah.cli.options import out_option
+from niah.cli.options import TASKS, out_option
 from niah.cli.screen import warn, write_text
 from niah.errors import ConfigError
 from niah.templates import TEMPLATES

@@ -132,7 +132,7 @@ def engine(
         for arm, runs in studies.engine_arms(configs, change).items():
             for run_name, one in runs.items():
                 say(console, f"{arm}  {run_name}", "bold")
-                if run_one(api.ready(one), results / name / arm / run_name, options, console).stopped is not None:
+                if run_one(api.ready(one), results / name / arm / run_name, options, console).run.stopped is not None:
                     sys.exit(EXIT_CODES[Verdict.INCOMPLETE])
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:

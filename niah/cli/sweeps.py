@@ -46,7 +46,6 @@ class Ended:
 
     complete: bool
     run: Run
-    stopped: str | None  # why it stopped early
 
 
 def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Ended:
@@ -57,7 +56,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
         why = run.stopped or "no trial was sent"
         left = "keeps what was paid" if folder.exists() else "was not made"
         say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
-        return Ended(complete=False, run=run, stopped=run.stopped)
+        return Ended(complete=False, run=run)
     try:
         for line in write_files(run, options.palette, experiment):
             say(console, line)
@@ -71,7 +70,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
         say(console, f"--limit {options.limit}: {left} are left; go on without it")
     found = asdict(run.grid.whole)
     console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found)
-    return Ended(complete=not unfinished, run=run, stopped=run.stopped)
+    return Ended(complete=not unfinished, run=run)
 
 
 def _report(console: RunConsole, run: Run) -> None:
@@ -143,7 +142,7 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
             continue
         runs[label] = ended.run
         codes.append(0 if ended.complete else INCOMPLETE)
-        if number < total and ended.stopped is not None and (asked.suite or ended.stopped == INTERRUPTED):
+        if number < total and ended.run.stopped is not None and (asked.suite or ended.run.stopped == INTERRUPTED):
             what, of = ("suite stopped", "runs") if asked.suite else ("stopped", "models")
             say(console, f"{what} after {number} of {total} {of}; type the same command to go on")
             codes.append(INCOMPLETE)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from niah import extensions
+from niah import installation
 from niah.errors import UnknownName
-from niah.extensions import brought_by, loaded
+from niah.installation import brought_by, loaded
 from niah.records import Outcome, Prompt
 
 if TYPE_CHECKING:
@@ -58,16 +58,16 @@ class _Registry(Mapping[str, ProviderEntry]):
         return {name: ProviderEntry(**row) for name, row in stated("registry").items()}
 
     def __getitem__(self, name: str) -> ProviderEntry:
-        if name not in self._rows and name in brought_by(extensions.PROVIDERS):
-            return cast(ProviderEntry, loaded(extensions.PROVIDERS, name))
+        if name not in self._rows and name in brought_by(installation.PROVIDERS):
+            return cast(ProviderEntry, loaded(installation.PROVIDERS, name))
         return self._rows[name]
 
     def __iter__(self) -> Iterator[str]:
         yield from self._rows
-        yield from sorted(set(brought_by(extensions.PROVIDERS)) - set(self._rows))
+        yield from sorted(set(brought_by(installation.PROVIDERS)) - set(self._rows))
 
     def __len__(self) -> int:
-        return len({*self._rows, *brought_by(extensions.PROVIDERS)})
+        return len({*self._rows, *brought_by(installation.PROVIDERS)})
 
 
 PROVIDERS: Mapping[str, ProviderEntry] = _Registry()

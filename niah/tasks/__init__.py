@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from niah.errors import UnknownName
-from niah.extensions import TASKS, brought_by, loaded
+from niah.installation import TASKS, brought_by, loaded
 from niah.records import Planting, Score, Trial
 from niah.text.seeded import Draw
 

@@ -103,5 +103,5 @@ async function unpack(base64) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
-let data; // see data.py
+let data; // see page_data
 const run = () => data.runs[state.run];
