@@ -20,6 +20,8 @@ from test_pages_and_speech import SMALL, media, prompts
 from niah.deliveries.pages import Pages, look_of
 from niah.generator.tokenizers import tokenizer_of
 from niah.messages import MediaPart, Message, TextPart
+from niah.providers import Service
+from niah.providers.files import ResumableFiles
 from niah.records import Prompt
 
 PER_FILE = 100  # tokens
@@ -275,3 +277,10 @@ def test_a_form_is_the_file_to_the_byte(server: FileServer, upload: Any) -> None
 
     for _, content in server.uploads:
         Image.open(io.BytesIO(content)).verify()
+
+
+def test_what_stands_behind_the_address_goes_with_an_upload_as_with_every_request() -> None:
+    service = Service(provider="gemini", model="m", base_url="https://gate.example/gemini/v1beta?team=blue")
+    part = MediaPart(mime="image/png", digest="d" * 64, load=lambda: b"x", pixels=(8, 8))
+    request = next(ResumableFiles().upload(service, {}, part))
+    assert request.url == "https://gate.example/gemini/upload/v1beta/files?team=blue"

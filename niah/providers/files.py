@@ -73,7 +73,8 @@ class ResumableFiles:
 
     def upload(self, service: Service, headers: Mapping[str, str], part: MediaPart) -> Steps:
         content = part.load()
-        root, _, version = service.base_url.rstrip("/").rpartition("/")
+        base, mark, query = service.base_url.partition("?")
+        root, _, version = base.rstrip("/").rpartition("/")
         start = {
             "X-Goog-Upload-Protocol": "resumable",
             "X-Goog-Upload-Command": "start",
@@ -82,7 +83,9 @@ class ResumableFiles:
             "Content-Type": "application/json",
         }
         body = json.dumps({"file": {"display_name": f"niah-{part.digest[:16]}"}}).encode()
-        begun = yield HttpRequest(url=f"{root}/upload/{version}/files", headers={**headers, **start}, body=(body,))
+        begun = yield HttpRequest(
+            url=f"{root}/upload/{version}/files{mark}{query}", headers={**headers, **start}, body=(body,)
+        )
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
         reply = yield HttpRequest(url=begun.headers["x-goog-upload-url"], headers=send, body=(content,))
         stored = self.told(reply.body)
