@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tomllib
 import wave
 from collections import Counter
@@ -116,6 +117,23 @@ def test_two_recordings_of_one_name_are_refused_as_two_transcripts_are(niah: Nia
     ended = niah("haystack", "add", "a", "b", "--name", "n", "--into", "here")
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "two files are called 'talk.wav'" in ended.err
+
+
+@pytest.mark.parametrize("name", ["", ".n", "a/b", "a,b", "a:b", " n", "a\nb", ".."])
+def test_a_name_by_which_no_run_could_call_it_is_refused(niah: Niah, name: str) -> None:
+    Path("talk.txt").write_text(TALK)
+    ended = niah("haystack", "add", "talk.txt", "--name", name)
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "is no name for a haystack" in ended.err
+
+
+def test_what_a_killed_import_leaves_is_no_haystack(niah: Niah) -> None:
+    Path("talk.txt").write_text(TALK)
+    assert niah("haystack", "add", "talk.txt", "--name", "mine").exit_code == 0
+    folder = read_manifest("mine").folder
+    shutil.copytree(folder, folder.with_name(".other.4711"))
+    assert ".other" not in niah("haystack", "list").out
+    assert ".other" not in niah("haystack", "check", "none").err
 
 
 def test_a_file_whose_name_is_no_text_is_refused_and_nothing_is_left(niah: Niah) -> None:

@@ -204,21 +204,19 @@ class Full:
         return (tokens,)
 
 
+@dataclass(frozen=True, slots=True)
 class Window:
     """The last tokens of the prompt, as a server leaves them that drops the front of what does not fit."""
 
-    def __init__(self, tokens: int, tokenizer: Tokenizer) -> None:
-        self._tokens = tokens
-        self._tokenizer = tokenizer
+    tokens: int
+    tokenizer: Tokenizer
 
     def deliver(self, prompt: Prompt) -> Steps:
-        cut = self._tokens < prompt.tokens
-        yield shortened(
-            prompt, self._tokenizer.last(prompt.text, self._tokens) if cut else prompt.text, self._tokenizer
-        )
+        text = self.tokenizer.last(prompt.text, self.tokens) if self.tokens < prompt.tokens else prompt.text
+        yield shortened(prompt, text, self.tokenizer)
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
-        return (min(tokens, self._tokens),)
+        return (min(tokens, self.tokens),)
 
 
 def shortened(prompt: Prompt, text: str, tokenizer: Tokenizer, **told: Any) -> Prompt:

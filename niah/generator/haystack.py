@@ -16,7 +16,7 @@ import re
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -141,13 +141,13 @@ def _cumulated(sizes: Sequence[int] | _Offsets) -> _Offsets:
     return offsets
 
 
+@dataclass(frozen=True, eq=False)
 class Leaks:
     """The keys and numbers of one text."""
 
-    def __init__(self, digest: str, read: Callable[[], str]) -> None:
-        self._digest = digest
-        self._read = read
-        self._held: dict[tuple[str, ...], frozenset[str]] = {}
+    _digest: str
+    _read: Callable[[], str]
+    _held: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
     def held(self, words: Iterable[str]) -> frozenset[str]:
         """Those of the words that stand in the text in any case, width or script, also inside other words."""

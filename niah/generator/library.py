@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +71,8 @@ def haystack_folders() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in (imported_root(), shared_root("haystacks")):
         if root.is_dir():
-            found |= {p.name: p for p in sorted(root.iterdir()) if (p / MANIFEST).is_file()}
+            folders = (p for p in sorted(root.iterdir()) if not p.name.startswith("."))  # which are half-written ones
+            found |= {p.name: p for p in folders if (p / MANIFEST).is_file()}
     return found
 
 
@@ -162,8 +164,6 @@ def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None
 
 
 def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
-    if not episodes:
-        raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
     return corpus_of(name, language_of_all([e.language for e in episodes]), episodes, tokenizer)
 
 
@@ -206,7 +206,7 @@ def add_haystack(
 
     Nothing is written unless every file parses. Raises HaystackError or TranscriptError.
     """
-    if not name or name.startswith(".") or Path(name).name != name or "," in name or ":" in name:
+    if not name.isprintable() or name != name.strip() or Path(name).name != name or re.match(r"\.|$|.*[,:]", name):
         raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
     folder = into / name
     _check_free(folder, replace)
@@ -217,9 +217,7 @@ def add_haystack(
     _check_names(sorted({r for r in recordings if r is not None}))
     language = language_of_all([t.language for t in transcripts])
     episodes = [_entry(*of_one) for of_one in zip(files, transcripts, recordings, strict=True)]
-    head = "".join(
-        f"{k} = {_quoted(v)}\n" for k, v in (("language", language), ("licence", licence), ("source", source))
-    )
+    head = _rows({"language": language, "licence": licence, "source": source})
     _write_folder(folder, [*files, *filter(None, recordings)], head + "".join(episodes))
     return read_manifest(str(folder))
 
@@ -297,16 +295,16 @@ def _entry(file: Path, transcript: Transcript, recording: Path | None) -> str:
     fields = {"file": file.name, "language": transcript.language, "sha256": _sha256(file)}
     if recording is not None:
         fields |= {"recording": recording.name, "recording_sha256": _sha256(recording)}
-    return "\n[[episodes]]\n" + "".join(f"{k} = {_quoted(v)}\n" for k, v in fields.items())
+    return "\n[[episodes]]\n" + _rows(fields)
 
 
 def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are a subset of TOML's."""
-    return json.dumps(text, ensure_ascii=False)
+def _rows(fields: Mapping[str, str]) -> str:
+    """Keys with TOML's basic strings, of whose escapes JSON's are a part."""
+    return "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in fields.items())
 
 
 def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:

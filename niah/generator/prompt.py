@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import count, islice
 
 from niah.errors import PromptError
@@ -35,28 +35,19 @@ _Assembled = tuple[list[bytes | memoryview], tuple[Placement, ...], _Inserts]
 SLACK_TOKENS = 48  # of the tail, which reads a little further than the prompt goes
 
 
+@dataclass(eq=False)
 class Builder:
     """Builds the prompts of one run: one haystack, one tokenizer, one reply budget."""
 
-    def __init__(
-        self,
-        haystack: Haystack,
-        tokenizer: Tokenizer,
-        *,
-        seed: int,
-        reply_tokens: int,
-        haystack_per: str,
-        anchor_tokens: int | None = None,
-    ) -> None:
-        """``anchor_tokens``: split prompts after every so many tokens of haystack, at equal places in every prompt."""
-        self._haystack = haystack
-        self._tokenizer = tokenizer
-        self._seed = seed
-        self._reply_tokens = reply_tokens
-        self._haystack_per = haystack_per
-        self._anchor_tokens = anchor_tokens
-        self._tours: dict[int, HaystackStream] = {}  # by epoch: walked once, sliced by every trial
-        self._marked: dict[object, MarkedEpisode] = {}  # the last one
+    haystack: Haystack
+    tokenizer: Tokenizer
+    _: KW_ONLY
+    seed: int
+    reply_tokens: int
+    haystack_per: str
+    anchor_tokens: int | None = None  # split prompts after so many tokens of haystack, at equal places in every prompt
+    _tours: dict[int, HaystackStream] = field(default_factory=dict)  # by epoch: walked once, sliced by every trial
+    _marked: dict[object, MarkedEpisode] = field(default_factory=dict)  # the last one
 
     def build(self, trial: Trial, planting: Planting) -> Prompt:
         """The prompt of a trial.
@@ -74,8 +65,8 @@ class Builder:
         utf8 = text.encode()
         return Prompt(
             utf8=utf8,
-            tokens=self._tokenizer.count(text),
-            reply_tokens=self._reply_tokens,
+            tokens=self.tokenizer.count(text),
+            reply_tokens=self.reply_tokens,
             haystack_tokens=0,
             unique_share=1.0,
             placements=(),
@@ -86,14 +77,14 @@ class Builder:
     def _around(self, trial: Trial, planting: Planting, room: int) -> Prompt:
         """The prompt in which a passage stands at the trial's depth, or is missing."""
         assert planting.passage is not None  # noqa: S101  # said by the caller
-        haystack, passage = self._haystack, planting.passage
+        haystack, passage = self.haystack, planting.passage
         if passage.marks and isinstance(haystack, Corpus):
             marked = self._marked.get((passage.episode, passage.marks))
             if marked is None:
-                marked = marked_episode(haystack, passage, self._tokenizer)
+                marked = marked_episode(haystack, passage, self.tokenizer)
                 self._marked = {(passage.episode, passage.marks): marked}
             haystack, passage = marked.corpus, marked.moved(passage)
-        turned = turned_to(haystack, passage, self._seed, trial.epoch, room, trial.depth_percent)
+        turned = turned_to(haystack, passage, self.seed, trial.epoch, room, trial.depth_percent)
         prompt = self._built(HaystackStream(turned.walk(), haystack.unique_tokens()), trial, planting, room)
         if not planting.passage.present:
             return prompt
@@ -110,8 +101,8 @@ class Builder:
             utf8 = b"".join(parts)
             return Prompt(
                 utf8=utf8,
-                tokens=trial.context_length - self._reply_tokens,
-                reply_tokens=self._reply_tokens,
+                tokens=trial.context_length - self.reply_tokens,
+                reply_tokens=self.reply_tokens,
                 haystack_tokens=room,
                 unique_share=tour.unique_share(room),
                 placements=placements,
@@ -121,7 +112,7 @@ class Builder:
                 splits=self._splits(tour, planting, inserts, self._anchors(tour, room)),
             )
         raise PromptError(
-            f"{self._tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth "
+            f"{self.tokenizer.name} cannot be brought to exactly {trial.context_length} tokens at depth "
             f"{trial.depth_percent:g}; ask for another length"
         )
 
@@ -139,7 +130,7 @@ class Builder:
     def overhead(self, planting: Planting) -> int:
         """Tokens of a context that are no haystack: opening, needles, closing and reply budget."""
         lines = [n.text + "\n" for _, n in _inserted(planting)]
-        return self._reply_tokens + sum(self._tokenizer.count(t) for t in (planting.opening, planting.closing, *lines))
+        return self.reply_tokens + sum(self.tokenizer.count(t) for t in (planting.opening, planting.closing, *lines))
 
     def _attempts(self, tour: HaystackStream, trial: Trial, planting: Planting, room: int) -> Iterator[_Assembled]:
         """Assemblies of exactly the right length. The first will do; where counts add up, it is the first tried."""
@@ -160,9 +151,9 @@ class Builder:
 
     def _anchors(self, tour: HaystackStream, room: int) -> list[int]:
         """Tokens before every anchor that lies before the tail of a prompt."""
-        if self._anchor_tokens is None:
+        if self.anchor_tokens is None:
             return []
-        wanted = range(self._anchor_tokens, max(0, room - TAIL_TOKENS), self._anchor_tokens)
+        wanted = range(self.anchor_tokens, max(0, room - TAIL_TOKENS), self.anchor_tokens)
         return [tour.floor(tokens).tokens for tokens in wanted]
 
     def _shared(self, planting: Planting, inserts: Sequence[tuple[int, int]], room: int) -> int:
@@ -185,20 +176,20 @@ class Builder:
         )
 
     def _tour(self, trial: Trial) -> HaystackStream:
-        if self._haystack_per == "trial":
-            return stream_of(self._haystack, self._seed, trial.epoch, trial.context_length, trial.depth_percent)
+        if self.haystack_per == "trial":
+            return stream_of(self.haystack, self.seed, trial.epoch, trial.context_length, trial.depth_percent)
         tour = self._tours.get(trial.epoch)
         if tour is None:
             for epoch in list(self._tours)[:-1]:  # epochs are sent one after the other: two at a time are in use
                 self._tours.pop(epoch, None)
-            tour = self._tours.setdefault(trial.epoch, stream_of(self._haystack, self._seed, trial.epoch))
+            tour = self._tours.setdefault(trial.epoch, stream_of(self.haystack, self.seed, trial.epoch))
         return tour
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:
         planted = []
         for number, needle in _inserted(planting):
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
-            tokens = self._tokenizer.count(needle.text + "\n")
+            tokens = self.tokenizer.count(needle.text + "\n")
             place = room * depth / 100
             if needle.tokens_before is not None and depth < 100:
                 place = min(room, needle.tokens_before)
@@ -225,16 +216,16 @@ class Builder:
             placements[p.number] = placement_of(p, place.tokens, room)
             here = place
         parts += tour.pieces(here, tail_start)
-        tail = Tail(self._tokenizer, tour, tail_start, room, late, planting.closing)
+        tail = Tail(self.tokenizer, tour, tail_start, room, late, planting.closing)
         for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
             found = placements | late_placements
             yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found), inserts
 
     def _excess(self, trial: Trial, parts: Sequence[bytes | memoryview]) -> int:
         """Tokens too many. Known to be none where counts add up; counted otherwise."""
-        if self._tokenizer.joins_at_newlines:
+        if self.tokenizer.joins_at_newlines:
             return 0
-        return self._tokenizer.count(b"".join(parts).decode()) + self._reply_tokens - trial.context_length
+        return self.tokenizer.count(b"".join(parts).decode()) + self.reply_tokens - trial.context_length
 
 
 def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:

@@ -349,14 +349,10 @@ def asked_in(prompt: str) -> Asked | None:
 
 def listed(wording: Wording, items: Sequence[str]) -> str:
     """A, B and C."""
-    comma, last = _joints(wording)
+    comma, last = wording.text("frame.comma"), wording.text("frame.last_comma")
     return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
 
 
 def unlisted(wording: Wording, text: str) -> list[str]:
     """The items of "A, B and C"."""
-    return re.split("|".join(map(re.escape, _joints(wording))), text)
-
-
-def _joints(wording: Wording) -> tuple[str, str]:
-    return wording.text("frame.comma"), wording.text("frame.last_comma")
+    return re.split("|".join(re.escape(wording.text(f"frame.{joint}")) for joint in ("comma", "last_comma")), text)

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -63,12 +64,12 @@ class Form:
         return pattern
 
 
+@dataclass(frozen=True, eq=False)
 class Wording:
     """The file of one language. Keys are written with dots: ``hops.question``."""
 
-    def __init__(self, language: str, table: Mapping[str, Any]) -> None:
-        self.language = language
-        self._table = table
+    language: str
+    _table: Mapping[str, Any]
 
     def text(self, key: str) -> str:
         return str(self._at(key))
