@@ -332,7 +332,8 @@ def _sweeping(
 
 def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:
     """The objects among some settings, and the config of the rest, which has their names."""
-    from niah.experiment.config import by_model, config_of
+    from niah.experiment.checks import by_model
+    from niah.experiment.config import config_of
     from niah.experiment.own import Own
     from niah.providers.simulated import function
 

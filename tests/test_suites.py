@@ -95,6 +95,13 @@ def test_a_wrong_suite_is_one_clear_line(niah: Niah, arguments: tuple[str, ...],
     assert message in ended.err
 
 
+def test_tables_of_a_suite_its_runs_and_flags_are_merged(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('[shared]\nextra = {a = 1, b = 1, c = 1}\n[[runs]]\ntask = "single"\nextra = {b = 2, c = 2}\n')
+    suite = read_suite(str(path), {"provider": "openai", "model": "m", "extra": {"c": 3}})
+    assert suite.configs["single"].extra == {"a": 1, "b": 2, "c": 3}
+
+
 def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
     one = ("--task", "single", "--lengths", "500", "--depths", "50", "--name", "r")
     assert niah("run", *READER, "perfect", *one).exit_code == 0

@@ -12,7 +12,8 @@ from niah import api
 from niah.cli.help import Command
 from niah.cli.options import PATH, RESULTS, config_from, config_options, out_option
 from niah.cli.screen import warn
-from niah.experiment.config import RunConfig, by_model
+from niah.experiment.checks import by_model
+from niah.experiment.config import RunConfig
 from niah.experiment.export import FORMS, as_line, write_lines
 from niah.experiment.planning import FREE, is_free, unknown_price
 from niah.plotter.formatting import plural

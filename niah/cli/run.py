@@ -28,8 +28,8 @@ from niah.cli.progress import RunOptions
 from niah.cli.screen import RunConsole, say
 from niah.cli.sweeps import Asked, models_asked, run_all, suite_asked
 from niah.errors import ConfigError
-from niah.experiment.checks import completed
-from niah.experiment.config import RunConfig, by_model
+from niah.experiment.checks import by_model, completed
+from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.experiment.planning import plan_of
 from niah.experiment.suites import Suite, read_suite

@@ -55,6 +55,20 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
     return config
 
 
+def by_model(config: RunConfig) -> dict[str, RunConfig]:
+    """The config of every model that is named, where several are joined by commas. Raises ConfigError."""
+    text = config.model or ""
+    if "," not in text or Path(text).is_file():
+        return {text: config}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"--model {text!r}: {name!r} is named twice; name every model once")
+    if not names:
+        raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
+    return {name: config.model_copy(update={"model": name}) for name in names}
+
+
 def address_of(known: ProviderEntry) -> str | None:
     """A provider's own address with the environment's region or project filled in; None where one is not set."""
     names = _variables(known)

@@ -21,6 +21,7 @@ from niah.text.validation import model_from, table_in
 from niah.text.wording import LANGUAGES
 
 MOST_TOKENS = 10**15
+TABLES = ("extra", "engine", "headers")  # keys that hold one
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
 _REPLY_FIELDS = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
@@ -346,15 +347,15 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
 
     Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
     """
-    return _over(table_in(path) if path else {}, overrides, f"config key{f' in {path}' if path else ''}")
+    table = table_in(path) if path else {}
+    return model_from(RunConfig, settings_over(table, overrides), f"config key{f' in {path}' if path else ''}")
 
 
-def _over(table: Mapping[str, Any], overrides: Mapping[str, Any], kind: str) -> RunConfig:
+def settings_over(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others on top, of which None means "not given"; tables among them are merged."""
     given = {k: v for k, v in overrides.items() if v is not None}
-    for key in ("extra", "engine", "headers"):
-        if isinstance(table.get(key), dict) and isinstance(given.get(key), dict):
-            given[key] = {**table[key], **given[key]}
-    return model_from(RunConfig, {**table, **given}, kind)
+    tables = {k for k in TABLES if isinstance(table.get(k), dict) and isinstance(given.get(k), dict)}
+    return {**table, **given, **{k: {**table[k], **given[k]} for k in tables}}
 
 
 def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any]) -> RunConfig:
@@ -363,7 +364,8 @@ def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any
     Raises ConfigError or UnknownName.
     """
     if isinstance(config, RunConfig):
-        return _over(config.model_dump(exclude_unset=True), overrides, "config key") if overrides else config
+        table = settings_over(config.model_dump(exclude_unset=True), overrides)
+        return model_from(RunConfig, table, "config key") if overrides else config
     return read_config(None if config is None else config_path(str(config)), overrides)
 
 
@@ -383,17 +385,3 @@ def shipped_configs() -> dict[str, Path]:
     from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
 
     return {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
-
-
-def by_model(config: RunConfig) -> dict[str, RunConfig]:
-    """The config of every model that is named, where several are joined by commas. Raises ConfigError."""
-    text = config.model or ""
-    if "," not in text or Path(text).is_file():
-        return {text: config}
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"--model {text!r}: {name!r} is named twice; name every model once")
-    if not names:
-        raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
-    return {name: config.model_copy(update={"model": name}) for name in names}

@@ -16,12 +16,12 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from niah.errors import ConfigError
+from niah.experiment.config import TABLES
 from niah.text.outside import json_in
 from niah.text.renamed import new_name
 
 PREFIX = "NIAH_"
 DOTENV = Path(".env")
-_TABLES = ("extra", "engine", "headers")  # keys that hold a table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def settings_given(known: Iterable[str]) -> dict[str, Given]:
         name = PREFIX + key.upper()
         for place, values in sources:
             if text := values.get(name, "").strip():
-                found[key] = Given(value=_table(key, name, text) if key in _TABLES else text, origin=place + name)
+                found[key] = Given(value=_table(key, name, text) if key in TABLES else text, origin=place + name)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from niah.errors import ConfigError, NiahError, UnknownName
 from niah.experiment.checks import check_used
-from niah.experiment.config import RunConfig, read_config
+from niah.experiment.config import RunConfig, read_config, settings_over
 from niah.generator.library import language_of_haystack, shared_root
 from niah.tasks import task_of
 from niah.text.validation import table_in
@@ -86,7 +86,7 @@ def _config(
 ) -> RunConfig:
     given = {k: v for k, v in flags.items() if v is not None}
     own = {k: v for k, v in run.items() if k != "name"}
-    merged = {**shared, **own, **given}
+    merged = settings_over(settings_over(shared, own), given)
     haystack = str(run.get("haystack", ""))
     if haystack.endswith(":LANGUAGE"):  # a made haystack, in the language of the one that all runs share
         named = given.get("haystack", shared.get("haystack", RunConfig.model_fields["haystack"].default))
