@@ -229,7 +229,7 @@ def adaptive_run(answer: Callable[[int, int], float]) -> tuple[Header, list[Resu
     of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Result]()
     for _ in range(200):
         for length, depth, epoch in Ladder(of, rows).next:
-            place = {"context_length": length, "depth_percent": depth, "epoch": epoch}
+            place: dict[str, Any] = {"context_length": length, "depth_percent": depth, "epoch": epoch}
             before = sum(r.trial.context_length == length for r in rows)
             rows.append(result(Trial(id=f"{length}-{epoch}-{before}", task="single", **place), answer(length, before)))
     return of, rows

@@ -248,7 +248,8 @@ def test_every_server_tells_the_same_log_probability(serve: Callable[[str, Mappi
 def test_an_outage_is_no_setting_that_is_ignored_and_no_verdict() -> None:
     errors: Arm = [(H, [result(t, Outcome.ERROR) for t in TRIALS])]
     nothing: dict[str, str] = {}
-    assert engine_verdict("k=v", (errors,) * 3, (nothing,) * 3, forced=True).verdict is Verdict.INCOMPLETE
+    away = engine_verdict("k=v", (errors, errors, errors), (nothing, nothing, nothing), forced=True)
+    assert away.verdict is Verdict.INCOMPLETE
     said = {t.id: "1" for t in TRIALS}
     for arms in ((BASE, BASE, errors), (BASE, errors, BASE)):
         told = (said, *(said if arm is BASE else nothing for arm in arms[1:]))
