@@ -64,11 +64,14 @@ def draw_grid(view: View, ax: Axes, room: Room) -> None:
         draw_bars(view, ax, room)
         return
     edges = row_edges(grid, true_depths=room.look.true_depths)
-    boxes = [*_boxes(grid, edges), *_control_boxes(grid, edges)]
+    asked = [c for c in grid.cells if not (c.by_rule and not c.outcomes)]  # what an adaptive run spared stays blank
+    cells = boxes_of(grid, edges, asked, _shown)
+    boxes = [*cells, *_control_boxes(grid, edges)]
     digits = grid.adaptive is not None or any(b.value not in (None, 0.0, 1.0) for b in boxes)
     fill(ax, boxes, room, colour_map(room.look.palette), digits=digits)
-    _corners(ax, grid, edges, room.look)
-    _stopped(ax, grid, edges, room.look)
+    _corners(ax, [b for c, b in zip(asked, cells, strict=True) if c.mean is not None and unscored(c)], room.look)
+    if grid.adaptive is not None:
+        _stopped(ax, cells, room.look)
     names = [(edges[-1] + GAP + i + 0.5, name) for i, name in enumerate(control_rows(grid))]
     axes_of(ax, grid, edges, room, names)
     _marks(view, ax, room)
@@ -208,15 +211,6 @@ def boxes_of(
     return boxes
 
 
-def _boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
-    return boxes_of(grid, edges, [c for c in grid.cells if not is_spared(c)], _shown)
-
-
-def is_spared(cell: Cell) -> bool:
-    """Whether an adaptive run did not need it: it stays blank."""
-    return cell.by_rule and not cell.outcomes
-
-
 def _shown(c: Cell) -> tuple[float | None, str]:
     return c.mean, unscored_label(c) if c.mean is None else value_label(c.mean) + f"/{c.n}" * c.by_rule
 
@@ -236,10 +230,8 @@ def _control_boxes(grid: Grid, edges: Sequence[float]) -> list[Box]:
     return boxes
 
 
-def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
+def _corners(ax: Axes, partly: Sequence[Box], look: Look) -> None:
     """A hatched corner on cells of which some trials have no score."""
-    asked = [c for c in grid.cells if not is_spared(c)]
-    partly = [b for c, b in zip(asked, _boxes(grid, edges), strict=True) if c.mean is not None and unscored(c)]
     points = [
         [(b.x + 0.74, b.y), (b.x + 0.98, b.y), (b.x + 0.98, b.y + 0.34 * b.height), (b.x + 0.86, b.y + 0.34 * b.height)]
         for b in partly
@@ -247,9 +239,8 @@ def _corners(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
     ax.add_collection(PolyCollection(points, **_hatched(look, facecolors=[look.missing], hatch="//////")))
 
 
-def _stopped(ax: Axes, grid: Grid, edges: Sequence[float], look: Look) -> None:
+def _stopped(ax: Axes, boxes: Sequence[Box], look: Look) -> None:
     """A dashed frame in cells whose trials a rule stopped: theirs is no share of a fixed n."""
-    boxes = _boxes(grid, edges) if grid.adaptive is not None else []
     frames = [replace(b, x=b.x + 0.06, y=b.y + 0.06 * b.height, width=0.88, height=0.88 * b.height) for b in boxes]
     style: dict[str, Any] = {"facecolors": "none", "edgecolors": [look.ink], "linestyles": "--", "linewidth": 0.7}
     ax.add_collection(PolyCollection(_corners_of(frames), **style))

@@ -12,7 +12,7 @@ from niah.plotter.report_text import finding_words, more_words, standing, worst_
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import percent
-from niah.verdict.records import Finding, Judgement, Verdict, model_label
+from niah.verdict.records import Judgement, Verdict, model_label
 
 if TYPE_CHECKING:
     from junitparser.junitparser import FinalResult
@@ -92,7 +92,10 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
         lines += [*(f"- {_cell_text(reason)}" for reason in judgement.reasons), ""]
     if judgement.findings:
         lines += ["| gate | part | verdict | reason |", "|---|---|---|---|"]
-        lines += [_row(f) for f in worst_first(judgement.findings)] + [""]
+        for f in worst_first(judgement.findings):
+            reason = _cell_text(f.reason + more_words(f))
+            lines.append(f"| `{f.gate}` | {_cell_text(f.part)} | **{standing(f)}** | {reason} |")
+        lines.append("")
     lines += [
         f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
         "",
@@ -142,11 +145,6 @@ def _command(verdict: Verdict, title: str, message: str) -> str:
     escaped = {ord(sign): f"%{ord(sign):02X}" for sign in "%\r\n"}
     in_title = escaped | {ord(sign): f"%{ord(sign):02X}" for sign in ":,"}
     return f"::{_LEVELS[verdict]} title=niah {title.translate(in_title)}::{message.translate(escaped)}"
-
-
-def _row(f: Finding) -> str:
-    reason = _cell_text(f.reason + more_words(f))
-    return f"| `{f.gate}` | {_cell_text(f.part)} | **{standing(f)}** | {reason} |"
 
 
 def _square(cell: Cell | None) -> str:

@@ -36,14 +36,9 @@ def grid_csv(grid: Grid) -> str:
     writer.writerow(["context_length", "depth_percent", "n", "mean", "low", "high", *outcomes])
     for c in grid.cells:
         counts = [c.outcomes.get(o, 0) for o in outcomes]
-        writer.writerow(
-            [c.context_length, f"{c.depth_percent:g}", c.n, _plain(c.mean), _plain(c.low), _plain(c.high), *counts]
-        )
+        share = ["" if value is None else f"{value:.6g}" for value in (c.mean, c.low, c.high)]
+        writer.writerow([c.context_length, f"{c.depth_percent:g}", c.n, *share, *counts])
     return text.getvalue()
-
-
-def _plain(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
 
 
 def write_outputs(folder: Path, view: View, palette: str) -> list[str]:

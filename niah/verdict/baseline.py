@@ -102,7 +102,7 @@ def baseline_from(text: str, name: str) -> Baseline:
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = _header(table["header"]), table["trials"]
-        names = header.design.model, header.config.get("model")
+        names = header.design.model, header.config.get("model"), header.created
         if header.schema != SCHEMA or not all(isinstance(name, str) for name in names):
             raise ValueError(f"header of schema {header.schema}, model {names[1]!r}")
         if not trials:

@@ -169,7 +169,8 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     limits = thresholds_of(usual, reference, seed)
     over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
     at, lost = max(over, default=(None, True), key=lambda found: found[1])  # a loss, where a gain was before it
-    changed = None if at is None else _began(steps[lost], at)
+    # back from the alarm: from there on the likelihood of all steps is greatest
+    changed = None if at is None else at - int(np.argmax(np.cumsum(steps[lost][at::-1])))
     scale = limits[True] / limits[False]  # both drawn against one threshold
     return Signal(
         runs=tuple(lines),
@@ -239,12 +240,6 @@ def _cusum(steps: Array) -> Array:
         at = np.maximum(0.0, at + steps[..., i])
         sums[..., i] = at
     return sums
-
-
-def _began(steps: Array, alarm: int) -> int:
-    """The run with which a change most likely began: from there on the likelihood of all steps is greatest."""
-    backwards = np.cumsum(steps[alarm::-1])
-    return alarm - int(np.argmax(backwards))
 
 
 def _share(right: Array, scored: Array) -> float | None:
