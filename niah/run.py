@@ -22,6 +22,7 @@ from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
+from niah.text.shares import percent
 from niah.verdict.baseline import Baseline, baseline_from, baseline_of, check_baseline, check_consistent
 from niah.verdict.decide import judge
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
@@ -51,7 +52,7 @@ class Run:
 
     def __repr__(self) -> str:
         whole = self.grid.whole
-        found = "nothing scored" if whole.mean is None else f"{100 * whole.mean:.3g} % found (n = {whole.n})"
+        found = "nothing scored" if whole.mean is None else f"{percent(whole.mean)} found (n = {whole.n})"
         return f"<Run {self.folder}: {self.header.design.model}, {self.grid.task}, {found}>"
 
     @cached_property

@@ -18,6 +18,7 @@ from niah.errors import ConfigError, RunError
 from niah.plotter.ci import junit_xml
 from niah.plotter.report_text import finding_words, judgement_lines, report_lines
 from niah.records import Header, Outcome, Response, Row, Trial, Usage
+from niah.run import open_run
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_consistent, mean_baseline
 from niah.verdict.decide import judge
 from niah.verdict.gate_config import GateConfig, gate_config_of
@@ -274,3 +275,12 @@ def test_a_share_just_below_all_is_not_called_all() -> None:
 def test_an_age_beyond_all_time_is_a_wrong_setting() -> None:
     with pytest.raises(ConfigError, match="use minutes, hours or days"):
         gate_config_of({"max_age": "99999999999d"})
+
+
+def test_a_list_and_a_notebook_call_no_share_all_that_is_not(niah: Niah, tmp_path: Path) -> None:
+    of = header(lengths=(1_000,), epochs=500)
+    run(tmp_path / "results" / "r", of, wrong_in(1, of))
+    assert "99.9 % found (n = 2500)" in repr(open_run("r"))
+    told = niah("list").out
+    assert " 99.9 % " in told
+    assert " 99-100 " in told

@@ -18,6 +18,7 @@ from niah.api import open_run
 from niah.cli.options import PATH, RESULTS, RUN, RUNS, json_option, look_options, out_option, results_folder
 from niah.cli.screen import print_parts, warn
 from niah.errors import ConfigError, RunError
+from niah.plotter.formatting import interval_label
 from niah.plotter.look import Look
 from niah.plotter.report_text import comparison_lines, report_parts, side_by_side
 from niah.run import Run
@@ -77,7 +78,7 @@ def _padded(text: str, size: int, *, right: bool) -> str:
 
 def _cells(run: RunSummary) -> tuple[str, ...]:
     f = run.found
-    interval = "" if f.low is None or f.high is None else f"{100 * f.low:.0f}-{100 * f.high:.0f}"
+    interval = "" if f.low is None or f.high is None else interval_label(f.low, f.high, "-").removesuffix(" %")
     kind = f" (imported, {run.imported})" if run.imported else " (simulated)" if run.provider == "simulated" else ""
     date = run.created[:16].replace("T", " ")
     return date, percent(f.mean), interval, f"{f.n}/{run.planned}", run.name, run.model + kind, run.task
