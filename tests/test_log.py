@@ -42,6 +42,19 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     written(tmp_path, FULL)
 
 
+def test_a_whole_run_that_finds_no_room_leaves_no_half(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
+    try:
+        with pytest.raises(RunError, match="cannot be written"):
+            write_log(tmp_path, HEADER, [FULL] * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+    write_log(tmp_path, HEADER, [FULL])
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     with open_log(tmp_path / "run", HEADER) as log:
         log.append(FULL)

@@ -91,6 +91,10 @@ def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah
     niah("run", *SIMULATED, "--lengths", "512,1k", "--depths", "0,50,100", "--epochs", "2", "--name", "larger")
     assert niah("merge", "a", "larger", "--name", "grown").exit_code == 0
     assert json.loads(niah("report", "grown", "--json").out)["planned"] == 12
+    for grid in (("--lengths", "512", "--depths", "0,50,100"), ("--lengths", "1k", "--depths", "50")):
+        niah("run", *SIMULATED, *grid, "--name", "extended")
+    assert niah("merge", "extended", "a", "--name", "both grids").exit_code == 0
+    assert json.loads(niah("report", "both grids", "--json").out)["planned"] == 4
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from niah.errors import RunError
 from niah.experiment.config import RunConfig
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
-from niah.runlog.lines import entry_of, header_line, header_of, line_of, part_of, result_line, result_of, table_of
+from niah.runlog.lines import entry_of, header_line, header_of, line_of, result_line, result_of, table_of
 from niah.text.outside import visible, without_secrets
 
 LOG_NAME = "run.jsonl"
@@ -110,12 +110,12 @@ class RunLog:
         return self.results.finished
 
     def extend(self, header: Header) -> None:
-        """Ask for the grid of another header of this run as well, where it is a further one."""
-        if adds(self.header, header):
-            self.added = part_of(header.config)
-            table = {"version": header.version, "created": header.created, **asdict(self.added)}
-            self.first += line_of("extended", table)
-            self.header = extended(self.header, self.added)
+        """Ask for the grids of another header of this run as well, where they are further ones."""
+        for part in header.parts:
+            if adds(self.header, asking(header, (part,))):
+                table = {"version": header.version, "created": header.created, **asdict(part)}
+                self.first += line_of("extended", table)
+                self.header, self.added = extended(self.header, part), part
 
     def write(self, *results: Result) -> None:
         """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
@@ -162,9 +162,11 @@ def _opened(path: Path, header: Header) -> RunLog:
     """The log of that header: fresh, as it is, or extended."""
     old, rows = read_rows(path.parent) if path.stat().st_size else (header, Rows())
     if not rows:  # nothing was measured: whatever was planned binds nobody
-        return RunLog(path=path, header=header, results=rows, first=header_line(header), fresh=True)
-    check_same_run(path.parent, old, header)
-    log = RunLog(path=path, header=old, results=rows)
+        first = asking(header, header.extended[:1]) if header.extended else header
+        log = RunLog(path=path, header=first, results=rows, first=header_line(first), fresh=True)
+    else:
+        check_same_run(path.parent, old, header)
+        log = RunLog(path=path, header=old, results=rows)
     log.extend(header)
     return log
 
@@ -192,6 +194,8 @@ def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
     except FileExistsError:
         raise RunError(f"{folder} holds a run already; choose another --name, or remove it") from None
     except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # half a run looks like one
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
 
 
@@ -323,7 +327,11 @@ def check_same_run(folder: Path, old: Header, new: Header) -> None:
 
 def extended(header: Header, part: Part) -> Header:
     """The header of a run that asks for a further grid."""
-    parts = (*header.parts, part)
+    return asking(header, (*header.parts, part))
+
+
+def asking(header: Header, parts: tuple[Part, ...]) -> Header:
+    """The header of a run that asks for these grids."""
     config = {
         **header.config,
         "lengths": sorted({n for p in parts for n in p.lengths}),
@@ -337,7 +345,7 @@ def extended(header: Header, part: Part) -> Header:
         epochs=config["epochs"],
         recipe={**header.design.recipe, **{key: config[key] for key in GRID_KEYS}},
     )
-    return replace(header, config=config, design=design, extended=parts)
+    return replace(header, config=config, design=design, extended=parts if len(parts) > 1 else ())
 
 
 def adds(old: Header, new: Header) -> bool:
