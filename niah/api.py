@@ -213,6 +213,8 @@ def power(config: Config = None, **settings: Any) -> Power:
     aims = {field.name: settings.pop(field.name) for field in fields(Aim) if field.name in settings}
     repeats = settings.pop("repeats", None)
     if repeats is not None:
+        if "flips" in aims:
+            raise ConfigError("flips, and two runs that measure them (--from): give one of the two")
         aims |= measured_flips(compare(*repeats).whole)
     own, resolved = _parts(config, settings)
     cells = len(resolved.lengths) * len(resolved.depths)

@@ -176,7 +176,7 @@ def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
     try:
         table = json.loads((folder / JOBS_NAME).read_text(encoding="utf-8"))
         return str(table["engine"]), tuple(map(str, table["ids"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder}: no jobs here; submit them with niah submit") from error
 
 

@@ -187,6 +187,12 @@ def test_an_adaptive_run_that_measured_nothing_is_unfinished(niah: Niah) -> None
     assert (ended.exit_code, "nothing was measured" in ended.err) == (5, True), ended.err
 
 
+def test_a_model_of_the_embedded_engine_is_no_config(niah: Niah) -> None:
+    Path("own.gguf").write_bytes(b"\x00\xff")
+    ended = niah("effective", "own.gguf", *GRID, "--lengths", "1k")
+    assert (ended.exit_code, "unknown simulated model 'own.gguf'" in ended.err) == (2, True), ended.err
+
+
 def test_an_adaptive_run_has_no_parts(niah: Niah) -> None:
     ended = niah("run", *GRID, "--model", "perfect", "--adaptive", "--lengths", "1k,2k", "--shard", "2/2")
     assert (ended.exit_code, "--shard has no meaning for an adaptive run" in ended.err) == (2, True), ended.err

@@ -34,7 +34,10 @@ def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
     for wrong, said in ((("--on", "cron"), "use ray or slurm"), (("--on", "ray", "--set", "x"), "write KEY=VALUE")):
         ended = niah("submit", *FLAGS, *wrong, "--run", "r")
         assert (ended.exit_code, ended.err.count("\n"), said in ended.err) == (2, 1, True), ended.err
-    assert "no jobs here" in niah("submit", "--on", "ray", "--run", "nothing", "--status").err
+    Path("results/torn").mkdir(parents=True)
+    Path("results/torn/jobs.json").write_text("[]")
+    for run in ("nothing", "torn"):
+        assert "no jobs here" in niah("submit", "--on", "ray", "--run", run, "--status").err
 
 
 def test_a_job_tells_a_kill_from_an_error_that_would_come_again() -> None:

@@ -94,6 +94,7 @@ def test_power_measures_flips_on_two_runs_of_one_model(niah: Niah, tmp_path: Pat
     every = {t.id: i for i, t in enumerate(trials(of))}
     run(tmp_path / "results" / "b", of, lambda t: float(every[t.id] % 10 != 1))
     measured = niah("power", "ci", "--from", "a", "b")
+    assert "give one of the two" in niah("power", "ci", "--from", "a", "b", "--flips", "9").err
     assert "where 10 % of trials flip each way by chance, as in 250 pairs" in measured.out
     assert "15 % of trials lost, 10 % gained" in measured.out
     assert "which is a guess" in niah("power", "ci").out

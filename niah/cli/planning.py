@@ -20,12 +20,12 @@ from niah.plotter.formatting import plural
 from niah.plotter.report_text import finding_words
 from niah.verdict.power import Aim, Outlook, Power
 
-AIM: Mapping[str, tuple[str, float, str]] = {
-    "drop": ("POINTS", 5, "Loss to see, of the share found."),
-    "flips": ("PERCENT", 1, "Trials that turn right by chance."),
-    "margin": ("POINTS", 5, "drop_margin of the gate."),
-    "confidence": ("PERCENT", 95, "Of the gate."),
-    "chance": ("PERCENT", 90, "Wanted chance of seeing the loss."),
+AIM: Mapping[str, tuple[str, str]] = {
+    "drop": ("POINTS", "Loss to see, of the share found."),
+    "flips": ("PERCENT", "Trials that turn right by chance."),
+    "margin": ("POINTS", "drop_margin of the gate."),
+    "confidence": ("PERCENT", "Of the gate."),
+    "chance": ("PERCENT", "Wanted chance of seeing the loss."),
 }
 
 
@@ -60,9 +60,9 @@ def _print_outlook(outlook: Outlook, path: Path) -> None:
 
 def _aim_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name in reversed([*AIM]):
-        form, default, text = AIM[name]
-        told = f"{text}  [default: {default:g}]"
-        command = click.option(f"--{name}", type=float, metavar=form, default=default, help=told)(command)
+        form, text = AIM[name]
+        told = f"{text}  [default: {getattr(Aim(), name):g}]"
+        command = click.option(f"--{name}", type=float, metavar=form, help=told)(command)
     return command
 
 
@@ -77,7 +77,7 @@ def power(config: str | None, repeats: tuple[str, str] | None, results: Path, **
     Holds for independent trials (--haystack-per trial). Trials that share haystacks are judged by epochs: at least
     five, and how many more depends on how much the haystacks differ.
     """
-    aim = {name: flags.pop(name) for name in AIM}
+    aim = {name: value for name in AIM if (value := flags.pop(name)) is not None}
     resolved = config_from(config, flags)
     runs = None if repeats is None else tuple(api.open_run(run, results) for run in repeats)
     _print(api.power(resolved, **aim, repeats=runs), resolved)

@@ -76,6 +76,8 @@ def run(
     once. Several models (--model A,B) are run in turn, and drawn side by side. Exits 3 where trials are missing.
     """
     own = {key: flags.pop(key) for key in ("palette", "limit", "log_requests", "log_prompts", "verbose")}
+    if own["log_prompts"] and own["log_requests"] is None:
+        raise ConfigError("--log-prompts keeps whole prompts in --log-requests FILE; give that too, or leave it out")
     outside = environment_of(flags)
     options = RunOptions(environment={key: given.origin for key, given in outside.items()}, **own)
     check_name(name)

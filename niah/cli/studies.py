@@ -84,10 +84,9 @@ def effective(
 
 def _is_config(name: str) -> bool:
     try:
-        config_path(name)
+        return config_path(name).suffix != ".gguf"  # a file of the embedded engine is a model
     except UnknownName:
         return name.endswith(".toml")
-    return True
 
 
 @click.command(cls=Command)
