@@ -464,7 +464,8 @@ def _stretches(sound: Sound, whole: Sound) -> int:
 @pytest.mark.parametrize(
     ("spoilt", "why"),
     [
-        (lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"), "not a recording that can be read"),
+        (lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"), "not a recording that can be read (the file ends"),
+        (lambda folder: (folder / "talk.wav").write_bytes(b"no sound"), "that can be read (Format not recognised"),
         (lambda folder: _cut_off(folder / "talk.wav"), "not its own"),
         (lambda folder: recorded(folder, talk(2)) and (folder / "talk.srt").write_text(_LATE), "not its own"),
         (

@@ -62,7 +62,7 @@ def checked_recording(file: Path, transcript: Transcript) -> Path | None:
         raise HaystackError(f"{path}: its transcript has no times; use subtitles (.srt, .vtt), or move the recording")
     try:
         seconds = length_s(path)
-    except (wave.Error, EOFError, OSError) as error:
+    except (wave.Error, OSError) as error:
         raise HaystackError(f"{path}: not a recording that can be read ({error})") from None
     if ends[-1] > seconds + _MOST_BEYOND_S:
         raise HaystackError(
@@ -138,7 +138,7 @@ class Recordings:
                 if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                     raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
                 kept = cached("recordings", key_of(1, digest), lambda: {"samples": samples_of(path)})
-            except (wave.Error, EOFError, OSError) as error:
+            except (wave.Error, OSError) as error:
                 raise HaystackError(f"{path}: cannot be read ({error}); import the haystack again") from None
             self._read[recording] = kept["samples"].astype(np.int16, copy=False)
         return self._read[recording]
@@ -210,7 +210,7 @@ class Voice:
                 if done.returncode == 0:
                     return {"samples": samples_of(Path(files["{wav}"]).read_bytes())}
                 why = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit {done.returncode}"]
-            except (OSError, EOFError, wave.Error, subprocess.TimeoutExpired) as error:
+            except (OSError, wave.Error, subprocess.TimeoutExpired) as error:
                 why = [str(error)]
         raise PromptError(f"tts {words[0]!r} did not speak a line ({why[0][:200]}); try the command by hand")
 
@@ -262,16 +262,19 @@ def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
         head = source.read(4)
         source.seek(0)
         if head == b"RIFF":
-            with wave.open(source) as wav:
-                if wav.getsampwidth() != 2:
-                    raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
-                channels, minute, begin = wav.getnchannels(), 60 * wav.getframerate(), source.tell()
-                there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
-                wav.rewind()
-                frames = min(there, wav.getnframes())  # the head of a file that was cut off tells of more
-                reads = (wav.readframes(min(minute, frames - at)) for at in range(0, frames, minute))
-                samples = (np.frombuffer(read, np.int16).reshape(-1, channels) for read in reads)
-                yield wav.getframerate(), frames, samples
+            try:
+                with wave.open(source) as wav:
+                    if wav.getsampwidth() != 2:
+                        raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
+                    channels, minute, begin = wav.getnchannels(), 60 * wav.getframerate(), source.tell()
+                    there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
+                    wav.rewind()
+                    frames = min(there, wav.getnframes())  # the head of a file that was cut off tells of more
+                    reads = (wav.readframes(min(minute, frames - at)) for at in range(0, frames, minute))
+                    samples = (np.frombuffer(read, np.int16).reshape(-1, channels) for read in reads)
+                    yield wav.getframerate(), frames, samples
+            except EOFError:
+                raise wave.Error("the file ends within its head") from None
             return
         try:
             import soundfile
@@ -282,4 +285,4 @@ def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
                 blocks = other.blocks(60 * other.samplerate, dtype="int16", always_2d=True)
                 yield int(other.samplerate), int(other.frames), blocks
         except soundfile.LibsndfileError as error:
-            raise wave.Error(str(error)) from None
+            raise wave.Error(error.error_string) from None
