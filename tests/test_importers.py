@@ -252,6 +252,12 @@ def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(
             importer_of("ruler")(predictions(tmp_path / str(changes), **changes), "m")
 
 
+def test_a_picture_says_of_how_many_predictions_the_depth_is_not_known(tmp_path: Path) -> None:
+    for text, said in (("x 77", "the first value"), ("none here", "the first value (not told: all at 0)")):
+        (found,) = importer_of("ruler")(predictions(tmp_path / text / "4096/pred", input=text), "m")
+        assert found.header.design.depth_of == said
+
+
 def test_a_line_separator_inside_an_answer_ends_no_line(tmp_path: Path) -> None:
     rows = [line(response="7\u2028and so on"), line(seed=2, timestamp_utc=None)]
     text = "\n".join(json.dumps(r, ensure_ascii=False) for r in rows)

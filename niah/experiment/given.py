@@ -26,6 +26,7 @@ from niah.records import Header, Part, Placement, Planting, Prompt, Score, Trial
 from niah.scorers.origins import Facts, check_line, named, rule_of
 from niah.tasks import Options
 from niah.text.outside import json_in
+from niah.text.shares import depth_words
 
 DEPTH_STEP = 10.0
 UNKNOWN_DEPTH = 0.0  # the row of the picture for prompts whose depth nobody knows
@@ -74,7 +75,7 @@ class GivenExperiment(Experiment):
     digest: str  # of the whole file
     cells: tuple[Part, ...]
     label: str
-    knows_depths: bool
+    depth_of: str
 
     def row(self, trial: Trial) -> dict[str, Any]:
         with self.path.open("rb") as file:
@@ -124,7 +125,7 @@ class GivenExperiment(Experiment):
             task=self.label,
             haystack=self.path.name,
             haystack_shared=False,
-            depth_of="the answer" if self.knows_depths else "the answer (not told: all at 0)",
+            depth_of=self.depth_of,
             cells=self.cells,
         )
         return replace(header, design=design, haystack_digest=self.digest, unique_share=None)
@@ -177,7 +178,7 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         digest=digest,
         cells=tuple(Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())),
         label=f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}",
-        knows_depths=any(row["depth_percent"] is not None for row in rows),
+        depth_of=depth_words("the answer", sum(row["depth_percent"] is not None for row in rows), len(rows)),
     )
 
 

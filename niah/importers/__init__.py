@@ -21,6 +21,7 @@ from typing import Any
 from niah.errors import RunError, UnknownName
 from niah.records import Design, Header, Outcome, Response, Result, Trial
 from niah.text.outside import json_in
+from niah.text.shares import depth_words
 
 Scale = tuple[float, float]  # the least and the most that a score can be
 MOST_TOKENS = 1_000_000_000
@@ -180,17 +181,23 @@ def grid_words(results: Sequence[Result]) -> str:
 
 
 def imported(
-    tool: str, model: str, by_task: Mapping[str, Sequence[Result]], depth_of: str = "the needle"
+    tool: str,
+    model: str,
+    by_task: Mapping[str, Sequence[Result]],
+    depth_of: str = "the needle",
+    told: Mapping[str, int] | None = None,
 ) -> list[Imported]:
     """A run for each task, of a tool that does not say when it was made; every trial has a haystack of its own.
 
-    Raises RunError where there is none.
+    ``told``: of how many trials of a task the depth is known; None: of all. Raises RunError where there is none.
     """
     if not by_task:
         raise RunError(f"no results of {tool} found there")
     runs = []
     for task, results in by_task.items():
-        header = header_of(tool, model, task, results, "unknown", depth_of=depth_of, shared=False)
+        known = len(results) if told is None else told.get(task, 0)
+        depths = depth_words(depth_of, known, len(results))
+        header = header_of(tool, model, task, results, "unknown", depth_of=depths, shared=False)
         runs.append(Imported(header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",)))
     return runs
 

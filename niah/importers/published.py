@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,13 +47,13 @@ def read_babilong(path: Path, model: str | None) -> list[Imported]:
             by_task[task].append(_judged(trial, "babilong", row["output"], facts))
     name = model or named_after(path if path.is_dir() else path.parent)
     ordered = {task: by_task[task] for task in sorted(by_task, key=lambda task: int(task[2:]))}
-    runs = imported("BABILong", name, ordered, "the answer (not told: all at 0)")
+    runs = imported("BABILong", name, ordered, "the answer", told={})
     return [*runs[:-1], replace(runs[-1], said=(*runs[-1].said, *_table(ordered)))]
 
 
 def read_ruler(path: Path, model: str | None) -> list[Imported]:
     """A folder of RULER's predictions, LENGTH/pred/TASK.jsonl with input, outputs and pred. Raises RunError."""
-    by_task: dict[str, list[Result]] = defaultdict(list)
+    by_task, told = defaultdict[str, list[Result]](list), Counter[str]()
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
     for file in (f for f in files if not f.name.startswith("summary")):
         task, above = file.stem, [folder.name for folder in file.resolve().parents[:2] if folder.name.isdigit()]
@@ -64,11 +64,12 @@ def read_ruler(path: Path, model: str | None) -> list[Imported]:
             facts = Facts(targets=tuple(map(str, row["outputs"])))
             place = text.find(facts.targets[0])
             depth = round(10 * place / len(text)) * 10.0 if place > 0 else 0.0
+            told[task] += place >= 0
             read = checked(where, int(above[0]) if above else row.get("length"), depth, None, None, (0, 1))
             trial = imported_trial(task, read.length, depth, number, row.get("index"), row["outputs"])
             rule = "ruler-part" if task.startswith("qa") else "ruler-all"
             by_task[task].append(_judged(trial, rule, row["pred"], facts))
-    return imported("RULER", model_name([], model, path), dict(sorted(by_task.items())), "the first value")
+    return imported("RULER", model_name([], model, path), dict(sorted(by_task.items())), "the first value", told)
 
 
 def _judged(trial: Trial, rule: str, answer: str, facts: Facts) -> Result:

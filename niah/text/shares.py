@@ -25,3 +25,12 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def depth_words(what: str, told: int, of: int) -> str:
+    """What the depths of a picture are of; trials whose depth nobody tells are drawn at 0, and it says so."""
+    if told == of:
+        return what
+    return (
+        f"{what} (not told: all at 0)" if not told else f"{what} (not told of {of - told:,} of {of:,}, which are at 0)"
+    )
