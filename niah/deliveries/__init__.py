@@ -122,7 +122,6 @@ class Embed:
 
 
 Steps = Generator[Prompt | Embed, Any, None]
-Vectors = Any  # an array of shape (texts, dimensions)
 
 
 class Delivery(Protocol):

@@ -136,7 +136,14 @@ def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = Tr
     if made and len(names) > 1:
         raise HaystackError(f"{made} is made as it is needed and cannot be joined with others; name it alone")
     if made:
-        return _made(made, tokenizer, keep)
+        kind, _, language = made.partition(":")
+        if kind in FILLERS:
+            from niah.generator.templated import filler
+
+            return filler(kind, language, tokenizer)
+        from niah.generator.synthetic import Synthetic
+
+        return Synthetic(language, tokenizer, keep=keep)
     manifests = [read_manifest(name) for name in names]
     blocks = [_block(m, tokenizer) for m in manifests]
     language = language_of_all([m.language for m in manifests])
@@ -165,17 +172,6 @@ def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None
 
 def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
     return corpus_of(name, language_of_all([e.language for e in episodes]), episodes, tokenizer)
-
-
-def _made(name: str, tokenizer: Tokenizer, keep: bool) -> Haystack:
-    kind, _, language = name.partition(":")
-    if kind in FILLERS:
-        from niah.generator.templated import filler
-
-        return filler(kind, language, tokenizer)
-    from niah.generator.synthetic import Synthetic
-
-    return Synthetic(language, tokenizer, keep=keep)
 
 
 def _block(manifest: Manifest, tokenizer: Tokenizer) -> TokenizedText:

@@ -124,22 +124,16 @@ def questions_in(path: Path) -> Iterator[Question | ConfigError]:
         raise ConfigError(f"{path}: not a file of [[questions]], which have two brackets; see docs/tasks.md")
     for number, row in enumerate(rows, 1):
         try:
-            yield _question(path, number, row)
-        except ConfigError as error:
-            yield error
+            whole = _Row.model_validate(row)
+        except ValidationError as error:
+            yield ConfigError(f"{path}: question {number}: {_fault(error)}; {_RULE}")
+        else:
+            yield Question(part=path.stem, **whole.model_dump(exclude_unset=True))
 
 
 def shortened(text: str) -> str:
     """A text for a message."""
     return text if len(text) <= _MOST_SIGNS else text[: _MOST_SIGNS - 1] + "…"
-
-
-def _question(path: Path, number: int, row: object) -> Question:
-    try:
-        checked = _Row.model_validate(row)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: question {number}: {_fault(error)}; {_RULE}") from error
-    return Question(part=path.stem, **checked.model_dump(exclude_unset=True))
 
 
 def _fault(error: ValidationError) -> str:

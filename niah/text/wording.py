@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parents[1] / "tasks" / "wording"
 LANGUAGES = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))  # that there is a file of
 _HAN = r"\u3400-\u9fff"
 _WORD = re.compile(rf"[{_HAN}]|[^\W\d_{_HAN}]+")
+_CHINESE = re.compile(rf"[{_HAN}]")
 _UNLESS_TOLD = ("en", "zh-Hant")  # where no word tells
 T = TypeVar("T")
 
@@ -135,11 +136,11 @@ COMMON = ByLanguage(lambda wording: frozenset(wording.words("language.common")))
 def language_of(text: str) -> str:
     """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a quarter."""
     words = Counter(_WORD.findall(text.casefold()))
-    han = sum(count for word, count in words.items() if is_chinese(word))
+    han = sum(count for word, count in words.items() if _CHINESE.match(word))
     share = han / max(1, han + 2 * (words.total() - han))  # a Latin word says about as much as two Han characters
     if 0.25 <= share < 0.75:
         return "mixed"
-    alike = [language for language, common in COMMON.items() if is_chinese(min(common)) == (share >= 0.75)]
+    alike = [language for language, common in COMMON.items() if bool(_CHINESE.match(min(common))) == (share >= 0.75)]
     return max(alike, key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD))
 
 
@@ -150,8 +151,3 @@ def language_of_all(names: Sequence[str]) -> str:
     if set(names) <= {"zh-Hant", "zh-Hans"}:
         return max(("zh-Hant", "zh-Hans"), key=names.count)
     return "mixed"
-
-
-def is_chinese(text: str) -> bool:
-    """Whether a text begins with a Han character."""
-    return bool(re.match(rf"[{_HAN}]", text))
