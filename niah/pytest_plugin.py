@@ -42,6 +42,7 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
     def sweep(config: Any = None, *, baseline: Any = None, **settings: Any) -> Any:
         import niah
+        from niah.runs import DEFAULT_RESULTS
         from niah.verdict.gate_config import GateConfig
 
         mark = request.node.get_closest_marker("niah")
@@ -51,7 +52,7 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
         baseline = settings.pop("baseline", baseline)
         limits = {key: settings[key] for key in GateConfig.model_fields if key in settings}
         settings = {key: v for key, v in settings.items() if key not in limits or key in niah.RunConfig.model_fields}
-        results = request.config.getoption("--niah-results") or niah_results()
+        results = request.config.getoption("--niah-results") or DEFAULT_RESULTS
         run = niah.sweep(config, results=results, **settings)
         request.node.stash.setdefault(_RUNS, []).append(_text_of(run))
         is_asked = baseline is not None or limits.keys() - {"price"}
@@ -60,13 +61,6 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
         return run
 
     return sweep
-
-
-def niah_results() -> Path:
-    """Where runs lie by default."""
-    from niah.runs import DEFAULT_RESULTS
-
-    return DEFAULT_RESULTS
 
 
 @pytest.hookimpl(wrapper=True)

@@ -243,7 +243,10 @@ class Run:
 
     def _baseline(self, baseline: Run | str | Path, results: Path) -> Baseline:
         if isinstance(baseline, str | Path) and Path(baseline).is_file():
-            return _saved_baseline(Path(baseline))
+            try:
+                return baseline_from(Path(baseline).read_text(encoding="utf-8"), str(baseline))
+            except (OSError, UnicodeDecodeError) as error:
+                raise RunError(f"{baseline}: cannot be read ({error})") from error
         older = open_run(baseline, results)
         if older.folder.resolve() == self.folder.resolve():
             raise ConfigError(
@@ -327,10 +330,3 @@ def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
         raise ConfigError(f"{there} has gates against a baseline: give --baseline RUN, or take them out")
     if baseline is None and not gates.asks:
         raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_found")
-
-
-def _saved_baseline(path: Path) -> Baseline:
-    try:
-        return baseline_from(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: cannot be read ({error})") from error

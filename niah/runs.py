@@ -141,9 +141,18 @@ def _shipped_example() -> Path:
     return (shared_root("results") / EXAMPLE).resolve()
 
 
-def run_folders(results: Path) -> Iterator[Path]:
+def run_folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
     """Every folder with a run log, by name. What lies inside a run (a judge's verdicts) is no run of its own."""
-    yield from _folders(results, DEPTH)
+    try:
+        inside = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+        runs = {f for f in inside if (f / LOG_NAME).is_file()}
+    except OSError:  # not ours to read
+        return
+    for inner in inside:
+        if inner in runs:
+            yield inner
+        elif depth > 1:
+            yield from run_folders(inner, depth - 1)
 
 
 def runs_in(results: Path) -> Iterator[RunSummary | RunError]:
@@ -176,16 +185,3 @@ def summary_of(folder: Path, name: str) -> RunSummary:
         found=share,
         imported=header.imported,
     )
-
-
-def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    try:
-        inside = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
-        runs = {f for f in inside if (f / LOG_NAME).is_file()}
-    except OSError:  # not ours to read
-        return
-    for inner in inside:
-        if inner in runs:
-            yield inner
-        elif depth > 1:
-            yield from _folders(inner, depth - 1)

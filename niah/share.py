@@ -150,14 +150,11 @@ def build(
             if prompt.digest != r.prompt_digest:
                 raise RunError("haystack or niah have changed since")
             built.surroundings[r.trial.id] = surroundings_of(prompt)
-            if most_tokens > QUICK_TOKENS and _is_searched(r):
+            is_searched = r.trial.control is None and r.trial.epoch == 0 and r.trial.context_length <= _MOST_SEARCHED
+            if most_tokens > QUICK_TOKENS and is_searched:
                 _search(experiment, r, prompt, built)
     except (NiahError, TypeError, ValueError) as error:  # the haystack is elsewhere, or its keys are of another time
         built.failed = f"prompts cannot be built again here: {error}"
-
-
-def _is_searched(r: Result) -> bool:
-    return r.trial.control is None and r.trial.epoch == 0 and r.trial.context_length <= _MOST_SEARCHED
 
 
 def _search(experiment: Experiment, r: Result, prompt: Prompt, built: Built) -> None:

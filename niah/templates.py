@@ -145,7 +145,9 @@ def _lines(key: str, field: FieldInfo, chosen: Mapping[str, Any], examples: Mapp
     if key in chosen:
         line = f"{key} = {_toml(chosen[key])}"
     elif field.default in (None, ()) or field.default_factory is not None:
-        line = f"# {key} = {_toml(examples.get(key, _least(kind, field)))}    # an example"
+        least = next((rule.ge for rule in field.metadata if getattr(rule, "ge", None) is not None), 1)
+        some = {int: least, float: float(least), bool: True}.get(kind, "TEXT")  # that the key takes
+        line = f"# {key} = {_toml(examples.get(key, some))}    # an example"
     else:
         line = f"# {key} = {_toml(field.default)}"
     return f"# {field.description}{choices}\n{line}\n"
@@ -161,9 +163,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1_000:
         return f"{value:_}"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _least(kind: Any, field: FieldInfo) -> Any:
-    """Some value that a key takes, for one that has neither a default nor an example."""
-    least = next((rule.ge for rule in field.metadata if getattr(rule, "ge", None) is not None), 1)
-    return {int: least, float: float(least), bool: True}.get(kind, "TEXT")

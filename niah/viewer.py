@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         given, size = self.headers.get("X-Niah-Token", ""), self.headers.get("Content-Length", "")
         mine = secrets.compare_digest(given.encode(), self.viewer.token.encode())
-        if self.path != "/mark" or not mine or self.headers.get("Origin") != self._origin():
+        if self.path != "/mark" or not mine or self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
             self._send(HTTPStatus.FORBIDDEN, "only a page of this server may tell marks", "text/plain")
         elif not size.isdigit() or int(size) > MOST_BODY:
             self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object", "text/plain")
@@ -149,9 +149,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         """Nothing: who looks at what is nobody's business."""
-
-    def _origin(self) -> str:
-        return f"http://{self.headers.get('Host')}"
 
     def _answer(self, made: Any) -> None:
         """What a function makes, unless somebody else asks, who came by another name."""

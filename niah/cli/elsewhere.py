@@ -90,7 +90,7 @@ def submit(
     if status or cancel:
         jobs = (cluster.cancel_jobs if cancel else cluster.look_at_jobs)(run, results)
     else:
-        told = json_pairs("set", options, like="slurm_partition=gpu")
+        told = json_pairs("set", options, "slurm_partition=gpu")
         jobs = cluster.submit(arguments, run, on=on, workers=workers, results=results, options=told)
     click.echo("\n".join(jobs.words()))
     ended(set(jobs.states) == {"done"})

@@ -114,7 +114,8 @@ def with_examples(command: click.Command, path: str) -> click.Command:
     command.epilog = command.epilog or _epilog(EXAMPLES.get(path, ()))
     for name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
         with_examples(inner, f"{path} {name}")
-        inner.short_help = inner.short_help or _first_sentence(inner.help or "")
+        first, _, _ = " ".join((inner.help or "").split("\n\n")[0].split()).partition(". ")
+        inner.short_help = inner.short_help or first.rstrip(".") + "."
     return command
 
 
@@ -123,11 +124,6 @@ def _epilog(examples: Sequence[str]) -> str | None:
         return None
     title = "Example:" if len(examples) == 1 else "Examples:"
     return "\n".join(["\b", title, *(f"  {line}" for line in examples)])
-
-
-def _first_sentence(text: str) -> str:
-    """Up to the first full stop that ends a sentence."""
-    return " ".join(text.split("\n\n")[0].split()).partition(". ")[0].rstrip(".") + "."
 
 
 def in_our_voice(error: click.ClickException) -> str:

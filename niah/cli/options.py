@@ -100,6 +100,7 @@ _FORMS = {
     "delivery": "DELIVERY", "page_px": "SIZE", "page_font": "FILE", "mmproj": "FILE", "ca_file": "FILE",
     "prompts": "FILE", "reply_field": "FIELD", "haystack": "NAMES", "tokenizer": "TOKENIZER", "seed": "NUMBER",
 }  # fmt: skip
+_KINDS = {int: "COUNT", float: "NUMBER"}
 _SHORT = {"sent_as": ("--as",)}
 _CHOICES = {"language": ("auto", *LANGUAGES)}  # of keys that are no literals
 
@@ -178,16 +179,12 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Calla
     flag, text = f"--{name.replace('_', '-')}", f"{field.description}{default_words(name, field.default)}"
     if field.annotation is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
-    return click.option(
-        flag,
-        *_SHORT.get(name, ()),
-        name,
-        cls=Setting,
-        multiple=name in _REPEATED,
-        metavar=_metavar(name, field),
-        shell_complete=_complete(name, field),
-        help=text,
-    )
+    kind = plain_type(field)
+    choices = get_args(kind) if get_origin(kind) is Literal else _CHOICES.get(name, ())
+    form = f"[{'|'.join(choices)}]" if choices else _FORMS.get(name) or _KINDS.get(kind, "NAME")
+    offered = offering(lambda _: choices) if choices else _BY_KEY.get(name)
+    names, repeated = (flag, *_SHORT.get(name, ()), name), name in _REPEATED
+    return click.option(*names, cls=Setting, multiple=repeated, metavar=form, shell_complete=offered, help=text)
 
 
 def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
@@ -252,7 +249,7 @@ def _is_wrong(key: str, value: Any) -> bool:
     return False
 
 
-def json_pairs(flag: str, items: tuple[str, ...], like: str = _REPEATED["engine"]) -> dict[str, Any]:
+def json_pairs(flag: str, items: tuple[str, ...], like: str) -> dict[str, Any]:
     """A table from KEY=JSON, KEY=text ..."""
     table = pairs(flag, items, like)
     for key, text in table.items():
@@ -294,20 +291,3 @@ def people_value(value: Any) -> str:
 def default_words(name: str, default: Any) -> str:
     """ "  [default: 1k,2k]", or nothing where a key has none."""
     return "" if default in (None, ()) or name in _REPEATED else f"  [default: {people_value(default)}]"
-
-
-def _metavar(name: str, field: FieldInfo) -> str:
-    choices = _choices(name, field)
-    if choices:
-        return f"[{'|'.join(choices)}]"
-    return _FORMS.get(name) or {int: "COUNT", float: "NUMBER"}.get(plain_type(field), "NAME")
-
-
-def _choices(name: str, field: FieldInfo) -> tuple[str, ...]:
-    kind = plain_type(field)
-    return get_args(kind) if get_origin(kind) is Literal else _CHOICES.get(name, ())
-
-
-def _complete(name: str, field: FieldInfo) -> Complete | None:
-    choices = _choices(name, field)
-    return offering(lambda _: choices) if choices else _BY_KEY.get(name)

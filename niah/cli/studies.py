@@ -119,7 +119,9 @@ def engine(
         raise ConfigError(f"--base-url is given {len(urls)} times; give the base's, then the candidate's")
     flags["base_url"] = urls[0] if urls else None
     change = studies.Change(
-        base_url=urls[1] if len(urls) == 2 else None, model=candidate, settings=json_pairs("set", changed)
+        base_url=urls[1] if len(urls) == 2 else None,
+        model=candidate,
+        settings=json_pairs("set", changed, "cache_type_k=q4_0"),
     )
     outside = environment_of(flags)
     asked = flags_over(outside, flags)

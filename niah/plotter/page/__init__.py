@@ -239,7 +239,8 @@ def page_html(data: Mapping[str, Any], *, served: bool = False) -> str:
 
 def document(title: str, body: str, data: str = "", *, scripts: Sequence[str], served: bool = False) -> str:
     """HTML around a body that is escaped already."""
-    style, script = _asset("page.css"), _script(scripts)
+    code = "\n".join(map(_asset, scripts))
+    style, script = _asset("page.css"), f'"use strict";\n(() => {{\n{code}\n}})();\n'
     more = "form-action 'self'; connect-src 'self'" if served else "form-action 'none'"
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; {more}"
     parts = {"title": html.escape(title), "policy": html.escape(policy), "body": body, "data": data}
@@ -260,25 +261,16 @@ def _intro(runs: Sequence[Mapping[str, Any]]) -> str:
         lines = [line for key in ("found", "lengths_said", "doubts", "recipe") if (line := run[key])]
         warnings = "".join(f"<li>{html.escape(w)}</li>" for w in run["warnings"])
         said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-        chip = f'<span class="chip {run["kind"]}">{html.escape(_kind(run))}</span>'
+        kind = {"simulated": "simulated reader, no model", "imported": f"imported from {run.get('tool')}"}
+        chip = f'<span class="chip {run["kind"]}">{html.escape(kind.get(run["kind"], run["kind"]))}</span>'
         head = f"<h1>{html.escape(run['headline'])} {chip}</h1>"
         parts.append(f"<header>{head}{said}{f'<ul class=warnings>{warnings}</ul>' if warnings else ''}</header>")
     return "".join(parts)
 
 
-def _kind(run: Mapping[str, Any]) -> str:
-    kinds = {"measured": "measured", "simulated": "simulated reader, no model"}
-    return kinds.get(run["kind"], f"imported from {run.get('tool')}")
-
-
 @cache
 def _asset(name: str) -> str:
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _script(names: Sequence[str]) -> str:
-    body = "\n".join(map(_asset, names))
-    return f'"use strict";\n(() => {{\n{body}\n}})();\n'
 
 
 def _hash(text: str) -> str:
