@@ -138,20 +138,15 @@ def _check_prompts(config: RunConfig) -> None:
 _USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
     "turn_tokens": ("chat", "tools"),
     "needle_role": ("chat",),
-    "tts": ("speech",),
-    "audio_form": ("speech",),
-    "piece_s": ("speech",),
-    "media": ("pages", "speech"),
-    "media_share": ("pages", "speech"),
-    "page_px": ("pages",),
-    "page_type_px": ("pages",),
-    "page_font": ("pages",),
-    "chunk_tokens": ("retrieve", "hybrid", "summarise"),
-    "chunk_overlap": ("retrieve", "hybrid", "summarise"),
+    **dict.fromkeys(("tts", "audio_form", "piece_s"), ("speech",)),
+    **dict.fromkeys(("media", "media_share"), ("pages", "speech")),
+    **dict.fromkeys(("page_px", "page_type_px", "page_font"), ("pages",)),
+    **dict.fromkeys(("chunk_tokens", "chunk_overlap"), ("retrieve", "hybrid", "summarise")),
     "chunk_count": ("retrieve", "hybrid"),
-    "embed_url": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
-    "embed_key_env": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
-    "embed_model": ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+    **dict.fromkeys(
+        ("embed_url", "embed_key_env", "embed_model"),
+        ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+    ),
 }
 
 

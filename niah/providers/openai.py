@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from niah.messages import MediaPart
 from niah.providers import Failure, ReplyError, Service, known_provider
 from niah.providers.failures import failure_of
-from niah.providers.replies import HttpApi, TextReply, count_of, text_in
+from niah.providers.replies import HttpApi, TextReply, count_of, text_in, usage_in
 from niah.providers.shapes import (
     Shaped,
     block_of,
@@ -108,27 +108,30 @@ class OpenAI(HttpApi):
         return next(filter(None, told), None)
 
 
+# DeepSeek, Moonshot and llama.cpp have names of their own. The input count includes what was read from a cache
+_USAGE = {
+    "input_tokens": "prompt_tokens",
+    "cached_tokens": "prompt_tokens_details.cached_tokens prompt_cache_hit_tokens cached_tokens timings.cache_n",
+    "cache_write_tokens": "prompt_tokens_details.cache_write_tokens "
+    "prompt_tokens_details.cache_creation_input_tokens prompt_tokens_details.created_cache_tokens",
+    "output_tokens": "completion_tokens timings.predicted_n",
+    "reasoning_tokens": "completion_tokens_details.reasoning_tokens reasoning_tokens",
+}
+_RESPONSE_USAGE = {  # the input count includes what was read from and written to the cache
+    "input_tokens": "input_tokens",
+    "cached_tokens": "input_tokens_details.cached_tokens",
+    "cache_write_tokens": "input_tokens_details.cache_write_tokens",
+    "output_tokens": "output_tokens",
+    "reasoning_tokens": "output_tokens_details.reasoning_tokens",
+}
+
+
 def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
-    """The input count includes what was read from a cache. DeepSeek, Moonshot and llama.cpp have names of their own."""
-    details = usage.get("prompt_tokens_details") or {}
-    read = count_of(timings.get("cache_n"))
+    told = usage_in({**usage, "timings": timings}, _USAGE)
     computed = count_of(timings.get("prompt_n"))  # leaves out what was read
-    return Usage(
-        input_tokens=count_of(usage.get("prompt_tokens"), None if computed is None else computed + (read or 0)),
-        cached_tokens=count_of(
-            details.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens"), read
-        ),
-        cache_write_tokens=count_of(
-            details.get("cache_write_tokens"),
-            details.get("cache_creation_input_tokens"),
-            details.get("created_cache_tokens"),
-        ),
-        output_tokens=count_of(usage.get("completion_tokens"), timings.get("predicted_n")),
-        reasoning_tokens=count_of(
-            (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"), usage.get("reasoning_tokens")
-        ),
-        dollars=_dollars(usage),
-    )
+    if told.input_tokens is None and computed is not None:
+        told = replace(told, input_tokens=computed + (count_of(timings.get("cache_n")) or 0))
+    return replace(told, dollars=_dollars(usage))
 
 
 def _dollars(usage: Mapping[str, Any]) -> float | None:
@@ -182,7 +185,7 @@ class ResponsesReply(TextReply):
             self._text = [p.get("text") or "" for p in parts if p.get("type") == "output_text"]
             self._refusal = [p.get("refusal") or "" for p in parts if p.get("type") == "refusal"]
         if counts := response.get("usage"):
-            self._usage = _response_usage(counts)
+            self._usage = usage_in(counts, _RESPONSE_USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,18 +235,6 @@ def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
     if part.pixels is not None:
         return {"type": "input_image", "detail": "auto", "image_url": shaped.address(part)}
     return chat_media(shaped, part)
-
-
-def _response_usage(counts: Mapping[str, Any]) -> Usage:
-    """The input count includes what was read from and written to the cache."""
-    details = counts.get("input_tokens_details") or {}
-    return Usage(
-        input_tokens=count_of(counts.get("input_tokens")),
-        cached_tokens=count_of(details.get("cached_tokens")),
-        cache_write_tokens=count_of(details.get("cache_write_tokens")),
-        output_tokens=count_of(counts.get("output_tokens")),
-        reasoning_tokens=count_of((counts.get("output_tokens_details") or {}).get("reasoning_tokens")),
-    )
 
 
 def _error_body(chunk: Mapping[str, Any]) -> str:

@@ -151,6 +151,17 @@ def count_of(*values: object) -> int | None:
     return next((v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None)
 
 
+def usage_in(counts: Mapping[str, Any], names: Mapping[str, str]) -> Usage:
+    """The usage in a server's counts: each field by the first of its names that counts; a dot goes into a table."""
+    return Usage(**{field: count_of(*(_at(counts, name) for name in told.split())) for field, told in names.items()})
+
+
+def _at(counts: Any, name: str) -> Any:
+    for part in name.split("."):
+        counts = counts.get(part) if isinstance(counts, Mapping) else None
+    return counts
+
+
 @dataclass(frozen=True, slots=True)
 class HttpApi:
     """One model behind one address. A protocol says where its routes are and what its bodies hold."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,16 +20,6 @@ MOST_STEPS = 12  # of a chain
 _STAMP = re.compile(r"\(?\d+(?::\d\d)+\)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    stamp: str  # the time above it, where there is one
-    text: str
-
-    @property
-    def quoted(self) -> str:
-        return f"{self.stamp} {self.text}".strip()
-
-
 class Search:
     """A prompt that is read by searching: indexed once, answered in any of WAYS."""
 
@@ -38,12 +27,12 @@ class Search:
         text, question = _parted(prompt)
         self._lines = _lines(text)
         self._query = terms_of(question)
-        self._index = _Index([terms_of(line.quoted) for line in self._lines]) if self._lines else None
+        self._index = _Index(list(map(terms_of, self._lines))) if self._lines else None
 
     def answer(self, way: str) -> str:
         """The lines that a way of searching finds for the question, quoted; "" where the text has none."""
         found = WAYS[way](self._index, self._query) if self._index else []
-        return "\n".join(self._lines[i].quoted for i in found)
+        return "\n".join(self._lines[i] for i in found)
 
 
 class _Index(Ranking):
@@ -93,11 +82,12 @@ def _parted(prompt: str) -> tuple[str, str]:
     return text.partition("\n\n")[2], asked_part(question)
 
 
-def _lines(text: str) -> list[_Line]:
+def _lines(text: str) -> list[str]:
+    """The lines, each behind the time above it, where there is one."""
     lines, stamp = [], ""
     for line in text.split("\n"):
         if _STAMP.fullmatch(line):
             stamp = line
         elif line.strip():
-            lines.append(_Line(stamp=stamp, text=line))
+            lines.append(f"{stamp} {line}".strip())
     return lines
