@@ -154,7 +154,7 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
     return tuple(sorted(lines.values(), key=lambda line: (line.date, line.right)))
 
 
-def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: int = 0) -> Signal:
+def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signal:
     """Whether the runs of one recipe changed after the reference. Raises RunError for runs of several recipes."""
     kinds = {(line.recipe, line.trials) for line in lines}
     if len(kinds) > 1:
@@ -166,11 +166,10 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     usual = _usual(right[:reference], scored[:reference])
     steps = {lost: _steps(right[reference:], scored[reference:], usual, lost=lost) for lost in (True, False)}
     sums = {lost: _cusum(step) for lost, step in steps.items()}
-    limits = thresholds_of(usual, reference, seed)
+    limits = thresholds_of(usual, reference)
     over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
     at, lost = max(over, default=(None, True), key=lambda found: found[1])  # a loss, where a gain was before it
-    # back from the alarm: from there on the likelihood of all steps is greatest
-    changed = None if at is None else at - int(np.argmax(np.cumsum(steps[lost][at::-1])))
+    changed = None if at is None else _began(steps[lost], at)
     scale = limits[True] / limits[False]  # both drawn against one threshold
     return Signal(
         runs=tuple(lines),
@@ -187,9 +186,9 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE, seed: in
     )
 
 
-def thresholds_of(usual: Array, reference: int, seed: int = 0) -> dict[bool, float]:
+def thresholds_of(usual: Array, reference: int) -> dict[bool, float]:
     """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years without a change."""
-    drawn, peaks = np.random.default_rng(seed), dict[bool, list[Array]]({True: [], False: []})
+    drawn, peaks = np.random.default_rng(0), dict[bool, list[Array]]({True: [], False: []})
     for _ in range(SIMULATED // AT_ONCE):
         runs = drawn.random((AT_ONCE, reference + YEAR, len(usual)), dtype=np.float32) < usual
         scored = np.ones_like(runs)
@@ -240,6 +239,11 @@ def _cusum(steps: Array) -> Array:
         at = np.maximum(0.0, at + steps[..., i])
         sums[..., i] = at
     return sums
+
+
+def _began(steps: Array, alarm: int) -> int:
+    """The run with which a change most likely began: from there on the likelihood of all steps is greatest."""
+    return alarm - int(np.argmax(np.cumsum(steps[alarm::-1])))
 
 
 def _share(right: Array, scored: Array) -> float | None:

@@ -124,8 +124,7 @@ class Pairs:
     def summary(self) -> Paired:
         """All of it, with a 95 % interval of the drop; no p value where the witnesses are too few."""
         if not self.n:
-            nothing = {"before": None, "after": None, "drop": None, "low": None, "high": None}
-            return Paired(test="none", n=0, lost=0, gained=0, p_drop=None, p_change=None, **nothing)
+            return Paired(test="none", n=0, lost=0, gained=0)
         low: float | None = None
         high: float | None = None
         if self.decidable:  # never of no width: that nothing changed in these trials is no proof about others

@@ -200,13 +200,13 @@ class Paired:
     n: int  # trials with a score in both
     lost: int  # better before
     gained: int  # better now
-    before: float | None
-    after: float | None
-    drop: float | None
-    low: float | None  # of the drop, two-sided
-    high: float | None
-    p_drop: float | None  # one-sided: chance of such a drop where there is none
-    p_change: float | None  # two-sided
+    before: float | None = None
+    after: float | None = None
+    drop: float | None = None
+    low: float | None = None  # of the drop, two-sided
+    high: float | None = None
+    p_drop: float | None = None  # one-sided: chance of such a drop where there is none
+    p_change: float | None = None  # two-sided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
