@@ -136,6 +136,14 @@ def test_what_a_killed_import_leaves_is_no_haystack(niah: Niah) -> None:
     assert ".other" not in niah("haystack", "check", "none").err
 
 
+def test_a_folder_of_transcripts_that_is_no_haystack_yet_is_told_how_to_become_one(niah: Niah) -> None:
+    Path("talks").mkdir()
+    Path("talks/talk.txt").write_text(TALK)
+    ended = niah("plan", "--provider", "simulated", "--model", "perfect", "--haystack", "talks")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "niah haystack add talks --name NAME" in ended.err
+
+
 def test_a_file_whose_name_is_no_text_is_refused_and_nothing_is_left(niah: Niah) -> None:
     Path("in").mkdir()
     Path(os.fsdecode(b"in/caf\xe9.txt")).write_text(TALK)

@@ -1,4 +1,4 @@
-"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or any folder by path."""
+"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or one by its path."""
 
 from __future__ import annotations
 
@@ -81,6 +81,10 @@ def read_manifest(name: str) -> Manifest:
     folder = Path(name)
     if not (folder / MANIFEST).is_file():
         folders = haystack_folders()
+        if name not in folders and folder.is_dir():
+            raise HaystackError(
+                f"{name}: a folder, but no haystack; import its transcripts with: niah haystack add {name} --name NAME"
+            )
         if name not in folders:
             raise UnknownName("haystack", name, folders)
         folder = folders[name]
