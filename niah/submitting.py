@@ -109,11 +109,14 @@ def _standing(folder: Path, experiment: Experiment) -> Batches:
 
 
 def _ids_in(file: Path) -> set[str]:
-    """The ids in a file of requests."""
+    """The ids in a file of requests. Raises RunError."""
     from niah.providers.batches import id_in
 
-    with file.open("rb") as lines:
-        return {id_in(line) for line in lines}
+    try:
+        with file.open("rb") as lines:
+            return {id_in(line) for line in lines}
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror}); it tells which trials are in a batch") from error
 
 
 def _form_of(config: RunConfig) -> str:

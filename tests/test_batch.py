@@ -143,6 +143,10 @@ def test_plan_tells_the_price_of_a_batch(niah: Niah) -> None:
 def test_a_damaged_state_is_one_line(niah: Niah, service: tuple[BatchServer, Answers]) -> None:
     server, answers = service
     submit(niah, server, answers)
+    Path("results/r/requests-1.jsonl").unlink()
+    lost = submit(niah, server, answers)
+    assert (lost.exit_code, lost.err.count("\n"), "which trials are in a batch" in lost.err) == (2, 1, True)
+    assert len(server.batches) == 1
     Path("results/r/batches.json").write_text(json.dumps([{"x": 1}]))
     assert "not the batches of a run" in niah("batch", "status", "r", "--api-key-env", "A_KEY").err
     Path("results/r/planned.json").write_text("[]")
