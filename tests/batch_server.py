@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +25,7 @@ class BatchServer:
         self.batches: dict[str, Table] = {}
         self.seen = 0  # requests so far
         self.drop_at: int | None = None
+        self.behind_s = 0.0  # its clock
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -50,6 +51,9 @@ class BatchServer:
         if path.startswith("/messages/batches"):
             return self._anthropic(method, path, body), {}
         return self._gemini(method, path, headers, body)
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) - timedelta(seconds=self.behind_s)
 
     def _create(self, requests: bytes | list[Table], **about: Any) -> str:
         lines = [json.loads(line) for line in requests.splitlines()] if isinstance(requests, bytes) else requests
@@ -93,7 +97,7 @@ class BatchServer:
 
     def _anthropic(self, method: str, path: str, body: bytes) -> Any:
         if method == "POST":
-            name = self._create(json.loads(body)["requests"], created_at=datetime.now(UTC).isoformat())
+            name = self._create(json.loads(body)["requests"], created_at=self._now().isoformat())
             return self._anthropic_batch(name)
         if path == "/messages/batches":
             return {"data": [self._anthropic_batch(name) for name in self.batches], "has_more": False}
@@ -173,6 +177,9 @@ class BatchServer:
                 return whole
 
             do_GET = do_POST = _serve  # noqa: N815
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(server._now().timestamp() if timestamp is None else timestamp)
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -13,7 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from niah.runlog.disk import write_anew
 from niah.text.outside import json_in, redacted
 
 STATE_NAME = "batches.json"
+_SECOND = timedelta(seconds=1)  # by so much a date in a header may fall short
 _TIMES = httpx.Timeout(30.0, read=600.0, write=600.0)  # of files of hundreds of megabytes
 
 
@@ -238,9 +240,13 @@ class AnthropicBatches:
         self._http = _Http(base_url, {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
-        for table in self._http.table("GET", "/messages/batches?limit=100").get("data") or []:
+        reply = self._http.ask("GET", "/messages/batches?limit=100")
+        since = datetime.fromisoformat(batch.at) - _SECOND
+        if told := reply.headers.get("date"):  # by the service's clock
+            since += parsedate_to_datetime(told) - datetime.now(UTC)
+        for table in json_in(reply.text).get("data") or []:
             as_many = sum((table.get("request_counts") or {}).values()) == batch.requests
-            if as_many and str(table.get("created_at")) >= batch.at[:19] and table["id"] not in known:
+            if as_many and datetime.fromisoformat(table["created_at"]) >= since and table["id"] not in known:
                 return str(table["id"])
         return None
 
