@@ -18,6 +18,7 @@ from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
 from niah.experiment.given import given_experiment
 from niah.importers.prompts import nominal_length
+from niah.runner.session import open_session
 from niah.scorers.origins import RULES, Facts, rule_of
 
 PEERS = REPOSITORY.parent / "shared" / "peer-results"
@@ -306,6 +307,17 @@ def test_a_picture_says_of_how_many_prompts_nobody_knows_the_depth(tmp_path: Pat
         package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
         experiment = given_experiment(RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="simulated"))
         assert experiment.header().design.depth_of == said
+
+
+def test_a_server_that_is_told_its_window_hears_of_the_longest_prompt_and_not_of_its_column(tmp_path: Path) -> None:
+    row = {**ROW, "prompt": "The code is 77. " * 900, "context_length": 100}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
+    tokens = json.loads((tmp_path / "p.jsonl").read_text())["prompt_tokens"]
+    experiment = given_experiment(RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="ollama", model="m"))
+    with open_session(experiment, print) as session:
+        request = session.provider.request(experiment.prompt(experiment.trials[0]))
+    assert json.loads(b"".join(request.body))["options"]["num_ctx"] >= tokens + 256
 
 
 def test_of_a_folder_only_the_files_of_rows_are_read(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ class Experiment:
     def options(self) -> Options:
         return options_of(self.config)
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with its reply: for servers that are told their window."""
+        return max(self.config.lengths)
+
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
         return controlled(self._planted(trial), trial.control, self.language, may_be_absent=self.config.may_be_absent)

@@ -77,6 +77,11 @@ class GivenExperiment(Experiment):
     label: str
     depth_of: str
 
+    @property
+    def longest(self) -> int:
+        """A row may stand in a column that is shorter than it is."""
+        return max(*self.config.lengths, max(self.sizes.values()) + self.reply_tokens)
+
     def row(self, trial: Trial) -> dict[str, Any]:
         with self.path.open("rb") as file:
             file.seek(self.places[trial.id])

@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,12 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
         transport = _reader(experiment, model)
         yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
     elif config.provider == "local":
-        with local_server(model, max(config.lengths), say, settings=config.engine, mmproj=config.mmproj) as base_url:
+        with local_server(model, experiment.longest, say, settings=config.engine, mmproj=config.mmproj) as base_url:
             # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
             provider = local_models.local(model, base_url, config.extra)
             yield _session(config, provider, base_url, priced=False, idle_s=0.0)
     else:
-        service = service_of(config)
+        service = replace(service_of(config), longest_context=experiment.longest)
         yield _session(config, provider_of(service), service.base_url)
 
 
