@@ -273,7 +273,6 @@ def service_of(config: RunConfig, *, keyed: bool = True) -> Service:
         api_key=api_key_of(config) if keyed else None,
         extra=config.extra,
         reply_field=config.reply_field,
-        longest_context=max(config.lengths),
         key_header=known.key_header,
     )
 
