@@ -16,20 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from niah.elsewhere import (
+    Batches,
     Rescored,
     collect,
+    collect_batches,
     import_prompts,
     import_results,
+    look_at_batches,
     merge,
     plan_run,
     prompt_lines,
     rescore,
     shard_of_run,
+    submit_batch,
 )
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
 from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name, prompt_speed, run_folder
-from niah.submitting import Batches, collect_batches, look_at_batches, submit_batch
 
 __all__ = [
     "Batches",

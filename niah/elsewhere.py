@@ -1,4 +1,5 @@
-"""Verbs beside the sweep, handed on by ``niah.api``: runs whose trials are asked elsewhere, and answers scored again.
+"""Verbs beside the sweep, handed on by ``niah.api``: runs whose trials are asked elsewhere, a batch service
+included, and answers scored again.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
@@ -26,12 +27,18 @@ from niah.runs import (
 )
 
 if TYPE_CHECKING:
+    from niah.experiment.config import RunConfig
     from niah.experiment.experiment import Experiment
     from niah.generator.haystack import Haystack
+    from niah.runner.batches import Batch, Service
     from niah.runner.collecting import Collected
     from niah.tasks import Task
 
 Folder: TypeAlias = str | Path
+BATCH_FORMS = {
+    "openai": "openai-batch", "openai-responses": "openai-batch", "anthropic": "anthropic-batch",
+    "gemini": "gemini-batch",
+}  # fmt: skip
 
 
 def plan_run(experiment: Experiment, run: str, results: Path) -> None:
@@ -257,3 +264,134 @@ def merge(
     run = open_run(into)
     said = (f"{taken:,} trials of {len(parts)} parts taken in; the run has {held:,}", *run.warnings)
     return Merged(folder=into, complete=run.complete, said=(*said, *write_outputs(into, run.view, palette)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """The batches of a run."""
+
+    batches: tuple[Batch, ...]
+    trials: int  # of the run
+    missing: int  # without an answer yet
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is waited for."""
+        return all(batch.state in ("ended", "failed") for batch in self.batches)
+
+    def words(self) -> list[str]:
+        """For people, a line for each batch."""
+        lines = [f"{b.id or b.name}  {b.state}  {b.requests:,} requests  {b.said}".rstrip() for b in self.batches]
+        return [*lines, f"{self.trials - self.missing:,} of {self.trials:,} trials are answered"]
+
+
+def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RESULTS) -> Batches:
+    """Submit the trials of a run that are neither answered nor in a batch that is waited for.
+
+    The same call goes on after a kill; nothing is submitted twice. Raises ConfigError for a provider without a batch
+    service and a budget that would be passed, ProviderError for what the service refuses.
+    """
+    from niah.experiment.export import as_line, write_lines
+    from niah.runner.batches import created, intended, read_state, write_state
+
+    check_name(run)
+    config = experiment.config
+    if config.adaptive:
+        raise ConfigError("adaptive has no meaning for a batch, whose trials are all sent at once; leave it out")
+    form, folder = _form_of(config), Path(results) / run
+    service = _service(config)
+    plan_run(experiment, run, Path(results))
+    batches = read_state(folder)
+    there = finished_in(folder) | {i for b in batches if b.results is None for i in _ids_in(folder / b.file)}
+    missing = tuple(t for t in experiment.trials if t.id not in there)
+    if missing:
+        part = replace(experiment, trials=missing)
+        _check_budget(part)
+        lines = map(as_line, prompt_lines(part, form, verify=False))
+        files, _ = write_lines(folder / f"requests-{len(batches) + 1}.jsonl", lines, form)
+        write_state(folder, [*batches, *(intended(folder, file) for file in files)])
+    created(folder, service)
+    return _standing(folder, experiment)
+
+
+def look_at_batches(run: str, results: Folder = DEFAULT_RESULTS, **access: Any) -> Batches:
+    """How the batches of a run stand at the service. ``access`` names the key, as ``api_key_env`` does."""
+    from niah.runner.batches import looked_at
+
+    folder, experiment = _planned(run, Path(results), access)
+    looked_at(folder, _service(experiment.config))
+    return _standing(folder, experiment)
+
+
+def collect_batches(run: str, results: Folder = DEFAULT_RESULTS, **access: Any) -> Collection:
+    """Take in what the batches of a run have answered so far, partial results among them."""
+    from niah.runner.batches import fetched
+
+    folder, experiment = _planned(run, Path(results), access)
+    return collect(fetched(folder, _service(experiment.config)), str(folder), results=results)
+
+
+def _planned(run: str, results: Path, access: dict[str, Any]) -> tuple[Path, Experiment]:
+    from niah.experiment.config import RunConfig
+    from niah.experiment.experiment import experiment_of
+    from niah.runlog.log import planned_header
+    from niah.runner.batches import read_state
+
+    folder = own_or_new_folder(run, results)
+    config = RunConfig(**{**planned_header(folder).config, **{k: v for k, v in access.items() if v is not None}})
+    if not read_state(folder):
+        raise RunError(f"{folder}: no batches here; submit them with niah batch submit")
+    return folder, experiment_of(config)
+
+
+def _standing(folder: Path, experiment: Experiment) -> Batches:
+    from niah.runner.batches import read_state
+
+    missing = {t.id for t in experiment.trials} - finished_in(folder)
+    return Batches(batches=tuple(read_state(folder)), trials=len(experiment.trials), missing=len(missing))
+
+
+def _ids_in(file: Path) -> set[str]:
+    """The ids in a file of requests. Raises RunError."""
+    from niah.providers.batches import id_in
+
+    try:
+        with file.open("rb") as lines:
+            return {id_in(line) for line in lines}
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error.strerror}); it tells which trials are in a batch") from error
+
+
+def _form_of(config: RunConfig) -> str:
+    if config.provider not in BATCH_FORMS:
+        raise ConfigError(
+            f"provider {config.provider!r} has no batch service that niah submits to, only {', '.join(BATCH_FORMS)} "
+            "have one; write files for others with niah build"
+        )
+    return BATCH_FORMS[config.provider]
+
+
+def _service(config: RunConfig) -> Service:
+    from niah.experiment.checks import api_key_of
+    from niah.providers import known_provider
+    from niah.runner.batches import service_of
+
+    base_url = config.base_url or str(known_provider(config.provider).base_url)
+    return service_of(_form_of(config), base_url, api_key_of(config), str(config.model))
+
+
+def _check_budget(experiment: Experiment) -> None:
+    """Raises ConfigError where all of a batch may cost more than the run may."""
+    from niah.experiment.planning import plan_of
+
+    config = experiment.config
+    if config.max_cost is None and config.max_tokens is None:
+        return
+    plan = plan_of(experiment)
+    tokens = plan.prompt_tokens + plan.trials * plan.reply_tokens
+    if config.max_tokens is not None and tokens > config.max_tokens:
+        raise ConfigError(f"max_tokens {config.max_tokens:,}: this batch may use {tokens:,}; send fewer trials")
+    dollars = plan.price.batch if plan.price.batch is not None else plan.price.dollars
+    if config.max_cost is not None and (dollars is None or dollars > config.max_cost):
+        may = "what nobody knows (give --price)" if dollars is None else f"${dollars:,.2f}"
+        raise ConfigError(f"max_cost ${config.max_cost:,.2f}: this batch may cost {may}; send fewer trials")

@@ -39,7 +39,6 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["elsewhere"] = set(MAY_IMPORT) - {"templates", "doctor"}
 MAY_IMPORT["cluster"] = MAY_IMPORT["elsewhere"] | {"elsewhere"}
-MAY_IMPORT["submitting"] = MAY_IMPORT["elsewhere"] | {"elsewhere"}
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["studies"] = MAY_IMPORT["api"] | {"api"}
 MAY_IMPORT["pytest_plugin"] = set(MAY_IMPORT)
