@@ -13,7 +13,7 @@ from conftest import REPOSITORY, Niah
 
 from niah.errors import RunError, UnknownName
 from niah.importers import importer_of
-from niah.importers.needles import read_kamradt, read_needlehaystack2
+from niah.importers.results import read_kamradt, read_needlehaystack2
 from niah.records import Outcome
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of

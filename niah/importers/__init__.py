@@ -25,13 +25,7 @@ from niah.text.shares import depth_words
 
 Scale = tuple[float, float]  # the least and the most that a score can be
 MOST_TOKENS = 1_000_000_000
-FORMATS: Mapping[str, str] = {
-    "babilong": "published:read_babilong",
-    "inspect": "needles:read_inspect",
-    "kamradt": "needles:read_kamradt",
-    "needlehaystack2": "needles:read_needlehaystack2",
-    "ruler": "published:read_ruler",
-}
+FORMATS = ("babilong", "inspect", "kamradt", "needlehaystack2", "ruler")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +44,8 @@ def importer_of(name: str) -> Callable[[Path, str | None], Imported | list[Impor
     """
     if name not in FORMATS:
         raise UnknownName("format", name, FORMATS)
-    module, _, reader = FORMATS[name].partition(":")
-    found: Callable[[Path, str | None], Imported | list[Imported]] = getattr(
-        importlib.import_module(f"niah.importers.{module}"), reader
-    )
+    module = importlib.import_module("niah.importers.results")
+    found: Callable[[Path, str | None], Imported | list[Imported]] = getattr(module, f"read_{name}")
     return found
 
 

@@ -1,17 +1,20 @@
-"""Results of tools that hide needles: LLMTest_NeedleInAHaystack, needlehaystack 2 and inspect_evals' niah task.
+"""Results of other tools: LLMTest_NeedleInAHaystack, needlehaystack 2, inspect_evals' niah task, BABILong and RULER.
 
 The first (Greg Kamradt, 2023) writes a JSON file per trial, or lists of trials; older lists call the length
 ``token_limit`` and do not name the model; all trials of a run share one haystack and one needle. The second (2026)
 writes one JSON object a line, with scores from 0 to 1 and errors as lines of their own. A judge model of the first and
-the third gave 1 (nothing of it) to 10 (all of it); here 1 becomes 0 and 10 becomes 1.
+the third gave 1 (nothing of it) to 10 (all of it); here 1 becomes 0 and 10 becomes 1. Published answers of BABILong and
+predictions of RULER are scored again by the origin's own rule (niah/scorers/origins.py); each of their tasks is a run.
 """
 
 from __future__ import annotations
 
+import csv
+import re
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +31,12 @@ from niah.importers import (
     imported_trial,
     json_of,
     model_name,
+    named_after,
+    rows_of,
 )
-from niah.records import Placement, Result, Usage
+from niah.records import Placement, Result, Trial, Usage
+from niah.scorers.origins import Facts, named, rule_of
+from niah.text.lengths import length_of
 from niah.text.outside import json_in
 
 KAMRADT = "LLMTest_NeedleInAHaystack"
@@ -38,6 +45,9 @@ _SCHEMA = 2
 _JUDGED = "one needle, judged 1 to 10"
 _SCALE = _LEAST, _MOST = 1, 10
 _IDENTITY = ("needle", "version", "haystack_dir", "retrieval_question")  # what decides a prompt, as far as it is told
+
+_BABILONG = re.compile(r"(qa\d+)_(\d+[kM])_")
+_NO_FILLER = 1  # tokens: BABILong's 0k, which holds the facts alone
 
 Row = dict[str, Any]
 
@@ -262,3 +272,79 @@ def _completion(sample: Row) -> str | None:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content)
     return None if content is None else str(content)
+
+
+def read_babilong(path: Path, model: str | None) -> list[Imported]:
+    """A folder of babilong_evals/MODEL: files qaN_LENGTH_....csv with target, output, question. Raises RunError."""
+    by_task: dict[str, list[Result]] = defaultdict(list)
+    files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
+    for file in files:
+        found = _BABILONG.search(file.name)
+        if found is None:
+            raise RunError(f"{file}: not a file of BABILong's answers (qa1_4k_....csv)")
+        task, length = found[1], _NO_FILLER if found[2] == "0k" else length_of(found[2])
+        for number, row in enumerate(_csv_rows(file)):
+            facts = Facts(targets=(row["target"],), question=row["question"], task=task)
+            identity = (row.get("") or number, row["question"], row["target"])
+            trial = imported_trial(task, length, 0.0, number, *identity)
+            by_task[task].append(_by_rule(trial, "babilong", row["output"], facts))
+    name = model or named_after(path if path.is_dir() else path.parent)
+    ordered = {task: by_task[task] for task in sorted(by_task, key=lambda task: int(task[2:]))}
+    runs = imported("BABILong", name, ordered, "the answer", told={})
+    return [*runs[:-1], replace(runs[-1], said=(*runs[-1].said, *_table(ordered)))]
+
+
+def read_ruler(path: Path, model: str | None) -> list[Imported]:
+    """A folder of RULER's predictions, LENGTH/pred/TASK.jsonl with input, outputs and pred. Raises RunError."""
+    by_task, told = defaultdict[str, list[Result]](list), Counter[str]()
+    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    for file in (f for f in files if not f.name.startswith("summary")):
+        task, above = file.stem, [folder.name for folder in file.resolve().parents[:2] if folder.name.isdigit()]
+        for number, row in enumerate(rows_of(file)):
+            where, text = f"{file}:{number + 1}", str(row.get("input", ""))
+            if not isinstance(row.get("pred"), str) or not isinstance(row.get("outputs"), list) or not row["outputs"]:
+                raise RunError(f"{where}: a prediction of RULER has pred and outputs")
+            facts = Facts(targets=tuple(map(str, row["outputs"])))
+            place = text.find(facts.targets[0])
+            depth = round(10 * place / len(text)) * 10.0 if place > 0 else 0.0
+            told[task] += place >= 0
+            read = checked(where, int(above[0]) if above else row.get("length"), depth, None, None, (0, 1))
+            trial = imported_trial(task, read.length, depth, number, row.get("index"), row["outputs"])
+            rule = "ruler-part" if task.startswith("qa") else "ruler-all"
+            by_task[task].append(_by_rule(trial, rule, row["pred"], facts))
+    return imported("RULER", model_name([], model, path), dict(sorted(by_task.items())), "the first value", told)
+
+
+def _by_rule(trial: Trial, rule: str, answer: str, facts: Facts) -> Result:
+    value, why = rule_of(rule).score(answer, facts), f"by {named(rule)}"
+    said = "right" if value == 1 else "wrong"
+    return imported_result(trial, answer, facts.targets, value, answer_class=said, explanation=why)
+
+
+def _table(by_task: Mapping[str, list[Result]]) -> Iterator[str]:
+    """BABILong's own table: percent right of each task and length, and the mean over the tasks."""
+    tasks = list(by_task)
+    lengths = sorted({r.trial.context_length for results in by_task.values() for r in results})
+    yield "\t".join(["length", *tasks, "mean"])
+    for length in lengths:
+        shares = [_share(r.score for r in by_task[task] if r.trial.context_length == length) for task in tasks]
+        known = [s for s in shares if s is not None]
+        cells = ["" if s is None else f"{s:.1f}" for s in shares]
+        yield "\t".join(["0k" if length == _NO_FILLER else f"{length:,}", *cells, f"{sum(known) / len(known):.1f}"])
+
+
+def _share(scores: Iterable[float | None]) -> float | None:
+    known = [s for s in scores if s is not None]
+    return 100 * sum(known) / len(known) if known else None
+
+
+def _csv_rows(file: Path) -> Iterator[dict[str, str]]:
+    csv.field_size_limit(2**31 - 1)
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines), 2):
+                if any(row.get(key) is None for key in ("target", "output", "question")):
+                    raise RunError(f"{file}:{number}: an answer of BABILong has target, output and question")
+                yield row
+    except (OSError, ValueError, csv.Error) as error:
+        raise RunError(f"{file}: cannot be read ({error})") from error
