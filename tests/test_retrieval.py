@@ -305,6 +305,25 @@ def test_a_torn_line_of_calls_costs_that_call_only(niah: Niah, tmp_path: Path) -
     assert len(results_in("r")[0]["calls"]) == whole.count(b"\n")
 
 
+@pytest.mark.parametrize("haystack", ["en", "zh-hant"])
+@pytest.mark.parametrize("size", [64, 256, 2_048])
+def test_no_more_summaries_are_asked_for_than_were_planned(haystack: str, size: int) -> None:
+    known, delivery = made(
+        delivery="summarise", chunk_tokens=size, lengths=(8_000,), depths=(50.0,), haystack=(haystack,)
+    )
+    steps, sent = delivery.deliver(known.prompt(known.trials[0])), list[int]()
+    answer: Any = None
+    with pytest.raises(StopIteration):
+        while True:
+            asked = steps.send(answer)
+            assert isinstance(asked, Prompt)
+            sent.append(asked.tokens)
+            answer = "x " * asked.reply_tokens
+    planned = call_tokens(known, delivery, known.trials[0])
+    assert len(sent) <= len(planned) <= 1.5 * len(sent)
+    assert sum(sent) <= sum(planned)
+
+
 def test_a_summary_is_asked_for_without_a_word_of_the_question() -> None:
     known, delivery = made(delivery="summarise", chunk_tokens=1_024, lengths=(4_000,), depths=(50.0,))
     prompt = known.prompt(known.trials[0])
@@ -320,7 +339,7 @@ def test_a_summary_is_asked_for_without_a_word_of_the_question() -> None:
     )
     assert "".join(last.text.split("Summary ")[1:])[0] == "1"
     assert last.text.endswith(prompt.planting.closing)
-    assert len(asked) <= len(call_tokens(known, delivery, known.trials[0])) + 1
+    assert len(asked) <= len(call_tokens(known, delivery, known.trials[0]))
     body = body_of(prompt)
     assert body is not None
     assert all(any(line in p.text for p in maps) for line in body.lines)

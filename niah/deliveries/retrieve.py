@@ -50,6 +50,7 @@ from niah.text.wording import wording_of
 GAP = "[...]"  # between chunks that do not follow each other
 RRF_CONSTANT = 60  # of reciprocal rank fusion (Cormack et al., 2009)
 LEAST_SUMMARY = 64
+LINE_TOKENS = 20  # of a usual line of a haystack
 SHARE = 16  # a summary has a sixteenth of the tokens of its text
 _MOST_KEPT = 200_000  # lines
 Scores = npt.NDArray[np.float32]
@@ -168,8 +169,10 @@ class Summarise:
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         chunking = self._parts.chunking
-        windows = max(1, -(-(tokens - frame) // (chunking.tokens - chunking.overlap)))
-        return (*((min(tokens, chunking.tokens + frame),) * windows), min(tokens, frame + windows * self._room))
+        new = chunking.tokens - chunking.overlap
+        least = max(1, new - LINE_TOKENS, new // 2)  # whole lines seldom fill a chunk; two of them hold more than one
+        windows = max(1, -(-(tokens - frame) // least))
+        return (*((min(tokens, chunking.tokens + frame),) * windows), min(tokens, frame + windows * (self._room + 1)))
 
     def _map(self, prompt: Prompt, part: str) -> Prompt:
         """Asks for the summary of a part."""
