@@ -390,6 +390,17 @@ def test_a_language_that_tesseract_lacks_is_said_and_not_red(niah: Niah, monkeyp
     assert not Path("results").exists()
 
 
+@NEEDS_FLITE
+@pytest.mark.parametrize(
+    ("flags", "heard"), [(("--haystack", "es"), "es number"), (("--value-kind", "uuid"), "en uuid")]
+)
+def test_a_needle_that_no_listener_hears_is_said_and_not_red(niah: Niah, flags: tuple[str, str], heard: str) -> None:
+    speech = ("--as", "speech", "--tts", VOICE, "--lengths", "300", "--depths", "50")
+    ended = niah("run", "--provider", "listener", "--model", "search", *speech, *flags)
+    assert (ended.exit_code, ended.err.count("\n"), f"not {heard}" in ended.err) == (2, 1, True)
+    assert not Path("results").exists()
+
+
 def recorded(folder: Path, lines: list[str], form: str = "wav", height: int = 8_000) -> Path:
     """A recording of some lines with pauses between them, and its subtitles: in a folder as a user has them."""
     folder.mkdir(exist_ok=True)

@@ -88,6 +88,9 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
     if experiment.config.provider == instruments.OCR:
         return instruments.looking(model, solve, experiment.tokenizer, experiment.language)
     if experiment.config.provider == instruments.LISTENER:
+        heard = experiment.language, experiment.options.value_kind
+        if heard != ("en", "number"):  # it would hear nothing, and all would be red
+            raise ConfigError(f"provider 'listener' hears English needles of plain numbers, not {' '.join(heard)}")
         return instruments.listening(model, solve, experiment.tokenizer)
     return simulated.transport(model, solve, experiment.tokenizer)
 
