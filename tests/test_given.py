@@ -243,6 +243,7 @@ ODD = [
     ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"), ({"depth_percent": True}, "from 0 to"),
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "is one text"),
     ({"messages": [{"role": "user", "content": None}]}, "is one text"), ({"prompt": 5}, "is one text"),
+    ({"rule": "babilong", "task": "qa2024"}, "unknown task of BABILong 'qa2024'"), ({"rule": "babilong"}, "'prompts'"),
     ({"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]}, "is the first"),
 ]  # fmt: skip
 
@@ -318,6 +319,14 @@ def test_a_server_that_is_told_its_window_hears_of_the_longest_prompt_and_not_of
     with open_session(experiment, print) as session:
         request = session.provider.request(experiment.prompt(experiment.trials[0]))
     assert json.loads(b"".join(request.body))["options"]["num_ctx"] >= tokens + 256
+
+
+def test_the_task_of_a_row_of_babilong_is_told_by_its_file_and_not_by_a_folder_above(tmp_path: Path) -> None:
+    path = tmp_path / "qa2024" / "qa1.jsonl"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"input": "Mary went home.", "question": "Where is Mary?", "target": "garden"}))
+    package.import_prompts(path, "babilong", tmp_path / "p.jsonl")
+    assert json.loads((tmp_path / "p.jsonl").read_text())["task"] == "qa1"
 
 
 def test_of_a_folder_only_the_files_of_rows_are_read(tmp_path: Path) -> None:

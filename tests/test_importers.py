@@ -99,6 +99,7 @@ def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Pat
         ([row(test_duration_seconds="fast")], "seconds 'fast'"),
         ([{"score": 10}], "needs context_length"),
         ([row(), row(model="other")], "results of m, other"),
+        ([row(), row(model=["m"])], "results of .'m'., m"),
         ([], "no results"),
     ],
 )
@@ -274,6 +275,16 @@ def test_answers_in_the_folder_one_stands_in_are_of_a_model_with_a_name(niah: Ni
     for path in (".", "qa1_4k_x.csv"):
         (found,) = importer_of("babilong")(Path(path), None)
         assert found.header.config["model"] == "gpt"
+
+
+def test_answers_to_a_task_that_babilong_does_not_have_are_one_line(niah: Niah) -> None:
+    Path("qa21_4k_x.csv").write_text(",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8")
+    ended = niah("import-results", "qa21_4k_x.csv", "--format", "babilong")
+    assert (ended.exit_code, ended.err.count("\n"), "'qa21'" in ended.err) == (2, 1, True), ended.err
+
+
+def test_half_a_character_in_a_needle_is_no_fault(tmp_path: Path) -> None:
+    assert read_kamradt(written(tmp_path / "r.json", row(needle="\ud83d")), None).results[0].score == 1.0
 
 
 def test_formats_by_name() -> None:

@@ -82,7 +82,7 @@ def _number(where: str, what: str, value: object, least: float, most: float) -> 
 def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:
     """A trial whose id is a digest of its cell and of what decided its prompt, as far as the tool tells."""
     coordinates = json.dumps(["imported", task, length, depth, *identity], ensure_ascii=False, sort_keys=True)
-    trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
+    trial_id = hashlib.sha256(coordinates.encode(errors="replace")).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
@@ -151,7 +151,7 @@ def header_of(
 
 def model_name(names: Sequence[str | None], given: str | None, path: Path) -> str:
     """The one model that all results are of; what names none is called after its file or folder. Raises RunError."""
-    found = sorted({n for n in names if n})
+    found = sorted({str(n) for n in names if n})
     if len(found) > 1 and not given:
         raise RunError(f"results of {', '.join(found)}: name it with --model NAME; import one model at a time")
     return given or (found[0] if found else named_after(path))

@@ -77,8 +77,8 @@ def litm_qa(row: Row, file: Path, settings: Row) -> Line:
 
 def babilong(row: Row, file: Path, settings: Row) -> Line:
     """BABILong's rows (input, question, target); ``--settings`` is the file of a published run, with its prompt."""
-    named = re.search(r"(qa\d+)", str(row.get("task") or file.as_posix()))
-    if named is None:
+    named = re.findall(r"qa\d+", str(row.get("task") or file.as_posix()))
+    if not named:
         raise ValueError("no task qa1 to qa20, neither in the row nor in the name of its file")
     prompt = settings.get("prompt", {})
     parts = {key: prompt.get(key, "") for key in ("instruction", "examples", "post_prompt")}
@@ -87,7 +87,7 @@ def babilong(row: Row, file: Path, settings: Row) -> Line:
     budget = int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20))
     column = length_of(length[1]) if length and length[1] != "0k" else None
     asked, question = text.strip(), row["question"]
-    return _asked(asked, (row["target"],), "babilong", budget, task=named[1], question=question, context_length=column)
+    return _asked(asked, (row["target"],), "babilong", budget, task=named[-1], question=question, context_length=column)
 
 
 def mrcr(row: Row, file: Path, settings: Row) -> Line:

@@ -90,12 +90,19 @@ def _normalised(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
+def labels_of(task: str) -> str:
+    """The labels of one task of BABILong's. Raises UnknownName."""
+    if task not in _LABELS:
+        raise UnknownName("task of BABILong", task, _LABELS)
+    return _LABELS[task]
+
+
 def babilong(answer: str, facts: Facts) -> float:
     """Whether the first sentence names the target, and no other label that the question does not name."""
     text = answer.lower().split(".")[0]
     for mark in ("<context>", "<example>", "Question"):  # the last one never stands in lower-case text
         text = text.split(mark)[0]
-    labels = {label.lower() for label in _LABELS[facts.task].split()}
+    labels = {label.lower() for label in labels_of(facts.task).split()}
     named = {label for label in labels if label in text} - {x for x in labels if x in facts.question.lower()}
     target = facts.targets[0].lower()
     several = target.split(",") if "," in target and len(target) > 3 else [target]
@@ -176,6 +183,8 @@ def check_line(line: Mapping[str, Any]) -> None:
         if not is_right(line[key]):
             raise ValueError(f"{key} {line[key]!r} is not {wanted}")
     rule_of(line["rule"])
+    if line["rule"] == "babilong":
+        labels_of(line["task"])
     if not line["targets"] and line["rule"] != "graphwalks":
         raise ValueError("no target")
     roles = [message["role"] for message in line["messages"]]
