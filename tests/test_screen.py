@@ -495,6 +495,19 @@ def test_one_of_many_comparisons_needs_more() -> None:
 # --- events
 
 
+def test_a_run_that_measured_nothing_tells_programs_that_it_has_ended(niah: Niah) -> None:
+    run = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "1k", "--depths", "50", "--name", "r")
+    ended = niah(*run, "--max-tokens", "10", "--progress", "json")
+    last = json.loads(ended.err.splitlines()[-1])
+    assert (ended.exit_code, last["event"], last["complete"], last["n"], last["mean"]) == (
+        3,
+        "finished",
+        False,
+        0,
+        None,
+    )
+
+
 def test_progress_as_json_is_all_that_stands_on_standard_error(niah: Niah) -> None:
     run = ("run", "--provider", "simulated", "--model", "head-tail", "--lengths", "500,1k", "--depths", "0,50,100")
     ended = niah(*run, "--progress", "json", "--name", "r")

@@ -52,10 +52,12 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
     """One run in its folder."""
     observer = OnScreen(experiment, console, options)
     run = api.run_in(folder, experiment, observer, limit=options.limit, environment=options.environment)
+    found = asdict(run.grid.whole)
     if not run.rows:
         why = run.stopped or "no trial was sent"
         left = "keeps what was paid" if folder.exists() else "was not made"
         say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
+        console.event("finished", folder=str(folder), complete=False, stopped=run.stopped, **found)
         return Ended(complete=False, run=run)
     try:
         for line in write_files(run, options.palette, experiment):
@@ -68,7 +70,6 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
     if unfinished and options.limit is not None and run.stopped is None:
         left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
         say(console, f"--limit {options.limit}: {left} are left; go on without it")
-    found = asdict(run.grid.whole)
     console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found)
     return Ended(complete=not unfinished, run=run)
 
