@@ -15,7 +15,7 @@ from conftest import Niah
 from runs import header, result, results, run, trials, wrong_in
 
 from niah.errors import ConfigError, RunError
-from niah.plotter.ci import junit_xml
+from niah.plotter.ci import junit_xml, outputs
 from niah.plotter.report_text import finding_words, judgement_lines, report_lines
 from niah.records import Header, Outcome, Response, Row, Trial, Usage
 from niah.run import open_run
@@ -285,3 +285,16 @@ def test_a_list_and_a_notebook_call_no_share_all_that_is_not(niah: Niah, tmp_pat
     told = niah("list").out
     assert " 99.9 % " in told
     assert " 99-100 " in told
+
+
+def test_the_p_value_for_a_pipeline_is_that_of_the_whole_run_or_none() -> None:
+    of = header(epochs=20)
+    before = results(of, lambda t: float(t.depth_percent == 100 and t.epoch < 10))  # 10 % of all, half of the tail
+    limits = GateConfig(drop_per_band=True, drop_margin=0.3)
+    judgement = judge(
+        Evidence(header=of, results=tuple(before), limits=limits, pairs=pairs_of(baseline_of(of, before), of, before))
+    )
+    whole, *bands = judgement.findings
+    assert whole.p_fail is None  # a loss of 30 points could not be seen
+    assert bands[-1].p_fail is not None
+    assert "p_value=\n" in outputs(judgement, grid_of(of, before))

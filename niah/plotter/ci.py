@@ -135,8 +135,8 @@ def workflow_commands(judgement: Judgement) -> Iterator[str]:
 def outputs(judgement: Judgement, grid: Grid) -> str:
     """Lines for GITHUB_OUTPUT."""
     mean = "" if grid.whole.mean is None else f"{grid.whole.mean:.4f}"
-    drops = [f.p_fail for f in judgement.findings if f.gate == "max_drop" and f.p_fail is not None]
-    p_value = f"{drops[0]:.4g}" if drops else ""
+    drop = next((f.p_fail for f in judgement.findings if f.gate == "max_drop"), None)  # the first is of the whole run
+    p_value = "" if drop is None else f"{drop:.4g}"
     return f"verdict={judgement.verdict.value}\nmean={mean}\np_value={p_value}\n"
 
 
