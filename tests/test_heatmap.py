@@ -19,7 +19,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 from PIL import Image
 from rich.console import Console
-from runs import header, results
+from runs import header, result, results, trials
 from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
@@ -388,3 +388,15 @@ def test_a_damaged_table_beside_a_run_is_written_again(tmp_path: Path) -> None:
     view = view_of(H, results(H))
     write_outputs(tmp_path, view, "red-green")
     assert (tmp_path / "grid.json").read_text(encoding="utf-8") == grid_json(view.grid)
+
+
+@pytest.mark.parametrize("seconds", [(3.1, 4.2), (0.0032, 0.0039), (7.0, 7.1), (4.0, 4.0), (0.9, 31.0)])
+def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, float]) -> None:
+    of = header(lengths=(1_000, 2_000), depths=(0.0,), epochs=1)
+    rows = [result(t, 1.0, s) for t, s in zip(trials(of), seconds, strict=True)]
+    figure = curves_figure([view_of(of, rows)])
+    figure.canvas.draw()
+    ax = next(ax for ax in figure.axes if ax.get_ylabel().startswith("time"))
+    low, high = ax.get_ylim()
+    ticks = [t for which in (False, True) for t in ax.yaxis.get_ticklabels(minor=which) if t.get_text()]
+    assert len([t for t in ticks if low <= t.get_position()[1] <= high]) >= 2

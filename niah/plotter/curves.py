@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from rich.cells import cell_len
 
 from niah.plotter.canvas import Words, canvas, colour_map, save, scale_beside
@@ -102,6 +102,10 @@ def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
     ax.yaxis.set_minor_formatter(FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else ""))
+    low, high = ax.get_ylim()
+    if high < 10 * low:  # perhaps with neither 1, 2 nor 5 in it
+        ax.set_yticks([s for s in MaxNLocator(4).tick_values(low, high) if low <= s <= high])
+        ax.yaxis.set_minor_locator(NullLocator())
     ax.set_ylabel("time to the first token (median)")
     _finish(ax, styled, look)
 
