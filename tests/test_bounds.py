@@ -26,7 +26,7 @@ from test_client import PROMPT, provider_at
 
 from niah.providers import HttpRequest
 from niah.records import Outcome
-from niah.runner import exchange, stream_parsing, transport
+from niah.runner import exchange, pool, stream_parsing
 from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, in_time
 from niah.runner.exchange import FAULTS, AdaptiveTimeout, Answer, fault_of
@@ -384,9 +384,9 @@ def test_a_reply_that_is_there_at_once_leaves_others_their_turns() -> None:
                 turns += 1
                 await asyncio.sleep(0)
 
-        there = transport._StampedReader()
+        there = pool._StampedReader()
         there.feed_data(b"1\r\n{\r\n" * 100)
-        stream, beside = transport._Stream(there, writer=None), asyncio.create_task(others())  # type: ignore[arg-type]
+        stream, beside = pool._Stream(there, writer=None), asyncio.create_task(others())  # type: ignore[arg-type]
         for _ in range(100):
             await stream.read(6)
         beside.cancel()
