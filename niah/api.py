@@ -337,7 +337,7 @@ def _sweeping(
 
 def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:
     """The objects among some settings, and the config of the rest, which has their names."""
-    from niah.experiment.checks import by_model
+    from niah.experiment.checks import check_one_model
     from niah.experiment.config import config_of
     from niah.experiment.own import Own
     from niah.providers.simulated import function
@@ -350,8 +350,8 @@ def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]
     if "haystack" in objects and isinstance(objects["haystack"], Path | list | tuple | Mapping):
         objects["haystack"] = haystack(objects["haystack"], tokenizer=resolved.tokenizer)
     own = Own(**objects)
-    if own.provider is None and len(by_model(resolved)) > 1:
-        raise ConfigError(f"model {resolved.model!r}: one call is for one model; call it once for each of them")
+    if own.provider is None:
+        check_one_model(resolved)
     return own, own.named(resolved)
 
 

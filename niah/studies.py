@@ -46,11 +46,8 @@ def effective(
 
 def effective_config(config: RunConfig) -> RunConfig:
     """The config of an adaptive run, with lengths, depths and haystack where none were given. Raises ConfigError."""
-    from niah.experiment.checks import by_model
     from niah.experiment.config import config_of
 
-    if len(by_model(config)) > 1:
-        raise ConfigError(f"model {config.model!r}: niah effective is for one model; call it for each of them")
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
 
 

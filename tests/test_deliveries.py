@@ -220,6 +220,7 @@ def test_a_config_without_a_delivery_is_the_run_that_it_was() -> None:
         (("--delivery", "windw:1k"), "unknown delivery"),
         (("--delivery", "window"), "needs a number of tokens"),
         (("--chunk-tokens", "64"), "chunk_tokens has no meaning here"),
+        (("--delivery", "window:1k", "--as", "chat"), "use --as text"),
         (("--delivery", "retrieve", "--chunk-tokens", "64", "--chunk-overlap", "64"), "must be below"),
         (("--delivery", "retrieve:dense", "--embed-url", "http://127.0.0.1:1/v1"), "belong together"),
         (("--delivery", "retrieve:dense", "--embed-key-env", "KEY"), "is for the server of embed_url"),

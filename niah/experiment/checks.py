@@ -38,6 +38,7 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
     check_used(config, own)
     if own.provider is not None:
         return config
+    check_one_model(config)
     if config.provider == "local":
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
         local.check_local_model(str(config.model), config.mmproj)
@@ -67,6 +68,12 @@ def by_model(config: RunConfig) -> dict[str, RunConfig]:
     if not names:
         raise ConfigError(f"--model {text!r}: name at least one model, several joined as A,B")
     return {name: config.model_copy(update={"model": name}) for name in names}
+
+
+def check_one_model(config: RunConfig) -> None:
+    """Raises ConfigError where several models are named."""
+    if len(by_model(config)) > 1:
+        raise ConfigError(f"model {config.model!r}: one call is for one model; call it once for each of them")
 
 
 def address_of(known: ProviderEntry) -> str | None:
