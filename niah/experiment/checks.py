@@ -169,6 +169,8 @@ def chunking_of(config: RunConfig) -> Chunking:
 
 def _check_delivery(config: RunConfig, task: Task) -> None:
     """Raises ConfigError for a setting of another delivery than the one that is named."""
+    if config.delivery.startswith("window") and config.sent_as != "text":
+        raise ConfigError(f"--delivery window sends the end of one text, and not as {config.sent_as}; use --as text")
     for key, users in _USED_BY.items():
         if key in config.model_fields_set and not config.delivery.startswith(users):
             if config.sent_as.startswith(users) or getattr(config, key) is None or key in task.OPTIONS:
@@ -180,6 +182,11 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
     _check_form(config)
     if config.sent_as == "speech" and config.media_share < 100 and "tolerance_s" in task.OPTIONS:
         raise ConfigError(f"media_share has no meaning for task {config.task!r}: times are those of one recording")
+    _check_embedder(config)
+
+
+def _check_embedder(config: RunConfig) -> None:
+    """Raises ConfigError where a server of vectors is named by halves."""
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
     if config.embed_key_env and not config.embed_url:
