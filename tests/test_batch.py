@@ -128,6 +128,7 @@ def test_a_submission_of_another_provider_or_beyond_a_budget_is_refused(
         "this batch may cost" in submit(niah, server, answers, "--max-cost", "0.001", "--price", "input=9,output=9").err
     )
     assert "adaptive has no meaning for a batch" in submit(niah, server, answers, "--adaptive", "--epochs", "1").err
+    assert "one call is for one model" in submit(niah, server, answers, "--model", "a,b").err
     assert not server.batches
     local = niah("batch", "submit", *GRID, "--run", "r", "--provider", "simulated", "--model", "perfect")
     assert (local.exit_code, "has no batch service" in local.err) == (2, True)

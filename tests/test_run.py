@@ -276,6 +276,8 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         (("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"), "no meaning for probe"),
         (("probe", "--provider", "vllm", "--model", "m", "--up-to", "64k"), "the longest prompt of --window"),
         ((*SIMULATED, "--log-prompts"), "--log-prompts keeps whole prompts in --log-requests FILE"),
+        (("probe", "--provider", "vllm", "--model", "a,b"), "one call is for one model"),
+        (("effective", "--provider", "simulated", "--model", "perfect,blind"), "one call is for one model"),
         (("show", "example", "--length", "1k"), "for a cell: niah show RUN LENGTH DEPTH"),
         (("show", "--diff", "a", "b", "--set", "epochs=2"), "--set is for the example of a --task"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
