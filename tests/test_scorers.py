@@ -627,3 +627,10 @@ def test_most_of_what_was_planted_is_everything_at_once() -> None:
     expected = Expected(targets=("1234567",), wrong={v: WrongValue() for v in ("2222222", "3333333", "4444444")})
     assert number_set("1234567, 2222222, 3333333", expected).answer_class == "several"
     assert number_set("1234567, 2222222", expected).value == 0.5
+
+
+@pytest.mark.parametrize("padding", [" ", "\n", " \n", "-", "a ", "的", "* ", "\n- x"])
+def test_as_much_as_a_server_may_send_of_nothing_is_read_past(padding: str) -> None:
+    """Takes minutes where a pattern looks at every rest of the text again."""
+    nothing = (padding * 16_000)[:16_000]
+    assert number(f"The magic number is 7421830.\n{nothing}", Expected(targets=("7421830",))).value == 1

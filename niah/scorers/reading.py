@@ -31,7 +31,8 @@ from niah.scorers.words import (
 _MOST_AT_AN_END = 200  # values read at the head and at the tail of an answer
 _MOST_CLAIM = 40  # signs of a phrase such as "the answer would be"
 _LEAST_RETOLD = 2  # words of a planted line in a clause that tells it
-_BOLD = re.compile(rf"\*\*([^*{LINE}]{{1,80}})\*\*|[^{LINE}]*[✔✓✅☑][^{LINE}]*")
+_BOLD = re.compile(rf"\*\*[^*{LINE}]{{1,80}}\*\*")
+_TICKED = re.compile(rf"(?<![^{LINE}])[^{LINE}]*[✔✓✅☑][^{LINE}]*")  # a whole line
 _MARKS = f" \"'*([¿¡-{LINE}"
 _THOSE = re.compile(rf"^[那这][{HAN}]{{0,2}}(?=不|没)")  # 42和43那两个不是
 _TIME = re.compile(r"\d{1,3}(?::\d\d){1,2}")
@@ -204,7 +205,7 @@ class Reading(Layout):
 
     @cached_property
     def _bold(self) -> list[tuple[int, int]]:
-        return [m.span() for m in _BOLD.finditer(self.text)]
+        return [m.span() for mark in (_BOLD, _TICKED) for m in mark.finditer(self.text)]
 
     @cached_property
     def _concluded(self) -> set[int]:

@@ -36,7 +36,7 @@ _END = re.compile(r"[.!?][\"'*)]*(?=\s|$)|[。！？]|\n")
 # **Answer:**, "answer": and 答案是, with what stands between it and the answer
 _label = phrase(r"{label}\W{0,3}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{)", re.IGNORECASE)
 # a line that starts with "Explanation:" or 說明：, behind the answer that it explains, or with "Question:" or 問題：
-_explanation = phrase(r"^\W*(?:{explanation}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
+_explanation = phrase(r"^[^\w\n]*(?:{explanation}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
 _turn = phrase(r"^[ \t>*#\[(]*(?:{turn}|問題|用戶)[ \t*\])]*[:：]", re.IGNORECASE | re.MULTILINE)
 
 
