@@ -253,6 +253,7 @@ def test_a_row_that_cannot_be_asked_or_scored_is_named(tmp_path: Path, changes: 
     (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | changes))
     with pytest.raises(RunError, match=f"row 2 is none of jsonl .*{said}"):
         package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]  # no half file stays behind
 
 
 @pytest.mark.parametrize(

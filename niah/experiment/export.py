@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from math import inf
 from pathlib import Path
 
@@ -129,7 +129,8 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
     most_lines, most_bytes = limits.most_lines or inf, limits.most_bytes or inf
     parts = [out.with_name(f"{out.name}.part")]
     count = in_part = size = 0
-    with ExitStack() as opened:
+    with ExitStack() as left, ExitStack() as opened:
+        left.callback(_removed, parts)
         with _named_in_errors(out):
             file = opened.enter_context(parts[0].open("wb"))
         for line in map(str.encode, lines):  # building stays outside of the files' errors: its errors are its own
@@ -141,13 +142,20 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
                     in_part = size = 0
                 file.write(line)
             count, in_part, size = count + 1, in_part + 1, size + len(line)
+        several = [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, len(parts) + 1)]
+        names = several if parts[1:] else [out]
         with _named_in_errors(out):
             opened.close()
-    names = [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, len(parts) + 1)] if parts[1:] else [out]
-    with _named_in_errors(out):
-        for part, name in zip(parts, names, strict=True):
-            part.replace(name)
+            for part, name in zip(parts, names, strict=True):
+                part.replace(name)
     return names, count
+
+
+def _removed(parts: Sequence[Path]) -> None:
+    """Remove what a fault left half written."""
+    for part in parts:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
