@@ -166,7 +166,8 @@ def test_a_sweep_that_measures_nothing_is_an_error_and_leaves_nothing() -> None:
         niah.sweep(model=broken, lengths="500", depths=[0])
     with pytest.raises(niah.NiahError, match="<lambda> returned int; an answer is a string"):
         niah.sweep(model=lambda prompt: 42, lengths="500", depths=[0])
-    for key, value in (("target_logprob", True), ("extra", {"temperature": 0}), ("api_key_env", "KEY")):
+    odd: dict[str, Any] = {"target_logprob": True, "extra": {"temperature": 0}, "api_key_env": "KEY"}
+    for key, value in odd.items():
         with pytest.raises(niah.NiahError, match=f"{key} has no meaning for a model that is a function"):
             niah.sweep(model=lambda prompt: "42", lengths="500", depths=[0], **{key: value})
     with pytest.raises(niah.NiahError, match="takes --as text, not 'pages'"):

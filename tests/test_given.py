@@ -302,8 +302,11 @@ def test_a_plan_tells_the_largest_prompt_and_not_what_fits_its_column(tmp_path: 
 
 
 def test_a_picture_says_of_how_many_prompts_nobody_knows_the_depth(tmp_path: Path) -> None:
-    for depths, said in (([5, 95], "the answer"), ([None, 95], "the answer (not told of 1 of 2, which are at 0)"),
-                         ([None, None], "the answer (not told: all at 0)")):  # fmt: skip
+    cases: list[tuple[list[int | None], str]] = [
+        ([5, 95], "the answer"), ([None, 95], "the answer (not told of 1 of 2, which are at 0)"),
+        ([None, None], "the answer (not told: all at 0)"),
+    ]  # fmt: skip
+    for depths, said in cases:
         rows = [{**ROW, "depth_percent": depth, "id": str(n)} for n, depth in enumerate(depths)]
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")

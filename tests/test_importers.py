@@ -13,7 +13,7 @@ from conftest import REPOSITORY, Niah
 
 from niah.errors import RunError, UnknownName
 from niah.importers import importer_of
-from niah.importers.results import read_kamradt, read_needlehaystack2
+from niah.importers.results import read_babilong, read_inspect, read_kamradt, read_needlehaystack2, read_ruler
 from niah.records import Outcome
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
@@ -226,7 +226,7 @@ def test_a_log_that_is_packed_in_a_way_that_cannot_be_read_is_one_line(tmp_path:
 def test_a_half_right_answer_of_inspect_is_not_called_wrong(tmp_path: Path) -> None:
     half = {**SAMPLE, "scores": {"g": {"value": 5.5}}}
     (tmp_path / "log.json").write_text(json.dumps({"samples": [SAMPLE, half]}), encoding="utf-8")
-    (found,) = importer_of("inspect")(tmp_path / "log.json", "m")
+    (found,) = read_inspect(tmp_path / "log.json", "m")
     assert [(r.score, r.answer_class) for r in found.results] == [(1.0, "right"), (0.5, None)]
 
 
@@ -246,7 +246,7 @@ def predictions(folder: Path, **changes: Any) -> Path:
 
 def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(tmp_path: Path) -> None:
     for folder, length in (("2024/m/4096/pred", 4_096), ("2024/runs/of/m", 3_990)):
-        (found,) = importer_of("ruler")(predictions(tmp_path / folder), "m")
+        (found,) = read_ruler(predictions(tmp_path / folder), "m")
         assert [(r.trial.context_length, r.score) for r in found.results] == [(length, 1.0)]
     for changes in ({"length": None}, {"length": "4k"}, {"outputs": "77"}, {"pred": None}):
         with pytest.raises(RunError, match=r"vt\.jsonl:1: "):
@@ -255,7 +255,7 @@ def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(
 
 def test_a_picture_says_of_how_many_predictions_the_depth_is_not_known(tmp_path: Path) -> None:
     for text, said in (("x 77", "the first value"), ("none here", "the first value (not told: all at 0)")):
-        (found,) = importer_of("ruler")(predictions(tmp_path / text / "4096/pred", input=text), "m")
+        (found,) = read_ruler(predictions(tmp_path / text / "4096/pred", input=text), "m")
         assert found.header.design.depth_of == said
 
 
@@ -273,7 +273,7 @@ def test_answers_in_the_folder_one_stands_in_are_of_a_model_with_a_name(niah: Ni
     Path("gpt/qa1_4k_x.csv").write_text(",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8")
     os.chdir("gpt")
     for path in (".", "qa1_4k_x.csv"):
-        (found,) = importer_of("babilong")(Path(path), None)
+        (found,) = read_babilong(Path(path), None)
         assert found.header.config["model"] == "gpt"
 
 

@@ -60,7 +60,8 @@ def test_its_own_address_is_the_same_with_a_stroke_behind_it(provider: str) -> N
 def test_what_is_not_given_leaves_a_config_and_a_file_as_they_are(tmp_path: Path) -> None:
     given: dict[str, Any] = {"provider": "simulated", "model": "blind", "extra": {"seed": 1}}
     (tmp_path / "c.toml").write_text('provider = "simulated"\nmodel = "blind"\nextra = {seed = 1}\n')
-    for config in (RunConfig(**given), tmp_path / "c.toml"):
+    configs: list[RunConfig | Path] = [RunConfig(**given), tmp_path / "c.toml"]
+    for config in configs:
         asked = config_of(config, {"model": None, "epochs": 3, "extra": {"top_k": 1}})
         assert (asked.model, asked.epochs, asked.extra) == ("blind", 3, {"seed": 1, "top_k": 1})
 

@@ -43,7 +43,7 @@ def deciding(what: str) -> Callable[..., Any]:
     """
 
     def key(default: Any, description: str, **bounds: Any) -> Any:
-        given = {"default_factory": dict} if default is dict else {"default": default}
+        given: dict[str, Any] = {"default_factory": dict} if default is dict else {"default": default}
         return Field(description=description, json_schema_extra={"decides": what}, **given, **bounds)
 
     return key
