@@ -137,10 +137,12 @@ class Builder:
         summed, trim = room, 0  # where counts do not add up, first the segments and then the tail make up for it
         tried = {0}
         for _ in range(_RECOUNTS):
-            excess = 0
+            excess = 0  # tokens too many
             planted = self._planted(trial, planting, summed)
             for parts, placements, inserts in islice(self._assemblies(tour, planting, planted, summed, trim), _CUTS):
-                excess = self._excess(trial, parts)
+                if not self.tokenizer.joins_at_newlines:  # else the counts add up
+                    whole = b"".join(parts).decode()
+                    excess = self.tokenizer.count(whole) + self.reply_tokens - trial.context_length
                 if excess == 0:
                     yield parts, placements, inserts
             if abs(excess) > TAIL_TOKENS // 2:
@@ -220,12 +222,6 @@ class Builder:
         for text, late_placements in tail.cuts(room - tail_start.tokens + tail.fixed_tokens + trim):
             found = placements | late_placements
             yield [*parts, text.encode()], tuple(found[i] for i in range(len(planting.needles)) if i in found), inserts
-
-    def _excess(self, trial: Trial, parts: Sequence[bytes | memoryview]) -> int:
-        """Tokens too many. Known to be none where counts add up; counted otherwise."""
-        if self.tokenizer.joins_at_newlines:
-            return 0
-        return self.tokenizer.count(b"".join(parts).decode()) + self.reply_tokens - trial.context_length
 
 
 def _inserted(planting: Planting) -> list[tuple[int | None, Needle]]:

@@ -54,7 +54,9 @@ def _lengths_in(item: str) -> list[int]:
         start, stop = length_of(geometric[1]), length_of(geometric[2])
         if start >= stop or geometric[3] in ("0", "1"):
             raise ConfigError(f"lengths {item!r}: write START..STOP or START..STOP:COUNT, rising, like 1k..1M:7")
-        return _in_ratio(start, stop, int(geometric[3])) if geometric[3] else _doubling(start, stop)
+        if geometric[3]:
+            return _in_ratio(start, stop, int(geometric[3]))
+        return [*(start << n for n in range(stop.bit_length()) if start << n < stop), stop]
     parts = item.split(":")
     if len(parts) == 1:
         return [length_of(item)]
@@ -63,14 +65,6 @@ def _lengths_in(item: str) -> list[int]:
         if start <= stop:
             return list(range(start, stop + 1, step))[:MOST]
     raise ConfigError(f"lengths {item!r}: a range is start:stop:step, rising, like 10k:50k:10k")
-
-
-def _doubling(start: int, stop: int) -> list[int]:
-    lengths = []
-    while start < stop:
-        lengths.append(start)
-        start *= 2
-    return [*lengths, stop]
 
 
 def _in_ratio(start: int, stop: int, count: int) -> list[int]:
