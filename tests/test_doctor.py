@@ -122,7 +122,9 @@ def _refuse(handler: Any) -> None:
 
 def test_models_inside_this_process_need_no_server(niah: Niah) -> None:
     assert "gemma3-270m" in niah("models").out
-    assert "window:TOKENS" in niah("models", "--provider", "simulated").out
+    for provider in ("simulated", "ocr", "listener"):
+        assert "window:TOKENS" in niah("models", "--provider", provider).out
+    assert "ocr at inside this process serves" in niah("doctor", "--provider", "ocr").out
     assert "did you mean 'openai'" in niah("models", "--provider", "opnai").err
     assert "base_url has no meaning" in niah("models", "--base-url", "http://127.0.0.1:9/v1").err
 

@@ -16,7 +16,7 @@ from niah.cli.options import config_from, config_options, setting_options
 from niah.cli.screen import fit_to_terminal, has_width
 from niah.doctor import Check, State, checks
 from niah.errors import ConfigError
-from niah.experiment.checks import check_used, completed
+from niah.experiment.checks import check_provider, completed
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.plotter.formatting import plural
 from niah.plotter.wrapping import Words
@@ -42,7 +42,7 @@ def doctor(**flags: str | None) -> None:
     """
     config = config_from(None, flags)
     if any(flags.values()):
-        check_used(config)
+        check_provider(config)
     console, states = Console(highlight=False), Counter[State]()
     fit_to_terminal(console)
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
@@ -158,7 +158,7 @@ def models(**flags: str | None) -> None:
     Sends one small request, with the provider's key where it needs one.
     """
     config = config_from(None, flags)
-    check_used(config)
+    check_provider(config)
     served = served_models(config)
     width = max((len(m.name) for m in served), default=0)
     for model in served:

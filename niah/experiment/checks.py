@@ -111,7 +111,7 @@ _WITH_PROMPTS = ("prompts", "tokenizer", "seed")  # keys of prompts that also me
 def check_used(config: RunConfig, own: Own = NOTHING) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
     if own.provider is None:
-        _check_provider(config)
+        check_provider(config)
     for key in _OF_SERVERS:
         if config.provider == FUNCTION and getattr(config, key):
             raise ConfigError(f"{key} has no meaning for a model that is a function; leave it out")
@@ -222,7 +222,8 @@ def _check_adaptive(config: RunConfig) -> None:
         )
 
 
-def _check_provider(config: RunConfig) -> None:
+def check_provider(config: RunConfig) -> None:
+    """Raises UnknownName for a provider that is not there, ConfigError for what it would ignore."""
     known, given = known_provider(config.provider), config.model_fields_set
     for key in _MEANINGLESS:
         if key in given and getattr(config, key) and known.embedded:

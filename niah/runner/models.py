@@ -11,12 +11,11 @@ from typing import Any
 import httpx
 
 from niah.errors import OutageError, ProviderError
-from niah.experiment.checks import key_hint, service_of
+from niah.experiment.checks import READERS, key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import HttpRequest, Provider, ServedModel, known_provider, provider_of
+from niah.providers import HttpRequest, Provider, ServedModel, known_provider, provider_of, simulated
 from niah.providers.local import LOCAL_MODELS
-from niah.providers.simulated import READERS
 from niah.records import Outcome, Trial, Usage
 from niah.runner.client import Client
 from niah.runner.exchange import Answer
@@ -41,8 +40,8 @@ def served_models(config: RunConfig, total_s: float = TOTAL_S) -> list[ServedMod
     """
     if config.provider == "local":
         return [ServedModel(name=name, window=known.window) for name, known in LOCAL_MODELS.items()]
-    if config.provider == "simulated":
-        return [ServedModel(name=reader) for reader in READERS]
+    if config.provider in READERS:
+        return [ServedModel(name=reader) for reader in simulated.READERS]
     known_provider(config.provider)
     return asyncio.run(_asked(config, total_s))
 
