@@ -226,6 +226,17 @@ def test_a_trial_without_vectors_is_an_error_and_no_answer(
     assert {line["outcome"] for line in lines} <= {"error"}
 
 
+def test_vectors_of_another_size_than_before_are_an_error(niah: Niah) -> None:
+    def grows(handler: Handler, body: dict[str, Any]) -> None:
+        size = len(handler.server.requests)
+        vectors = [{"index": i, "embedding": [1.0] * size} for i in range(len(body["input"]))]
+        fails(200, {"data": vectors})(handler, body)
+
+    with serving(otherwise=grows, preflight=None) as server:
+        ended = niah(*DENSE, "--embed-url", server.base_url)
+    assert (ended.exit_code, "texts, of sizes [1, 2]" in ended.err) == (3, True), ended.err
+
+
 def test_a_key_for_vectors_that_is_not_there_is_said_before_anything_is_made(niah: Niah) -> None:
     ended = niah(*DENSE, "--embed-url", "http://127.0.0.1:9/v1", "--embed-key-env", "NOT_THERE")
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)

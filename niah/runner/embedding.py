@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,9 @@ class Embedder:
                     said = f"no vectors: {answer and answer.error}".replace("base_url", "--embed-url")
                     return Embedded(failed=answer and replace(answer, error=said))
                 rows = json.loads(answer.response.text)
-                if len(rows) != len(texts) or len({len(row) for row in rows}) > 1:
-                    why = f"no vectors: {len(rows)} vectors for {len(texts)} texts"
+                sizes = sorted({len(row) for row in (*rows, *islice(self._known.values(), 1))})
+                if len(rows) != len(texts) or len(sizes) > 1:
+                    why = f"no vectors: {len(rows)} vectors for {len(texts)} texts, of sizes {sizes}"
                     return Embedded(failed=replace(answer, response=None, error=why, retried=False, fatal=True))
                 self._known |= {text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)}
                 calls, tokens = calls + 1, tokens + (answer.response.usage.input_tokens or request.tokens)
