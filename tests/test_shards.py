@@ -195,10 +195,16 @@ def test_the_attempts_of_other_workers_are_read_on_and_counted_once(tmp_path: Pa
         assert others() == 191
         log.ended(second, None)
         assert others() == 191
-    log.path.unlink()  # as a worker does that could not start
+    log.path.unlink()
+    with AttemptLog(other) as log:
+        number = log.sent("c", may)
+        assert others() == 100
+        log.ended(number, Usage())
+    assert not log.path.exists()  # it could not start
+    assert others() == 0
     with AttemptLog(other) as log:
         log.ended(log.sent("c", may), Usage(input_tokens=90, output_tokens=5))
-        assert others() == 191 + 95
+        assert others() == 95
 
 
 @pytest.mark.slow

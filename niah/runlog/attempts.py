@@ -114,7 +114,9 @@ class AttemptReader:
         Raises RunError for a damaged line. A torn last line is left for the next call.
         """
         lines, seen = whole_lines(self._path, self._at), len(self._last)
-        if lines[:seen] != self._last:  # a worker that could not start took its file away, and began another
+        gone: list[tuple[Usage, Usage]] = []
+        if lines[:seen] != self._last:  # a worker that could not start took its file away, and perhaps began another
+            gone = [(attempt.counted, Usage()) for attempt in self.attempts.values()]
             self.attempts.clear()
             self._lines = self._at = seen = 0
             lines = whole_lines(self._path)
@@ -122,7 +124,7 @@ class AttemptReader:
         self._lines += len(lines) - seen
         self._at += sum(len(line) + 1 for line in lines[:-1])
         self._last = lines[-1:]
-        return changes
+        return gone + changes
 
     def _take(self, line: bytes) -> tuple[Usage, Usage]:
         table = json.loads(line)

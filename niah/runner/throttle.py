@@ -269,7 +269,7 @@ class Shared:
 
     def news_of_others(self, own: Path) -> Iterator[tuple[Usage, Usage]]:
         """What attempts of the other workers count as, before and now, where it changed since the last call."""
-        for path in sorted(self.folder.glob(f"*/{ATTEMPTS_NAME}")):
+        for path in sorted({*self._read, *self.folder.glob(f"*/{ATTEMPTS_NAME}")}):
             if path.parent != own:
                 reader = self._read.setdefault(path, AttemptReader(path.parent))
                 yield from reader.news()
