@@ -65,6 +65,8 @@ def submit(
     check_name(run)
     if on not in ENGINES or workers < 1:
         raise ConfigError(f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one worker")
+    if "--dry-run" in arguments:
+        raise ConfigError("--dry-run has no meaning for jobs; see what a run sends with niah plan")
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
     shards = [f"{number}/{workers}" for number in range(1, workers + 1)]

@@ -31,7 +31,11 @@ def missing(engine: str) -> str | None:
 
 
 def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
-    for wrong, said in ((("--on", "cron"), "use ray or slurm"), (("--on", "ray", "--set", "x"), "write KEY=VALUE")):
+    for wrong, said in (
+        (("--on", "cron"), "use ray or slurm"),
+        (("--on", "ray", "--set", "x"), "write KEY=VALUE"),
+        (("--on", "ray", "--dry-run"), "--dry-run has no meaning for jobs"),
+    ):
         ended = niah("submit", *FLAGS, *wrong, "--run", "r")
         assert (ended.exit_code, ended.err.count("\n"), said in ended.err) == (2, 1, True), ended.err
     Path("results/torn").mkdir(parents=True)
