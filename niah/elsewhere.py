@@ -19,10 +19,10 @@ from niah.runs import (
     check_limit,
     check_name,
     finished_in,
+    folder_of,
     has_begun,
     own_or_new_folder,
     own_run_folder,
-    plain_name,
     run_folder,
 )
 
@@ -199,10 +199,10 @@ def import_results(
     for one in several:
         grid_of(one.header, one.results)  # before anything is written
     called = str(several[0].header.config["model"])
-    folder = Path(results) / (name or plain_name(called))
+    folder = Path(results) / (name or folder_of(called))
     folders = {str(one.header.config["task"]): folder for one in several}
     if len(several) > 1:
-        folders = {task: folder / plain_name(task) for task in folders}
+        folders = {task: folder / folder_of(task) for task in folders}
     said, runs = [line for one in several for line in one.said], {}
     if model is None and called == named_after(Path(path)):
         said.insert(0, f"the model is called {called}, after {path} (--model NAME for another)")
@@ -305,9 +305,8 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     there = finished_in(folder) | {i for b in batches if b.results is None for i in _ids_in(folder / b.file)}
     missing = tuple(t for t in experiment.trials if t.id not in there)
     if missing:
-        part = replace(experiment, trials=missing)
-        _check_budget(part)
-        lines = map(as_line, prompt_lines(part, form, verify=False))
+        _check_budget(experiment)
+        lines = map(as_line, prompt_lines(replace(experiment, trials=missing), form, verify=False))
         files, _ = write_lines(folder / f"requests-{len(batches) + 1}.jsonl", lines, form)
         write_state(folder, [*batches, *(intended(folder, file) for file in files)])
     created(folder, service)
@@ -381,7 +380,7 @@ def _service(config: RunConfig) -> Service:
 
 
 def _check_budget(experiment: Experiment) -> None:
-    """Raises ConfigError where all of a batch may cost more than the run may."""
+    """Raises ConfigError where all batches of a run may cost more than it may."""
     from niah.experiment.planning import plan_of
 
     config = experiment.config
@@ -390,8 +389,8 @@ def _check_budget(experiment: Experiment) -> None:
     plan = plan_of(experiment)
     tokens = plan.prompt_tokens + plan.trials * plan.reply_tokens
     if config.max_tokens is not None and tokens > config.max_tokens:
-        raise ConfigError(f"max_tokens {config.max_tokens:,}: this batch may use {tokens:,}; send fewer trials")
+        raise ConfigError(f"max_tokens {config.max_tokens:,}: its batches may use {tokens:,}; send fewer trials")
     dollars = plan.price.batch if plan.price.batch is not None else plan.price.dollars
     if config.max_cost is not None and (dollars is None or dollars > config.max_cost):
         may = "what nobody knows (give --price)" if dollars is None else f"${dollars:,.2f}"
-        raise ConfigError(f"max_cost ${config.max_cost:,.2f}: this batch may cost {may}; send fewer trials")
+        raise ConfigError(f"max_cost ${config.max_cost:,.2f}: its batches may cost {may}; send fewer trials")

@@ -56,6 +56,11 @@ def plain_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text)
 
 
+def folder_of(model: str) -> str:
+    """The name of a folder for a model or a task: never one that is hidden, or leads elsewhere."""
+    return plain_name(model).strip(".-") or "model"
+
+
 def folder_name(name: str | None, config: RunConfig) -> str:
     """The given name, or one of the config's own, so that the same command finds the same folder."""
     if name is not None:

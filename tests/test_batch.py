@@ -123,13 +123,15 @@ def test_a_submission_of_another_provider_or_beyond_a_budget_is_refused(
     niah: Niah, service: tuple[BatchServer, Answers]
 ) -> None:
     server, answers = service
-    assert "this batch may use" in submit(niah, server, answers, "--max-tokens", "1k").err
-    assert (
-        "this batch may cost" in submit(niah, server, answers, "--max-cost", "0.001", "--price", "input=9,output=9").err
-    )
+    assert "its batches may use" in submit(niah, server, answers, "--max-tokens", "1k").err
+    dear = submit(niah, server, answers, "--max-cost", "0.001", "--price", "input=9,output=9")
+    assert "its batches may cost" in dear.err
     assert "adaptive has no meaning for a batch" in submit(niah, server, answers, "--adaptive", "--epochs", "1").err
     assert "one call is for one model" in submit(niah, server, answers, "--model", "a,b").err
     assert not server.batches
+    assert submit(niah, server, answers, "--lengths", "512", "--max-tokens", "12k").exit_code == 3
+    longer = submit(niah, server, answers, "--lengths", "512,1k", "--max-tokens", "12k")
+    assert (longer.exit_code, "its batches may use" in longer.err, len(server.batches)) == (2, True, 1), longer.err
     local = niah("batch", "submit", *GRID, "--run", "r", "--provider", "simulated", "--model", "perfect")
     assert (local.exit_code, "has no batch service" in local.err) == (2, True)
     assert "no run here" in niah("batch", "status", "nothing").err

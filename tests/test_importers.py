@@ -189,6 +189,8 @@ def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: 
         ended = niah(*command)
         assert (ended.exit_code, "imported from LLMTest_NeedleInAHaystack" in ended.err) == (2, True)
     assert "imported from LLM" in niah("judge", "m", "--provider", "simulated", "--model", "perfect").err
+    elsewhere = niah("import-results", path, "--format", "kamradt", "--model", "..")
+    assert elsewhere.out.strip() == "results/model/heatmap.png"
     again = niah("import-results", path, "--format", "kamradt")
     assert (again.exit_code, "holds a run already" in again.err) == (2, True)
     assert niah("plot", "m", "--out", "p.svg").exit_code == 0

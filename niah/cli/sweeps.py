@@ -26,7 +26,7 @@ from niah.run import Run
 from niah.runlog.attempts import unreported_line
 from niah.runlog.log import LOG_NAME
 from niah.runner.progress import INTERRUPTED
-from niah.runs import folder_name, plain_name
+from niah.runs import folder_name, folder_of
 from niah.share import write_files
 
 
@@ -108,7 +108,7 @@ def models_asked(experiments: Mapping[str, Experiment], results: Path, name: str
         return Asked(experiments=experiments, folders=folders, together=together)
     if (together / LOG_NAME).exists():
         raise ConfigError(f"{together} is the folder of a single run; give these models another --name")
-    folders = {model: together / (plain_name(model).strip(".-") or "model") for model in experiments}
+    folders = {model: together / folder_of(model) for model in experiments}
     if len(set(folders.values())) < len(folders):
         raise ConfigError(f"--name {name!r}: two of these models would share a folder in it; leave out --name")
     return Asked(experiments=experiments, folders=folders, together=together)
