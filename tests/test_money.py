@@ -27,6 +27,7 @@ from niah.providers.prices import Pricing, pricing_of
 from niah.records import Response, Usage
 from niah.runlog.attempts import AttemptLog, dollars_of, read_attempts
 from niah.runlog.disk import write_whole
+from niah.runlog.log import open_log, read_rows
 from niah.runner.budget import Budget
 from niah.verdict.power import EPOCHS
 
@@ -247,6 +248,23 @@ def test_what_the_server_has_priced_is_known_without_a_table() -> None:
     assert said_to_cost("nobody/knows", Usage(dollars=0.25), Usage(dollars=0.25)) == 0.5
     assert said_to_cost("nobody/knows", Usage(dollars=0.25), Usage()) is None
     assert said_to_cost("nobody/knows") is None
+
+
+def test_a_simulated_run_costs_what_its_price_says(niah: Niah) -> None:
+    command = ("run", "--provider", "simulated", "--model", "perfect", *GRID[:4], "--name", "r")
+    capped = niah(*command, "--price", "input=1000,output=0", "--max-cost", "10")
+    assert (capped.exit_code, "max_cost $10.00 is reached" in capped.err) == (3, True), capped.err
+    assert 8 < sum(t["prompt_tokens"] for t in package.open_run("r").trials) / 1_000 <= 10
+
+
+def test_what_is_under_way_has_not_broken_off(niah: Niah) -> None:
+    with serving(otherwise=Bill(), preflight=Bill()) as server:
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
+    folder = Path("results/r")
+    with open_log(folder, read_rows(folder)[0]), AttemptLog(folder) as log:
+        log.sent("t", Usage(input_tokens=100, output_tokens=10))
+        assert "broke off" not in niah("report", "r").out
+    assert "1 attempt broke off" in niah("report", "r").out
 
 
 def test_a_run_that_cannot_note_an_attempt_sends_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:

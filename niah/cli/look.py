@@ -23,6 +23,7 @@ from niah.plotter.look import Look
 from niah.plotter.report_text import comparison_lines, report_parts, side_by_side
 from niah.run import Run
 from niah.runlog.attempts import unreported_line
+from niah.runlog.log import is_running
 from niah.runs import RunSummary, beside, name_of, runs_in
 from niah.text.shares import percent
 from niah.verdict.records import Comparison
@@ -100,7 +101,7 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
         return
     print_parts(report_parts(figures))
     print_parts(f"{who} and the score: {both.words()}" for who, both in run.opinions)
-    if unreported := unreported_line(run.folder, run.header):
+    if not is_running(run.folder) and (unreported := unreported_line(run.folder, run.header)):
         print_parts([unreported])
 
 

@@ -96,7 +96,7 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
 
 
 def _session(config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any) -> Session:
-    known = PROVIDERS.get(config.provider)
+    known, priced = PROVIDERS.get(config.provider), priced or config.price is not None
     return Session(
         provider=provider,
         concurrency=concurrency_of(config),
