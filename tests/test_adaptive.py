@@ -22,6 +22,7 @@ from niah.runlog.log import write_log
 from niah.verdict.exact import at_least
 from niah.verdict.ladder import (
     LEAN,
+    OPEN_MIND,
     Bracket,
     Held,
     Ladder,
@@ -52,8 +53,9 @@ def test_both_bets_are_the_mean_likelihood_on_their_side(found: int, lost: int, 
     shares = (np.arange(20_000) + 0.5) / 20_000
     likelihood = found * np.log(shares / threshold) + lost * np.log((1 - shares) / (1 - threshold))
     below = np.exp(likelihood[shares < threshold]).mean()
-    weight = np.where(shares > threshold, shares**LEAN, 0.0)
-    above = (np.exp(likelihood) * weight).sum() / weight.sum()
+    sure, alike = (np.where(shares > threshold, shares**lean, 0.0) for lean in (LEAN, 0))
+    weight = (1 - OPEN_MIND) * sure / sure.sum() + OPEN_MIND * alike / alike.sum()
+    above = (np.exp(likelihood) * weight).sum()
     assert bets(found, found + lost, found + lost, threshold) == pytest.approx((above, below), rel=0.02)
 
 
@@ -64,6 +66,14 @@ def test_a_length_on_the_threshold_is_called_either_way_at_most_as_often_as_the_
     held = [step_of(1_000, list(map(float, row)), rule).held for row in drawn]
     for wrong in (Held.HOLDS, Held.FAILS):
         assert at_least(held.count(wrong), len(held), rule.level) > 0.01
+
+
+@pytest.mark.parametrize(("share", "threshold"), [(0.5, 0.3), (0.15, 0.3), (0.75, 0.5), (0.95, 0.8)])
+def test_a_length_well_off_the_threshold_is_decided_wherever_that_lies(share: float, threshold: float) -> None:
+    rule = Rule(threshold=threshold)
+    drawn = np.random.default_rng(4).random((100, rule.most)) < share
+    held = [step_of(1_000, list(map(float, row)), rule).held for row in drawn]
+    assert held.count(Held.HOLDS if share > threshold else Held.FAILS) >= 80
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 0.5, None]), max_size=110))

@@ -28,6 +28,7 @@ from niah.verdict.exact import at_least, at_most
 from niah.verdict.records import EXIT_CODES, Verdict
 
 LEAN = 80  # trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly always
+OPEN_MIND = 0.1  # part of that bet that is on any share above, alike: for a low threshold, and readers far from sure
 BLIND = 5  # so many trials without any score end a length: its prompts are refused or cut
 
 Place = tuple[int, float, int]  # length, depth, epoch
@@ -147,7 +148,9 @@ def bets(found: float, n: int, tried: int, threshold: float) -> tuple[float, flo
 def _above(found: int, n: int, threshold: float) -> float:
     seen, of = found + LEAN, n + LEAN
     width = (1 - threshold ** (LEAN + 1)) / (LEAN + 1)
-    return _mixed(seen, of, threshold, at_most(seen, of + 1, threshold), width) * threshold**LEAN
+    sure = _mixed(seen, of, threshold, at_most(seen, of + 1, threshold), width) * threshold**LEAN
+    alike = _mixed(found, n, threshold, at_most(found, n + 1, threshold), 1 - threshold)
+    return (1 - OPEN_MIND) * sure + OPEN_MIND * alike
 
 
 @lru_cache(maxsize=65_536)
