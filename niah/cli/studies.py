@@ -111,7 +111,7 @@ def engine(
 
     Two servers: give --base-url twice. One embedded engine: --provider local and --set KEY=VALUE, as often as needed.
     Without --lengths they stand around the edges that the server tells. Exits 0 for pass, 1 for fail, 3 where it is
-    not decided, 4 where a setting seems to be ignored.
+    not decided, 4 where a setting seems to be ignored, 5 where an arm is not finished.
     """
     check_name(name)
     urls: tuple[str, ...] = flags.pop("base_urls")
