@@ -300,9 +300,12 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
         raise ConfigError("adaptive has no meaning for a batch, whose trials are all sent at once; leave it out")
     form, folder = _form_of(config), Path(results) / run
     service = _service(config)
-    plan_run(experiment, run, Path(results))
     batches = read_state(folder)
-    there = finished_in(folder) | {i for b in batches if b.results is None for i in _ids_in(folder / b.file)}
+    held = {b.file: _ids_in(folder / b.file) for b in batches if b.results is None or (folder / b.file).is_file()}
+    if set().union(*held.values()) - {t.id for t in experiment.trials}:
+        raise ConfigError(f"{folder} has batches with further trials; name all lengths, depths and epochs of theirs")
+    plan_run(experiment, run, Path(results))
+    there = finished_in(folder).union(*(held[b.file] for b in batches if b.results is None))
     missing = tuple(t for t in experiment.trials if t.id not in there)
     if missing:
         _check_budget(experiment)
@@ -351,12 +354,13 @@ def _standing(folder: Path, experiment: Experiment) -> Batches:
 
 
 def _ids_in(file: Path) -> set[str]:
-    """The ids in a file of requests. Raises RunError."""
+    """The trials in a file of requests. Raises RunError."""
+    from niah.experiment.export import CALIBRATION
     from niah.providers.batches import id_in
 
     try:
         with file.open("rb") as lines:
-            return {id_in(line) for line in lines}
+            return {i for i in map(id_in, lines) if not i.startswith(CALIBRATION)}
     except OSError as error:
         raise RunError(f"{file}: cannot be read ({error.strerror}); it tells which trials are in a batch") from error
 

@@ -137,6 +137,16 @@ def test_a_submission_of_another_provider_or_beyond_a_budget_is_refused(
     assert "no run here" in niah("batch", "status", "nothing").err
 
 
+def test_a_grid_that_leaves_out_what_a_batch_holds_is_refused(niah: Niah, service: tuple[BatchServer, Answers]) -> None:
+    server, answers = service
+    submit(niah, server, answers, "--lengths", "512")
+    other = submit(niah, server, answers, "--lengths", "1k")
+    assert (other.exit_code, "name all lengths" in other.err, len(server.batches)) == (2, True, 1), other.err
+    server.finish()
+    collected = niah("batch", "collect", "r", "--api-key-env", "A_KEY")
+    assert (collected.exit_code, "10 answers taken in" in collected.err) == (0, True), collected.err
+
+
 def test_plan_tells_the_price_of_a_batch(niah: Niah) -> None:
     api = ("plan", "--provider", "openai", "--model", "m", "--lengths", "1k,100k", "--depths", "50,100")
     said = niah(*api, "--price", "input=10,cached=1,output=0").out
