@@ -239,9 +239,9 @@ def test_an_adaptive_run_is_no_baseline_and_passes_no_gate(niah: Niah) -> None:
     assert "reads 1k" in niah("report", "a").out
 
 
-def adaptive_run(answer: Callable[[int, int], float]) -> tuple[Header, list[Result]]:
+def adaptive_run(answer: Callable[[int, int], float], *, bisect: bool = False) -> tuple[Header, list[Result]]:
     """An adaptive run of three lengths, answered by length and number of the trial there."""
-    settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": False}
+    settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": bisect}
     of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Result]()
     for _ in range(200):
         for length, depth, epoch in Ladder(of, rows).next:
@@ -268,6 +268,14 @@ def test_a_step_beyond_the_bracket_that_is_lost_at_4_to_1_fails_nothing() -> Non
     assert [s.held for s in found.bracket.steps] == [Held.HOLDS, Held.LEVEL, Held.FAILS]
     assert found.bracket.steps[-1].evidence < 10  # a length of the search itself needs 10 to 1
     assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_step_beyond_the_bracket_that_is_surely_lost_fails_what_is_asked_behind_it() -> None:
+    of, rows = adaptive_run(lambda length, i: float(length == 1_000 or (length == 2_000 and i % 7 != 0)), bisect=True)
+    found = effective_of(of, rows, at_least=4_000)
+    assert [s.held for s in found.bracket.steps] == [Held.HOLDS, Held.LEVEL, Held.FAILS]
+    assert found.bracket.probe is found.bracket.steps[-1]
+    assert found.verdict is Verdict.FAIL
 
 
 @pytest.mark.slow

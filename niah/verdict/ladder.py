@@ -324,9 +324,9 @@ def effective_of(header: Header, rows: Iterable[Row], at_least: int | None) -> E
     bracket, ended = ladder.bracket, not ladder.next
     verdict = Verdict.PASS if ended else Verdict.INCOMPLETE
     if at_least is not None:
-        sure = [s for s in bracket.steps if s is not bracket.probe]
-        held = [s.context_length for s in sure if s.held is Held.HOLDS and s.context_length >= at_least]
-        lost = [s.context_length for s in sure if s.held is Held.FAILS and s.context_length <= at_least]
+        sure = [s for s in bracket.steps if s.evidence >= 1 / ladder.rule.level]  # a step beyond may stop earlier
+        held = [s for s in sure if s.held is Held.HOLDS and s.context_length >= at_least and s is not bracket.probe]
+        lost = [s for s in sure if s.held is Held.FAILS and s.context_length <= at_least]
         undecided = Verdict.INCONCLUSIVE if ended else Verdict.INCOMPLETE
         verdict = Verdict.FAIL if lost else Verdict.PASS if held else undecided
     return Effective(bracket=bracket, ended=ended, at_least=at_least, verdict=verdict, claimed=header.claimed)
