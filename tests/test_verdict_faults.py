@@ -298,3 +298,22 @@ def test_the_p_value_for_a_pipeline_is_that_of_the_whole_run_or_none() -> None:
     assert whole.p_fail is None  # a loss of 30 points could not be seen
     assert bands[-1].p_fail is not None
     assert "p_value=\n" in outputs(judgement, grid_of(of, before))
+
+
+def test_refusals_in_one_shared_haystack_say_nothing_of_others() -> None:
+    def said(epochs: int, **limits: Any) -> tuple[Verdict, str]:
+        of = header(lengths=range(1_000, 41_000, 1_000), epochs=epochs, haystack_per="epoch")
+        (finding,) = judged_of(of, list(results(of)), max_unscored=0.05, **limits).findings
+        return finding.verdict, finding.reason
+
+    verdict, reason = said(1)
+    assert (verdict, "all trials share one haystack" in reason) == (Verdict.INCONCLUSIVE, True)
+    assert said(1, haystacks="these")[0] is Verdict.PASS
+    assert "share" not in said(5)[1].partition("have no score")[2]
+
+
+def test_a_relative_length_within_its_own_base_is_said_to_be_one() -> None:
+    of = header(lengths=(500, 1_000, 2_000))
+    (finding,) = judged_of(of, list(results(of)), min_effective_length="1k", effective_rule="relative:0.85").findings
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "are the base of the rule relative:0.85" in finding.reason

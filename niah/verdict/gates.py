@@ -190,8 +190,12 @@ def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
     base = e.samples.at(*base_lengths(every)) if name == "relative" else None
     samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
-    if not samples or not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
+    if not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
         yield _final(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
+        return
+    if not samples:
+        short = f"all lengths of the run up to there are the base of the rule {e.limits.effective_rule}"
+        yield _final(gate, part, f"{short}: it says something of longer ones only", value)
         return
     worst = min(samples, key=lambda s: s.mean)
     limit = value * (1.0 if base is None else base.mean)
@@ -325,7 +329,10 @@ def _unscored(e: Evidence, gate: str, asked: float | None) -> Iterator[PendingFi
         whole = [r for r in e.ordinary if r.outcome is not Outcome.ERROR]
         having = e.samples.of(replace(r, outcome=Outcome.SCORED, score=float(r.score is not None)) for r in whole)
         floor = 1 - limit
-        yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
+        if having.few:
+            yield _final(gate, WHOLE, f"{reason}; {few(having.few)}", limit, ended, share)
+        else:
+            yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
 
 
 def _time(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
