@@ -123,8 +123,13 @@ def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DE
     known = _history_lines(path) if path.exists() else ()
     if known and (known[0].recipe, known[0].trials) != (line.recipe, line.trials):
         raise RunError(f"{path} holds runs of another recipe or grid; leave out --file, or name another")
-    if line in (replace(old, dollars=line.dollars) for old in known):  # what is known of prices changes
+    same = [old for old in known if replace(old, dollars=line.dollars, right=line.right) == line]  # prices change
+    if line.right in (old.right for old in same):
         return path, False
+    if same:
+        raise RunError(
+            f"{path} holds this run as it was scored before; take out its line, of {line.date}, and add it again"
+        )
     with writing(path, "choose another place with --file"):
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0

@@ -178,3 +178,18 @@ def test_a_threshold_holds_a_few_years_in_memory_at_a_time() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6  # of the 47 MB that all years are drawn with, before anything is counted
+
+
+def test_a_run_that_was_scored_again_is_no_second_run(niah: Niah, tmp_path: Path) -> None:
+    write_log(tmp_path / "a", H, rows(HARD > 0.9, 0))
+    assert niah("history", "add", "a", "--file", "h.jsonl").exit_code == 0
+    write_log(tmp_path / "scored-again", H, rows(HARD > 0.5, 0))
+    again = niah("history", "add", "scored-again", "--file", "h.jsonl")
+    assert (again.exit_code, "as it was scored before; take out its line, of 2026-01-01T03" in again.err) == (2, True)
+    assert len((tmp_path / "h.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_a_run_whose_date_is_none_is_no_line(tmp_path: Path) -> None:
+    for date in ("", "2026-01-01 03:00:00 UTC"):
+        with pytest.raises(RunError, match="a history cannot date it"):
+            line_of(H, [replace(r, finished=date) for r in rows(HARD > 0.5, 0)], None)

@@ -97,15 +97,19 @@ class Signal:
 def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
     """A finished run as a line. Raises RunError where it has no answer, or more trials than a line can hold."""
     rows = sorted((r for r in results if r.trial.control is None), key=lambda r: r.trial.id)
-    dates = [r.finished for r in rows if r.finished]
-    if not dates:
-        raise RunError("the run holds no answered trial, so a history cannot date it")
+    date = max((r.finished for r in rows), default="")
+    try:
+        datetime.fromisoformat(date)
+    except ValueError:
+        raise RunError(
+            f"no trial of the run tells when it was answered ({date!r}), so a history cannot date it"
+        ) from None
     scored = [r.score is not None for r in rows]
     usage = [r.response.usage for r in rows if r.response is not None]
     counts = [u.input_tokens + (u.output_tokens or 0) for u in usage if u.input_tokens is not None]
     first = [r.first_token_s for r in rows if r.first_token_s is not None]
     line = HistoryLine(
-        date=max(dates),
+        date=date,
         recipe=digest_of(header),
         trials=hashlib.sha256("".join(r.trial.id for r in rows).encode()).hexdigest()[:16],
         model=header.design.model,
