@@ -262,3 +262,12 @@ def test_arms_of_which_one_run_shares_haystacks_are_no_independent_trials(order:
     alone, shared = header(lengths=[1_000], epochs=6), header(lengths=[2_000], epochs=6, haystack_per="epoch")
     runs = [(of, [result(t, 1.0) for t in trials(of)]) for of in (alone, shared)][::order]
     assert paired_arms(runs, runs).by_epoch
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_asked_for_its_log_probability_has_the_budget_of_its_trial(niah: Niah) -> None:
+    with serving(otherwise=answers_with(lambda prompt: prompt.partition(" is ")[2][:7])) as server:
+        asked = ("--provider", "openai", "--model", "m", "--base-url", server.base_url, "--target-logprob")
+        niah("run", *asked, "--lengths", "512", "--depths", "50", "--name", "r")
+        budgets = {("logprobs" in body): body.get("max_tokens") for body in server.requests if "messages" in body}
+    assert budgets[True] == budgets[False] is not None

@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
+from niah.providers.failures import failure_of
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
 from niah.runner.client import Client
@@ -580,6 +581,19 @@ KINDS = {
 REFUSALS = [
     Refusal(**row) for row in map(json.loads, (RECORDED / "errors.jsonl").read_text(encoding="utf-8").splitlines())
 ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("try again in 5 minutes", 300.0), ("retry after 2 hours", 7_200.0), ("try again in 1 day", 86_400.0),
+        ("try again in 1h5m", 3_900.0), ("try again in 220ms", 0.22), ("retry after 20 seconds", 20.0),
+        ("try again in 500 milliseconds", None), ("try again in 10 ways", None), ("try again in 3 months", None),
+    ],
+)  # fmt: skip
+def test_a_wait_is_read_in_letters_and_in_words(asked: str, seconds: float | None) -> None:
+    body = json.dumps({"error": {"message": f"Too many requests. Please {asked}."}})
+    assert failure_of(429, body).wait_s == seconds
 
 
 def body_of(refusal: Refusal) -> bytes:

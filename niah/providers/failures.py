@@ -15,8 +15,9 @@ from niah.providers import Failure, stated
 from niah.records import Outcome
 from niah.text.outside import json_in, redacted
 
-# 6m0s, 1h2m3.5s, 20ms, 12 s
-SPAN = r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
+_UNIT = r"(?=ay|our|in|[\W\d]|$)"  # what may stand behind the first letter of one
+# 6m0s, 1h2m3.5s, 20ms, 12 s, 5 minutes
+SPAN = rf"(?:(\d+) ?d{_UNIT})?(?:(\d+) ?h{_UNIT})?(?:(\d+) ?m{_UNIT})?(?:(\d+(?:\.\d+)?) ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
 _SOON = re.compile(rf"\b(?:try again|retry) (?:in|after) {SPAN}", re.IGNORECASE)
 _ALLOWANCE = re.compile(r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL)
 _MAY_BE_TOO_LONG = frozenset({0, 400, 413, 422, 500})  # 0: inside a stream, and no status named

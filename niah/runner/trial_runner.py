@@ -155,7 +155,9 @@ class TrialRunner:
         if not asked or service is None or len(result.targets) != 1:
             return result
         prompt = await self._aside(partial(self._experiment.prompt, result.trial))
-        steps, nats = forced(service)(prompt.text, result.targets[0]), None
+        budget = {service.reply_field or getattr(self._provider, "reply_field", "max_tokens"): prompt.reply_tokens}
+        asked_of = replace(service, extra={**service.extra, **budget})
+        steps, nats = forced(asked_of)(prompt.text, result.targets[0]), None
         try:
             request = next(steps)
             while (body := await self._client.fetch(request, FORCED_S)) is not None:
