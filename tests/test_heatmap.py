@@ -400,3 +400,20 @@ def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, flo
     low, high = ax.get_ylim()
     ticks = [t for which in (False, True) for t in ax.yaxis.get_ticklabels(minor=which) if t.get_text()]
     assert len([t for t in ticks if low <= t.get_position()[1] <= high]) >= 2
+
+
+def test_a_picture_in_another_palette_is_drawn_again(tmp_path: Path) -> None:
+    view, pictures = view_of(H, results(H)), []
+    for palette in ("red-green", "viridis", "red-green", "red-green"):
+        write_outputs(tmp_path, view, palette)
+        pictures.append((tmp_path / "heatmap.png").read_bytes())
+    assert pictures[0] == pictures[2] == pictures[3] != pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("depth", "label"), [(100.0, "100 %"), (99.99, "99.99 %"), (99.9, "99.9 %"), (100 / 3, "33.3 %")]
+)
+def test_no_depth_but_the_end_is_called_100(depth: float, label: str) -> None:
+    of = header(lengths=(1_000, 2_000), depths=(0.0, depth))
+    (ax, *_) = figure_of([view_of(of, results(of))]).axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0 %", label]

@@ -109,7 +109,7 @@ def drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tu
     look.check()
     families, said = fonts_for(words.all + words.spoken)
     told: dict[str, Any] = {"Title": words.headline}
-    told |= {"png": {"Description": words.spoken}, "pdf": {"Subject": words.spoken}}.get(form, {})
+    told |= {"png": {"Description": words.spoken, "Look": look.palette}, "pdf": {"Subject": words.spoken}}.get(form, {})
     told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})  # the same run, the same bytes
     style: Any = {
         "font.family": families,

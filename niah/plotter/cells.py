@@ -19,7 +19,7 @@ from niah.plotter.look import Look, luminance
 from niah.plotter.summary import View, held_by
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import depth_label, percent
 from niah.verdict.records import CellChange
 
 GAP = 0.35  # between the heatmap and the rows of controls, in rows
@@ -113,7 +113,7 @@ def axes_of(ax: Axes, grid: Grid, edges: Sequence[float], room: Room, names: Seq
     down, middles = _rows_named(edges), [(a + b) / 2 for a, b in pairwise(edges)]
     ax.set_yticks(
         [*(middles[i] for i in down), *(y for y, _ in names)],
-        [*(f"{depths[i]:.3g} %" for i in down), *(n for _, n in names)],
+        [*(depth_label(depths[i]) for i in down), *(n for _, n in names)],
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -297,7 +297,7 @@ def draw_bars(view: View, ax: Axes, room: Room) -> None:
 
 def _bar_axes(grid: Grid, ax: Axes, room: Room, *, lying: bool) -> None:
     lengths = [_length_label(grid, n, room) for n in grid.context_lengths]
-    names = [f"{d:.3g} %" for d in grid.depths] if lying else lengths
+    names = [depth_label(d) for d in grid.depths] if lying else lengths
     places, ends = every_nth(len(names), 12), (-0.6, len(names) - 0.4)
     (ax.set_yticks if lying else ax.set_xticks)(places, [names[i] for i in places])
     (ax.set_xticks if lying else ax.set_yticks)([0, 0.5, 1], ["0 %", "50 %", "100 %"])

@@ -11,7 +11,7 @@ from niah.plotter.formatting import found_label, unscored_label, value_label
 from niah.plotter.report_text import finding_words, more_words, standing, worst_first
 from niah.records import Cell, Grid
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import depth_label, percent
 from niah.verdict.records import Judgement, Verdict, model_label
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
     yield "|---" * (len(grid.context_lengths) + 1) + "|"
     for depth in grid.depths:
         squares = [_square(cells.get((n, depth))) for n in grid.context_lengths]
-        yield f"| {depth:.3g} % | " + " | ".join(squares) + " |"
+        yield f"| {depth_label(depth)} | " + " | ".join(squares) + " |"
     counts = sorted({c.n for c in cells.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     yield ""

@@ -12,7 +12,7 @@ from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_
 from niah.plotter.wrapping import Words
 from niah.records import Share
 from niah.text.lengths import label_of
-from niah.text.shares import percent, seconds_label
+from niah.text.shares import depth_label, percent, seconds_label
 from niah.verdict.engine import EngineVerdict
 from niah.verdict.pairs import NatsChange
 from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict, model_label
@@ -145,7 +145,7 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
     yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
     for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
         change = f"{100 * (cell.change or 0.0):+.0f} points (n = {cell.n})"
-        place = f"{label_of(cell.context_length):>8}  {cell.depth_percent:>5.3g} %"
+        place = f"{label_of(cell.context_length):>8}  {depth_label(cell.depth_percent):>7}"
         yield f"    {place}  {change}  p = {cell.p:.2g} after Holm"
     if len(moved) > MOST_CELLS:
         yield f"    and {len(moved) - MOST_CELLS} more"

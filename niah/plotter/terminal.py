@@ -33,7 +33,7 @@ from niah.plotter.look import luminance, red_green
 from niah.plotter.wrapping import Words, words_for
 from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of
-from niah.text.shares import percent
+from niah.text.shares import depth_label, percent
 from niah.verdict.records import model_label
 
 _T = TypeVar("_T")
@@ -180,7 +180,7 @@ def _groups(values: Sequence[_T], most: int) -> list[Sequence[_T]]:
 
 def _span(depths: Sequence[float]) -> str:
     if len(depths) == 1:
-        return f"{depths[0]:.3g} %"
+        return depth_label(depths[0])
     return f"{depths[0]:.0f}-{depths[-1]:.0f}%"
 
 

@@ -10,6 +10,11 @@ def percent(share: float | None, missing: str = "-") -> str:
     return "99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.3g} %"
 
 
+def depth_label(depth_percent: float) -> str:
+    """A depth to three digits; none but the end itself is called 100 %."""
+    return f"{depth_percent:g} %" if 99.95 <= depth_percent < 100 else f"{depth_percent:.3g} %"
+
+
 def digits(value: float) -> str:
     """To three digits, and never with an exponent where it is large: 0.138, 12.5, 1,390."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
