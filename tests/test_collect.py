@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ def read_plan_epochs() -> int:
     return int(json.loads(Path("results/r/planned.json").read_text())["config"]["epochs"])
 
 
+@pytest.mark.slow
 def test_files_end_at_the_limits_of_a_service(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     built(niah, "openai-batch", *GRID)
     lines = Path("p.jsonl").read_bytes().splitlines(keepends=True)
@@ -212,6 +214,13 @@ def test_files_end_at_the_limits_of_a_service(niah: Niah, monkeypatch: pytest.Mo
     assert len(parts) > 2
     assert b"".join(parts) == b"".join(lines)
     assert all(len(p) <= 20_000 and p.count(b"\n") <= 9 for p in parts)
+    assert not list(Path().glob("*.part*"))
+    command = ("build", "--provider", "openai", "--model", "m", *GRID, "--format", "openai-batch", "--out", "q.jsonl")
+    fewer = niah(*command, "--depths", "0")
+    assert "q-1.jsonl is none of these: another build left it there" in fewer.err
+    monkeypatch.setattr(export, "BATCH_FORMS", {**FORMS, "openai-batch": replace(small, most_bytes=900)})
+    ended = niah(*command)
+    assert (ended.exit_code, "bytes, a file of openai-batch at most 900" in ended.err) == (2, True), ended.err
     assert not list(Path().glob("*.part*"))
 
 

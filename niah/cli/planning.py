@@ -150,4 +150,6 @@ def build(
         files, count = write_lines(out, lines, form)
         for file in files if len(files) > 1 else ():
             click.echo(file, err=True)
+        left = {out, *(out.with_name(f"{out.stem}-{n}{out.suffix}") for n in (1, len(files) + 1))} - {*files}
+        warn(*(f"{file} is none of these: another build left it there" for file in sorted(left) if file.exists()))
     click.echo(f"{plural(count, 'prompt')}{' verified' if verify else ''}", err=True)

@@ -123,7 +123,7 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
     """Write lines as they come, into further files where a service's file is full; the files, and how many lines.
 
     Every file is written under another name, then renamed: one of that name is always whole. A single one is called
-    ``out``, several ``out-1``, ``out-2`` ... Raises ConfigError for a place that cannot be written.
+    ``out``, several ``out-1``, ``out-2`` ... Raises ConfigError for a place or a line that cannot be written.
     """
     limits = BATCH_FORMS.get(form, _UNLIMITED)
     most_lines, most_bytes = limits.most_lines or inf, limits.most_bytes or inf
@@ -134,6 +134,10 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
         with _named_in_errors(out):
             file = opened.enter_context(parts[0].open("wb"))
         for line in map(str.encode, lines):  # building stays outside of the files' errors: its errors are its own
+            if len(line) > most_bytes:
+                raise ConfigError(
+                    f"a request has {len(line):,} bytes, a file of {form} at most {most_bytes:,}; send less"
+                )
             with _named_in_errors(out):
                 if in_part and (in_part == most_lines or size + len(line) > most_bytes):
                     opened.close()
