@@ -83,10 +83,8 @@ class Speech:
         It is that of its recording, else spoken as loud as those near it; time marks are silent.
         """
         spoken = [None if _MARK.fullmatch(line) else line for line in body.lines]
-        cuts, gap = (
-            self.recorded(spoken) if self.recorded else [None] * len(spoken),
-            np.zeros(round(GAP_S * RATE), np.int16),
-        )
+        cuts = self.recorded(spoken) if self.recorded else [None] * len(spoken)
+        gap = np.zeros(round(GAP_S * RATE), np.int16)
         sounds = []
         for n, (line, cut) in enumerate(zip(spoken, cuts, strict=True)):
             if cut is None and line is not None:

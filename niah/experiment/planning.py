@@ -212,10 +212,8 @@ def is_free(config: RunConfig) -> bool:
 def _planned_length(
     experiment: Experiment, length: int, sizes: dict[str, int], media: MediaSize | None
 ) -> PlannedLength:
-    own, unique = (
-        [sizes[t.id] for t in experiment.trials if t.context_length == length],
-        experiment.unique_share(length),
-    )
+    own = [sizes[t.id] for t in experiment.trials if t.context_length == length]
+    unique = experiment.unique_share(length)
     return PlannedLength(
         context_length=length, trials=len(own), prompt_tokens=sum(own), unique_share=unique, media=media
     )
