@@ -211,6 +211,41 @@ def test_the_work_on_an_answer_grows_no_faster_than_its_length(task: str, shape:
     assert twice <= 2.5 * some + 500
 
 
+PADDED = [
+    ("lusaka", "</s>" * 3_900 + "\n7421830", 1),
+    ("lusaka", "the one is " * 1_400 + "7421830 x 3915274 y", 1),
+    ("when", "12" + " " * 15_000 + "\n12:16", 1),
+    ("count_en_c", "1" * 15_000 + "\n2", 1),
+    ("count_en_c", "1 " * 7_500 + "1a\n2", 1),
+    ("london", "Tamsin's " + "a" * 15_000 + "1", 1),
+    ("absent", "Not mentioned, maybe:" + " " * 15_000 + "\nx", 0),
+    ("absent_hant", "說不定" * 1_500, 0),
+]
+
+
+@pytest.mark.parametrize(("fixture", "text", "value"), PADDED, ids=lambda v: repr(v)[:30])
+def test_no_answer_takes_more_time_than_its_length(fixture: str, text: str, value: int) -> None:
+    """Takes seconds to hours where a pattern looks at every rest of the text again."""
+    planting = golden.planting_of(FIXTURES[fixture])
+    task, control = task_of(FIXTURES[fixture]["task"]), FIXTURES[fixture].get("control")
+    assert control_score(text, planting, task, control).value == value
+
+
+@pytest.mark.parametrize("text", ["one-" * 4_400, "one" + "-hundred" * 2_300])
+def test_a_number_word_without_end_is_no_number(text: str) -> None:
+    assert task_of("multikey").score(text, golden.planting_of(FIXTURES["lusaka"])).value == 0
+
+
+def test_the_values_of_a_list_beside_an_abstention_are_each_read_once() -> None:
+    planting, task = golden.planting_of(FIXTURES["lusaka"]), task_of("multikey")
+
+    def score(values: int) -> Callable[[], Score]:
+        return lambda: task.score("Not mentioned. " + "7421830, " * values, planting)
+
+    score(1)()  # patterns are compiled once
+    assert calls_of(score(160)) <= 2.5 * calls_of(score(80)) + 500
+
+
 def calls_of(work: Callable[[], object]) -> int:
     """Calls that a piece of work makes, of Python's functions and of C's."""
     count = 0

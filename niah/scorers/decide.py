@@ -47,7 +47,8 @@ from niah.text.normalise import fold
 _MOST_OR = 40  # signs around an "or" between two values
 _LEAST_ECHO = 8  # characters of a question that must come back for an echo
 _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers"
-_AT_LAST = re.compile(r":\s*([^.:;!?¶]+)[.。!]?\s*$")  # but it can be worked out: Oslo
+_MOST_SENTENCE = 300  # signs of a sentence that are read behind a "maybe"
+_AT_LAST = re.compile(r":\s*+([^.:;!?¶]++)[.。!]?\s*$")  # but it can be worked out: Oslo
 _SENTENCE = re.compile(r"[.。!?;:¶]")
 
 
@@ -69,7 +70,8 @@ def decide(reading: Reading) -> Verdict:
         return Verdict(values=head, refused=head != named)
     given, not_there = _given_in(reading), _is_not_there(reading)
     if not_there:
-        given = [s for s in given if _stands(reading, s)]
+        only = {s.group for s in reading.statements if reading.says(s, "only", behind=False)}
+        given = [s for s in given if _stands(reading, s, only=s.group in only)]
     values = frozenset(_chosen(reading, given) if given else ())
     return Verdict(values=values, not_there=not_there and not values, refused=values != named)
 
@@ -140,10 +142,8 @@ def _is_not_there(reading: Reading) -> bool:
     return bool(reading.absences or (only and all(s.key == OTHER or s.denied for s in reading.statements)))
 
 
-def _stands(reading: Reading, s: Statement) -> bool:
-    """Whether a value stands as the answer beside "the text does not say"."""
-    listed = [t for t in reading.statements if t.group == s.group]
-    only = any(reading.says(t, "only", behind=False) for t in listed)
+def _stands(reading: Reading, s: Statement, *, only: bool) -> bool:
+    """Whether a value stands as the answer beside "the text does not say". ``only`` is said of its list."""
     if (only or reading.ends_in_absence) and not s.guessed and not s.concluded:
         return False
     if _is_foreign(reading, s) and not (s.bare or s.concluded):
@@ -225,7 +225,7 @@ def offers_anyway(answer: str) -> bool:
     """Whether an answer that says it is not there goes on to give one: "not sure, maybe Oslo"."""
     folded = fold(lines_kept(answer))
     for m in words("contrast", "guess").finditer(folded):
-        rest = _SENTENCE.split(folded[m.end() :])[0]
+        rest = _SENTENCE.split(folded[m.end() :][:_MOST_SENTENCE])[0]
         guess = not words("contrast").fullmatch(m[0])
         after = _AT_LAST.match(folded, m.end() + len(rest))
         rest = after[1] if after and not says_not_there(rest) else rest

@@ -45,10 +45,10 @@ _takes_up = phrase(r"\W*(?:{conjunction}\W*)?{reference}")  # but it; 但那
 # says nothing other than 42; there is no doubt that it is 42
 _excepted = phrase(r"(?:\b(?:{latin not}|without)\b|n't\b).*(?:{except}\W*|{doubt}.*)$")
 # #'s landlord; #的房东; the landlord of #
-_owns = phrase(r"#'s\s+(?:[a-z]+\s?){1,2}\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
+_owns = phrase(r"#'s\s+[a-z]+(?:\s[a-z]+)?\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
 _claims = phrase(r"{claim}\W*$")
 _landmark = phrase(r"{landmark}\W*$")
-_singles = phrase(r"{single}.*{linking}\W*$")
+_is = phrase(r"{linking}\W*$")
 _is_denial = phrase(r"\W*(?:{conjunction}\W*)?{negation}")
 _rejects = phrase(r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}")
 
@@ -115,8 +115,9 @@ class Reading(Layout):
 
     def singles_out(self, statement: Statement) -> bool:
         """Whether a value is said to be the one: "but the one who was there is Niamh"."""
-        i = statement.clause
-        return _singles().search(f"{self.text[self.clauses[self.lead(i)].start : statement.start]}") is not None
+        said = self.text[self.clauses[self.lead(statement.clause)].start : statement.start]
+        one = words("single").search(said)
+        return one is not None and _is().search(said, one.end()) is not None
 
     def turns_to(self, statement: Statement) -> bool:
         """Whether a value stands behind a "but"."""

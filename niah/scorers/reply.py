@@ -117,8 +117,8 @@ def _without_next_turn(text: str, question: str) -> str:
         again = asked and squashed(text[turn.end() : turn.end() + 2 * len(question) + 40]).startswith(asked)
         if not again:
             ends.append(turn.start())
-    whole = (text[:end] for end in sorted(ends) if re.search(r"\w", _STOP.sub("", text[:end])))
-    return next(whole, text)
+    said = re.search(r"\w", _STOP.sub(lambda m: " " * len(m[0]), text))
+    return next((text[:end] for end in sorted(ends) if said and end > said.start()), text)
 
 
 def _goes_round(text: str, rounds: int, least: int) -> bool:

@@ -147,8 +147,8 @@ def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
     hour, minute, second = map(_unit, ("hour", "minute", "second"))
     joint = rf"[\s,]*(?:(?:{_and()})\s+)?"
     units = (
-        rf"(?<![a-z0-9点])(?<!\d[:.])(?:{count}\s*-?\s*(?:{hour}){joint})?"
-        rf"(?:{count}\s*-?\s*(?:{minute}){joint}又?)?(?:{count}\s*-?\s*(?:{second}))?"
+        rf"(?<![a-z0-9点])(?<!\d[:.])(?:{count}\s*(?:-\s*)?(?:{hour}){joint})?"
+        rf"(?:{count}\s*(?:-\s*)?(?:{minute}){joint}又?)?(?:{count}\s*(?:-\s*)?(?:{second}))?"
     )
     written = (
         ("units", r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),  # 12' 01"

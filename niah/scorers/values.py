@@ -30,7 +30,7 @@ _AN_ITEM = re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]*(?: [A-Z][\w'’.-]*){0,2}|[\w'�
 _ITEM_NUMBER = re.compile(r"^[ \t]*\d{1,2}[.)、][ \t]+(?=\D)", re.MULTILINE)  # "1. Ilse"
 _NO_COUNT = re.compile(
     r"其中[\d一二两兩三四五六七八九十]+[个個位名人]|一(?=[\u3400-\u9fff])(?![个個位名人])"
-    r"|[\d一二两兩三四五六七八九十]+次(?![\d.])|[×x]\s?\d+\b|\b\d+\s?[×x](?!\w)"
+    r"|[\d一二两兩三四五六七八九十]{1,40}次(?![\d.])|[×x]\s?\d+\b|\b\d+\s?[×x](?!\w)"
 )
 _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")
@@ -199,14 +199,14 @@ def _tells_of_another(answer: str, reading: Reading) -> bool:
     A name is a word with a capital that begins no clause.
     """
     asked = content_words(asked_part(fold(reading.expected.question)))
-    told = [reading.clauses[s.clause] for s in reading.statements]
-    taken_up = set().union(*(asked & content_words(clause.text) for clause in told))
+    told = {s.clause for s in reading.statements}
+    taken_up = set().union(*(asked & content_words(reading.clauses[i].text) for i in told))
     capitals = {fold(word) for word in re.findall(r"[A-ZÀ-Þ][\w'’-]+", answer)} - vocabulary("interjection")
     known = fold(" ".join([reading.expected.question, *reading.expected.targets, *reading.expected.aliases]))
     unknown = {word for word in capitals if word not in known}
-    for clause in reading.clauses if unknown else ():
+    for i, clause in enumerate(reading.clauses if unknown else ()):
         said = re.findall(r"[^\W\d_][\w'-]*", clause.text)
-        if clause in told or not unknown & set(said[1:]):
+        if i in told or not unknown & set(said[1:]):
             continue
         head = clause.start == 0 and clause.behind[:1] in (".", ";") and len(said) <= _MOST_HEAD
         if head or (asked & content_words(clause.text)) - taken_up:

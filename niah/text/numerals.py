@@ -12,7 +12,7 @@ from niah.text.wording import ByLanguage, Wording
 
 _NUMBER = re.compile(
     r"""
-    (?<![A-Za-z0-9]) (?<!\d\.) (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
+    (?<![A-Za-z0-9]) (?<!\d\.) (?<!(?<![A-Za-z0-9.百千万萬亿億])\d\ ) (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
   | (?<![A-Za-z0-9]) (?<!\d\.)
     (?P<grouped>\d{1,3}['’]\d{3},\d{3} | \d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*) (?:\.0+)?
     (?![A-Za-z0-9]|\.\d|(?<=\.\d{3})[百千万萬亿億])
@@ -46,8 +46,8 @@ class NumberWords:
         """The numbers in a folded text with their first and last place: "seven million", "7.4 million"."""
         if not self.values:
             return []
-        spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside and m[0].count(" ") < _MOST_SIGNS)
-        found = [(self.value(m[0]), *m.span()) for m in spelt]
+        spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside)
+        found = [(self.value(m[0]), *m.span()) for m in spelt if len(re.findall("[ -]", m[0])) < _MOST_SIGNS]
         return found + [
             (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
             for m in self._decimal.finditer(folded)
