@@ -18,6 +18,7 @@ SETS = (
     "answers-es",
     "answers-es-2",
     "denials",
+    "denials-2",
     "abstentions",
 )
 FRESH = {

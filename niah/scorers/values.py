@@ -36,7 +36,7 @@ _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")
 # between the items of a list, in an answer as it is written: ", and ", " or ", 或
 _list_joint = phrase(
-    r"\s*[,、;；/\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin joint})\s+|或(?:者)?(?!许|許)|和|还是|還是"
+    r"\s*[,、;；/&\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin joint})\s+|或(?:者)?(?!许|許)|和|还是|還是"
 )
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
@@ -163,11 +163,12 @@ def _is_rough(folded: str, mention: Mention, target: str) -> bool:
 
 
 def _is_plain(folded: str, mention: Mention) -> bool:
-    """Whether no other quantity is made of the digits: "-42", "42 million", "042", "42%". "- 42" is one of a list."""
+    """Whether no other quantity is made of the digits: -42, "under 42", 42 million, 042. "- 42" is one of a list."""
     before, behind = folded[: mention.start][-4:], folded[mention.start :]
     signed = re.search(r"(?:^|[\s:(])[-−]$", before) and not re.search(r"¶\s*-$", before)
     other = re.match(rf"\s*(?:%|{spelling('quantity')})", folded[mention.stop :][:40])
-    return not (signed or behind.startswith("0") or other)
+    bound = re.search(rf"{spelling('bound')}\s*$", folded[: mention.start][-16:])
+    return not (signed or bound or behind.startswith("0") or other)
 
 
 def _is_gloss(folded: str, before: Mention, m: Mention) -> bool:
