@@ -325,3 +325,11 @@ def test_a_run_that_paid_and_measured_nothing_says_what_it_leaves(niah: Niah) ->
     assert bill.tokens > 0
     assert ended.err.rstrip().endswith("nothing was measured, results/r keeps what was paid")
     assert [path.name for path in Path("results/r").iterdir()] == ["attempts.jsonl"]
+
+
+def test_a_provider_whose_address_has_blanks_is_priced_by_its_model() -> None:
+    pytest.importorskip("genai_prices")
+    azure, openai = (pricing_of(name, "gpt-4.1", None, None) for name in ("azure", "openai"))
+    assert azure is not None and openai is not None
+    used = Usage(input_tokens=1_000, output_tokens=10)
+    assert azure.dollars(used) == openai.dollars(used)

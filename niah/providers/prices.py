@@ -43,7 +43,8 @@ def pricing_of(provider: str, model: str, base_url: str | None, price: Mapping[s
     if price is not None:
         return Pricing(source="the config", per_million=price)
     known = PROVIDERS.get(provider)  # None: one that was handed over
-    base_url = base_url or (known.base_url if known else None)
+    own = known.base_url if known else None
+    base_url = base_url or (None if own and "{" in own else own)  # with a blank it is nobody's yet
     try:
         import genai_prices
     except ImportError:
