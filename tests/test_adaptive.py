@@ -187,6 +187,7 @@ def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(n
     assert again <= sent + 3 * 3  # what was in flight, and two small requests of every start
 
 
+@pytest.mark.slow
 def test_a_short_claim_is_the_one_length_that_is_tried(niah: Niah) -> None:
     ended = niah("effective", "perfect", "--provider", "simulated", "--haystack", "en", "--claimed", "800")
     assert "holds at 800" in ended.out + ended.err

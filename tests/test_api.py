@@ -178,6 +178,7 @@ def test_a_sweep_that_measures_nothing_is_an_error_and_leaves_nothing() -> None:
 # event loops, interrupts
 
 
+@pytest.mark.slow
 def test_a_sweep_works_where_a_loop_runs_and_an_awaited_one_does_not_block_it() -> None:
     async def notebook() -> tuple[int, float | None, float | None]:
         blocking = niah.sweep(**SMALL, name="blocking")
@@ -420,6 +421,7 @@ def test_a_smaller_loss_needs_more_trials_and_one_inside_the_margin_is_never_see
         niah.power(**SMALL, chance=0)
 
 
+@pytest.mark.slow
 def test_a_plan_takes_its_speed_from_a_number_or_a_run() -> None:
     planned = niah.plan(**SMALL, speed=1_000)
     assert planned.seconds == planned.prompt_tokens / 1_000
@@ -474,6 +476,7 @@ class DoorCode:
         return found[1] if found else "The text does not say."
 
 
+@pytest.mark.slow
 def test_a_task_of_one_s_own_is_planted_asked_and_scored() -> None:
     swept = niah.sweep(**SMALL, task=DoorCode(), name="door")
     assert (swept.grid.task, swept.grid.whole.mean) == ("door-code", 1.0)
@@ -537,6 +540,7 @@ def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
     assert niah.sweep(**SMALL, haystack=mine, name="r").grid.haystack == "harbour"
 
 
+@pytest.mark.slow
 def test_a_prompt_of_another_text_is_not_taken_for_that_of_the_run() -> None:
     mine, other = niah.haystack({"a": SPEECH}, name="mine"), niah.haystack({"a": SPEECH[100:]}, name="mine")
     swept = niah.sweep(**SMALL, haystack=mine, name="r")

@@ -60,6 +60,7 @@ def test_written_prompts_stand_up_to_a_recount(niah: Niah, haystack: str) -> Non
     assert (lines[-1]["unique_share"] == 1) == haystack.startswith("synthetic")
 
 
+@pytest.mark.slow
 def test_prompts_are_the_same_bytes_again_and_in_another_grid(niah: Niah) -> None:
     command = ("build", "--haystack", "zh-hant", "--epochs", "2")
     niah(*command, "--lengths", "512,4k", "--depths", "0,50,100", "--out", "a.jsonl")

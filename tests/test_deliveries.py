@@ -112,6 +112,7 @@ def test_the_vendors_own_types_accept_every_history(provider: str, turns: int, k
     assert bool(body.get("tools")) == (kind != "chat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_vendors_own_types_accept_pictures_and_sound(provider: str) -> None:
     picture = MediaPart(mime="image/png", digest="", load=lambda: b"\x89PNG", pixels=(1, 1))
@@ -173,6 +174,7 @@ def test_every_planted_word_is_said_by_its_speaker_however_short_the_turns(hayst
             assert {line in of_assistant for line in lines if line} == {message.role == "assistant"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", SCRIPTS)
 @pytest.mark.parametrize("shape", ["chat", "tools"])
 def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:
@@ -248,6 +250,7 @@ def test_an_axis_of_turns_is_that_of_every_run_on_it(niah: Niah) -> None:
     assert "text was not sent as turns" in niah("plot", "a", "text", "--turns").err
 
 
+@pytest.mark.slow
 def test_a_window_has_its_edge_where_it_says(niah: Niah) -> None:
     shared = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,4k", "--depths", "0:100:10")
     assert niah("run", *shared, "--delivery", "window:2k", "--name", "w").exit_code == 0

@@ -163,6 +163,7 @@ def suite() -> str:
     return "s.toml"
 
 
+@pytest.mark.slow
 def test_variables_are_settings_of_every_arm_of_a_suite(
     niah: Niah, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suite: str
 ) -> None:

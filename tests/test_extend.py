@@ -145,6 +145,7 @@ def test_an_extension_without_a_result_is_not_written(tmp_path: Path) -> None:
     assert [(c.context_length, c.n) for c in grid_of(again, rows.values()).cells] == [(1_000, 1), (2_000, 1)]
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_leaves_no_folder_and_binds_nobody(niah: Niah) -> None:
     small = ("--provider", "openai", "--model", "m", "--lengths", "500", "--depths", "0", "--name", "r")
     refused = fails(404, {"error": {"message": "no such model"}})

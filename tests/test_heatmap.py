@@ -390,6 +390,7 @@ def test_a_damaged_table_beside_a_run_is_written_again(tmp_path: Path) -> None:
     assert (tmp_path / "grid.json").read_text(encoding="utf-8") == grid_json(view.grid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [(3.1, 4.2), (0.0032, 0.0039), (7.0, 7.1), (4.0, 4.0), (0.9, 31.0)])
 def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, float]) -> None:
     of = header(lengths=(1_000, 2_000), depths=(0.0,), epochs=1)
@@ -402,6 +403,7 @@ def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, flo
     assert len([t for t in ticks if low <= t.get_position()[1] <= high]) >= 2
 
 
+@pytest.mark.slow
 def test_a_picture_in_another_palette_is_drawn_again(tmp_path: Path) -> None:
     view, pictures = view_of(H, results(H)), []
     for palette in ("red-green", "viridis", "red-green", "red-green"):

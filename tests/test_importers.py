@@ -181,6 +181,7 @@ def test_another_needle_is_another_trial(tmp_path: Path) -> None:
     assert one != other
 
 
+@pytest.mark.slow
 def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: Path) -> None:
     path = written(tmp_path / "r.json", row(), row(depth_percent=0))
     assert niah("import-results", path, "--format", "kamradt").out.strip() == "results/m/heatmap.png"

@@ -44,6 +44,7 @@ def test_the_prompts_of_a_judge_have_the_size_they_have(niah: Niah) -> None:
     assert min(experiment.prompt_tokens(t) for t in experiment.trials) > 50
 
 
+@pytest.mark.slow
 def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
     niah(*SWEEP, "--model", "perfect")
     with serving(answers("**No.**"), answers("Who knows?"), otherwise=answers("Yes"), preflight=answers("?")) as server:
@@ -61,6 +62,7 @@ def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
     assert Path("results/r/judge-org-judge/run.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_a_judge_is_asked_in_its_own_way_and_not_in_that_of_the_run(niah: Niah) -> None:
     sweep = ("--delivery", "window:400", "--headers", "X-Team=blue", "--reply-field", "budget")
     Path("key").write_text("sk-of-the-judge-alone")

@@ -390,6 +390,7 @@ def test_a_language_that_tesseract_lacks_is_said_and_not_red(niah: Niah, monkeyp
     assert not Path("results").exists()
 
 
+@pytest.mark.slow
 @NEEDS_FLITE
 @pytest.mark.parametrize(
     ("flags", "heard"), [(("--haystack", "es"), "es number"), (("--value-kind", "uuid"), "en uuid")]
@@ -522,6 +523,7 @@ def test_a_recording_that_changed_since_it_was_imported_is_refused(niah: Niah, t
         speech_in(known, known.prompt(known.trials[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "needle"), [(1_000, 1_000), (24_000, 24_000), (200, 800), (0, 8_000)])
 def test_a_needle_is_as_loud_as_the_recording_around_it_by_at_most_20_db(
     niah: Niah, tmp_path: Path, height: int, needle: int

@@ -222,6 +222,7 @@ def cached_real(tokenizer: str) -> Corpus:
     return real_haystack(tokenizer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
 def test_segments_of_every_language_stay_near_forty_tokens(tokenizer: str) -> None:
     for name in SHIPPED:
@@ -259,11 +260,13 @@ def test_times_only_run_forward_in_the_finished_text(length: int, depth: float, 
     assert seconds == sorted(seconds)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     length=st.integers(3_000, 4_000), depth=st.one_of(st.floats(0, 100), st.floats(99, 99.99)), epoch=st.integers(0, 30)
 )
 def test_a_needle_that_moves_to_a_sentence_end_passes_no_mark(length: int, depth: float, epoch: int) -> None:
+    depth = round(depth, 6)  # less is no token apart from a mark
     haystack, tokenizer = shipped_haystack("en", "o200k_base"), encoding("o200k_base")
     trial = trial_at("single", length, depth, epoch)
     planting = planting_of(trial, haystack)
@@ -300,6 +303,7 @@ def test_a_sentence_ends_in_a_full_stop_perhaps_with_marks_behind_it(text: str, 
     assert ends_sentence(text) is ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["en", "zh-hant", "zh-hans"])
 def test_the_haystack_ends_in_speech_or_in_a_break_and_never_in_filler(name: str) -> None:
     haystack, tokenizer = shipped_haystack(name, "o200k_base"), encoding("o200k_base")

@@ -84,6 +84,7 @@ def prompts(haystack: Corpus, toml: str, lengths: tuple[int, ...] = (300, 700)) 
 # All faults at once
 
 
+@pytest.mark.slow
 def test_check_tells_all_faults_of_a_file_at_once_and_what_was_meant(talk: Niah) -> None:
     faulty = (
         ASKED
@@ -125,6 +126,7 @@ def test_without_times_the_lines_themselves_are_offered(talk: Niah) -> None:
     assert talk("questions", "check", "q.toml", "--haystack", "h/plain").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
@@ -229,6 +231,7 @@ def test_an_episode_stands_in_order_but_for_one_place_where_it_begins_again() ->
         assert len(set(times)) == len(times)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reply", "score"),
     [

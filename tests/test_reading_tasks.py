@@ -69,6 +69,7 @@ def test_no_number_and_no_number_of_lines_is_the_count(language: str) -> None:
         assert len({n.key for n in met}) == int(planting.targets[0]) < len(met) < len(about)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_turn_of_the_like_things_is_asked_for(language: str) -> None:
     ordinals = wording_of(language).texts("repeat.ordinals")
@@ -186,6 +187,7 @@ def test_a_count_is_a_number_and_nobody_is_none(answer: str, value: float, answe
     assert (score.value, score.answer_class) == (value, answer_class)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", ["order", "count", "moves", "repeat"])
 def test_without_its_needles_nothing_is_left_that_answers_the_question(task: str, language: str) -> None:

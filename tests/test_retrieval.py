@@ -137,6 +137,7 @@ def test_a_long_haystack_is_searched_and_its_chunks_are_sent() -> None:
         assert sent.tokens < prompt.tokens / 10
 
 
+@pytest.mark.slow
 def test_the_token_table_knows_what_words_mean() -> None:
     table = TokenTable()
     scores = table.scores("Which city does the king live in?", [["The queen stayed in Paris."], ["He ate two apples."]])
@@ -166,6 +167,7 @@ def embeds(rows: int | None = None) -> Say:
     return act
 
 
+@pytest.mark.slow
 def test_vectors_are_asked_for_as_the_model_is_and_each_text_is_sent_once(
     niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def test_control_readers_guard_the_instrument(niah: Niah, task: str, haystack: s
     assert Path("results/r/heatmap.png").stat().st_size > 5_000
 
 
+@pytest.mark.slow
 def test_an_english_needle_in_chinese_speech(niah: Niah) -> None:
     ended = niah(
         "run", "--provider", "simulated", "--model", "perfect", "--haystack", "zh-hant", "--language", "en", *GRID
@@ -65,6 +66,7 @@ def test_an_english_needle_in_chinese_speech(niah: Niah) -> None:
     assert "100 % found (n = 15" in ended.err
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_ends_is_green_at_the_ends_only(niah: Niah) -> None:
     niah("run", "--provider", "simulated", "--model", "head-tail", *GRID, "--name", "r")
     assert {k: v for k, v in cells(Path("results/r")).items() if v} == {
@@ -72,6 +74,7 @@ def test_a_reader_of_the_ends_is_green_at_the_ends_only(niah: Niah) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_reader_of_a_window_shows_its_edge(niah: Niah) -> None:
     niah(
         "run",
@@ -157,6 +160,7 @@ def test_a_key_for_openai_is_not_sent_to_other_servers(niah: Niah, monkeypatch: 
     assert set(server.keys) == {None}
 
 
+@pytest.mark.slow
 def test_only_what_the_config_says_is_added_to_requests(niah: Niah) -> None:
     with serving(otherwise=READS) as server:
         niah(
@@ -393,6 +397,7 @@ def test_a_first_request_that_fails_stops_the_run_with_one_line(niah: Niah) -> N
     assert "the first request failed, and nothing more was sent" in nobody.err
 
 
+@pytest.mark.slow
 def test_an_odd_error_later_is_printed_as_it_is(niah: Niah) -> None:
     with serving(READS, otherwise=fails(400, {"error": {"message": "bad [/INST] here [model]"}})) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
@@ -400,6 +405,7 @@ def test_an_odd_error_later_is_printed_as_it_is(niah: Niah) -> None:
     assert "last error: 400: bad [/INST] here [model]" in ended.err
 
 
+@pytest.mark.slow
 def test_proxies_of_the_environment_are_not_asked_about_this_machine(
     niah: Niah, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,6 +414,7 @@ def test_proxies_of_the_environment_are_not_asked_about_this_machine(
         assert niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code == 0
 
 
+@pytest.mark.slow
 def test_scores_are_not_touched_when_the_haystack_has_changed(niah: Niah) -> None:
     Path("talk.txt").write_text("(00:00~01:00) A boat came in at noon.\n(01:00~02:00) It left again at three.\n")
     niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
@@ -466,6 +473,7 @@ def test_aligned_runs_can_be_resumed_shown_and_scored(niah: Niah, seed: int) -> 
         assert "digest checked" in niah("show", "r", line.split()[0]).out
 
 
+@pytest.mark.slow
 def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
     def act(handler: Handler, body: dict[str, Any]) -> None:
         text = handler.protocol.prompt(body)

@@ -30,6 +30,7 @@ def summaries(folder: Path) -> dict[str, RunSummary]:
 # the list
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack_per", ["trial", "epoch"])
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
 def test_a_summary_says_what_the_report_says(tmp_path: Path, haystack_per: str, fraction: float) -> None:
@@ -135,6 +136,7 @@ def test_on_a_narrow_terminal_no_name_is_broken(niah: Niah, monkeypatch: pytest.
 # trials of one run
 
 
+@pytest.mark.slow
 def test_trials_are_listed_by_length_depth_and_epoch_under_a_head(niah: Niah) -> None:
     niah("run", *READER, "head-tail", *GRID, "--controls", "--name", "r")
     ended = niah("show", "r")

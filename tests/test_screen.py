@@ -89,6 +89,7 @@ def picture(lines: Sequence[str]) -> list[str]:
     return [line[8:] for line in lines if re.fullmatch(r"[\d. -]+% ?", line[:8])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lengths", "depths", "columns"), SCREENS)
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_without_colour_every_cell_is_a_sign_or_a_value(lengths: int, depths: int, columns: int, encoding: str) -> None:
@@ -461,6 +462,7 @@ def test_a_few_scattered_misses_are_no_shape() -> None:
     assert "misses are scattered: no length and no depth is worse by more than chance" in said(answer, epochs=2)
 
 
+@pytest.mark.slow
 def test_a_chance_loss_is_seldom_called_a_shape() -> None:
     """Of runs that miss one in five anywhere, at most one in twenty may be said to have a shape."""
     import random

@@ -10,6 +10,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import experiment_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("haystack", ["en", "zh-hant"])
 @pytest.mark.parametrize("task", ["single", "multikey", "tracking", "when", "said-at", "kv"])
 def test_prompts_of_an_epoch_share_all_before_the_first_planted_line(task: str, haystack: str) -> None:

@@ -205,6 +205,7 @@ def test_a_run_that_goes_on_uploads_only_what_is_no_longer_there(
     assert len(known) == len(set(known)) > 1  # each was asked for once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fails", "code"), [([500, 429], 0), ([404] * 9, 2)])
 def test_an_upload_is_tried_again_where_that_may_help_and_refused_in_a_line(
     upload: Any, server: FileServer, monkeypatch: pytest.MonkeyPatch, fails: list[int], code: int
@@ -217,6 +218,7 @@ def test_an_upload_is_tried_again_where_that_may_help_and_refused_in_a_line(
     assert KEY not in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("sound", [False, True])
 def test_the_vendors_own_types_accept_references(provider: str, sound: bool) -> None:
@@ -261,6 +263,7 @@ def test_files_of_requests_hold_their_pages(niah: Niah) -> None:
     assert "use --media inline" in ended.err
 
 
+@pytest.mark.slow
 def test_a_damaged_note_of_an_upload_costs_an_upload(upload: Any, server: FileServer) -> None:
     upload("openai")
     note = Path("results/up/uploads.jsonl")

@@ -129,6 +129,7 @@ def test_cautious_is_never_beyond_the_point_and_the_point_never_beyond_hopeful(
     assert (e.cautious or 0) <= (e.point or 0) <= (e.hopeful or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "chance"), [(25, 0.21), (50, 0.34), (100, 0.44), (250, 0.60), (500, 0.76)])
 def test_the_point_alone_is_often_wrong_as_published_simulations_say(n: int, chance: float) -> None:
     """True shares around 85.6 % (truth: 64k): how often the measured value is 64k."""

@@ -88,6 +88,7 @@ def test_a_baseline_of_three_runs_is_their_mean(niah: Niah, tmp_path: Path) -> N
         mean_baseline([each[0], baseline_of(header(epochs=2), results(header(epochs=2)))])
 
 
+@pytest.mark.slow
 def test_power_measures_flips_on_two_runs_of_one_model(niah: Niah, tmp_path: Path) -> None:
     of = header(epochs=10)
     run(tmp_path / "results" / "a", of, wrong_in(25, of))
@@ -278,6 +279,7 @@ def test_an_age_beyond_all_time_is_a_wrong_setting() -> None:
         gate_config_of({"max_age": "99999999999d"})
 
 
+@pytest.mark.slow
 def test_a_list_and_a_notebook_call_no_share_all_that_is_not(niah: Niah, tmp_path: Path) -> None:
     of = header(lengths=(1_000,), epochs=500)
     run(tmp_path / "results" / "r", of, wrong_in(1, of))

@@ -123,6 +123,7 @@ def test_only_a_page_of_the_server_may_mark(server: Server) -> None:
     assert not (server.viewer.results / "r" / MARKS_NAME).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"mark": "green"}, {"trial": "none"}, {"run": "../outside/o"}, {"who": "x" * 20_000}, {"mark": None}]
 )
