@@ -26,11 +26,9 @@ from niah.tasks import TaskContext
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A suite that was started in the background, or under nohup, inherits signals that are ignored; its tests send them.
+# A suite that was started in the background inherits an ignored interrupt; its tests send some.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)

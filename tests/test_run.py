@@ -181,13 +181,14 @@ def test_only_what_the_config_says_is_added_to_requests(niah: Niah) -> None:
     assert {h.get("x-beta") for h in server.headers} == {"long-context"}
 
 
-def niah_process(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+def niah_process(*arguments: str, cwd: Path, **settings: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "niah", *arguments],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ},
+        **settings,
     )
 
 
@@ -489,7 +490,8 @@ def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
 def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path: Path) -> None:
     with serving(otherwise=slowly(0.3)) as server:
         command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
-        process = niah_process(*command, cwd=tmp_path)
+        heeds = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # also where the suite runs under nohup
+        process = niah_process(*command, cwd=tmp_path, preexec_fn=heeds)
         wait_for_lines(tmp_path / "results" / "r" / "run.jsonl", 2)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGHUP)  # of the shell
