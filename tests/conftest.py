@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from niah.experiment.experiment import options_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import shared_root
 from niah.generator.transcripts import read_transcript
+from niah.plotter.look import LOOK, Look
+from niah.plotter.summary import View
 from niah.records import Transcript, Trial
 from niah.tasks import TaskContext
 
@@ -56,7 +58,7 @@ SLOW_FILES = {
 }
 SLOW_TESTS = {
     "test_a_killed_worker_loses_nothing_and_asks_nothing_again_that_was_answered",
-    "test_a_line_torn_at_any_byte_costs_that_line_only",
+    "test_a_torn_line_costs_that_line_only",
     "test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws",
     "test_what_is_whole_stays_whole_whatever_the_connection_does_then",
     "test_a_reader_that_has_enough_ends_the_writing_quietly",
@@ -88,6 +90,23 @@ SLOW_TESTS = {
     "test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated",
     "test_two_processes_may_build_it_at_once",
     "test_written_prompts_stand_up_to_a_recount",
+}
+
+
+# Whole sweeps whose tests look at results and words: drawing would be most of their time, and pictures have their own.
+UNDRAWN_FILES = {
+    "test_adaptive",
+    "test_batch",
+    "test_collect",
+    "test_deliveries",
+    "test_given",
+    "test_money",
+    "test_outside",
+    "test_pages_and_speech",
+    "test_retrieval",
+    "test_shards",
+    "test_sweep",
+    "test_uploads",
 }
 
 
@@ -133,6 +152,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def _outlined(views: Sequence[View], path: Path, look: Look = LOOK, *_: object) -> list[str]:
+    """A file in the place of a picture, other for other results."""
+    path.write_text(f"Look\0{look.palette} {[cell for view in views for cell in view.grid.cells]}", encoding="utf-8")
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.path.stem in UNDRAWN_FILES:
+        monkeypatch.setattr("niah.plotter.heatmap.save_heatmaps", _outlined)
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ needs_model = pytest.mark.skipif(not installed, reason="the extra 'local' is not
 
 
 @needs_model
-def test_a_real_model_finds_the_plain_needle_and_overflows_its_window(niah: Niah) -> None:
-    ended = niah("run", "--lengths", "250,500", "--depths", "0,50,100", "--name", "r")
+def test_a_real_model_finds_the_plain_needle(niah: Niah) -> None:
+    ended = niah("run", "--lengths", "250", "--depths", "0,50,100", "--name", "r")
     assert ended.exit_code == 0, ended.err
     table = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
     assert table["model"] == "gemma3-270m"
     assert table["simulated"] is False
-    assert [c["mean"] for c in table["cells"]] == [1.0] * 6
+    assert [c["mean"] for c in table["cells"]] == [1.0] * 3
     results = [json.loads(line) for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]]
     assert all(0 < r["first_token_s"] <= r["total_s"] for r in results)
     assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
@@ -60,7 +60,7 @@ def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) 
 
 @needs_model
 def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(niah: Niah) -> None:
-    grid = ("--lengths", "250", "--depths", "0,50,100", "--concurrency", "1")
+    grid = ("--lengths", "250", "--depths", "0,100", "--concurrency", "1")
     fields = {"llama.cpp": ("stop", "temperature"), "anthropic": ("stop_sequences", "temperature")}
     with local_server("gemma3-270m", 1_000, lambda text: None) as base_url:
         for provider, (stop, temperature) in fields.items():
@@ -70,7 +70,7 @@ def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its
             assert ended.exit_code == 0, ended.err
             lines = Path(f"results/{provider}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
             results = [json.loads(line) for line in lines]
-            assert [r["score"] for r in results] == [1.0] * 3
+            assert [r["score"] for r in results] == [1.0] * 2
             assert sum(r["response"]["usage"]["cached_tokens"] for r in results) > 100
             assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
         probed = niah("probe", *at[:1], "llama.cpp", *at[2:], "--lengths", "250")

@@ -155,7 +155,7 @@ DEPTHS = st.one_of(st.sampled_from([0.0, 100.0, 50.0, 99.9, 0.1]), st.floats(0, 
 
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_length_and_depth_are_exact_on_shipped_haystacks(name: str, tokenizer: str, data: st.DataObject) -> None:
     task = data.draw(st.sampled_from(PLANTING))
@@ -186,7 +186,7 @@ def test_length_is_exact_on_any_text_at_all(tokenizer: str, lines: list[str], da
 
 @pytest.mark.parametrize("kind", ["byte-level", "whole-text"])
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_length_and_depth_are_exact_for_tokenizer_files(
     name: str, kind: str, file_tokenizers: dict[str, Tokenizer], data: st.DataObject
