@@ -99,12 +99,16 @@ UNDRAWN_FILES = {
     "test_batch",
     "test_collect",
     "test_deliveries",
+    "test_documents",
+    "test_engine",
     "test_given",
     "test_money",
     "test_outside",
     "test_pages_and_speech",
     "test_retrieval",
+    "test_several",
     "test_shards",
+    "test_suites",
     "test_sweep",
     "test_uploads",
 }
@@ -154,16 +158,27 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def _outlined(views: Sequence[View], path: Path, look: Look = LOOK, *_: object) -> list[str]:
-    """A file in the place of a picture, other for other results."""
-    path.write_text(f"Look\0{look.palette} {[cell for view in views for cell in view.grid.cells]}", encoding="utf-8")
-    return []
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in the place of the heatmap of every run, other for other results; what is asked for by name is drawn."""
+    from niah.plotter import heatmap
+
+    drawn = heatmap.save_heatmaps
+
+    def outlined(views: Sequence[View], path: Path, look: Look = LOOK, *more: Any) -> list[str]:
+        if path.name != "heatmap.png":
+            return drawn(views, path, look, *more)
+        cells = [cell for view in views for cell in view.grid.cells]
+        path.write_text(f"Look\0{look.palette} {cells}", encoding="utf-8")
+        return []
+
+    monkeypatch.setattr(heatmap, "save_heatmaps", outlined)
 
 
 @pytest.fixture(autouse=True)
-def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _undrawn(request: pytest.FixtureRequest) -> None:
     if request.path.stem in UNDRAWN_FILES:
-        monkeypatch.setattr("niah.plotter.heatmap.save_heatmaps", _outlined)
+        request.getfixturevalue("undrawn")
 
 
 @pytest.fixture

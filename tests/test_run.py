@@ -453,6 +453,7 @@ def test_a_haystack_that_talks_about_the_needle_is_reported(niah: Niah) -> None:
     assert "the haystack itself says 'magic number'" in ended.err
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("seed", range(6))
 def test_aligned_runs_can_be_resumed_shown_and_scored(niah: Niah, seed: int) -> None:
     run = (
