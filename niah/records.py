@@ -366,6 +366,7 @@ class Header:
     unique_share: float | None  # of the longest haystack
     design: Design
     claimed: int | None = None  # the context length that the model's maker states
+    price: Mapping[str, float] | None = None  # US dollars per million tokens, where the command said it
     imported: str | None = None  # the tool whose results these are
     environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it
     extended: tuple[Part, ...] = ()  # the first grid and those that were added; empty where none was

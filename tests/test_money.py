@@ -257,6 +257,13 @@ def test_a_simulated_run_costs_what_its_price_says(niah: Niah) -> None:
     assert 8 < sum(t["prompt_tokens"] for t in package.open_run("r").trials) / 1_000 <= 10
 
 
+def test_a_price_that_a_command_names_is_that_of_its_finished_run(niah: Niah) -> None:
+    with serving(otherwise=Bill(), preflight=Bill()) as server:
+        assert niah(*sweep_at(server), *SMALL, "--price", "input=1000,output=0").exit_code == 0
+    run = package.open_run("r")
+    assert run.dollars == pytest.approx(sum(t["prompt_tokens"] for t in run.trials) / 1_000)
+
+
 def test_what_is_under_way_has_not_broken_off(niah: Niah) -> None:
     with serving(otherwise=Bill(), preflight=Bill()) as server:
         assert niah(*sweep_at(server), *SMALL).exit_code == 0

@@ -211,6 +211,7 @@ class Experiment:
             task_version=self.task.VERSION,
             unique_share=self.unique_share(max(self.config.lengths)),
             claimed=self.config.claimed,
+            price=self.config.price,
         )
 
 

@@ -213,5 +213,4 @@ def _is_free(header: Header) -> bool:
 
 def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
     config = header.config
-    own = price or config.get("price")
-    return pricing_of(str(config["provider"]), str(config["model"]), config.get("base_url"), own)
+    return pricing_of(str(config["provider"]), str(config["model"]), config.get("base_url"), price or header.price)
