@@ -277,6 +277,55 @@ def test_a_batch_of_which_nothing_was_answered_is_submitted_again(
     assert (collected.exit_code, "not checked" in collected.err, "further" in collected.err) == (0, False, False)
 
 
+def test_the_key_of_a_batch_may_lie_in_a_file_or_be_named_by_the_environment(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    submit(niah, server, answers)
+    Path("key").write_text("some-secret-key\n")
+    server.finish()
+    monkeypatch.setattr(server, "carried_out", keyed := Keyed(server.carried_out))
+    assert "ended" in niah("batch", "status", "r", "--api-key-file", "key").out
+    monkeypatch.setenv("NIAH_API_KEY_ENV", "A_KEY")
+    assert niah("batch", "collect", "r").exit_code == 0
+    assert keyed.keys == {"some-secret-key"}
+
+
+class Keyed:
+    """Notes the keys that came with requests."""
+
+    def __init__(self, carried_out: Any) -> None:
+        self.carried_out, self.keys = carried_out, set[str | None]()
+
+    def __call__(self, method: str, path: str, headers: Any, body: bytes) -> Any:
+        sent = (headers[name] for name in ("Authorization", "x-api-key", "x-goog-api-key") if headers[name])
+        self.keys.add(next(sent, "").removeprefix("Bearer "))
+        return self.carried_out(method, path, headers, body)
+
+
+def test_a_file_of_answers_by_a_name_that_is_no_address_is_one_line(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    carried_out = server.carried_out
+
+    def named(*request: Any) -> tuple[Any, dict[str, str]]:
+        answer, more = carried_out(*request)
+        if isinstance(answer, dict):
+            text = json.dumps(answer).replace("output_file_id-", "\\u0007").replace("files/out-", "\\u0007")
+            answer = json.loads(text)
+        return answer, more
+
+    submit(niah, server, answers)
+    server.finish()
+    monkeypatch.setattr(server, "carried_out", named)
+    ended = niah("batch", "collect", "r", "--api-key-env", "A_KEY")
+    if answers.form == "anthropic-batch":  # which names no file
+        assert ended.exit_code == 0
+    else:
+        assert (ended.exit_code, ended.err.count("\n"), "broke off" in ended.err) == (2, 1, True), ended.err
+
+
 def test_a_service_that_answers_otherwise_is_one_line(
     niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,12 +9,25 @@ from typing import Any
 import click
 
 from niah import api, cluster
-from niah.cli.options import PALETTE, PATH, RESULTS, config_from, config_options, json_pairs
+from niah.cli.options import (
+    PALETTE,
+    PATH,
+    RESULTS,
+    config_from,
+    config_options,
+    environment_of,
+    flags_over,
+    json_pairs,
+    setting_options,
+)
 from niah.cli.screen import ended, warn
 from niah.errors import RunError
 from niah.importers import FORMATS as RESULT_FORMATS
 from niah.importers.prompts import FORMATS as PROMPT_FORMATS
 from niah.plotter.formatting import plural
+from niah.text.outside import visible
+
+_ACCESS = ("api_key_env", "api_key_file")
 
 
 @click.group()
@@ -35,31 +48,36 @@ def submit_batch(config: str | None, run: str, results: Path, **flags: Any) -> N
 
 
 def _of_run(command: Callable[..., None]) -> Callable[..., None]:
-    key = click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
-    return click.argument("run", metavar="RUN")(key(RESULTS(command)))
+    return click.argument("run", metavar="RUN")(setting_options(*_ACCESS)(RESULTS(command)))
+
+
+def _access(flags: dict[str, Any]) -> dict[str, Any]:
+    """What flags and environment say of the key."""
+    said = flags_over(environment_of(flags), flags)
+    return {name: said.get(name) for name in _ACCESS}
 
 
 @batch.command()
 @_of_run
-def status(run: str, results: Path, api_key_env: str | None) -> None:
+def status(run: str, results: Path, **flags: Any) -> None:
     """Say how the batches of RUN stand. Exits 3 while one is waited for, or trials are missing."""
-    _tell(api.look_at_batches(run, results, api_key_env=api_key_env))
+    _tell(api.look_at_batches(run, results, **_access(flags)))
 
 
 @batch.command(name="collect")
 @_of_run
-def collect_batches(run: str, results: Path, api_key_env: str | None) -> None:
+def collect_batches(run: str, results: Path, **flags: Any) -> None:
     """Take in what is answered, partial results among it. Exits 3 where trials are missing yet.
 
     What failed or expired is sent again by the command that submitted it.
     """
-    collection = api.collect_batches(run, results, api_key_env=api_key_env)
+    collection = api.collect_batches(run, results, **_access(flags))
     warn(*collection.found.words(), *collection.run.warnings)
     ended(not collection.found.missing)
 
 
 def _tell(found: api.Batches) -> None:
-    click.echo("\n".join(found.words()))
+    click.echo(visible("\n".join(found.words())))
     ended(found.done and not found.missing)
 
 

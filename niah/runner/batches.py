@@ -181,7 +181,7 @@ class _Http:
                 for chunk in response.iter_bytes():
                     *lines, rest = (rest + chunk).split(b"\n")
                     yield from filter(bytes.strip, lines)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise ProviderError(f"GET {path}: broke off ({error}); the same command goes on") from error
         if rest.strip():
             yield rest
