@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from test_grid import HEADER, result
 
 from niah.errors import RunError
@@ -40,6 +41,20 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     ):
         raise AssertionError("refused")
     written(tmp_path, FULL)
+
+
+def test_a_process_that_ends_without_a_result_takes_nothing_from_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = FileLock.acquire
+
+    def late(lock: FileLock, timeout: float) -> object:
+        (tmp_path / LOG_NAME).unlink(missing_ok=True)  # by the other one, just before it let go
+        return acquire(lock, timeout=timeout)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    written(tmp_path, FULL)
+    assert len(read_rows(tmp_path)[1]) == 1
 
 
 def test_a_whole_run_that_finds_no_room_leaves_no_half(tmp_path: Path) -> None:

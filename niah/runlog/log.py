@@ -145,7 +145,6 @@ def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.touch()
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
     with _locked(path):
@@ -160,7 +159,7 @@ def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
 
 def _opened(path: Path, header: Header) -> RunLog:
     """The log of that header: fresh, as it is, or extended."""
-    old, rows = read_rows(path.parent) if path.stat().st_size else (header, Rows())
+    old, rows = read_rows(path.parent) if _holds(path) else (header, Rows())
     if not rows:  # nothing was measured: whatever was planned binds nobody
         first = asking(header, header.extended[:1]) if header.extended else header
         log = RunLog(path=path, header=first, results=rows, first=header_line(first), fresh=True)
@@ -298,12 +297,16 @@ def is_running(folder: Path) -> bool:
 def _remove_unused(path: Path, made: list[Path]) -> None:
     """Take away a log that holds nothing, and the folders that were made for it, innermost first."""
     with suppress(OSError):
-        if path.stat().st_size:
+        if _holds(path):
             return
-        path.unlink()
+        path.unlink(missing_ok=True)
         path.with_name(_LOCK).unlink()
         for folder in made:
             folder.rmdir()
+
+
+def _holds(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def write_plan(folder: Path, header: Header) -> None:
