@@ -302,13 +302,12 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     service = _service(config)
     batches = read_state(folder)
     held = {b.file: _ids_in(folder / b.file) for b in batches if b.results is None or (folder / b.file).is_file()}
-    if set().union(*held.values()) - {t.id for t in experiment.trials}:
-        raise ConfigError(f"{folder} has batches with further trials; name all lengths, depths and epochs of theirs")
-    plan_run(experiment, run, Path(results))
     there = finished_in(folder).union(*(held[b.file] for b in batches if b.results is None))
     missing = tuple(t for t in experiment.trials if t.id not in there)
     if missing:
         _check_budget(experiment)
+    plan_run(experiment, run, Path(results))
+    if missing:
         lines = map(as_line, prompt_lines(replace(experiment, trials=missing), form, verify=False))
         files, _ = write_lines(folder / f"requests-{len(batches) + 1}.jsonl", lines, form)
         write_state(folder, [*batches, *(intended(folder, file) for file in files)])
@@ -317,7 +316,7 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
 
 
 def look_at_batches(run: str, results: Folder = DEFAULT_RESULTS, **access: Any) -> Batches:
-    """How the batches of a run stand at the service. ``access`` names the key, as ``api_key_env`` does."""
+    """How the batches of a run stand at the service. ``access`` names the key: ``api_key_env`` or ``api_key_file``."""
     from niah.runner.batches import looked_at
 
     folder, experiment = _planned(run, Path(results), access)

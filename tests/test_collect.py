@@ -197,6 +197,8 @@ def test_a_planned_run_is_one_run(niah: Niah) -> None:
     assert (other.exit_code, "another config (model was 'm', is 'n')" in other.err) == (2, True)
     built(niah, "openai-batch", *GRID[:-1], "3")  # more epochs extend it
     assert read_plan_epochs() == 3
+    less = niah("build", "--provider", "openai", "--model", "m", *GRID, "--run", "r", "--out", "q.jsonl")
+    assert (less.exit_code, "name all lengths, depths and epochs" in less.err, read_plan_epochs()) == (2, True, 3)
 
 
 def read_plan_epochs() -> int:

@@ -310,10 +310,18 @@ def _holds(path: Path) -> bool:
 
 
 def write_plan(folder: Path, header: Header) -> None:
-    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be written."""
+    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be written.
+
+    A plan grows and never shrinks: answers to what it planned may come.
+    """
     path = folder / PLAN_NAME
     if path.is_file() or (folder / LOG_NAME).is_file():
-        check_same_run(folder, planned_header(folder), header)
+        old = planned_header(folder)
+        check_same_run(folder, old, header)
+        if path.is_file() and adds(header, old):
+            raise RunError(
+                f"{folder} plans further trials; name all lengths, depths and epochs of theirs, or another --run"
+            )
     disk.write_anew(path, header_line(header))
 
 
