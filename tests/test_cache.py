@@ -6,7 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from niah.generator.cache import cached
 from niah.generator.haystack import PARSER_VERSION, SEARCH_VERSION, Corpus, Haystack
 from niah.generator.library import load_haystack
-from niah.generator.tokenizers import tokenizer_of
+from niah.generator.tokenizers import _seed_cache, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Transcript
 
@@ -24,6 +26,20 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tokenizer_of("o200k_base").count("x")  # its vocabulary lies in the folder that the environment names by now
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "niah"
+
+
+def test_two_threads_may_unpack_a_vocabulary_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "tiktoken"))
+    both, replace = Barrier(2), Path.replace
+
+    def together(path: Path, target: Path) -> Path:
+        both.wait(60)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", together)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(_seed_cache, ["cl100k_base"] * 2))
+    assert len(list((tmp_path / "tiktoken").iterdir())) == 1
 
 
 def made(log: list[int]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:

