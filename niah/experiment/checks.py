@@ -16,6 +16,7 @@ from niah.providers.media import media_limits
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide, secrets_in
+from niah.text.validation import path_of
 
 READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictures and sound take
 READERS = ("simulated", *READS)  # providers of simulated readers
@@ -257,7 +258,7 @@ def api_key_of(config: RunConfig) -> str | None:
     A provider's own variable is read for its own address only. Raises ConfigError where there is none.
     """
     if config.api_key_file:
-        return _checked(_from_file(Path(config.api_key_file)), config.api_key_file)
+        return _checked(_from_file(config.api_key_file), config.api_key_file)
     known = known_provider(config.provider)
     is_own = config.base_url is None or config.base_url.rstrip("/") == address_of(known)
     own = known.key_variable if is_own else None
@@ -305,13 +306,13 @@ def key_hint(config: RunConfig, error: str | None) -> str:
     return "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"
 
 
-def _from_file(path: Path) -> str:
+def _from_file(path: str) -> str:
     try:
-        key = path.expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"api_key_file {str(path)!r} cannot be read ({error.__class__.__name__})") from None
+        key = path_of(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"api_key_file {path!r} cannot be read ({error.__class__.__name__})") from None
     if not key:
-        raise ConfigError(f"api_key_file {str(path)!r} is empty; write the key into it, and nothing else")
+        raise ConfigError(f"api_key_file {path!r} is empty; write the key into it, and nothing else")
     return key
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from contextlib import suppress
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from niah.errors import ConfigError, UnknownName
 from niah.generator.cache import writable_cache
 from niah.installation import install_hint
+from niah.text.validation import path_of
 
 if TYPE_CHECKING:
     import tiktoken
@@ -108,9 +108,7 @@ class _FileTokenizer:
     joins_at_newlines = False
 
     def __init__(self, name: str) -> None:
-        path = Path(name.removeprefix("file:"))
-        with suppress(RuntimeError):  # no such user: no such file
-            path = path.expanduser()
+        path = path_of(name.removeprefix("file:"))
         if path.is_dir():
             path = path / "tokenizer.json"
         if not path.is_file():

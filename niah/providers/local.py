@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from niah.errors import ConfigError, UnknownName
 from niah.installation import install_hint, pip_install
 from niah.providers import Service
 from niah.providers.openai import OpenAI, chat
+from niah.text.validation import path_of
 
 DEFAULT_MODEL = "gemma3-270m"
 
@@ -62,7 +62,7 @@ def check_local_model(model: str, mmproj: str | None = None) -> None:
     ``mmproj`` is the file of a multimodal model's projector.
     """
     if mmproj is not None:
-        path = Path(mmproj).expanduser()
+        path = path_of(mmproj)
         if model in LOCAL_MODELS:
             raise ConfigError(
                 f"mmproj has no meaning for {model}, which reads text alone; name your own --model PATH.gguf"
@@ -76,7 +76,7 @@ def check_local_model(model: str, mmproj: str | None = None) -> None:
         return
     if not model.endswith(".gguf"):
         raise UnknownName("local model", model, [*LOCAL_MODELS, "PATH.gguf"])
-    if not Path(model).expanduser().is_file():
+    if not path_of(model).is_file():
         raise ConfigError(f"model {model!r}: no such file")
 
 

@@ -17,6 +17,7 @@ from niah.errors import ConfigError, UnknownName
 from niah.generator.cache import writable_cache
 from niah.installation import install_hint
 from niah.providers.local import LOCAL_MODELS, LocalModel
+from niah.text.validation import path_of
 
 Say = Callable[[str], None]
 _BLOCK = 1 << 20
@@ -42,7 +43,7 @@ def local_server(
     engine = _engine()
     known = LOCAL_MODELS.get(model)
     window = 2 * longest_context + 512
-    with weights(model, known, say) if known else nullcontext(Path(model).expanduser()) as path:
+    with weights(model, known, say) if known else nullcontext(path_of(model)) as path:
         longest = min(window, known.window) if known else window
         server = _start(engine, path, model, longest, known, slots, settings or {}, mmproj)
     say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
@@ -79,7 +80,7 @@ def _start(
     params = engine.CommonParams()
     params.model.path = str(weights)
     params.model_alias = [alias]
-    params.mmproj.path = str(Path(mmproj).expanduser()) if mmproj else ""
+    params.mmproj.path = str(path_of(mmproj)) if mmproj else ""
     params.n_parallel = slots  # two at once are no faster on a CPU
     params.kv_unified = slots > 1
     params.n_ctx = window

@@ -34,6 +34,7 @@ from niah.runner.pool import DirectTransport, Pool
 from niah.runner.progress import Observer
 from niah.runner.throttle import Shared, Throttle
 from niah.runner.uploads import Uploads
+from niah.text.validation import path_of
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
@@ -199,7 +200,7 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
         raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})") from error
     if ca_file is not None:
         try:
-            trust.load_verify_locations(cafile=Path(ca_file).expanduser())
+            trust.load_verify_locations(cafile=path_of(ca_file))
         except OSError as error:  # no certificate in it is one, too
             why = error.strerror or error
             raise ConfigError(f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates") from error

@@ -32,6 +32,14 @@ def table_in(path: Path, advice: str = "") -> dict[str, Any]:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
 
 
+def path_of(text: str) -> Path:
+    """A path with its ``~`` filled in; that of a user who is not there stays as it is: no such file."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str = "") -> _M:
     """The model of a table. Raises UnknownName for a key that it lacks (called ``what``), ConfigError for a value."""
     for key in table:
