@@ -246,6 +246,36 @@ def test_what_came_with_niah_and_what_is_not_of_the_haystack_is_never_removed(ni
     assert Path("here/mine/thesis.txt").is_file()
 
 
+def test_an_interrupted_import_leaves_nothing_but_the_old_haystack(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("talk.txt").write_text(TALK)
+    Path("other.txt").write_text(TALK)
+    niah("haystack", "add", "talk.txt", "--name", "mine")
+    folder, rename = read_manifest("mine").folder, Path.rename
+
+    def interrupted(path: Path, *to: Path) -> Path:
+        if path.name == "mine" or path.suffix == ".old":
+            return rename(path, *to)
+        raise KeyboardInterrupt
+
+    for place, name in ((shutil, "copyfile"), (Path, "rename")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, interrupted)
+            assert niah("haystack", "add", "other.txt", "--name", "mine", "--replace").exit_code == 130
+        assert [p.name for p in folder.parent.iterdir()] == ["mine"]
+        assert [e.file for e in read_manifest("mine").episodes] == ["talk.txt"]
+
+
+def test_a_recording_of_no_samples_a_second_is_one_line(niah: Niah) -> None:
+    Path("talk.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nWe met at noon.\n")
+    with wave.open("talk.wav", "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    raw = Path("talk.wav").read_bytes()
+    Path("talk.wav").write_bytes(raw[:24] + bytes(4) + raw[28:])
+    ended = niah("haystack", "add", "talk.srt", "--name", "n", "--into", "here")
+    assert (ended.exit_code, ended.err.count("\n"), "0 samples a second" in ended.err) == (2, 1, True), ended.err
+
+
 def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -> None:
     Path("talk.txt").write_text(TALK)
     Path("broken.txt").write_bytes(b"\xff\xfe broken")

@@ -319,11 +319,12 @@ def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
         if folder.exists():
             folder.rename(old)
         temporary.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists():
-            old.rename(folder)
         raise HaystackError(
             f"cannot write {folder} ({error.strerror}); choose a writable folder with --into"
         ) from error
+    finally:  # behind an interrupt as well
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)

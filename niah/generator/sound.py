@@ -266,6 +266,8 @@ def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
                 with wave.open(source) as wav:
                     if wav.getsampwidth() != 2:
                         raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
+                    if not wav.getframerate():
+                        raise wave.Error("0 samples a second")
                     channels, minute, begin = wav.getnchannels(), 60 * wav.getframerate(), source.tell()
                     there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
                     wav.rewind()
