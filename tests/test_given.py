@@ -206,6 +206,15 @@ def test_a_system_message_stands_where_a_service_wants_it(
     assert "Yuki2 lives there" in json.dumps(message)
 
 
+def test_a_field_that_would_replace_a_system_message_is_refused(niah: Niah) -> None:
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of("nolima")))
+    niah("import-prompts", "rows.jsonl", "--format", "nolima", "--out", "p.jsonl")
+    asked = ("build", "--prompts", "p.jsonl", "--model", "m", "--format", "anthropic-batch", "--extra")
+    ended = niah(*asked, "system=Be brief.")
+    assert (ended.exit_code, "would replace the system message" in ended.err) == (2, True)
+    assert niah(*asked, "temperature=0").exit_code == 0
+
+
 def test_the_asked_pair_is_moved_as_the_origin_moves_it(niah: Niah) -> None:
     Path("rows.jsonl").write_text(json.dumps(rows_of("litm-kv")[0]))
     niah("import-prompts", "rows.jsonl", "--format", "litm-kv", "--gold", "0", "--out", "p.jsonl")

@@ -152,8 +152,7 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         count[place] += 1
     if len({t.id for t in trials}) != len(trials):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
-    if config.target_logprob and not all(row["alone"] for row in rows):
-        raise ConfigError(f"target_logprob is told of a single message, and {path} holds chats; leave it out")
+    _check_asked(config, [row["roles"] for row in rows])
     reply = max(row["reply_tokens"] for row in rows)
     tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
     config = config.model_copy(
@@ -187,6 +186,15 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
     )
 
 
+def _check_asked(config: RunConfig, roles: list[list[str]]) -> None:
+    """Raises ConfigError for a setting of requests that some of these messages do not bear."""
+    if config.target_logprob and not all(of == ["user"] for of in roles):
+        raise ConfigError(f"target_logprob is told of a single message, and {config.prompts} holds chats; leave it out")
+    for key in {"system", "systemInstruction"} & set(config.extra):
+        if any("system" in of for of in roles):
+            raise ConfigError(f"extra field {key!r} would replace the system message of {config.prompts}; leave it out")
+
+
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     """What is kept of each row, without its text, and the digest of the file."""
     rows, place, whole = [], 0, hashlib.sha256()
@@ -216,7 +224,7 @@ def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
         **{k: row[k] for k in keys},
         "text": _digest(text),
         "answer": answer.format(", ".join(row["targets"])),
-        "alone": [message["role"] for message in row["messages"]] == ["user"],
+        "roles": [message["role"] for message in row["messages"]],
     }
 
 
