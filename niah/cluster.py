@@ -29,6 +29,7 @@ ENGINES = ("ray", "slurm")
 JOBS_NAME = "jobs.json"
 _PR_SET_PDEATHSIG = 1
 RETRIES = 100  # times that Ray sends a job again whose process died
+_OWN = ("--name", "--results", "--shard", "--progress", "--dry-run")  # flags of niah run
 _ENDED = {0: "done", 3: "incomplete"}
 
 
@@ -65,8 +66,9 @@ def submit(
     check_name(run)
     if on not in ENGINES or workers < 1:
         raise ConfigError(f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one worker")
-    if "--dry-run" in arguments:
-        raise ConfigError("--dry-run has no meaning for jobs; see what a run sends with niah plan")
+    for flag in _OWN:
+        if any(argument.partition("=")[0] == flag for argument in arguments):
+            raise ConfigError(f"{flag} has no meaning for jobs; they are told by --run, --results and --workers")
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
     shards = [f"{number}/{workers}" for number in range(1, workers + 1)]

@@ -35,6 +35,8 @@ def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
         (("--on", "cron"), "use ray or slurm"),
         (("--on", "ray", "--set", "x"), "write KEY=VALUE"),
         (("--on", "ray", "--dry-run"), "--dry-run has no meaning for jobs"),
+        (("--on", "ray", "--name=mine"), "--name has no meaning for jobs"),
+        (("--on", "ray", "--shard", "1/2"), "--shard has no meaning for jobs"),
     ):
         ended = niah("submit", *FLAGS, *wrong, "--run", "r")
         assert (ended.exit_code, ended.err.count("\n"), said in ended.err) == (2, 1, True), ended.err
