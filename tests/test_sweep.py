@@ -626,6 +626,13 @@ def test_probe_finds_a_window_that_cuts_in_silence(niah: Niah) -> None:
     assert "tokens fit" in ended.out
 
 
+def test_a_window_is_looked_for_from_the_shortest_length_however_long_that_is(niah: Niah) -> None:
+    asked = ("probe", "--provider", "openai", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--window")
+    ended = niah(*asked, "--lengths", "129k", "--attempts", "1")
+    assert (ended.exit_code, "nobody answers" in ended.err) == (3, True), ended.err
+    assert "length '1k': use whole tokens from 2000" in niah(*asked, "--lengths", "2k", "--up-to", "1k").err
+
+
 def test_probe_of_a_server_that_refuses_or_is_not_there_is_one_line(niah: Niah) -> None:
     wrong = fails(400, {"error": {"message": "Unsupported parameter: 'seed'"}})
     with serving(otherwise=wrong) as server:

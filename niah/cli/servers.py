@@ -84,9 +84,10 @@ def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> 
             raise ConfigError(f"{budget} has no meaning for probe; --up-to bounds its prompts")
     if up_to is not None and not window:
         raise ConfigError("--up-to is the longest prompt of --window; give that too, or leave it out")
-    most = length_of(up_to or "128k", least=min(asked.lengths)) if window else None
+    least = min(asked.lengths)
+    most = None if not window else length_of(up_to, least=least) if up_to else max(128_000, least)
     if most is not None:  # servers that are told their window must have room for the longest prompt
-        asked = asked.model_copy(update={"lengths": tuple(sorted({min(asked.lengths), most}))})
+        asked = asked.model_copy(update={"lengths": tuple(sorted({least, most}))})
     asyncio.run(_probe(experiment_of(asked), most))
 
 
