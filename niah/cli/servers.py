@@ -85,8 +85,10 @@ def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> 
     if up_to is not None and not window:
         raise ConfigError("--up-to is the longest prompt of --window; give that too, or leave it out")
     least = min(asked.lengths)
-    most = None if not window else length_of(up_to, least=least) if up_to else max(128_000, least)
-    if most is not None:  # servers that are told their window must have room for the longest prompt
+    most: int | None = None
+    if window:
+        most = length_of(up_to, least=least) if up_to else max(128_000, least)
+        # servers that are told their window must have room for the longest prompt
         asked = asked.model_copy(update={"lengths": tuple(sorted({least, most}))})
     asyncio.run(_probe(experiment_of(asked), most))
 
