@@ -374,12 +374,9 @@ def _form_of(config: RunConfig) -> str:
 
 
 def _service(config: RunConfig) -> Service:
-    from niah.experiment.checks import api_key_of
-    from niah.providers import known_provider
     from niah.runner.batches import service_of
 
-    base_url = config.base_url or str(known_provider(config.provider).base_url)
-    return service_of(_form_of(config), base_url, api_key_of(config), str(config.model))
+    return service_of(_form_of(config), config)
 
 
 def _check_budget(experiment: Experiment) -> None:

@@ -291,15 +291,30 @@ def test_the_key_of_a_batch_may_lie_in_a_file_or_be_named_by_the_environment(
     assert keyed.keys == {"some-secret-key"}
 
 
+def test_further_headers_and_certificates_are_those_of_a_batch_too(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    monkeypatch.setattr(server, "carried_out", keyed := Keyed(server.carried_out))
+    submit(niah, server, answers, "--headers", "anthropic-beta=long", "--headers", "x-team=somebody-secret")
+    assert keyed.further == {("long", "somebody-secret")}
+    assert niah("batch", "status", "r", "--api-key-env", "A_KEY").exit_code == 3
+    assert keyed.further == {("long", "somebody-secret"), ("long", None)}
+    wrong = niah("batch", "collect", "r", "--api-key-env", "A_KEY", "--ca-file", "none.pem")
+    assert (wrong.exit_code, "ca_file 'none.pem' cannot be used" in wrong.err) == (2, True), wrong.err
+
+
 class Keyed:
-    """Notes the keys that came with requests."""
+    """Notes the keys and further headers that came with requests."""
 
     def __init__(self, carried_out: Any) -> None:
-        self.carried_out, self.keys = carried_out, set[str | None]()
+        self.carried_out, self.keys = carried_out, set[str]()
+        self.further = set[tuple[str | None, str | None]]()
 
     def __call__(self, method: str, path: str, headers: Any, body: bytes) -> Any:
         sent = (headers[name] for name in ("Authorization", "x-api-key", "x-goog-api-key") if headers[name])
         self.keys.add(next(sent, "").removeprefix("Bearer "))
+        self.further.add((headers["anthropic-beta"], headers["x-team"]))
         return self.carried_out(method, path, headers, body)
 
 

@@ -27,7 +27,7 @@ from niah.importers.prompts import FORMATS as PROMPT_FORMATS
 from niah.plotter.formatting import plural
 from niah.text.outside import visible
 
-_ACCESS = ("api_key_env", "api_key_file")
+_ACCESS = ("api_key_env", "api_key_file", "ca_file")
 
 
 @click.group()
@@ -52,7 +52,7 @@ def _of_run(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _access(flags: dict[str, Any]) -> dict[str, Any]:
-    """What flags and environment say of the key."""
+    """What flags and environment say of access to the service."""
     said = flags_over(environment_of(flags), flags)
     return {name: said.get(name) for name in _ACCESS}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,10 +21,14 @@ from typing import Any, Protocol
 
 import httpx
 
-from niah.errors import ConfigError, ProviderError, RunError
+from niah.errors import ProviderError, RunError
+from niah.experiment.checks import api_key_of
+from niah.experiment.config import RunConfig
+from niah.providers import known_provider
 from niah.providers.failures import message_of
 from niah.runlog.disk import write_anew
-from niah.text.outside import json_in, redacted
+from niah.runner.session import trust_of
+from niah.text.outside import KEY, json_in, redacted
 
 STATE_NAME = "batches.json"
 _SECOND = timedelta(seconds=1)  # by so much a date in a header may fall short
@@ -154,9 +158,13 @@ def _asking(folder: Path) -> Iterator[None]:
 class _Http:
     """Plain requests to one address. Raises ProviderError for whatever is no answer."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, base_url: str, config: RunConfig, headers: Mapping[str, str]) -> None:
+        """Raises ConfigError where the certificates of the config cannot be used."""
         self._base = base_url.rstrip("/")
-        self._open = partial(httpx.Client, headers=dict(headers), timeout=_TIMES)
+        # of a planned run, which keeps no secrets, only the header's name may be known
+        further = {name: value for name, value in config.headers.items() if value != KEY}
+        trust = trust_of(config.ca_file)
+        self._open = partial(httpx.Client, headers={**further, **headers}, verify=trust, timeout=_TIMES)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
@@ -193,8 +201,8 @@ class _Http:
 class OpenAIBatches:
     """``/files`` and ``/batches``; the name stands in the metadata."""
 
-    def __init__(self, base_url: str, key: str | None) -> None:
-        self._http = _Http(base_url, {"Authorization": f"Bearer {key}"} if key else {})
+    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
+        self._http = _Http(base_url, config, {"Authorization": f"Bearer {key}"} if key else {})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         for table in self._http.table("GET", "/batches?limit=100").get("data") or []:
@@ -236,8 +244,9 @@ class OpenAIBatches:
 class AnthropicBatches:
     """``/messages/batches``. A batch has no name there: one of as many requests, made since, is it."""
 
-    def __init__(self, base_url: str, key: str | None) -> None:
-        self._http = _Http(base_url, {"anthropic-version": "2023-06-01", **({"x-api-key": key} if key else {})})
+    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
+        access = {"x-api-key": key} if key else {}
+        self._http = _Http(base_url, config, {"anthropic-version": "2023-06-01", **access})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         reply = self._http.ask("GET", "/messages/batches?limit=100")
@@ -276,11 +285,11 @@ class AnthropicBatches:
 class GeminiBatches:
     """Uploads a file, then ``models/M:batchGenerateContent``; the name is its display name."""
 
-    def __init__(self, base_url: str, key: str | None, model: str) -> None:
-        self._http = _Http(base_url, {"x-goog-api-key": key} if key else {})
+    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
+        self._http = _Http(base_url, config, {"x-goog-api-key": key} if key else {})
         root, _, version = base_url.rstrip("/").rpartition("/")
         self._upload, self._download = f"{root}/upload/{version}/files", f"{root}/download/{version}"
-        self._model = model.removeprefix("models/")
+        self._model = str(config.model).removeprefix("models/")
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         table = self._http.table("GET", "/batches?pageSize=100")
@@ -320,13 +329,14 @@ class GeminiBatches:
             yield from self._http.lines(f"{self._download}/{name}:download?alt=media")
 
 
-def service_of(form: str, base_url: str, key: str | None, model: str) -> Service:
-    """The service that takes files of a form. Raises ConfigError for one that has no service."""
-    match form:
-        case "openai-batch":
-            return OpenAIBatches(base_url, key)
-        case "anthropic-batch":
-            return AnthropicBatches(base_url, key)
-        case "gemini-batch":
-            return GeminiBatches(base_url, key, model)
-    raise ConfigError(f"no batch service takes {form}; use provider openai, anthropic or gemini, or niah build")
+SERVICES: Mapping[str, Callable[[str, RunConfig, str | None], Service]] = {
+    "openai-batch": OpenAIBatches,
+    "anthropic-batch": AnthropicBatches,
+    "gemini-batch": GeminiBatches,
+}
+
+
+def service_of(form: str, config: RunConfig) -> Service:
+    """The service that takes files of a form. Raises ConfigError where its key or certificates cannot be used."""
+    base_url = config.base_url or str(known_provider(config.provider).base_url)
+    return SERVICES[form](base_url, config, api_key_of(config))

@@ -168,7 +168,7 @@ def pool_of(session: Session, config: RunConfig) -> Pool:
     """The connections of a config, to be opened. Raises ConfigError where proxy or certificates cannot be used."""
     if (transport := session.transport) is not None:
         return Pool(lambda: transport, config.headers)
-    trust, proxy = _trust(config.ca_file), _proxy_for(session.address)
+    trust, proxy = trust_of(config.ca_file), _proxy_for(session.address)
     if proxy is None:
         return Pool(partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE), config.headers)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
@@ -192,7 +192,7 @@ def _proxy_for(address: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def trust_of(ca_file: str | None) -> ssl.SSLContext:
     """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those of a file."""
     try:
         trust = httpx.create_ssl_context(trust_env=True)  # also on loopback, where no proxy is used
