@@ -474,9 +474,10 @@ def test_a_certificate_authority_of_ones_own_is_believed_on_loopback(
 def test_a_file_of_authorities_that_cannot_be_used_is_one_line(niah: Niah, name: str, text: str | None) -> None:
     if text is not None:
         Path(name).write_text(text)
-    ended = niah("run", "--provider", "openai", "--base-url", "https://127.0.0.1:9", "--model", "m", "--ca-file", name)
-    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
-    assert f"ca_file '{name}' cannot be used" in ended.err
+    at = ("--provider", "openai", "--base-url", "https://127.0.0.1:9", "--ca-file", name)
+    for ended in (niah("run", *at, "--model", "m"), niah("models", *at)):
+        assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+        assert f"ca_file '{name}' cannot be used" in ended.err
 
 
 def test_a_hang_up_that_came_in_while_nobody_looked_is_seen_before_a_connection_is_used_again() -> None:

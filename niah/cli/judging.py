@@ -127,7 +127,7 @@ def score(run_name: str, results: Path, palette: str) -> None:
 
 @click.command()
 @RUN
-@setting_options("provider", "model", "base_url", "api_key_env", "api_key_file", "extra")
+@setting_options("provider", "model", "base_url", "api_key_env", "api_key_file", "ca_file", "extra")
 @RESULTS
 def judge(run_name: str, results: Path, **flags: Any) -> None:
     """Ask a model whether each scored answer of RUN says what is expected. Scores stay as they are.

@@ -33,7 +33,7 @@ _INDENT = " " * 19  # of what follows mark and name
 
 
 @click.command()
-@setting_options("provider", "base_url", "model", "api_key_env", "api_key_file")
+@setting_options("provider", "base_url", "model", "api_key_env", "api_key_file", "ca_file")
 def doctor(**flags: str | None) -> None:
     """Check this installation: Python, extras, fonts, cache, haystacks, keys (names only), disk.
 
@@ -154,7 +154,7 @@ def _window(found: Window) -> str:
 
 
 @click.command()
-@setting_options("provider", "base_url", "api_key_env", "api_key_file")
+@setting_options("provider", "base_url", "api_key_env", "api_key_file", "ca_file")
 def models(**flags: str | None) -> None:
     """List the models that a provider serves, and their windows in tokens where it tells them.
 
