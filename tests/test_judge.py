@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ def test_the_prompts_of_a_judge_have_the_size_they_have(niah: Niah) -> None:
         experiment.prompt(t).tokens for t in experiment.trials
     ]
     assert min(experiment.prompt_tokens(t) for t in experiment.trials) > 50
+    most = max(experiment.prompt_tokens(t) for t in experiment.trials) + experiment.reply_tokens
+    assert most > max(config.lengths)
+    assert most <= experiment.longest  # for what a server is given as its window
+    long = replace(experiment, config=experiment.config.model_copy(update={"lengths": (128_000,)}))
+    assert long.longest < 8_000
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from niah.scorers import without_reasoning
 from niah.tasks import Options
 
 REPLY_TOKENS = 512  # room for a model that thinks first
+_SAMPLE_TOKENS = 4_096  # of haystack; the requests before a run hold no more of it
 _OPENING = (
     "You check answers to questions about a long text that you do not see. "
     "The expected answer is known to be right. Other words, spellings, languages and number formats of the same "
@@ -35,6 +36,12 @@ class JudgeExperiment(Experiment):
 
     asked: Experiment
     answers: Mapping[str, Result]  # by trial, scored ones only
+
+    @property
+    def longest(self) -> int:
+        """By the longest answer: a window for the whole haystack would be for nothing."""
+        own = max(map(self.prompt_tokens, self.trials)) + self.reply_tokens
+        return own + min(_SAMPLE_TOKENS, max(self.config.lengths))
 
     def plant(self, trial: Trial) -> Planting:
         """Nothing is planted: question, expected and given answer stand between opening and closing."""
