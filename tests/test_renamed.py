@@ -31,6 +31,7 @@ def aged(folder: Path) -> None:
     head, *rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     head["config"] = first_names(head["config"])
     head["design"]["recipe"] = first_names(head["design"]["recipe"])
+    head["design"]["task"] = head["design"]["task"].replace("1 distractor", "1 distractors")
     for row in rows:
         row["answer_class"] = {"not-there": "absent"}.get(row["answer_class"], row["answer_class"])
     log.write_text("".join(json.dumps(table) + "\n" for table in (head, *rows)), encoding="utf-8")
@@ -49,6 +50,8 @@ def test_a_run_of_an_older_niah_is_read_resumed_shown_and_compared(niah: Niah) -
     again = niah(*run, "--model", "blind")
     assert "Nothing to do" in again.err
     assert len(list(Path("results").iterdir())) == 2  # the folder of that name, not a third one
+    told = niah("list").out
+    assert (told.count("multikey, 1 distractor"), "distractors" in told) == (2, False)
     assert "not-there" in niah("show", folder.name).out
     assert "digest checked" in niah("show", folder.name, "1k", "0").out
     assert "2 gained" in niah("show", "--diff", folder.name, "new").err

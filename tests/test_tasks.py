@@ -729,6 +729,9 @@ def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus)
 def test_the_label_of_a_task_with_distractors_says_how_many(name: str) -> None:
     label = task_label({"task": name, "distractor_count": 7}, task_of(name))
     assert label == (f"{name}, 7 distractors" if "distractor_count" in task_of(name).OPTIONS else name)
+    one = task_label({"task": name, "distractor_count": 1, "lure_count": 1, "needle_count": 1}, task_of(name))
+    assert one.endswith("1 lure, 1 needle of a question")
+    assert "distractors" not in one.removeprefix(name)
 
 
 @pytest.mark.parametrize("name", task_names())

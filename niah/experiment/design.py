@@ -42,14 +42,18 @@ def task_label(config: Mapping[str, Any], task: Task | None) -> str:
     """The task with the options that change its difficulty, where they are not the ordinary ones."""
     said = [str(config["task"])]
     if task is not None and "distractor_count" in task.OPTIONS:
-        said.append(f"{config.get('distractor_count', 2)} distractors")
-    said += [f"{config['lure_count']} lures"] if config.get("lure_count") else []
+        said.append(_counted(config.get("distractor_count", 2), "distractor"))
+    said += [_counted(config["lure_count"], "lure")] if config.get("lure_count") else []
     said += [f"{config[key]} {what}" for key, what in _LABELS.items() if _unusual(config, key)]
     if config.get("needle_count"):
-        said.append(f"{config['needle_count']} needles of a question")
+        said.append(f"{_counted(config['needle_count'], 'needle')} of a question")
     if _unusual(config, "ask_for"):
         said.append(f"{config['ask_for']} asked")
     return ", ".join(said)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _known(name: str) -> Task | None:

@@ -18,7 +18,7 @@ from niah.errors import NiahError
 from niah.experiment.config import RunConfig
 from niah.records import CONTROLS, Header, Outcome, Part, Result, Row, checked_score
 from niah.text.outside import redacted_in
-from niah.text.renamed import class_name, new_names
+from niah.text.renamed import class_name, new_names, task_label_today
 
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R", bound=Row)
@@ -85,7 +85,8 @@ def header_of(table: Mapping[str, Any]) -> Header:
         known = asdict(design_of(config))
     recipe = new_names(_object(known, "recipe"))
     header = record_of(Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []})
-    return replace(header, config=config, design=replace(header.design, recipe=recipe))
+    task = task_label_today(header.design.task)
+    return replace(header, config=config, design=replace(header.design, recipe=recipe, task=task))
 
 
 def _object(table: Mapping[str, Any], key: str) -> dict[str, Any]:

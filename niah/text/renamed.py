@@ -5,6 +5,7 @@ Digests (of trials, folders and baselines) are made with the first names, so tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,11 @@ def first_names(table: Mapping[str, Any]) -> dict[str, Any]:
         key: _SWITCHES[key][value] if key in _SWITCHES and isinstance(value, bool) else value
         for key, value in old.items()
     }
+
+
+def task_label_today(label: str) -> str:
+    """A task's label as it is written now: without "1 distractors"."""
+    return re.sub(r"\b1 (distractor|lure|needle)s\b", r"1 \1", label)
 
 
 def class_name(answer_class: str) -> str:
