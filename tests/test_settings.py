@@ -80,6 +80,18 @@ def test_a_request_field_that_is_no_json_is_refused_before_anything_is_sent(valu
         RunConfig(extra={"field": [value]})
 
 
+@pytest.mark.parametrize("key", ["epochs", "seed", "reply_tokens", "patience", "max_cost"])
+def test_yes_is_no_number(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} = True: use a "):
+        read_config(None, {key: True})
+
+
+def test_digits_of_full_width_are_digits_everywhere() -> None:
+    wide = {"lengths": "５００，１ｋ", "depths": "０：１００：５０", "epochs": "２", "threshold": "０.５", "claimed": "８ｋ"}
+    plain = {"lengths": "500,1k", "depths": "0:100:50", "epochs": 2, "threshold": 0.5, "claimed": 8_000}
+    assert read_config(None, wide) == read_config(None, plain)
+
+
 def test_a_price_may_have_spaces_as_lengths_may() -> None:
     assert read_config(None, {"price": "input=2, output=10"}).price == {"input": 2.0, "output": 10.0}
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from math import floor, log10
 from typing import TypeVar
+from unicodedata import normalize
 
 from niah.errors import ConfigError
 
@@ -29,7 +30,7 @@ Given = str | float | Sequence[str | float]
 
 def length_of(text: str | float, least: int = LEAST_LENGTH, most: int = GREATEST_LENGTH) -> int:
     """Tokens of "512", "8k", "32K", "1.2M", "10萬" or "100万"; k is 1,000."""
-    match = _LENGTH.match(str(text).strip().replace("_", ""))
+    match = _LENGTH.match(normalize("NFKC", str(text)).strip().replace("_", ""))
     tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
     if abs(tokens - round(tokens)) > 1e-6 or not least <= round(tokens) <= most:
         raise ConfigError(f"length {text!r}: use whole tokens from {least} to {most:,}, like 512, 8k, 1.2M, 10萬")
@@ -109,7 +110,7 @@ def _bounded(what: str, values: list[_Number]) -> tuple[_Number, ...]:
 
 def _items(value: Given) -> list[str | float]:
     if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
+        return [item.strip() for item in normalize("NFKC", value).split(",") if item.strip()]
     return [value] if isinstance(value, int | float) else list(value)
 
 

@@ -8,6 +8,7 @@ import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from unicodedata import normalize
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -47,8 +48,13 @@ def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str
             if name := new_name(key):
                 raise ConfigError(f"{what} {key!r} is called {name!r} now")
             raise UnknownName(what, key, model.model_fields)
+    numbers = {key for key, field in model.model_fields.items() if plain_type(field) in (int, float)}
+    for key, value in table.items():
+        if key in numbers and isinstance(value, bool):  # which Python takes for 1 and 0
+            raise ConfigError(f"{prefix}{key} = {value}: use {allowed_in(model.model_fields[key])}")
+    folded = {k: normalize("NFKC", v) if k in numbers and isinstance(v, str) else v for k, v in table.items()}
     try:
-        return model(**table)
+        return model(**folded)
     except ValidationError as error:
         raise ConfigError(f"{prefix}{explained(error, model)}") from error
 
