@@ -96,6 +96,7 @@ def test_a_flag_adds_to_a_table_of_the_environment(niah: Niah, monkeypatch: pyte
     ("name", "value", "line"),
     [
         ("NIAH_EPOCHS", "x", "niah: NIAH_EPOCHS 'x': use a whole number from 1 to 1,000"),
+        ("NIAH_EXTRA", "a=[1,", "niah: NIAH_EXTRA: a: begins like JSON and is none"),
         ("NIAH_EXTRA", "temperature", "niah: NIAH_EXTRA: write KEY=VALUE, or a table of JSON"),
         ("NIAH_TASK", "singel", "did you mean 'single'"),
         ("NIAH_DEPTHS", "101", "niah: NIAH_DEPTHS: depth '101'"),

@@ -259,6 +259,7 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--epochs", "0"), "--epochs '0': use a whole number from 1 to 1,000"),
         ((*SIMULATED, "--epochs", "many"), "--epochs 'many': use a whole number from 1"),
         ((*SIMULATED, "--extra", "temperature"), "write KEY=VALUE"),
+        ((*SIMULATED, "--extra", "a={bad"), "--extra a: begins like JSON and is none"),
         ((*SIMULATED, "--name", "../up"), "plain name"),
         (("show", "a" * 300), "255 bytes at most; use a shorter --name or path"),
         (

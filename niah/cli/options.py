@@ -5,14 +5,12 @@ fields; runs, files, looks of a picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from click.shell_completion import CompletionItem
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from niah.cli.help import Setting
@@ -23,8 +21,8 @@ from niah.experiment.environment import Given, settings_given, unknown_variables
 from niah.plotter.look import LOOK, PALETTES, SHEETS
 from niah.runs import DEFAULT_RESULTS
 from niah.text.lengths import label_of
-from niah.text.outside import json_in
-from niah.text.validation import plain_type
+from niah.text.outside import json_or_text
+from niah.text.validation import model_from, plain_type
 from niah.text.wording import LANGUAGES
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -243,8 +241,8 @@ def _named(
 def _is_wrong(key: str, value: Any) -> bool:
     """Whether a key cannot have this value, whatever the others are."""
     try:
-        RunConfig(**{key: value})
-    except (ConfigError, ValidationError):
+        model_from(RunConfig, {key: value}, "config key")
+    except ConfigError:
         return True
     return False
 
@@ -252,10 +250,7 @@ def _is_wrong(key: str, value: Any) -> bool:
 def json_pairs(flag: str, items: tuple[str, ...], like: str) -> dict[str, Any]:
     """A table from KEY=JSON, KEY=text ..."""
     table = pairs(flag, items, like)
-    for key, text in table.items():
-        with suppress(ValueError):  # what is no JSON is text
-            table[key] = json_in(text)
-    return table
+    return {key: json_or_text(text, f"--{flag} {key}") for key, text in table.items()}
 
 
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dotenv.parser import parse_stream
 
 from niah.errors import ConfigError
 from niah.experiment.config import TABLES
-from niah.text.outside import json_in
+from niah.text.outside import json_in, json_or_text
 from niah.text.renamed import new_name
 
 PREFIX = "NIAH_"
@@ -96,6 +96,5 @@ def _table(key: str, name: str, text: str) -> dict[str, Any]:
     row, equals, value = text.partition("=")
     if not row.strip() or not equals or text.startswith("{"):
         raise ConfigError(f'{name}: write KEY=VALUE, or a table of JSON like {{"temperature": 0}}')
-    with suppress(ValueError):
-        return {row.strip(): json_in(value) if key != "headers" else value.strip()}
-    return {row.strip(): value.strip()}
+    row, value = row.strip(), value.strip()
+    return {row: value if key == "headers" else json_or_text(value, f"{name}: {row}")}

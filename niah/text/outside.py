@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from niah.errors import ConfigError
+
 KEY = "[key]"
 _hidden: set[str] = set()  # the secrets of this process, as they may be spelt
 LEAST_SECRET = 8  # characters: a shorter value, such as EMPTY, would be found in honest text as well
@@ -141,6 +143,16 @@ def json_in(text: str | bytes, **options: Any) -> Any:
         return json.loads(text, **options)
     except RecursionError:
         raise ValueError("brackets within brackets, too deep to be read") from None
+
+
+def json_or_text(text: str, name: str) -> Any:
+    """A value of JSON, else the text as it is. Raises ConfigError for what begins like a table or list and is none."""
+    try:
+        return json_in(text)
+    except ValueError as error:
+        if text.lstrip().startswith(("{", "[")):
+            raise ConfigError(f"{name}: begins like JSON and is none ({error}); in quotes it would be text") from None
+        return text
 
 
 def _masked(config: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
