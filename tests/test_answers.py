@@ -263,6 +263,11 @@ def calls_of(work: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.parametrize("behind", ["— no", "“42”", "ế", "₂", "€5", "ᾳ", "…", "\u202f3"])
+def test_a_pile_of_marks_takes_nothing_with_it_that_is_none(behind: str) -> None:
+    assert seen(f"a{chr(0x301) * 9}{behind}") == f"a{chr(0x301) * 4}{behind}"
+
+
 def test_of_a_very_long_reply_the_head_and_the_tail_are_read() -> None:
     assert len(seen("x" * 10_000_000)) <= MOST_SIGNS + 1
     long = "and then they talked about boats. " * 200_000

@@ -52,6 +52,9 @@ Table = dict[str, Any]
         ("graphwalks", ["a"], "Final Answer: [b]", 0.0),
         ("graphwalks", [], "Final Answer: []", 1.0),
         ("graphwalks", ["a"], "Final Answer: [a]\nThat is all.", 0.0),
+        ("graphwalks", ["a"], "Final Answer: [a] and [b", 1.0),
+        ("graphwalks", ["a"], "Final Answer: [b, Final Answer: [a]", 0.0),
+        ("graphwalks", ["a"], "] Final Answer: [a", 0.0),
         ("nolima", ["Ann"], "Anna", 1.0),  # as the origin does
         ("nolima", ["Ann"], "ann", 0.0),
         ("contains", ["Blue"], "it was blue", 1.0),

@@ -124,7 +124,8 @@ def graphwalks(answer: str, facts: Facts) -> float:
     score 1; no published figure can come of that. Here the words go, and such an answer scores 0, unless both
     lists are empty, which is 1.
     """
-    found = re.search(r"Final Answer: ?\[.*\]", answer.split("\n")[-1])
+    last = answer.split("\n")[-1]
+    found = re.search(r"Final Answer: ?\[.*\]", last[: last.rfind("]") + 1])  # a bracket without an end costs nothing
     if found is None:
         return 0.0
     listed = found[0].removeprefix("Final Answer:").strip().strip("[]")

@@ -25,7 +25,8 @@ _UNSEEN = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _STRUCK = re.compile(r"~~(?!\s)[^~\n]{1,200}~~")  # ~~struck out~~
-_MARKS_ABOVE = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4})[\u0300-\u036f\u1ab0-\u20ff]+")
+_A_MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"  # above or below a sign
+_MARKS_ABOVE = re.compile(rf"({_A_MARK}{{4}}){_A_MARK}+")
 _TAIL_SIGNS = 3_000
 _LEAST_LOOP, _ROUNDS = 24, 3  # signs that a loop fills, and how often it says the same
 _LEAST_COUNT, _COUNTED_ROUNDS = 60, 8  # the same of counting up
