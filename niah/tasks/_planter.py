@@ -123,18 +123,10 @@ class Planter:
         text = form.fill(key=key, value=value, **blanks)
         return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
 
-    def planting(
-        self,
-        hint: str,
-        question: str,
-        needles: Sequence[Needle],
-        targets: Sequence[str],
-        marks: Sequence[Needle] = (),
-        tolerance_s: float = 0.0,
-    ) -> Planting:
+    def planting(self, hint: str, question: str, needles: Sequence[Needle], targets: Sequence[str]) -> Planting:
         """A planting in speech, under an opening with the hint of a key."""
         opening = speech_opening(self.language, self.wording.text(hint))
-        return planting_of(self.language, opening, question, needles, targets, marks, tolerance_s)
+        return planting_of(self.language, opening, question, needles, targets)
 
     def depths(self, count: int, *, ordered: bool = False) -> list[float]:
         """The depths of ``count`` needles of one question, as ``placement`` says."""
@@ -313,13 +305,7 @@ def closing_of(language: str, question: str) -> str:
 
 
 def planting_of(
-    language: str,
-    opening: str,
-    question: str,
-    needles: Sequence[Needle],
-    targets: Sequence[str],
-    marks: Sequence[Needle] = (),
-    tolerance_s: float = 0.0,
+    language: str, opening: str, question: str, needles: Sequence[Needle], targets: Sequence[str]
 ) -> Planting:
     """A planting in the common frame."""
     return Planting(
@@ -328,8 +314,6 @@ def planting_of(
         question=question,
         needles=tuple(needles),
         targets=tuple(targets),
-        marks=tuple(marks),
-        tolerance_s=tolerance_s,
     )
 
 

@@ -43,9 +43,8 @@ class Natural(BuiltIn):
         short, hint = ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
         asked = question.question + plan.wording.text(f"natural.{short}")
         needle = Needle(key=question.part, value=question.answer, text=question.text)
-        window_s = float(question.window_s)
-        planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers, tolerance_s=window_s)
-        return replace(planting, passage=question.passage)
+        planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers)
+        return replace(planting, passage=question.passage, tolerance_s=float(question.window_s))
 
     def score(self, text: str, planting: Planting) -> Score:
         """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""

@@ -64,7 +64,8 @@ class When(BuiltIn):
         facts, marks = timed(plan, _told_or_denied)
         needles = [replace(fact, value=clock_of(fact)) for fact in facts]
         question = plan.said("when.question", key=needles[0].key)
-        return plan.planting("clock.hint", question, needles, [needles[0].value], marks, plan.options.tolerance_s)
+        planting = plan.planting("clock.hint", question, needles, [needles[0].value])
+        return replace(planting, marks=marks, tolerance_s=plan.options.tolerance_s)
 
     def score(self, text: str, planting: Planting) -> Score:
         """The exact time; within the tolerance is scored apart."""
@@ -83,7 +84,8 @@ class WhenAndWhat(When):
         """The fact at the trial's depth, under its time. Targets are the number and the time."""
         facts, marks = timed(plan, _told_or_denied)
         question, targets = plan.said("when-and-what.question", key=facts[0].key), [facts[0].value, clock_of(facts[0])]
-        return plan.planting("clock.hint", question, facts, targets, marks, plan.options.tolerance_s)
+        planting = plan.planting("clock.hint", question, facts, targets)
+        return replace(planting, marks=marks, tolerance_s=plan.options.tolerance_s)
 
     def score(self, text: str, planting: Planting) -> Score:
         """Half for the number, half for the exact time; the class is the number's unless only the time is wrong."""
@@ -115,7 +117,7 @@ class SaidAt(BuiltIn):
         """The fact at the trial's depth, under its time; facts at other times are distractors."""
         needles, marks = timed(plan, lambda p: lambda i, depth: magic.needle(p, "number", depth, distractor=i > 0))
         question = plan.said("said-at.question", time=clock_of(needles[0]))
-        return plan.planting("clock.hint", question, needles, [needles[0].value], marks)
+        return replace(plan.planting("clock.hint", question, needles, [needles[0].value]), marks=marks)
 
     def score(self, text: str, planting: Planting) -> Score:
         """The number, and no other."""
@@ -136,7 +138,7 @@ class SaidAt(BuiltIn):
 
 def timed(
     plan: Planter, facts: Callable[[Planter], Callable[[int, float], Needle]]
-) -> tuple[list[Needle], list[Needle]]:
+) -> tuple[list[Needle], tuple[Needle, ...]]:
     """The asked fact at the trial's depth and others, each below its time; and the marks between them.
 
     ``facts`` gives what makes the i-th fact for a depth; the asked one is the first. No two are said at one time.
@@ -146,7 +148,7 @@ def timed(
         depths.append(_further(times, plan, depths))
     needles = [fact(i, depth) for i, depth in enumerate(depths)]
     timed = [replace(n, text=f"{mark(times.at(d))}\n{n.text}") for n, d in zip(needles, depths, strict=True)]
-    return timed, _marks(times, plan.draw, [times.at(depth) for depth in depths])
+    return timed, tuple(_marks(times, plan.draw, [times.at(depth) for depth in depths]))
 
 
 def _told_or_denied(plan: Planter) -> Callable[[int, float], Needle]:

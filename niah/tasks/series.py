@@ -183,7 +183,8 @@ class Instruction(BuiltIn):
             word = (kept if keeps else bare)[i % len(bare)].fill(**({"value": name} if keeps else {}))
             marks.append(replace(rule, text=word, depth_percent=depth, speaker="assistant"))
         opening = plan.said("instruction.opening") + "\n\n"
-        return planting_of(plan.language, opening, plan.said("instruction.question"), [rule], [name], marks)
+        planting = planting_of(plan.language, opening, plan.said("instruction.question"), [rule], [name])
+        return replace(planting, marks=tuple(marks))
 
     def score(self, text: str, planting: Planting) -> Score:
         """Whether the name is said. Without a rule in the text, any other greeting is right."""
