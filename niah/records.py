@@ -114,7 +114,7 @@ class Prompt:
     tokens: int  # of the whole text, counted as one piece
     reply_tokens: int
     haystack_tokens: int
-    unique_share: float  # share of haystack tokens that occur for the first time
+    unique_share: float  # share of haystack tokens that occur for the first time, at most
     placements: tuple[Placement, ...]
     planting: Planting
     digest: str  # SHA-256 of utf8, hex

@@ -111,7 +111,7 @@ class Experiment:
         self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
 
     def unique_share(self, context_length: int) -> float:
-        """Share of that many tokens of haystack that do not repeat."""
+        """Share of that many tokens of haystack that do not repeat, at most."""
         unique = self.haystack.unique_tokens()
         return 1.0 if unique is None else min(1.0, unique / context_length)
 

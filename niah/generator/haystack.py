@@ -354,7 +354,7 @@ class HaystackStream:
             yield block.bytes_between(first, last)
 
     def unique_share(self, tokens: int) -> float:
-        """Share of the first tokens that the tour meets for the first time."""
+        """Share of the first tokens that the tour meets for the first time, at most: repeats may come early."""
         return 1.0 if self._unique_tokens is None or not tokens else min(1.0, self._unique_tokens / tokens)
 
 
