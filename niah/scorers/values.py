@@ -163,10 +163,10 @@ def _is_rough(folded: str, mention: Mention, target: str) -> bool:
 
 
 def _is_plain(folded: str, mention: Mention) -> bool:
-    """Whether no other quantity is made of the digits: -42, "under 42", 42 million, 042. "- 42" is one of a list."""
+    """Whether no other quantity is made of the digits: -42, "under 42", 42 million, 42+. "- 42" is one of a list."""
     before, behind = folded[: mention.start][-4:], folded[mention.start :]
     signed = re.search(r"(?:^|[\s:(])[-−]$", before) and not re.search(r"¶\s*-$", before)
-    other = re.match(rf"\s*(?:%|{spelling('quantity')})", folded[mention.stop :][:40])
+    other = re.match(rf"\s*(?:[%+]|{spelling('quantity')})", folded[mention.stop :][:40])
     bound = re.search(rf"{spelling('bound')}\s*$", folded[: mention.start][-16:])
     return not (signed or bound or behind.startswith("0") or other)
 
