@@ -277,8 +277,9 @@ class Reading(Layout):
         """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
         if i + 1 == len(self.clauses) or self.values_in(i + 1):
             return False
-        said = self.clauses[i + 1].text
-        if _is_rejected(said):
+        behind = self.clauses[i + 1]
+        said, aside = behind.text, behind.sentence == self.clauses[i].sentence and not behind.behind.startswith(":")
+        if _is_rejected(said) or (aside and words("rejection").fullmatch(said.strip())):  # 42 (wrong)
             return True
         taken_up = _takes_up().match(said)
         rest = _refuted().match(said, taken_up.end()) if taken_up else None
