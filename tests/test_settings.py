@@ -87,9 +87,10 @@ def test_yes_is_no_number(key: str) -> None:
 
 
 def test_digits_of_full_width_are_digits_everywhere() -> None:
-    wide = {"lengths": "５００，１ｋ", "depths": "０：１００：５０", "epochs": "２", "threshold": "０.５", "claimed": "８ｋ"}
-    plain = {"lengths": "500,1k", "depths": "0:100:50", "epochs": 2, "threshold": 0.5, "claimed": 8_000}
+    wide = {"lengths": "５００，１ｋ", "depths": "０：１００：５０", "epochs": "２", "claimed": "８ｋ"}
+    plain = {"lengths": "500,1k", "depths": "0:100:50", "epochs": 2, "claimed": 8_000}
     assert read_config(None, wide) == read_config(None, plain)
+    assert read_config(None, {"epochs": 3.0}).epochs == 3  # as tables of other programs write it
 
 
 def test_a_price_may_have_spaces_as_lengths_may() -> None:
