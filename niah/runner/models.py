@@ -59,6 +59,9 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
             raise OutageError(f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            if "CERTIFICATE" in words.upper():
+                advice = "name the certificate authority of that server with --ca-file"
+                raise OutageError(f"{place}: {words}; {advice}") from error
             why = "nobody answers" if isinstance(error, httpx.ConnectError) else f"no answer ({words})"
             raise OutageError(f"{place}: {why}; start the server, or give its --base-url") from error
     if len(raw) > MOST_BYTES:
