@@ -246,6 +246,8 @@ def test_a_status_says_speed_time_left_cost_and_troubles() -> None:
 
 def test_a_trouble_says_who_what_and_what_will_happen() -> None:
     assert str(BUSY) == "429: Too many requests; asking again in 8 s"
+    stopped = replace(BUSY, reason=f"{BUSY.reason}.")  # a sentence of the server's
+    assert str(stopped) == str(BUSY)
     patient = replace(BUSY, address="http://127.0.0.1:8000", gives_up_s=1_800.0, wait_s=0.0)
     assert str(patient) == (
         "http://127.0.0.1:8000: 429: Too many requests; asking again at once, for up to 30 min (--patience)"

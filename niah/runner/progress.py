@@ -56,7 +56,7 @@ class Trouble:
         left = "" if self.gives_up_s is None else f", for up to {duration(self.gives_up_s)} (--patience)"
         wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
         verb = "asking" if self.kind == "paced" else "asking again"
-        return f"{who}{self.reason}; {verb} {wait}{left}"
+        return f"{who}{self.reason.removesuffix('.')}; {verb} {wait}{left}"
 
     @property
     def label(self) -> str:
