@@ -61,8 +61,9 @@ def count(text: str, expected: Expected) -> Score:
     answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
     if len(_ITEM_NUMBER.findall(answer)) > 1:
         answer = _ITEM_NUMBER.sub("- ", answer)
-    said = whole_numbers(answer)
-    if said == [0] or (not said and re.search(rf"{spelling('nobody')}|{_NOBODY_MET}", fold(answer))):
+    head, *tail = re.split(rf"{spelling('nobody')}|{_NOBODY_MET}", spelt(answer), maxsplit=1)  # Two. Nobody else.
+    said = [*(value for value, _, _ in located_numbers(head)), *whole_numbers("".join(tail))]
+    if said == [0] or (tail and not said):
         return wrong_score("not-there", "counted none")
     return number(answer, expected)
 
