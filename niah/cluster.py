@@ -68,7 +68,7 @@ def submit(
         raise ConfigError(f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one worker")
     for flag in _OWN:
         if any(argument.partition("=")[0] == flag for argument in arguments):
-            raise ConfigError(f"{flag} has no meaning for jobs; they are told by --run, --results and --workers")
+            raise ConfigError(f"{flag} has no meaning for jobs; use --run, --results, --workers, or niah plan")
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
     shards = [f"{number}/{workers}" for number in range(1, workers + 1)]

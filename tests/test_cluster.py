@@ -34,7 +34,7 @@ def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
     for wrong, said in (
         (("--on", "cron"), "use ray or slurm"),
         (("--on", "ray", "--set", "x"), "write KEY=VALUE"),
-        (("--on", "ray", "--dry-run"), "--dry-run has no meaning for jobs"),
+        (("--on", "ray", "--dry-run"), "--dry-run has no meaning for jobs; use --run, --results, --workers, or"),
         (("--on", "ray", "--name=mine"), "--name has no meaning for jobs"),
         (("--on", "ray", "--shard", "1/2"), "--shard has no meaning for jobs"),
     ):

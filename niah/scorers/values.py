@@ -61,9 +61,12 @@ def count(text: str, expected: Expected) -> Score:
     answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
     if len(_ITEM_NUMBER.findall(answer)) > 1:
         answer = _ITEM_NUMBER.sub("- ", answer)
-    head, *tail = re.split(rf"{spelling('nobody')}|{_NOBODY_MET}", spelt(answer), maxsplit=1)  # Two. Nobody else.
-    said = [*(value for value, _, _ in located_numbers(head)), *whole_numbers("".join(tail))]
-    if said == [0] or (tail and not said):
+    folded = spelt(answer)
+    none = re.search(rf"({spelling('contrast')}\s*)?(?:{spelling('nobody')}|{_NOBODY_MET})", folded)
+    # Two. Nobody else. Not: two are named, but nobody was met
+    head = folded if none is None else "" if none[1] else folded[: none.start()]
+    said = [*(value for value, _, _ in located_numbers(head)), *whole_numbers(folded[len(head) :])]
+    if said == [0] or (none and not said):
         return wrong_score("not-there", "counted none")
     return number(answer, expected)
 
@@ -167,7 +170,7 @@ def _is_plain(folded: str, mention: Mention) -> bool:
     """Whether no other quantity is made of the digits: -42, "under 42", 42 million, 42+. "- 42" is one of a list."""
     before, behind = folded[: mention.start][-4:], folded[mention.start :]
     signed = re.search(r"(?:^|[\s:(])[-−]$", before) and not re.search(r"¶\s*-$", before)
-    other = re.match(rf"\s*(?:[%+]|{spelling('quantity')})", folded[mention.stop :][:40])
+    other = re.match(rf"\s*(?:%|\+(?!\s*\d+:)|{spelling('quantity')})", folded[mention.stop :][:40])
     bound = re.search(rf"{spelling('bound')}\s*$", folded[: mention.start][-16:])
     return not (signed or bound or behind.startswith("0") or other)
 
