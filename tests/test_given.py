@@ -215,7 +215,12 @@ def test_a_field_that_would_replace_a_system_message_is_refused(niah: Niah) -> N
     asked = ("build", "--prompts", "p.jsonl", "--model", "m", "--format", "anthropic-batch", "--extra")
     ended = niah(*asked, "system=Be brief.")
     assert (ended.exit_code, "would replace the system message" in ended.err) == (2, True)
-    assert niah(*asked, "temperature=0").exit_code == 0
+    assert niah(*asked, "temperature=0", "--run", "old").exit_code == 0
+    plan = Path("results/old/planned.json")
+    plan.write_text(plan.read_text().replace('"temperature":0', '"system":"Be brief."'))  # as it was taken before
+    Path("answers.jsonl").write_text("")
+    ended = niah("collect", "answers.jsonl", "--run", "old")
+    assert "would replace" not in ended.err, ended.err
 
 
 def test_the_asked_pair_is_moved_as_the_origin_moves_it(niah: Niah) -> None:

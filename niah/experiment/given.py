@@ -73,6 +73,7 @@ class GivenExperiment(Experiment):
     places: Mapping[str, int]  # of each trial's line in the file
     sizes: Mapping[str, int]  # prompt tokens of each trial
     digest: str  # of the whole file
+    roles: frozenset[str]  # of all messages
     cells: tuple[Part, ...]
     label: str
     depth_of: str
@@ -115,7 +116,9 @@ class GivenExperiment(Experiment):
         return self.sizes[trial.id]
 
     def check_lengths(self) -> None:
-        """Nothing is built to a length."""
+        """Nothing is built to a length. Raises ConfigError for a request field that would replace a message."""
+        for key in {"system", "systemInstruction"} & set(self.config.extra) if "system" in self.roles else ():
+            raise ConfigError(f"extra field {key!r} would replace the system message of {self.path}; leave it out")
 
     def unique_share(self, context_length: int) -> float:
         return 1.0
@@ -152,7 +155,8 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         count[place] += 1
     if len({t.id for t in trials}) != len(trials):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
-    _check_asked(config, [row["roles"] for row in rows])
+    if config.target_logprob and not all(row["roles"] == ["user"] for row in rows):
+        raise ConfigError(f"target_logprob is told of a single message, and {path} holds chats; leave it out")
     reply = max(row["reply_tokens"] for row in rows)
     tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
     config = config.model_copy(
@@ -180,19 +184,11 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         places={t.id: row["place"] for t, row in zip(trials, rows, strict=True)},
         sizes={t.id: row["prompt_tokens"] for t, row in zip(trials, rows, strict=True)},
         digest=digest,
+        roles=frozenset(role for row in rows for role in row["roles"]),
         cells=tuple(Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())),
         label=f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}",
         depth_of=depth_words("the answer", sum(row["depth_percent"] is not None for row in rows), len(rows)),
     )
-
-
-def _check_asked(config: RunConfig, roles: list[list[str]]) -> None:
-    """Raises ConfigError for a setting of requests that some of these messages do not bear."""
-    if config.target_logprob and not all(of == ["user"] for of in roles):
-        raise ConfigError(f"target_logprob is told of a single message, and {config.prompts} holds chats; leave it out")
-    for key in {"system", "systemInstruction"} & set(config.extra):
-        if any("system" in of for of in roles):
-            raise ConfigError(f"extra field {key!r} would replace the system message of {config.prompts}; leave it out")
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
