@@ -58,7 +58,7 @@ SLOW_FILES = {
 }
 SLOW_TESTS = {
     "test_a_killed_worker_loses_nothing_and_asks_nothing_again_that_was_answered",
-    "test_a_torn_line_costs_that_line_only",
+    "test_a_line_torn_at_any_byte_costs_that_line_only",
     "test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws",
     "test_what_is_whole_stays_whole_whatever_the_connection_does_then",
     "test_a_reader_that_has_enough_ends_the_writing_quietly",
