@@ -65,7 +65,7 @@ def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
         assert len(asked) < 1_000
         assert niah(*command).exit_code == 0
         assert len(server.requests) == 3
-    assert "or remove the folder to begin anew" in niah(*command, "--extra", "seed=1").err
+    assert "or move the folder away to begin anew" in niah(*command, "--extra", "seed=1").err
     assert Path("results/r/judge-org-judge/run.jsonl").is_file()
 
 

@@ -344,7 +344,7 @@ def check_same_run(folder: Path, old: Header, new: Header) -> None:
     if differing:
         raise RunError(
             f"{folder} holds a run of another config ({'; '.join(differing)}); "
-            "choose another --name, repeat the old command to resume it, or remove the folder to begin anew"
+            "choose another --name, repeat the old command to resume it, or move the folder away to begin anew"
         )
 
 
