@@ -21,7 +21,7 @@ from server import Handler, Say, Server, answers, answers_with, fails, serving
 from niah.errors import NiahError, RunError
 from niah.experiment.config import RunConfig, read_config
 from niah.plotter.report_text import report_lines
-from niah.records import Outcome, Response
+from niah.records import Header, Outcome, Response
 from niah.runlog.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
 from niah.tasks import task_of
 from niah.text.outside import KEY, hide, json_in, plain, redacted, secrets_kept, visible, without_secrets
@@ -242,8 +242,16 @@ def test_no_secret_of_any_signs_survives_also_cut_in_two(secret: str, size: int,
 
 
 RUN = header(lengths=(1_000, 2_000, 4_000), depths=(0.0, 50.0), epochs=2)
-LINES = [json.dumps({"kind": "header", **{k: v for k, v in asdict(RUN).items() if k != "extended"}})]
-LINES += [json.dumps({"kind": "result", **asdict(r)}) for r in results(RUN)]
+SEARCH = {"adaptive": True, "threshold": 0.8, "trials_per_length": 10, "bisect": False}
+ADAPTIVE = header(lengths=(1_000, 2_000), depths=(0.0, 50.0), epochs=1, haystack_per="trial", config=SEARCH)
+
+
+def lines_of(run: Header) -> list[str]:
+    first = {"kind": "header", **{k: v for k, v in asdict(run).items() if k != "extended"}}
+    return [json.dumps(first), *(json.dumps({"kind": "result", **asdict(r)}) for r in results(run))]
+
+
+LINES, ADAPTIVE_LINES = lines_of(RUN), lines_of(ADAPTIVE)
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]]),
     st.sampled_from(["scored", "absent", "1e999", 10**400, -1, 1e308, "single", "simulated"]),
@@ -258,7 +266,8 @@ def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @settings(max_examples=200)
 @given(data=st.data())
 def test_an_edited_log_is_read_or_refused_in_one_line(tmp_path_factory: Any, data: st.DataObject) -> None:
-    table = copy.deepcopy(json.loads(LINES[number := data.draw(st.integers(0, 3))]))
+    whole = data.draw(st.sampled_from([LINES, ADAPTIVE_LINES]))
+    table = copy.deepcopy(json.loads(whole[number := data.draw(st.integers(0, 3))]))
     *where, last = data.draw(st.sampled_from([p for p in places_in(table) if p and p != ("kind",)]))
     holder = table
     for key in where:
@@ -267,7 +276,7 @@ def test_an_edited_log_is_read_or_refused_in_one_line(tmp_path_factory: Any, dat
         del holder[last]
     else:
         holder[last] = data.draw(ODD)
-    lines = [*LINES[:number], json.dumps(table), *LINES[number + 1 :]]
+    lines = [*whole[:number], json.dumps(table), *whole[number + 1 :]]
     usable_or_one_line(tmp_path_factory.mktemp("edited"), "\n".join(lines).encode() + b"\n")
 
 

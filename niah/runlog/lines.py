@@ -36,6 +36,16 @@ class _Asked(Part):
     haystack: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Searched:
+    """What the recipe of an adaptive run says of its search."""
+
+    seed: int
+    bisect: bool
+    threshold: float  # above 0 and below 1
+    trials_per_length: int  # from 1
+
+
 def line_of(kind: str, table: Mapping[str, Any]) -> bytes:
     """One line. No key that is known to be one is in it."""
     whole = {"kind": kind, **redacted_in(dict(table))}
@@ -85,8 +95,19 @@ def header_of(table: Mapping[str, Any]) -> Header:
         known = asdict(design_of(config))
     recipe = new_names(_object(known, "recipe"))
     header = record_of(Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []})
+    part_of(known)
+    for cell in header.design.cells:
+        _check_part(cell)
+    if header.design.adaptive:
+        _check_search(recipe)
     task = task_label_today(header.design.task)
     return replace(header, config=config, design=replace(header.design, recipe=recipe, task=task))
+
+
+def _check_search(recipe: Mapping[str, Any]) -> None:
+    search = record_of(_Searched, recipe)
+    if not (0 < search.threshold < 1 and search.trials_per_length >= 1):
+        raise ValueError("threshold is not between 0 and 1, or trials_per_length is below 1")
 
 
 def _object(table: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -99,13 +120,17 @@ def _object(table: Mapping[str, Any], key: str) -> dict[str, Any]:
 def part_of(table: Mapping[str, Any]) -> Part:
     """The grid in a config or an extension. Raises ValueError."""
     part = record_of(Part, table)
+    _check_part(part)
+    return part
+
+
+def _check_part(part: Part) -> None:
     if not part.lengths or not part.depths:
         raise ValueError("lengths or depths are empty")
     if part.epochs < 1:
         raise ValueError(f"epochs is {part.epochs}")
     if min(part.lengths) < 1 or not all(0 <= depth <= 100 for depth in part.depths):
         raise ValueError("lengths below 1, or depths that are not from 0 to 100")
-    return part
 
 
 def entry_of(line: bytes) -> Row | Part | None:
