@@ -21,8 +21,8 @@ quick: .venv/.dev  ## the quick tests, in under a minute
 test: .venv/.dev  ## all tests, without a key and without internet beyond the package index
 	$(BIN)/pytest -n auto --dist worksteal -m "not thorough"
 
-thorough: .venv/.dev  ## what takes minutes for one thing: every lie in every protocol, a busy real server
-	$(BIN)/pytest -n auto --dist worksteal -m thorough
+thorough: .venv/.dev  ## what takes minutes for one thing: every lie in every protocol, new examples of every property
+	$(BIN)/pytest -n auto --dist worksteal -m "thorough or hypothesis"
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

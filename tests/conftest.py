@@ -32,8 +32,10 @@ sys.dont_write_bytecode = False
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("niah", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that a change fails for what it changed; `make thorough` draws new ones, and more.
+settings.register_profile("niah", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
+settings.register_profile("thorough", parent=settings.get_profile("niah"), derandomize=False, max_examples=1_000)
 settings.load_profile("niah")
 
 # Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
@@ -115,9 +117,11 @@ UNDRAWN_FILES = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fewer examples of every property where only the quick tests are asked for."""
+    """Fewer examples of every property where only the quick tests are asked for, more where the thorough ones are."""
     if "not slow" in config.option.markexpr:
         settings.load_profile("quick")
+    elif "hypothesis" in config.option.markexpr:
+        settings.load_profile("thorough")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
