@@ -68,7 +68,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """Links of a file in the repository as links of its page on the site."""
-    source = {there: here for here, there in PAGES.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    source = {there: here for here, there in PAGES.items()}.get(
+        page.file.src_uri, f"docs/{page.file.src_uri}"
+    )
 
     def on_site(link: re.Match[str]) -> str:
         target = _target(link[2], source, page.file.src_uri, config.repo_url)
@@ -79,7 +81,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
 
 def _target(link: str, source: str, page: str, repository: str) -> str:
     named = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
-    there = ON_SITE.get(named) or (named.removeprefix("docs/") if named.startswith("docs/") else None)
+    there = ON_SITE.get(named) or (
+        named.removeprefix("docs/") if named.startswith("docs/") else None
+    )
     if there is None or there.endswith(".ipynb"):
         return f"{repository.rstrip('/')}/blob/main/{named}"
     return posixpath.relpath(there, posixpath.dirname(page) or ".")

@@ -1,9 +1,11 @@
-"""Contexts only, no model: what niah's prompts cost beside the straightforward method and needlehaystack 2.
+"""Contexts only, no model: what niah's prompts cost beside the straightforward method and
+needlehaystack 2.
 
     python benchmarks/build.py [--peer-python PYTHON_WITH_NEEDLEHAYSTACK]
 
-Every side runs in processes of its own, on the same transcripts, and the table prints CPU seconds, peak memory and
-ratios. "cold" starts with an empty cache of ours, "warm" with the one that the cold start left.
+Every side runs in processes of its own, on the same transcripts, and the table prints CPU seconds,
+peak memory and ratios. "cold" starts with an empty cache of ours, "warm" with the one that the cold
+start left.
 """
 
 from __future__ import annotations
@@ -26,19 +28,27 @@ LENGTHS = (4_000, 128_000, 1_000_000, 10_000_000)
 SLOW_LENGTHS = LENGTHS[:3]  # for sides that encode 10M tokens for minutes
 SWEEPS = {
     "10x10 to 1M": ([round(i * 100_000) for i in range(1, 11)], [i * 100 / 9 for i in range(10)]),
-    "35x35 to 200k": ([round(1_000 + i * 199_000 / 34) for i in range(35)], [i * 100 / 34 for i in range(35)]),
+    "35x35 to 200k": (
+        [round(1_000 + i * 199_000 / 34) for i in range(35)],
+        [i * 100 / 34 for i in range(35)],
+    ),
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--peer-python", help="an interpreter that has needlehaystack 2")
     peer = parser.parse_args().peer_python
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         for encoding in ENCODINGS:  # the vocabularies lie ready for every side
             tokenizer_of(encoding).count("x")
-        cache = {"XDG_CACHE_HOME": str(root / "cache"), "TIKTOKEN_CACHE_DIR": os.environ["TIKTOKEN_CACHE_DIR"]}
+        cache = {
+            "XDG_CACHE_HOME": str(root / "cache"),
+            "TIKTOKEN_CACHE_DIR": os.environ["TIKTOKEN_CACHE_DIR"],
+        }
         short = haystack(root, "shipped", (e.segments for e in read_episodes(read_manifest("en"))))
         long = haystack(root, "long", (chapter("en", n) for n in range(13)))
         sides = {
@@ -66,7 +76,11 @@ def haystack(root: Path, name: str, episodes: Iterable[Sequence[Segment]]) -> Pa
 
 
 def cells(
-    side: str, folder: Path, lengths: tuple[int, ...], cache: dict[str, str], python: str | None = None
+    side: str,
+    folder: Path,
+    lengths: tuple[int, ...],
+    cache: dict[str, str],
+    python: str | None = None,
 ) -> dict[str, Measured]:
     """One process per length, so that peak memory belongs to it."""
     interpreter = {"python": python} if python else {}
@@ -81,16 +95,23 @@ def print_cells(sides: dict[str, dict[str, Measured]]) -> None:
         for length, m in by_length.items():
             start = sum(s for what, s in m.cpu_s.items() if what.startswith("load"))
             first, further = m.cpu_s[f"first {length}"], m.cpu_s[f"further {length}"]
-            print(f"| {name} | {int(length):,} | {start:.3f} | {first:.4f} | {further:.4f} | {m.peak_mb:.0f} |")
+            print(
+                f"| {name} | {int(length):,} | {start:.3f} | {first:.4f} | {further:.4f} |"
+                f" {m.peak_mb:.0f} |"
+            )
     print()
     for other in [name for name in sides if not name.startswith("niah")]:
         for length, m in sides[other].items():
-            ratio = m.cpu_s[f"further {length}"] / sides["niah, warm"][length].cpu_s[f"further {length}"]
+            ratio = (
+                m.cpu_s[f"further {length}"]
+                / sides["niah, warm"][length].cpu_s[f"further {length}"]
+            )
             print(f"{other} / niah, further cell of {int(length):,} tokens: {ratio:,.1f}x")
 
 
 def print_starts(folder: Path, cache: dict[str, str]) -> None:
-    """The first prompt of 1M tokens from 1M tokens of unique text, beside encoding that text once."""
+    """The first prompt of 1M tokens from 1M tokens of unique text, beside encoding that text
+    once."""
     length = ("1000000", "33,67", "", "")
     places = {
         "imported, nothing cached": (str(folder), "o200k_base"),
@@ -98,11 +119,20 @@ def print_starts(folder: Path, cache: dict[str, str]) -> None:
         "imported, all cached": (str(folder), "o200k_base"),
         "synthetic, nothing cached": ("synthetic:en", "o200k_base"),
     }
-    print("\n| first prompt of 1M tokens, 1M unique | CPU s | encoding the text once | ratio |\n|---|---|---|---|")
+    print(
+        "\n| first prompt of 1M tokens, 1M unique | CPU s | encoding the text once | ratio"
+        " |\n|---|---|---|---|"
+    )
     for name, (place, tokenizer) in places.items():
-        plain = measured(SIDES, "straightforward", f"{folder}@{tokenizer}", "", *length[1:], environment=cache)
+        plain = measured(
+            SIDES, "straightforward", f"{folder}@{tokenizer}", "", *length[1:], environment=cache
+        )
         once = plain.cpu_s["encode the haystack once"]
-        fresh = {"XDG_CACHE_HOME": cache["XDG_CACHE_HOME"] + "-fresh"} if place.startswith("synthetic") else {}
+        fresh = (
+            {"XDG_CACHE_HOME": cache["XDG_CACHE_HOME"] + "-fresh"}
+            if place.startswith("synthetic")
+            else {}
+        )
         m = measured(SIDES, "niah", f"{place}@{tokenizer}", *length, environment={**cache, **fresh})
         total = m.cpu_s["load haystack"] + m.cpu_s["first 1000000"]
         print(f"| {name} | {total:.3f} | {once:.3f} | {total / once:.2f}x |")
@@ -117,7 +147,9 @@ def print_sweeps(folder: Path, cache: dict[str, str], peer: str | None) -> None:
         for side, python in sides.items():
             key = side.split()[0]
             interpreter = {"python": python} if python else {}
-            taken[side] = measured(SIDES, key, str(folder), "", "0,0", *grid, environment=cache, **interpreter)
+            taken[side] = measured(
+                SIDES, key, str(folder), "", "0,0", *grid, environment=cache, **interpreter
+            )
         for side, m in taken.items():
             total, ours = sum(m.cpu_s.values()), sum(taken["niah"].cpu_s.values())
             print(f"| {name} | {side} | {total:.2f} | {m.peak_mb:.0f} | {total / ours:.1f}x |")

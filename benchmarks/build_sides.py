@@ -1,9 +1,10 @@
-"""The sides of build.py, each run in a process of its own: niah, the straightforward method, needlehaystack 2.
+"""The sides of build.py, each run in a process of its own: niah, the straightforward method,
+needlehaystack 2.
 
     python build_sides.py SIDE FOLDER LENGTHS DEPTHS SWEEP_LENGTHS SWEEP_DEPTHS
 
-FOLDER holds the haystack as .txt files. LENGTHS are built twice at a depth (first cell, further cell); the sweep is
-built once, each prompt thrown away.
+FOLDER holds the haystack as .txt files. LENGTHS are built twice at a depth (first cell, further
+cell); the sweep is built once, each prompt thrown away.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ Build = Callable[[int, float], object]
 
 
 def straightforward(folder: Path, watch: Watch) -> Build:
-    """Encode everything for every cell: repeat, encode, cut, decode, insert, encode again to know the count."""
+    """Encode everything for every cell: repeat, encode, cut, decode, insert, encode again to know
+    the count."""
     import tiktoken
 
     place, _, tokenizer = str(folder).partition("@")
@@ -41,7 +43,8 @@ def straightforward(folder: Path, watch: Watch) -> Build:
 
 
 def needlehaystack(folder: Path, watch: Watch) -> Build:
-    """The peer's own parts, put together as its runner does: one load and one trim per length, kept for its depths."""
+    """The peer's own parts, put together as its runner does: one load and one trim per length, kept
+    for its depths."""
     from needlehaystack.core import tokens
     from needlehaystack.haystacks.files import FilesHaystack
     from needlehaystack.inserters.single_depth import SingleDepthInserter
@@ -59,7 +62,8 @@ def needlehaystack(folder: Path, watch: Watch) -> Build:
 
 
 def niah(folder: Path, watch: Watch) -> Build:
-    """Ours: the same files as an imported haystack; the config's lengths do not matter to a single prompt."""
+    """Ours: the same files as an imported haystack; the config's lengths do not matter to a single
+    prompt."""
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import Experiment, experiment_of
     from niah.experiment.trials import trials_of
@@ -82,9 +86,9 @@ def niah(folder: Path, watch: Watch) -> Build:
 def main() -> None:
     side, folder, lengths, depths, sweep_lengths, sweep_depths = sys.argv[1:]
     watch = Watch()
-    build = {"straightforward": straightforward, "needlehaystack": needlehaystack, "niah": niah}[side](
-        Path(folder), watch
-    )
+    build = {"straightforward": straightforward, "needlehaystack": needlehaystack, "niah": niah}[
+        side
+    ](Path(folder), watch)
     first, further = (float(d) for d in depths.split(","))
     for length in (int(n) for n in lengths.split(",") if n):
         watch.time(f"first {length}", lambda n=length: build(n, first))  # type: ignore[misc]  # bound at once

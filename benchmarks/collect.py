@@ -1,4 +1,5 @@
-"""Time and memory of collecting 10,000 answers to prompts of 32k tokens, each built again for its digest and its score.
+"""Time and memory of collecting 10,000 answers to prompts of 32k tokens, each built again for its
+digest and its score.
 
 python benchmarks/collect.py [TRIALS] [LENGTH]
 """
@@ -28,11 +29,22 @@ with open("answers.jsonl", "w") as file:
 
 
 def main(trials: int = 10_000, length: str = "32k") -> None:
-    settings = {"provider": "openai", "model": "m", "lengths": length, "depths": "0:95:5", "epochs": -(-trials // 20)}
+    settings = {
+        "provider": "openai",
+        "model": "m",
+        "lengths": length,
+        "depths": "0:95:5",
+        "epochs": -(-trials // 20),
+    }
     with tempfile.TemporaryDirectory() as folder:
         # the run is planned, and its prompts (1.4 GB) are not written
         plan = SCRIPT.format(settings=json.dumps(settings))
-        subprocess.run([sys.executable, "-c", plan], cwd=folder, check=True, env={**os.environ, "OPENAI_API_KEY": "x"})
+        subprocess.run(
+            [sys.executable, "-c", plan],
+            cwd=folder,
+            check=True,
+            env={**os.environ, "OPENAI_API_KEY": "x"},
+        )
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "niah", "collect", "answers.jsonl", "--run", "long"]
         started = time.time()

@@ -1,7 +1,9 @@
-"""Make the shipped example anew: run the demo, keep its five files, and write what it found under README's picture.
+"""Make the shipped example anew: run the demo, keep its five files, and write what it found under
+README's picture.
 
-``python benchmarks/example.py`` takes a few minutes and needs the extra "local"; with ``--caption`` it only writes the
-caption of the run that is there. The caption says no more than ``niah report example`` does, and a test holds it.
+``python benchmarks/example.py`` takes a few minutes and needs the extra "local"; with ``--caption``
+it only writes the caption of the run that is there. The caption says no more than ``niah report
+example`` does, and a test holds it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,17 @@ def main() -> None:
 def _run_demo() -> None:
     """Sweep elsewhere, so that an interrupted or failed run leaves the old example as it was."""
     with tempfile.TemporaryDirectory(dir=EXAMPLE.parent, prefix=".example-") as folder:
-        command = [sys.executable, "-m", "niah", "run", "demo", "--results", folder, "--name", "example"]
+        command = [
+            sys.executable,
+            "-m",
+            "niah",
+            "run",
+            "demo",
+            "--results",
+            folder,
+            "--name",
+            "example",
+        ]
         subprocess.run(command, check=True)
         page = [sys.executable, "-m", "niah", "page", str(Path(folder) / "example")]
         subprocess.run(page, check=True)
@@ -68,26 +80,39 @@ def caption() -> str:
 def _sentences(f: RunReport) -> Iterator[str]:
     yield "Gemma 3 270M on two CPU cores, no key, one command."
     yield (
-        "One sentence gives the magic number of the city that is asked for, four more give those of other cities, "
-        f"{f.whole.n} trials."
+        "One sentence gives the magic number of the city that is asked for, four more give those"
+        f" of other cities, {f.whole.n} trials."
     )
     yield (
-        f"Found: {_share(f.whole)}; " + ", ".join(f"{_share(r)} at {label_of(n)}" for n, r in f.by_length.items()) + "."
+        f"Found: {_share(f.whole)}; "
+        + ", ".join(f"{_share(r)} at {label_of(n)}" for n, r in f.by_length.items())
+        + "."
     )
     if f.middle is not None:
         m = f.middle
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
-        found = "The model loses the middle" if m.low > 0 else "Whether the middle is weaker, so few trials do not tell"
-        yield (
-            f"{found}: ends minus middle {100 * m.value:+.0f} points ({interval}; n = {m.n_ends} and {m.n_middle}"
-            f"{_shared(f.haystacks)})."
+        found = (
+            "The model loses the middle"
+            if m.low > 0
+            else "Whether the middle is weaker, so few trials do not tell"
         )
-    yield "`niah show example` lists every answer. Only if the whole chart is green has a model the context it claims."
+        yield (
+            f"{found}: ends minus middle {100 * m.value:+.0f} points ({interval}; n = {m.n_ends}"
+            f" and {m.n_middle}{_shared(f.haystacks)})."
+        )
+    yield (
+        "`niah show example` lists every answer. Only if the whole chart is green has a model the"
+        " context it claims."
+    )
 
 
 def _shared(haystacks: int | None) -> str:
     """Intervals of trials that share few stretches of haystack hold for those only."""
-    return "" if haystacks is None or haystacks >= FEWEST_CLUSTERS else f", on the {haystacks} stretches they share"
+    return (
+        ""
+        if haystacks is None or haystacks >= FEWEST_CLUSTERS
+        else f", on the {haystacks} stretches they share"
+    )
 
 
 def _share(share: Share) -> str:

@@ -1,4 +1,5 @@
-"""Make the pictures of docs/gallery.md and docs/sharing.md anew: ``python benchmarks/gallery.py``, in a minute.
+"""Make the pictures of docs/gallery.md and docs/sharing.md anew: ``python benchmarks/gallery.py``,
+in a minute.
 
 Pages are photographed in Chromium (Debian: apt-get install chromium).
 
@@ -66,23 +67,34 @@ def pictures(folder: Path) -> Iterator[tuple[str, Path]]:
     yield "card", folder / "card.png"
 
 
-ATTACK = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> \u202ebackwards\u202c \x1b[31mred\x00 שלום 😀"
+ATTACK = (
+    "</script><script>alert(1)</script> <img src=x onerror=alert(2)> \u202ebackwards\u202c"
+    " \x1b[31mred\x00 שלום 😀"
+)
 WIDE, TALL, PHONE = ({"width": w, "height": h} for w, h in ((1100, 830), (1100, 1380), (360, 700)))
 
 
 def page_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The name of each picture of a page, and where it is; every page is a file, and there is no network."""
+    """The name of each picture of a page, and where it is; every page is a file, and there is no
+    network."""
     more = ("--task", "multikey", "--controls", "--epochs", "3")
     for reader in ("perfect", "head-tail"):
         _niah(folder, "run", *_simulated(reader), *GRID, *more, "--name", f"page-{reader}")
     _niah(folder, "page", "page-head-tail", "--out", "one.html")
     _niah(folder, "page", "page-perfect", "page-head-tail", "--out", "two.html")
-    hostile = niah.sweep(model=lambda prompt: ATTACK, lengths="1k", depths="50", results=folder, name="hostile")
+    hostile = niah.sweep(
+        model=lambda prompt: ATTACK, lengths="1k", depths="50", results=folder, name="hostile"
+    )
     red = '#heat .cell[aria-label^="4k tokens, depth 50 %"]'
     example = Path(__file__).resolve().parents[1] / "results" / "example" / "page.html"
     shots: tuple[tuple[str, Path, dict[str, Any], tuple[str, ...]], ...] = (
         ("page", example, {}, ()),
-        ("page-trial", example, {}, ('#heat .cell[aria-label^="1k tokens, depth 50 %"]', "#list a")),
+        (
+            "page-trial",
+            example,
+            {},
+            ('#heat .cell[aria-label^="1k tokens, depth 50 %"]', "#list a"),
+        ),
         ("page-two", folder / "two.html#run=page-head-tail", {"viewport": TALL}, ()),
         ("page-dark", folder / "one.html", {"color_scheme": "dark"}, (f"hover {red}",)),
         ("page-phone", folder / "one.html", {"viewport": PHONE}, ()),
@@ -135,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
         tokens = tokenizer_of("o200k_base").count(prompt)
         if tokens > WINDOW:
             refused = f"This model's maximum context length is {WINDOW} tokens, not {tokens}."
-            return self._send(400, {"error": {"code": "context_length_exceeded", "message": refused}})
+            return self._send(
+                400, {"error": {"code": "context_length_exceeded", "message": refused}}
+            )
         found = re.search(r"\d{7}", prompt)
         message = {"role": "assistant", "content": found[0] if found else "Yes."}
         usage = {"prompt_tokens": tokens, "completion_tokens": 4}

@@ -1,11 +1,13 @@
-"""How often the gate cries wolf, and how often it sees a loss: thousands of pairs of runs drawn from known curves.
+"""How often the gate cries wolf, and how often it sees a loss: thousands of pairs of runs drawn
+from known curves.
 
 python benchmarks/gate.py [DRAWS]
 
-Every pair of runs goes through the gate as it is, and through two habits: failing on any cell that is worse than in the
-baseline, and failing on a mean that is more than a point lower. Two runs of one prompt agree but for chance (1 % lost
-and 1 % gained where nothing changed). Where trials share their haystack by epoch, each model finds each haystack
-harder or easier by a normal amount on the logit scale, and two equal models are equal on average, not on each haystack.
+Every pair of runs goes through the gate as it is, and through two habits: failing on any cell that
+is worse than in the baseline, and failing on a mean that is more than a point lower. Two runs of
+one prompt agree but for chance (1 % lost and 1 % gained where nothing changed). Where trials share
+their haystack by epoch, each model finds each haystack harder or easier by a normal amount on the
+logit scale, and two equal models are equal on average, not on each haystack.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from niah.verdict.records import Verdict
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 128_000)
 DEPTHS = (0.0, 25.0, 50.0, 75.0, 100.0)
 BASE, BETTER = 0.95, 0.99
-REDRAWN = 0.21  # share of prompts whose second answer has nothing to do with the first: 1 % flip each way
+REDRAWN = (
+    0.21  # share of prompts whose second answer has nothing to do with the first: 1 % flip each way
+)
 LOSSES = {"no change": 0.0, "-1": 0.01, "-3": 0.03, "-5": 0.05, "-10": 0.10}
 MIDDLE = "lost middle"  # from 16k on, depth 25 to 75 % is found half as often
 TRUTHS = (*LOSSES, MIDDLE)
@@ -54,7 +58,10 @@ DESIGNS = (
 
 def trials_of(epochs: int) -> list[Trial]:
     cells = [(e, n, d) for e in range(epochs) for n in LENGTHS for d in DEPTHS]
-    return [Trial(id=f"{n}/{d}/{e}", task="single", context_length=n, depth_percent=d, epoch=e) for e, n, d in cells]
+    return [
+        Trial(id=f"{n}/{d}/{e}", task="single", context_length=n, depth_percent=d, epoch=e)
+        for e, n, d in cells
+    ]
 
 
 def header_of(design: Design, epochs: int) -> Header:
@@ -78,8 +85,11 @@ def shares(truth: str, trials: list[Trial], base: float) -> np.ndarray:
     return found
 
 
-def on_haystacks(mean: np.ndarray, design: Design, trials: list[Trial], rng: np.random.Generator) -> np.ndarray:
-    """The shares of one model on the haystacks of one run; on average over all haystacks they are the mean."""
+def on_haystacks(
+    mean: np.ndarray, design: Design, trials: list[Trial], rng: np.random.Generator
+) -> np.ndarray:
+    """The shares of one model on the haystacks of one run; on average over all haystacks they are
+    the mean."""
     if not design.spread:
         return mean
     shift = rng.normal(0, design.spread, 1 + max(t.epoch for t in trials))
@@ -91,7 +101,8 @@ def on_haystacks(mean: np.ndarray, design: Design, trials: list[Trial], rng: np.
 
 @cache
 def logit_of(mean: float, spread: float) -> float:
-    """The logit whose share, averaged over all haystacks, is the mean (Gauss-Hermite quadrature, bisection)."""
+    """The logit whose share, averaged over all haystacks, is the mean (Gauss-Hermite quadrature,
+    bisection)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     low, high = -20.0, 20.0
     while high - low > 1e-9:
@@ -120,9 +131,14 @@ def evidence_of(
                prompt_digest=None, unique_share=None, score=float(s))
         for t, s in zip(trials, after, strict=True)
     )  # fmt: skip
-    pairs = tuple(Pair(trial=t, before=float(b), after=float(a)) for t, b, a in zip(trials, before, after, strict=True))
+    pairs = tuple(
+        Pair(trial=t, before=float(b), after=float(a))
+        for t, b, a in zip(trials, before, after, strict=True)
+    )
     by_epoch = header.config["haystack_per"] == "epoch"
-    return Evidence(header=header, results=results, limits=limits, pairs=Pairs(pairs=pairs, by_epoch=by_epoch))
+    return Evidence(
+        header=header, results=results, limits=limits, pairs=Pairs(pairs=pairs, by_epoch=by_epoch)
+    )
 
 
 def rates(
@@ -131,7 +147,12 @@ def rates(
     """The share of pairs of runs that each rule fails, and that the gate passes."""
     trials, header = trials_of(epochs), header_of(design, epochs)
     rng = np.random.default_rng([epochs, DESIGNS.index(design), TRUTHS.index(truth)])
-    cells = np.array([LENGTHS.index(t.context_length) * len(DEPTHS) + DEPTHS.index(t.depth_percent) for t in trials])
+    cells = np.array(
+        [
+            LENGTHS.index(t.context_length) * len(DEPTHS) + DEPTHS.index(t.depth_percent)
+            for t in trials
+        ]
+    )
     counts = dict.fromkeys(("fail", "pass", "cell", "mean"), 0)
     for _ in range(draws):
         before, after = pair_of_runs(truth, design, trials, rng, base)
@@ -147,14 +168,18 @@ def table(title: str, rows: list[tuple[str, int, dict[str, str]]]) -> None:
     print(f"\n{title}\n\n| trials | epochs | pairs | " + " | ".join(TRUTHS) + " |")
     print("|---" * (3 + len(TRUTHS)) + "|")
     for name, epochs, values in rows:
-        print(f"| {name} | {epochs} | {25 * epochs} | " + " | ".join(values[t] for t in TRUTHS) + " |")
+        print(
+            f"| {name} | {epochs} | {25 * epochs} | " + " | ".join(values[t] for t in TRUTHS) + " |"
+        )
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def compared(draws: int, limits: GateConfig, base: float = BASE) -> list[tuple[str, int, dict[str, dict[str, float]]]]:
+def compared(
+    draws: int, limits: GateConfig, base: float = BASE
+) -> list[tuple[str, int, dict[str, dict[str, float]]]]:
     return [
         (d.name, epochs, {t: rates(t, d, epochs, limits, draws, base) for t in TRUTHS})
         for d in DESIGNS
@@ -163,10 +188,19 @@ def compared(draws: int, limits: GateConfig, base: float = BASE) -> list[tuple[s
 
 
 def absolute(draws: int, base: float) -> None:
-    """A gate on the share found, where the true one is exactly the limit: both verdicts are wrong half of it."""
+    """A gate on the share found, where the true one is exactly the limit: both verdicts are wrong
+    half of it."""
     limits = GateConfig(min_found=base)
-    print(f"\n`min_found = {base}` where the true share found is {base}: percent called fail / pass\n")
-    print("| trials | " + " | ".join(f"{e} epochs" for e in EPOCHS) + " |\n" + "|---" * (1 + len(EPOCHS)) + "|")
+    print(
+        f"\n`min_found = {base}` where the true share found is {base}: percent called fail / pass\n"
+    )
+    print(
+        "| trials | "
+        + " | ".join(f"{e} epochs" for e in EPOCHS)
+        + " |\n"
+        + "|---" * (1 + len(EPOCHS))
+        + "|"
+    )
     for design in DESIGNS:
         found = []
         for epochs in EPOCHS:
@@ -175,16 +209,22 @@ def absolute(draws: int, base: float) -> None:
             for _ in range(draws):
                 _, after = pair_of_runs("no change", design, trials, rng, base)
                 evidence = evidence_of(header, trials, after, after, limits)
-                verdicts.append(judge(Evidence(header=header, results=evidence.results, limits=limits)).verdict)
+                verdicts.append(
+                    judge(Evidence(header=header, results=evidence.results, limits=limits)).verdict
+                )
             found.append(
-                f"{percent(verdicts.count(Verdict.FAIL) / draws)} / {percent(verdicts.count(Verdict.PASS) / draws)}"
+                f"{percent(verdicts.count(Verdict.FAIL) / draws)} /"
+                f" {percent(verdicts.count(Verdict.PASS) / draws)}"
             )
         print(f"| {design.name} | " + " | ".join(found) + " |")
 
 
 def main() -> None:
     draws, started = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000, time.process_time()
-    print(f"{draws:,} pairs of runs per cell of the tables, 5 lengths x 5 depths, 95 % found before, confidence 95 %")
+    print(
+        f"{draws:,} pairs of runs per cell of the tables, 5 lengths x 5 depths, 95 % found before,"
+        " confidence 95 %"
+    )
     whole = compared(draws, GateConfig())
     for title, key in (
         ("`niah gate --baseline`, percent called fail", "fail"),
@@ -192,16 +232,26 @@ def main() -> None:
         ("The habit of failing on any cell that is worse, percent called fail", "cell"),
         ("The habit of failing on a mean more than a point lower, percent called fail", "mean"),
     ):
-        table(title, [(name, epochs, {t: percent(r[t][key]) for t in TRUTHS}) for name, epochs, r in whole])
+        table(
+            title,
+            [(name, epochs, {t: percent(r[t][key]) for t in TRUTHS}) for name, epochs, r in whole],
+        )
     bands = compared(draws, GateConfig(drop_per_band=True))
     title = "With `drop_per_band = true` (four tests, corrected by Holm), percent called fail"
-    table(title, [(name, epochs, {t: percent(r[t]["fail"]) for t in TRUTHS}) for name, epochs, r in bands])
+    table(
+        title,
+        [(name, epochs, {t: percent(r[t]["fail"]) for t in TRUTHS}) for name, epochs, r in bands],
+    )
     better = compared(draws, GateConfig(), BETTER)
     title = f"From {100 * BETTER:g} % found before, percent called fail / pass"
     table(
         title,
         [
-            (name, epochs, {t: f"{percent(r[t]['fail'])} / {percent(r[t]['pass'])}" for t in TRUTHS})
+            (
+                name,
+                epochs,
+                {t: f"{percent(r[t]['fail'])} / {percent(r[t]['pass'])}" for t in TRUTHS},
+            )
             for name, epochs, r in better
         ],
     )

@@ -1,8 +1,10 @@
-"""What commands about a large finished run cost: CPU seconds and peak memory of each, in a process of its own.
+"""What commands about a large finished run cost: CPU seconds and peak memory of each, in a process
+of its own.
 
     python benchmarks/log.py [--trials 100000] [--answer-bytes 40]
 
-The run is written as a sweep would write it (a line a trial, ids and places of a real plan), without asking anybody.
+The run is written as a sweep would write it (a line a trial, ids and places of a real plan),
+without asking anybody.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ COMMANDS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--answer-bytes", type=int, default=40)
     parser.add_argument("--only", choices=COMMANDS, help="one command alone")
@@ -50,24 +54,47 @@ def main() -> None:
             if given.only in (None, name):
                 arguments = [some if a == "TRIAL" else a for a in command]
                 took = one(root, [*arguments, *(flags if command[0] == "run" else ())])
-                print(f"{name:<13} {took.cpu_s['command']:>7.1f} CPU s {took.peak_mb:>7.0f} MB", flush=True)
+                print(
+                    f"{name:<13} {took.cpu_s['command']:>7.1f} CPU s {took.peak_mb:>7.0f} MB",
+                    flush=True,
+                )
 
 
 def write_run(root: Path, trials: int, answer_bytes: int) -> tuple[list[str], str]:
-    """A finished run of so many trials in ``root/r``: the flags that name it, and the id of one trial."""
+    """A finished run of so many trials in ``root/r``: the flags that name it, and the id of one
+    trial."""
     epochs = max(1, trials // (LENGTHS * DEPTHS))
     lengths = ",".join(str(1_000 + 500 * i) for i in range(LENGTHS))
     depths = ",".join(f"{100 * i / (DEPTHS - 1):.4g}" for i in range(DEPTHS))
-    flags = ["--provider", "simulated", "--model", "perfect", "--lengths", lengths, "--depths", depths]
+    flags = [
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        lengths,
+        "--depths",
+        depths,
+    ]
     flags += ["--epochs", str(epochs)]
-    keys = {"provider": "simulated", "model": "perfect", "lengths": lengths, "depths": depths, "epochs": str(epochs)}
+    keys = {
+        "provider": "simulated",
+        "model": "perfect",
+        "lengths": lengths,
+        "depths": depths,
+        "epochs": str(epochs),
+    }
     config: RunConfig = read_config(None, keys)
     experiment = experiment_of(config)
     first = experiment.trials[0]
     prompt = experiment.prompt(first)
     real = replace(result(first, answer_bytes), prompt_digest=prompt.digest, targets=prompt.planting.targets,
                    placements=prompt.placements)  # fmt: skip
-    write_log(root / "r", experiment.header(), [real, *(result(t, answer_bytes) for t in experiment.trials[1:])])
+    write_log(
+        root / "r",
+        experiment.header(),
+        [real, *(result(t, answer_bytes) for t in experiment.trials[1:])],
+    )
     return flags, first.id
 
 
@@ -85,7 +112,9 @@ def result(trial: Trial, answer_bytes: int) -> Result:
         prompt_digest=(trial.id * 4)[:64],
         unique_share=1.0,
         response=Response(
-            text=(f"The magic number is {number}. " * (answer_bytes // 30 + 1))[: max(answer_bytes, 28)],
+            text=(f"The magic number is {number}. " * (answer_bytes // 30 + 1))[
+                : max(answer_bytes, 28)
+            ],
             stop_reason="stop",
             usage=Usage(input_tokens=trial.context_length - 60, output_tokens=12, cached_tokens=0),
             model="perfect",

@@ -1,4 +1,5 @@
-"""Run one side of a benchmark in a process of its own: CPU seconds and peak memory, without the noise of the other."""
+"""Run one side of a benchmark in a process of its own: CPU seconds and peak memory, without the
+noise of the other."""
 
 from __future__ import annotations
 
@@ -33,13 +34,18 @@ class Watch:
 
     def report(self) -> None:
         """Hand the figures to the process that asked."""
-        status = Path("/proc/self/status").read_text(encoding="utf-8")  # getrusage would tell the parent's peak, too
+        status = Path("/proc/self/status").read_text(
+            encoding="utf-8"
+        )  # getrusage would tell the parent's peak, too
         peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
         print(json.dumps({"cpu_s": self.cpu_s, "peak_mb": peak}))
 
 
 def measured(
-    script: str, *arguments: str, python: str = sys.executable, environment: dict[str, str] | None = None
+    script: str,
+    *arguments: str,
+    python: str = sys.executable,
+    environment: dict[str, str] | None = None,
 ) -> Measured:
     """Run ``python script arguments``; its last line is a Watch's report."""
     done = subprocess.run(
@@ -56,6 +62,10 @@ def machine() -> str:
     """Processor, cores and Python, for the table's caption."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor"
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        "unknown processor",
     )
-    return f"{model}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, {time.strftime('%Y-%m-%d')}"
+    return (
+        f"{model}, {os.cpu_count()} cores, Python {sys.version.split()[0]},"
+        f" {time.strftime('%Y-%m-%d')}"
+    )

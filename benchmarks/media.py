@@ -1,11 +1,12 @@
-"""What pages and sound cost to make, and what the instruments that look and listen find. Wants flite and tesseract.
+"""What pages and sound cost to make, and what the instruments that look and listen find. Wants
+flite and tesseract.
 
-python benchmarks/media.py cost: CPU seconds of 100 pages, and of an hour of speech (MP3) whose lines are spoken;
-and whether a second build, in a process of its own, is the same bytes.
-python benchmarks/media.py read: needles that tesseract reads at 22 pixels in 20 trials, English and zh-Hant.
-python benchmarks/media.py hear: needles that PocketSphinx hears in five minutes of speech, eleven places, then another
-eleven, and in five minutes without one; what the provider listener answers about a recording at its start, middle and
-end; and needles about every place, each alone.
+python benchmarks/media.py cost: CPU seconds of 100 pages, and of an hour of speech (MP3) whose
+lines are spoken; and whether a second build, in a process of its own, is the same bytes.
+python benchmarks/media.py read: needles that tesseract reads at 22 pixels in 20 trials, English and
+zh-Hant. python benchmarks/media.py hear: needles that PocketSphinx hears in five minutes of speech,
+eleven places, then another eleven, and in five minutes without one; what the provider listener
+answers about a recording at its start, middle and end; and needles about every place, each alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def main(arguments: Sequence[str]) -> None:
             print("| what | size | CPU s | same bytes on a second build |\n|---|---|---|---|")
             for what in ("pages", "speech"):
                 first, second = (json.loads(_again("build", what)) for _ in range(2))
-                print(f"| {what} | {first['size']} | {first['cpu_s']:.1f} | {first['digest'] == second['digest']} |")
+                print(
+                    f"| {what} | {first['size']} | {first['cpu_s']:.1f} |"
+                    f" {first['digest'] == second['digest']} |"
+                )
         case ["build", what]:
             print(json.dumps(built(what)))
         case ["read"]:
@@ -63,7 +67,8 @@ def _again(*arguments: str) -> str:
 
 
 def built(what: str) -> dict[str, object]:
-    """One build in this process: its CPU seconds, size and digest. Lines are spoken before, which is not counted."""
+    """One build in this process: its CPU seconds, size and digest. Lines are spoken before, which
+    is not counted."""
     known = experiment(62_000 if what == "pages" else 14_000)
     prompt = known.prompt(known.trials[0])
     if what == "pages":
@@ -77,28 +82,61 @@ def built(what: str) -> dict[str, object]:
     cpu_s = time.process_time() - began
     digest = hashlib.sha256("".join(part.digest for part in parts).encode()).hexdigest()
     seconds = sum(part.seconds or 0 for part in parts)
-    size = f"{len(parts)} pages" if what == "pages" else f"{seconds / 60:.0f} minutes, {len(parts)} pieces"
+    size = (
+        f"{len(parts)} pages"
+        if what == "pages"
+        else f"{seconds / 60:.0f} minutes, {len(parts)} pieces"
+    )
     return {"cpu_s": cpu_s, "digest": digest, "size": size}
 
 
 def experiment(length: int) -> Experiment:
-    return experiment_of(RunConfig(provider="simulated", model="perfect", lengths=(length,), depths=(50.0,)))
+    return experiment_of(
+        RunConfig(provider="simulated", model="perfect", lengths=(length,), depths=(50.0,))
+    )
 
 
 def media(prompt: Prompt) -> list[MediaPart]:
-    return [part for message in prompt.messages for part in message.parts if isinstance(part, MediaPart)]
+    return [
+        part for message in prompt.messages for part in message.parts if isinstance(part, MediaPart)
+    ]
 
 
 def found(provider: str, sent_as: str, haystack: str) -> tuple[int, int]:
     """Needles found, of how many: a run of its own."""
-    run = [sys.executable, "-m", "niah", "run", "--provider", provider, "--model", "search", "--as", sent_as]
+    run = [
+        sys.executable,
+        "-m",
+        "niah",
+        "run",
+        "--provider",
+        provider,
+        "--model",
+        "search",
+        "--as",
+        sent_as,
+    ]
     run += ["--haystack", haystack, "--name", "it"]
     if sent_as == "pages":
         run += ["--lengths", "600", "--depths", "0:100:25", "--epochs", "4"]
     else:
-        run += ["--tts", VOICE.command, "--lengths", "600", "--depths", "0:100:50", "--piece-s", "60"]
+        run += [
+            "--tts",
+            VOICE.command,
+            "--lengths",
+            "600",
+            "--depths",
+            "0:100:50",
+            "--piece-s",
+            "60",
+        ]
     with TemporaryDirectory() as folder:
-        subprocess.run([*run, "--results", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [*run, "--results", folder],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         recall = json.loads(Path(folder, "it", "grid.json").read_text(encoding="utf-8"))["recall"]
     return round(recall["mean"] * recall["n"]), recall["n"]
 
@@ -106,13 +144,19 @@ def found(provider: str, sent_as: str, haystack: str) -> tuple[int, int]:
 def hear() -> None:
     for first in (0, 1):
         heard(first)
-    print("found in a recording at start, middle and end: {} of {}".format(*found("listener", "speech", "en")))
+    print(
+        "found in a recording at start, middle and end: {} of {}".format(
+            *found("listener", "speech", "en")
+        )
+    )
     wording, draw, ears = wording_of("en"), Draw(1, "numbers"), Ears()
     places, right = sorted(place.title() for place in wording.words("names.places")), 0
     for place in places:
         value = str(draw.between(1_000_000, 9_999_999))
         line = wording.form("magic.number.sentence").fill(key=place, value=value)
-        answers = [line for _, line in ears.heard(np.concatenate([GAP, VOICE.say(line), GAP]).tobytes())]
+        answers = [
+            line for _, line in ears.heard(np.concatenate([GAP, VOICE.say(line), GAP]).tobytes())
+        ]
         right += answers == [line]
         if answers != [line]:
             print(f"{line} Heard: {' '.join(answers) or 'nothing'}", flush=True)
@@ -144,7 +188,8 @@ def heard(first: int) -> None:
         right = sum(line in told for line in lines)
         took = time.process_time() - began
         print(
-            f"{len(whole) / RATE:.0f} s with {what}: {right} heard right, {len(lines) - right} wrong, {took:.0f} CPU s"
+            f"{len(whole) / RATE:.0f} s with {what}: {right} heard right, {len(lines) - right}"
+            f" wrong, {took:.0f} CPU s"
         )
 
 

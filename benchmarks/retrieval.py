@@ -1,10 +1,11 @@
 """What retrieval finds without any model, and what it costs.
 
-python benchmarks/retrieval.py prints two tables, in about two minutes of CPU. The first: the share of trials whose
-needle is in the first 1, 5 and 10 chunks at 16k tokens (11 depths, chunks of 256 tokens), by retriever, task and
-haystack; with BM25 every rank is worked out a second time by hand, word by word, and must be the same. The second:
-CPU seconds to cut, index and rank a haystack of 128k tokens, for the first trial and for further ones of it, once the
-libraries are loaded; of dense retrieval the first trial also reads the token table.
+python benchmarks/retrieval.py prints two tables, in about two minutes of CPU. The first: the share
+of trials whose needle is in the first 1, 5 and 10 chunks at 16k tokens (11 depths, chunks of 256
+tokens), by retriever, task and haystack; with BM25 every rank is worked out a second time by hand,
+word by word, and must be the same. The second: CPU seconds to cut, index and rank a haystack of
+128k tokens, for the first trial and for further ones of it, once the libraries are loaded; of dense
+retrieval the first trial also reads the token table.
 """
 
 from __future__ import annotations
@@ -33,12 +34,20 @@ EPSILON = 1e-4  # of scores: the index holds them in 32 bits
 
 
 def main() -> None:
-    print(f"| retriever | haystack | {' | '.join(f'`{task}`' for task in TASKS)} | ranks as by hand |")
+    print(
+        f"| retriever | haystack | {' | '.join(f'`{task}`' for task in TASKS)} | ranks as by hand |"
+    )
     print("|---|---|---|---|---|---|")
     for retriever in RETRIEVERS:
         for haystack in HAYSTACKS:
-            print(f"| {retriever} | {haystack} | {' | '.join(row_of(retriever, haystack))} |", flush=True)
-    print("\n| 128k tokens, CPU s | building the prompt | first trial | further trials, worst |\n|---|---|---|---|")
+            print(
+                f"| {retriever} | {haystack} | {' | '.join(row_of(retriever, haystack))} |",
+                flush=True,
+            )
+    print(
+        "\n| 128k tokens, CPU s | building the prompt | first trial | further trials, worst"
+        " |\n|---|---|---|---|"
+    )
     for retriever in RETRIEVERS:
         for haystack in ("en", "zh-hant"):
             seconds = " | ".join(f"{s:.2f}" for s in cost_of(retriever, haystack))
@@ -53,9 +62,14 @@ def row_of(retriever: str, haystack: str) -> Iterator[str]:
         prompts = [experiment.prompt(trial) for trial in experiment.trials]
         ranks = [rank_of(delivery, prompt) for prompt in prompts]
         if retriever == "bm25":
-            same += sum(is_by_hand(rank, prompt, experiment) for rank, prompt in zip(ranks, prompts, strict=True))
+            same += sum(
+                is_by_hand(rank, prompt, experiment)
+                for rank, prompt in zip(ranks, prompts, strict=True)
+            )
             trials += len(ranks)
-        yield " / ".join(f"{100 * sum(r is not None and r <= k for r in ranks) / len(ranks):.0f}" for k in AT)
+        yield " / ".join(
+            f"{100 * sum(r is not None and r <= k for r in ranks) / len(ranks):.0f}" for k in AT
+        )
     yield f"{same} of {trials}" if trials else ""
 
 
@@ -69,7 +83,9 @@ def made(
         "depths": depths,
         "task": task,
     }
-    experiment = experiment_of(RunConfig(haystack=(haystack,), delivery=f"retrieve:{retriever}", **table))
+    experiment = experiment_of(
+        RunConfig(haystack=(haystack,), delivery=f"retrieve:{retriever}", **table)
+    )
     return experiment, delivery_in(experiment)
 
 
@@ -80,19 +96,26 @@ def rank_of(delivery: Delivery, prompt: Prompt) -> int | None:
 
 
 def is_by_hand(rank: int | None, prompt: Prompt, experiment: Experiment) -> bool:
-    """Whether a rank is the one that scores from counted words give; chunks that are level may change places."""
+    """Whether a rank is the one that scores from counted words give; chunks that are level may
+    change places."""
     body = body_of(prompt)
     assert body is not None
     counts = [experiment.tokenizer.count(line + "\n") for line in body.lines]
     spans = [(first, stop) for first, stop, _ in spans_of(counts, chunking_of(experiment.config))]
-    chunks = [Counter(term for line in body.lines[a:b] for term in terms_of(line)) for a, b in spans]
+    chunks = [
+        Counter(term for line in body.lines[a:b] for term in terms_of(line)) for a, b in spans
+    ]
     mean = sum(c.total() for c in chunks) / len(chunks)
     scores = [0.0] * len(chunks)
     for term in dict.fromkeys(terms_of(asked_part(prompt.planting.question))):
         holding = sum(term in c for c in chunks)
         weight = math.log(1 + (len(chunks) - holding + 0.5) / (holding + 0.5))
         for i, c in enumerate(chunks):
-            scores[i] += weight * c[term] / (c[term] + K1 * (1 - B + B * c.total() / mean)) if c[term] else 0.0
+            scores[i] += (
+                weight * c[term] / (c[term] + K1 * (1 - B + B * c.total() / mean))
+                if c[term]
+                else 0.0
+            )
     best = [max((scores[i] for i, (a, b) in enumerate(spans) if a <= x and y <= b), default=None)
             for x, y in lines_of_needles(prompt, body)]  # fmt: skip
     if not best or None in best:

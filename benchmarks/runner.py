@@ -1,10 +1,12 @@
-"""What the runner itself costs: sweeps against a loopback server that answers after a fixed latency.
+"""What the runner itself costs: sweeps against a loopback server that answers after a fixed
+latency.
 
 python benchmarks/runner.py [--quick] [--against CHECKOUT]
 
-The ideal time of a sweep is cells x latency / concurrency; of whole rounds, the same with the last round counted full
-and the one lonely trial that warms a cache. The server is a process of its own; it shares the machine: on a busy one
-only the CPU column tells anything. ``--against`` measures the code of another checkout beside this one.
+The ideal time of a sweep is cells x latency / concurrency; of whole rounds, the same with the last
+round counted full and the one lonely trial that warms a cache. The server is a process of its own;
+it shares the machine: on a busy one only the CPU column tells anything. ``--against`` measures the
+code of another checkout beside this one.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ CELLS = {225: (15, 15), 640: (32, 20), 1_225: (35, 35)}
 HERE = Path(__file__).resolve().parents[1]
 
 
-async def _answer(latency_s: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(
+    latency_s: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """One connection: whole requests in, a fixed latency, one streamed answer each."""
     with suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
@@ -53,17 +57,33 @@ async def _answer(latency_s: float, reader: asyncio.StreamReader, writer: asynci
 def _stream(size: int) -> bytes:
     events: list[dict[str, Any]] = [
         {"id": "c-1", "model": "m", "choices": [{"index": 0, "delta": {"content": "7421830"}}]},
-        {"id": "c-1", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
-        {"id": "c-1", "model": "m", "choices": [], "usage": {"prompt_tokens": size // 4, "completion_tokens": 5}},
+        {
+            "id": "c-1",
+            "model": "m",
+            "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+        },
+        {
+            "id": "c-1",
+            "model": "m",
+            "choices": [],
+            "usage": {"prompt_tokens": size // 4, "completion_tokens": 5},
+        },
     ]
-    body = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-request-id: r-1\r\nContent-Length: %d\r\n\r\n"
+    body = (
+        b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
+    )
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nx-request-id:"
+        b" r-1\r\nContent-Length: %d\r\n\r\n"
+    )
     return head % len(body) + body
 
 
 def _serve(pipe: Connection, latency_s: float) -> None:
     async def main() -> None:
-        server = await asyncio.start_server(partial(_answer, latency_s), "127.0.0.1", 0, limit=4_000_000, backlog=512)
+        server = await asyncio.start_server(
+            partial(_answer, latency_s), "127.0.0.1", 0, limit=4_000_000, backlog=512
+        )
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
@@ -94,9 +114,14 @@ def _sweep(port: int, cells: int, concurrency: int, length: str, folder: str) ->
         },
     )
     experiment = experiment_of(completed(config))
-    experiment.prompt(experiment.trials[0])  # the haystack is read and counted before the clock starts
+    experiment.prompt(
+        experiment.trials[0]
+    )  # the haystack is read and counted before the clock starts
     lag = _Lag()
-    with open_log(Path(folder), experiment.header()) as log, open_session(experiment, lambda text: None) as session:
+    with (
+        open_log(Path(folder), experiment.header()) as log,
+        open_session(experiment, lambda text: None) as session,
+    ):
         sweep = Sweep(experiment, session, log, lag)
         cpu, started = time.process_time(), time.perf_counter()
         asyncio.run(sweep.run())
@@ -139,7 +164,9 @@ class _Lag(Observer):
             self.longest_s = max(self.longest_s, time.perf_counter() - before - 0.005)
 
 
-def _measured(code: Path, port: int, cells: int, concurrency: int, length: int, folder: Path) -> dict[str, float]:
+def _measured(
+    code: Path, port: int, cells: int, concurrency: int, length: int, folder: Path
+) -> dict[str, float]:
     arguments = [str(port), str(cells), str(concurrency), str(length), str(folder)]
     done = subprocess.run(
         [sys.executable, __file__, "--one", *arguments],
@@ -153,26 +180,36 @@ def _measured(code: Path, port: int, cells: int, concurrency: int, length: int, 
 
 
 def _row(
-    code: Path, port: int, latency_s: float, cells: int, concurrency: int, folder: Path, length: int = 32_000
+    code: Path,
+    port: int,
+    latency_s: float,
+    cells: int,
+    concurrency: int,
+    folder: Path,
+    length: int = 32_000,
 ) -> None:
     found = _measured(code, port, cells, concurrency, length, folder)
     ideal_s = cells * latency_s / concurrency
     rounds_s = latency_s * (1 + -(-(cells - 1) // concurrency))
     print(
-        f"| {code.name} | {latency_s:g} | {cells:,} | {length:,} | {concurrency} | {found['sweep_s']:.2f} | "
-        f"{100 * ideal_s / found['sweep_s']:.0f} % | {100 * rounds_s / found['sweep_s']:.0f} % | "
-        f"{1000 * found['cpu_s'] / cells:.1f} | {found['total_s']:.3f} | {found['peak_mb']:.0f} | "
-        f"{found['lag_ms']:.0f} | {found['log_bytes'] / cells:,.0f} |",
+        f"| {code.name} | {latency_s:g} | {cells:,} | {length:,} | {concurrency} |"
+        f" {found['sweep_s']:.2f} | {100 * ideal_s / found['sweep_s']:.0f} % |"
+        f" {100 * rounds_s / found['sweep_s']:.0f} % | {1000 * found['cpu_s'] / cells:.1f} |"
+        f" {found['total_s']:.3f} | {found['peak_mb']:.0f} | {found['lag_ms']:.0f} |"
+        f" {found['log_bytes'] / cells:,.0f} |",
         flush=True,
     )
 
 
 def _resume(folder: Path) -> None:
-    """A run of 1,225 finished cells, asked for again by command line: all of it, without the picture's drawing."""
+    """A run of 1,225 finished cells, asked for again by command line: all of it, without the
+    picture's drawing."""
     best = {}
     for name, code in {
-        "read the log": "from niah.runlog.log import read_log; from pathlib import Path; import sys; "
-        "read_log(Path(sys.argv[1]))",
+        "read the log": (
+            "from niah.runlog.log import read_log; from pathlib import Path; import sys; "
+            "read_log(Path(sys.argv[1]))"
+        ),
     }.items():
         times = []
         for _ in range(3):
@@ -186,7 +223,9 @@ def _resume(folder: Path) -> None:
 @contextmanager
 def _server(latency_s: float) -> Iterator[int]:
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, latency_s), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(there, latency_s), daemon=True
+    )
     server.start()
     try:
         yield here.recv()
@@ -201,8 +240,13 @@ def main() -> None:
         codes.insert(0, Path(sys.argv[sys.argv.index("--against") + 1]).resolve())
     load = os.getloadavg()[0]
     print(f"on {machine()}, load {load:.1f} at the start\n")
-    print("| code | latency s | cells | tokens | in flight | took s | of ideal | of whole rounds | ", end="")
-    print("CPU ms a trial | median total_s | peak MB | loop held ms | log B |\n" + "|---" * 13 + "|")
+    print(
+        "| code | latency s | cells | tokens | in flight | took s | of ideal | of whole rounds | ",
+        end="",
+    )
+    print(
+        "CPU ms a trial | median total_s | peak MB | loop held ms | log B |\n" + "|---" * 13 + "|"
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for latency_s, together in LATENCIES_S.items():

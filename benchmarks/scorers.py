@@ -1,4 +1,5 @@
-"""How often scorers misjudge answers composed of forms and answers judged by hand, and how long they take."""
+"""How often scorers misjudge answers composed of forms and answers judged by hand, and how long
+they take."""
 
 from __future__ import annotations
 
@@ -17,18 +18,46 @@ from niah.tasks import task_of
 from niah.text.wording import LANGUAGES
 
 SHAPES = (
-    *("12 ", "7421830 ", "7421830, ", "word ", "(((", "7", "十", "一千 ", "Lusaka 7421830 ", "not ", "</think>"),
+    *(
+        "12 ",
+        "7421830 ",
+        "7421830, ",
+        "word ",
+        "(((",
+        "7",
+        "十",
+        "一千 ",
+        "Lusaka 7421830 ",
+        "not ",
+        "</think>",
+    ),
     *("\u0301\u0323", "\x1b[0m", "12:16 ", "因此"),
 )
 
 TIMED = (  # fixtures, one of every task
-    *("multikey_en_b", "update_en_b", "multivalue_en_b", "multiquery_en_b", "tracking_en_b", "associative_en_b"),
-    *("distractors_en_b", "hops_en_b", "when_en_b", "said_at_en_b", "when_and_what_en_b", "kv_en_b", "price_en_b"),
+    *(
+        "multikey_en_b",
+        "update_en_b",
+        "multivalue_en_b",
+        "multiquery_en_b",
+        "tracking_en_b",
+        "associative_en_b",
+    ),
+    *(
+        "distractors_en_b",
+        "hops_en_b",
+        "when_en_b",
+        "said_at_en_b",
+        "when_and_what_en_b",
+        "kv_en_b",
+        "price_en_b",
+    ),
 )
 
 
 def main() -> None:
-    """``python benchmarks/scorers.py [-v] [N]``: every N-th case; -v shows the first misjudged one of every form."""
+    """``python benchmarks/scorers.py [-v] [N]``: every N-th case; -v shows the first misjudged one
+    of every form."""
     counts: Counter[tuple[str, str]] = Counter()
     shown: set[tuple[str, str, str]] = set()
     for case in _cases():
@@ -37,22 +66,35 @@ def main() -> None:
         for place in (row, "all | "):
             counts[place, f"{case.right}"] += 1
             counts[place, f"{case.right} as {given}"] += 1
-        if given != case.right and "-v" in sys.argv and (case.task, case.language, case.form) not in shown:
+        if (
+            given != case.right
+            and "-v" in sys.argv
+            and (case.task, case.language, case.form) not in shown
+        ):
             shown.add((case.task, case.language, case.form))
             print(case.task, row, repr(case.answer), case.score().explanation)
-    print("| forms | language | right | judged wrong | wrong | judged right |\n|---|---|--:|--:|--:|--:|")
+    print(
+        "| forms | language | right | judged wrong | wrong | judged right"
+        " |\n|---|---|--:|--:|--:|--:|"
+    )
     for place in sorted({place for place, _ in counts}):
         figures = ("True", "True as False", "False", "False as True")
         print(f"| {place} | " + " | ".join(f"{counts[place, f]:,}" for f in figures) + " |")
 
 
 def by_hand() -> None:
-    """Answers that a person judged; of fresh ones also how many were misjudged when nobody had tuned to them."""
-    print("\n| judged by hand | answers | too low | too high | misjudged when new | of these falsely right |")
+    """Answers that a person judged; of fresh ones also how many were misjudged when nobody had
+    tuned to them."""
+    print(
+        "\n| judged by hand | answers | too low | too high | misjudged when new | of these falsely"
+        " right |"
+    )
     print("|---|--:|--:|--:|--:|--:|")
     fixtures = golden.fixtures()
     for name in (*golden.SETS, *golden.FRESH):
-        rows = [(r.share, golden.score_of(r, fixtures[r.fixture]).value) for r in golden.judged(name)]
+        rows = [
+            (r.share, golden.score_of(r, fixtures[r.fixture]).value) for r in golden.judged(name)
+        ]
         below, above = sum(v < s - 0.01 for s, v in rows), sum(v > s + 0.01 for s, v in rows)
         new = " | ".join(map(str, golden.FRESH.get(name, ("", ""))))
         print(f"| {name} | {len(rows)} | {below} | {above} | {new} |")

@@ -1,4 +1,5 @@
-"""What it costs to type a command: CPU seconds of --help, plan, and of judging a run of 1,225 cells, best of five.
+"""What it costs to type a command: CPU seconds of --help, plan, and of judging a run of 1,225
+cells, best of five.
 
 python benchmarks/startup.py
 """
@@ -26,11 +27,15 @@ COMMANDS = {
 def cpu_s(arguments: list[str]) -> float:
     """User and system seconds of one command."""
     before = os.times()
-    done = subprocess.run([sys.executable, "-m", "niah", *arguments], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "niah", *arguments], capture_output=True, check=False
+    )
     if done.returncode not in (0, 1):  # 1 is a gate that fails, as it should
         raise SystemExit(done.stderr.decode())
     after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    return (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
 
 
 GATES = """min_found = 0.9
@@ -45,7 +50,12 @@ drop_per_band = true
 
 def with_a_large_run(folder: Path) -> dict[str, list[str]]:
     """Commands about a run of 35 lengths x 35 depths, which is made first."""
-    grid = ["--lengths", "1k:35k:1k", "--depths", ",".join(f"{i * 100 / 34:.3f}" for i in range(35))]
+    grid = [
+        "--lengths",
+        "1k:35k:1k",
+        "--depths",
+        ",".join(f"{i * 100 / 34:.3f}" for i in range(35)),
+    ]
     results = ["--results", str(folder)]
     for name, model in (("old", "perfect"), ("new", "head-tail")):
         cpu_s(

@@ -1,9 +1,10 @@
 """What each task measures: readers that understand nothing, on every task in every language.
 
-python benchmarks/tasks.py [TASK ...] prints the table; with --write it goes into niah/tasks/measured.json and
-docs/tasks.md. Readers see the prompt only and quote a line; the task's own scorer judges. ``guess`` is the answer of
-the next epoch of the same cell. ``any`` and ``last number``: a line with a number of five or more digits. ``odd``:
-the line that shares fewest words with its neighbours. ``rare``: the one with most words that occur nowhere else.
+python benchmarks/tasks.py [TASK ...] prints the table; with --write it goes into
+niah/tasks/measured.json and docs/tasks.md. Readers see the prompt only and quote a line; the task's
+own scorer judges. ``guess`` is the answer of the next epoch of the same cell. ``any`` and ``last
+number``: a line with a number of five or more digits. ``odd``: the line that shares fewest words
+with its neighbours. ``rare``: the one with most words that occur nowhere else.
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ from niah.text.ranking import terms_of
 from niah.text.seeded import Draw
 
 HAYSTACKS = {"en": "en", "zh-Hant": "zh-hant", "zh-Hans": "zh-hans", "es": "es"}
-GRID = {"lengths": "2k,8k", "depths": "0:100:25", "epochs": 4, "provider": "simulated", "model": "perfect"}
+GRID = {
+    "lengths": "2k,8k",
+    "depths": "0:100:25",
+    "epochs": 4,
+    "provider": "simulated",
+    "model": "perfect",
+}
 VARIANTS: Sequence[tuple[str, Mapping[str, object]]] = [
     *((name, {}) for name in task_names()),
     ("single", {"value_kind": "word"}),
@@ -53,10 +60,15 @@ def main(arguments: Sequence[str]) -> None:
         if wanted and task not in wanted:
             continue
         row = stored.Measured(
-            task=task, options=options, scores={language: scores_in(language, task, options) for language in HAYSTACKS}
+            task=task,
+            options=options,
+            scores={language: scores_in(language, task, options) for language in HAYSTACKS},
         )
         rows.append(row)
-        shares = {k: "/".join(f"{100 * row.scores[n][k]:.0f}" for n in HAYSTACKS) for k in row.scores["en"]}
+        shares = {
+            k: "/".join(f"{100 * row.scores[n][k]:.0f}" for n in HAYSTACKS)
+            for k in row.scores["en"]
+        }
         print(row.name, "|", row.measures, "|", shares, flush=True)
     if "--write" in arguments:
         write(rows, keep=bool(wanted))
@@ -65,7 +77,9 @@ def main(arguments: Sequence[str]) -> None:
 def write(rows: Sequence[stored.Measured], *, keep: bool) -> None:
     """Into the package and the docs; ``keep`` the rows that were not measured again."""
     known = {row.name: row for row in (*(stored.measured() if keep else ()), *rows)}
-    names = [stored.Measured(task=task, options=options, scores={}).name for task, options in VARIANTS]
+    names = [
+        stored.Measured(task=task, options=options, scores={}).name for task, options in VARIANTS
+    ]
     rows = [known[name] for name in names if name in known]
     text = json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1)
     text = re.sub(r"(?<=\d\d\d)\d+(?=[,\s])", "", text)
@@ -84,28 +98,38 @@ def table() -> str:
     head = ["task", *readers, "so it measures"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for row in measured():
-        shares = {r: [row.scores[language].get(r, 0.0) for language in languages] for r in readers[:5]}
+        shares = {
+            r: [row.scores[language].get(r, 0.0) for language in languages] for r in readers[:5]
+        }
         shares["search"] = list(row.search(again=False).values())
         shares["search again"] = [
             max(row.scores[language][way] for way in stored.SEARCH_AGAIN) for language in languages
         ]
         cells = ["/".join(f"{100 * share:.0f}" for share in shares[r]) for r in readers]
-        lines.append(" | ".join([f"`{row.task}`{row.name.removeprefix(row.task)}", *cells, row.measures]))
+        lines.append(
+            " | ".join([f"`{row.task}`{row.name.removeprefix(row.task)}", *cells, row.measures])
+        )
     return "".join(f"| {line} |\n" for line in lines)
 
 
 def scores_in(language: str, task: str, options: Mapping[str, object]) -> dict[str, float]:
     """The mean score of every reader on the task's prompts in one language."""
     questions = {"questions": (HAYSTACKS[language],)} if task == "natural" else {}
-    experiment = experiment_of(RunConfig(task=task, haystack=(HAYSTACKS[language],), **GRID, **questions, **options))
+    experiment = experiment_of(
+        RunConfig(task=task, haystack=(HAYSTACKS[language],), **GRID, **questions, **options)
+    )
     scores = {name: [] for name in ("guess", *READERS)}  # type: dict[str, list[float]]
     for trial in experiment.trials:
         prompt = experiment.prompt(trial)
         lines = lines_of(prompt.text)
         for name, read in READERS.items():
             scores[name].append(experiment.task.score(read(lines, trial.id), prompt.planting).value)
-        scores["guess"].append(experiment.task.score(guess(experiment, trial.id), prompt.planting).value)
-    return {name: fmean(values) for name, values in scores.items()} | dict(search_scores(experiment, experiment.trials))
+        scores["guess"].append(
+            experiment.task.score(guess(experiment, trial.id), prompt.planting).value
+        )
+    return {name: fmean(values) for name, values in scores.items()} | dict(
+        search_scores(experiment, experiment.trials)
+    )
 
 
 def guess(experiment: Experiment, trial_id: str) -> str:
@@ -120,7 +144,8 @@ def guess(experiment: Experiment, trial_id: str) -> str:
 
 
 def lines_of(prompt: str) -> list[str]:
-    """The lines between instruction and question, each with the time above it, where there is one."""
+    """The lines between instruction and question, each with the time above it, where there is
+    one."""
     text = prompt[: prompt.rfind("\n\n", 0, prompt.rfind("\n\n"))].partition("\n\n")[2]
     return re.sub(r"(?m)^(\([\d:]+\))\n", r"\1 ", text).split("\n")
 

@@ -1,9 +1,11 @@
-"""What a server that cuts prompts in silence costs: cells that are red or green though the prompt was not whole.
+"""What a server that cuts prompts in silence costs: cells that are red or green though the prompt
+was not whole.
 
 python benchmarks/trust.py [--quick]
 
-A liar on loopback drops a share of every prompt of more than 3,000 tokens; its reader answers from what is left. Counts
-are of what is left. Below that, honest servers that count in their own way: every mismatch there is a false alarm.
+A liar on loopback drops a share of every prompt of more than 3,000 tokens; its reader answers from
+what is left. Counts are of what is left. Below that, honest servers that count in their own way:
+every mismatch there is a false alarm.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ NEITHER = ("1.3 for one", "as cl100k", "nought", "always 17", "cached, left out"
 
 def _swept(liar: Liar, lie: Lie, experiment: Experiment) -> list[Row]:
     liar.tell(lie)
-    experiment = replace(experiment, config=experiment.config.model_copy(update={"base_url": f"{liar.root}/v1"}))
+    experiment = replace(
+        experiment, config=experiment.config.model_copy(update={"base_url": f"{liar.root}/v1"})
+    )
     with (
         tempfile.TemporaryDirectory() as folder,
         open_session(experiment, lambda text: None) as session,
@@ -65,10 +69,18 @@ def main() -> None:
         for share in SHARES:
             keeps = drops("front", share)
             results = _swept(liar, Lie(name="drops", keeps=keeps), experiment)
-            print(f"| drops {share:.1%} at the front | " + " | ".join(_cell(results, n) for n in lengths) + " |")
+            print(
+                f"| drops {share:.1%} at the front | "
+                + " | ".join(_cell(results, n) for n in lengths)
+                + " |"
+            )
         for counts in NEITHER:
             results = _swept(liar, Lie(name="honest", counts=HONEST[counts]), experiment)
-            print(f"| honest, counts {counts} | " + " | ".join(_cell(results, n) for n in lengths) + " |")
+            print(
+                f"| honest, counts {counts} | "
+                + " | ".join(_cell(results, n) for n in lengths)
+                + " |"
+            )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""Workers of a sharded run killed at random, and their shared limits, against a server that counts what it is asked.
+"""Workers of a sharded run killed at random, and their shared limits, against a server that counts
+what it is asked.
 
 python benchmarks/workers.py kills shards|submitit|slurm|ray [KILLS] [SEED]
 python benchmarks/workers.py limits [WORKERS]
 
-``kills`` sends SIGKILL to a process that sends trials, or to the worker of Ray or submitit above it, after a random
-time, until there were so many; a run that is whole is followed by another. A result is lost if it was on disk after a
-kill and is not in the end; an answered trial is asked again if the server is asked for it once more after it was on
-disk. ``slurm`` starts daemons of its own, as root, from Debian's slurm-wlm and munge.
+``kills`` sends SIGKILL to a process that sends trials, or to the worker of Ray or submitit above
+it, after a random time, until there were so many; a run that is whole is followed by another. A
+result is lost if it was on disk after a kill and is not in the end; an answered trial is asked
+again if the server is asked for it once more after it was on disk. ``slurm`` starts daemons of its
+own, as root, from Debian's slurm-wlm and munge.
 """
 
 from __future__ import annotations
@@ -36,10 +38,21 @@ WORKERS = 3
 IN_FLIGHT = 2  # of each worker
 LATENCY_S = 0.1
 TRIALS = 2 * 41 * 6
-GRID = ("--lengths", "512,1k", "--depths", "0:100:2.5", "--epochs", "6", "--concurrency", str(IN_FLIGHT))
+GRID = (
+    "--lengths",
+    "512,1k",
+    "--depths",
+    "0:100:2.5",
+    "--epochs",
+    "6",
+    "--concurrency",
+    str(IN_FLIGHT),
+)
 SQUEUE = ("squeue", "-h")
 SINFO = ("sinfo", "-h", "-o", "%T")
-PATIENCE_S = 15.0  # without a process before the same command is given again: engines take a while to begin
+PATIENCE_S = (
+    15.0  # without a process before the same command is given again: engines take a while to begin
+)
 NIAH = (sys.executable, "-m", "niah")
 SUBMIT: dict[str, tuple[str, ...]] = {
     "submitit": ("--on", "slurm", "--set", "cluster=local"),
@@ -84,7 +97,12 @@ def processes(run: str) -> list[tuple[int, int]]:
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
             if words[1:4] == [b"-m", b"niah", b"run"] and run.encode() in words:
-                found.append((int(entry.name), int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])))
+                found.append(
+                    (
+                        int(entry.name),
+                        int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]),
+                    )
+                )
     return sorted(found)
 
 
@@ -111,17 +129,30 @@ class Tally:
 
     def words(self) -> str:
         return (
-            f"{self.kills} kills, {self.workers_killed} of them of the worker above; {self.runs} runs, {self.trials} "
-            f"trials: {self.lost} results lost, {self.again} answered trials asked again, "
-            f"{self.repeated} requests repeated that were in flight (at most {self.kills * IN_FLIGHT})"
+            f"{self.kills} kills, {self.workers_killed} of them of the worker above; {self.runs}"
+            f" runs, {self.trials} trials: {self.lost} results lost, {self.again} answered trials"
+            f" asked again, {self.repeated} requests repeated that were in flight (at most"
+            f" {self.kills * IN_FLIGHT})"
         )
 
 
-def killed_run(engine: str, run: str, kills: int, draw: random.Random, tally: Tally, options: tuple[str, ...]) -> None:
+def killed_run(
+    engine: str, run: str, kills: int, draw: random.Random, tally: Tally, options: tuple[str, ...]
+) -> None:
     """One run until it is whole, with kills on the way."""
     asked, folder = Asked(), Path("results") / run
     with serving(otherwise=asked.act) as server:
-        grid = (*GRID, "--provider", "openai", "--model", "m", "--base-url", server.base_url, "--seed", str(tally.runs))
+        grid = (
+            *GRID,
+            "--provider",
+            "openai",
+            "--model",
+            "m",
+            "--base-url",
+            server.base_url,
+            "--seed",
+            str(tally.runs),
+        )
         seen: list[tuple[int, set[str]]] = []
         begin = started(engine, run, grid, options)
         jobs, busy_at = begin(), time.monotonic()
@@ -141,7 +172,9 @@ def killed_run(engine: str, run: str, kills: int, draw: random.Random, tally: Ta
         end = set(results_in(folder).values())
         assert end <= set(asked.digests)
         tally.lost += len(set().union(*(there for _, there in seen)) - end)
-        tally.again += len({d for place, there in seen for d in asked.digests[place:] if d in there})
+        tally.again += len(
+            {d for place, there in seen for d in asked.digests[place:] if d in there}
+        )
         counted = Counter(d for d in asked.digests if d in end)
         tally.repeated += sum(counted.values()) - len(end)
         tally.trials += len(end)
@@ -149,7 +182,8 @@ def killed_run(engine: str, run: str, kills: int, draw: random.Random, tally: Ta
 
 
 def _kill_one(engine: str, run: str, draw: random.Random, tally: Tally) -> bool:
-    """Whether somebody was killed: mostly a little after a new result, sometimes at any time, before the first too."""
+    """Whether somebody was killed: mostly a little after a new result, sometimes at any time,
+    before the first too."""
     before, early = written(run), draw.random() < 0.2
     while not early and written(run) == before and processes(run):
         time.sleep(0.1)
@@ -164,19 +198,27 @@ def _kill_one(engine: str, run: str, draw: random.Random, tally: Tally) -> bool:
         tally.kills += 1
         tally.workers_killed += above
         print(f"{time.strftime('%X')} {tally.kills} killed", file=sys.stderr, flush=True)
-        while Path(f"/proc/{sender}/cmdline").exists() and Path(f"/proc/{sender}/cmdline").read_bytes():
+        while (
+            Path(f"/proc/{sender}/cmdline").exists()
+            and Path(f"/proc/{sender}/cmdline").read_bytes()
+        ):
             time.sleep(0.01)  # until it is dead
         return True
     return False
 
 
-def started(engine: str, run: str, grid: tuple[str, ...], options: tuple[str, ...]) -> Callable[[], list[Any]]:
+def started(
+    engine: str, run: str, grid: tuple[str, ...], options: tuple[str, ...]
+) -> Callable[[], list[Any]]:
     """Begins the workers of a run; the same commands go on with it."""
     log = Path(f"{run}.log").open("ab")  # noqa: SIM115  # of all commands, for whoever looks into a fault
     quiet = {"stdout": log, "stderr": log}
     if engine == "shards":
         shards = [f"{n}/{WORKERS}" for n in range(1, WORKERS + 1)]
-        commands = [[*NIAH, "run", *grid, "--name", run, "--progress", "lines", "--shard", shard] for shard in shards]
+        commands = [
+            [*NIAH, "run", *grid, "--name", run, "--progress", "lines", "--shard", shard]
+            for shard in shards
+        ]
     else:
         commands = [[*NIAH, "submit", *grid, "--run", run, "--workers", str(WORKERS), *options]]
     return lambda: [subprocess.Popen(command, **quiet) for command in commands]  # type: ignore[call-overload]
@@ -211,8 +253,12 @@ PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 @contextlib.contextmanager
 def one_node_of_slurm() -> Iterator[None]:
-    """Daemons of Slurm for this process and its children, of one node; root and Debian's slurm-wlm are needed."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, contextlib.ExitStack() as stack:
+    """Daemons of Slurm for this process and its children, of one node; root and Debian's slurm-wlm
+    are needed."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
+        contextlib.ExitStack() as stack,
+    ):
         folder, host = Path(name), os.uname().nodename.split(".")[0]
         (folder / "state").mkdir()
         conf, key = folder / "slurm.conf", folder / "munge.key"
@@ -220,7 +266,10 @@ def one_node_of_slurm() -> Iterator[None]:
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
         os.environ["SLURM_CONF"] = str(conf)
-        files = [f"--{what}={folder}/munge.{what}" for what in ("socket", "log-file", "pid-file", "seed-file")]
+        files = [
+            f"--{what}={folder}/munge.{what}"
+            for what in ("socket", "log-file", "pid-file", "seed-file")
+        ]
         daemons = (
             ["munged", "--foreground", "--force", f"--key-file={key}", *files],
             ["slurmctld", "-D"],
@@ -245,9 +294,15 @@ def one_node_of_slurm() -> Iterator[None]:
 @contextlib.contextmanager
 def two_nodes() -> Iterator[str]:
     """The address of a cluster of Ray with two small nodes on this machine."""
-    os.environ |= {"RAY_raylet_start_wait_time_s": "300", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+    os.environ |= {
+        "RAY_raylet_start_wait_time_s": "300",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+    }
     small = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    cluster = importlib.import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=small)
+    cluster = importlib.import_module("ray.cluster_utils").Cluster(
+        initialize_head=True, head_node_args=small
+    )
     try:
         cluster.add_node(**small)
         yield str(cluster.address)
@@ -272,17 +327,51 @@ def kills(engine: str, count: int = 20, seed: int = 0) -> None:
 
 
 def limits(workers: int = 4) -> None:
-    """Workers that begin at once under a budget of 60 requests, then under 240 requests a minute."""
+    """Workers that begin at once under a budget of 60 requests, then under 240 requests a
+    minute."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for name, flag, value in (("budget", "--max-tokens", "20000"), ("rate", "--requests-per-minute", "240")):
+        for name, flag, value in (
+            ("budget", "--max-tokens", "20000"),
+            ("rate", "--requests-per-minute", "240"),
+        ):
             asked = Asked()
             with serving(otherwise=asked.act) as server:
-                grid = ("--lengths", "512", "--depths", "0:100:5", "--epochs", "8", "--concurrency", "4")
-                told = ("--provider", "openai", "--model", "m", "--base-url", server.base_url, flag, value)
+                grid = (
+                    "--lengths",
+                    "512",
+                    "--depths",
+                    "0:100:5",
+                    "--epochs",
+                    "8",
+                    "--concurrency",
+                    "4",
+                )
+                told = (
+                    "--provider",
+                    "openai",
+                    "--model",
+                    "m",
+                    "--base-url",
+                    server.base_url,
+                    flag,
+                    value,
+                )
                 shards = [f"{n}/{workers}" for n in range(1, workers + 1)]
                 commands = [
-                    [*NIAH, "run", *grid, *told, "--name", name, "--progress", "lines", "--shard", s] for s in shards
+                    [
+                        *NIAH,
+                        "run",
+                        *grid,
+                        *told,
+                        "--name",
+                        name,
+                        "--progress",
+                        "lines",
+                        "--shard",
+                        s,
+                    ]
+                    for s in shards
                 ]
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 jobs = [subprocess.Popen(c, **quiet) for c in commands]  # type: ignore[call-overload]
@@ -290,19 +379,28 @@ def limits(workers: int = 4) -> None:
                     job.wait()
             each = asked.tokens / len(asked.digests)
             print(
-                f"{workers} workers, {flag} {value}: {len(asked.digests)} requests, {asked.tokens:,} tokens", end="; "
+                f"{workers} workers, {flag} {value}: {len(asked.digests)} requests,"
+                f" {asked.tokens:,} tokens",
+                end="; ",
             )
             if name == "budget":
                 print(f"beyond the budget {max(0, asked.tokens - int(value)) / each:.1f} requests")
             else:
-                print(f"beyond the rate {_beyond(asked.at, int(value)):.1f} requests in the worst stretch of time")
+                print(
+                    f"beyond the rate {_beyond(asked.at, int(value)):.1f} requests in the worst"
+                    " stretch of time"
+                )
         os.chdir("/")
 
 
 def _beyond(at: list[float], per_minute: int) -> float:
     """Requests of any stretch of time beyond what a bucket of six seconds holds, and what flows."""
     held = per_minute / 10
-    return max(j - i + 1 - (at[j] - at[i]) * per_minute / 60 - held for i in range(len(at)) for j in range(i, len(at)))
+    return max(
+        j - i + 1 - (at[j] - at[i]) * per_minute / 60 - held
+        for i in range(len(at))
+        for j in range(i, len(at))
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """niah: does a language model really read its whole context?
 
-``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate``, ``page`` and ``power`` are
-explained in ``niah.api``; they are imported when they are first named, so that ``import niah`` costs nothing.
+``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate``, ``page`` and
+``power`` are explained in ``niah.api``; they are imported when they are first named, so that
+``import niah`` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from niah.api import async_sweep, build, compare, gate, haystack, open_run, page, plan, power, rescore, sweep
+    from niah.api import (
+        async_sweep,
+        build,
+        compare,
+        gate,
+        haystack,
+        open_run,
+        page,
+        plan,
+        power,
+        rescore,
+        sweep,
+    )
     from niah.errors import NiahError
     from niah.experiment.config import RunConfig
     from niah.run import Run
@@ -20,7 +33,16 @@ __version__ = "0.1.0"
 _WHERE = {
     **dict.fromkeys(
         (
-            *("async_sweep", "build", "collect", "compare", "gate", "haystack", "import_prompts", "import_results"),
+            *(
+                "async_sweep",
+                "build",
+                "collect",
+                "compare",
+                "gate",
+                "haystack",
+                "import_prompts",
+                "import_results",
+            ),
             *("merge", "open_run", "page", "plan", "power", "rescore", "sweep"),
         ),
         "niah.api",

@@ -1,11 +1,14 @@
-"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line itself.
+"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line
+itself.
 
-Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig, or nothing) and
-settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and ``provider`` may be objects of
-one's own, and ``model`` a function that takes a prompt and returns an answer. Variables ``NIAH_*`` set nothing here:
-what a program does stands in the program. Keys of providers are read from the environment and .env, as always.
+Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig,
+or nothing) and settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and
+``provider`` may be objects of one's own, and ``model`` a function that takes a prompt and returns
+an answer. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of
+providers are read from the environment and .env, as always.
 
-Imports stand inside functions where they bring haystacks or the network: finished runs need neither.
+Imports stand inside functions where they bring haystacks or the network: finished runs need
+neither.
 """
 
 from __future__ import annotations
@@ -32,7 +35,14 @@ from niah.elsewhere import (
 )
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
-from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name, prompt_speed, run_folder
+from niah.runs import (
+    DEFAULT_RESULTS,
+    check_limit,
+    check_name,
+    folder_name,
+    prompt_speed,
+    run_folder,
+)
 
 __all__ = [
     "Batches",
@@ -90,12 +100,14 @@ def sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the run.
+    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the
+    run.
 
-    The same call resumes: finished trials are not sent again, and a larger grid extends the run. ``limit`` sends the
-    first so many trials only; ``on_result`` is called with every result as it lands, in the sweep's thread. Works in a
-    notebook, where it blocks the cell (``async_sweep`` does not). An interrupt lets what is in flight finish and is
-    raised then, a second one does not wait; what is finished stays in the folder.
+    The same call resumes: finished trials are not sent again, and a larger grid extends the run.
+    ``limit`` sends the first so many trials only; ``on_result`` is called with every result as it
+    lands, in the sweep's thread. Works in a notebook, where it blocks the cell (``async_sweep``
+    does not). An interrupt lets what is in flight finish and is raised then, a second one does not
+    wait; what is finished stays in the folder.
 
     Raises the NiahError of whatever is wrong, RunError where nothing was measured.
     """
@@ -114,7 +126,8 @@ async def async_sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in flight finish."""
+    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in
+    flight finish."""
     import asyncio
 
     from niah.runner.background import in_thread_of_its_own
@@ -125,9 +138,14 @@ async def async_sweep(
 
 
 def plan(
-    config: Config = None, *, speed: float | AnyRun | None = None, results: Folder = DEFAULT_RESULTS, **settings: Any
+    config: Config = None,
+    *,
+    speed: float | AnyRun | None = None,
+    results: Folder = DEFAULT_RESULTS,
+    **settings: Any,
 ) -> Plan:
-    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs no key.
+    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs
+    no key.
 
     ``speed`` is in prompt tokens per second, or a finished run to take it from.
     """
@@ -138,7 +156,8 @@ def plan(
 
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
-    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at all."""
+    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at
+    all."""
     from niah.verdict.gate_config import GateConfig, read_gate_config
     from niah.verdict.power import outlook_of
 
@@ -156,12 +175,14 @@ def build(
     results: Folder = DEFAULT_RESULTS,
     **settings: Any,
 ) -> Iterator[dict[str, object]]:
-    """The prompts themselves, one after the other, without a model: the objects that ``niah build`` writes as lines.
+    """The prompts themselves, one after the other, without a model: the objects that ``niah build``
+    writes as lines.
 
-    ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch, vllm-batch), which
-    needs a model and has small prompts before the trials, by which ``collect`` learns how the server counts. ``run``
-    plans a run of that name for the answers. ``verify`` counts every prompt again as one piece. Raises ConfigError,
-    PromptError where a length leaves no room, and RunError where the run is another one.
+    ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch,
+    vllm-batch), which needs a model and has small prompts before the trials, by which ``collect``
+    learns how the server counts. ``run`` plans a run of that name for the answers. ``verify``
+    counts every prompt again as one piece. Raises ConfigError, PromptError where a length leaves no
+    room, and RunError where the run is another one.
     """
     from niah.experiment.checks import check_used
     from niah.experiment.experiment import experiment_of
@@ -197,18 +218,22 @@ def haystack(
     sources = [source] if isinstance(source, str | Path) else list(source)
     paths = [s for s in sources if isinstance(s, Path)]
     if paths and len(paths) < len(sources):
-        raise ConfigError(f"haystack {sources}: names and files together; give names (strings), or files (Paths)")
+        raise ConfigError(
+            f"haystack {sources}: names and files together; give names (strings), or files (Paths)"
+        )
     if paths:
         return haystack_of_files(paths, name or paths[0].stem, counter)
     return load_haystack([part.strip() for s in sources for part in str(s).split(",")], counter)
 
 
 def power(config: Config = None, **settings: Any) -> Power:
-    """How many trials a comparison with a baseline needs for the grid of a config, with their tokens and price.
+    """How many trials a comparison with a baseline needs for the grid of a config, with their
+    tokens and price.
 
-    Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``, ``confidence`` and
-    ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of 100 cases. ``repeats`` are two runs of
-    one model, which say how many trials flip by chance. Raises ConfigError.
+    Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``,
+    ``confidence`` and ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of
+    100 cases. ``repeats`` are two runs of one model, which say how many trials flip by chance.
+    Raises ConfigError.
     """
     from niah.experiment.planning import epoch_cost
     from niah.verdict.power import Aim, measured_flips, power_of
@@ -224,13 +249,18 @@ def power(config: Config = None, **settings: Any) -> Power:
     return power_of(Aim(**aims), cells, *epoch_cost(resolved, own.task_for(resolved)))
 
 
-def compare(older: AnyRun, newer: AnyRun, *, these_only: bool = False, results: Folder = DEFAULT_RESULTS) -> Comparison:
+def compare(
+    older: AnyRun, newer: AnyRun, *, these_only: bool = False, results: Folder = DEFAULT_RESULTS
+) -> Comparison:
     """What has changed from one run to another of the same trials (see ``Run.compare``)."""
     return open_run(newer, results).compare(older, these_only=these_only, results=results)
 
 
-def page(runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS) -> Path:
-    """Write one run or several as a self-contained HTML file (see ``niah.share.page``), and return its path."""
+def page(
+    runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS
+) -> Path:
+    """Write one run or several as a self-contained HTML file (see ``niah.share.page``), and return
+    its path."""
     from niah.share import page as write
 
     return write([runs] if isinstance(runs, Run | str | Path) else runs, out, results=results)
@@ -248,8 +278,11 @@ def gate(
     return open_run(run, results).gate(config, baseline=baseline, results=results, **limits)
 
 
-def experiment_for(config: Config, settings: Mapping[str, Any], *, key_needed: bool = True) -> Experiment:
-    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of what is wrong."""
+def experiment_for(
+    config: Config, settings: Mapping[str, Any], *, key_needed: bool = True
+) -> Experiment:
+    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of
+    what is wrong."""
     own, resolved = _parts(config, settings)
     return ready(resolved, own, key_needed=key_needed)
 
@@ -276,10 +309,11 @@ def run_in(
     limit: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures are left out.
+    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures
+    are left out.
 
-    Without any result there is no folder. ``environment`` names the variables that had a part in the config. Not to be
-    called in a thread whose event loop runs.
+    Without any result there is no folder. ``environment`` names the variables that had a part in
+    the config. Not to be called in a thread whose event loop runs.
     """
     from niah.runlog.log import open_log
 
@@ -294,13 +328,17 @@ def run_in(
         if next(asked.schedule(log.results), None) is None:
             observer.nothing_to_do()
         else:
-            from niah.runner.sweep import send_missing  # brings the network, which takes 0.1 s to import
+            from niah.runner.sweep import (
+                send_missing,
+            )  # brings the network, which takes 0.1 s to import
 
             stopped = send_missing(asked, log, observer)
         return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
 
 
-def _rule_of(header: Header, experiment: Experiment) -> Callable[[Mapping[str, Row]], Sequence[Trial]]:
+def _rule_of(
+    header: Header, experiment: Experiment
+) -> Callable[[Mapping[str, Row]], Sequence[Trial]]:
     """What an adaptive run sends next, from what has ended."""
     from niah.verdict.ladder import Ladder
 
@@ -328,7 +366,10 @@ def _sweeping(
     def work() -> Run:
         run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
-            raise RunError(f"nothing was measured, and {folder} was not made: {run.stopped or 'no trial was sent'}")
+            raise RunError(
+                f"nothing was measured, and {folder} was not made:"
+                f" {run.stopped or 'no trial was sent'}"
+            )
         observer.said += write_files(run, PALETTE, experiment)
         return replace(run, said=tuple(observer.said))
 
@@ -363,7 +404,8 @@ def _is_object(value: object) -> bool:
 
 
 def _speed(speed: float | AnyRun | None, results: Path) -> float | None:
-    """Prompt tokens per second. Raises ConfigError for what is neither a rate nor a run with times."""
+    """Prompt tokens per second. Raises ConfigError for what is neither a rate nor a run with
+    times."""
     if speed is None:
         return None
     if isinstance(speed, Run):
@@ -373,5 +415,7 @@ def _speed(speed: float | AnyRun | None, results: Path) -> float | None:
     except ValueError:
         return prompt_speed(run_folder(str(speed), results))
     if not 0 < rate < float("inf"):
-        raise ConfigError(f"--speed {str(speed)!r}: give prompt tokens per second above 0, or the name of a run")
+        raise ConfigError(
+            f"--speed {str(speed)!r}: give prompt tokens per second above 0, or the name of a run"
+        )
     return rate

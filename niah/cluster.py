@@ -1,7 +1,8 @@
 """Runs on a cluster: a shard is a job of an engine that exists, Ray's tasks or Slurm by submitit.
 
-A job is ``niah run --shard`` in a process of its own, in a folder that all workers see. Both engines send a job again
-whose worker died; it goes on where its log ends, so what was answered is not asked again.
+A job is ``niah run --shard`` in a process of its own, in a folder that all workers see. Both
+engines send a job again whose worker died; it goes on where its log ends, so what was answered is
+not asked again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ class Jobs:
     def words(self) -> list[str]:
         """For people, a line for each job."""
         rows = zip(self.ids, self.states, strict=True)
-        return [*(f"{job}  {state}" for job, state in rows), f"{self.finished:,} trials are finished"]
+        return [
+            *(f"{job}  {state}" for job, state in rows),
+            f"{self.finished:,} trials are finished",
+        ]
 
 
 def submit(
@@ -58,21 +62,31 @@ def submit(
     results: Folder = DEFAULT_RESULTS,
     options: Mapping[str, Any] | None = None,
 ) -> Jobs:
-    """Run all shards of a run on an engine, and wait for them where the engine is Ray; the same call resumes.
+    """Run all shards of a run on an engine, and wait for them where the engine is Ray; the same
+    call resumes.
 
-    ``arguments`` are those of ``niah run`` without name, results and shard; ``options`` are the engine's own (Ray's
-    address, submitit's parameters). Raises ConfigError for an engine that is not there or not installed.
+    ``arguments`` are those of ``niah run`` without name, results and shard; ``options`` are the
+    engine's own (Ray's address, submitit's parameters). Raises ConfigError for an engine that is
+    not there or not installed.
     """
     check_name(run)
     if on not in ENGINES or workers < 1:
-        raise ConfigError(f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one worker")
+        raise ConfigError(
+            f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one"
+            " worker"
+        )
     for flag in _OWN:
         if any(argument.partition("=")[0] == flag for argument in arguments):
-            raise ConfigError(f"{flag} has no meaning for jobs; use --run, --results, --workers, or niah plan")
+            raise ConfigError(
+                f"{flag} has no meaning for jobs; use --run, --results, --workers, or niah plan"
+            )
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
     shards = [f"{number}/{workers}" for number in range(1, workers + 1)]
-    commands = [[sys.executable, "-m", "niah", "run", *arguments, *place, "--shard", shard] for shard in shards]
+    commands = [
+        [sys.executable, "-m", "niah", "run", *arguments, *place, "--shard", shard]
+        for shard in shards
+    ]
     return (_on_ray if on == "ray" else _on_slurm)(folder, commands, options or {})
 
 
@@ -80,8 +94,14 @@ def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """How the jobs of a run stand. Raises RunError where there are none."""
     folder = Path(results).resolve() / run
     engine, ids = _kept(folder)
-    states = ("see ray status",) * len(ids) if engine == "ray" else map(_state, _jobs(folder, engine, ids))
-    return Jobs(folder=folder, engine=engine, ids=ids, states=tuple(states), finished=_finished(folder))
+    states = (
+        ("see ray status",) * len(ids)
+        if engine == "ray"
+        else map(_state, _jobs(folder, engine, ids))
+    )
+    return Jobs(
+        folder=folder, engine=engine, ids=ids, states=tuple(states), finished=_finished(folder)
+    )
 
 
 def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
@@ -89,7 +109,9 @@ def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     folder = Path(results).resolve() / run
     engine, ids = _kept(folder)
     if engine == "ray":
-        raise ConfigError("jobs of Ray end with the command that waits for them: interrupt it (Ctrl-C)")
+        raise ConfigError(
+            "jobs of Ray end with the command that waits for them: interrupt it (Ctrl-C)"
+        )
     for job in _jobs(folder, engine, ids):
         with suppress(ProcessLookupError):
             job.cancel() if engine == "slurm" else os.kill(int(job.job_id), signal.SIGINT)
@@ -103,7 +125,8 @@ class WorkerDied(Exception):
 def work(command: Sequence[str]) -> int:
     """One job: a command in a process of its own, done (0) or incomplete (3).
 
-    Raises WorkerDied where it was killed, RunError where it ended in an error that would come again.
+    Raises WorkerDied where it was killed, RunError where it ended in an error that would come
+    again.
     """
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     ended = subprocess.run(command, check=False, preexec_fn=_tied(), **quiet)  # noqa: S603
@@ -115,7 +138,8 @@ def work(command: Sequence[str]) -> int:
 
 
 def _tied() -> Callable[[], object] | None:
-    """On Linux a job's process ends with its worker: an orphan would hold the log that the next worker needs."""
+    """On Linux a job's process ends with its worker: an orphan would hold the log that the next
+    worker needs."""
     is_linux = sys.platform == "linux"
     return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL) if is_linux else None
 
@@ -140,12 +164,20 @@ def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any])
 def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
     submitit = _package("submitit", "slurm")
     executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=options.get("cluster"))
-    executor.update_parameters(timeout_min=24 * 60, **{k: v for k, v in options.items() if k != "cluster"})
+    executor.update_parameters(
+        timeout_min=24 * 60, **{k: v for k, v in options.items() if k != "cluster"}
+    )
     with executor.batch():  # one array
         jobs = [executor.submit(work, command) for command in commands]
     ids = tuple(job.job_id for job in jobs)
     _keep(folder, executor.cluster, ids)
-    return Jobs(folder=folder, engine="slurm", ids=ids, states=("submitted",) * len(ids), finished=_finished(folder))
+    return Jobs(
+        folder=folder,
+        engine="slurm",
+        ids=ids,
+        states=("submitted",) * len(ids),
+        finished=_finished(folder),
+    )
 
 
 def _package(name: str, extra: str) -> Any:
@@ -153,7 +185,9 @@ def _package(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ConfigError(f"--on {extra} needs the package {name}: {install_hint(extra)}") from error
+        raise ConfigError(
+            f"--on {extra} needs the package {name}: {install_hint(extra)}"
+        ) from error
 
 
 def _jobs(folder: Path, engine: str, ids: Sequence[str]) -> list[Any]:
@@ -164,7 +198,8 @@ def _jobs(folder: Path, engine: str, ids: Sequence[str]) -> list[Any]:
 
 
 def _state(job: Any) -> str:
-    """By the result that it left; where there is none by Slurm, whose accounting may know nothing."""
+    """By the result that it left; where there is none by Slurm, whose accounting may know
+    nothing."""
     if not job.paths.result_pickle.exists():
         state = str(job.state).lower()
         return "no result yet" if state in ("unknown", "no process and no result") else state
@@ -173,7 +208,9 @@ def _state(job: Any) -> str:
 
 def _keep(folder: Path, engine: str, ids: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / JOBS_NAME).write_text(json.dumps({"engine": engine, "ids": list(ids)}), encoding="utf-8")
+    (folder / JOBS_NAME).write_text(
+        json.dumps({"engine": engine, "ids": list(ids)}), encoding="utf-8"
+    )
 
 
 def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,5 @@
-"""Is everything there? One check per thing a sweep may need, each with what to do where it is not."""
+"""Is everything there? One check per thing a sweep may need, each with what to do where it is
+not."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Check:
 
 
 def checks(server: RunConfig | None = None) -> Iterator[Check]:
-    """Every check in turn; that of a server only where one is named. A check that breaks down is a bad one."""
+    """Every check in turn; that of a server only where one is named. A check that breaks down is a
+    bad one."""
     looks = _CHECKS if server is None else {**_CHECKS, "server": lambda: _server(server)}
     for name, look in looks.items():
         try:
@@ -64,17 +66,28 @@ def checks(server: RunConfig | None = None) -> Iterator[Check]:
 
 
 def _python() -> Iterator[Check]:
-    said = f"{platform.python_version()} ({sys.executable}), niah {__version__} in {Path(__file__).parent}"
+    said = (
+        f"{platform.python_version()} ({sys.executable}), niah {__version__} in"
+        f" {Path(__file__).parent}"
+    )
     if sys.version_info >= OLDEST_PYTHON:
         yield Check("python", State.OK, said)
     else:
-        yield Check("python", State.BAD, said, f"niah needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer")
+        yield Check(
+            "python",
+            State.BAD,
+            said,
+            f"niah needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer",
+        )
 
 
 def _script() -> Iterator[Check]:
-    """Another distribution may install a script of the same name over ours, and pip says nothing of it."""
+    """Another distribution may install a script of the same name over ours, and pip says nothing of
+    it."""
     scripts = importlib.metadata.entry_points(group="console_scripts", name="niah")
-    others = sorted({s.dist.name for s in scripts if s.dist is not None and not s.value.startswith("niah.cli")})
+    others = sorted(
+        {s.dist.name for s in scripts if s.dist is not None and not s.value.startswith("niah.cli")}
+    )
     path = shutil.which("niah")
     if others:
         said = f"{', '.join(others)} installs a command niah, too: {path or 'none on PATH'}"
@@ -87,16 +100,28 @@ def _script() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    weights = {"weights": ("local", LOCAL_MODELS[DEFAULT_MODEL].package, f"{DEFAULT_MODEL}, for provider local")}
+    weights = {
+        "weights": (
+            "local",
+            LOCAL_MODELS[DEFAULT_MODEL].package,
+            f"{DEFAULT_MODEL}, for provider local",
+        )
+    }
     rows = {f"extra {extra}": (extra, *row) for extra, row in EXTRAS.items()} | weights
     for name, (extra, module, purpose) in rows.items():
         if importlib.util.find_spec(module) is None:
-            yield Check(name, State.NOTE, f"not installed; needed only for {purpose}", install_hint(extra))
+            yield Check(
+                name, State.NOTE, f"not installed; needed only for {purpose}", install_hint(extra)
+            )
             continue
         try:
             importlib.import_module(module)
         except ImportError as error:
-            advice = "on Debian or Ubuntu: apt-get install libgomp1" if "gomp" in str(error) else "install it again"
+            advice = (
+                "on Debian or Ubuntu: apt-get install libgomp1"
+                if "gomp" in str(error)
+                else "install it again"
+            )
             yield Check(name, State.BAD, f"{module} does not load ({error})", advice)
         else:
             yield Check(name, State.OK, purpose)
@@ -115,12 +140,19 @@ def _fonts() -> Iterator[Check]:
 
 def _cache() -> Iterator[Check]:
     root = cache_root()
-    sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()] if root.is_dir() else []
+    sizes = (
+        [path.stat().st_size for path in root.rglob("*") if path.is_file()] if root.is_dir() else []
+    )
     if _writable(root):
-        said = f"{root}: {sum(sizes) / 1e6:,.0f} MB in {len(sizes):,} files; may be deleted at any time"
+        said = (
+            f"{root}: {sum(sizes) / 1e6:,.0f} MB in {len(sizes):,} files; may be deleted at any"
+            " time"
+        )
         yield Check("cache", State.OK, said)
     else:
-        advice = "make it writable, or set XDG_CACHE_HOME; until then every haystack is counted anew"
+        advice = (
+            "make it writable, or set XDG_CACHE_HOME; until then every haystack is counted anew"
+        )
         yield Check("cache", State.NOTE, f"{root} cannot be written", advice)
 
 
@@ -141,13 +173,19 @@ def _haystacks() -> Iterator[Check]:
     if names:
         yield Check("haystacks", State.OK, f"{', '.join(names)} (more: niah haystack list)")
     else:
-        yield Check("haystacks", State.BAD, f"none in {shared_root('haystacks')}", "install niah again")
+        yield Check(
+            "haystacks", State.BAD, f"none in {shared_root('haystacks')}", "install niah again"
+        )
 
 
 def _keys() -> Iterator[Check]:
     """Names of variables only."""
     names = sorted({k.key_variable for k in PROVIDERS.values() if k.key_variable})
-    found = [f"{name} ({'environment' if os.environ.get(name) else '.env'})" for name in names if variable(name)]
+    found = [
+        f"{name} ({'environment' if os.environ.get(name) else '.env'})"
+        for name in names
+        if variable(name)
+    ]
     if found:
         yield Check("keys", State.OK, ", ".join(found))
     else:
@@ -174,7 +212,9 @@ def _server(config: RunConfig) -> Iterator[Check]:
         yield Check("server", state, said, advice or "see: niah providers, niah run --help")
         return
     names = [model.name for model in served]
-    said = f"{config.provider} at {address} serves {len(names)} model{'' if len(names) == 1 else 's'}"
+    said = (
+        f"{config.provider} at {address} serves {len(names)} model{'' if len(names) == 1 else 's'}"
+    )
     if config.model and config.model not in names:
         advice = f"choose one of: niah models --provider {config.provider}"
         yield Check("server", State.NOTE, f"{said}, none called {config.model!r}", advice)

@@ -1,5 +1,5 @@
-"""Verbs beside the sweep, handed on by ``niah.api``: runs whose trials are asked elsewhere, a batch service
-included, and answers scored again.
+"""Verbs beside the sweep, handed on by ``niah.api``: runs whose trials are asked elsewhere, a batch
+service included, and answers scored again.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -42,7 +42,8 @@ BATCH_FORMS = {
 
 
 def plan_run(experiment: Experiment, run: str, results: Path) -> None:
-    """Plan a run for answers that come later. Raises ConfigError without a model, RunError for another run's name."""
+    """Plan a run for answers that come later. Raises ConfigError without a model, RunError for
+    another run's name."""
     from niah.runlog.log import write_plan
 
     check_name(run)
@@ -52,7 +53,8 @@ def plan_run(experiment: Experiment, run: str, results: Path) -> None:
 
 
 def prompt_lines(experiment: Experiment, form: str, *, verify: bool) -> Iterator[dict[str, object]]:
-    """The prompts of an experiment as ``build`` gives them; a form of a service has the small ones before them."""
+    """The prompts of an experiment as ``build`` gives them; a form of a service has the small ones
+    before them."""
     from niah.experiment.export import lines_of
 
     if form == "jsonl":
@@ -78,8 +80,8 @@ def collect(
     task: Task | None = None,
     haystack: Haystack | None = None,
 ) -> Collection:
-    """Answers to built prompts as a run: the result files of a batch service, of ``vllm run-batch``,
-    or lines ``{"id", "text"}`` of any harness.
+    """Answers to built prompts as a run: the result files of a batch service, of ``vllm
+    run-batch``, or lines ``{"id", "text"}`` of any harness.
 
     The run was planned by ``build(run=...)``, or is there already. A run with a task or haystack of
     one's own needs them again. Raises RunError, before anything is written, for ids of no trial of
@@ -93,7 +95,9 @@ def collect(
     from niah.runner.collecting import collect_into
 
     folder = own_or_new_folder(run, Path(results))
-    experiment = experiment_of(RunConfig(**planned_header(folder).config), Own(task=task, haystack=haystack))
+    experiment = experiment_of(
+        RunConfig(**planned_header(folder).config), Own(task=task, haystack=haystack)
+    )
     with open_log(folder, experiment.header()) as log:
         found = collect_into(log, experiment, [Path(file) for file in files])
         whole = Run(folder=folder, header=log.header, rows=log.results)
@@ -116,10 +120,11 @@ def rescore(
     task: Task | None = None,
     haystack: Haystack | None = None,
 ) -> Rescored:
-    """Score the stored answers of a run again; changed scores are appended to its log. Needs no network.
+    """Score the stored answers of a run again; changed scores are appended to its log. Needs no
+    network.
 
-    A run with a task or haystack of one's own needs them again. Raises RunError for an imported run, the shipped
-    example, and needles that are others today.
+    A run with a task or haystack of one's own needs them again. Raises RunError for an imported
+    run, the shipped example, and needles that are others today.
     """
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import experiment_of
@@ -130,13 +135,22 @@ def rescore(
     folder = own_run_folder(str(run.folder if isinstance(run, Run) else run), Path(results))
     with reopen_log(folder) as log:
         if log.header.imported is not None:
-            raise RunError(f"{folder} was imported from {log.header.imported}: its answers cannot be judged here")
-        experiment = experiment_of(RunConfig(**log.header.config), Own(task=task, haystack=haystack))
+            raise RunError(
+                f"{folder} was imported from {log.header.imported}: its answers cannot be judged"
+                " here"
+            )
+        experiment = experiment_of(
+            RunConfig(**log.header.config), Own(task=task, haystack=haystack)
+        )
         judged = ((old, rescored(old, experiment)) for old in log.stored().values())
-        changed = [new for old, new in judged if new != old]  # all of them, before the first is written
+        changed = [
+            new for old, new in judged if new != old
+        ]  # all of them, before the first is written
         for result in changed:
             log.append(result)
-        return Rescored(run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed))
+        return Rescored(
+            run=Run(folder=folder, header=log.header, rows=log.results), changed=len(changed)
+        )
 
 
 def import_prompts(
@@ -211,7 +225,9 @@ def import_results(
         runs[task] = open_run(place)
         said += write_outputs(place, runs[task].view, palette)
     if len(several) > 1:
-        said += write_suite(folder, form, {task: run.view for task, run in runs.items()}, {}, palette)
+        said += write_suite(
+            folder, form, {task: run.view for task, run in runs.items()}, {}, palette
+        )
     picture = folder / ("suite.png" if len(several) > 1 else "heatmap.png")
     return ImportedRuns(runs=tuple(runs.values()), picture=picture, said=tuple(said))
 
@@ -239,7 +255,11 @@ class Merged:
 
 
 def merge(
-    names: Sequence[str], name: str | None = None, *, results: Folder = DEFAULT_RESULTS, palette: str = PALETTE
+    names: Sequence[str],
+    name: str | None = None,
+    *,
+    results: Folder = DEFAULT_RESULTS,
+    palette: str = PALETTE,
 ) -> Merged:
     """The shards of a run taken into it, or several runs of one config as a new one.
 
@@ -254,7 +274,10 @@ def merge(
         folder = own_or_new_folder(names[0], Path(results))
         parts = sorted(filter(has_begun, (folder / FOLDER).glob("*")))
         if not parts:
-            raise RunError(f"{folder}: no shards here; make some with niah run --shard 1/4, or name several runs")
+            raise RunError(
+                f"{folder}: no shards here; make some with niah run --shard 1/4, or name several"
+                " runs"
+            )
         into = folder if name is None else Path(results) / name
     elif name is None:
         raise ConfigError(f"{len(names)} runs make a new one: name it with --name NAME")
@@ -263,7 +286,9 @@ def merge(
     taken, held = merge_logs(parts, into)
     run = open_run(into)
     said = (f"{taken:,} trials of {len(parts)} parts taken in; the run has {held:,}", *run.warnings)
-    return Merged(folder=into, complete=run.complete, said=(*said, *write_outputs(into, run.view, palette)))
+    return Merged(
+        folder=into, complete=run.complete, said=(*said, *write_outputs(into, run.view, palette))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,15 +306,19 @@ class Batches:
 
     def words(self) -> list[str]:
         """For people, a line for each batch."""
-        lines = [f"{b.id or b.name}  {b.state}  {b.requests:,} requests  {b.said}".rstrip() for b in self.batches]
+        lines = [
+            f"{b.id or b.name}  {b.state}  {b.requests:,} requests  {b.said}".rstrip()
+            for b in self.batches
+        ]
         return [*lines, f"{self.trials - self.missing:,} of {self.trials:,} trials are answered"]
 
 
 def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RESULTS) -> Batches:
     """Submit the trials of a run that are neither answered nor in a batch that is waited for.
 
-    The same call goes on after a kill; nothing is submitted twice. Raises ConfigError for a provider without a batch
-    service and a budget that would be passed, ProviderError for what the service refuses.
+    The same call goes on after a kill; nothing is submitted twice. Raises ConfigError for a
+    provider without a batch service and a budget that would be passed, ProviderError for what the
+    service refuses.
     """
     from niah.experiment.export import as_line, write_lines
     from niah.runner.batches import created, intended, read_state, write_state
@@ -297,11 +326,17 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     check_name(run)
     config = experiment.config
     if config.adaptive:
-        raise ConfigError("adaptive has no meaning for a batch, whose trials are all sent at once; leave it out")
+        raise ConfigError(
+            "adaptive has no meaning for a batch, whose trials are all sent at once; leave it out"
+        )
     form, folder = _form_of(config), Path(results) / run
     service = _service(config)
     batches = read_state(folder)
-    held = {b.file: _ids_in(folder / b.file) for b in batches if b.results is None or (folder / b.file).is_file()}
+    held = {
+        b.file: _ids_in(folder / b.file)
+        for b in batches
+        if b.results is None or (folder / b.file).is_file()
+    }
     there = finished_in(folder).union(*(held[b.file] for b in batches if b.results is None))
     missing = tuple(t for t in experiment.trials if t.id not in there)
     if missing:
@@ -316,7 +351,8 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
 
 
 def look_at_batches(run: str, results: Folder = DEFAULT_RESULTS, **access: Any) -> Batches:
-    """How the batches of a run stand at the service. ``access`` names the key: ``api_key_env`` or ``api_key_file``."""
+    """How the batches of a run stand at the service. ``access`` names the key: ``api_key_env`` or
+    ``api_key_file``."""
     from niah.runner.batches import looked_at
 
     folder, experiment = _planned(run, Path(results), access)
@@ -339,7 +375,9 @@ def _planned(run: str, results: Path, access: dict[str, Any]) -> tuple[Path, Exp
     from niah.runner.batches import read_state
 
     folder = own_or_new_folder(run, results)
-    config = RunConfig(**{**planned_header(folder).config, **{k: v for k, v in access.items() if v is not None}})
+    config = RunConfig(
+        **{**planned_header(folder).config, **{k: v for k, v in access.items() if v is not None}}
+    )
     if not read_state(folder):
         raise RunError(f"{folder}: no batches here; submit them with niah batch submit")
     return folder, experiment_of(config)
@@ -349,7 +387,9 @@ def _standing(folder: Path, experiment: Experiment) -> Batches:
     from niah.runner.batches import read_state
 
     missing = {t.id for t in experiment.trials} - finished_in(folder)
-    return Batches(batches=tuple(read_state(folder)), trials=len(experiment.trials), missing=len(missing))
+    return Batches(
+        batches=tuple(read_state(folder)), trials=len(experiment.trials), missing=len(missing)
+    )
 
 
 def _ids_in(file: Path) -> set[str]:
@@ -361,14 +401,16 @@ def _ids_in(file: Path) -> set[str]:
         with file.open("rb") as lines:
             return {i for i in map(id_in, lines) if not i.startswith(CALIBRATION)}
     except OSError as error:
-        raise RunError(f"{file}: cannot be read ({error.strerror}); it tells which trials are in a batch") from error
+        raise RunError(
+            f"{file}: cannot be read ({error.strerror}); it tells which trials are in a batch"
+        ) from error
 
 
 def _form_of(config: RunConfig) -> str:
     if config.provider not in BATCH_FORMS:
         raise ConfigError(
-            f"provider {config.provider!r} has no batch service that niah submits to, only {', '.join(BATCH_FORMS)} "
-            "have one; write files for others with niah build"
+            f"provider {config.provider!r} has no batch service that niah submits to, only"
+            f" {', '.join(BATCH_FORMS)} have one; write files for others with niah build"
         )
     return BATCH_FORMS[config.provider]
 
@@ -389,8 +431,12 @@ def _check_budget(experiment: Experiment) -> None:
     plan = plan_of(experiment)
     tokens = plan.prompt_tokens + plan.trials * plan.reply_tokens
     if config.max_tokens is not None and tokens > config.max_tokens:
-        raise ConfigError(f"max_tokens {config.max_tokens:,}: its batches may use {tokens:,}; send fewer trials")
+        raise ConfigError(
+            f"max_tokens {config.max_tokens:,}: its batches may use {tokens:,}; send fewer trials"
+        )
     dollars = plan.price.batch if plan.price.batch is not None else plan.price.dollars
     if config.max_cost is not None and (dollars is None or dollars > config.max_cost):
         may = "what nobody knows (give --price)" if dollars is None else f"${dollars:,.2f}"
-        raise ConfigError(f"max_cost ${config.max_cost:,.2f}: its batches may cost {may}; send fewer trials")
+        raise ConfigError(
+            f"max_cost ${config.max_cost:,.2f}: its batches may cost {may}; send fewer trials"
+        )

@@ -1,9 +1,10 @@
-"""How this niah was installed: what to type for one of its extras, whose the command ``niah`` is, and what other
-packages bring: tasks and providers by entry points, loaded when they are asked for.
+"""How this niah was installed: what to type for one of its extras, whose the command ``niah`` is,
+and what other packages bring: tasks and providers by entry points, loaded when they are asked for.
 
-What to type follows from what pip wrote down when it installed niah (PEP 610): a checkout, a repository, a file, or
-nothing, which means by name from an index. So a hint names no place that niah did not come from. Libraries are
-imported where they are used: every command imports this module, few ask it.
+What to type follows from what pip wrote down when it installed niah (PEP 610): a checkout, a
+repository, a file, or nothing, which means by name from an index. So a hint names no place that
+niah did not come from. Libraries are imported where they are used: every command imports this
+module, few ask it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def install_hint(*extras: str) -> str:
 
 
 def pip_install() -> str:
-    """``pip install`` for the environment that niah runs in, also where that one is not activated."""
+    """``pip install`` for the environment that niah runs in, also where that one is not
+    activated."""
     import shutil
 
     python = _shown(Path(sys.executable))
@@ -48,7 +50,8 @@ def pip_install() -> str:
 def script_warning() -> str | None:
     """One line where the command ``niah`` beside this Python runs something else, or None.
 
-    Another distribution (needlehaystack 2) installs a command of that name, and pip overwrites in silence.
+    Another distribution (needlehaystack 2) installs a command of that name, and pip overwrites in
+    silence.
     """
     import sysconfig
 
@@ -81,8 +84,8 @@ def loaded(group: str, name: str) -> Any:
     except Exception as error:
         package = point.dist.name if point.dist else point.module
         raise ConfigError(
-            f"{name!r} of the package {package} cannot be loaded ({type(error).__name__}: {error}); "
-            f"mend it, or pip uninstall {package}"
+            f"{name!r} of the package {package} cannot be loaded ({type(error).__name__}: {error});"
+            f" mend it, or pip uninstall {package}"
         ) from error
 
 
@@ -97,7 +100,8 @@ def _script_owner() -> str | None:
 
 @functools.cache
 def _origin() -> Mapping[str, Any]:
-    """What direct_url.json says; of a checkout that is on the path without being installed, its folder."""
+    """What direct_url.json says; of a checkout that is on the path without being installed, its
+    folder."""
     from importlib import metadata
 
     try:

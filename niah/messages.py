@@ -1,4 +1,5 @@
-"""The nouns of a request and of what reached the model: messages with their parts, tools, chunks. Frozen records.
+"""The nouns of a request and of what reached the model: messages with their parts, tools, chunks.
+Frozen records.
 
 Imports nothing of ours.
 """
@@ -20,7 +21,8 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPart:
-    """A picture or a stretch of sound in a message. Its bytes are fetched when a request is built."""
+    """A picture or a stretch of sound in a message. Its bytes are fetched when a request is
+    built."""
 
     mime: str  # image/png, audio/wav
     digest: str  # SHA-256 of the bytes, hex
@@ -50,7 +52,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn. An assistant's may call a tool; a tool's is the result of the call that it names."""
+    """One turn. An assistant's may call a tool; a tool's is the result of the call that it
+    names."""
 
     role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[TextPart | MediaPart, ...] = ()
@@ -71,7 +74,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What of a prompt reached the model in the call that was answered, and how. None where a delivery has no such."""
+    """What of a prompt reached the model in the call that was answered, and how. None where a
+    delivery has no such."""
 
     tokens: int  # of the text that was sent, in the run's tokenizer
     needles: float | None = None  # share of the needles that are asked about whose text was in it
@@ -87,8 +91,12 @@ class Delivered:
     start_s: float | None = None  # where the needle begins
     text_tokens: int | None = None  # of what stays text beside pages and sound
     media_tokens: int | None = None  # of pages and sound, by the service's published formula
-    overhead_tokens: int | None = None  # that the turns take beside the text, as the server counts; None: not known
-    embed_calls: int | None = None  # requests to the server of vectors; a text is sent once in a run
+    overhead_tokens: int | None = (
+        None  # that the turns take beside the text, as the server counts; None: not known
+    )
+    embed_calls: int | None = (
+        None  # requests to the server of vectors; a text is sent once in a run
+    )
     embed_tokens: int | None = None  # of these, as that server counts, else in the run's tokenizer
 
 
@@ -115,7 +123,11 @@ class MediaSize:
     @property
     def words(self) -> str:
         """The size, and how much text one token of it holds: what legibility costs."""
-        size = f"{self.label} min of speech" if self.pages is None else f"{self.label} page{'s' * (self.pages != 1)}"
+        size = (
+            f"{self.label} min of speech"
+            if self.pages is None
+            else f"{self.label} page{'s' * (self.pages != 1)}"
+        )
         if not self.media_tokens:
             return f"{size}, whose tokens are not known"
         kind = "audio" if self.pages is None else "image"
@@ -130,4 +142,6 @@ def media_size(tokens: int, told: Delivered | None) -> MediaSize | None:
     if told is None or not (told.pages or told.seconds):
         return None
     shown = tokens - (told.text_tokens or 0)
-    return MediaSize(pages=told.pages, seconds=told.seconds, text_tokens=shown, media_tokens=told.media_tokens)
+    return MediaSize(
+        pages=told.pages, seconds=told.seconds, text_tokens=shown, media_tokens=told.media_tokens
+    )

@@ -7,9 +7,10 @@
     def test_reads_its_context(niah_sweep):
         niah_sweep()
 
-The verdict is the test's outcome: a fail fails it, not enough evidence skips it, an invalid instrument raises
-InvalidInstrument, and a pass goes on with the run. The report of a test shows the heatmap as text. Runs lie in
-``--niah-results`` (default: results/), resume, and are locked, so that it works under pytest-xdist.
+The verdict is the test's outcome: a fail fails it, not enough evidence skips it, an invalid
+instrument raises InvalidInstrument, and a pass goes on with the run. The report of a test shows the
+heatmap as text. Runs lie in ``--niah-results`` (default: results/), resume, and are locked, so that
+it works under pytest-xdist.
 """
 
 from __future__ import annotations
@@ -28,17 +29,24 @@ _RUNS = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("niah").addoption(
-        "--niah-results", type=Path, default=None, metavar="FOLDER", help="Folder of the runs that niah_sweep makes."
+        "--niah-results",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="Folder of the runs that niah_sweep makes.",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "niah(config, **settings): what niah_sweep() runs, and what it must satisfy.")
+    config.addinivalue_line(
+        "markers", "niah(config, **settings): what niah_sweep() runs, and what it must satisfy."
+    )
 
 
 @pytest.fixture
 def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """A function that sweeps, judges and returns the ``niah.Run``. It takes what ``niah.sweep`` and a gate take."""
+    """A function that sweeps, judges and returns the ``niah.Run``. It takes what ``niah.sweep`` and
+    a gate take."""
 
     def sweep(config: Any = None, *, baseline: Any = None, **settings: Any) -> Any:
         import niah
@@ -51,7 +59,11 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
             settings = {**mark.kwargs, **settings}
         baseline = settings.pop("baseline", baseline)
         limits = {key: settings[key] for key in GateConfig.model_fields if key in settings}
-        settings = {key: v for key, v in settings.items() if key not in limits or key in niah.RunConfig.model_fields}
+        settings = {
+            key: v
+            for key, v in settings.items()
+            if key not in limits or key in niah.RunConfig.model_fields
+        }
         results = request.config.getoption("--niah-results") or DEFAULT_RESULTS
         run = niah.sweep(config, results=results, **settings)
         request.node.stash.setdefault(_RUNS, []).append(_text_of(run))
@@ -80,7 +92,10 @@ def _outcome(judged: Any) -> None:
     """Fails, skips or errors by a verdict; returns where it is a pass, or nothing was asked."""
     if judged is None or judged.verdict.value == "pass":
         return
-    why = "; ".join(finding.reason for finding in judged.findings if finding.verdict != "pass") or judged.verdict.value
+    why = (
+        "; ".join(finding.reason for finding in judged.findings if finding.verdict != "pass")
+        or judged.verdict.value
+    )
     if judged.verdict.value == "fail":
         pytest.fail(f"niah: {why}", pytrace=False)
     if judged.verdict.value == "invalid":

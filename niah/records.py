@@ -1,4 +1,5 @@
-"""Every noun of niah as a frozen record, in the order in which data passes through. Imports only messages."""
+"""Every noun of niah as a frozen record, in the order in which data passes through. Imports only
+messages."""
 
 from __future__ import annotations
 
@@ -16,12 +17,16 @@ LOG_SCHEMA = 1  # of run.jsonl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """The smallest piece of speech between which a needle may sit: one line, stripped, never empty."""
+    """The smallest piece of speech between which a needle may sit: one line, stripped, never
+    empty."""
 
     text: str
-    start_s: float | None = None  # seconds from the start of the episode; None where the file has no times
+    start_s: float | None = (
+        None  # seconds from the start of the episode; None where the file has no times
+    )
     end_s: float | None = None
-    begins: bool = True  # whether a cue of the transcript begins here; what follows it in the cue has shared-out times
+    # whether a cue of the transcript begins here; what follows it in the cue has shared-out times
+    begins: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,8 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One attempt at one cell. The id is a digest that leaves the model out, so that runs pair by id."""
+    """One attempt at one cell. The id is a digest that leaves the model out, so that runs pair by
+    id."""
 
     id: str
     task: str
@@ -64,10 +70,14 @@ class Needle:
     value: str
     text: str  # one line without its newline, or two where a time stands above what is said
     depth_percent: float | None = None
-    tokens_before: int | None = None  # in haystack tokens; stands in for a depth that would round to the same place
+    tokens_before: int | None = (
+        None  # in haystack tokens; stands in for a depth that would round to the same place
+    )
     answer_class: str = "right"  # what an answer with this value is
     detail: str | None = None  # which wrong answer: the condition that a near miss breaks
-    speaker: str | None = None  # user or assistant: whose turn the line is, where the haystack is sent as turns
+    speaker: str | None = (
+        None  # user or assistant: whose turn the line is, where the haystack is sent as turns
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +88,12 @@ class Passage:
     first: int  # segment of its block
     stop: int  # the segment behind its last
     present: bool = True  # False: the prompt holds the haystack without it
-    left_out: tuple[tuple[int, int, int], ...] = ()  # episode, first, stop: says the same, and is in no prompt
-    marks: tuple[tuple[int, str], ...] = ()  # lines above segments of its episode, which then is all of the haystack
+    left_out: tuple[
+        tuple[int, int, int], ...
+    ] = ()  # episode, first, stop: says the same, and is in no prompt
+    marks: tuple[
+        tuple[int, str], ...
+    ] = ()  # lines above segments of its episode, which then is all of the haystack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +105,9 @@ class Planting:
     question: str
     needles: tuple[Needle, ...]  # the first one is asked about
     targets: tuple[str, ...]
-    marks: tuple[Needle, ...] = ()  # lines between segments that state no fact, such as times; not logged
+    marks: tuple[
+        Needle, ...
+    ] = ()  # lines between segments that state no fact, such as times; not logged
     passage: Passage | None = None
     tolerance_s: float = 0.0  # for answers that are times
 
@@ -118,11 +134,19 @@ class Prompt:
     placements: tuple[Placement, ...]
     planting: Planting
     digest: str  # SHA-256 of utf8, hex
-    shared_bytes: int = 0  # before the first needle: what other prompts of the epoch begin with, too
-    splits: tuple[int, ...] = ()  # bytes before each anchor, where a provider that marks its cache splits the prompt
-    messages: tuple[Message, ...] = ()  # the same text as turns, or with other parts; empty: one user message
+    shared_bytes: int = (
+        0  # before the first needle: what other prompts of the epoch begin with, too
+    )
+    splits: tuple[
+        int, ...
+    ] = ()  # bytes before each anchor, where a provider that marks its cache splits the prompt
+    messages: tuple[
+        Message, ...
+    ] = ()  # the same text as turns, or with other parts; empty: one user message
     tools: tuple[Tool, ...] = ()  # that the request declares
-    delivered: Delivered | None = None  # what of the trial's prompt this is, where it is not all of it as it stands
+    delivered: Delivered | None = (
+        None  # what of the trial's prompt this is, where it is not all of it as it stands
+    )
 
     @property
     def text(self) -> str:
@@ -142,13 +166,18 @@ class Outcome(StrEnum):
 
 
 def checked_score(score: object, outcome: Outcome) -> float | None:
-    """A score as it was read from a file. Raises ValueError unless it is from 0 to 1, there if and only if scored."""
+    """A score as it was read from a file. Raises ValueError unless it is from 0 to 1, there if and
+    only if scored."""
     if score is None and outcome is not Outcome.SCORED:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise ValueError(f"score {score!r} of a trial that is {outcome}: a scored one has a number from 0 to 1")
+        raise ValueError(
+            f"score {score!r} of a trial that is {outcome}: a scored one has a number from 0 to 1"
+        )
     if outcome is not Outcome.SCORED:
-        raise ValueError(f"score {score!r} of a trial that is {outcome}: only a scored one has a score")
+        raise ValueError(
+            f"score {score!r} of a trial that is {outcome}: only a scored one has a score"
+        )
     return float(score)
 
 
@@ -188,7 +217,9 @@ class Score:
     answer_class: str
     explanation: str
     detail: str | None = None  # which wrong answer it is, where that is known
-    parts: Mapping[str, float] = field(default_factory=dict)  # shares scored apart: recall, precision, what, when
+    parts: Mapping[str, float] = field(
+        default_factory=dict
+    )  # shares scored apart: recall, precision, what, when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +239,8 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One finished trial without its words: all that figures, verdicts and pictures need, however long answers are."""
+    """One finished trial without its words: all that figures, verdicts and pictures need, however
+    long answers are."""
 
     trial: Trial
     outcome: Outcome
@@ -228,9 +260,15 @@ class Row:
     answer_detail: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     delivered: Delivered | None = None  # None: the prompt as it is
-    prepared_s: float | None = None  # time that delivering took beside the calls: retrieval, summaries put together
-    target_nats: float | None = None  # minus the log-probability of the right answer; None: not asked or not told
-    calls: tuple[CallResult, ...] = ()  # of a trial that several requests made; usage and times above are their sums
+    prepared_s: float | None = (
+        None  # time that delivering took beside the calls: retrieval, summaries put together
+    )
+    target_nats: float | None = (
+        None  # minus the log-probability of the right answer; None: not asked or not told
+    )
+    calls: tuple[
+        CallResult, ...
+    ] = ()  # of a trial that several requests made; usage and times above are their sums
 
     @property
     def sent_tokens(self) -> int:
@@ -263,8 +301,12 @@ class Cell:
     high: float | None
     outcomes: Mapping[str, int] = field(default_factory=dict)
     answer_classes: Mapping[str, int] = field(default_factory=dict)
-    normalised: float | None = None  # the mean between guess rate (0) and oracle (1), where both were run
-    by_rule: bool = False  # its trials stopped when its length was decided: no interval of a fixed n holds
+    normalised: float | None = (
+        None  # the mean between guess rate (0) and oracle (1), where both were run
+    )
+    by_rule: bool = (
+        False  # its trials stopped when its length was decided: no interval of a fixed n holds
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,12 +321,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """Control trials of one kind: what is right without the needle, without the haystack, without anything."""
+    """Control trials of one kind: what is right without the needle, without the haystack, without
+    anything."""
 
     control: str  # absent, closed-book or oracle
     context_length: int | None  # of absent only
     n: int  # scored trials
-    mean: float | None  # of absent: the share that says "it is not there"; the rest is the hallucination rate
+    mean: (
+        float | None
+    )  # of absent: the share that says "it is not there"; the rest is the hallucination rate
     low: float | None
     high: float | None
     answer_classes: Mapping[str, int] = field(default_factory=dict)
@@ -304,7 +349,9 @@ class Grid:
     unique_share: float | None  # the smallest of any trial
     whole: Share
     cells: tuple[Cell, ...]  # by length, then depth
-    answer_classes: Mapping[str, int] = field(default_factory=dict)  # of all cells; "near-miss: other time" with detail
+    answer_classes: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of all cells; "near-miss: other time" with detail
     parts: Mapping[str, Share] = field(default_factory=dict)  # what is scored apart
     normalised: float | None = None
     controls: tuple[Control, ...] = ()
@@ -312,7 +359,9 @@ class Grid:
     depth_of: str = "the needle"  # what the depth axis is the depth of
     imported: str | None = None  # the tool whose results these are
     adaptive: str | None = None  # what an adaptive run found, in words
-    media: Mapping[int, MediaSize] = field(default_factory=dict)  # of each length, the median trial's
+    media: Mapping[int, MediaSize] = field(
+        default_factory=dict
+    )  # of each length, the median trial's
 
     @property
     def context_lengths(self) -> tuple[int, ...]:
@@ -346,7 +395,9 @@ class Design:
     task: str  # with the options that change its difficulty
     haystack: str
     depth_of: str  # what stands at a trial's depth
-    recipe: Mapping[str, Any]  # the settings that decide prompts and scores: runs that agree in them pair
+    recipe: Mapping[
+        str, Any
+    ]  # the settings that decide prompts and scores: runs that agree in them pair
     adaptive: bool = False  # whether answers choose the trials, a length at a time
     cells: tuple[Part, ...] = ()  # where not every length has every depth as often: each cell
 
@@ -358,7 +409,9 @@ class Header:
     schema: int
     version: str
     created: str
-    config: Mapping[str, Any]  # to build its prompts again; of a run that was extended with its whole grid
+    config: Mapping[
+        str, Any
+    ]  # to build its prompts again; of a run that was extended with its whole grid
     haystack_digest: str
     recordings_digest: str | None = None  # of the haystack's own recordings, where they are heard
     tokenizer: str  # with the digest of its file, where it is one
@@ -366,27 +419,38 @@ class Header:
     unique_share: float | None  # of the longest haystack
     design: Design
     claimed: int | None = None  # the context length that the model's maker states
-    price: Mapping[str, float] | None = None  # US dollars per million tokens, where the command said it
+    price: Mapping[str, float] | None = (
+        None  # US dollars per million tokens, where the command said it
+    )
     imported: str | None = None  # the tool whose results these are
-    environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it
-    extended: tuple[Part, ...] = ()  # the first grid and those that were added; empty where none was
+    environment: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by config key: the variable that gave it
+    extended: tuple[
+        Part, ...
+    ] = ()  # the first grid and those that were added; empty where none was
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Every grid that was asked for."""
         d = self.design
-        return self.extended or d.cells or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
+        return (
+            self.extended or d.cells or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
+        )
 
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials that were asked for, by context length and depth."""
         cells: dict[tuple[int, float], int] = {}
         for part in self.parts:
-            for place in ((length, float(depth)) for length in part.lengths for depth in part.depths):
+            for place in (
+                (length, float(depth)) for length in part.lengths for depth in part.depths
+            ):
                 cells[place] = max(part.epochs, cells.get(place, 0))
         return dict(sorted(cells.items())) if self.extended else cells
 
     def planned_controls(self) -> dict[tuple[str, int | None], int]:
-        """Control trials that were asked for, by kind; those of absent needles also by context length."""
+        """Control trials that were asked for, by kind; those of absent needles also by context
+        length."""
         if not self.design.controls:
             return {}
         absent: dict[int, int] = {}
@@ -396,5 +460,7 @@ class Header:
                 absent[length] = max(part.epochs, absent.get(length, 0))
             shortest[min(part.lengths)] = max(part.epochs, shortest.get(min(part.lengths), 0))
         others = sum(shortest.values())
-        lengths: dict[tuple[str, int | None], int] = {("absent", n): absent[n] for n in sorted(absent)}
+        lengths: dict[tuple[str, int | None], int] = {
+            ("absent", n): absent[n] for n in sorted(absent)
+        }
         return {**lengths, ("closed-book", None): others, ("oracle", None): others}

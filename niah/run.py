@@ -1,4 +1,5 @@
-"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture. No network."""
+"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture.
+No network."""
 
 from __future__ import annotations
 
@@ -23,7 +24,13 @@ from niah.runlog.marks import read_marks
 from niah.runlog.warnings import run_warnings
 from niah.runs import DEFAULT_RESULTS, beside, run_folder
 from niah.text.shares import percent
-from niah.verdict.baseline import Baseline, baseline_from, baseline_of, check_baseline, check_consistent
+from niah.verdict.baseline import (
+    Baseline,
+    baseline_from,
+    baseline_of,
+    check_baseline,
+    check_consistent,
+)
 from niah.verdict.decide import judge
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
 from niah.verdict.gates import Evidence, notes_on
@@ -52,7 +59,11 @@ class Run:
 
     def __repr__(self) -> str:
         whole = self.grid.whole
-        found = "nothing scored" if whole.mean is None else f"{percent(whole.mean)} found (n = {whole.n})"
+        found = (
+            "nothing scored"
+            if whole.mean is None
+            else f"{percent(whole.mean)} found (n = {whole.n})"
+        )
         return f"<Run {self.folder}: {self.header.design.model}, {self.grid.task}, {found}>"
 
     @cached_property
@@ -63,7 +74,12 @@ class Run:
     @cached_property
     def view(self) -> View:
         """The run as pictures and pages show it."""
-        return View(grid=self.grid, report=self.report(), date=self.header.created, version=self.header.version)
+        return View(
+            grid=self.grid,
+            report=self.report(),
+            date=self.header.created,
+            version=self.header.version,
+        )
 
     @cached_property
     def complete(self) -> bool:
@@ -72,10 +88,11 @@ class Run:
 
     @cached_property
     def trials(self) -> list[dict[str, Any]]:
-        """A flat row for every finished trial, answers included: plain values for pandas, polars or csv.
+        """A flat row for every finished trial, answers included: plain values for pandas, polars or
+        csv.
 
-        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output tokens, which are the
-        server's; times are in seconds; None is "not measured".
+        Lengths and tokens are counted in the run's tokenizer, but for input, cached and output
+        tokens, which are the server's; times are in seconds; None is "not measured".
         """
         model = self.header.design.model
         return [_flat(result, model) for result in read_log(self.folder)[1].values()]
@@ -91,7 +108,11 @@ class Run:
         read = (read_rows(log.parent) for log in sorted(self.folder.glob(f"judge-*/{LOG_NAME}")))
         said = {header.design.model: rows for header, rows in read}
         return {
-            judge: {i: r.score for i, r in rows.items() if r.score is not None and r.answer_class != "off-format"}
+            judge: {
+                i: r.score
+                for i, r in rows.items()
+                if r.score is not None and r.answer_class != "off-format"
+            }
             for judge, rows in said.items()
         }
 
@@ -99,9 +120,18 @@ class Run:
     def opinions(self) -> list[tuple[str, Agreed]]:
         """How the scores go with what people and judges say of the same answers."""
         scored = {i: r.score == 1 for i, r in self.rows.items() if r.score is not None}
-        said = {"people": {i: {"right": True, "wrong": False}.get(m["mark"]) for i, m in self.marks.items()}}
-        said |= {f"judge {judge}": {i: v == 1 for i, v in verdicts.items()} for judge, verdicts in self.judges.items()}
-        pairs = {who: [(scored[i], v) for i, v in of.items() if i in scored] for who, of in said.items()}
+        said = {
+            "people": {
+                i: {"right": True, "wrong": False}.get(m["mark"]) for i, m in self.marks.items()
+            }
+        }
+        said |= {
+            f"judge {judge}": {i: v == 1 for i, v in verdicts.items()}
+            for judge, verdicts in self.judges.items()
+        }
+        pairs = {
+            who: [(scored[i], v) for i, v in of.items() if i in scored] for who, of in said.items()
+        }
         return [(who, agreed(of)) for who, of in pairs.items() if of]
 
     @property
@@ -111,11 +141,13 @@ class Run:
 
     @property
     def dollars(self) -> float | None:
-        """What all answered trials have cost; None where a price or a count of tokens is not known."""
+        """What all answered trials have cost; None where a price or a count of tokens is not
+        known."""
         return dollars_of(self.header, self.rows.values(), None)
 
     def report(self, rules: Sequence[str] = RULES) -> RunReport:
-        """All figures of the run. Raises ConfigError for a rule of the effective length that is not there."""
+        """All figures of the run. Raises ConfigError for a rule of the effective length that is not
+        there."""
         return report_of(self.header, self.rows.values(), rules, self.grid)
 
     def summary(self) -> str:
@@ -145,20 +177,29 @@ class Run:
         return judge(evidence, notes_on(evidence, older))
 
     def compare(
-        self, older: Run | str | Path, *, these_only: bool = False, results: str | Path = DEFAULT_RESULTS
+        self,
+        older: Run | str | Path,
+        *,
+        these_only: bool = False,
+        results: str | Path = DEFAULT_RESULTS,
     ) -> Comparison:
-        """What has changed since an older run of the same trials; a drop above 0 means that this one is worse.
+        """What has changed since an older run of the same trials; a drop above 0 means that this
+        one is worse.
 
-        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError for other trials.
+        ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError
+        for other trials.
         """
         before = open_run(older, results)
         return comparison_of(
-            (before.header, list(before.rows.values())), (self.header, list(self.rows.values())), these_only=these_only
+            (before.header, list(before.rows.values())),
+            (self.header, list(self.rows.values())),
+            these_only=these_only,
         )
 
     @property
     def turns(self) -> dict[int, int]:
-        """Turns of the conversation by context length, the median of its trials; empty where none was sent as turns."""
+        """Turns of the conversation by context length, the median of its trials; empty where none
+        was sent as turns."""
         counts: dict[int, list[int]] = {}
         for row in self.rows.values():
             if row.delivered is not None and row.delivered.turns and row.trial.control is None:
@@ -166,14 +207,18 @@ class Run:
         return {length: int(median(own)) for length, own in sorted(counts.items())}
 
     def delivery(self, first: Run | None = None) -> Delivery:
-        """How this run's contexts were delivered, what that cost, and how it stands to another of the same trials."""
+        """How this run's contexts were delivered, what that cost, and how it stands to another of
+        the same trials."""
         from niah.verdict.deliveries import (  # brings numpy, which a gate does not need
             Delivery,
             crossover_of,
             figures_of,
         )
 
-        rows, before = list(self.rows.values()), None if first is None else list(first.rows.values())
+        rows, before = (
+            list(self.rows.values()),
+            None if first is None else list(first.rows.values()),
+        )
         name = delivery_label(self.header.config).removeprefix(", ") or "full"
         if first is None or before is None:
             return Delivery(name=name, figures=figures_of(rows), dollars=self.dollars)
@@ -187,7 +232,9 @@ class Run:
             crossovers=tuple(c for c in crossovers if c is not None),
         )
 
-    def prompt(self, trial_id: str, *, task: Task | None = None, haystack: Haystack | None = None) -> Prompt:
+    def prompt(
+        self, trial_id: str, *, task: Task | None = None, haystack: Haystack | None = None
+    ) -> Prompt:
         """What the model saw in a trial: its prompt, built again and checked against its digest.
 
         A run with a task or haystack of one's own needs them again. Raises RunError for a trial
@@ -201,9 +248,12 @@ class Run:
         return prompt_again(self.header, self.rows[trial_id], Own(task=task, haystack=haystack))
 
     def as_baseline(self) -> Baseline:
-        """The run as one that others are compared with. Raises RunError where trials are missing or errors."""
+        """The run as one that others are compared with. Raises RunError where trials are missing or
+        errors."""
         if self.header.design.adaptive:
-            raise RunError(f"{self.folder} is adaptive: its answers chose its trials, so it is no baseline")
+            raise RunError(
+                f"{self.folder} is adaptive: its answers chose its trials, so it is no baseline"
+            )
         if not self.complete:  # what is not there cannot be lost
             raise RunError(
                 f"{self.folder}: {unfinished_of(self.grid)} trials are missing or errors; "
@@ -212,10 +262,11 @@ class Run:
         return baseline_of(self.header, self.rows.values())
 
     def heatmap(self, path: str | Path | None = None, palette: str = PALETTE, **look: Any) -> Path:
-        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return its path. ``look``:
-        size ("slide", "post", "paper"), dark, true_depths.
+        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return
+        its path. ``look``: size ("slide", "post", "paper"), dark, true_depths.
 
-        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName for a palette.
+        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName
+        for a palette.
         """
         from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
 
@@ -238,7 +289,10 @@ class Run:
         lines = [*summary_lines(figures), *incomplete_lines(figures), *stopped, *self.warnings]
         picture = b64encode(self._repr_png_()).decode()
         words = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        image = f'<img alt="{html.escape(repr(self))}" src="data:image/png;base64,{picture}" style="max-width: 100%">'
+        image = (
+            f'<img alt="{html.escape(repr(self))}" src="data:image/png;base64,{picture}"'
+            ' style="max-width: 100%">'
+        )
         return f"<div>{image}<ul>{words}</ul></div>"
 
     def _baseline(self, baseline: Run | str | Path, results: Path) -> Baseline:
@@ -250,7 +304,8 @@ class Run:
         older = open_run(baseline, results)
         if older.folder.resolve() == self.folder.resolve():
             raise ConfigError(
-                f"{self.folder} is the run and its own baseline: a run is never worse than itself; give an older one"
+                f"{self.folder} is the run and its own baseline: a run is never worse than itself;"
+                " give an older one"
             )
         return older.as_baseline()
 
@@ -266,12 +321,15 @@ class Run:
             results=tuple(stored),
             limits=gates,
             pairs=pairs,
-            dollars=dollars_of(self.header, stored, gates.price) if gates.max_cost is not None else None,
+            dollars=(
+                dollars_of(self.header, stored, gates.price) if gates.max_cost is not None else None
+            ),
         )
 
 
 def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
-    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped "example".
+    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped
+    "example".
 
     Raises RunError, which says where it looked and which runs there are.
     """
@@ -317,16 +375,27 @@ def _flat(r: Result, model: str) -> dict[str, Any]:
 
 def _gates(config: GateConfig | str | Path | None, limits: Mapping[str, Any]) -> GateConfig:
     if config is not None and limits:
-        raise ConfigError(f"gates as a file and as keywords ({', '.join(limits)}): give one of the two")
+        raise ConfigError(
+            f"gates as a file and as keywords ({', '.join(limits)}): give one of the two"
+        )
     if isinstance(config, GateConfig):
         return config
-    return gate_config_of(limits) if limits else read_gate_config(None if config is None else Path(config))
+    return (
+        gate_config_of(limits)
+        if limits
+        else read_gate_config(None if config is None else Path(config))
+    )
 
 
 def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
     """Raises ConfigError where there is nothing to judge by."""
     if baseline is None and gates.compares:
         there = config if isinstance(config, str | Path) else "the config"
-        raise ConfigError(f"{there} has gates against a baseline: give --baseline RUN, or take them out")
+        raise ConfigError(
+            f"{there} has gates against a baseline: give --baseline RUN, or take them out"
+        )
     if baseline is None and not gates.asks:
-        raise ConfigError("nothing to judge: give --baseline RUN, or --config with at least one gate, like min_found")
+        raise ConfigError(
+            "nothing to judge: give --baseline RUN, or --config with at least one gate, like"
+            " min_found"
+        )

@@ -62,7 +62,8 @@ def folder_of(model: str) -> str:
 
 
 def folder_name(name: str | None, config: RunConfig) -> str:
-    """The given name, or one of the config's own, so that the same command finds the same folder."""
+    """The given name, or one of the config's own, so that the same command finds the same
+    folder."""
     if name is not None:
         return name
     identity = json.dumps(first_names(config.identity()), sort_keys=True)
@@ -73,7 +74,8 @@ def folder_name(name: str | None, config: RunConfig) -> str:
 
 
 def run_folder(run: str, results: Path) -> Path:
-    """A run by folder, by name under the results folder, or the shipped example. Another folder of that name is none.
+    """A run by folder, by name under the results folder, or the shipped example. Another folder of
+    that name is none.
 
     Raises RunError, which says where it looked and which runs there are.
     """
@@ -83,7 +85,9 @@ def run_folder(run: str, results: Path) -> Path:
     if run == EXAMPLE and (_shipped_example() / LOG_NAME).is_file():
         return _shipped_example()
     known = sorted({EXAMPLE, *(path.parent.name for path in results.glob(f"*/{LOG_NAME}"))})
-    shown = ", ".join(known[:MOST_NAMES]) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
+    shown = ", ".join(known[:MOST_NAMES]) + (
+        f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    )
     near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     raise RunError(f"{run}: no run here, nor in {results}{guess} (runs there: {shown})")
@@ -93,7 +97,10 @@ def own_run_folder(run: str, results: Path) -> Path:
     """A run that may be written to. Raises RunError for the shipped example: it stays as it is."""
     folder = run_folder(run, results)
     if _is_shipped(folder):
-        raise RunError(f"{run} came with niah and stays as it is; make one of your own: niah run demo --name demo")
+        raise RunError(
+            f"{run} came with niah and stays as it is; make one of your own: niah run demo --name"
+            " demo"
+        )
     return folder
 
 
@@ -103,19 +110,24 @@ def own_or_new_folder(run: str, results: Path) -> Path:
 
 
 def beside(folder: Path, results: Path, name: str) -> Path:
-    """Where a further picture of a run goes by default: into its folder, but never into that of the shipped example."""
+    """Where a further picture of a run goes by default: into its folder, but never into that of the
+    shipped example."""
     return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
 
 
 def name_of(folder: Path) -> str:
-    """A run as commands take it here: one inside a suite with its suite; of a folder elsewhere no path is told."""
+    """A run as commands take it here: one inside a suite with its suite; of a folder elsewhere no
+    path is told."""
     if folder.is_absolute():
         return folder.name
-    return (folder.relative_to(DEFAULT_RESULTS) if folder.is_relative_to(DEFAULT_RESULTS) else folder).as_posix()
+    return (
+        folder.relative_to(DEFAULT_RESULTS) if folder.is_relative_to(DEFAULT_RESULTS) else folder
+    ).as_posix()
 
 
 def has_begun(folder: Path) -> bool:
-    """Whether its log holds a line: that of a run without a result, or of one that was killed so early, holds none."""
+    """Whether its log holds a line: that of a run without a result, or of one that was killed so
+    early, holds none."""
     log = folder / LOG_NAME
     if not log.is_file():
         return False
@@ -129,10 +141,13 @@ def finished_in(folder: Path) -> set[str]:
 
 
 def prompt_speed(folder: Path) -> float:
-    """Prompt tokens per second to the first token, over the timed trials of a run. Raises ConfigError without any."""
+    """Prompt tokens per second to the first token, over the timed trials of a run. Raises
+    ConfigError without any."""
     timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
     if not timed:
-        raise ConfigError(f"{folder}: no trial of this run has a time to first token; give --speed as a number")
+        raise ConfigError(
+            f"{folder}: no trial of this run has a time to first token; give --speed as a number"
+        )
     return sum(r.prompt_tokens for r in timed) / sum(r.first_token_s or 0 for r in timed)
 
 
@@ -141,13 +156,16 @@ def _is_shipped(folder: Path) -> bool:
 
 
 def _shipped_example() -> Path:
-    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
+    from niah.generator.library import (
+        shared_root,
+    )  # 0.2 s that commands about finished runs do not need
 
     return (shared_root("results") / EXAMPLE).resolve()
 
 
 def run_folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """Every folder with a run log, by name. What lies inside a run (a judge's verdicts) is no run of its own."""
+    """Every folder with a run log, by name. What lies inside a run (a judge's verdicts) is no run
+    of its own."""
     try:
         inside = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
         runs = {f for f in inside if (f / LOG_NAME).is_file()}
@@ -161,9 +179,13 @@ def run_folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def runs_in(results: Path) -> Iterator[RunSummary | RunError]:
-    """A summary of every run in a folder, or why its log cannot be read. Raises RunError where there is no folder."""
+    """A summary of every run in a folder, or why its log cannot be read. Raises RunError where
+    there is no folder."""
     if not results.is_dir():
-        raise RunError(f"{results}: no such folder; runs are written there by 'niah run', or name another folder")
+        raise RunError(
+            f"{results}: no such folder; runs are written there by 'niah run', or name another"
+            " folder"
+        )
     for folder in run_folders(results):
         name = folder.relative_to(results).as_posix()
         try:

@@ -1,7 +1,8 @@
-"""A run as a page to send to people: everything its page tells, gathered from log, recipe, judges and marks.
+"""A run as a page to send to people: everything its page tells, gathered from log, recipe, judges
+and marks.
 
-Prompts are not kept; a needle in its surroundings is built again from the recipe and shown only where its digest is
-that of the prompt that was sent. No network.
+Prompts are not kept; a needle in its surroundings is built again from the recipe and shown only
+where its digest is that of the prompt that was sent. No network.
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ class Built:
 
 
 def page(
-    runs: Sequence[Run | str | Path], out: str | Path | None = None, *, results: str | Path = DEFAULT_RESULTS
+    runs: Sequence[Run | str | Path],
+    out: str | Path | None = None,
+    *,
+    results: str | Path = DEFAULT_RESULTS,
 ) -> Path:
-    """Write a page of one run or several, one self-contained HTML file (by default into the first run's folder).
+    """Write a page of one run or several, one self-contained HTML file (by default into the first
+    run's folder).
 
-    A folder of runs stands for all of them. Raises RunError for what is no run, ConfigError for a place that cannot be
-    written.
+    A folder of runs stands for all of them. Raises RunError for what is no run, ConfigError for a
+    place that cannot be written.
     """
     read = [open_run(run, results) for run in _expanded(runs, Path(results))]
     path = beside(read[0].folder, Path(results), PAGE_NAME) if out is None else Path(out)
@@ -56,7 +61,10 @@ def page(
 
 
 def write_page(
-    runs: Sequence[Run], path: Path, most_tokens: int = MOST_TOKENS, experiment: Experiment | None = None
+    runs: Sequence[Run],
+    path: Path,
+    most_tokens: int = MOST_TOKENS,
+    experiment: Experiment | None = None,
 ) -> Path:
     """The page of runs that are open. Raises ConfigError for a place that cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
@@ -64,12 +72,15 @@ def write_page(
     told = [told_of(run, Built({}, {}), most_tokens, experiment) for run in runs]
     with writing(path, "choose another --out", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page_html(page_data(told, comparisons(runs), history_of(runs))), encoding="utf-8")
+        path.write_text(
+            page_html(page_data(told, comparisons(runs), history_of(runs))), encoding="utf-8"
+        )
     return path
 
 
 def comparisons(runs: Sequence[Run], *, these_only: bool = False) -> list[Comparison | str]:
-    """Every further run beside the first, or why the two have no test: they still stand side by side."""
+    """Every further run beside the first, or why the two have no test: they still stand side by
+    side."""
     found: list[Comparison | str] = []
     for run in runs[1:]:
         try:
@@ -80,7 +91,8 @@ def comparisons(runs: Sequence[Run], *, these_only: bool = False) -> list[Compar
 
 
 def history_of(runs: Sequence[Run]) -> list[str]:
-    """What three or more runs of one recipe say by date, as ``niah history show`` prints it; else nothing."""
+    """What three or more runs of one recipe say by date, as ``niah history show`` prints it; else
+    nothing."""
     if len(runs) < 3:
         return []
     from niah.plotter.history import history_lines  # these bring matplotlib and numpy
@@ -94,7 +106,8 @@ def history_of(runs: Sequence[Run]) -> list[str]:
 
 
 def write_files(run: Run, palette: str, experiment: Experiment | None = None) -> list[str]:
-    """The files beside a log: tables, picture and page, where they are not there already; returns warnings.
+    """The files beside a log: tables, picture and page, where they are not there already; returns
+    warnings.
 
     Raises ConfigError and RunError for a place that cannot be written.
     """
@@ -104,7 +117,9 @@ def write_files(run: Run, palette: str, experiment: Experiment | None = None) ->
     return said
 
 
-def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: Experiment | None = None) -> Told:
+def told_of(
+    run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: Experiment | None = None
+) -> Told:
     """Everything that a page tells of a run; ``built`` gains what was not in it."""
     trials = list(read_log(run.folder)[1].values())
     build(run, trials, built, most_tokens, experiment)
@@ -112,7 +127,11 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
     priced: dict[int, list[Result]] = defaultdict(list)
     for r in ordinary:
         priced[r.trial.context_length].append(r)
-    dollars = {n: cost for n, rows in priced.items() if (cost := dollars_of(run.header, rows, None)) is not None}
+    dollars = {
+        n: cost
+        for n, rows in priced.items()
+        if (cost := dollars_of(run.header, rows, None)) is not None
+    }
     missing = len(trials) - len(built.surroundings)
     return Told(
         name=name_of(run.folder),
@@ -120,7 +139,8 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
         header=run.header,
         trials=trials,
         surroundings=built.surroundings,
-        not_built=built.failed or (f"{plural(missing, 'prompt')} not built again here" if missing else None),
+        not_built=built.failed
+        or (f"{plural(missing, 'prompt')} not built again here" if missing else None),
         warnings=run.warnings,
         dollars=dollars if any(dollars.values()) else {},
         searched=_best_way(built),
@@ -131,11 +151,17 @@ def told_of(run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: 
 
 
 def build(
-    run: Run, trials: Sequence[Result], built: Built, most_tokens: int, experiment: Experiment | None = None
+    run: Run,
+    trials: Sequence[Result],
+    built: Built,
+    most_tokens: int,
+    experiment: Experiment | None = None,
 ) -> None:
     """Build prompts again as far as they may take so many tokens, those of wrong answers first."""
     if built.failed or run.header.imported is not None:
-        built.failed = built.failed or f"imported from {run.header.imported}: its prompts cannot be built"
+        built.failed = (
+            built.failed or f"imported from {run.header.imported}: its prompts cannot be built"
+        )
         return
     left = [r for r in trials if r.trial.id not in built.surroundings]
     if not left:
@@ -150,10 +176,18 @@ def build(
             if prompt.digest != r.prompt_digest:
                 raise RunError("haystack or niah have changed since")
             built.surroundings[r.trial.id] = surroundings_of(prompt)
-            is_searched = r.trial.control is None and r.trial.epoch == 0 and r.trial.context_length <= _MOST_SEARCHED
+            is_searched = (
+                r.trial.control is None
+                and r.trial.epoch == 0
+                and r.trial.context_length <= _MOST_SEARCHED
+            )
             if most_tokens > QUICK_TOKENS and is_searched:
                 _search(experiment, r, prompt, built)
-    except (NiahError, TypeError, ValueError) as error:  # the haystack is elsewhere, or its keys are of another time
+    except (
+        NiahError,
+        TypeError,
+        ValueError,
+    ) as error:  # the haystack is elsewhere, or its keys are of another time
         built.failed = f"prompts cannot be built again here: {error}"
 
 
@@ -167,15 +201,25 @@ def _search(experiment: Experiment, r: Result, prompt: Prompt, built: Built) -> 
 
 def _best_way(built: Built) -> dict[int, float]:
     """What searching scores, in the way that does best over all lengths."""
-    ways = [{n: fmean(scores) for n, scores in sorted(by.items())} for by in built.searched.values()]
+    ways = [
+        {n: fmean(scores) for n, scores in sorted(by.items())} for by in built.searched.values()
+    ]
     return max(ways, key=lambda by: sum(by.values()), default={})
 
 
 def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run | str | Path]:
     """A folder that holds runs and is none itself stands for all of them: a suite, a history."""
     for run in runs:
-        folder = None if isinstance(run, Run) else next((f for f in (Path(run), results / run) if f.is_dir()), None)
-        if folder is None or (folder / LOG_NAME).is_file() or not (inside := list(run_folders(folder))):
+        folder = (
+            None
+            if isinstance(run, Run)
+            else next((f for f in (Path(run), results / run) if f.is_dir()), None)
+        )
+        if (
+            folder is None
+            or (folder / LOG_NAME).is_file()
+            or not (inside := list(run_folders(folder)))
+        ):
             yield run
         else:
             yield from inside

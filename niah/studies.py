@@ -1,5 +1,5 @@
-"""Questions that one grid does not answer, as functions above ``niah.api``: how long a context a model reads, and
-whether a change of its engine broke it, whether it is still the one of last month.
+"""Questions that one grid does not answer, as functions above ``niah.api``: how long a context a
+model reads, and whether a change of its engine broke it, whether it is still the one of last month.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -17,7 +17,15 @@ from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict import ladder
 from niah.verdict.engine import EngineVerdict, engine_verdict
-from niah.verdict.history import REFERENCE, HistoryLine, Signal, line_of, lines_in, signal_of, text_of
+from niah.verdict.history import (
+    REFERENCE,
+    HistoryLine,
+    Signal,
+    line_of,
+    lines_in,
+    signal_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from niah.api import Config
@@ -32,7 +40,8 @@ def effective(
     name: str | None = None,
     **settings: Any,
 ) -> ladder.Effective:
-    """Find the effective length of a model by an adaptive run, which spares most of a grid; the same call resumes.
+    """Find the effective length of a model by an adaptive run, which spares most of a grid; the
+    same call resumes.
 
     By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths. Raises as ``sweep``.
     """
@@ -45,14 +54,18 @@ def effective(
 
 
 def effective_config(config: RunConfig) -> RunConfig:
-    """The config of an adaptive run, with lengths, depths and haystack where none were given. Raises ConfigError."""
+    """The config of an adaptive run, with lengths, depths and haystack where none were given.
+    Raises ConfigError."""
     from niah.experiment.config import config_of
 
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
 
 
-def effective_of(run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS) -> ladder.Effective:
-    """What an adaptive run has found, and whether it shows a model to read at least so many tokens."""
+def effective_of(
+    run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS
+) -> ladder.Effective:
+    """What an adaptive run has found, and whether it shows a model to read at least so many
+    tokens."""
     opened = open_run(run, results)
     return ladder.effective_of(opened.header, opened.rows.values(), at_least)
 
@@ -83,12 +96,17 @@ class Change:
         return ", ".join(said)
 
 
-def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, dict[str, RunConfig]]:
-    """The runs of base, control (the base again) and candidate, by arm and name. Raises ConfigError for no change."""
+def engine_arms(
+    configs: Mapping[str, RunConfig], change: Change
+) -> dict[str, dict[str, RunConfig]]:
+    """The runs of base, control (the base again) and candidate, by arm and name. Raises ConfigError
+    for no change."""
     from niah.experiment.config import config_of
 
     if not change.words:
-        raise ConfigError("nothing is changed: give --base-url twice, --set KEY=VALUE, or --candidate MODEL")
+        raise ConfigError(
+            "nothing is changed: give --base-url twice, --set KEY=VALUE, or --candidate MODEL"
+        )
     changed = {key: value for key in ("base_url", "model") if (value := getattr(change, key))}
     candidate = {
         name: config_of(config, {**changed, "engine": {**config.engine, **change.settings}})
@@ -100,21 +118,31 @@ def engine_arms(configs: Mapping[str, RunConfig], change: Change) -> dict[str, d
 def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineVerdict:
     """The verdict on three finished arms in their folders. Raises RunError where one is missing."""
     runs = {arm: [open_run(folder / arm / name) for name in names] for arm in ARMS}
-    base, again, candidate = ([(r.header, list(r.rows.values())) for r in runs[arm]] for arm in ARMS)
-    texts = [{t["id"]: t["answer"] for r in runs[arm] for t in r.trials if t["answer"] is not None} for arm in ARMS]
+    base, again, candidate = (
+        [(r.header, list(r.rows.values())) for r in runs[arm]] for arm in ARMS
+    )
+    texts = [
+        {t["id"]: t["answer"] for r in runs[arm] for t in r.trials if t["answer"] is not None}
+        for arm in ARMS
+    ]
     return engine_verdict(
-        change.words, (base, again, candidate), (texts[0], texts[1], texts[2]), forced=bool(change.settings)
+        change.words,
+        (base, again, candidate),
+        (texts[0], texts[1], texts[2]),
+        forced=bool(change.settings),
     )
 
 
 HISTORY = Path("history")
 
 
-def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DEFAULT_RESULTS) -> tuple[Path, bool]:
+def history_add(
+    run: AnyRun, file: Folder | None = None, *, results: Folder = DEFAULT_RESULTS
+) -> tuple[Path, bool]:
     """Append a finished run to a history; its file, and whether it was new there.
 
-    By default the file is one for the run's recipe and grid. Raises RunError for an unfinished run, one whose trials
-    its answers chose, and a file that holds something else.
+    By default the file is one for the run's recipe and grid. Raises RunError for an unfinished run,
+    one whose trials its answers chose, and a file that holds something else.
     """
     opened = open_run(run, results)
     opened.as_baseline()  # raises where trials are missing
@@ -122,13 +150,18 @@ def history_add(run: AnyRun, file: Folder | None = None, *, results: Folder = DE
     path = Path(file) if file is not None else HISTORY / f"{line.recipe}-{line.trials}.jsonl"
     known = _history_lines(path) if path.exists() else ()
     if known and (known[0].recipe, known[0].trials) != (line.recipe, line.trials):
-        raise RunError(f"{path} holds runs of another recipe or grid; leave out --file, or name another")
-    same = [old for old in known if replace(old, dollars=line.dollars, right=line.right) == line]  # prices change
+        raise RunError(
+            f"{path} holds runs of another recipe or grid; leave out --file, or name another"
+        )
+    same = [
+        old for old in known if replace(old, dollars=line.dollars, right=line.right) == line
+    ]  # prices change
     if line.right in (old.right for old in same):
         return path, False
     if same:
         raise RunError(
-            f"{path} holds this run as it was scored before; take out its line, of {line.date}, and add it again"
+            f"{path} holds this run as it was scored before; take out its line, of {line.date}, and"
+            " add it again"
         )
     with writing(path, "choose another place with --file"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +179,8 @@ def history_of(file: Folder | None = None, *, reference: int = REFERENCE) -> Sig
     if len(found) != 1:
         there = ", ".join(f.name for f in found) or "none"
         raise RunError(
-            f"no history is named, and {HISTORY} holds no single one ({there}); give FILE, or add a RUN first"
+            f"no history is named, and {HISTORY} holds no single one ({there}); give FILE, or add a"
+            " RUN first"
         )
     return signal_of(_history_lines(found[0]), reference)
 
@@ -159,7 +193,8 @@ def _history_lines(path: Path) -> tuple[HistoryLine, ...]:
 
 
 def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
-    """Check a run against its own recipe: every id is that of its place, every score that of its stored answer.
+    """Check a run against its own recipe: every id is that of its place, every score that of its
+    stored answer.
 
     Raises RunError with the first that is not, and where the haystack has changed since.
     """
@@ -175,14 +210,25 @@ def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
     places = {t.id: t for t in experiment.trials}
     for trial_id, result in read_log(opened.folder)[1].items():
         if places.get(trial_id) != result.trial:
-            raise RunError(f"trial {trial_id} is not what its recipe has at its place; the log was edited: run it anew")
+            raise RunError(
+                f"trial {trial_id} is not what its recipe has at its place; the log was edited: run"
+                " it anew"
+            )
         again = rescored(result, experiment)
         if again.score != result.score:
             told = f"scored {result.score}, and its stored answer scores {again.score} today"
-            raise RunError(f"trial {trial_id} is {told}: niah score {opened.folder.name} brings them up to date")
+            raise RunError(
+                f"trial {trial_id} is {told}: niah score {opened.folder.name} brings them up to"
+                " date"
+            )
 
 
 def answered(*runs: AnyRun) -> str:
-    """When the first and the last answer of some runs came: the same command sends nothing again."""
+    """When the first and the last answer of some runs came: the same command sends nothing
+    again."""
     stamps = sorted(r.finished for run in runs for r in open_run(run).rows.values() if r.finished)
-    return f"answered from {stamps[0][:16]} to {stamps[-1][:16]} UTC" if stamps else "nothing was answered"
+    return (
+        f"answered from {stamps[0][:16]} to {stamps[-1][:16]} UTC"
+        if stamps
+        else "nothing was answered"
+    )

@@ -1,4 +1,5 @@
-"""Commented files to start from. Those for a run and a gate are made from the keys themselves, so none is missing."""
+"""Commented files to start from. Those for a run and a gate are made from the keys themselves, so
+none is missing."""
 
 from __future__ import annotations
 
@@ -103,7 +104,9 @@ def run_template(name: str) -> str:
 
 def gate_template(name: str) -> str:
     """A gate.toml, with every gate."""
-    return _GATE_HEAD.format(name=name) + _body(GateConfig, LIMIT_SECTIONS, {"min_found": 0.9}, _GATES)
+    return _GATE_HEAD.format(name=name) + _body(
+        GateConfig, LIMIT_SECTIONS, {"min_found": 0.9}, _GATES
+    )
 
 
 def suite_template(name: str) -> str:
@@ -114,7 +117,9 @@ def questions_template(name: str) -> str:
     """A file of questions: two of the shipped ones, which can be run as they are."""
     shipped = (shared_root("configs") / "questions" / "en.toml").read_text(encoding="utf-8")
     rows = shipped.split("[[questions]]")[1:3]
-    return _QUESTIONS_HEAD.format(name=name) + "".join(f"\n[[questions]]{row.rstrip()}\n" for row in rows)
+    return _QUESTIONS_HEAD.format(name=name) + "".join(
+        f"\n[[questions]]{row.rstrip()}\n" for row in rows
+    )
 
 
 TEMPLATES: Mapping[str, Callable[[str], str]] = {
@@ -131,7 +136,8 @@ def _body(
     chosen: Mapping[str, Any],
     examples: Mapping[str, Any],
 ) -> str:
-    """Every key of a model with its description above it, by section; commented out unless it is chosen."""
+    """Every key of a model with its description above it, by section; commented out unless it is
+    chosen."""
     parts = []
     for title, keys in sections.items():
         lines = [_lines(key, model.model_fields[key], chosen, examples) for key in keys]
@@ -139,13 +145,17 @@ def _body(
     return "".join(parts)
 
 
-def _lines(key: str, field: FieldInfo, chosen: Mapping[str, Any], examples: Mapping[str, Any]) -> str:
+def _lines(
+    key: str, field: FieldInfo, chosen: Mapping[str, Any], examples: Mapping[str, Any]
+) -> str:
     kind = plain_type(field)
     choices = f" [{', '.join(get_args(kind))}]" if get_origin(kind) is Literal else ""
     if key in chosen:
         line = f"{key} = {_toml(chosen[key])}"
     elif field.default in (None, ()) or field.default_factory is not None:
-        least = next((rule.ge for rule in field.metadata if getattr(rule, "ge", None) is not None), 1)
+        least = next(
+            (rule.ge for rule in field.metadata if getattr(rule, "ge", None) is not None), 1
+        )
         some = {int: least, float: float(least), bool: True}.get(kind, "TEXT")  # that the key takes
         line = f"# {key} = {_toml(examples.get(key, some))}    # an example"
     else:
@@ -156,9 +166,18 @@ def _lines(key: str, field: FieldInfo, chosen: Mapping[str, Any], examples: Mapp
 def _toml(value: Any) -> str:
     """A value as TOML, lengths and depths as people write them."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_toml(key) if '-' in key else key} = {_toml(v)}" for key, v in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(
+                f"{_toml(key) if '-' in key else key} = {_toml(v)}" for key, v in value.items()
+            )
+            + " }"
+        )
     if isinstance(value, tuple):
-        words = [label_of(v) if isinstance(v, int) else f"{v:g}" if isinstance(v, float) else v for v in value]
+        words = [
+            label_of(v) if isinstance(v, int) else f"{v:g}" if isinstance(v, float) else v
+            for v in value
+        ]
         return _toml(",".join(words))
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1_000:
         return f"{value:_}"

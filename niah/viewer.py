@@ -1,7 +1,8 @@
-"""A local server of the pages of a folder of runs: lists them, follows one that is running, takes marks.
+"""A local server of the pages of a folder of runs: lists them, follows one that is running, takes
+marks.
 
-It answers on loopback only and only to its own name, so that no page of the internet can reach it through the browser;
-what changes something also needs a token that stands in its own pages alone.
+It answers on loopback only and only to its own name, so that no page of the internet can reach it
+through the browser; what changes something also needs a token that stands in its own pages alone.
 """
 
 from __future__ import annotations
@@ -52,18 +53,27 @@ class Viewer:
     def listing(self) -> str:
         """All runs, the newest first."""
         runs = sorted(runs_in(self.results), key=lambda r: getattr(r, "created", ""), reverse=True)
-        head = "".join(f"<th scope=col>{name}</th>" for name in ("run", "model", "task", "found", "trials", "date"))
+        head = "".join(
+            f"<th scope=col>{name}</th>"
+            for name in ("run", "model", "task", "found", "trials", "date")
+        )
         rows = "".join(f"<tr>{_row(run)}</tr>" for run in runs)
-        table = f"<div class=scroll tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        table = (
+            "<div class=scroll"
+            f" tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )
         many = "<p><button>open the chosen runs side by side</button></p>"
         title = f"Runs in {html.escape(str(self.results))}"
         body = f"<h1>{title}</h1><form action=/page>{table}{many}</form>"
         return document(f"{title} · niah", body, scripts=("list.js",), served=True)
 
     def data(self, names: Sequence[str]) -> dict[str, Any]:
-        """The data of the page of some runs. Raises RunError for a name that is no run of the folder."""
+        """The data of the page of some runs. Raises RunError for a name that is no run of the
+        folder."""
         with self._lock:
-            runs = sorted((open_run(self._folder(name)) for name in names), key=lambda run: run.header.created)
+            runs = sorted(
+                (open_run(self._folder(name)) for name in names), key=lambda run: run.header.created
+            )
             names = [
                 run.folder.relative_to(self.results).as_posix() for run in runs
             ]  # the oldest is what others differ from
@@ -72,7 +82,10 @@ class Viewer:
                 for n, run in zip(names, runs, strict=True)
             ]
             data = page_data(told, comparisons(runs), history_of(runs))
-        return {**data, "served": {"token": self.token, "names": list(names), "stamp": self.stamp(names)}}
+        return {
+            **data,
+            "served": {"token": self.token, "names": list(names), "stamp": self.stamp(names)},
+        }
 
     def stamp(self, names: Sequence[str]) -> str:
         """Another one whenever a log or its marks have changed."""
@@ -97,22 +110,35 @@ class Viewer:
 
     def _folder(self, name: str) -> Path:
         """Only what the listing shows: no path leads out of the folder."""
-        folder = next((f for f in run_folders(self.results) if f.relative_to(self.results).as_posix() == name), None)
+        folder = next(
+            (
+                f
+                for f in run_folders(self.results)
+                if f.relative_to(self.results).as_posix() == name
+            ),
+            None,
+        )
         if folder is None:
             raise RunError(f"{name}: no run in {self.results}")
         return folder
 
 
 def server_of(viewer: Viewer, port: int = 0) -> ThreadingHTTPServer:
-    """A server on loopback that is ready to serve; port 0 is a free one. Raises ConfigError for one that is taken."""
+    """A server on loopback that is ready to serve; port 0 is a free one. Raises ConfigError for one
+    that is taken."""
     if not viewer.results.is_dir():
         raise RunError(
-            f"{viewer.results}: no such folder; runs are written there by 'niah run', or name another folder"
+            f"{viewer.results}: no such folder; runs are written there by 'niah run', or name"
+            " another folder"
         )
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), type("Handler", (_Handler,), {"viewer": viewer}))
+        server = ThreadingHTTPServer(
+            (LOOPBACK, port), type("Handler", (_Handler,), {"viewer": viewer})
+        )
     except OSError as error:
-        raise ConfigError(f"--port {port}: cannot be used ({error.strerror}); 0 takes a free one") from error
+        raise ConfigError(
+            f"--port {port}: cannot be used ({error.strerror}); 0 takes a free one"
+        ) from error
     server.daemon_threads = True
     return server
 
@@ -139,10 +165,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         given, size = self.headers.get("X-Niah-Token", ""), self.headers.get("Content-Length", "")
         mine = secrets.compare_digest(given.encode(), self.viewer.token.encode())
-        if self.path != "/mark" or not mine or self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
-            self._send(HTTPStatus.FORBIDDEN, "only a page of this server may tell marks", "text/plain")
+        if (
+            self.path != "/mark"
+            or not mine
+            or self.headers.get("Origin") != f"http://{self.headers.get('Host')}"
+        ):
+            self._send(
+                HTTPStatus.FORBIDDEN, "only a page of this server may tell marks", "text/plain"
+            )
         elif not size.isdigit() or int(size) > MOST_BODY:
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object", "text/plain")
+            self._send(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object", "text/plain"
+            )
         else:
             body = self.rfile.read(int(size))
             self._answer(lambda: (json.dumps(self.viewer.mark(_object(body))), "application/json"))
@@ -154,7 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
         """What a function makes, unless somebody else asks, who came by another name."""
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in (f"{LOOPBACK}:{port}", f"localhost:{port}"):
-            self._send(HTTPStatus.MISDIRECTED_REQUEST, f"open http://{LOOPBACK}:{port}/", "text/plain")
+            self._send(
+                HTTPStatus.MISDIRECTED_REQUEST, f"open http://{LOOPBACK}:{port}/", "text/plain"
+            )
             return
         try:
             text, kind = made()
@@ -166,7 +202,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: HTTPStatus, text: str, kind: str) -> None:
         body = text.encode("utf-8", "replace")
         self.send_response(status)
-        for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": len(body)}.items():
+        for name, value in {
+            **_HEADERS,
+            "Content-Type": f"{kind}; charset=utf-8",
+            "Content-Length": len(body),
+        }.items():
             self.send_header(name, str(value))
         with suppress(ConnectionError):  # the page is closed
             self.end_headers()
@@ -191,7 +231,13 @@ def _row(run: RunSummary | RunError) -> str:
     kind = "imported" if run.imported else "simulated" if run.provider == "simulated" else ""
     chip = f' <span class="chip {kind}">{kind}</span>' if kind else ""
     box = f'<input type=checkbox name=run value="{name}" aria-label="choose {name}"> '
-    cells = [run.task, f"{percent(run.found.mean)} (n = {run.found.n:,})", f"{run.ended:,} of {run.planned:,}"]
+    cells = [
+        run.task,
+        f"{percent(run.found.mean)} (n = {run.found.n:,})",
+        f"{run.ended:,} of {run.planned:,}",
+    ]
     model = f"<td>{html.escape(run.model)}{chip}</td>"
-    rest = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, run.created[:16].replace("T", " ")))
+    rest = "".join(
+        f"<td>{html.escape(cell)}</td>" for cell in (*cells, run.created[:16].replace("T", " "))
+    )
     return f'<th scope=row>{box}<a href="{address}">{name}</a></th>{model}{rest}'

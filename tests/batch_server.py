@@ -1,7 +1,8 @@
-"""A server on loopback that speaks the batch protocols of OpenAI, Anthropic and Gemini, in the shapes of their SDKs.
+"""A server on loopback that speaks the batch protocols of OpenAI, Anthropic and Gemini, in the
+shapes of their SDKs.
 
-A batch waits until ``finish`` is called, which answers its requests. ``drop_at`` closes the connection after that
-request was carried out, as a kill or an outage would at that point.
+A batch waits until ``finish`` is called, which answers its requests. ``drop_at`` closes the
+connection after that request was carried out, as a kill or an outage would at that point.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ Table = dict[str, Any]
 
 
 class BatchServer:
-    """One service. ``answer`` makes a result line of a line of requests, or None where it never gets to it."""
+    """One service. ``answer`` makes a result line of a line of requests, or None where it never
+    gets to it."""
 
     def __init__(self, answer: Callable[[Table], Table | None]) -> None:
         self.answer = answer
@@ -43,7 +45,9 @@ class BatchServer:
             if batch["results"] is None:
                 batch["results"] = [r for r in map(self.answer, batch["requests"]) if r is not None]
 
-    def carried_out(self, method: str, path: str, headers: Any, body: bytes) -> tuple[Any, dict[str, str]]:
+    def carried_out(
+        self, method: str, path: str, headers: Any, body: bytes
+    ) -> tuple[Any, dict[str, str]]:
         """What a request is answered with: a table or bytes, and headers."""
         path = path.removeprefix("/v1").partition("?")[0]
         if path.startswith(("/files", "/batches")) and "x-goog-api-key" not in headers:
@@ -56,7 +60,11 @@ class BatchServer:
         return datetime.now(UTC) - timedelta(seconds=self.behind_s)
 
     def _create(self, requests: bytes | list[Table], **about: Any) -> str:
-        lines = [json.loads(line) for line in requests.splitlines()] if isinstance(requests, bytes) else requests
+        lines = (
+            [json.loads(line) for line in requests.splitlines()]
+            if isinstance(requests, bytes)
+            else requests
+        )
         name = f"batch_{len(self.batches) + 1}"
         self.batches[name] = {"id": name, "requests": lines, "results": None, **about}
         return name
@@ -66,16 +74,28 @@ class BatchServer:
             part = body.split(b"\r\n\r\n")[-1].rpartition(b"\r\n--")[0]
             name = f"file-{len(self.files) + 1}"
             self.files[name] = part
-            about = {"id": name, "object": "file", "bytes": len(part), "created_at": 1, "filename": "niah.jsonl"}
+            about = {
+                "id": name,
+                "object": "file",
+                "bytes": len(part),
+                "created_at": 1,
+                "filename": "niah.jsonl",
+            }
             return {**about, "purpose": "batch", "status": "processed"}
         if path.startswith("/files/"):
             return self.files[path.split("/")[2]]
         if method == "POST":
             wanted = json.loads(body)
             lines = self.files[wanted["input_file_id"]]
-            return self._openai_batch(self._create(lines, metadata=wanted["metadata"], endpoint=wanted["endpoint"]))
+            return self._openai_batch(
+                self._create(lines, metadata=wanted["metadata"], endpoint=wanted["endpoint"])
+            )
         if path == "/batches":
-            return {"object": "list", "data": [self._openai_batch(name) for name in self.batches], "has_more": False}
+            return {
+                "object": "list",
+                "data": [self._openai_batch(name) for name in self.batches],
+                "has_more": False,
+            }
         return self._openai_batch(path.split("/")[2])
 
     def _openai_batch(self, name: str) -> Table:
@@ -89,7 +109,10 @@ class BatchServer:
         }  # fmt: skip
         if done is not None:
             good = [line for line in done if line.get("response")]
-            for key, lines in (("output_file_id", good), ("error_file_id", [x for x in done if x not in good])):
+            for key, lines in (
+                ("output_file_id", good),
+                ("error_file_id", [x for x in done if x not in good]),
+            ):
                 if lines:
                     table[key] = f"{key}-{name}"
                     self.files[table[key]] = b"".join(_raw(line) + b"\n" for line in lines)
@@ -100,7 +123,10 @@ class BatchServer:
             name = self._create(json.loads(body)["requests"], created_at=self._now().isoformat())
             return self._anthropic_batch(name)
         if path == "/messages/batches":
-            return {"data": [self._anthropic_batch(name) for name in self.batches], "has_more": False}
+            return {
+                "data": [self._anthropic_batch(name) for name in self.batches],
+                "has_more": False,
+            }
         name = path.split("/")[3]
         if path.endswith("/results"):
             return b"".join(_raw(line) + b"\n" for line in self.batches[name]["results"])
@@ -110,7 +136,12 @@ class BatchServer:
         batch, done = self.batches[name], self.batches[name]["results"]
         whole = len(batch["requests"])
         good = sum(line["result"]["type"] == "succeeded" for line in done or [])
-        counts = {"processing": 0 if done is not None else whole, "succeeded": good, "errored": 0, "canceled": 0}
+        counts = {
+            "processing": 0 if done is not None else whole,
+            "succeeded": good,
+            "errored": 0,
+            "canceled": 0,
+        }
         counts["expired"] = 0 if done is None else whole - good
         return {
             "id": name, "type": "message_batch", "processing_status": "in_progress" if done is None else "ended",
@@ -118,9 +149,15 @@ class BatchServer:
             "results_url": None if done is None else f"{self.url}/messages/batches/{name}/results",
         }  # fmt: skip
 
-    def _gemini(self, method: str, path: str, headers: Any, body: bytes) -> tuple[Any, dict[str, str]]:
+    def _gemini(
+        self, method: str, path: str, headers: Any, body: bytes
+    ) -> tuple[Any, dict[str, str]]:
         if path == "/upload/v1/files":
-            return {}, {"x-goog-upload-url": f"{self.url}/uploads/{json.loads(body)['file']['display_name']}"}
+            return {}, {
+                "x-goog-upload-url": (
+                    f"{self.url}/uploads/{json.loads(body)['file']['display_name']}"
+                )
+            }
         if path.startswith("/uploads/"):
             name = f"files/{path.rpartition('/')[2]}"
             self.files[name] = body
@@ -139,7 +176,10 @@ class BatchServer:
         batch = self.batches[name]
         done = batch["results"]
         state = "BATCH_STATE_RUNNING" if done is None else "BATCH_STATE_SUCCEEDED"
-        table: Table = {"name": f"batches/{name}", "metadata": {"displayName": batch["display_name"], "state": state}}
+        table: Table = {
+            "name": f"batches/{name}",
+            "metadata": {"displayName": batch["display_name"], "state": state},
+        }
         if done is not None:
             self.files[f"files/out-{name}"] = b"".join(_raw(line) + b"\n" for line in done)
             table["metadata"]["output"] = {"responsesFile": f"files/out-{name}"}
@@ -154,7 +194,11 @@ class BatchServer:
 
             def _serve(self) -> None:
                 chunked = self.headers.get("Transfer-Encoding") == "chunked"
-                body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = (
+                    self._chunks()
+                    if chunked
+                    else self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                )
                 server.seen += 1
                 answer, headers = server.carried_out(self.command, self.path, self.headers, body)
                 if server.seen == server.drop_at:
@@ -179,7 +223,9 @@ class BatchServer:
             do_GET = do_POST = _serve  # noqa: N815
 
             def date_time_string(self, timestamp: float | None = None) -> str:
-                return super().date_time_string(server._now().timestamp() if timestamp is None else timestamp)
+                return super().date_time_string(
+                    server._now().timestamp() if timestamp is None else timestamp
+                )
 
             def log_message(self, *_: Any) -> None:
                 pass

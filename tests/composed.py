@@ -1,4 +1,5 @@
-"""Answers composed of forms, right and wrong by construction, for what every task plants in every language."""
+"""Answers composed of forms, right and wrong by construction, for what every task plants in every
+language."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ class Composed:
     control: str | None = None
 
     def score(self) -> Score:
-        return control_score(self.answer, self.planting, task_of(self.task.split(" ")[0]), self.control)
+        return control_score(
+            self.answer, self.planting, task_of(self.task.split(" ")[0]), self.control
+        )
 
 
 @cache
@@ -71,9 +74,15 @@ def planted(task: str, language: str, epoch: int = 0) -> Planting:
 def composed(task: str, language: str, epoch: int = 0) -> tuple[Composed, ...]:
     """All forms around a task's target, each with every prefix and suffix."""
     whole = planted(task, language, epoch)
-    cases = [c for kind in ("any", *_KINDS[task]) for c in _wrapped(task, language, kind, whole, whole, None)]
+    cases = [
+        c
+        for kind in ("any", *_KINDS[task])
+        for c in _wrapped(task, language, kind, whole, whole, None)
+    ]
     if "keyed" in _KINDS[task] and len(whole.needles) > 2:
-        cases += _wrapped(task, language, "absent", whole, controlled(whole, "absent", language), "absent")
+        cases += _wrapped(
+            task, language, "absent", whole, controlled(whole, "absent", language), "absent"
+        )
     return tuple(cases)
 
 
@@ -93,7 +102,8 @@ def _wrapped(
 
 
 def _slots(whole: Planting, language: str, *, other_keys: bool) -> dict[str, str]:
-    """The values, keys and lines that forms speak of; what a task does not plant is invented in its shape.
+    """The values, keys and lines that forms speak of; what a task does not plant is invented in its
+    shape.
 
     ``other_keys``: the wrong values are those of other keys than the asked one.
     """

@@ -1,4 +1,5 @@
-"""Fixtures: small haystacks in every language, real transcripts where they are, a command line that returns."""
+"""Fixtures: small haystacks in every language, real transcripts where they are, a command line that
+returns."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from niah.plotter.summary import View
 from niah.records import Transcript, Trial
 from niah.tasks import TaskContext
 
-# The tests start hundreds of processes: none of them is to compile every package anew, whatever the shell asks for.
+# The tests start hundreds of processes: none of them is to compile every package anew, whatever the
+# shell asks for.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
@@ -32,13 +34,19 @@ sys.dont_write_bytecode = False
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples in every run, so that a change fails for what it changed; `make thorough` draws new ones, and more.
-settings.register_profile("niah", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that a change fails for what it changed; `make thorough` draws
+# new ones, and more.
+settings.register_profile(
+    "niah", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("quick", parent=settings.get_profile("niah"), max_examples=20)
-settings.register_profile("thorough", parent=settings.get_profile("niah"), derandomize=False, max_examples=1_000)
+settings.register_profile(
+    "thorough", parent=settings.get_profile("niah"), derandomize=False, max_examples=1_000
+)
 settings.load_profile("niah")
 
-# Besides the tests marked where they stand: files of whole sweeps, and single tests that kill, simulate or draw much.
+# Besides the tests marked where they stand: files of whole sweeps, and single tests that kill,
+# simulate or draw much.
 SLOW_FILES = {
     "test_action",
     "test_answers",
@@ -95,7 +103,8 @@ SLOW_TESTS = {
 }
 
 
-# Whole sweeps whose tests look at results and words: drawing would be most of their time, and pictures have their own.
+# Whole sweeps whose tests look at results and words: drawing would be most of their time, and
+# pictures have their own.
 UNDRAWN_FILES = {
     "test_adaptive",
     "test_batch",
@@ -117,7 +126,8 @@ UNDRAWN_FILES = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fewer examples of every property where only the quick tests are asked for, more where the thorough ones are."""
+    """Fewer examples of every property where only the quick tests are asked for, more where the
+    thorough ones are."""
     if "not slow" in config.option.markexpr:
         settings.load_profile("quick")
     elif "hypothesis" in config.option.markexpr:
@@ -134,7 +144,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_TRANSCRIPTS = REPOSITORY.parent / "shared" / "transcripts"
 
 
-NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system has no /proc")
+NEEDS_PROC = pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="this system has no /proc"
+)
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,9 @@ Niah = Callable[..., Ended]
 
 def site_of(trial: Trial, haystack: Haystack, language: str = "en", **keys: Any) -> TaskContext:
     """Where a task plants, with the config's options and some of them set."""
-    return TaskContext(trial=trial, haystack=haystack, language=language, options=options_of(RunConfig(**keys)))
+    return TaskContext(
+        trial=trial, haystack=haystack, language=language, options=options_of(RunConfig(**keys))
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -164,7 +178,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in the place of the heatmap of every run, other for other results; what is asked for by name is drawn."""
+    """A file in the place of the heatmap of every run, other for other results; what is asked for
+    by name is drawn."""
     from niah.plotter import heatmap
 
     drawn = heatmap.save_heatmaps
@@ -186,11 +201,15 @@ def _undrawn(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Niah:
+def niah(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Niah:
     """The command line in an empty folder with an empty data folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    for name in [n for n in os.environ if n.startswith("NIAH_")]:  # settings of whoever runs the tests
+    for name in [
+        n for n in os.environ if n.startswith("NIAH_")
+    ]:  # settings of whoever runs the tests
         monkeypatch.delenv(name)
     monkeypatch.delenv("COLUMNS", raising=False)  # lines stay whole
 
@@ -211,7 +230,9 @@ def niah(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest
 def real_transcripts() -> Path:
     """A folder of real podcast transcripts that cannot be part of the project."""
     if not REAL_TRANSCRIPTS.is_dir():
-        pytest.skip(f"real transcripts are not on this machine ({REAL_TRANSCRIPTS.name} beside the clone)")
+        pytest.skip(
+            f"real transcripts are not on this machine ({REAL_TRANSCRIPTS.name} beside the clone)"
+        )
     return REAL_TRANSCRIPTS
 
 
@@ -224,4 +245,6 @@ def shipped() -> dict[str, list[Transcript]]:
             if path.suffix != ".toml":
                 yield read_transcript(path)
 
-    return {f.name: list(episodes(f)) for f in sorted(shared_root("haystacks").iterdir()) if f.is_dir()}
+    return {
+        f.name: list(episodes(f)) for f in sorted(shared_root("haystacks").iterdir()) if f.is_dir()
+    }

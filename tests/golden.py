@@ -1,4 +1,5 @@
-"""Answers that were judged by hand, and the plantings they answer. Shared by the tests and the benchmark of scorers."""
+"""Answers that were judged by hand, and the plantings they answer. Shared by the tests and the
+benchmark of scorers."""
 
 from __future__ import annotations
 
@@ -40,15 +41,21 @@ class Judged:
     """One answer with the verdict of a person."""
 
     fixture: str
-    share: float  # 1 right, 0 wrong, between them a set in part; of an absent needle 1 for saying so
+    share: (
+        float  # 1 right, 0 wrong, between them a set in part; of an absent needle 1 for saying so
+    )
     answer: str
     reason: str
 
 
 def fixtures() -> dict[str, dict[str, Any]]:
     """What was planted, by name."""
-    fresh = map(json.loads, (FOLDER / "fixtures-fresh.jsonl").read_text(encoding="utf-8").splitlines())
-    return {row["name"]: row for row in fresh} | tomllib.loads((FOLDER / "fixtures.toml").read_text(encoding="utf-8"))
+    fresh = map(
+        json.loads, (FOLDER / "fixtures-fresh.jsonl").read_text(encoding="utf-8").splitlines()
+    )
+    return {row["name"]: row for row in fresh} | tomllib.loads(
+        (FOLDER / "fixtures.toml").read_text(encoding="utf-8")
+    )
 
 
 def judged(name: str) -> Iterator[Judged]:
@@ -77,5 +84,7 @@ def score_of(row: Judged, fixture: dict[str, Any]) -> Score:
     return control_score(row.answer, planting_of(fixture), task, control)
 
 
-def _needle(key: str, value: str, text: str, answer_class: str, detail: str | None = None) -> Needle:
+def _needle(
+    key: str, value: str, text: str, answer_class: str, detail: str | None = None
+) -> Needle:
     return Needle(key=key, value=value, text=text, answer_class=answer_class, detail=detail)

@@ -1,7 +1,9 @@
-"""A server on loopback that lies: a raw socket, so that any bytes can be sent, and replies that faults change in turn.
+"""A server on loopback that lies: a raw socket, so that any bytes can be sent, and replies that
+faults change in turn.
 
-A lie is what a server keeps of a prompt, how it counts, what it answers, and what happens to the reply on its way.
-Each is one small function, so that kinds of lies are made by putting them together.
+A lie is what a server keeps of a prompt, how it counts, what it answers, and what happens to the
+reply on its way. Each is one small function, so that kinds of lies are made by putting them
+together.
 """
 
 from __future__ import annotations
@@ -108,7 +110,9 @@ class Liar:
         """From now on, with nothing remembered."""
         self.lie = lie
         self.asked: Counter[str] = Counter()
-        self.answered: Counter[str] = Counter()  # prompts with a needle that got a reply without a fault
+        self.answered: Counter[str] = (
+            Counter()
+        )  # prompts with a needle that got a reply without a fault
         self._right: list[str] = []
         self._crowd = 0
 

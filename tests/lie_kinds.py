@@ -1,4 +1,5 @@
-"""The kinds of lies that a server is made to tell, and how its trials must end. By construction, not by looking."""
+"""The kinds of lies that a server is made to tell, and how its trials must end. By construction,
+not by looking."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ from protocols import Counts
 
 SHORT, LONG = 600, 6_000  # context lengths: the long prompts are those that are cut
 
-Ends = Mapping[int, str]  # outcome, or outcomes (a|b), by context length; what is not named is scored, and right
+Ends = Mapping[
+    int, str
+]  # outcome, or outcomes (a|b), by context length; what is not named is scored, and right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +135,10 @@ def passing_kinds() -> Iterator[Kind]:
     yield passing("a reset at once", events_cut(0), ends("reset"))
     yield passing("gzip that is none", header(Content_Encoding="gzip"))
     yield passing("an error with gzip that is none", status(500, b"oops", Content_Encoding="gzip"))
-    yield passing("gzip cut in the middle", bytes_as(lambda raw: gzip.compress(raw)[:30], Content_Encoding="gzip"))
+    yield passing(
+        "gzip cut in the middle",
+        bytes_as(lambda raw: gzip.compress(raw)[:30], Content_Encoding="gzip"),
+    )
     yield passing("an error without its length", status(500, _ERROR), unchunked)
 
 
@@ -152,7 +158,9 @@ def doubtful_kinds() -> Iterator[Kind]:
     yield once("cut upstream, counted whole", answers=cut_short, counts=of_all_that_was_said)
     yield once("a chunk doubled", answers=doubled, counts=of_all_that_was_said)
     yield once("a web page as an empty answer", answers=lambda asked: "", counts=never)
-    yield once("an empty answer, counted by the gateway", answers=lambda asked: "", counts=estimated)
+    yield once(
+        "an empty answer, counted by the gateway", answers=lambda asked: "", counts=estimated
+    )
     yield once("a count by the gateway", counts=estimated)
     yield once("not counted", counts=never)
     yield once("the answer of another trial", answers=of_the_one_before, when=_second_trial_on)
@@ -168,21 +176,31 @@ def _second_trial_on(asked: ParsedQuestion) -> bool:
 
 
 def _counted_as(more: float) -> CountsBy:
-    return lambda asked, text: Counts(input=round((1 + more) * tokens(asked.kept)) + FRAME, output=tokens(text))
+    return lambda asked, text: Counts(
+        input=round((1 + more) * tokens(asked.kept)) + FRAME, output=tokens(text)
+    )
 
 
 _BUSY = {
     "llama.cpp": too_long("Context size has been exceeded.", 500, "server_error"),
-    "a window of 700": too_long("This model's maximum context length is 700 tokens.", 400, "context_length_exceeded"),
+    "a window of 700": too_long(
+        "This model's maximum context length is 700 tokens.", 400, "context_length_exceeded"
+    ),
     "request too large": too_long("prompt is too long: 700 tokens > 512 maximum", 400),
     "413": status(413, _HTML),
-    "a window, in words": too_long("the request exceeds the available context size, try increasing it", 400),
+    "a window, in words": too_long(
+        "the request exceeds the available context size, try increasing it", 400
+    ),
 }
 
 
 def overflow_kinds() -> Iterator[Kind]:
     for said, fault in _BUSY.items():
-        lie = Lie(name=f"too much at once: {said}", faults=(fault,), when=lambda a: a.crowd > 1 and trials_only(a))
+        lie = Lie(
+            name=f"too much at once: {said}",
+            faults=(fault,),
+            when=lambda a: a.crowd > 1 and trials_only(a),
+        )
         yield Kind(lie=lie, once=False, lengths=(SHORT, 2 * SHORT))
         lie = Lie(name=f"too long once: {said}", faults=(fault,), when=first_time_of_trials)
         yield Kind(lie=lie, once=False)
@@ -206,7 +224,11 @@ def clothed_kinds() -> Iterator[Kind]:
     """Whole answers in odd clothes: right, and asked once."""
 
     def clothes(
-        name: str, *faults: Fault, answers: Answers = reads, counts: CountsBy = exactly, **kind: object
+        name: str,
+        *faults: Fault,
+        answers: Answers = reads,
+        counts: CountsBy = exactly,
+        **kind: object,
     ) -> Kind:
         lie = Lie(name=f"clothes: {name}", faults=faults, answers=answers, counts=counts)
         return Kind(lie=lie, **kind)  # type: ignore[arg-type]
@@ -241,7 +263,9 @@ def clothed_kinds() -> Iterator[Kind]:
     yield clothes("many headers", header(**{f"x_{n}": "v" * 50 for n in range(60)}))
     yield clothes("pings behind the end", bytes_as(lambda raw: raw + b": ping\n\n" * 5))
     yield clothes("the end twice", bytes_as(lambda raw: raw + b"data: [DONE]\n\n"))
-    yield clothes("an unknown event", _first(b'event: news\ndata: {"type": "news", "object": "news"}\n\n'))
+    yield clothes(
+        "an unknown event", _first(b'event: news\ndata: {"type": "news", "object": "news"}\n\n')
+    )
     yield clothes("one object", in_one_object, header(Content_Type="application/json"))
     for said, kind in {"text": "text/plain", "nothing": "", "events": "text/event-stream",
                        "a problem": "application/problem+json"}.items():  # fmt: skip
@@ -254,7 +278,9 @@ def clothed_kinds() -> Iterator[Kind]:
         ends("pings"),
         timeout_s=0.5,
     )
-    yield clothes("silence without an end", without_the_end, ends("hold"), timeout_s=1.5, without=("gemini",))
+    yield clothes(
+        "silence without an end", without_the_end, ends("hold"), timeout_s=1.5, without=("gemini",)
+    )
     for name, write in _SPELT.items():
         yield clothes(f"answer: {name}", answers=_spelt(write))
 
@@ -294,7 +320,8 @@ HONEST: Mapping[str, CountsBy] = {
 
 
 def honest_kinds() -> Iterator[Kind]:
-    """Servers that keep the whole prompt and count it in their own way: no false alarm, and nothing asked twice."""
+    """Servers that keep the whole prompt and count it in their own way: no false alarm, and nothing
+    asked twice."""
     for name, counts in HONEST.items():
         lie = Lie(name=f"honest: counts {name}", counts=counts)
         yield Kind(lie=lie, lengths=(SHORT, 2 * SHORT, LONG))
@@ -315,17 +342,32 @@ def cut_kinds() -> Iterator[Kind]:
         for share in shares[counts]:
             name = f"drops {share:.0%} at the {where}, counts {counts}"
             lie = Lie(name=name, keeps=drops(where, share), counts=HONEST[counts])
-            yield Kind(lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6")
+            yield Kind(
+                lie=lie,
+                lengths=(SHORT, LONG),
+                ends=ends,
+                once=False,
+                warns="DROPPED A PART OF 3 OF 6",
+            )
     for where, share in itertools.product(("front", "middle", "end"), (0.1, 0.3, 0.45, 0.5)):
         lie = Lie(name=f"drops {share:.0%} at the {where}, and tells it as cached", keeps=drops(where, share),
                   counts=cached_to_fit)  # fmt: skip
-        yield Kind(lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6")
+        yield Kind(
+            lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6"
+        )
     for size in (6_000, 12_000, 20_000):
         lie = Lie(name=f"a window of {size} characters", keeps=window(size))
-        yield Kind(lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6")
+        yield Kind(
+            lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6"
+        )
 
 
-UNTOLD: Mapping[str, CountsBy] = {"in full": in_full, "not": never, "nought": always(0), "always 17": always(17)}
+UNTOLD: Mapping[str, CountsBy] = {
+    "in full": in_full,
+    "not": never,
+    "nought": always(0),
+    "always 17": always(17),
+}
 
 
 def canary_kinds() -> Iterator[Kind]:
@@ -337,13 +379,17 @@ def canary_kinds() -> Iterator[Kind]:
         yield Kind(lie=lie, lengths=(SHORT, LONG), canary=True, stops="was not seen")
     for counts, by in UNTOLD.items():
         lie = Lie(name=f"canary: honest, counts {counts}", counts=by)
-        yield Kind(lie=lie, lengths=(SHORT, LONG), canary=True, warns="canary: the front of 6k was seen")
+        yield Kind(
+            lie=lie, lengths=(SHORT, LONG), canary=True, warns="canary: the front of 6k was seen"
+        )
 
 
 def lasting_kinds() -> Iterator[Kind]:
     """What does not pass: never scored, the right outcome, and an end of the asking."""
 
-    def lasting(name: str, outcome: str, *faults: Fault, when: When = trials_only, **lie: object) -> Kind:
+    def lasting(
+        name: str, outcome: str, *faults: Fault, when: When = trials_only, **lie: object
+    ) -> Kind:
         told = Lie(name=f"lasting: {name}", faults=faults, when=when, **lie)  # type: ignore[arg-type]
         warns = {"mismatch": "have no score"}.get(outcome)
         return Kind(lie=told, ends={SHORT: outcome}, once=False, attempts=2, warns=warns)
@@ -358,20 +404,33 @@ def lasting_kinds() -> Iterator[Kind]:
     yield lasting("resets", "error", events_cut(1), ends("reset"))
     # elsewhere that event says overloaded, and a patient sweep waits
     yield replace(lasting("error events", "error", then_error(1)), without=("anthropic", "gemini"))
-    yield lasting("filtered", "refused", too_long("content policy", 400, "content_policy_violation"))
+    yield lasting(
+        "filtered", "refused", too_long("content policy", 400, "content_policy_violation")
+    )
     yield lasting("too long", "overflow", _BUSY["llama.cpp"])
     yield lasting("stopped by length", "truncated", stop="length")
     yield lasting("stopped by a filter", "refused", stop="filter")
     yield lasting("empty", "empty", answers=lambda asked: "")
     yield lasting("blank", "empty", answers=lambda asked: " \n")
     yield lasting("empty and not counted", "empty", answers=lambda asked: "", counts=never)
-    yield lasting("cut upstream, counted by the gateway", "mismatch", answers=cut_short, counts=estimated)
+    yield lasting(
+        "cut upstream, counted by the gateway", "mismatch", answers=cut_short, counts=estimated
+    )
     yield lasting("counted by half more", "mismatch", counts=_counted_as(0.5))
-    yield lasting("the answer before", "scored|mismatch", answers=of_the_one_before, when=_second_trial_on)
-    told = Lie(name="lasting: stale", when=all_but_the_first_trial, answers=lambda asked: asked.seen[0])
-    yield Kind(lie=told, ends={SHORT: "scored|mismatch"}, once=False, warns="THE ANSWER OF ANOTHER TRIAL")
+    yield lasting(
+        "the answer before", "scored|mismatch", answers=of_the_one_before, when=_second_trial_on
+    )
     told = Lie(
-        name="lasting: not counted, but the first", when=all_but_the_first_trial, counts=never, answers=cut_short
+        name="lasting: stale", when=all_but_the_first_trial, answers=lambda asked: asked.seen[0]
+    )
+    yield Kind(
+        lie=told, ends={SHORT: "scored|mismatch"}, once=False, warns="THE ANSWER OF ANOTHER TRIAL"
+    )
+    told = Lie(
+        name="lasting: not counted, but the first",
+        when=all_but_the_first_trial,
+        counts=never,
+        answers=cut_short,
     )
     yield Kind(lie=told, ends={SHORT: "scored|mismatch"}, once=False, warns="have no score")
 

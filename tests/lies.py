@@ -1,4 +1,5 @@
-"""What lies are made of: what a server keeps, how it counts, what it answers, when, and what happens to a reply."""
+"""What lies are made of: what a server keeps, how it counts, what it answers, when, and what
+happens to a reply."""
 
 from __future__ import annotations
 
@@ -59,11 +60,15 @@ def in_full(asked: ParsedQuestion, text: str) -> Counts:
 
 
 def by_ratio(ratio: float) -> CountsBy:
-    return lambda asked, text: Counts(input=round(ratio * tokens(asked.kept)) + FRAME, output=tokens(text))
+    return lambda asked, text: Counts(
+        input=round(ratio * tokens(asked.kept)) + FRAME, output=tokens(text)
+    )
 
 
 def in_cl100k(asked: ParsedQuestion, text: str) -> Counts:
-    return Counts(input=tokens(asked.kept, "cl100k_base") + FRAME, output=tokens(text, "cl100k_base"))
+    return Counts(
+        input=tokens(asked.kept, "cl100k_base") + FRAME, output=tokens(text, "cl100k_base")
+    )
 
 
 def never(asked: ParsedQuestion, text: str) -> None:
@@ -75,7 +80,8 @@ def always(count: int) -> CountsBy:
 
 
 def cached(share: float, meant: str = "in") -> Callable[[ParsedQuestion, str], Counts]:
-    """Tells a share as cached from the second request on: as a part (in), left out, or counted twice."""
+    """Tells a share as cached from the second request on: as a part (in), left out, or counted
+    twice."""
 
     def count(asked: ParsedQuestion, text: str) -> Counts:
         whole = tokens(asked.kept) + FRAME
@@ -87,7 +93,8 @@ def cached(share: float, meant: str = "in") -> Callable[[ParsedQuestion, str], C
 
 
 def cached_to_fit(asked: ParsedQuestion, text: str) -> Counts:
-    """Tells as cached just what was dropped: both together are what was sent. Small prompts are told honestly."""
+    """Tells as cached just what was dropped: both together are what was sent. Small prompts are
+    told honestly."""
     kept, sent = tokens(asked.kept) + FRAME, tokens(asked.prompt) + FRAME
     if kept == sent:
         return cached(0.45)(asked, text)
@@ -150,7 +157,9 @@ def all_but_the_first_trial(asked: ParsedQuestion) -> bool:
 
 def status(code: int, body: bytes = b"", **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda reply, asked: replace(reply, status=code, body=body, headers={**reply.headers, **named})
+    return lambda reply, asked: replace(
+        reply, status=code, body=body, headers={**reply.headers, **named}
+    )
 
 
 def body(raw: bytes, kind: str = "") -> Fault:
@@ -163,7 +172,11 @@ def bytes_as(change: Callable[[bytes], bytes], **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     def fault(reply: Reply, asked: ParsedQuestion) -> Reply:
-        raw = b"".join(framed(asked.protocol, e) for e in reply.events) if reply.body is None else reply.body
+        raw = (
+            b"".join(framed(asked.protocol, e) for e in reply.events)
+            if reply.body is None
+            else reply.body
+        )
         return replace(reply, body=change(raw), headers={**reply.headers, **named})
 
     return fault
@@ -178,7 +191,9 @@ def ends(how: str) -> Fault:
 
 
 def then_error(after: int) -> Fault:
-    return lambda reply, asked: replace(reply, events=[*reply.events[:after], asked.protocol.error("engine died")])
+    return lambda reply, asked: replace(
+        reply, events=[*reply.events[:after], asked.protocol.error("engine died")]
+    )
 
 
 def header(**headers: str) -> Fault:
@@ -199,7 +214,9 @@ def unchunked(reply: Reply, asked: ParsedQuestion) -> Reply:
 
 
 def told_longer(reply: Reply, asked: ParsedQuestion) -> Reply:
-    return replace(reply, chunked=False, end="close", headers={**reply.headers, "Content-Length": "1000000"})
+    return replace(
+        reply, chunked=False, end="close", headers={**reply.headers, "Content-Length": "1000000"}
+    )
 
 
 def in_one_object(reply: Reply, asked: ParsedQuestion) -> Reply:
@@ -212,17 +229,32 @@ def _one_object(events: list[Event]) -> dict[str, Any]:
     first, last = tables[0], tables[-1]
     if "candidates" in last:
         parts = [part for t in tables for part in t["candidates"][0]["content"]["parts"]]
-        return {**last, "candidates": [{**last["candidates"][0], "content": {"role": "model", "parts": parts}}]}
+        return {
+            **last,
+            "candidates": [{**last["candidates"][0], "content": {"role": "model", "parts": parts}}],
+        }
     if "response" in last:
         text = "".join(t.get("delta", "") for t in tables)
-        return {**last["response"], "output": [{"type": "message", "content": [{"type": "output_text", "text": text}]}]}
+        return {
+            **last["response"],
+            "output": [{"type": "message", "content": [{"type": "output_text", "text": text}]}],
+        }
     if "message" in first:
         deltas = [t["delta"] for t in tables if "delta" in t]
         text = "".join(d.get("text", "") for d in deltas)
-        usage = {**(first["message"]["usage"] or {}), **next(t["usage"] or {} for t in tables if "usage" in t)}
+        usage = {
+            **(first["message"]["usage"] or {}),
+            **next(t["usage"] or {} for t in tables if "usage" in t),
+        }
         stop = next(d["stop_reason"] for d in deltas if "stop_reason" in d)
         content = [{"type": "text", "text": text}]
-        return {**first["message"], "type": "message", "content": content, "stop_reason": stop, "usage": usage}
+        return {
+            **first["message"],
+            "type": "message",
+            "content": content,
+            "stop_reason": stop,
+            "usage": usage,
+        }
     choices = [t["choices"][0] for t in tables if t["choices"]]
     message = {"role": "assistant", "content": "".join(c["delta"]["content"] for c in choices)}
     choice = {"index": 0, "message": message, "finish_reason": choices[-1]["finish_reason"]}
@@ -232,7 +264,11 @@ def _one_object(events: list[Event]) -> dict[str, Any]:
 def without_the_end(reply: Reply, asked: ParsedQuestion) -> Reply:
     """The stop marker and the counts, but not the last word: the connection stays open."""
     last = reply.events[-1]
-    return replace(reply, events=reply.events[:-1]) if last[1] == "[DONE]" or last[0] == "message_stop" else reply
+    return (
+        replace(reply, events=reply.events[:-1])
+        if last[1] == "[DONE]" or last[0] == "message_stop"
+        else reply
+    )
 
 
 def old_version(reply: Reply, asked: ParsedQuestion) -> Reply:

@@ -1,4 +1,5 @@
-"""Runs for pages: real prompts of real recipes, any answers, and no event loop, which a browser has for itself."""
+"""Runs for pages: real prompts of real recipes, any answers, and no event loop, which a browser has
+for itself."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ def right(trial: Trial, prompt: Prompt) -> str:
 
 
 def lost_in_the_middle(trial: Trial, prompt: Prompt) -> str | Outcome:
-    """Answers a distractor's value in the middle of the longest, and is refused the last cell of it."""
+    """Answers a distractor's value in the middle of the longest, and is refused the last cell of
+    it."""
     if trial.context_length < 1_000 or trial.control:
         return right(trial, prompt)
     if trial.depth_percent == 50:
@@ -29,9 +31,18 @@ def lost_in_the_middle(trial: Trial, prompt: Prompt) -> str | Outcome:
 
 def made(folder: Path, answer: Answer = right, **settings: Any) -> Path:
     """A run in its folder, by default of two lengths, three depths, two epochs."""
-    keys = {"lengths": "500,1k", "depths": "0,50,100", "epochs": 2, "task": "multikey", "model": "perfect", **settings}
+    keys = {
+        "lengths": "500,1k",
+        "depths": "0,50,100",
+        "epochs": 2,
+        "task": "multikey",
+        "model": "perfect",
+        **settings,
+    }
     experiment = experiment_for(None, {"provider": "simulated", **keys})
-    write_log(folder, experiment.header(), [_result(experiment, t, answer) for t in experiment.trials])
+    write_log(
+        folder, experiment.header(), [_result(experiment, t, answer) for t in experiment.trials]
+    )
     return folder
 
 

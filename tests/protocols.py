@@ -1,4 +1,5 @@
-"""What servers of each API send: the events of an answer, and where the prompt stands in a request."""
+"""What servers of each API send: the events of an answer, and where the prompt stands in a
+request."""
 
 from __future__ import annotations
 
@@ -53,7 +54,11 @@ def _chat(text: str, stop: str, counts: Counts | None, model: str) -> list[Event
         "completion_tokens": counts.output,
         "prompt_tokens_details": {"cached_tokens": counts.cached},
     }
-    last: list[Event] = [(None, {"id": "chatcmpl-1", "model": model, "choices": [], "usage": usage})] if usage else []
+    last: list[Event] = (
+        [(None, {"id": "chatcmpl-1", "model": model, "choices": [], "usage": usage})]
+        if usage
+        else []
+    )
     finish = {"stop": "stop", "length": "length", "filter": "content_filter"}[stop]
     return [*(chunk(part) for part in _half(text)), chunk("", finish), *last, (None, "[DONE]")]
 
@@ -62,16 +67,34 @@ def _messages(text: str, stop: str, counts: Counts | None, model: str) -> list[E
     def event(kind: str, **fields: Any) -> Event:
         return kind, {"type": kind, **fields}
 
-    read = {"cache_read_input_tokens": counts.cached, "cache_creation_input_tokens": 0} if counts else {}
-    usage = {"input_tokens": counts.input - counts.cached, **read, "output_tokens": 1} if counts else None
+    read = (
+        {"cache_read_input_tokens": counts.cached, "cache_creation_input_tokens": 0}
+        if counts
+        else {}
+    )
+    usage = (
+        {"input_tokens": counts.input - counts.cached, **read, "output_tokens": 1}
+        if counts
+        else None
+    )
     reason = {"stop": "end_turn", "length": "max_tokens", "filter": "refusal"}[stop]
     return [
         event(
-            "message_start", message={"id": "msg_1", "model": model, "content": [], "stop_reason": None, "usage": usage}
+            "message_start",
+            message={
+                "id": "msg_1",
+                "model": model,
+                "content": [],
+                "stop_reason": None,
+                "usage": usage,
+            },
         ),
         event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
         event("ping"),
-        *(event("content_block_delta", index=0, delta={"type": "text_delta", "text": t}) for t in _half(text)),
+        *(
+            event("content_block_delta", index=0, delta={"type": "text_delta", "text": t})
+            for t in _half(text)
+        ),
         event("content_block_stop", index=0),
         event(
             "message_delta",
@@ -99,10 +122,14 @@ def _responses(text: str, stop: str, counts: Counts | None, model: str) -> list[
         "usage": usage,
     }
     deltas: list[Event] = [
-        ("response.output_text.delta", {"type": "response.output_text.delta", "delta": part}) for part in _half(text)
+        ("response.output_text.delta", {"type": "response.output_text.delta", "delta": part})
+        for part in _half(text)
     ]
     return [
-        ("response.created", {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}),
+        (
+            "response.created",
+            {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}},
+        ),
         *deltas,
         (f"response.{end}", {"type": f"response.{end}", "response": response}),
     ]
@@ -138,7 +165,12 @@ def _ollama(text: str, stop: str, counts: Counts | None, model: str) -> list[Eve
         raise ValueError("Ollama has no filter")
 
     def line(part: str, **more: Any) -> Event:
-        return None, {"model": model, "message": {"role": "assistant", "content": part}, "done": False, **more}
+        return None, {
+            "model": model,
+            "message": {"role": "assistant", "content": part},
+            "done": False,
+            **more,
+        }
 
     counted = {"prompt_eval_count": counts.input, "eval_count": counts.output} if counts else {}
     return [*(line(part) for part in _half(text)), line("", done=True, done_reason=stop, **counted)]
@@ -153,7 +185,10 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "/messages": Protocol(
         prompt=lambda body: _text(body["messages"][0]["content"]),
         events=_messages,
-        error=lambda m: ("error", {"type": "error", "error": {"type": "overloaded_error", "message": m}}),
+        error=lambda m: (
+            "error",
+            {"type": "error", "error": {"type": "overloaded_error", "message": m}},
+        ),
     ),
     "/embeddings": Protocol(
         prompt=lambda body: "\n".join(body["input"]),
@@ -179,7 +214,13 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 
 # the providers that a server of these protocols can stand in for, and what their address ends in
-PROVIDER_PATHS = {"openai": "/v1", "anthropic": "/v1", "openai-responses": "/v1", "gemini": "/v1beta", "ollama": ""}
+PROVIDER_PATHS = {
+    "openai": "/v1",
+    "anthropic": "/v1",
+    "openai-responses": "/v1",
+    "gemini": "/v1beta",
+    "ollama": "",
+}
 
 
 def protocol_of(path: str) -> Protocol:

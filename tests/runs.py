@@ -43,7 +43,9 @@ def trials(of: Header) -> list[Trial]:
     c = of.config
     cells = [(e, n, d) for e in range(c["epochs"]) for n in c["lengths"] for d in c["depths"]]
     return [
-        Trial(id=f"{c['seed']}-{n}-{d}-{e}", task="single", context_length=n, depth_percent=d, epoch=e)
+        Trial(
+            id=f"{c['seed']}-{n}-{d}-{e}", task="single", context_length=n, depth_percent=d, epoch=e
+        )
         for e, n, d in cells
     ]
 
@@ -59,7 +61,9 @@ def result(trial: Trial, answer: float | Outcome, seconds: float | None = 1.0) -
         prompt_digest=(trial.id * 64)[:64],
         unique_share=1.0,
         response=Response(
-            text="1", stop_reason="stop", usage=Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10)
+            text="1",
+            stop_reason="stop",
+            usage=Usage(input_tokens=1_000, cached_tokens=0, output_tokens=10),
         ),
         score=float(answer) if scored else None,
         answer_class="right" if scored and answer else None,

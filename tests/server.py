@@ -1,4 +1,5 @@
-"""A real HTTP server on loopback that speaks five protocols and misbehaves as told, request by request."""
+"""A real HTTP server on loopback that speaks five protocols and misbehaves as told, request by
+request."""
 
 from __future__ import annotations
 
@@ -44,11 +45,15 @@ class Handler(BaseHTTPRequestHandler):
         known = self.path in self.server.facts
         fails(200 if known else 404, self.server.facts.get(self.path, {}))(self, {})
 
-    def send_events(self, *events: dict[str, Any] | str, cut: bool = False, pause_s: float = 0.0) -> None:
+    def send_events(
+        self, *events: dict[str, Any] | str, cut: bool = False, pause_s: float = 0.0
+    ) -> None:
         """A stream of unnamed events; cut: without a stop, the connection closed in the middle."""
         self.send_stream([(None, event) for event in events], cut=cut, pause_s=pause_s)
 
-    def send_stream(self, events: list[Event], *, cut: bool = False, pause_s: float = 0.0, kind: str = "") -> None:
+    def send_stream(
+        self, events: list[Event], *, cut: bool = False, pause_s: float = 0.0, kind: str = ""
+    ) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind or self.protocol.content_type)
         self.send_header("Transfer-Encoding", "chunked")
@@ -68,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Its script is a list of acts; when that is used up, ``otherwise`` answers. Small requests have their own act."""
+    """Its script is a list of acts; when that is used up, ``otherwise`` answers. Small requests
+    have their own act."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -108,7 +114,9 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def serving(*script: Say, otherwise: Say, preflight: Say | None = None) -> Iterator[Server]:
     server = Server(list(script), otherwise, preflight)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield server
@@ -118,12 +126,15 @@ def serving(*script: Say, otherwise: Say, preflight: Say | None = None) -> Itera
 
 
 def counted(prompt: str) -> int:
-    """Counts otherwise than the run's tokenizer, and by script: narrow signs 0.28 tokens, wide ones 1.1, ten around."""
+    """Counts otherwise than the run's tokenizer, and by script: narrow signs 0.28 tokens, wide ones
+    1.1, ten around."""
     wide = len(prompt) - len(prompt.encode("ascii", "ignore"))
     return 10 + round(0.28 * (len(prompt) - wide) + 1.1 * wide)
 
 
-def answers(text: str, stop: str = "stop", counts: Counts | None = None, model: str = "m-2026") -> Say:
+def answers(
+    text: str, stop: str = "stop", counts: Counts | None = None, model: str = "m-2026"
+) -> Say:
     return lambda h, _: h.send_stream(h.protocol.events(text, stop, counts, model))
 
 
@@ -143,7 +154,9 @@ def drops_the_front(solve: Callable[[str], str], keep: int) -> Say:
 
     def act(handler: Handler, body: dict[str, Any]) -> None:
         kept = handler.protocol.prompt(body)[-keep:]
-        handler.send_stream(handler.protocol.events(solve(kept), "stop", Counts(input=counted(kept)), "m"))
+        handler.send_stream(
+            handler.protocol.events(solve(kept), "stop", Counts(input=counted(kept)), "m")
+        )
 
     return act
 
@@ -234,12 +247,23 @@ def sends_too_much(handler: Handler, _: dict[str, Any]) -> None:
 
 
 def chunk(text: str = "", finish: str | None = None) -> dict[str, Any]:
-    return {"model": "m-2026", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+    return {
+        "model": "m-2026",
+        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}],
+    }
 
 
 def refuses(handler: Handler, _: dict[str, Any]) -> None:
     handler.send_events(
-        {"choices": [{"index": 0, "delta": {"refusal": "I cannot help with that."}, "finish_reason": None}]},
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {"refusal": "I cannot help with that."},
+                    "finish_reason": None,
+                }
+            ]
+        },
         chunk(finish="stop"),
         "[DONE]",
     )
@@ -247,4 +271,7 @@ def refuses(handler: Handler, _: dict[str, Any]) -> None:
 
 def answers_without_streaming(text: str) -> Say:
     message = {"role": "assistant", "content": text}
-    return fails(200, {"model": "m-2026", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+    return fails(
+        200,
+        {"model": "m-2026", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]},
+    )

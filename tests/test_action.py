@@ -26,7 +26,10 @@ def steps() -> dict[str, str]:
 
 def run_step(name: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    github = {"GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "GITHUB_OUTPUT": str(folder / "output.txt")}
+    github = {
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "GITHUB_OUTPUT": str(folder / "output.txt"),
+    }
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", steps()[name]],
         cwd=folder,
@@ -37,12 +40,16 @@ def run_step(name: str, folder: Path, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize(("reader", "code", "verdict"), [("perfect", 0, "pass"), ("head-tail", 1, "fail")])
+@pytest.mark.parametrize(
+    ("reader", "code", "verdict"), [("perfect", 0, "pass"), ("head-tail", 1, "fail")]
+)
 def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdict: str) -> None:
     (tmp_path / "gate.toml").write_text("min_found = 0.85\n")
     grid = "--lengths 1k,2k --depths 0,50,100 --epochs 5 --haystack-per trial"
     run = {"NAME": "ci", "RESULTS": "results"}
-    swept = run_step("Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run)
+    swept = run_step(
+        "Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run
+    )
     assert swept.returncode == 0, swept.stderr
     gated = run_step("Gate", tmp_path, GATE="gate.toml", BASELINE="", **run)
     assert gated.returncode == code, gated.stderr
@@ -50,13 +57,19 @@ def test_the_steps_sweep_and_gate(tmp_path: Path, reader: str, code: int, verdic
     assert f"### niah: {verdict}" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "ci" / "junit.xml").is_file()
     run_step(
-        "Sweep", tmp_path, CONFIG="ci", FLAGS=f"--provider simulated --model {reader} {grid}", **run | {"NAME": "new"}
+        "Sweep",
+        tmp_path,
+        CONFIG="ci",
+        FLAGS=f"--provider simulated --model {reader} {grid}",
+        **run | {"NAME": "new"},
     )
     against = run_step("Gate", tmp_path, GATE="", BASELINE="ci", **run | {"NAME": "new"})
     assert "no change: 0 lost, 0 gained of 30 pairs" in against.stdout
 
 
-def test_flags_may_stand_on_several_lines_and_a_wrong_one_stays_a_wrong_setting(tmp_path: Path) -> None:
+def test_flags_may_stand_on_several_lines_and_a_wrong_one_stays_a_wrong_setting(
+    tmp_path: Path,
+) -> None:
     run = {"NAME": "ci", "RESULTS": "results", "CONFIG": "ci"}
     grid = "--provider simulated\n--model perfect\n--lengths 1k --depths 0,50\n--epochs 1\n"
     (tmp_path / "ci").mkdir()

@@ -43,24 +43,32 @@ GRID = ("--depths", "0:100:10", "--haystack", "en", "--provider", "simulated")
 
 
 def rows_of(folder: Path) -> list[tuple[int, float, int]]:
-    lines = [json.loads(line) for line in (folder / "run.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [
+        json.loads(line) for line in (folder / "run.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     trials = [line["trial"] for line in lines if line["kind"] == "result"]
     return [(t["context_length"], t["depth_percent"], t["epoch"]) for t in trials]
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.5, 0.856, 0.95]))
-def test_both_bets_are_the_mean_likelihood_on_their_side(found: int, lost: int, threshold: float) -> None:
+def test_both_bets_are_the_mean_likelihood_on_their_side(
+    found: int, lost: int, threshold: float
+) -> None:
     shares = (np.arange(20_000) + 0.5) / 20_000
     likelihood = found * np.log(shares / threshold) + lost * np.log((1 - shares) / (1 - threshold))
     below = np.exp(likelihood[shares < threshold]).mean()
     sure, alike = (np.where(shares > threshold, shares**lean, 0.0) for lean in (LEAN, 0))
     weight = (1 - OPEN_MIND) * sure / sure.sum() + OPEN_MIND * alike / alike.sum()
     above = (np.exp(likelihood) * weight).sum()
-    assert bets(found, found + lost, found + lost, threshold) == pytest.approx((above, below), rel=0.02)
+    assert bets(found, found + lost, found + lost, threshold) == pytest.approx(
+        (above, below), rel=0.02
+    )
 
 
 @pytest.mark.parametrize("share", [0.856, 0.5])
-def test_a_length_on_the_threshold_is_called_either_way_at_most_as_often_as_the_level_says(share: float) -> None:
+def test_a_length_on_the_threshold_is_called_either_way_at_most_as_often_as_the_level_says(
+    share: float,
+) -> None:
     rule = Rule(threshold=share)
     drawn = np.random.default_rng(4).random((600, rule.most)) < share
     held = [step_of(1_000, list(map(float, row)), rule).held for row in drawn]
@@ -68,8 +76,12 @@ def test_a_length_on_the_threshold_is_called_either_way_at_most_as_often_as_the_
         assert at_least(held.count(wrong), len(held), rule.level) > 0.01
 
 
-@pytest.mark.parametrize(("share", "threshold"), [(0.5, 0.3), (0.15, 0.3), (0.75, 0.5), (0.95, 0.8)])
-def test_a_length_well_off_the_threshold_is_decided_wherever_that_lies(share: float, threshold: float) -> None:
+@pytest.mark.parametrize(
+    ("share", "threshold"), [(0.5, 0.3), (0.15, 0.3), (0.75, 0.5), (0.95, 0.8)]
+)
+def test_a_length_well_off_the_threshold_is_decided_wherever_that_lies(
+    share: float, threshold: float
+) -> None:
     rule = Rule(threshold=threshold)
     drawn = np.random.default_rng(4).random((100, rule.most)) < share
     held = [step_of(1_000, list(map(float, row)), rule).held for row in drawn]
@@ -106,13 +118,19 @@ def searched(reader: dict[int, float], search: str) -> tuple[list[int], Bracket]
 @pytest.mark.parametrize(
     ("lost", "up", "bisect"),
     [
-        ((16_000, 32_000), [1_000, 2_000, 4_000, 8_000, 16_000, 32_000], [4_000, 16_000, 8_000, 32_000]),
+        (
+            (16_000, 32_000),
+            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000],
+            [4_000, 16_000, 8_000, 32_000],
+        ),
         ((), [1_000, 2_000, 4_000, 8_000, 16_000, 32_000], [4_000, 16_000, 32_000]),
         (LENGTHS, [1_000, 2_000], [4_000, 1_000, 2_000]),
         ((4_000,), [1_000, 2_000, 4_000, 8_000], [4_000, 1_000, 2_000, 8_000]),
     ],
 )
-def test_a_search_goes_to_the_edge_and_one_step_beyond(lost: tuple[int, ...], up: list[int], bisect: list[int]) -> None:
+def test_a_search_goes_to_the_edge_and_one_step_beyond(
+    lost: tuple[int, ...], up: list[int], bisect: list[int]
+) -> None:
     reader = {n: float(n not in lost) for n in LENGTHS}
     for search, tried in (("up", up), ("bisect", bisect)):
         went, bracket = searched(reader, search)
@@ -129,19 +147,27 @@ def test_prompts_that_are_refused_end_a_length_and_nothing_longer_is_tried() -> 
 
 
 @pytest.mark.slow
-def test_a_window_is_found_to_the_neighbouring_step_for_a_part_of_the_grid(niah: Niah, tmp_path: Path) -> None:
+def test_a_window_is_found_to_the_neighbouring_step_for_a_part_of_the_grid(
+    niah: Niah, tmp_path: Path
+) -> None:
     ended = niah("effective", "window:3000", *GRID, "--lengths", "1k..8k:9", "--name", "found")
     rows = rows_of(tmp_path / "results" / "found")
     assert ended.exit_code == 0
     assert "holds at 2.8k" in ended.out or "holds at 3.6k" in ended.out
-    assert sum(n for n, _, _ in rows) < 0.25 * 110 * sum({1000, 1300, 1700, 2200, 2800, 3600, 4800, 6200, 8000})
-    assert len({(n, epoch) for n, _, epoch in rows}) == len(rows)  # every trial has a haystack of its own
+    assert sum(n for n, _, _ in rows) < 0.25 * 110 * sum(
+        {1000, 1300, 1700, 2200, 2800, 3600, 4800, 6200, 8000}
+    )
+    assert len({(n, epoch) for n, _, epoch in rows}) == len(
+        rows
+    )  # every trial has a haystack of its own
     again = niah("effective", "window:3000", *GRID, "--lengths", "1k..8k:9", "--name", "found")
     assert rows_of(tmp_path / "results" / "found") == rows
     assert "Nothing to do" in again.err
 
 
-def test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence(niah: Niah, tmp_path: Path) -> None:
+def test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence(
+    niah: Niah, tmp_path: Path
+) -> None:
     command = ("run", *GRID, "--model", "window:1500", "--lengths", "1k,2k,3k", "--adaptive")
     niah(*command, "--name", "whole", "--concurrency", "1")
     log = tmp_path / "results" / "whole" / "run.jsonl"
@@ -152,14 +178,20 @@ def test_an_adaptive_run_that_was_cut_at_any_line_goes_on_with_the_same_sequence
         (folder / "run.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:40])
         assert niah(*command, "--name", folder.name, "--concurrency", "8").exit_code == 0
         assert sorted(rows_of(folder)) == sorted(rows_of(log.parent))
-        whole, cut = (json.loads((f / "grid.json").read_text(encoding="utf-8")) for f in (log.parent, folder))
+        whole, cut = (
+            json.loads((f / "grid.json").read_text(encoding="utf-8")) for f in (log.parent, folder)
+        )
         assert cut == whole
         assert {(c["low"], c["high"], c["by_rule"]) for c in cut["cells"]} == {(None, None, True)}
 
 
 @pytest.mark.slow
-def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(niah: Niah, tmp_path: Path) -> None:
-    reads_1500 = answers_with(lambda prompt: SOLVE(prompt) if counted(prompt) <= 1_500 else "no idea")
+def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(
+    niah: Niah, tmp_path: Path
+) -> None:
+    reads_1500 = answers_with(
+        lambda prompt: SOLVE(prompt) if counted(prompt) <= 1_500 else "no idea"
+    )
     kill_at: list[int] = []
     processes: list[subprocess.Popen[bytes]] = []
 
@@ -169,7 +201,17 @@ def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(n
             processes[-1].kill()
         reads_1500(handler, body)
 
-    grid = ("--lengths", "1k,2k,3k", "--depths", "0:100:10", "--adaptive", "--model", "m", "--concurrency", "1")
+    grid = (
+        "--lengths",
+        "1k,2k,3k",
+        "--depths",
+        "0:100:10",
+        "--adaptive",
+        "--model",
+        "m",
+        "--concurrency",
+        "1",
+    )
     with serving(otherwise=answer, preflight=READS) as server:
         niah(*sweep_at(server), *grid, "--name", "whole")
         sent = len(server.requests)
@@ -189,7 +231,9 @@ def test_an_adaptive_run_killed_again_and_again_goes_on_with_the_same_sequence(n
 
 @pytest.mark.slow
 def test_a_short_claim_is_the_one_length_that_is_tried(niah: Niah) -> None:
-    ended = niah("effective", "perfect", "--provider", "simulated", "--haystack", "en", "--claimed", "800")
+    ended = niah(
+        "effective", "perfect", "--provider", "simulated", "--haystack", "en", "--claimed", "800"
+    )
     assert "holds at 800" in ended.out + ended.err
 
 
@@ -201,18 +245,28 @@ def test_an_adaptive_run_that_measured_nothing_is_unfinished(niah: Niah) -> None
 def test_a_model_of_the_embedded_engine_is_no_config(niah: Niah) -> None:
     Path("own.gguf").write_bytes(b"\x00\xff")
     ended = niah("effective", "own.gguf", *GRID, "--lengths", "1k")
-    assert (ended.exit_code, "unknown simulated model 'own.gguf'" in ended.err) == (2, True), ended.err
+    assert (ended.exit_code, "unknown simulated model 'own.gguf'" in ended.err) == (
+        2,
+        True,
+    ), ended.err
 
 
 def test_an_adaptive_run_has_no_parts(niah: Niah) -> None:
-    ended = niah("run", *GRID, "--model", "perfect", "--adaptive", "--lengths", "1k,2k", "--shard", "2/2")
-    assert (ended.exit_code, "--shard has no meaning for an adaptive run" in ended.err) == (2, True), ended.err
+    ended = niah(
+        "run", *GRID, "--model", "perfect", "--adaptive", "--lengths", "1k,2k", "--shard", "2/2"
+    )
+    assert (ended.exit_code, "--shard has no meaning for an adaptive run" in ended.err) == (
+        2,
+        True,
+    ), ended.err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_least_", "verdict"), [("1k", 0), ("2k", 1), ("8k", 1), ("1500", 3)])
 def test_effective_exits_by_what_is_shown(niah: Niah, at_least_: str, verdict: int) -> None:
-    ended = niah("effective", "window:1200", *GRID, "--lengths", "1k,2k,8k", "--at-least", at_least_)
+    ended = niah(
+        "effective", "window:1200", *GRID, "--lengths", "1k,2k,8k", "--at-least", at_least_
+    )
     assert ended.exit_code == verdict, ended.out
 
 
@@ -225,7 +279,9 @@ def test_effective_exits_by_what_is_shown(niah: Niah, at_least_: str, verdict: i
         (("--adaptive", "--limit", "3"), "--limit has no meaning for an adaptive run"),
     ],
 )
-def test_what_an_adaptive_run_would_ignore_is_refused(niah: Niah, flags: tuple[str, ...], words: str) -> None:
+def test_what_an_adaptive_run_would_ignore_is_refused(
+    niah: Niah, flags: tuple[str, ...], words: str
+) -> None:
     ended = niah("run", *GRID, "--model", "perfect", *flags)
     assert ended.exit_code == 2
     assert words in ended.err
@@ -240,15 +296,29 @@ def test_an_adaptive_run_is_no_baseline_and_passes_no_gate(niah: Niah) -> None:
     assert "reads 1k" in niah("report", "a").out
 
 
-def adaptive_run(answer: Callable[[int, int], float], *, bisect: bool = False) -> tuple[Header, list[Result]]:
+def adaptive_run(
+    answer: Callable[[int, int], float], *, bisect: bool = False
+) -> tuple[Header, list[Result]]:
     """An adaptive run of three lengths, answered by length and number of the trial there."""
     settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": bisect}
-    of, rows = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings), list[Result]()
+    of, rows = (
+        header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings),
+        list[Result](),
+    )
     for _ in range(200):
         for length, depth, epoch in Ladder(of, rows).next:
-            place: dict[str, Any] = {"context_length": length, "depth_percent": depth, "epoch": epoch}
+            place: dict[str, Any] = {
+                "context_length": length,
+                "depth_percent": depth,
+                "epoch": epoch,
+            }
             before = sum(r.trial.context_length == length for r in rows)
-            rows.append(result(Trial(id=f"{length}-{epoch}-{before}", task="single", **place), answer(length, before)))
+            rows.append(
+                result(
+                    Trial(id=f"{length}-{epoch}-{before}", task="single", **place),
+                    answer(length, before),
+                )
+            )
     return of, rows
 
 
@@ -264,7 +334,9 @@ def test_a_step_beyond_the_bracket_needs_4_to_1_and_shows_nothing_of_what_is_ask
 
 
 def test_a_step_beyond_the_bracket_that_is_lost_at_4_to_1_fails_nothing() -> None:
-    of, rows = adaptive_run(lambda length, i: float(length == 1_000 or (i % 7 != 0 if length == 2_000 else i % 2)))
+    of, rows = adaptive_run(
+        lambda length, i: float(length == 1_000 or (i % 7 != 0 if length == 2_000 else i % 2))
+    )
     found = effective_of(of, rows, at_least=4_000)
     assert [s.held for s in found.bracket.steps] == [Held.HOLDS, Held.LEVEL, Held.FAILS]
     assert found.bracket.steps[-1].evidence < 10  # a length of the search itself needs 10 to 1
@@ -272,7 +344,9 @@ def test_a_step_beyond_the_bracket_that_is_lost_at_4_to_1_fails_nothing() -> Non
 
 
 def test_a_step_beyond_the_bracket_that_is_surely_lost_fails_what_is_asked_behind_it() -> None:
-    of, rows = adaptive_run(lambda length, i: float(length == 1_000 or (length == 2_000 and i % 7 != 0)), bisect=True)
+    of, rows = adaptive_run(
+        lambda length, i: float(length == 1_000 or (length == 2_000 and i % 7 != 0)), bisect=True
+    )
     found = effective_of(of, rows, at_least=4_000)
     assert [s.held for s in found.bracket.steps] == [Held.HOLDS, Held.LEVEL, Held.FAILS]
     assert found.bracket.probe is found.bracket.steps[-1]
@@ -286,8 +360,12 @@ def test_figures_of_an_adaptive_run_have_no_interval_of_a_fixed_n_and_stand_besi
     write_log(tmp_path / "results" / "a", *adaptive_run(lambda length, i: float(length != 2_000)))
     run(tmp_path / "results" / "g", header(lengths=(1_000, 2_000), epochs=2))
     told = json.loads(niah("report", "a", "--json").out)
-    assert [share["low"] for share in (*told["by_length"].values(), *told["by_band"].values())] == [None] * 6
+    assert [share["low"] for share in (*told["by_length"].values(), *told["by_band"].values())] == [
+        None
+    ] * 6
     assert niah("plot", "a", "--curves").exit_code == 0
     for pair in (("g", "a"), ("a", "g")):
-        (line,) = [line for line in niah("compare", *pair).out.splitlines() if "absolute:0.856" in line]
+        (line,) = [
+            line for line in niah("compare", *pair).out.splitlines() if "absolute:0.856" in line
+        ]
         assert "not measured" in line

@@ -1,4 +1,5 @@
-"""Answers as they are meant: judged by hand, composed of forms, by the rules of the grammar, and cut off."""
+"""Answers as they are meant: judged by hand, composed of forms, by the rules of the grammar, and
+cut off."""
 
 from __future__ import annotations
 
@@ -29,19 +30,26 @@ JUDGED = [row for name in golden.SETS for row in golden.judged(name)]
 
 @pytest.mark.parametrize("row", JUDGED, ids=lambda r: f"{r.fixture}: {r.answer[:50]!r}")
 def test_an_answer_is_scored_as_a_person_judges_it(row: golden.Judged) -> None:
-    assert golden.score_of(row, FIXTURES[row.fixture]).value == pytest.approx(row.share, abs=0.01), row.reason
+    assert golden.score_of(row, FIXTURES[row.fixture]).value == pytest.approx(
+        row.share, abs=0.01
+    ), row.reason
 
 
 @pytest.mark.parametrize(("name", "misjudged"), golden.FRESH.items())
 def test_fresh_answers_are_misjudged_no_more_often_than_when_they_were_new(
     name: str, misjudged: tuple[int, int]
 ) -> None:
-    rows = [(row, golden.score_of(row, FIXTURES[row.fixture]).value - row.share) for row in golden.judged(name)]
+    rows = [
+        (row, golden.score_of(row, FIXTURES[row.fixture]).value - row.share)
+        for row in golden.judged(name)
+    ]
     assert not [row.answer for row, off in rows if off > 0.01]
     assert sum(abs(off) > 0.01 for _, off in rows) <= misjudged[0]
 
 
-def test_of_the_last_fresh_answers_at_most_one_in_a_hundred_was_misjudged_and_none_falsely_right() -> None:
+def test_of_the_last_fresh_answers_at_most_one_in_a_hundred_was_misjudged_and_none_falsely_right() -> (
+    None
+):
     misjudged, falsely_right = list(golden.FRESH.values())[-1]
     assert falsely_right == 0
     assert 100 * misjudged <= len(list(golden.judged(list(golden.FRESH)[-1]))) > 300
@@ -62,7 +70,9 @@ EXAMPLES = [
 EXAMPLE_FIXTURES = {"en": "lusaka", "zh": "nairobi_hans", "es": "lusaka_es"}
 
 
-@pytest.mark.parametrize(("rule", "language", "answer", "given"), EXAMPLES, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("rule", "language", "answer", "given"), EXAMPLES, ids=lambda v: str(v)[:40]
+)
 def test_every_rule_of_the_grammar_does_what_its_example_says(
     rule: str, language: str, answer: str, given: str
 ) -> None:
@@ -73,7 +83,11 @@ def test_every_rule_of_the_grammar_does_what_its_example_says(
     slots |= {"X": needles["X"].key, "Y": needles["Y"].key}
     text = re.sub(r"(?<![A-Za-z])[ABCXY](?![A-Za-z])", lambda m: slots[m[0]], answer)
     score = task_of("multikey").score(text, planting)
-    expected = {"A": ("right",), "-": ("not-there", "wrong", "off-format", "echo", "distractor"), "A|B": ("several",)}
+    expected = {
+        "A": ("right",),
+        "-": ("not-there", "wrong", "off-format", "echo", "distractor"),
+        "A|B": ("several",),
+    }
     assert score.answer_class in expected[given], (rule, text, score.explanation)
 
 
@@ -88,9 +102,16 @@ def test_composed_answers_are_scored_as_they_are_built(task: str, language: str)
 
 @settings(max_examples=15, deadline=None)
 @given(st.data())
-def test_a_composed_answer_with_another_needle_planted_is_scored_as_it_is_built(data: st.DataObject) -> None:
-    task, language = data.draw(st.sampled_from(composed.TASKS)), data.draw(st.sampled_from(LANGUAGES))
-    case = data.draw(st.sampled_from(composed.composed(task, language, epoch=data.draw(st.integers(1, 2)))))
+def test_a_composed_answer_with_another_needle_planted_is_scored_as_it_is_built(
+    data: st.DataObject,
+) -> None:
+    task, language = (
+        data.draw(st.sampled_from(composed.TASKS)),
+        data.draw(st.sampled_from(LANGUAGES)),
+    )
+    case = data.draw(
+        st.sampled_from(composed.composed(task, language, epoch=data.draw(st.integers(1, 2))))
+    )
     assert (case.score().value == 1) == case.right, case.answer
 
 
@@ -129,7 +150,9 @@ def test_a_label_does_not_hide_a_time(text: str, seconds: list[int]) -> None:
         ("At 12:16 (halfway through the 24:32 recording)", "right"),
     ],
 )
-def test_a_range_within_a_minute_is_its_start_and_a_length_is_no_time(text: str, answer_class: str) -> None:
+def test_a_range_within_a_minute_is_its_start_and_a_length_is_no_time(
+    text: str, answer_class: str
+) -> None:
     assert time_of_day(text, Expected(targets=("12:16",)), 30).answer_class == answer_class
 
 
@@ -150,8 +173,14 @@ def test_what_a_terminal_eats_is_no_part_of_a_number(text: str) -> None:
 def test_a_name_may_hold_punctuation_and_a_gloss_in_another_script() -> None:
     assert names_in("老罗，你来看！", ["老罗你来看"]) == {"老罗你来看"}
     assert names_in("大，阪", ["大阪"]) == set()
-    assert name("Mumbai（孟買）", Expected(targets=("Mumbai",)), ["孟買", "大阪"]).answer_class == "right"
-    assert name("Mumbai, 孟買", Expected(targets=("Mumbai",)), ["孟買", "大阪"]).answer_class == "several"
+    assert (
+        name("Mumbai（孟買）", Expected(targets=("Mumbai",)), ["孟買", "大阪"]).answer_class
+        == "right"
+    )
+    assert (
+        name("Mumbai, 孟買", Expected(targets=("Mumbai",)), ["孟買", "大阪"]).answer_class
+        == "several"
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +196,9 @@ def test_a_name_may_hold_punctuation_and_a_gloss_in_another_script() -> None:
         ("87階", "87", True),
     ],
 )
-def test_a_counted_thing_may_be_given_without_its_unit_and_with_no_other(text: str, target: str, right: bool) -> None:
+def test_a_counted_thing_may_be_given_without_its_unit_and_with_no_other(
+    text: str, target: str, right: bool
+) -> None:
     assert (name(text, Expected(targets=(target,))).value == 1) == right
 
 
@@ -200,7 +231,12 @@ GROWING = (
 
 @pytest.mark.parametrize(("task", "shape"), GROWING)
 def test_the_work_on_an_answer_grows_no_faster_than_its_length(task: str, shape: str) -> None:
-    fixture = {"multikey": "lusaka", "when": "when", "multivalue": "multivalue", "associative": "london"}[task]
+    fixture = {
+        "multikey": "lusaka",
+        "when": "when",
+        "multivalue": "multivalue",
+        "associative": "london",
+    }[task]
     planting = golden.planting_of(FIXTURES[fixture])
 
     def score(signs: int) -> Callable[[], Score]:
@@ -288,8 +324,16 @@ def test_of_a_very_long_reply_the_head_and_the_tail_are_read() -> None:
         ("nairobi_hant", "神奇數字是神奇數字是神奇數字是神奇數字是神奇數字是神奇數字是", "loop"),
         ("lusaka", "7421830\n\nThe transcript goes on to", "right"),
         ("lusaka", "The magic number for Lusaka is 7421830. It is said just after the", "right"),
-        ("lusaka", "The magic number for Lusaka is 3915274. It is said just after the", "distractor"),
-        ("lusaka", "7421830\n\nQuestion: What is the magic number for Oslo?\n\nAnswer: 39", "right"),
+        (
+            "lusaka",
+            "The magic number for Lusaka is 3915274. It is said just after the",
+            "distractor",
+        ),
+        (
+            "lusaka",
+            "7421830\n\nQuestion: What is the magic number for Oslo?\n\nAnswer: 39",
+            "right",
+        ),
         ("nairobi_hant", "奈洛比的神奇數字是7421830。說話的人", "right"),
         ("multivalue", "2441851, 6940965, 3799405, 8213376\nThese are", "right"),
         ("lusaka", "Not mentioned. The text only", "not-there"),
@@ -298,7 +342,11 @@ def test_of_a_very_long_reply_the_head_and_the_tail_are_read() -> None:
         ("lusaka", "Let me look. The number for Oslo is 3915274. The number for", None),
         ("lusaka", "Oslo is 3915274. Riga is 5580163. Lus", None),
         ("lusaka", "<think>The user asks for Lusaka. 7421830. Let me", None),
-        ("lusaka", "The magic number for Lusaka is 3915274. Wait, that is Oslo. Lusaka is 7421830. So", None),
+        (
+            "lusaka",
+            "The magic number for Lusaka is 3915274. Wait, that is Oslo. Lusaka is 7421830. So",
+            None,
+        ),
         ("multivalue", "2441851, 6940965,\n37994", None),
         ("lusaka", "", None),
     ],
@@ -313,7 +361,10 @@ def test_a_reply_that_was_cut_off_is_judged_where_it_is_a_loop_or_has_answered(
         assert score is not None and score.value == 0
 
 
-@given(st.lists(st.text(alphabet="abc123", min_size=1, max_size=9), min_size=4, max_size=20), st.integers(4, 9))
+@given(
+    st.lists(st.text(alphabet="abc123", min_size=1, max_size=9), min_size=4, max_size=20),
+    st.integers(4, 9),
+)
 def test_what_is_said_over_and_over_is_a_loop(words: list[str], rounds: int) -> None:
     assert is_loop(f"{' '.join(words)}. " * rounds)
 
@@ -328,7 +379,9 @@ def result(text: str, outcome: Outcome, stop: str) -> Result:
     return Result(
         trial=trial,
         outcome=outcome,
-        placements=(Placement(key="k", depth_percent=50, actual_depth_percent=50, tokens_before=1),),
+        placements=(
+            Placement(key="k", depth_percent=50, actual_depth_percent=50, tokens_before=1),
+        ),
         targets=("7421830",),
         prompt_tokens=900,
         prompt_digest="d",
@@ -364,7 +417,13 @@ def test_a_city_may_be_named_in_any_language() -> None:
     for places in PLACES.values():
         assert all(len(names_of_city(place)) > 1 for place in places)
     planting = golden.planting_of(FIXTURES["hops_en_b"])
-    for text, value in (("Wien", 1), ("維也納", 1), ("Vienna (维也纳)", 1), ("漢堡", 0), ("Wien or Cusco", 0)):
+    for text, value in (
+        ("Wien", 1),
+        ("維也納", 1),
+        ("Vienna (维也纳)", 1),
+        ("漢堡", 0),
+        ("Wien or Cusco", 0),
+    ):
         assert task_of("hops").score(text, planting).value == value, text
 
 
@@ -376,7 +435,10 @@ def test_the_asked_question_said_first_is_no_next_turn() -> None:
 
 def test_an_abstention_that_offers_a_name_of_nobody_is_a_hallucination() -> None:
     planting = golden.planting_of(FIXTURES["absent_london"])
-    for text, value in (("Not mentioned, but maybe Bob.", 0), ("Not mentioned, but it is a fun talk.", 1)):
+    for text, value in (
+        ("Not mentioned, but maybe Bob.", 0),
+        ("Not mentioned, but it is a fun talk.", 1),
+    ):
         assert control_score(text, planting, task_of("associative"), "absent").value == value
 
 

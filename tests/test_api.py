@@ -43,7 +43,9 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def python(program: str, cwd: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, check=True
+    )
     return done.stdout.splitlines()[-1]
 
 
@@ -52,8 +54,9 @@ def python(program: str, cwd: Path) -> str:
 
 def test_importing_niah_imports_nothing_and_names_everything(tmp_path: Path) -> None:
     program = (
-        "import sys, niah; heavy = {'numpy', 'pydantic', 'click', 'httpx', 'matplotlib'} & set(sys.modules)\n"
-        "print(sorted(heavy), all(hasattr(niah, name) for name in niah.__all__), set(niah.__all__) <= set(dir(niah)))"
+        "import sys, niah; heavy = {'numpy', 'pydantic', 'click', 'httpx', 'matplotlib'} &"
+        " set(sys.modules)\nprint(sorted(heavy), all(hasattr(niah, name) for name in niah.__all__),"
+        " set(niah.__all__) <= set(dir(niah)))"
     )
     assert python(program, tmp_path) == "[] True True"
     with pytest.raises(AttributeError, match="has no attribute 'swep'"):
@@ -63,7 +66,15 @@ def test_importing_niah_imports_nothing_and_names_everything(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    ["report new", "plot new", "gate new --baseline old", "compare old new", "baseline save new", "list", "show new"],
+    [
+        "report new",
+        "plot new",
+        "gate new --baseline old",
+        "compare old new",
+        "baseline save new",
+        "list",
+        "show new",
+    ],
 )
 def test_commands_about_finished_runs_know_no_network(tmp_path: Path, command: str) -> None:
     for name in ("old", "new"):
@@ -81,9 +92,9 @@ def test_scoring_and_showing_a_trial_again_know_no_network(tmp_path: Path) -> No
 def network_of(command: str, cwd: Path) -> str:
     """Which modules of the network a command has loaded. It ends as it should."""
     program = (
-        f"import sys\nfrom niah.cli import main\ntry: main({command.split()})\n"
-        "except SystemExit as e: assert not e.code, e.code\n"
-        "print([m for m in sys.modules if m.split('.')[0] == 'httpx' or m.startswith('niah.runner')])"
+        f"import sys\nfrom niah.cli import main\ntry: main({command.split()})\nexcept SystemExit as"
+        " e: assert not e.code, e.code\nprint([m for m in sys.modules if m.split('.')[0] =="
+        " 'httpx' or m.startswith('niah.runner')])"
     )
     return python(program, cwd)
 
@@ -95,11 +106,22 @@ def test_a_sweep_leaves_what_the_command_leaves(niah: Niah) -> None:
     import niah as package
 
     swept = package.sweep(**SMALL, name="api")
-    flags = ("--provider", "simulated", "--model", "perfect", "--lengths", "500,1k", "--depths", "0,50,100")
+    flags = (
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "500,1k",
+        "--depths",
+        "0,50,100",
+    )
     assert niah("run", *flags, "--name", "cli").exit_code == 0
     other = package.open_run("cli")
     assert swept.header.config == other.header.config
-    assert {t["id"]: t["prompt_digest"] for t in swept.trials} == {t["id"]: t["prompt_digest"] for t in other.trials}
+    assert {t["id"]: t["prompt_digest"] for t in swept.trials} == {
+        t["id"]: t["prompt_digest"] for t in other.trials
+    }
     files = [{p.name for p in r.folder.iterdir() if p.name[0] != "."} for r in (swept, other)]
     assert files[0] == files[1] >= {"run.jsonl", "grid.json", "grid.csv", "heatmap.png"}
     assert niah("run", *flags, "--name", "api").err.startswith("Nothing to do")
@@ -119,11 +141,17 @@ def test_the_same_call_resumes_and_a_larger_one_extends() -> None:
 
 @pytest.mark.slow
 def test_without_a_name_the_same_settings_find_the_same_folder() -> None:
-    assert niah.sweep(**SMALL).folder == niah.sweep(**SMALL).folder != niah.sweep(**SMALL, seed=1).folder
+    assert (
+        niah.sweep(**SMALL).folder
+        == niah.sweep(**SMALL).folder
+        != niah.sweep(**SMALL, seed=1).folder
+    )
 
 
 def test_a_config_is_a_name_a_file_or_an_object() -> None:
-    Path("c.toml").write_text('provider = "simulated"\nmodel = "perfect"\nlengths = "1k"\ndepths = "0,100"\n')
+    Path("c.toml").write_text(
+        'provider = "simulated"\nmodel = "perfect"\nlengths = "1k"\ndepths = "0,100"\n'
+    )
     config = niah.RunConfig(**{**PERFECT, "lengths": "1k", "depths": "0,100"})
     plans = [niah.plan(given, epochs=3) for given in ("c.toml", Path("c.toml"), config)]
     assert plans[0] == plans[1] == plans[2]
@@ -166,9 +194,15 @@ def test_a_sweep_that_measures_nothing_is_an_error_and_leaves_nothing() -> None:
         niah.sweep(model=broken, lengths="500", depths=[0])
     with pytest.raises(niah.NiahError, match="<lambda> returned int; an answer is a string"):
         niah.sweep(model=lambda prompt: 42, lengths="500", depths=[0])
-    odd: dict[str, Any] = {"target_logprob": True, "extra": {"temperature": 0}, "api_key_env": "KEY"}
+    odd: dict[str, Any] = {
+        "target_logprob": True,
+        "extra": {"temperature": 0},
+        "api_key_env": "KEY",
+    }
     for key, value in odd.items():
-        with pytest.raises(niah.NiahError, match=f"{key} has no meaning for a model that is a function"):
+        with pytest.raises(
+            niah.NiahError, match=f"{key} has no meaning for a model that is a function"
+        ):
             niah.sweep(model=lambda prompt: "42", lengths="500", depths=[0], **{key: value})
     with pytest.raises(niah.NiahError, match="takes --as text, not 'pages'"):
         niah.sweep(model=lambda prompt: "42", lengths="500", depths=[0], sent_as="pages")
@@ -193,7 +227,9 @@ def test_a_sweep_works_where_a_loop_runs_and_an_awaited_one_does_not_block_it() 
             answered.set()
 
         ticking = asyncio.get_running_loop().create_task(tick())
-        awaited = await niah.async_sweep(model=model, lengths="500", depths=[0, 100], name="awaited")
+        awaited = await niah.async_sweep(
+            model=model, lengths="500", depths=[0, 100], name="awaited"
+        )
         await ticking
         return ticked.is_set(), blocking.grid.whole.mean, awaited.grid.whole.mean
 
@@ -238,7 +274,9 @@ def resumes_after_a_part() -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent to a thread")
-def test_an_interrupt_drains_is_raised_and_leaves_a_run_that_resumes(heard: threading.Event) -> None:
+def test_an_interrupt_drains_is_raised_and_leaves_a_run_that_resumes(
+    heard: threading.Event,
+) -> None:
     main = threading.main_thread().ident or 0
 
     def interrupts() -> None:
@@ -288,12 +326,20 @@ def test_trials_are_flat_rows_of_plain_values_that_pandas_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "complete"), [(Outcome.ERROR, False), (Outcome.REFUSED, True), (Outcome.MISMATCH, True)]
+    ("outcome", "complete"),
+    [(Outcome.ERROR, False), (Outcome.REFUSED, True), (Outcome.MISMATCH, True)],
 )
-def test_a_run_is_complete_when_nothing_is_missing_and_nothing_is_an_error(outcome: Outcome, complete: bool) -> None:
+def test_a_run_is_complete_when_nothing_is_missing_and_nothing_is_an_error(
+    outcome: Outcome, complete: bool
+) -> None:
     of = header(epochs=1)
     first = trials(of)[0].id
-    assert niah.open_run(run(Path("results/r"), of, lambda t: outcome if t.id == first else 1.0)).complete is complete
+    assert (
+        niah.open_run(
+            run(Path("results/r"), of, lambda t: outcome if t.id == first else 1.0)
+        ).complete
+        is complete
+    )
     write_log(Path("results/part"), of, results(of)[1:])
     assert not niah.open_run("part").complete
 
@@ -336,7 +382,10 @@ def test_a_gate_is_the_command_s(niah: Niah) -> None:
     told = json.loads(command.out)
     assert (judged.exit_code, judged.verdict) == (command.exit_code, Verdict.FAIL)
     assert list(judged.reasons) == told["reasons"]
-    assert package.open_run("new").gate(GateConfig(min_found=0.95), baseline=package.open_run("old")) == judged
+    assert (
+        package.open_run("new").gate(GateConfig(min_found=0.95), baseline=package.open_run("old"))
+        == judged
+    )
     assert package.gate("new", min_found=0.95, baseline=Path("results/old")) == judged
 
 
@@ -361,7 +410,9 @@ def test_a_baseline_may_be_a_file(niah: Niah) -> None:
     ],
     ids=str,
 )
-def test_gates_that_cannot_be_judged_are_one_clear_line(given: dict[str, Any], message: str) -> None:
+def test_gates_that_cannot_be_judged_are_one_clear_line(
+    given: dict[str, Any], message: str
+) -> None:
     run(Path("results/r"), header())
     with pytest.raises(niah.NiahError, match=message) as raised:
         niah.gate("r", **given)
@@ -435,8 +486,14 @@ def test_a_plan_takes_its_speed_from_a_number_or_a_run() -> None:
 def test_what_is_built_is_what_the_command_writes(niah: Niah) -> None:
     import niah as package
 
-    written = [json.loads(line) for line in niah("build", "--lengths", "1k", "--depths", "0,100").out.splitlines()]
-    assert json.loads(json.dumps(list(package.build(lengths="1k", depths="0,100", verify=True)))) == written
+    written = [
+        json.loads(line)
+        for line in niah("build", "--lengths", "1k", "--depths", "0,100").out.splitlines()
+    ]
+    assert (
+        json.loads(json.dumps(list(package.build(lengths="1k", depths="0,100", verify=True))))
+        == written
+    )
     with pytest.raises(package.NiahError, match="needs a model"):
         package.build(form="openai-batch")
     with pytest.raises(package.NiahError, match="did you mean 'jsonl'"):
@@ -481,7 +538,10 @@ def test_a_task_of_one_s_own_is_planted_asked_and_scored() -> None:
     swept = niah.sweep(**SMALL, task=DoorCode(), name="door")
     assert (swept.grid.task, swept.grid.whole.mean) == ("door-code", 1.0)
     assert {len(t["expected"]) for t in swept.trials} == {6}
-    assert niah.sweep(**{**SMALL, "model": "blind"}, task=DoorCode(), name="blind").grid.whole.mean == 0.0
+    assert (
+        niah.sweep(**{**SMALL, "model": "blind"}, task=DoorCode(), name="blind").grid.whole.mean
+        == 0.0
+    )
     given, named = (niah.plan(**SMALL, task=task) for task in (task_of("multikey"), "multikey"))
     assert (given, given.task) == (named, "multikey")
 
@@ -490,7 +550,10 @@ def test_prompts_of_a_run_are_built_again_and_its_answers_scored_again() -> None
     swept = niah.sweep(**SMALL, task=DoorCode(), name="door")
     trial = swept.trials[0]
     prompt = swept.prompt(trial["id"], task=DoorCode())
-    assert (prompt.digest, f"door is {trial['expected']}." in prompt.text) == (trial["prompt_digest"], True)
+    assert (prompt.digest, f"door is {trial['expected']}." in prompt.text) == (
+        trial["prompt_digest"],
+        True,
+    )
     with pytest.raises(niah.NiahError, match="unknown task 'door-code'"):
         swept.prompt(trial["id"])
     with pytest.raises(niah.NiahError, match="holds no trial 'none'"):
@@ -512,11 +575,15 @@ def test_a_task_with_the_name_of_a_shipped_one_is_refused() -> None:
     mine.NAME = "single"  # type: ignore[attr-defined]
     with pytest.raises(niah.NiahError, match="comes with niah; give yours another name"):
         niah.plan(**SMALL, task=mine)
-    with pytest.raises(niah.NiahError, match="distractor_count has no meaning for task 'door-code'"):
+    with pytest.raises(
+        niah.NiahError, match="distractor_count has no meaning for task 'door-code'"
+    ):
         niah.plan(**SMALL, task=DoorCode(), distractor_count=2)
 
 
-SPEECH = "\n".join(f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400))
+SPEECH = "\n".join(
+    f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400)
+)
 
 
 def test_names_and_files_of_haystacks_are_not_mixed() -> None:
@@ -530,7 +597,11 @@ def test_names_and_files_of_haystacks_are_not_mixed() -> None:
 def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
     Path("talks").mkdir()
     Path("talks/harbour.txt").write_text(SPEECH, encoding="utf-8")
-    sources: dict[str, Any] = {"texts": {"harbour": SPEECH}, "file": Path("talks/harbour.txt"), "folder": Path("talks")}
+    sources: dict[str, Any] = {
+        "texts": {"harbour": SPEECH},
+        "file": Path("talks/harbour.txt"),
+        "folder": Path("talks"),
+    }
     mine = niah.haystack(sources[kind], name="harbour")
     assert (mine.name, mine.language) == ("harbour", "en")
     lines = list(niah.build(lengths="1k", depths="0,100", haystack=mine))
@@ -542,7 +613,10 @@ def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
 
 @pytest.mark.slow
 def test_a_prompt_of_another_text_is_not_taken_for_that_of_the_run() -> None:
-    mine, other = niah.haystack({"a": SPEECH}, name="mine"), niah.haystack({"a": SPEECH[100:]}, name="mine")
+    mine, other = (
+        niah.haystack({"a": SPEECH}, name="mine"),
+        niah.haystack({"a": SPEECH[100:]}, name="mine"),
+    )
     swept = niah.sweep(**SMALL, haystack=mine, name="r")
     trial = swept.trials[0]
     assert swept.prompt(trial["id"], haystack=mine).digest == trial["prompt_digest"]
@@ -553,7 +627,9 @@ def test_a_prompt_of_another_text_is_not_taken_for_that_of_the_run() -> None:
 
 
 def test_a_haystack_counted_otherwise_is_refused() -> None:
-    with pytest.raises(niah.NiahError, match="counted in cl100k_base, the run counts in o200k_base"):
+    with pytest.raises(
+        niah.NiahError, match="counted in cl100k_base, the run counts in o200k_base"
+    ):
         niah.plan(**SMALL, haystack=niah.haystack("en", tokenizer="cl100k_base"))
     with pytest.raises(niah.NiahError, match="give it no haystack"):
         niah.plan(**SMALL, task="passkey", haystack=niah.haystack({"a": SPEECH}))
@@ -576,7 +652,10 @@ def test_a_provider_of_one_s_own_reaches_its_server_and_its_key_is_told_to_nobod
         told = niah.sweep(provider=provider_of(service), lengths="500", depths=[0], name="repeated")
     assert told.trials[0]["answer"] == "You sent [key]."
     repeats = fails(401, {"error": {"message": f"{KEY} is no key of ours"}})
-    with serving(otherwise=repeats) as server, pytest.raises(niah.NiahError, match=r"\[key\] is no key of ours"):
+    with (
+        serving(otherwise=repeats) as server,
+        pytest.raises(niah.NiahError, match=r"\[key\] is no key of ours"),
+    ):
         service = Service(provider="openai", model="mine", base_url=server.base_url, api_key=KEY)
         niah.sweep(provider=provider_of(service), lengths="500", depths=[0], name="refused")
 
@@ -589,7 +668,11 @@ def test_a_function_is_a_model_that_counts_nothing() -> None:
         return task_of("single").solve(prompt)
 
     swept = niah.sweep(model=my_model, lengths="500", depths=[0, 100], name="r")
-    assert (swept.grid.model, swept.grid.whole.mean, swept.grid.simulated) == ("my_model", 1.0, False)
+    assert (swept.grid.model, swept.grid.whole.mean, swept.grid.simulated) == (
+        "my_model",
+        1.0,
+        False,
+    )
     assert {t["input_tokens"] for t in swept.trials} == {None}
     assert any("cannot be noticed" in warning for warning in swept.warnings)
     assert len(prompts) >= 2

@@ -11,7 +11,8 @@ from conftest import SLOW_FILES, SLOW_TESTS
 
 PACKAGE = Path(__file__).resolve().parents[1] / "niah"
 
-# a room may import from itself, from the leaves, and from the rooms named here; the order is that of the house
+# a room may import from itself, from the leaves, and from the rooms named here; the order is that
+# of the house
 LEAVES = {"messages", "records", "errors", "installation", "text"}
 MAY_IMPORT = {
     "messages": set(),
@@ -26,7 +27,10 @@ MAY_IMPORT = {
     "deliveries": LEAVES | {"generator", "scorers", "tasks"},
     "experiment": LEAVES | {"generator", "scorers", "tasks", "providers", "deliveries"},
     "runlog": LEAVES | {"providers", "experiment"},
-    "runner": LEAVES | {"generator", "scorers", "tasks", "providers", "deliveries", "experiment", "runlog"},
+    "runner": (
+        LEAVES
+        | {"generator", "scorers", "tasks", "providers", "deliveries", "experiment", "runlog"}
+    ),
     "verdict": LEAVES,
     "plotter": LEAVES | {"verdict"},
     "importers": LEAVES | {"scorers"},
@@ -50,7 +54,10 @@ def rooms_imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{a.name}" if node.module == "niah" else node.module for a in node.names]
+            names = [
+                f"{node.module}.{a.name}" if node.module == "niah" else node.module
+                for a in node.names
+            ]
         elif isinstance(node, ast.Import):
             names = [a.name for a in node.names]
         for name in names:
@@ -68,14 +75,26 @@ def test_imports_point_one_way(path: Path) -> None:
 
 
 def test_only_the_runner_and_the_transport_know_a_network_library() -> None:
-    importing = {p.relative_to(PACKAGE).as_posix() for p in MODULES if "import httpx" in p.read_text(encoding="utf-8")}
+    importing = {
+        p.relative_to(PACKAGE).as_posix()
+        for p in MODULES
+        if "import httpx" in p.read_text(encoding="utf-8")
+    }
     assert {p for p in importing if not p.startswith("runner/")} == {"providers/simulated.py"}
 
 
 def test_no_pyplot_and_no_python_randomness_in_the_generator() -> None:
     text = {p: p.read_text(encoding="utf-8") for p in MODULES}
-    assert not [p for p, t in text.items() if "import matplotlib.pyplot" in t or "from matplotlib import pyplot" in t]
-    assert not [p for p, t in text.items() if "import random" in t and p.parent.name in ("generator", "tasks")]
+    assert not [
+        p
+        for p, t in text.items()
+        if "import matplotlib.pyplot" in t or "from matplotlib import pyplot" in t
+    ]
+    assert not [
+        p
+        for p, t in text.items()
+        if "import random" in t and p.parent.name in ("generator", "tasks")
+    ]
 
 
 def test_modules_and_functions_stay_short() -> None:
@@ -83,7 +102,9 @@ def test_modules_and_functions_stay_short() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
-                case ast.FunctionDef() | ast.AsyncFunctionDef() if (node.end_lineno or 0) - node.lineno >= 50:
+                case ast.FunctionDef() | ast.AsyncFunctionDef() if (
+                    node.end_lineno or 0
+                ) - node.lineno >= 50:
                     long.append(f"{path}:{node.lineno} {node.name}")
     assert not long
 

@@ -1,4 +1,5 @@
-"""How a run waits: ten minutes of refusals in virtual time, told rates, patience, and the first word about trouble."""
+"""How a run waits: ten minutes of refusals in virtual time, told rates, patience, and the first
+word about trouble."""
 
 from __future__ import annotations
 
@@ -91,7 +92,9 @@ class Run(Observer):
         request = provider_at("http://127.0.0.1:9/v1").request(PROMPT)
         while not throttle.stopping:
             answer = await client.ask(request)
-            if answer is not None and not throttle.stopping:  # one that a stop cut short is the last refusal
+            if (
+                answer is not None and not throttle.stopping
+            ):  # one that a stop cut short is the last refusal
                 self.answers.append(answer)
                 if answer.fatal:
                     throttle.stop()
@@ -127,14 +130,18 @@ def test_ten_minutes_of_refusals_see_few_requests_and_their_end_is_noticed(
     run = swept(act, end_s + 35, seed=seed)
     assert len([at for at in run.sent if before_s <= at < end_s]) <= 40
     assert min(at for at in run.answered if at > end_s) <= end_s + 30
-    assert {answer.outcome for answer in run.answers} == {Outcome.SCORED}  # patience: none used up its attempts
+    assert {answer.outcome for answer in run.answers} == {
+        Outcome.SCORED
+    }  # patience: none used up its attempts
 
 
 def test_the_first_word_comes_with_the_first_trouble_and_says_what_will_happen() -> None:
     run = swept(lambda now: REFUSALS["429"]() if now < 50 else OK, 60)
     at, trouble = run.troubles[0]
     assert at < 1
-    assert str(trouble).startswith("127.0.0.1:9: 429: slow down; asking again in 1 s, for up to 60 min")
+    assert str(trouble).startswith(
+        "127.0.0.1:9: 429: slow down; asking again in 1 s, for up to 60 min"
+    )
 
 
 def test_a_server_that_never_says_a_word_is_spoken_of_after_ten_seconds() -> None:
@@ -159,7 +166,9 @@ def test_without_patience_attempts_are_counted() -> None:
 def test_a_refused_first_connection_ends_at_once_with_the_command_that_starts_a_server() -> None:
     run = swept(lambda _: httpx.ConnectError("All connection attempts failed"), 1_000, workers=1)
     assert (len(run.sent), run.sent[0] < 1, run.answers[0].fatal) == (1, True, True)
-    said = "nobody answers at 127.0.0.1:9 (All connection attempts failed); start the server first: "
+    said = (
+        "nobody answers at 127.0.0.1:9 (All connection attempts failed); start the server first: "
+    )
     assert run.answers[0].error == said + "vllm serve MODEL"
 
 
@@ -176,13 +185,18 @@ def test_a_web_page_where_the_api_should_be_stops_within_seconds() -> None:
 
 def test_a_web_page_between_answers_is_a_passing_fault() -> None:
     pages = iter([False, True, True, True, False])
-    run = swept(lambda _: httpx.Response(200, content=b"<html>") if next(pages, False) else OK, 60, workers=1)
+    run = swept(
+        lambda _: httpx.Response(200, content=b"<html>") if next(pages, False) else OK,
+        60,
+        workers=1,
+    )
     assert {answer.outcome for answer in run.answers} == {Outcome.SCORED}
     assert run.answers[1].attempts == 4
 
 
 class Tokens:
-    """A server with a bucket of tokens a minute, which tells of it and refuses what does not fit."""
+    """A server with a bucket of tokens a minute, which tells of it and refuses what does not
+    fit."""
 
     def __init__(self, limit: float, kind: str) -> None:
         self.limit = limit
@@ -202,7 +216,11 @@ class Tokens:
 
     def _headers(self) -> dict[str, str]:
         full_s = (self.limit - self.left) / self.limit * 60
-        told = {"limit": f"{self.limit:.0f}", "remaining": f"{self.left:.0f}", "reset": f"{full_s:.3f}s"}
+        told = {
+            "limit": f"{self.limit:.0f}",
+            "remaining": f"{self.left:.0f}",
+            "reset": f"{full_s:.3f}s",
+        }
         return {self.kind.format(part): value for part, value in told.items()}
 
 
@@ -233,7 +251,9 @@ def test_a_reset_is_read_however_it_is_told(told: str, seconds: float | None) ->
 
 
 @pytest.mark.parametrize(("reset", "told"), [("100s", [10.0]), ("20s", [])])
-def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(reset: str, told: list[float]) -> None:
+def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(
+    reset: str, told: list[float]
+) -> None:
     now = 0.0
     spoken: list[float] = []
 
@@ -247,7 +267,9 @@ def test_a_long_wait_for_the_rate_that_a_server_tells_is_spoken_of(reset: str, t
         return True
 
     async def enter() -> bool:
-        throttle = Throttle(cap=1, in_flight_tokens=100, clock=lambda: now, sleep=sleep, observer=Hears())
+        throttle = Throttle(
+            cap=1, in_flight_tokens=100, clock=lambda: now, sleep=sleep, observer=Hears()
+        )
         names = {"limit": "10", "remaining": "0", "reset": reset}  # one in ten, or in two, seconds
         throttle.told({f"x-ratelimit-{part}-requests": value for part, value in names.items()})
         return await throttle.enter(10)

@@ -45,7 +45,9 @@ class Answers:
 
 
 @pytest.fixture(params=FORMS)
-def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[BatchServer, Answers]]:
+def service(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[BatchServer, Answers]]:
     monkeypatch.setenv("A_KEY", "some-secret-key")
     answers = Answers(request.param)
     server = BatchServer(answers)
@@ -56,10 +58,24 @@ def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def submit(niah: Niah, server: BatchServer, answers: Answers, *more: str) -> Any:
     provider = SERVICES[answers.form]
     access = ("--base-url", server.url, "--api-key-env", "A_KEY")
-    return niah("batch", "submit", "--provider", provider, "--model", "m", *GRID, *access, "--run", "r", *more)
+    return niah(
+        "batch",
+        "submit",
+        "--provider",
+        provider,
+        "--model",
+        "m",
+        *GRID,
+        *access,
+        "--run",
+        "r",
+        *more,
+    )
 
 
-def test_a_batch_is_submitted_waited_for_and_collected(niah: Niah, service: tuple[BatchServer, Answers]) -> None:
+def test_a_batch_is_submitted_waited_for_and_collected(
+    niah: Niah, service: tuple[BatchServer, Answers]
+) -> None:
     server, answers = service
     ended = submit(niah, server, answers)
     assert (ended.exit_code, "0 of 20 trials are answered" in ended.out) == (3, True), ended.err
@@ -80,7 +96,9 @@ def test_a_batch_is_submitted_waited_for_and_collected(niah: Niah, service: tupl
     assert not [p for p in folder.iterdir() if b"some-secret-key" in p.read_bytes()]
 
 
-def test_only_what_is_missing_is_sent_again(niah: Niah, service: tuple[BatchServer, Answers]) -> None:
+def test_only_what_is_missing_is_sent_again(
+    niah: Niah, service: tuple[BatchServer, Answers]
+) -> None:
     server, answers = service
     submit(niah, server, answers)
     ids = [asked_in(line)[0] for line in server.batches["batch_1"]["requests"]]
@@ -92,7 +110,11 @@ def test_only_what_is_missing_is_sent_again(niah: Niah, service: tuple[BatchServ
     answers.failing, answers.expired, answers.asked = set(), set(), []
     assert submit(niah, server, answers).exit_code == 3
     server.finish()
-    assert {i for i in answers.asked if not i.startswith("calibrate")} == {ids[-1], ids[-2], ids[-3]}
+    assert {i for i in answers.asked if not i.startswith("calibrate")} == {
+        ids[-1],
+        ids[-2],
+        ids[-3],
+    }
     assert niah("batch", "collect", "r", "--api-key-env", "A_KEY").exit_code == 0
     assert len(package.open_run("r").trials) == 20
 
@@ -126,29 +148,54 @@ def test_a_submission_of_another_provider_or_beyond_a_budget_is_refused(
     assert "its batches may use" in submit(niah, server, answers, "--max-tokens", "1k").err
     dear = submit(niah, server, answers, "--max-cost", "0.001", "--price", "input=9,output=9")
     assert "its batches may cost" in dear.err
-    assert "adaptive has no meaning for a batch" in submit(niah, server, answers, "--adaptive", "--epochs", "1").err
+    assert (
+        "adaptive has no meaning for a batch"
+        in submit(niah, server, answers, "--adaptive", "--epochs", "1").err
+    )
     assert "one call is for one model" in submit(niah, server, answers, "--model", "a,b").err
     assert not server.batches
     assert submit(niah, server, answers, "--lengths", "512", "--max-tokens", "12k").exit_code == 3
     longer = submit(niah, server, answers, "--lengths", "512,1k", "--max-tokens", "12k")
-    assert (longer.exit_code, "its batches may use" in longer.err, len(server.batches)) == (2, True, 1), longer.err
-    local = niah("batch", "submit", *GRID, "--run", "r", "--provider", "simulated", "--model", "perfect")
+    assert (longer.exit_code, "its batches may use" in longer.err, len(server.batches)) == (
+        2,
+        True,
+        1,
+    ), longer.err
+    local = niah(
+        "batch", "submit", *GRID, "--run", "r", "--provider", "simulated", "--model", "perfect"
+    )
     assert (local.exit_code, "has no batch service" in local.err) == (2, True)
     assert "no run here" in niah("batch", "status", "nothing").err
 
 
-def test_a_grid_that_leaves_out_what_a_batch_holds_is_refused(niah: Niah, service: tuple[BatchServer, Answers]) -> None:
+def test_a_grid_that_leaves_out_what_a_batch_holds_is_refused(
+    niah: Niah, service: tuple[BatchServer, Answers]
+) -> None:
     server, answers = service
     submit(niah, server, answers, "--lengths", "512")
     other = submit(niah, server, answers, "--lengths", "1k")
-    assert (other.exit_code, "name all lengths" in other.err, len(server.batches)) == (2, True, 1), other.err
+    assert (other.exit_code, "name all lengths" in other.err, len(server.batches)) == (
+        2,
+        True,
+        1,
+    ), other.err
     server.finish()
     collected = niah("batch", "collect", "r", "--api-key-env", "A_KEY")
     assert (collected.exit_code, "10 answers taken in" in collected.err) == (0, True), collected.err
 
 
 def test_plan_tells_the_price_of_a_batch(niah: Niah) -> None:
-    api = ("plan", "--provider", "openai", "--model", "m", "--lengths", "1k,100k", "--depths", "50,100")
+    api = (
+        "plan",
+        "--provider",
+        "openai",
+        "--model",
+        "m",
+        "--lengths",
+        "1k,100k",
+        "--depths",
+        "50,100",
+    )
     said = niah(*api, "--price", "input=10,cached=1,output=0").out
     assert "$2.02" in said
     assert "or $1.01 by niah batch" in said
@@ -159,7 +206,11 @@ def test_a_damaged_state_is_one_line(niah: Niah, service: tuple[BatchServer, Ans
     submit(niah, server, answers)
     Path("results/r/requests-1.jsonl").unlink()
     lost = submit(niah, server, answers)
-    assert (lost.exit_code, lost.err.count("\n"), "which trials are in a batch" in lost.err) == (2, 1, True)
+    assert (lost.exit_code, lost.err.count("\n"), "which trials are in a batch" in lost.err) == (
+        2,
+        1,
+        True,
+    )
     assert len(server.batches) == 1
     Path("results/r/batches.json").write_text(json.dumps([{"x": 1}]))
     assert "not the batches of a run" in niah("batch", "status", "r", "--api-key-env", "A_KEY").err
@@ -168,7 +219,8 @@ def test_a_damaged_state_is_one_line(niah: Niah, service: tuple[BatchServer, Ans
 
 
 def openai_fits(method: str, path: str, body: bytes, answer: Any) -> str:
-    """What an exchange was judged to be by OpenAI's own types. Raises ValidationError where one does not fit."""
+    """What an exchange was judged to be by OpenAI's own types. Raises ValidationError where one
+    does not fit."""
     from openai.types import Batch, FileObject, batch_create_params
     from openai.types.chat import ChatCompletion
     from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
@@ -177,7 +229,10 @@ def openai_fits(method: str, path: str, body: bytes, answer: Any) -> str:
         FileObject.model_validate(answer)
         for line in body.split(b"\r\n\r\n")[-1].rpartition(b"\r\n--")[0].splitlines():
             asked = json.loads(line)["body"]
-            assert whole(TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(asked)) == asked
+            assert (
+                whole(TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(asked))
+                == asked
+            )
         return "requests"
     if path.startswith("/v1/files/"):
         for line in answer.splitlines():
@@ -212,7 +267,9 @@ def gemini_fits(method: str, path: str, body: bytes, answer: Any) -> str:
     from google.genai import Client, batches, types
 
     if "/upload" in path:
-        for line in body.splitlines() if "file" in answer else ():  # the other call only asks where to send them
+        for line in (
+            body.splitlines() if "file" in answer else ()
+        ):  # the other call only asks where to send them
             asked = json.loads(line)["request"]
             for content in asked.pop("contents"):
                 types.Content.model_validate(content)
@@ -274,7 +331,11 @@ def test_a_batch_of_which_nothing_was_answered_is_submitted_again(
     assert len(server.batches) == 2
     server.finish()
     collected = niah("batch", "collect", "r", "--api-key-env", "A_KEY")
-    assert (collected.exit_code, "not checked" in collected.err, "further" in collected.err) == (0, False, False)
+    assert (collected.exit_code, "not checked" in collected.err, "further" in collected.err) == (
+        0,
+        False,
+        False,
+    )
 
 
 def test_the_key_of_a_batch_may_lie_in_a_file_or_be_named_by_the_environment(
@@ -296,12 +357,23 @@ def test_further_headers_and_certificates_are_those_of_a_batch_too(
 ) -> None:
     server, answers = service
     monkeypatch.setattr(server, "carried_out", keyed := Keyed(server.carried_out))
-    submit(niah, server, answers, "--headers", "anthropic-beta=long", "--headers", "x-team=somebody-secret")
+    submit(
+        niah,
+        server,
+        answers,
+        "--headers",
+        "anthropic-beta=long",
+        "--headers",
+        "x-team=somebody-secret",
+    )
     assert keyed.further == {("long", "somebody-secret")}
     assert niah("batch", "status", "r", "--api-key-env", "A_KEY").exit_code == 3
     assert keyed.further == {("long", "somebody-secret"), ("long", None)}
     wrong = niah("batch", "collect", "r", "--api-key-env", "A_KEY", "--ca-file", "none.pem")
-    assert (wrong.exit_code, "ca_file 'none.pem' cannot be used" in wrong.err) == (2, True), wrong.err
+    assert (wrong.exit_code, "ca_file 'none.pem' cannot be used" in wrong.err) == (
+        2,
+        True,
+    ), wrong.err
 
 
 class Keyed:
@@ -312,7 +384,11 @@ class Keyed:
         self.further = set[tuple[str | None, str | None]]()
 
     def __call__(self, method: str, path: str, headers: Any, body: bytes) -> Any:
-        sent = (headers[name] for name in ("Authorization", "x-api-key", "x-goog-api-key") if headers[name])
+        sent = (
+            headers[name]
+            for name in ("Authorization", "x-api-key", "x-goog-api-key")
+            if headers[name]
+        )
         self.keys.add(next(sent, "").removeprefix("Bearer "))
         self.further.add((headers["anthropic-beta"], headers["x-team"]))
         return self.carried_out(method, path, headers, body)
@@ -327,7 +403,11 @@ def test_a_file_of_answers_by_a_name_that_is_no_address_is_one_line(
     def named(*request: Any) -> tuple[Any, dict[str, str]]:
         answer, more = carried_out(*request)
         if isinstance(answer, dict):
-            text = json.dumps(answer).replace("output_file_id-", "\\u0007").replace("files/out-", "\\u0007")
+            text = (
+                json.dumps(answer)
+                .replace("output_file_id-", "\\u0007")
+                .replace("files/out-", "\\u0007")
+            )
             answer = json.loads(text)
         return answer, more
 
@@ -338,14 +418,20 @@ def test_a_file_of_answers_by_a_name_that_is_no_address_is_one_line(
     if answers.form == "anthropic-batch":  # which names no file
         assert ended.exit_code == 0
     else:
-        assert (ended.exit_code, ended.err.count("\n"), "broke off" in ended.err) == (2, 1, True), ended.err
+        assert (ended.exit_code, ended.err.count("\n"), "broke off" in ended.err) == (
+            2,
+            1,
+            True,
+        ), ended.err
 
 
 def test_a_service_that_answers_otherwise_is_one_line(
     niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, answers = service
-    monkeypatch.setattr(server, "carried_out", lambda method, *_: ({} if method == "POST" else {"data": []}, {}))
+    monkeypatch.setattr(
+        server, "carried_out", lambda method, *_: ({} if method == "POST" else {"data": []}, {})
+    )
     ended = submit(niah, server, answers)
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "no known shape" in ended.err

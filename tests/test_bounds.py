@@ -1,4 +1,5 @@
-"""Nothing a server sends is endless, and what is whole stays whole: raw bytes over a real socket, with a time limit."""
+"""Nothing a server sends is endless, and what is whole stays whole: raw bytes over a real socket,
+with a time limit."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def sends(first: bytes, again: bytes = b"", *, every_s: float = 0.0, times: int 
 
 @contextmanager
 def listening(script: Script, trust: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of a server that reads one request per connection and then does as the script says."""
+    """The port of a server that reads one request per connection and then does as the script
+    says."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -118,7 +120,9 @@ def resets(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def asked_of(script: Script, *, name: str = "openai", silence_s: float = 0.4, attempts: int = 1) -> Answer:
+def asked_of(
+    script: Script, *, name: str = "openai", silence_s: float = 0.4, attempts: int = 1
+) -> Answer:
     """One request to such a server."""
 
     async def ask(port: int) -> Answer | None:
@@ -151,7 +155,9 @@ ENDLESS: dict[str, Script] = {
     "silence": hangs(),
     "headers in drops": sends(b"HTTP/1.1 200 OK\r\n", b"x", every_s=0.1, times=200),
     "endless headers": sends(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 500, times=10_000),
-    "endless interim replies": sends(b"", b"HTTP/1.1 100 Continue\r\n\r\n", every_s=0.001, times=20_000),
+    "endless interim replies": sends(
+        b"", b"HTTP/1.1 100 Continue\r\n\r\n", every_s=0.001, times=20_000
+    ),
     "comments": sends(EVENTS, b": ping\n\n", every_s=0.1, times=200),
     "words in drops": sends(EVENTS, WORD, every_s=0.1, times=200),
     "words at once": sends(EVENTS, WORD * 1_000, times=10_000),
@@ -161,12 +167,16 @@ ENDLESS: dict[str, Script] = {
     "json": sends(HEAD % b"application/json" + b'{"a": "', b"x" * 100_000, times=10_000),
     "an error in drops": sends(b"HTTP/1.1 500 No\r\n\r\n", b"x", every_s=0.1, times=200),
     "an endless error": sends(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 100_000, times=10_000),
-    "a bomb": sends(EVENTS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n"), gzip_of(10**8), times=1),
+    "a bomb": sends(
+        EVENTS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n"), gzip_of(10**8), times=1
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_a_server_without_an_end_ends_as_an_error_in_bounded_time(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_an_end_ends_as_an_error_in_bounded_time(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("niah.runner.exchange.ERROR_S", 0.5)
     began = time.monotonic()
     answer = asked_of(ENDLESS[kind])
@@ -229,7 +239,9 @@ def test_a_stop_marker_that_may_stand_before_the_end_is_not_taken_for_it() -> No
     answer = asked_of(script, name="gemini", silence_s=5.0)
     assert answer.response is not None
     assert answer.response.text == "7421830"
-    assert asked_of(then(EVENTS, part("7421"), after=resets), name="gemini").outcome is Outcome.ERROR
+    assert (
+        asked_of(then(EVENTS, part("7421"), after=resets), name="gemini").outcome is Outcome.ERROR
+    )
 
 
 REPLY = {"choices": [{"message": {"content": "7421830"}, "finish_reason": "stop"}]}
@@ -237,10 +249,21 @@ BODIES = {
     "one object": json.dumps(REPLY).encode(),
     "an indented object": json.dumps(REPLY, indent=1).encode(),
     "an object and a line end": json.dumps(REPLY).encode() + b"\r\n",
-    "events": b'data: {"choices": [{"delta": {"content": "7421830"}}]}\n\n' + STOP + b"data: [DONE]\n\n",
-    "events behind a comment": b": hello\n\n" + b'data: {"choices": [{"delta": {"content": "7421830"}}]}\n\n' + STOP,
+    "events": (
+        b'data: {"choices": [{"delta": {"content": "7421830"}}]}\n\n' + STOP + b"data: [DONE]\n\n"
+    ),
+    "events behind a comment": (
+        b": hello\n\n" + b'data: {"choices": [{"delta": {"content": "7421830"}}]}\n\n' + STOP
+    ),
 }
-TYPES = ["text/event-stream", "application/json", "text/plain", "application/problem+json", "application/x-ndjson", ""]
+TYPES = [
+    "text/event-stream",
+    "application/json",
+    "text/plain",
+    "application/problem+json",
+    "application/x-ndjson",
+    "",
+]
 
 
 @pytest.mark.parametrize("body", BODIES)
@@ -260,12 +283,19 @@ def test_another_choice_beside_the_answer_is_no_part_of_it(number: int | None) -
         return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
 
     ours, other = partial(event, number), partial(event, 2)
-    raw = ours({"content": "742"}) + other({"content": "999"}) + ours({"content": "1830"}) + ours({}, "stop")
+    raw = (
+        ours({"content": "742"})
+        + other({"content": "999"})
+        + ours({"content": "1830"})
+        + ours({}, "stop")
+    )
     assert text_of(raw, "text/event-stream") == "7421830"
 
 
 def text_of(raw: bytes, kind: str) -> str:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"Content-Type": kind}, content=raw))
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(200, headers={"Content-Type": kind}, content=raw)
+    )
 
     async def ask() -> Answer | None:
         provider = provider_at("http://127.0.0.1:9/v1")
@@ -273,7 +303,13 @@ def text_of(raw: bytes, kind: str) -> str:
             clock = asyncio.get_running_loop().time
             throttle = Throttle(cap=1, in_flight_tokens=10**6, clock=clock)
             client = Client(
-                pool, provider, throttle, attempts=1, clock=clock, timeouts=AdaptiveTimeout(5), longest_wait_s=1
+                pool,
+                provider,
+                throttle,
+                attempts=1,
+                clock=clock,
+                timeouts=AdaptiveTimeout(5),
+                longest_wait_s=1,
             )
             return await client.ask(provider.request(PROMPT))
 
@@ -283,10 +319,24 @@ def text_of(raw: bytes, kind: str) -> str:
     return answer.response.text
 
 
-@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=5), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+@given(
+    st.binary(max_size=60),
+    st.lists(st.integers(0, 60), max_size=5),
+    st.sampled_from([b"\n", b"\r\n", b"\r"]),
+)
 def test_any_split_gives_the_same_events(noise: bytes, cuts: list[int], line_end: bytes) -> None:
     raw = line_end.join(
-        [b"data: a", b"", b"event: error", b"data: " + noise.replace(b"<", b""), b"", b"data: b", b"data: c", b"", b""]
+        [
+            b"data: a",
+            b"",
+            b"event: error",
+            b"data: " + noise.replace(b"<", b""),
+            b"",
+            b"data: b",
+            b"data: c",
+            b"",
+            b"",
+        ]
     )
     edges = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
     parts = [raw[a:b] for a, b in itertools.pairwise(edges)]
@@ -335,7 +385,13 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(kind: str,
         provider = provider_at(f"http://127.0.0.1:{port}/v1")
         async with Pool(DirectTransport) as pool:
             client = Client(
-                pool, provider, throttle, attempts=1, clock=loop.time, timeouts=AdaptiveTimeout(5), longest_wait_s=1
+                pool,
+                provider,
+                throttle,
+                attempts=1,
+                clock=loop.time,
+                timeouts=AdaptiveTimeout(5),
+                longest_wait_s=1,
             )
             if end == "stop":
                 loop.call_later(0.5, throttle.stop)
@@ -348,9 +404,12 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(kind: str,
     assert time.monotonic() - began < 5
 
 
-# --- exceptions ------------------------------------------------------------------------------------------------------
+# --- exceptions
+# ------------------------------------------------------------------------------------------------------
 
-OF_HTTPX = [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+OF_HTTPX = [
+    kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)
+]
 NEVER_SENT = {"ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError"}  # nobody was there
 CANNOT_BE_SENT = {"LocalProtocolError", "UnsupportedProtocol", "InvalidURL", "CookieConflict"}
 
@@ -371,7 +430,8 @@ def test_an_exception_of_a_new_kind_has_the_row_of_the_nearest_one() -> None:
     assert fault_of(NewTimeout("x")) is FAULTS[httpx.ConnectTimeout]
 
 
-# --- scoring in time --------------------------------------------------------------------------------------------------
+# --- scoring in time
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_reply_that_is_there_at_once_leaves_others_their_turns() -> None:
@@ -442,7 +502,8 @@ def test_short_work_is_done_at_once() -> None:
     assert asyncio.run(in_time(threading.current_thread, 10)) is threading.main_thread()
 
 
-# --- certificates ----------------------------------------------------------------------------------------------------
+# --- certificates
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -453,7 +514,12 @@ def authority() -> trustme.CA:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("way", ["variable", "flag", "none"])
 def test_a_certificate_authority_of_ones_own_is_believed_on_loopback(
-    niah: Niah, authority: trustme.CA, host: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    niah: Niah,
+    authority: trustme.CA,
+    host: str,
+    way: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -467,11 +533,15 @@ def test_a_certificate_authority_of_ones_own_is_believed_on_loopback(
         asked = [("probe", *at, *flag), *([("models", *at[:4])] if way == "none" else [])]
         for ended in (niah(*command) for command in asked):
             assert ended.exit_code == (3 if way == "none" else 0), ended.err
-            assert ("name the certificate authority of that server with --ca-file" in ended.err) == (way == "none")
+            assert (
+                "name the certificate authority of that server with --ca-file" in ended.err
+            ) == (way == "none")
 
 
 @pytest.mark.parametrize(("name", "text"), [("missing.pem", None), ("empty.pem", "no certificate")])
-def test_a_file_of_authorities_that_cannot_be_used_is_one_line(niah: Niah, name: str, text: str | None) -> None:
+def test_a_file_of_authorities_that_cannot_be_used_is_one_line(
+    niah: Niah, name: str, text: str | None
+) -> None:
     if text is not None:
         Path(name).write_text(text)
     at = ("--provider", "openai", "--base-url", "https://127.0.0.1:9", "--ca-file", name)
@@ -480,8 +550,11 @@ def test_a_file_of_authorities_that_cannot_be_used_is_one_line(niah: Niah, name:
         assert f"ca_file '{name}' cannot be used" in ended.err
 
 
-def test_a_hang_up_that_came_in_while_nobody_looked_is_seen_before_a_connection_is_used_again() -> None:
-    """The loop was busy when the server hung up: the next request goes over a new connection, and none is lost."""
+def test_a_hang_up_that_came_in_while_nobody_looked_is_seen_before_a_connection_is_used_again() -> (
+    None
+):
+    """The loop was busy when the server hung up: the next request goes over a new connection, and
+    none is lost."""
     was_read, hung_up = threading.Event(), threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -499,7 +572,9 @@ def test_a_hang_up_that_came_in_while_nobody_looked_is_seen_before_a_connection_
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         found = []
         for _ in range(2):
-            reply = await transport.handle_async_request(httpx.Request("GET", url, headers={"Host": "x"}))
+            reply = await transport.handle_async_request(
+                httpx.Request("GET", url, headers={"Host": "x"})
+            )
             await reply.aread()
             await reply.aclose()
             found.append(reply.status_code)

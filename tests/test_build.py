@@ -1,4 +1,5 @@
-"""niah build and plan: prompts for other harnesses, recounted from what was written; and what a sweep would send."""
+"""niah build and plan: prompts for other harnesses, recounted from what was written; and what a
+sweep would send."""
 
 from __future__ import annotations
 
@@ -32,11 +33,18 @@ def recounted(line: dict[str, Any]) -> None:
     [message] = line["messages"]
     text, needle = message["content"], line["needles"][0]["text"]
     assert message["role"] == "user"
-    assert len(encoding.encode_ordinary(text)) == line["prompt_tokens"] == line["context_length"] - line["reply_tokens"]
+    assert (
+        len(encoding.encode_ordinary(text))
+        == line["prompt_tokens"]
+        == line["context_length"] - line["reply_tokens"]
+    )
     assert hashlib.sha256(text.encode()).hexdigest() == line["digest"]
     assert text.count(needle) == 1
     assert text.count(line["targets"][0]) == 1
-    assert abs(line["actual_depth_percent"] - line["depth_percent"]) * line["prompt_tokens"] / 100 <= 22
+    assert (
+        abs(line["actual_depth_percent"] - line["depth_percent"]) * line["prompt_tokens"] / 100
+        <= 22
+    )
     before, behind = text.split(needle)
     assert before.endswith("\n")
     assert behind.startswith("\n")
@@ -45,7 +53,8 @@ def recounted(line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "haystack", ["en", "es", "zh-hant", "zh-hans", "en,zh-hans", "synthetic:en", "synthetic:zh-Hant"]
+    "haystack",
+    ["en", "es", "zh-hant", "zh-hans", "en,zh-hans", "synthetic:en", "synthetic:zh-Hant"],
 )
 def test_written_prompts_stand_up_to_a_recount(niah: Niah, haystack: str) -> None:
     lengths = ("--lengths", "512,4k,128k", "--depths", "0,33,50,100")
@@ -56,7 +65,9 @@ def test_written_prompts_stand_up_to_a_recount(niah: Niah, haystack: str) -> Non
     for line in lines:
         assert set(line) >= FIELDS
         recounted(line)
-    assert {line["unique_share"] == 1 for line in lines if line["context_length"] <= 4_000} == {True}
+    assert {line["unique_share"] == 1 for line in lines if line["context_length"] <= 4_000} == {
+        True
+    }
     assert (lines[-1]["unique_share"] == 1) == haystack.startswith("synthetic")
 
 
@@ -77,7 +88,9 @@ def test_prompts_are_the_same_bytes_again_and_in_another_grid(niah: Niah) -> Non
 def test_synthetic_text_does_not_repeat_within_an_epoch_or_between_two(niah: Niah) -> None:
     lengths = ("--lengths", "200k", "--depths", "50", "--epochs", "2")
     niah("build", "--haystack", "synthetic:zh-Hans", *lengths, "--out", "p.jsonl")
-    spoken = [set(line["messages"][0]["content"].split("\n")[2:-5]) for line in lines_of(Path("p.jsonl"))]
+    spoken = [
+        set(line["messages"][0]["content"].split("\n")[2:-5]) for line in lines_of(Path("p.jsonl"))
+    ]
     longest = [line["messages"][0]["content"].count("\n") for line in lines_of(Path("p.jsonl"))]
     assert all(len(s) >= n - 10 for s, n in zip(spoken, longest, strict=True))
     assert len(spoken[0] & spoken[1]) <= 1
@@ -86,7 +99,10 @@ def test_synthetic_text_does_not_repeat_within_an_epoch_or_between_two(niah: Nia
 def test_batch_files_are_what_the_endpoint_takes(niah: Niah) -> None:
     batch = ("--format", "openai-batch", "--lengths", "512", "--depths", "50", "--out", "b.jsonl")
     assert "needs a model" in niah("build", *batch).err
-    assert niah("build", *batch, "--provider", "openai", "--model", "m", "--extra", "seed=7").exit_code == 0
+    assert (
+        niah("build", *batch, "--provider", "openai", "--model", "m", "--extra", "seed=7").exit_code
+        == 0
+    )
     *small, line = lines_of(Path("b.jsonl"))
     assert [s["custom_id"] for s in small] == ["calibrate-0", "calibrate-1"]
     assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
@@ -104,22 +120,44 @@ def test_an_unwritable_file_is_one_line(niah: Niah) -> None:
 
 def alike(text: str, other: str) -> int:
     """Characters that two texts begin with in common."""
-    return next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b),
+        min(len(text), len(other)),
+    )
 
 
 @pytest.mark.slow
 def test_an_aligned_grid_shares_what_is_behind_the_needle(niah: Niah) -> None:
-    grid = ("--haystack", "synthetic:en", "--lengths", "1k:8k:1k", "--depths", "0:100:12.5", "--aligned")
+    grid = (
+        "--haystack",
+        "synthetic:en",
+        "--lengths",
+        "1k:8k:1k",
+        "--depths",
+        "0:100:12.5",
+        "--aligned",
+    )
     assert niah("build", *grid, "--out", "p.jsonl", "--verify").exit_code == 0
     lines = lines_of(Path("p.jsonl"))
     for line in lines:
         assert line["prompt_tokens"] + line["reply_tokens"] == line["context_length"]
-        error_tokens = abs(line["actual_depth_percent"] - line["depth_percent"]) / 100 * line["prompt_tokens"]
-        assert error_tokens <= 22  # half a segment, and a needle may be some tokens shorter than another
-    texts = [line["messages"][0]["content"] for line in sorted(lines, key=lambda n: int(n["prompt_tokens"]))]
-    shared = sum(max((alike(t, other) for other in texts[:i]), default=0) for i, t in enumerate(texts))
+        error_tokens = (
+            abs(line["actual_depth_percent"] - line["depth_percent"]) / 100 * line["prompt_tokens"]
+        )
+        assert (
+            error_tokens <= 22
+        )  # half a segment, and a needle may be some tokens shorter than another
+    texts = [
+        line["messages"][0]["content"]
+        for line in sorted(lines, key=lambda n: int(n["prompt_tokens"]))
+    ]
+    shared = sum(
+        max((alike(t, other) for other in texts[:i]), default=0) for i, t in enumerate(texts)
+    )
     assert shared / sum(map(len, texts)) > 0.55
-    planned = [niah("plan", *grid[:-1], flag, *SIMULATED).out for flag in ("--no-aligned", "--aligned")]
+    planned = [
+        niah("plan", *grid[:-1], flag, *SIMULATED).out for flag in ("--no-aligned", "--aligned")
+    ]
     shares = [int(p.split("cacheable")[1].split("%")[0]) for p in planned]
     assert shares[0] < 50 < shares[1]
 
@@ -128,7 +166,17 @@ SIMULATED = ("--provider", "simulated", "--model", "perfect")
 
 
 def test_plan_tells_price_and_time(niah: Niah) -> None:
-    api = ("plan", "--provider", "openai", "--model", "some-model", "--lengths", "1k,100k", "--depths", "50,100")
+    api = (
+        "plan",
+        "--provider",
+        "openai",
+        "--model",
+        "some-model",
+        "--lengths",
+        "1k,100k",
+        "--depths",
+        "50,100",
+    )
     priced = niah(*api, "--price", "input=10,cached=1,output=0", "--speed", "1000").out
     assert "price       $2.02, or $1." in priced
     assert "by the config" in priced
@@ -137,7 +185,17 @@ def test_plan_tells_price_and_time(niah: Niah) -> None:
     assert "price       unknown" in unknown
     assert "time        unknown" in unknown
     pytest.importorskip("genai_prices", reason="the extra 'prices' is not installed")
-    known = niah("plan", "--provider", "openai", "--model", "gpt-5.4-mini", "--lengths", "100k", "--depths", "0").out
+    known = niah(
+        "plan",
+        "--provider",
+        "openai",
+        "--model",
+        "gpt-5.4-mini",
+        "--lengths",
+        "100k",
+        "--depths",
+        "0",
+    ).out
     assert "price       $0.0" in known
     assert "genai-prices" in known
 
@@ -157,12 +215,16 @@ def test_a_reader_that_has_enough_ends_the_writing_quietly(tmp_path: Path) -> No
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.startswith('{"id":')
     assert "Traceback" not in done.stderr
-    full = subprocess.run(["bash", "-c", command.split("|")[0] + "> /dev/full"], capture_output=True, text=True)
+    full = subprocess.run(
+        ["bash", "-c", command.split("|")[0] + "> /dev/full"], capture_output=True, text=True
+    )
     assert full.returncode == 2
     assert full.stderr == "niah: standard output cannot be written (No space left on device)\n"
 
 
 def test_joined_haystacks_that_overlap_are_not_called_unique(niah: Niah) -> None:
-    niah("build", "--haystack", "mixed,en", "--lengths", "100k", "--depths", "50", "--out", "p.jsonl")
+    niah(
+        "build", "--haystack", "mixed,en", "--lengths", "100k", "--depths", "50", "--out", "p.jsonl"
+    )
     [line] = lines_of(Path("p.jsonl"))
     assert 0.65 < line["unique_share"] < 0.75  # en shares an episode with mixed

@@ -23,12 +23,16 @@ from niah.records import Transcript
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    tokenizer_of("o200k_base").count("x")  # its vocabulary lies in the folder that the environment names by now
+    tokenizer_of("o200k_base").count(
+        "x"
+    )  # its vocabulary lies in the folder that the environment names by now
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "niah"
 
 
-def test_two_threads_may_unpack_a_vocabulary_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_threads_may_unpack_a_vocabulary_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "tiktoken"))
     both, replace = Barrier(2), Path.replace
 
@@ -44,7 +48,10 @@ def test_two_threads_may_unpack_a_vocabulary_at_once(tmp_path: Path, monkeypatch
 
 def made(log: list[int]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     log.append(1)
-    return {"a": np.arange(1_000, dtype=np.int64), "b": np.frombuffer("文字".encode(), dtype=np.uint8).astype(np.int64)}
+    return {
+        "a": np.arange(1_000, dtype=np.int64),
+        "b": np.frombuffer("文字".encode(), dtype=np.uint8).astype(np.int64),
+    }
 
 
 def test_arrays_are_made_once_and_mapped_afterwards() -> None:
@@ -120,7 +127,9 @@ def test_a_cached_haystack_is_the_same_haystack(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.slow
-def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_tokenizer_or_another_parser_is_another_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     o200k = haystack().tokens
     other = load_haystack(["en", "zh-hant"], tokenizer_of("cl100k_base"))
     assert other.tokens is not None
@@ -139,21 +148,26 @@ def test_another_tokenizer_or_another_parser_is_another_entry(monkeypatch: pytes
 
 def test_two_processes_may_build_it_at_once(own_cache: Path) -> None:
     code = (
-        "from niah.generator.library import load_haystack\nfrom niah.generator.tokenizers import tokenizer_of\n"
-        "h = load_haystack(['en', 'zh-hans'], tokenizer_of('o200k_base'))\nprint(h.tokens, h.digest)"
+        "from niah.generator.library import load_haystack\nfrom niah.generator.tokenizers import"
+        " tokenizer_of\nh = load_haystack(['en', 'zh-hans'],"
+        " tokenizer_of('o200k_base'))\nprint(h.tokens, h.digest)"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(own_cache.parent)}
     processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
+        for _ in range(3)
     ]
     printed = {p.communicate()[0] for p in processes}
     assert len(printed) == 1
     assert [p.returncode for p in processes] == [0, 0, 0]
-    assert not [f for f in own_cache.rglob("*") if f.is_file() and f.suffix not in (".npy", ".json")]
+    assert not [
+        f for f in own_cache.rglob("*") if f.is_file() and f.suffix not in (".npy", ".json")
+    ]
 
 
 def test_what_the_cache_holds_changes_only_with_its_version() -> None:
-    """A change of parsers, folding or search that forgets to raise its version would serve stale text for ever."""
+    """A change of parsers, folding or search that forgets to raise its version would serve stale
+    text for ever."""
     found = haystack()
     held = found.leaks.held(["Lisbon", "harbour", "石頭", "tide", "magic number"])
     arrays = [
@@ -162,6 +176,8 @@ def test_what_the_cache_holds_changes_only_with_its_version() -> None:
         for f in ("utf8", "byte_offsets", "start_s", "end_s", "begins")
     ]
     parsed = hashlib.sha256(b"".join(arrays)).hexdigest()[:12]
-    searched = hashlib.sha256(repr((sorted(held), sorted(found.leaks.numbers))).encode()).hexdigest()[:12]
+    searched = hashlib.sha256(
+        repr((sorted(held), sorted(found.leaks.numbers))).encode()
+    ).hexdigest()[:12]
     assert {PARSER_VERSION: parsed} == {2: "182c1115cf18"}
     assert {SEARCH_VERSION: searched} == {2: "c49a032b264c"}

@@ -14,7 +14,19 @@ from runs import header, run
 from niah.cli import COMMANDS
 from niah.tasks import task_names, task_of
 
-RUN = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500,1k", "--depths", "0,50", "--name", "r")
+RUN = (
+    "run",
+    "--provider",
+    "simulated",
+    "--model",
+    "perfect",
+    "--lengths",
+    "500,1k",
+    "--depths",
+    "0,50",
+    "--name",
+    "r",
+)
 
 
 def test_a_bug_is_no_verdict(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,18 +51,28 @@ def test_help_names_every_command_and_imports_none(niah: Niah) -> None:
         assert name in ended.out
         assert niah(name, "--help").exit_code == 0
         assert line.split(".")[0].split(",")[0][:30] in ended.out
-    heavy = "import sys; from niah.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    heavy += "print(sorted({'numpy', 'matplotlib', 'tiktoken', 'httpx', 'pydantic'} & set(sys.modules)))"
-    printed = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout
+    heavy = (
+        "import sys; from niah.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    )
+    heavy += (
+        "print(sorted({'numpy', 'matplotlib', 'tiktoken', 'httpx', 'pydantic'} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", heavy], capture_output=True, text=True, check=True
+    ).stdout
     assert printed.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow
 def test_plan_does_not_import_pictures_or_a_network() -> None:
     arguments = ["plan", "quick", "--provider", "simulated", "--model", "perfect"]
-    code = f"import sys; from niah.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
+    code = (
+        f"import sys; from niah.cli import main\ntry: main({arguments})\nexcept SystemExit: pass\n"
+    )
     code += "print('matplotlib' in sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert printed.splitlines()[-1] == "False"
     assert "cells       4 lengths x 5 depths = 20" in printed
 
@@ -115,7 +137,10 @@ def test_tasks_and_providers_are_listed(niah: Niah) -> None:
 @pytest.mark.slow
 def test_a_config_file_with_flags_on_top(niah: Niah) -> None:
     Path("mine.toml").write_text(
-        'provider = "simulated"\nmodel = "blind"\nlengths = ["500"]\ndepths = [0, 100]\n[extra]\ntemperature = 0\n'
+        'provider = "simulated"\nmodel = "blind"\nlengths = ["500"]\ndepths = [0,'
+        " 100]\n[extra]\ntemperature = 0\n"
     )
     assert "0 % found (n = 2" in niah("run", "mine.toml").err
-    assert "100 % found (n = 1" in niah("run", "mine.toml", "--model", "perfect", "--depths", "50").err
+    assert (
+        "100 % found (n = 1" in niah("run", "mine.toml", "--model", "perfect", "--depths", "50").err
+    )

@@ -1,4 +1,5 @@
-"""Every way a server can answer, through the real client and a real socket: each ends in its own outcome."""
+"""Every way a server can answer, through the real client and a real socket: each ends in its own
+outcome."""
 
 from __future__ import annotations
 
@@ -63,7 +64,11 @@ def ends(text: str, reason: str) -> Say:
 
 
 def asked(
-    *script: Say, otherwise: Say | None = None, attempts: int = 3, timeout: float = 5.0, name: str = "openai"
+    *script: Say,
+    otherwise: Say | None = None,
+    attempts: int = 3,
+    timeout: float = 5.0,
+    name: str = "openai",
 ) -> tuple[Answer, list[float], Server]:
     """Ask once; the answer, the waits between attempts, and the server with what it received."""
     waits: list[float] = []
@@ -78,7 +83,13 @@ def asked(
             client = Client(
                 pool,
                 provider,
-                Throttle(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause, jitter=lambda: 1.0),
+                Throttle(
+                    cap=4,
+                    in_flight_tokens=10**6,
+                    clock=lambda: sum(waits),
+                    sleep=pause,
+                    jitter=lambda: 1.0,
+                ),
                 attempts=attempts,
                 clock=time.monotonic,
                 timeouts=AdaptiveTimeout(timeout, reply_tokens=PROMPT.reply_tokens),
@@ -94,10 +105,17 @@ def asked(
 
 
 TOO_LONG = {
-    "error": {"message": "This model's maximum context length is 8192 tokens.", "code": "context_length_exceeded"}
+    "error": {
+        "message": "This model's maximum context length is 8192 tokens.",
+        "code": "context_length_exceeded",
+    }
 }
 LLAMA_TOO_LONG = {
-    "error": {"code": 400, "type": "exceed_context_size_error", "message": "request (12006 tokens) exceeds"}
+    "error": {
+        "code": 400,
+        "type": "exceed_context_size_error",
+        "message": "request (12006 tokens) exceeds",
+    }
 }
 NO_MONEY = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
 FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
@@ -118,7 +136,11 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
         (fails(400, LLAMA_TOO_LONG), Outcome.OVERFLOW, 1),
         (fails(413, b"<html>too large</html>"), Outcome.OVERFLOW, 1),
         (fails(400, FILTERED), Outcome.REFUSED, 1),
-        (fails(400, {"error": {"message": "Unsupported parameter: 'max_tokens'"}}), Outcome.ERROR, 1),
+        (
+            fails(400, {"error": {"message": "Unsupported parameter: 'max_tokens'"}}),
+            Outcome.ERROR,
+            1,
+        ),
         (fails(401, {"error": {"message": "Incorrect API key"}}), Outcome.ERROR, 1),
         (fails(429, NO_MONEY), Outcome.ERROR, 1),
         (fails(408, {}), Outcome.ERROR, 3),
@@ -137,7 +159,9 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
         (lambda h, _: h.send_events({"choices": [{"delta": {"content": 7}}]}), Outcome.ERROR, 3),
         (lambda h, _: h.send_events(chunk("The magic"), "[DONE]"), Outcome.ERROR, 3),
         (
-            lambda h, _: h.send_events(chunk("The magic num"), chunk(finish="insufficient_system_resource")),
+            lambda h, _: h.send_events(
+                chunk("The magic num"), chunk(finish="insufficient_system_resource")
+            ),
             Outcome.ERROR,
             3,
         ),
@@ -145,14 +169,28 @@ FILTERED = {"error": {"message": "flagged", "code": "content_policy_violation"}}
         (ends("The magic num", "max_tokens"), Outcome.TRUNCATED, 1),
         (ends("I will not", "refusal"), Outcome.REFUSED, 1),
         (ends("7421830", "eos"), Outcome.SCORED, 1),
-        (lambda h, _: h.send_events({"error": {"message": "greater than the context length"}}), Outcome.OVERFLOW, 1),
         (
-            lambda h, _: h.send_events({"error": {"message": "m", "code": "context_length_exceeded"}}),
+            lambda h, _: h.send_events({"error": {"message": "greater than the context length"}}),
             Outcome.OVERFLOW,
             1,
         ),
-        (fails(400, {"error": {"message": "input length and max_tokens exceed context limit"}}), Outcome.OVERFLOW, 1),
-        (fails(413, {"error": {"message": "Request too large on tokens per minute (TPM)"}}), Outcome.ERROR, 3),
+        (
+            lambda h, _: h.send_events(
+                {"error": {"message": "m", "code": "context_length_exceeded"}}
+            ),
+            Outcome.OVERFLOW,
+            1,
+        ),
+        (
+            fails(400, {"error": {"message": "input length and max_tokens exceed context limit"}}),
+            Outcome.OVERFLOW,
+            1,
+        ),
+        (
+            fails(413, {"error": {"message": "Request too large on tokens per minute (TPM)"}}),
+            Outcome.ERROR,
+            3,
+        ),
         (fails(403, {"error": {"message": "Your input was flagged"}}), Outcome.REFUSED, 1),
         (fails(200, b"not json"), Outcome.ERROR, 3),
         (fails(302, b"", Location="http://127.0.0.1:9/elsewhere"), Outcome.ERROR, 1),
@@ -166,7 +204,9 @@ def test_every_ending_is_its_own_outcome(act: Say, outcome: Outcome, attempts: i
         attempts,
         attempts - 1,
     )
-    assert (answer.error is not None) == (answer.outcome is Outcome.ERROR or answer.response is None)
+    assert (answer.error is not None) == (
+        answer.outcome is Outcome.ERROR or answer.response is None
+    )
     assert "\n" not in (answer.error or "")
 
 
@@ -186,7 +226,9 @@ def test_text_usage_and_model_come_from_the_stream() -> None:
     assert not {"temperature", "top_p", "seed"} & set(body)
 
 
-@pytest.mark.parametrize("fault", [cuts_the_stream, ends_without_a_stop, resets, fails(500, {}), fails(429, {})])
+@pytest.mark.parametrize(
+    "fault", [cuts_the_stream, ends_without_a_stop, resets, fails(500, {}), fails(429, {})]
+)
 def test_a_passing_fault_is_tried_again_and_the_answer_is_whole(fault: Say) -> None:
     answer, waits, _ = asked(fault, fault, answers("It is 7421830."))
     assert answer.outcome is Outcome.SCORED
@@ -238,8 +280,14 @@ def test_a_slow_and_steady_answer_may_take_its_time() -> None:
 
 
 def test_a_redirect_is_named_and_not_followed() -> None:
-    answer, _, server = asked(otherwise=fails(302, b"", Location="https://elsewhere.example/v1?token=x"))
-    assert answer.error == "302: redirected to https://elsewhere.example/v1, which is not followed; is base_url right?"
+    answer, _, server = asked(
+        otherwise=fails(302, b"", Location="https://elsewhere.example/v1?token=x")
+    )
+    assert (
+        answer.error
+        == "302: redirected to https://elsewhere.example/v1, which is not followed; is base_url"
+        " right?"
+    )
     assert len(server.requests) == 1
 
 
@@ -309,7 +357,9 @@ def test_text_in_parts_is_joined_and_reasoning_left_out() -> None:
         {"type": "text", "text": "7421830"},
     ]
     answer, _, _ = asked(
-        lambda h, _: h.send_events({"choices": [{"delta": {"content": parts}, "finish_reason": "stop"}]})
+        lambda h, _: h.send_events(
+            {"choices": [{"delta": {"content": parts}, "finish_reason": "stop"}]}
+        )
     )
     assert answer.response is not None
     assert answer.response.text == "It is 7421830"
@@ -324,6 +374,8 @@ def test_a_server_that_repeats_the_key_does_not_get_it_into_the_log() -> None:
 def test_any_prompt_is_written_as_the_json_it_is(text: str) -> None:
     assert json.loads(json_string(text.encode())) == text
     prompt = replace(PROMPT, utf8=text.encode())
-    body = json.loads(b"".join(provider_at("http://x/v1", extra={"stop": ["\n"]}).request(prompt).body))
+    body = json.loads(
+        b"".join(provider_at("http://x/v1", extra={"stop": ["\n"]}).request(prompt).body)
+    )
     assert body["messages"] == [{"role": "user", "content": text}]
     assert body["stop"] == ["\n"]

@@ -16,7 +16,16 @@ from conftest import REPOSITORY, Niah
 
 from niah import cluster
 
-FLAGS = ("--provider", "simulated", "--model", "window:600", "--lengths", "512,1k", "--depths", "0:100:10")
+FLAGS = (
+    "--provider",
+    "simulated",
+    "--model",
+    "window:600",
+    "--lengths",
+    "512,1k",
+    "--depths",
+    "0:100:10",
+)
 LOCAL = ("--on", "slurm", "--set", "cluster=local")
 
 
@@ -25,7 +34,9 @@ def missing(engine: str) -> str | None:
     package = "ray" if engine == "ray" else "submitit"
     if importlib.util.find_spec(package) is None:
         return f"{package} is not installed (extras ray and slurm)"
-    if engine == "slurm" and (os.geteuid() or not all(map(shutil.which, ("munged", "slurmctld", "slurmd")))):
+    if engine == "slurm" and (
+        os.geteuid() or not all(map(shutil.which, ("munged", "slurmctld", "slurmd")))
+    ):
         return "daemons of Slurm are not installed, or this is not root"
     return None
 
@@ -34,12 +45,19 @@ def test_what_cannot_be_submitted_is_one_line(niah: Niah) -> None:
     for wrong, said in (
         (("--on", "cron"), "use ray or slurm"),
         (("--on", "ray", "--set", "x"), "write KEY=VALUE"),
-        (("--on", "ray", "--dry-run"), "--dry-run has no meaning for jobs; use --run, --results, --workers, or"),
+        (
+            ("--on", "ray", "--dry-run"),
+            "--dry-run has no meaning for jobs; use --run, --results, --workers, or",
+        ),
         (("--on", "ray", "--name=mine"), "--name has no meaning for jobs"),
         (("--on", "ray", "--shard", "1/2"), "--shard has no meaning for jobs"),
     ):
         ended = niah("submit", *FLAGS, *wrong, "--run", "r")
-        assert (ended.exit_code, ended.err.count("\n"), said in ended.err) == (2, 1, True), ended.err
+        assert (ended.exit_code, ended.err.count("\n"), said in ended.err) == (
+            2,
+            1,
+            True,
+        ), ended.err
     Path("results/torn").mkdir(parents=True)
     Path("results/torn/jobs.json").write_text("[]")
     for run in ("nothing", "torn"):
@@ -78,7 +96,14 @@ def test_the_status_of_jobs_is_what_they_left(niah: Niah) -> None:
         ended = niah("submit", "--on", "slurm", "--run", run, "--status")
         return ended.exit_code, [line.split("  ", 1)[-1].strip() for line in ended.out.splitlines()]
 
-    submit = (sys.executable, "-m", "niah", "submit", *FLAGS, *LOCAL)  # jobs outlive the command that begins them
+    submit = (
+        sys.executable,
+        "-m",
+        "niah",
+        "submit",
+        *FLAGS,
+        *LOCAL,
+    )  # jobs outlive the command that begins them
     subprocess.run([*submit, "--run", "r", "--workers", "2"], check=False)
     subprocess.run([*submit, "--depths", "101", "--run", "wrong", "--workers", "1"], check=False)
     while standing("r")[0] == 3 or "no result yet" in standing("wrong")[1]:

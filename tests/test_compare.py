@@ -77,7 +77,10 @@ def test_runs_of_another_recipe_stand_side_by_side_without_a_test(niah: Niah) ->
     run(Path("results/c"), header(lengths=(1_000,)), lost)
     ended = niah("compare", "a", "b", "c")
     assert ended.exit_code == 0, ended.err
-    assert "no test: the runs have no trial in common, so they cannot be compared: seed was 0, is 3" in ended.out
+    assert (
+        "no test: the runs have no trial in common, so they cannot be compared: seed was 0, is 3"
+        in ended.out
+    )
     assert "compared on 50 trials" in ended.out
     assert "100 % (n = 250)" in ended.out
 
@@ -86,7 +89,9 @@ def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() 
     of = header()
     before, after = results(of), results(of, lost)
     comparison = comparison_of((of, before), (of, after))
-    figure = comparison_figure([View(grid=grid_of(of, before)), View(grid=grid_of(of, after))], comparison)
+    figure = comparison_figure(
+        [View(grid=grid_of(of, before)), View(grid=grid_of(of, after))], comparison
+    )
     ax = figure.axes[2]
     frames = {p.get_xy() for p in ax.patches if isinstance(p, Rectangle) and 0 < p.get_width() < 1}
     assert len(frames) == 3
@@ -101,7 +106,9 @@ def test_the_difference_is_labelled_like_the_heatmaps() -> None:
     figure = comparison_figure([View(grid=grid_of(*run)) for run in runs], comparison_of(*runs))
     left, _, ax = figure.axes[:3]
     assert ax.get_xlabel() == left.get_xlabel()
-    assert [t.get_text() for t in ax.get_yticklabels()] == [t.get_text() for t in left.get_yticklabels()]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        t.get_text() for t in left.get_yticklabels()
+    ]
     assert ax.get_title(loc="left") == "simulated reader m (2)\nminus simulated reader m (1)"
 
 
@@ -123,9 +130,14 @@ def test_many_runs_are_small_multiples() -> None:
 @pytest.mark.slow
 def test_curves_hold_every_measured_length_with_its_interval(niah: Niah) -> None:
     of, empty = header(), header(model="empty")
-    runs = [View(grid=grid_of(o, r), report=report_of(o, r)) for o, r in ((of, results(of, lost)), (empty, []))]
+    runs = [
+        View(grid=grid_of(o, r), report=report_of(o, r))
+        for o, r in ((of, results(of, lost)), (empty, []))
+    ]
     recall, times = curves_figure(runs).axes[:2]
-    assert np.asarray(recall.lines[0].get_xdata()).tolist() == pytest.approx(LENGTHS, rel=0.05)  # beside each other
+    assert np.asarray(recall.lines[0].get_xdata()).tolist() == pytest.approx(
+        LENGTHS, rel=0.05
+    )  # beside each other
     assert recall.get_ylim() == (-0.03, 1.03)
     assert len(times.lines) == 1  # a run without times has no line
     run(Path("results/r"), of, lost)
@@ -133,19 +145,36 @@ def test_curves_hold_every_measured_length_with_its_interval(niah: Niah) -> None
     assert niah("plot", "r", "--curves", "--out", "c.gif").exit_code == 2
 
 
-@pytest.mark.parametrize(("change", "label"), [(0.0, "0"), (1.0, "+1"), (-1.0, "-1"), (0.4, "+.40"), (-0.1, "-.10")])
+@pytest.mark.parametrize(
+    ("change", "label"), [(0.0, "0"), (1.0, "+1"), (-1.0, "-1"), (0.4, "+.40"), (-0.1, "-.10")]
+)
 def test_labels_of_changes(change: float, label: str) -> None:
     assert change_label(change) == label
 
 
 @pytest.mark.slow
 def test_a_run_ends_with_its_figures_and_keeps_what_is_claimed(niah: Niah) -> None:
-    command = ("run", "--provider", "simulated", "--model", "head-tail", "--lengths", "1k,2k", "--depths", "0,50,100")
+    command = (
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "head-tail",
+        "--lengths",
+        "1k,2k",
+        "--depths",
+        "0,50,100",
+    )
     ended = niah(*command, "--claimed", "128k", "--name", "r")
-    few = "too few trials to say how far it reads reliably: at most 3 a length, and it takes 23 trials, all found"
+    few = (
+        "too few trials to say how far it reads reliably: at most 3 a length, and it takes 23"
+        " trials, all found"
+    )
     assert f"{few} (set --epochs); claimed 128k\n" in ended.err
     assert "absolute:" not in ended.err
-    assert re.search(r"claimed +128k\ntested +2k\neffective, all-green:0.9 +none ", niah("report", "r").out)
+    assert re.search(
+        r"claimed +128k\ntested +2k\neffective, all-green:0.9 +none ", niah("report", "r").out
+    )
     assert "weakest at 1k to 2k tokens, depth 50 %: 0 % found (n = 2)" in ended.err
     assert "claimed 128k" in niah("report", "r").out
     again = niah(*command, "--claimed", "1M", "--name", "r")

@@ -42,7 +42,12 @@ PROVIDERS: dict[str, Provider] = {
 
 @cache
 def experiment(**settings: Any) -> Experiment:
-    usual = {"provider": "simulated", "model": "perfect", "lengths": (2_000,), "depths": (0.0, 50.0, 100.0)}
+    usual = {
+        "provider": "simulated",
+        "model": "perfect",
+        "lengths": (2_000,),
+        "depths": (0.0, 50.0, 100.0),
+    }
     return experiment_of(RunConfig(**{**usual, **settings}))
 
 
@@ -50,7 +55,9 @@ def lined(count: int) -> Prompt:
     """A prompt of so many lines of haystack."""
     opening, closing = "Read.\n\n", "\n\nQuestion: what?\n\nAnswer:"
     text = opening + "\n".join(f"line {i} says nothing" for i in range(count)) + closing
-    planting = Planting(opening=opening, closing=closing, question="what?", needles=(), targets=("x",))
+    planting = Planting(
+        opening=opening, closing=closing, question="what?", needles=(), targets=("x",)
+    )
     return Prompt(
         utf8=text.encode(), tokens=TOKENIZER.count(text), reply_tokens=8, haystack_tokens=0, unique_share=1.0,
         placements=(), planting=planting, digest="",
@@ -66,11 +73,16 @@ def whole(value: Any) -> Any:
     """A validated value with all that pydantic validates only when it is looked at."""
     if isinstance(value, Mapping):
         return {key: whole(inner) for key, inner in value.items()}
-    return [whole(inner) for inner in value] if not isinstance(value, str) and isinstance(value, Iterable) else value
+    return (
+        [whole(inner) for inner in value]
+        if not isinstance(value, str) and isinstance(value, Iterable)
+        else value
+    )
 
 
 def accepted_by_the_sdk(provider: str, body: dict[str, Any]) -> None:
-    """Raises ValidationError unless the vendor's own types take the body; nothing in it is unknown to them."""
+    """Raises ValidationError unless the vendor's own types take the body; nothing in it is unknown
+    to them."""
     if provider == "gemini":
         from google.genai import types
 
@@ -82,14 +94,19 @@ def accepted_by_the_sdk(provider: str, body: dict[str, Any]) -> None:
     module, name = {
         "anthropic": ("anthropic.types.message_create_params", "MessageCreateParamsStreaming"),
         "chat": ("openai.types.chat.completion_create_params", "CompletionCreateParamsStreaming"),
-        "responses": ("openai.types.responses.response_create_params", "ResponseCreateParamsStreaming"),
+        "responses": (
+            "openai.types.responses.response_create_params",
+            "ResponseCreateParamsStreaming",
+        ),
     }[provider]
     kind = getattr(importlib.import_module(module), name)
     assert whole(TypeAdapter(kind).validate_python(body)) == body
 
 
 def roles_of(provider: str, body: dict[str, Any]) -> list[str]:
-    messages = body["contents" if provider == "gemini" else "input" if provider == "responses" else "messages"]
+    messages = body[
+        "contents" if provider == "gemini" else "input" if provider == "responses" else "messages"
+    ]
     return [m.get("role") or m["type"] for m in messages]
 
 
@@ -120,7 +137,8 @@ def test_the_vendors_own_types_accept_pictures_and_sound(provider: str) -> None:
     media = (picture,) if provider in ("anthropic", "responses") else (picture, sound)
     parts = (TextPart(utf8=b"Look."), *media, TextPart(utf8=b"What is it?"))
     prompt = Prompt(
-        **{f: getattr(lined(1), f) for f in Prompt.__slots__} | {"messages": (Message(role="user", parts=parts),)}
+        **{f: getattr(lined(1), f) for f in Prompt.__slots__}
+        | {"messages": (Message(role="user", parts=parts),)}
     )
     body = sent(provider, prompt)
     accepted_by_the_sdk(provider, body)
@@ -136,7 +154,9 @@ def test_the_text_of_all_turns_is_the_prompt(lines: int, size: int, tools: bool)
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
 @pytest.mark.parametrize("depth", [0.0, 50.0, 100.0])
-def test_the_needle_stands_in_the_turn_of_the_speaker_that_is_asked_for(role: str, depth: float) -> None:
+def test_the_needle_stands_in_the_turn_of_the_speaker_that_is_asked_for(
+    role: str, depth: float
+) -> None:
     known = experiment(sent_as="chat", needle_role=role, depths=(depth,))
     prompt = known.prompt(known.trials[0])
     shape = presenter_in(known)
@@ -144,7 +164,9 @@ def test_the_needle_stands_in_the_turn_of_the_speaker_that_is_asked_for(role: st
     given_as = shape.present(prompt)
     needle = prompt.planting.needles[0].text
     holding = [
-        m.role for m in given_as.messages if any(needle in p.utf8.decode() for p in m.parts if isinstance(p, TextPart))
+        m.role
+        for m in given_as.messages
+        if any(needle in p.utf8.decode() for p in m.parts if isinstance(p, TextPart))
     ]
     assert holding == [role]
     assert given_as.delivered is not None
@@ -160,8 +182,12 @@ MOVING = ("update", "moves", "order", "count")  # tasks about facts that change 
 @pytest.mark.slow
 @pytest.mark.parametrize("haystack", ["en", "zh-hant"])
 @pytest.mark.parametrize("turn_tokens", [16, 64])
-def test_every_planted_word_is_said_by_its_speaker_however_short_the_turns(haystack: str, turn_tokens: int) -> None:
-    known = experiment(task="instruction", haystack=(haystack,), sent_as="chat", turn_tokens=turn_tokens)
+def test_every_planted_word_is_said_by_its_speaker_however_short_the_turns(
+    haystack: str, turn_tokens: int
+) -> None:
+    known = experiment(
+        task="instruction", haystack=(haystack,), sent_as="chat", turn_tokens=turn_tokens
+    )
     for trial in known.trials:
         prompt = known.prompt(trial)
         of_assistant = {mark.text for mark in prompt.planting.marks}
@@ -170,15 +196,30 @@ def test_every_planted_word_is_said_by_its_speaker_however_short_the_turns(hayst
         turns = shown.present(prompt)
         assert turns.delivered is not None and turns.delivered.needle_role == "user"
         for message in turns.messages:
-            lines = "".join(p.utf8.decode() for p in message.parts if isinstance(p, TextPart)).split("\n")
+            lines = "".join(
+                p.utf8.decode() for p in message.parts if isinstance(p, TextPart)
+            ).split("\n")
             assert {line in of_assistant for line in lines if line} == {message.role == "assistant"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("haystack", SCRIPTS)
 @pytest.mark.parametrize("shape", ["chat", "tools"])
-def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Niah, haystack: str, shape: str) -> None:
-    grid = ("--lengths", "2k", "--depths", "0,50,100", "--haystack", haystack, "--as", shape, "--turn-tokens", "96")
+def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(
+    niah: Niah, haystack: str, shape: str
+) -> None:
+    grid = (
+        "--lengths",
+        "2k",
+        "--depths",
+        "0,50,100",
+        "--haystack",
+        haystack,
+        "--as",
+        shape,
+        "--turn-tokens",
+        "96",
+    )
     for task in MOVING:
         reader = ("--provider", "simulated", "--model", "perfect", "--task", task)
         assert niah("run", *reader, *grid, "--name", task).exit_code == 0
@@ -187,8 +228,14 @@ def test_facts_that_change_over_turns_are_read_and_their_turn_is_logged(niah: Ni
             present = presenter_in(known)
             assert present is not None
             prompt = known.prompt(trial)
-            turns = [m for m in present.present(prompt).messages if m.role == "tool" or shape == "chat"]
-            holding = [n for n, turn in enumerate(turns, 1) if asked_needles(prompt)[0].text in said_by(turn)]
+            turns = [
+                m for m in present.present(prompt).messages if m.role == "tool" or shape == "chat"
+            ]
+            holding = [
+                n
+                for n, turn in enumerate(turns, 1)
+                if asked_needles(prompt)[0].text in said_by(turn)
+            ]
             told = line["delivered"]
             assert line["score"] == 1, (task, line["response"]["text"])
             assert holding == [told["needle_turn"]]
@@ -207,13 +254,20 @@ def said_by(message: Message) -> str:
 def test_a_trials_id_leaves_its_delivery_out() -> None:
     ids = {
         tuple(t.id for t in experiment(**settings).trials)
-        for settings in ({}, {"delivery": "window:1k"}, {"sent_as": "chat"}, {"delivery": "retrieve", "chunk_count": 2})
+        for settings in (
+            {},
+            {"delivery": "window:1k"},
+            {"sent_as": "chat"},
+            {"delivery": "retrieve", "chunk_count": 2},
+        )
     }
     assert len(ids) == 1
 
 
 def test_a_config_without_a_delivery_is_the_run_that_it_was() -> None:
-    assert not {"delivery", "sent_as", "chunk_tokens"} & set(RunConfig(provider="simulated", model="m").identity())
+    assert not {"delivery", "sent_as", "chunk_tokens"} & set(
+        RunConfig(provider="simulated", model="m").identity()
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,19 +277,32 @@ def test_a_config_without_a_delivery_is_the_run_that_it_was() -> None:
         (("--delivery", "window"), "needs a number of tokens"),
         (("--chunk-tokens", "64"), "chunk_tokens has no meaning here"),
         (("--delivery", "window:1k", "--as", "chat"), "use --as text"),
-        (("--delivery", "retrieve", "--chunk-tokens", "64", "--chunk-overlap", "64"), "must be below"),
-        (("--delivery", "retrieve:dense", "--embed-url", "http://127.0.0.1:1/v1"), "belong together"),
-        (("--delivery", "retrieve:dense", "--embed-key-env", "KEY"), "is for the server of embed_url"),
+        (
+            ("--delivery", "retrieve", "--chunk-tokens", "64", "--chunk-overlap", "64"),
+            "must be below",
+        ),
+        (
+            ("--delivery", "retrieve:dense", "--embed-url", "http://127.0.0.1:1/v1"),
+            "belong together",
+        ),
+        (
+            ("--delivery", "retrieve:dense", "--embed-key-env", "KEY"),
+            "is for the server of embed_url",
+        ),
     ],
 )
-def test_a_setting_that_would_be_ignored_is_refused(niah: Niah, arguments: tuple[str, ...], says: str) -> None:
+def test_a_setting_that_would_be_ignored_is_refused(
+    niah: Niah, arguments: tuple[str, ...], says: str
+) -> None:
     ended = niah("run", "--provider", "simulated", "--model", "perfect", *arguments)
     assert ended.exit_code == 2
     assert says in ended.err
 
 
 def results_in(name: str) -> list[dict[str, Any]]:
-    lines = map(json.loads, Path(f"results/{name}/run.jsonl").read_text(encoding="utf-8").splitlines())
+    lines = map(
+        json.loads, Path(f"results/{name}/run.jsonl").read_text(encoding="utf-8").splitlines()
+    )
     return [line for line in lines if line["kind"] == "result"]
 
 
@@ -243,7 +310,10 @@ def results_in(name: str) -> list[dict[str, Any]]:
 def test_an_axis_of_turns_is_that_of_every_run_on_it(niah: Niah) -> None:
     grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k", "--depths", "50")
     for name, tokens in (("a", "100"), ("same", "100"), ("b", "200")):
-        assert niah("run", *grid, "--as", "chat", "--turn-tokens", tokens, "--name", name).exit_code == 0
+        assert (
+            niah("run", *grid, "--as", "chat", "--turn-tokens", tokens, "--name", name).exit_code
+            == 0
+        )
     assert niah("run", *grid, "--name", "text").exit_code == 0
     assert niah("plot", "a", "same", "--turns", "--out", "two.png").exit_code == 0
     assert "b has other numbers of turns than the first" in niah("plot", "a", "b", "--turns").err
@@ -252,13 +322,25 @@ def test_an_axis_of_turns_is_that_of_every_run_on_it(niah: Niah) -> None:
 
 @pytest.mark.slow
 def test_a_window_has_its_edge_where_it_says(niah: Niah) -> None:
-    shared = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,4k", "--depths", "0:100:10")
+    shared = (
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "1k,4k",
+        "--depths",
+        "0:100:10",
+    )
     assert niah("run", *shared, "--delivery", "window:2k", "--name", "w").exit_code == 0
     known = experiment(lengths=(1_000, 4_000), depths=tuple(range(0, 101, 10)))
     texts = {trial.id: known.prompt(trial) for trial in known.trials}
     for line in results_in("w"):
         prompt = texts[line["trial"]["id"]]
-        inside = TOKENIZER.count(prompt.text[prompt.text.index(prompt.planting.needles[0].text) :]) <= 2_000
+        inside = (
+            TOKENIZER.count(prompt.text[prompt.text.index(prompt.planting.needles[0].text) :])
+            <= 2_000
+        )
         assert line["score"] == line["delivered"]["needles"] == inside
         assert line["delivered"]["tokens"] == min(2_000, prompt.tokens)
         assert line["prompt_digest"] == prompt.digest

@@ -1,4 +1,5 @@
-"""niah doctor and niah models: what there is on this machine, and what a server says that it serves."""
+"""niah doctor and niah models: what there is on this machine, and what a server says that it
+serves."""
 
 from __future__ import annotations
 
@@ -42,7 +43,11 @@ LISTS: dict[str, tuple[str, object, list[tuple[str, int | None]]]] = {
     "openai-responses": ("/v1/models", {"data": [{"id": "a"}]}, [("a", None)]),
     "vllm": ("/v1/models", {"data": [{"id": "a", "max_model_len": 4_096}]}, [("a", 4_096)]),
     "llama.cpp": ("/v1/models", {"data": [{"id": "a", "meta": {"n_ctx": 2_048}}]}, [("a", 2_048)]),
-    "openrouter": ("/v1/models", {"data": [{"id": "a/b", "context_length": 8_000}]}, [("a/b", 8_000)]),
+    "openrouter": (
+        "/v1/models",
+        {"data": [{"id": "a/b", "context_length": 8_000}]},
+        [("a/b", 8_000)],
+    ),
     "anthropic": (
         "/v1/models?limit=1000",
         {"data": [{"type": "model", "id": "c", "max_input_tokens": 200_000}, {"id": "d"}]},
@@ -52,7 +57,11 @@ LISTS: dict[str, tuple[str, object, list[tuple[str, int | None]]]] = {
         "/v1/models?pageSize=1000",
         {
             "models": [
-                {"name": "models/g", "inputTokenLimit": 1_000_000, "supportedGenerationMethods": ["generateContent"]},
+                {
+                    "name": "models/g",
+                    "inputTokenLimit": 1_000_000,
+                    "supportedGenerationMethods": ["generateContent"],
+                },
                 {"name": "models/embed", "supportedGenerationMethods": ["embedContent"]},
             ]
         },
@@ -79,7 +88,10 @@ def test_every_protocol_lists_its_models(niah: Niah, provider: str) -> None:
     assert [line.split() for line in ended.out.splitlines()] == [
         [name, f"{window:,}"] if window else [name] for name, window in expected
     ]
-    assert ended.err == f"{len(expected)} model{'' if len(expected) == 1 else 's'} of provider {provider}\n"
+    assert (
+        ended.err
+        == f"{len(expected)} model{'' if len(expected) == 1 else 's'} of provider {provider}\n"
+    )
 
 
 def test_a_list_sends_the_key_to_the_named_server_and_prints_it_nowhere(
@@ -102,14 +114,18 @@ def test_a_list_sends_the_key_to_the_named_server_and_prints_it_nowhere(
     assert SECRET not in ended.err + ended.out
 
 
-def test_a_refusal_on_this_machine_names_the_flag_for_a_key(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_on_this_machine_names_the_flag_for_a_key(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setattr(Handler, "do_GET", _refuse)
     with serving(otherwise=fails(500, {"error": {"message": "Internal Server Error"}})) as server:
         asked = ("--provider", "openai", "--base-url", server.base_url, "--model", "m")
         for ended in (niah("models", *asked[:4]), niah("run", *asked, "--attempts", "1")):
             assert (ended.exit_code in (2, 3), ended.err.count("\n")) == (True, 1)
-            assert ended.err.rstrip().endswith("wants one, name its variable with --api-key-env VARIABLE")
+            assert ended.err.rstrip().endswith(
+                "wants one, name its variable with --api-key-env VARIABLE"
+            )
 
 
 def _refuse(handler: Any) -> None:
@@ -151,7 +167,9 @@ def config_at(url: str) -> RunConfig:
 
 
 def test_time_and_size_of_a_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes the connection, nobody answers
+    with socket.create_server(
+        ("127.0.0.1", 0)
+    ) as silent:  # the kernel takes the connection, nobody answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         with pytest.raises(OutageError, match=r"no whole answer within 0\.2 s"):
             served_models(config_at(url), 0.2)
@@ -179,13 +197,19 @@ def test_a_whole_installation_is_told_line_by_line(niah: Niah) -> None:
     lines = ended.out.splitlines()
     assert ended.exit_code == 0, ended.out
     assert all(line.split()[0] in ("ok", "note") for line in lines)
-    assert [name for name in NAMES if any(line[6:].startswith(name) for line in lines)] == list(NAMES)
+    assert [name for name in NAMES if any(line[6:].startswith(name) for line in lines)] == list(
+        NAMES
+    )
     assert "en, es, mixed, zh-hans, zh-hant" in ended.out
     assert ended.err.endswith("0 bad\n")
 
 
 def test_everything_that_is_not_ok_says_what_to_do() -> None:
-    assert all(check.advice for check in checks(config_at("http://127.0.0.1:9/v1")) if check.state is not State.OK)
+    assert all(
+        check.advice
+        for check in checks(config_at("http://127.0.0.1:9/v1"))
+        if check.state is not State.OK
+    )
 
 
 def test_keys_are_told_by_name_only(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +229,9 @@ def test_keys_are_told_by_name_only(niah: Niah, monkeypatch: pytest.MonkeyPatch)
 def test_a_missing_extra_is_a_note_and_a_broken_one_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert {found()[f"extra {extra}"].state for extra in doctor.EXTRAS} == {State.NOTE}
-    assert {found()[f"extra {extra}"].advice for extra in doctor.EXTRAS} == set(map(install_hint, doctor.EXTRAS))
+    assert {found()[f"extra {extra}"].advice for extra in doctor.EXTRAS} == set(
+        map(install_hint, doctor.EXTRAS)
+    )
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
     def broken(name: str) -> None:
@@ -213,11 +239,18 @@ def test_a_missing_extra_is_a_note_and_a_broken_one_is_bad(monkeypatch: pytest.M
 
     monkeypatch.setattr(importlib, "import_module", broken)
     check = found()["extra local"]
-    assert (check.state, check.advice) == (State.BAD, "on Debian or Ubuntu: apt-get install libgomp1")
+    assert (check.state, check.advice) == (
+        State.BAD,
+        "on Debian or Ubuntu: apt-get install libgomp1",
+    )
 
 
-@pytest.mark.parametrize(("value", "state"), [("niah.cli:main", State.OK), ("needlehaystack.run:main", State.BAD)])
-def test_a_command_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch, value: str, state: State) -> None:
+@pytest.mark.parametrize(
+    ("value", "state"), [("niah.cli:main", State.OK), ("needlehaystack.run:main", State.BAD)]
+)
+def test_a_command_of_another_package_is_found(
+    monkeypatch: pytest.MonkeyPatch, value: str, state: State
+) -> None:
     script = SimpleNamespace(value=value, dist=SimpleNamespace(name="another"))
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [script])
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/niah")
@@ -227,15 +260,20 @@ def test_a_command_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize(
-    ("free", "state", "code"), [(10**7, State.BAD, 3), (5 * 10**8, State.NOTE, 0), (10**11, State.OK, 0)]
+    ("free", "state", "code"),
+    [(10**7, State.BAD, 3), (5 * 10**8, State.NOTE, 0), (10**11, State.OK, 0)],
 )
-def test_a_full_disk_is_bad(niah: Niah, monkeypatch: pytest.MonkeyPatch, free: int, state: State, code: int) -> None:
+def test_a_full_disk_is_bad(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch, free: int, state: State, code: int
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert found()["disk"].state is state
     assert niah("doctor").exit_code == code
 
 
-def test_a_folder_that_cannot_be_written_is_bad(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_bad(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "_writable", lambda folder: False)
     assert (found()["folder"].state, found()["cache"].state) == (State.BAD, State.NOTE)
 
@@ -261,7 +299,9 @@ def test_a_damaged_haystack_is_bad_and_hides_no_other_check(
         ({"data": 5}, "m", State.BAD, "no list of models"),
     ],
 )
-def test_a_server_is_asked_where_one_is_named(niah: Niah, body: object, model: str, state: State, said: str) -> None:
+def test_a_server_is_asked_where_one_is_named(
+    niah: Niah, body: object, model: str, state: State, said: str
+) -> None:
     with serving(otherwise=answers("")) as server:
         server.facts = {} if body is None else {"/v1/models": body}
         asked = ("--provider", "vllm", "--base-url", server.base_url, "--model", model)

@@ -45,7 +45,10 @@ OF_A_MODEL = (
     "--claimed",
 )
 NEED_A_SERVER = {"view", "probe", "models", "judge", "collect", "batch"}  # or answers of one
-INSTRUMENTS = {"ocr": "tesseract", "listener": "flite"}  # providers that need a program, which may be missing
+INSTRUMENTS = {
+    "ocr": "tesseract",
+    "listener": "flite",
+}  # providers that need a program, which may be missing
 DECIDED = {"gate": (0, 1, 3)}  # a verdict on a few simulated trials is any of these
 KNOWN = {"niah", "make", "pip", "export", "git", "python", "pytest", "cd", "."}
 
@@ -71,7 +74,9 @@ WRITTEN = {
 
 def blocks(page: Path, kind: str) -> Iterator[str]:
     """The fenced blocks of a kind on a page."""
-    yield from re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    yield from re.findall(
+        rf"^```{kind}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S
+    )
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -121,13 +126,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the placeholders of the pages stand for."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "FOLDER").mkdir()
-    text = "\n".join(f"({m:02}:00~{m + 1:02}:00) Guest {m} told of boat number {m * m}." for m in range(400))
+    text = "\n".join(
+        f"({m:02}:00~{m + 1:02}:00) Guest {m} told of boat number {m * m}." for m in range(400)
+    )
     (folder / "FOLDER/talk.txt").write_text(text, encoding="utf-8")
-    (folder / "ROWS").write_text(json.dumps([{"prompt": "The code is 77.", "targets": ["77"]}]), encoding="utf-8")
+    (folder / "ROWS").write_text(
+        json.dumps([{"prompt": "The code is 77.", "targets": ["77"]}]), encoding="utf-8"
+    )
     (folder / "PATH").write_text(json.dumps([PUBLISHED]), encoding="utf-8")
     for name, guest in (("my-questions.toml", 17), ("hidden-questions.toml", 23)):
         (folder / name).write_text(QUESTION.format(guest=guest, boat=guest**2), encoding="utf-8")
-    runs = [["run", *READER, *PAIRED, "--name", name] for name in ("OLD", "NEW", "RUN", "look", "main", "demo")]
+    runs = [
+        ["run", *READER, *PAIRED, "--name", name]
+        for name in ("OLD", "NEW", "RUN", "look", "main", "demo")
+    ]
     for words in [["haystack", "add", "FOLDER", "--name", "mine"], *runs]:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
             patch.chdir(folder)
@@ -139,7 +151,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_commands_of_a_page_run_from_top_to_bottom(name: str, prepared: Path, niah: Niah) -> None:
+def test_the_commands_of_a_page_run_from_top_to_bottom(
+    name: str, prepared: Path, niah: Niah
+) -> None:
     shutil.copytree(prepared, Path(), dirs_exist_ok=True)
     there = {path.name for path in Path().iterdir()}
     for given in names_given(REPOSITORY / name):  # the page makes its own
@@ -171,7 +185,9 @@ def done(niah: Niah, words: list[str]) -> Ended | None:
         return None
     if words[0] == "run":
         parsed(words)  # as it stands on the page
-        if any(shutil.which(program) is None for name, program in INSTRUMENTS.items() if name in words):
+        if any(
+            shutil.which(program) is None for name, program in INSTRUMENTS.items() if name in words
+        ):
             return None
         words = with_a_reader(words)
     if words[:2] == ["haystack", "remove"]:
@@ -222,7 +238,9 @@ def flags_of(words: list[str]) -> set[str]:
     return {*options, "--help"}
 
 
-@pytest.mark.parametrize("text, wrong", [("`niah run --palette cividis`", False), ("`niah run --colour blue`", True)])
+@pytest.mark.parametrize(
+    "text, wrong", [("`niah run --palette cividis`", False), ("`niah run --colour blue`", True)]
+)
 def test_a_flag_that_is_not_there_is_seen(text: str, wrong: bool) -> None:
     (words,) = named_commands(text)
     assert ({word for word in words if word.startswith("--")} <= flags_of(words)) is not wrong
@@ -241,7 +259,11 @@ def test_every_page_stands_in_the_navigation() -> None:
 
 
 def test_pictures_are_small() -> None:
-    assert not [p.name for p in (DOCS / "pictures").glob("*") if p.suffix != ".png" or p.stat().st_size > 60_000]
+    assert not [
+        p.name
+        for p in (DOCS / "pictures").glob("*")
+        if p.suffix != ".png" or p.stat().st_size > 60_000
+    ]
 
 
 def test_the_names_in_the_architecture_are_those_of_the_code() -> None:
@@ -268,8 +290,18 @@ def test_python_on_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_the_pages_are_built_as_a_site_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
-    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300
+    )
     assert ended.returncode == 0, ended.stderr
     index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert 'src="pictures/example.png"' in index

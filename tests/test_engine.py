@@ -1,4 +1,5 @@
-"""A change of an engine is a loss only where it shows against the base and the base again; an ignored one is named."""
+"""A change of an engine is a loss only where it shows against the base and the base again; an
+ignored one is named."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ TRIALS = trials(H)  # 120
 
 
 def arm(score: Callable[[int, Trial], float], nats: Callable[[int], float] | None = None) -> Arm:
-    rows = [replace(result(t, score(i, t)), target_nats=nats(i) if nats else None) for i, t in enumerate(TRIALS)]
+    rows = [
+        replace(result(t, score(i, t)), target_nats=nats(i) if nats else None)
+        for i, t in enumerate(TRIALS)
+    ]
     return [(H, rows)]
 
 
@@ -40,7 +44,9 @@ def judged(
 ) -> EngineVerdict:
     arms = (BASE, again, candidate)
     said = texts or (lambda row: str(row.score))
-    answers: list[dict[str, str]] = [{r.trial.id: said(r) for _, rows in a for r in rows} for a in arms]
+    answers: list[dict[str, str]] = [
+        {r.trial.id: said(r) for _, rows in a for r in rows} for a in arms
+    ]
     return engine_verdict("k=v", arms, (answers[0], answers[1], answers[2]), forced=forced)
 
 
@@ -63,7 +69,9 @@ def test_a_loss_that_the_base_shows_against_itself_is_none() -> None:
 
 
 def test_a_loss_of_probability_fails_though_every_answer_is_right() -> None:
-    found = judged(BASE, arm(mostly, lambda i: 1.1 + i % 7 / 10 + i % 3 / 10), texts=lambda r: r.trial.id)
+    found = judged(
+        BASE, arm(mostly, lambda i: 1.1 + i % 7 / 10 + i % 3 / 10), texts=lambda r: r.trial.id
+    )
     assert found.verdict is Verdict.FAIL
     assert found.candidate.lost == 0
     assert found.nats is not None
@@ -73,7 +81,8 @@ def test_a_loss_of_probability_fails_though_every_answer_is_right() -> None:
 def test_a_report_says_how_probable_right_answers_were() -> None:
     (_, rows), *_ = BASE
     assert any(
-        "nats of the right answer (0 is sure): 1k 1.30 (n = 60)" in line for line in report_lines(report_of(H, rows))
+        "nats of the right answer (0 is sure): 1k 1.30 (n = 60)" in line
+        for line in report_lines(report_of(H, rows))
     )
 
 
@@ -88,7 +97,11 @@ def test_log_probabilities_have_a_picture_of_their_own(niah: Niah, tmp_path: Pat
 
 
 def test_a_change_of_probability_that_is_tolerated_is_none() -> None:
-    found = judged(BASE, arm(mostly, lambda i: 1.0 + i % 7 / 10 + (i % 3 - 1) / 30 + 0.01), texts=lambda r: r.trial.id)
+    found = judged(
+        BASE,
+        arm(mostly, lambda i: 1.0 + i % 7 / 10 + (i % 3 - 1) / 30 + 0.01),
+        texts=lambda r: r.trial.id,
+    )
     assert found.verdict is Verdict.PASS
 
 
@@ -98,7 +111,9 @@ def test_a_setting_that_changes_nothing_is_named(forced_: bool, verdict: Verdict
     assert found.verdict is verdict
     assert "k=v" in found.reasons[0]
     assert ("ignored" in found.reasons[0]) is forced_
-    changed = arm(mostly, lambda i: 1.001 + i % 7 / 10 + (i % 3 - 1) / 30)  # the same answers by other sums
+    changed = arm(
+        mostly, lambda i: 1.001 + i % 7 / 10 + (i % 3 - 1) / 30
+    )  # the same answers by other sums
     assert judged(BASE, changed).verdict is Verdict.PASS
 
 
@@ -115,7 +130,10 @@ def test_two_servers_are_judged_and_written_for_a_pull_request(niah: Niah, tmp_p
         asked.append(prompt)
         return prompt.partition("The magic number for ")[2].partition(" is ")[2][:7]
 
-    with serving(otherwise=answers_with(right)) as a, serving(otherwise=answers_with(lambda prompt: "0")) as b:
+    with (
+        serving(otherwise=answers_with(right)) as a,
+        serving(otherwise=answers_with(lambda prompt: "0")) as b,
+    ):
         command = [
             "engine",
             "--provider",
@@ -136,7 +154,9 @@ def test_two_servers_are_judged_and_written_for_a_pull_request(niah: Niah, tmp_p
     assert ended.exit_code == again.exit_code == 1, ended.out
     assert "\nFAIL  http" in ended.out
     assert len(asked) == sent
-    assert "answered from 20" in again.out  # a second night with the same command is no new evidence, and says so
+    assert (
+        "answered from 20" in again.out
+    )  # a second night with the same command is no new evidence, and says so
     written = (tmp_path / "engine.md").read_text(encoding="utf-8")
     assert "| candidate | 0 % | 40 | 0 |" in written
     assert "| control | 100 % | 0 | 0 |" in written
@@ -151,7 +171,18 @@ def test_two_servers_are_judged_and_written_for_a_pull_request(niah: Niah, tmp_p
     ],
 )
 def test_what_is_no_change_is_refused(niah: Niah, flags: tuple[str, ...], words: str) -> None:
-    ended = niah("engine", "--provider", "openai", "--model", "m", "--task", "single", "--lengths", "1k", *flags)
+    ended = niah(
+        "engine",
+        "--provider",
+        "openai",
+        "--model",
+        "m",
+        "--task",
+        "single",
+        "--lengths",
+        "1k",
+        *flags,
+    )
     assert ended.exit_code == 2
     assert words in ended.err
 
@@ -171,14 +202,25 @@ def test_variables_are_settings_of_every_arm_of_a_suite(
         monkeypatch.setenv(f"NIAH_{key}", value)
     ended = niah("engine", "--suite", str(tmp_path / suite), "--candidate", "blind")
     assert ended.exit_code in (1, 3), ended.err
-    headers = [open_run(f"results/engine/{arm}/single").header for arm in ("base", "control", "candidate")]
+    headers = [
+        open_run(f"results/engine/{arm}/single").header for arm in ("base", "control", "candidate")
+    ]
     assert [h.config["model"] for h in headers] == ["perfect", "perfect", "blind"]
     assert {h.design.lengths for h in headers} == {(600,)}
     assert headers[0].environment["model"] == "NIAH_MODEL"
 
 
 def test_an_arm_that_is_stopped_begins_no_other(niah: Niah, tmp_path: Path, suite: str) -> None:
-    asked = ("--provider", "simulated", "--model", "perfect", "--candidate", "blind", "--max-tokens", "800")
+    asked = (
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--candidate",
+        "blind",
+        "--max-tokens",
+        "800",
+    )
     ended = niah("engine", "--suite", str(tmp_path / suite), *asked)
     assert ended.exit_code == 5, ended.err
     assert ("base  single" in ended.err, "base  multikey" in ended.err) == (True, False)
@@ -196,7 +238,13 @@ def test_choices_of_the_engine_are_named_by_their_ends() -> None:
     assert _setting(params, "rope_freq_base", 10_000) == 10_000.0
     assert _setting(params, "swa_full", 1) is True
     wrong = [("no_such", 1), ("cache_type_k", "q99"), ("cpuparams", 1)]
-    wrong += [("n_batch", "many"), ("n_batch", 1.7), ("n_batch", 1e999), ("swa_full", "false"), ("swa_full", 2)]
+    wrong += [
+        ("n_batch", "many"),
+        ("n_batch", 1.7),
+        ("n_batch", 1e999),
+        ("swa_full", "false"),
+        ("swa_full", 2),
+    ]
     for key, value in wrong:
         with pytest.raises(ConfigError, match=key):
             _setting(params, key, value)
@@ -211,19 +259,34 @@ def llama_cpp(path: str, table: Mapping[str, Any]) -> object:
     if path == "/tokenize":
         return {"tokens": TOKENS[table["content"]]}
     likely = {4: -0.5, 9: -1.0} if table["prompt"] == [2, 10] else {5: -0.25}
-    return {"completion_probabilities": [{"top_logprobs": [{"id": i, "logprob": p} for i, p in likely.items()]}]}
+    return {
+        "completion_probabilities": [
+            {"top_logprobs": [{"id": i, "logprob": p} for i, p in likely.items()]}
+        ]
+    }
 
 
 def vllm(path: str, table: Mapping[str, Any]) -> object:
     if path == "/tokenize":
         return {"count": 2}
     assert table["continue_final_message"]
-    return {"prompt_logprobs": [None, {"1": {"logprob": -9.0}}, {"4": {"logprob": -0.5}}, {"5": {"logprob": -0.25}}]}
+    return {
+        "prompt_logprobs": [
+            None,
+            {"1": {"logprob": -9.0}},
+            {"4": {"logprob": -0.5}},
+            {"5": {"logprob": -0.25}},
+        ]
+    }
 
 
 def sglang(path: str, table: Mapping[str, Any]) -> object:
     counts = {"Q: 1?": 2, "Q: 1? 42": 4}
-    told = [[None, 10, None], [-0.5, 4, None], [-0.25, 5, None]] if "logprob_start_len" in table else []
+    told = (
+        [[None, 10, None], [-0.5, 4, None], [-0.25, 5, None]]
+        if "logprob_start_len" in table
+        else []
+    )
     return {"meta_info": {"prompt_tokens": counts[table["text"]], "input_token_logprobs": told}}
 
 
@@ -232,8 +295,12 @@ def openai(path: str, table: Mapping[str, Any]) -> object:
     return {"choices": [{"logprobs": {"content": tokens}}]}
 
 
-@pytest.mark.parametrize("serve", [llama_cpp, vllm, sglang, openai], ids=lambda serve: str(serve.__name__))
-def test_every_server_tells_the_same_log_probability(serve: Callable[[str, Mapping[str, Any]], object]) -> None:
+@pytest.mark.parametrize(
+    "serve", [llama_cpp, vllm, sglang, openai], ids=lambda serve: str(serve.__name__)
+)
+def test_every_server_tells_the_same_log_probability(
+    serve: Callable[[str, Mapping[str, Any]], object],
+) -> None:
     provider = serve.__name__.replace("_", ".")
     service = Service(provider=provider, model="m", base_url="http://h/v1", api_key="k")
     steps = forced(service)("Q: 1?", "42")
@@ -260,15 +327,32 @@ def test_an_outage_is_no_setting_that_is_ignored_and_no_verdict() -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_arms_of_which_one_run_shares_haystacks_are_no_independent_trials(order: int) -> None:
-    alone, shared = header(lengths=[1_000], epochs=6), header(lengths=[2_000], epochs=6, haystack_per="epoch")
+    alone, shared = (
+        header(lengths=[1_000], epochs=6),
+        header(lengths=[2_000], epochs=6, haystack_per="epoch"),
+    )
     runs = [(of, [result(t, 1.0) for t in trials(of)]) for of in (alone, shared)][::order]
     assert paired_arms(runs, runs).by_epoch
 
 
 @pytest.mark.slow
-def test_an_answer_that_is_asked_for_its_log_probability_has_the_budget_of_its_trial(niah: Niah) -> None:
+def test_an_answer_that_is_asked_for_its_log_probability_has_the_budget_of_its_trial(
+    niah: Niah,
+) -> None:
     with serving(otherwise=answers_with(lambda prompt: prompt.partition(" is ")[2][:7])) as server:
-        asked = ("--provider", "openai", "--model", "m", "--base-url", server.base_url, "--target-logprob")
+        asked = (
+            "--provider",
+            "openai",
+            "--model",
+            "m",
+            "--base-url",
+            server.base_url,
+            "--target-logprob",
+        )
         niah("run", *asked, "--lengths", "512", "--depths", "50", "--name", "r")
-        budgets = {("logprobs" in body): body.get("max_tokens") for body in server.requests if "messages" in body}
+        budgets = {
+            ("logprobs" in body): body.get("max_tokens")
+            for body in server.requests
+            if "messages" in body
+        }
     assert budgets[True] == budgets[False] is not None

@@ -1,4 +1,5 @@
-"""Settings from variables and .env: a flag goes before a variable, that before .env, that before the file."""
+"""Settings from variables and .env: a flag goes before a variable, that before .env, that before
+the file."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ SECRET = "sk-very-secret-1234567890"
 
 
 def header_of(run: str = "r") -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(Path(f"results/{run}/run.jsonl").read_text(encoding="utf-8").split("\n")[0])
+    table: dict[str, Any] = json.loads(
+        Path(f"results/{run}/run.jsonl").read_text(encoding="utf-8").split("\n")[0]
+    )
     return table
 
 
@@ -57,7 +60,9 @@ def test_a_flag_goes_before_a_variable_before_dotenv_before_the_file(
     assert ("from the environment: lengths" in ended.err) == (origin is not None)
 
 
-@pytest.mark.parametrize("key", [key for key in RunConfig.model_fields if key not in ("extra", "engine", "headers")])
+@pytest.mark.parametrize(
+    "key", [key for key in RunConfig.model_fields if key not in ("extra", "engine", "headers")]
+)
 def test_every_key_can_be_a_variable(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     default = RunConfig.model_fields[key].default
     value = {**_EXAMPLES, **_SET}.get(key, default)
@@ -86,9 +91,22 @@ def test_tables_are_written_as_a_row_or_as_json(
     assert settings_given(("extra", "headers"))[name[5:].lower()].value == table
 
 
-def test_a_flag_adds_to_a_table_of_the_environment(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_adds_to_a_table_of_the_environment(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NIAH_EXTRA", '{"top_p": 1, "temperature": 1}')
-    niah("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500", *RUN, "--extra", "temperature=0")
+    niah(
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "500",
+        *RUN,
+        "--extra",
+        "temperature=0",
+    )
     assert header_of()["config"]["extra"] == {"top_p": 1, "temperature": 0}
 
 
@@ -115,7 +133,9 @@ def test_what_only_looks_like_a_setting_is_named_once_and_stops_nothing(
     niah: Niah, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIAH_MODLE", SECRET)
-    monkeypatch.setenv("NIAH_SERVICE_HOST", "10.0.0.1")  # Kubernetes names the address of a service called niah so
+    monkeypatch.setenv(
+        "NIAH_SERVICE_HOST", "10.0.0.1"
+    )  # Kubernetes names the address of a service called niah so
     Path(".env").write_text("NIAH_DEPTH=5\nthis is no setting\nOTHER_TOOL=1\n")
     ended = niah("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500", *RUN)
     assert ended.exit_code == 0
@@ -135,16 +155,31 @@ def test_a_dotenv_that_cannot_be_read(niah: Niah, content: bytes | None) -> None
         Path(".env").mkdir()  # a folder is no file of settings
     else:
         Path(".env").write_bytes(content)
-    ended = niah("plan", "--provider", "simulated", "--model", "perfect", "--lengths", "500", "--depths", "0")
+    ended = niah(
+        "plan", "--provider", "simulated", "--model", "perfect", "--lengths", "500", "--depths", "0"
+    )
     assert ended.exit_code == (0 if content is None else 2)
     assert ended.err.count("\n") == (0 if content is None else 1)
 
 
 @pytest.mark.slow
-def test_a_key_in_dotenv_is_sent_and_written_nowhere(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_in_dotenv_is_sent_and_written_nowhere(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
     Path(".env").write_text(f"MY_KEY={SECRET}\n")
-    grid = ("--lengths", "500", "--depths", "0,100", "--name", "r", "--api-key-env", "MY_KEY", "--model", "m")
+    grid = (
+        "--lengths",
+        "500",
+        "--depths",
+        "0,100",
+        "--name",
+        "r",
+        "--api-key-env",
+        "MY_KEY",
+        "--model",
+        "m",
+    )
     with serving(otherwise=answers_with(task_of("single").solve)) as server:
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
     assert ended.exit_code == 0, ended.err
@@ -157,7 +192,9 @@ def test_a_key_in_dotenv_is_sent_and_written_nowhere(niah: Niah, monkeypatch: py
     assert variable("MY_KEY") == "another"
 
 
-def test_the_folder_of_all_runs_is_a_setting_too(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_all_runs_is_a_setting_too(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path(".env").write_text("NIAH_RESULTS=elsewhere\n")
     niah("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500", *RUN)
     assert Path("elsewhere/r/run.jsonl").is_file()
@@ -170,8 +207,15 @@ def test_the_folder_of_all_runs_is_a_setting_too(niah: Niah, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_a_suite_takes_settings_of_the_environment(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("PROVIDER", "simulated"), ("MODEL", "perfect"), ("LENGTHS", "1k"), ("DEPTHS", "50")):
+def test_a_suite_takes_settings_of_the_environment(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("PROVIDER", "simulated"),
+        ("MODEL", "perfect"),
+        ("LENGTHS", "1k"),
+        ("DEPTHS", "50"),
+    ):
         monkeypatch.setenv(f"NIAH_{name}", value)
     ended = niah("run", "--suite", "quick", "--name", "s")
     assert ended.exit_code == 0, ended.err

@@ -32,7 +32,9 @@ counts = st.integers(1, 3_000).flatmap(lambda n: st.tuples(st.integers(0, n), st
 @given(counts, shares)
 def test_binomial_tails_are_those_of_scipy(count: tuple[int, int], share: float) -> None:
     k, n = count
-    assert at_least(k, n, share) == pytest.approx(stats.binom.sf(k - 1, n, share), rel=1e-7, abs=1e-12)
+    assert at_least(k, n, share) == pytest.approx(
+        stats.binom.sf(k - 1, n, share), rel=1e-7, abs=1e-12
+    )
     assert at_most(k, n, share) == pytest.approx(stats.binom.cdf(k, n, share), rel=1e-7, abs=1e-12)
 
 
@@ -81,7 +83,11 @@ def test_the_sign_flip_test_is_the_permutation_test_of_scipy(differences: list[i
     if len(moved) < 2:
         return
     expected = stats.permutation_test(
-        (np.array(moved),), np.sum, permutation_type="samples", alternative="greater", n_resamples=np.inf
+        (np.array(moved),),
+        np.sum,
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
     )
     assert sign_flip(differences) == pytest.approx(expected.pvalue)
 
@@ -96,7 +102,9 @@ def test_many_differences_are_drawn_and_come_close() -> None:
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 300))
-def test_a_paired_interval_holds_its_difference_and_ends_where_the_test_does(lost: int, gained: int, kept: int) -> None:
+def test_a_paired_interval_holds_its_difference_and_ends_where_the_test_does(
+    lost: int, gained: int, kept: int
+) -> None:
     n = lost + gained + kept
     if not n:
         return
@@ -108,10 +116,15 @@ def test_a_paired_interval_holds_its_difference_and_ends_where_the_test_does(los
 
 
 @pytest.mark.parametrize(
-    ("n", "gained", "margin"), [(50, 0.01, 0.05), (100, 0.05, 0.05), (250, 0.01, 0.03), (250, 0.0, 0.05)]
+    ("n", "gained", "margin"),
+    [(50, 0.01, 0.05), (100, 0.05, 0.05), (250, 0.01, 0.03), (250, 0.0, 0.05)],
 )
-def test_a_loss_of_just_the_margin_passes_at_most_as_often_as_stated(n: int, gained: float, margin: float) -> None:
-    assert chance_to_pass(n, margin + gained, gained, margin, 0.05) <= 0.058  # a score test: near its level, not below
+def test_a_loss_of_just_the_margin_passes_at_most_as_often_as_stated(
+    n: int, gained: float, margin: float
+) -> None:
+    assert (
+        chance_to_pass(n, margin + gained, gained, margin, 0.05) <= 0.058
+    )  # a score test: near its level, not below
 
 
 def test_holm_by_hand_and_never_below_the_plain_values() -> None:
@@ -157,9 +170,16 @@ def test_the_chance_to_fail_is_that_of_the_gate_which_passes_first() -> None:
     n, lost, gained, total = 100, 0.04, 0.01, 0.0
     for b, c in ((b, c) for b in range(40) for c in range(20)):
         fails = mcnemar(b, c) <= 0.05 and normal_above(-paired_z(b, c, n, 0.05)) > 0.05
-        total += fails * float(stats.multinomial.pmf([b, c, n - b - c], n, [lost, gained, 1 - lost - gained]))
+        total += fails * float(
+            stats.multinomial.pmf([b, c, n - b - c], n, [lost, gained, 1 - lost - gained])
+        )
     assert chance_to_fail(n, lost, gained, 0.05, 0.05) == pytest.approx(total, abs=1e-6)
-    assert chance_to_fail(5_000, lost, gained, 0.05, 0.05) < 0.01 < 0.99 < chance_to_fail(5_000, lost, gained, 0.05)
+    assert (
+        chance_to_fail(5_000, lost, gained, 0.05, 0.05)
+        < 0.01
+        < 0.99
+        < chance_to_fail(5_000, lost, gained, 0.05)
+    )
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0.06, 0.01), (0.05, 0.0), (0.055, 0.05)])
@@ -167,7 +187,10 @@ def test_more_pairs_than_needed_are_enough_too(lost: float, gained: float) -> No
     needed = pairs_needed(lambda n: chance_to_fail(n, lost, gained, 0.05), 0.9)
     assert needed is not None
     step = max(1, needed // 200)
-    assert all(chance_to_fail(n, lost, gained, 0.05) >= 0.9 for n in range(needed, needed + 40 * step, step))
+    assert all(
+        chance_to_fail(n, lost, gained, 0.05) >= 0.9
+        for n in range(needed, needed + 40 * step, step)
+    )
 
 
 def test_the_pairs_needed_are_the_fewest() -> None:
@@ -181,14 +204,20 @@ def test_the_pairs_needed_are_the_fewest() -> None:
 
 
 @pytest.mark.parametrize("n", [5, 10, 50, 200])
-@pytest.mark.parametrize("chances", [(0.01, 0.02, 0.07, 0.9), (0.1, 0.1, 0.1, 0.7), (0.7, 0.1, 0.1, 0.1)])
-def test_the_interval_of_fractional_scores_holds_their_mean(n: int, chances: tuple[float, ...]) -> None:
-    """Resampling what was seen misses what was not: near 1, its lower end lies too high in every eighth run."""
+@pytest.mark.parametrize(
+    "chances", [(0.01, 0.02, 0.07, 0.9), (0.1, 0.1, 0.1, 0.7), (0.7, 0.1, 0.1, 0.1)]
+)
+def test_the_interval_of_fractional_scores_holds_their_mean(
+    n: int, chances: tuple[float, ...]
+) -> None:
+    """Resampling what was seen misses what was not: near 1, its lower end lies too high in every
+    eighth run."""
     values = np.array([0.0, 0.5, 0.75, 1.0])
     drawn = np.random.default_rng(1).choice(values, p=chances, size=(1_000, n))
     truth = float(values @ np.array(chances))
     intervals = [share_of([float(s) for s in scores]) for scores in drawn]
     below, above = (
-        sum(getattr(r, end) * sign > truth * sign for r in intervals) for end, sign in (("low", 1), ("high", -1))
+        sum(getattr(r, end) * sign > truth * sign for r in intervals)
+        for end, sign in (("low", 1), ("high", -1))
     )
     assert max(below, above) <= 0.04 * len(intervals)

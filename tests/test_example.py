@@ -1,4 +1,5 @@
-"""The shipped example: it is what the demo of today is, it is there without a clone, and it stays as it is."""
+"""The shipped example: it is what the demo of today is, it is there without a clone, and it stays
+as it is."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def test_the_tables_beside_the_example_are_of_its_log() -> None:
     old, stored = read_log(EXAMPLE)
     grid = grid_of(old, stored.values())
     assert (EXAMPLE / "grid.json").read_text(encoding="utf-8") == grid_json(grid)
-    assert (EXAMPLE / "grid.csv").read_bytes().decode().replace("\r\n", "\n") == grid_csv(grid).replace("\r\n", "\n")
+    assert (EXAMPLE / "grid.csv").read_bytes().decode().replace("\r\n", "\n") == grid_csv(
+        grid
+    ).replace("\r\n", "\n")
     assert sorted(p.name for p in EXAMPLE.iterdir() if p.name[0] != ".") == [
         "grid.csv",
         "grid.json",
@@ -55,7 +58,9 @@ def test_the_tables_beside_the_example_are_of_its_log() -> None:
 
 
 @pytest.mark.slow
-def test_the_example_is_shown_reported_compared_and_kept_as_a_baseline_in_an_empty_folder(niah: Niah) -> None:
+def test_the_example_is_shown_reported_compared_and_kept_as_a_baseline_in_an_empty_folder(
+    niah: Niah,
+) -> None:
     before = {p.name: p.read_bytes() for p in EXAMPLE.iterdir()}
     assert "right" in niah("show", "example").out
     assert "found" in niah("report", "example").out
@@ -63,7 +68,9 @@ def test_the_example_is_shown_reported_compared_and_kept_as_a_baseline_in_an_emp
     assert niah("baseline", "save", "example").out == "baselines/example.json\n"
     assert niah(*DEMO).exit_code == 0
     compared = niah("compare", "demo", "example")
-    trials = len(read_log(EXAMPLE)[0].config["lengths"]) * len(read_log(EXAMPLE)[0].config["depths"]) * 2
+    trials = (
+        len(read_log(EXAMPLE)[0].config["lengths"]) * len(read_log(EXAMPLE)[0].config["depths"]) * 2
+    )
     assert f"of {trials} pairs" in compared.out
     assert compared.err.endswith("results/example-compare.png\n")
     kept = niah(

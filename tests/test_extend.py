@@ -1,4 +1,5 @@
-"""A run takes more lengths, depths and epochs later, and a run that could not start binds nobody."""
+"""A run takes more lengths, depths and epochs later, and a run that could not start binds
+nobody."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ READS = answers_with(task_of("single").solve)
 
 
 def lines(kind: str) -> list[dict[str, object]]:
-    tables = [json.loads(line) for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").splitlines()]
+    tables = [
+        json.loads(line)
+        for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return [t for t in tables if t["kind"] == kind]
 
 
@@ -57,7 +61,9 @@ def test_a_grid_of_several_parts_holds_only_cells_that_were_asked_for(niah: Niah
     ended = niah(*PERFECT, "--lengths", "1k", "--depths", "0,50")
     assert ended.exit_code == 0
     table = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
-    cells = {(c["context_length"], c["depth_percent"]): (c["n"], c["outcomes"]) for c in table["cells"]}
+    cells = {
+        (c["context_length"], c["depth_percent"]): (c["n"], c["outcomes"]) for c in table["cells"]
+    }
     three, one = (3, {"scored": 3}), (1, {"scored": 1})
     assert cells == {(500, 0): three, (500, 100): three, (1_000, 0): one, (1_000, 50): one}
     assert "cells were asked 1 to 3 times" in ended.err
@@ -74,16 +80,26 @@ def test_an_extended_run_is_finished_only_when_all_its_parts_are() -> None:
     )
     of = Header(**{f: getattr(whole, f) for f in whole.__slots__} | {"extended": parts})
     assert of.planned() == {(1_000, 0.0): 1, (1_000, 50.0): 1, (4_000, 0.0): 2}
-    done = [result(t, 1.0) for t in trials(whole) if (t.context_length, t.depth_percent) in of.planned()]
+    done = [
+        result(t, 1.0) for t in trials(whole) if (t.context_length, t.depth_percent) in of.planned()
+    ]
     first = [r for r in done if r.trial.context_length == 1_000 and r.trial.epoch == 0]
     figures = report_of(of, first)
     assert (figures.planned, figures.missing) == (4, 2)
-    assert report_of(of, [r for r in done if r.trial.context_length == 4_000 or r.trial.epoch == 0]).missing == 0
+    assert (
+        report_of(
+            of, [r for r in done if r.trial.context_length == 4_000 or r.trial.epoch == 0]
+        ).missing
+        == 0
+    )
 
 
 def test_a_cell_is_planned_as_often_as_the_part_that_asks_most() -> None:
     whole = header(lengths=(1_000, 4_000), depths=(0.0,), epochs=3)
-    parts = (Part(lengths=(1_000,), depths=(0.0,), epochs=3), Part(lengths=(1_000, 4_000), depths=(0.0,), epochs=1))
+    parts = (
+        Part(lengths=(1_000,), depths=(0.0,), epochs=3),
+        Part(lengths=(1_000, 4_000), depths=(0.0,), epochs=1),
+    )
     for order in (parts, parts[::-1]):
         of = Header(**{f: getattr(whole, f) for f in whole.__slots__} | {"extended": order})
         assert of.planned() == {(1_000, 0.0): 3, (4_000, 0.0): 1}
@@ -142,18 +158,34 @@ def test_an_extension_without_a_result_is_not_written(tmp_path: Path) -> None:
         log.append(result(trials(larger)[1], 1.0))
     again, rows = read_rows(tmp_path / "r")
     assert [p.lengths for p in again.parts] == [(1_000,), (1_000, 2_000)]
-    assert [(c.context_length, c.n) for c in grid_of(again, rows.values()).cells] == [(1_000, 1), (2_000, 1)]
+    assert [(c.context_length, c.n) for c in grid_of(again, rows.values()).cells] == [
+        (1_000, 1),
+        (2_000, 1),
+    ]
 
 
 @pytest.mark.slow
 def test_a_start_that_fails_leaves_no_folder_and_binds_nobody(niah: Niah) -> None:
-    small = ("--provider", "openai", "--model", "m", "--lengths", "500", "--depths", "0", "--name", "r")
+    small = (
+        "--provider",
+        "openai",
+        "--model",
+        "m",
+        "--lengths",
+        "500",
+        "--depths",
+        "0",
+        "--name",
+        "r",
+    )
     refused = fails(404, {"error": {"message": "no such model"}})
     with serving(otherwise=refused) as server:
         assert niah("run", *small, "--base-url", server.base_url, "--attempts", "1").exit_code == 2
     assert not Path("results").exists()
     with serving(otherwise=READS) as server:
-        assert niah("run", *small, "--base-url", server.base_url, "--task", "multikey").exit_code in (0, 3)
+        assert niah(
+            "run", *small, "--base-url", server.base_url, "--task", "multikey"
+        ).exit_code in (0, 3)
         assert Path("results/r/run.jsonl").exists()
 
 

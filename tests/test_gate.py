@@ -42,12 +42,17 @@ PEER_RESULTS = REPOSITORY.parent / "shared" / "peer-results"
 
 
 def judged(
-    stored: list[Result], of: Header | None = None, before: list[Result] | None = None, **limits: Any
+    stored: list[Result],
+    of: Header | None = None,
+    before: list[Result] | None = None,
+    **limits: Any,
 ) -> Judgement:
     of = of or header()
     asked = GateConfig(**limits)
     these = asked.haystacks == "these"
-    pairs = None if before is None else pairs_of(baseline_of(of, before), of, stored, these_only=these)
+    pairs = (
+        None if before is None else pairs_of(baseline_of(of, before), of, stored, these_only=these)
+    )
     return judge(Evidence(header=of, results=tuple(stored), limits=asked, pairs=pairs, dollars=0.5))
 
 
@@ -102,7 +107,11 @@ def test_a_short_effective_length_fails_and_names_the_weakest() -> None:
 @pytest.mark.parametrize(
     ("lost_at", "wanted", "verdict"),
     [
-        ((64_000, 128_000), "256k", "fail"),  # shorter lengths that are lost are proof against a longer one
+        (
+            (64_000, 128_000),
+            "256k",
+            "fail",
+        ),  # shorter lengths that are lost are proof against a longer one
         ((), "256k", "inconclusive"),  # and those that hold are none for it
         ((), "60k", "pass"),  # a longer one that holds is proof for a shorter one
         ((64_000, 128_000), "60k", "inconclusive"),  # and one that is lost is none against it
@@ -124,7 +133,10 @@ def test_an_effective_length_between_those_that_were_run(
 
 def controls(kind: str, right: int, n: int) -> list[Result]:
     trial = trials(header())[0]
-    return [result(replace(trial, id=f"{kind}{i}", epoch=i, control=kind), float(i < right)) for i in range(n)]
+    return [
+        result(replace(trial, id=f"{kind}{i}", epoch=i, control=kind), float(i < right))
+        for i in range(n)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +148,9 @@ def controls(kind: str, right: int, n: int) -> list[Result]:
     ],
 )  # fmt: skip
 def test_failed_controls_make_the_instrument_invalid(kind: str, right: int, verdict: str) -> None:
-    assert judged([*results(header()), *controls(kind, right, 10)], min_found=0.9).verdict == verdict
+    assert (
+        judged([*results(header()), *controls(kind, right, 10)], min_found=0.9).verdict == verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +213,10 @@ def test_a_baseline_that_could_not_answer_is_taken_at_its_best() -> None:
     def refused(t: Trial) -> float | Outcome:
         return Outcome.REFUSED if t.epoch > 1 else 1.0
 
-    assert judged(results(of, lambda t: float(t.epoch <= 1)), before=results(of, refused)).verdict is not Verdict.PASS
+    assert (
+        judged(results(of, lambda t: float(t.epoch <= 1)), before=results(of, refused)).verdict
+        is not Verdict.PASS
+    )
 
 
 def test_a_part_of_the_grid_is_no_comparison() -> None:
@@ -248,12 +265,16 @@ def test_a_baseline_edited_by_hand_is_refused() -> None:
 
 @pytest.mark.parametrize("n", [5, 10, 25])
 def test_fractional_scores_need_as_much_evidence_as_whole_ones(n: int) -> None:
-    """A true loss of 5 points, the margin, made of rare losses of .8: a pass is wrong at most about 5 times of 100."""
+    """A true loss of 5 points, the margin, made of rare losses of .8: a pass is wrong at most about
+    5 times of 100."""
     draw, of = np.random.default_rng(n), header(lengths=(1_000,), depths=(0.0,), epochs=n)
     every, passes = trials(of), 0
     for _ in range(400):
         lost = draw.random(n) < 0.05 / 0.8
-        pairs = tuple(Pair(trial=t, before=0.8, after=0.0 if x else 0.8) for t, x in zip(every, lost, strict=True))
+        pairs = tuple(
+            Pair(trial=t, before=0.8, after=0.0 if x else 0.8)
+            for t, x in zip(every, lost, strict=True)
+        )
         passes += Pairs(pairs=pairs, by_epoch=False).p_within(0.05) <= 0.05
     assert passes <= 400 * 0.08
 
@@ -267,7 +288,8 @@ def test_a_run_is_not_its_own_baseline(niah: Niah) -> None:
 
 
 def dated(folder: Path, of: Header, last: str) -> None:
-    """A run of which every trial was answered at noon of the second of June, but for the last one."""
+    """A run of which every trial was answered at noon of the second of June, but for the last
+    one."""
     stored = [replace(r, finished="2026-06-02T12:00:00+00:00") for r in results(of)]
     write_log(folder, of, [*stored[:-1], replace(stored[-1], finished=last)])
 
@@ -292,9 +314,18 @@ def test_nothing_against_nothing_is_no_pass(niah: Niah) -> None:
     ended = niah("gate", "blind-too", "--baseline", "blind")
     assert (ended.exit_code, "the baseline finds 0 % (n = 250)" in ended.out) == (3, True)
     assert "where so little is found" in niah("baseline", "save", "blind").err
-    assert judged(results(of, wrong_in(235, of)), of, before=results(of, wrong_in(235, of))).verdict == "inconclusive"
-    assert judged(results(of, wrong_in(150, of)), of, before=results(of, wrong_in(150, of))).verdict == "pass"
-    assert judged(results(of, lambda t: 0.0), of, before=results(of, wrong_in(235, of))).verdict == "fail"
+    assert (
+        judged(results(of, wrong_in(235, of)), of, before=results(of, wrong_in(235, of))).verdict
+        == "inconclusive"
+    )
+    assert (
+        judged(results(of, wrong_in(150, of)), of, before=results(of, wrong_in(150, of))).verdict
+        == "pass"
+    )
+    assert (
+        judged(results(of, lambda t: 0.0), of, before=results(of, wrong_in(235, of))).verdict
+        == "fail"
+    )
 
 
 @pytest.mark.parametrize("simulated", [0, 1])
@@ -317,7 +348,9 @@ def test_a_simulated_reader_is_no_baseline_of_a_model(niah: Niah, simulated: int
         (None, "2030-01-01T00:00:00+00:00", "pass"),
     ],
 )
-def test_the_last_answer_decides_whether_a_run_is_stale(age: str | None, now: str, verdict: str) -> None:
+def test_the_last_answer_decides_whether_a_run_is_stale(
+    age: str | None, now: str, verdict: str
+) -> None:
     first, *others, last = results(header())
     stored = [
         replace(first, finished="2026-06-01T12:00:00+00:00"),
@@ -325,18 +358,26 @@ def test_the_last_answer_decides_whether_a_run_is_stale(age: str | None, now: st
         replace(last, finished="2026-06-02T13:30:00"),  # without a zone: UTC
     ]
     limits = GateConfig.model_validate({"min_found": 0.9, "max_age": age})
-    evidence = Evidence(header=header(), results=tuple(stored), limits=limits, now=datetime.fromisoformat(now))
+    evidence = Evidence(
+        header=header(), results=tuple(stored), limits=limits, now=datetime.fromisoformat(now)
+    )
     assert judge(evidence).verdict == verdict
 
 
 def test_a_run_that_does_not_say_when_it_was_answered_is_not_fresh() -> None:
     limits = GateConfig.model_validate({"min_found": 0.9, "max_age": "2d"})
-    found = judge(Evidence(header=header(), results=tuple(results(header())), limits=limits, now=datetime.now(UTC)))
+    found = judge(
+        Evidence(
+            header=header(), results=tuple(results(header())), limits=limits, now=datetime.now(UTC)
+        )
+    )
     assert (found.verdict, "no trial says when" in found.reasons[0]) == (Verdict.INVALID, True)
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(40, "pass"), (20, "fail"), (36, "inconclusive")])
-def test_hallucination_is_judged_on_the_needles_that_are_not_there(right: int, verdict: str) -> None:
+def test_hallucination_is_judged_on_the_needles_that_are_not_there(
+    right: int, verdict: str
+) -> None:
     stored = [*results(header()), *controls("absent", right, 40)]
     assert judged(stored, max_hallucination=0.1).verdict == verdict
 
@@ -350,14 +391,18 @@ def test_a_truncated_prompt_makes_the_run_invalid_whatever_was_found() -> None:
     assert judged(stored, min_found=0.5, max_mismatch=0.01).verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.OVERFLOW, Outcome.TRUNCATED, Outcome.EMPTY])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.REFUSED, Outcome.OVERFLOW, Outcome.TRUNCATED, Outcome.EMPTY]
+)
 def test_what_has_no_score_is_neither_found_nor_lost_but_never_ignored(outcome: Outcome) -> None:
     def some(t: Trial) -> float | Outcome:
         return outcome if t.context_length == 128_000 else 1.0
 
     assert verdict_on(some, min_found=0.9) is Verdict.INCONCLUSIVE
     assert verdict_on(some, min_found=0.9, max_unscored=0.1) is Verdict.FAIL
-    assert verdict_on(some, min_found=0.9, max_unscored=0.5) is Verdict.INCONCLUSIVE  # at worst, 80 % are found
+    assert (
+        verdict_on(some, min_found=0.9, max_unscored=0.5) is Verdict.INCONCLUSIVE
+    )  # at worst, 80 % are found
     assert verdict_on(some, min_found=0.7, max_unscored=0.5) is Verdict.PASS
 
 
@@ -368,23 +413,33 @@ def test_an_empty_or_incomplete_run_never_passes() -> None:
     errors = [*whole[:-1], result(whole[-1].trial, Outcome.ERROR)]
     j = judged(errors, min_found=0.1)
     assert (j.verdict, j.exit_code) == (Verdict.INCOMPLETE, 5)
-    assert judged([result(r.trial, Outcome.OVERFLOW) for r in whole], min_found=0.1).verdict is not Verdict.PASS
+    assert (
+        judged([result(r.trial, Outcome.OVERFLOW) for r in whole], min_found=0.1).verdict
+        is not Verdict.PASS
+    )
 
 
 @given(
     st.sampled_from([o for o in Outcome if o is not Outcome.SCORED]),
     st.integers(1, 250),
-    st.sampled_from([{"min_found": 0.3}, {"min_found_per_band": 0.3}, {"min_effective_length": 4_000}]),
+    st.sampled_from(
+        [{"min_found": 0.3}, {"min_found_per_band": 0.3}, {"min_effective_length": 4_000}]
+    ),
 )
 @settings(max_examples=30)
-def test_a_run_without_a_right_answer_never_passes(outcome: Outcome, unscored: int, limits: dict[str, Any]) -> None:
+def test_a_run_without_a_right_answer_never_passes(
+    outcome: Outcome, unscored: int, limits: dict[str, Any]
+) -> None:
     stored = [result(t, outcome if i < unscored else 0.0) for i, t in enumerate(trials(header()))]
     assert judged(stored, **limits).verdict is not Verdict.PASS
 
 
 def test_a_loss_is_found_and_no_change_passes() -> None:
     of = header()
-    assert judged(results(of, wrong_in(12, of)), before=results(of, wrong_in(12, of))).verdict is Verdict.PASS
+    assert (
+        judged(results(of, wrong_in(12, of)), before=results(of, wrong_in(12, of))).verdict
+        is Verdict.PASS
+    )
     j = judged(results(of, wrong_in(13, of)), before=results(of))
     assert j.verdict is Verdict.FAIL
     assert "-5.2 points: 13 lost, 0 gained of 250 pairs (exact McNemar test)" in j.reasons[0]
@@ -433,18 +488,27 @@ def test_a_watched_band_fails_but_need_not_be_shown() -> None:
     j = judged(results(of), of, before=results(of), drop_per_band=True, drop_per_length=True)
     assert j.verdict is Verdict.PASS
     assert {f.verdict for f in j.findings if f.watched} == {Verdict.PASS, Verdict.INCONCLUSIVE}
-    assert judged(results(of, middle), of, before=results(of), drop_per_band=True).verdict is Verdict.FAIL
+    assert (
+        judged(results(of, middle), of, before=results(of), drop_per_band=True).verdict
+        is Verdict.FAIL
+    )
 
 
 def test_many_gates_do_not_make_a_false_alarm_more_likely() -> None:
-    """At the limit itself, with nine gates on chance alone: fails at most as often as the level says."""
+    """At the limit itself, with nine gates on chance alone: fails at most as often as the level
+    says."""
     draw, of, fails = np.random.default_rng(3), header(), 0
     every = trials(of)
     for _ in range(100):
-        stored = [result(t, float(found)) for t, found in zip(every, draw.random(len(every)) < 0.9, strict=True)]
+        stored = [
+            result(t, float(found))
+            for t, found in zip(every, draw.random(len(every)) < 0.9, strict=True)
+        ]
         j = judged(stored, of, min_found=0.9, min_found_per_length=0.9, min_found_per_band=0.9)
         fails += j.verdict is Verdict.FAIL
-    assert fails <= 10  # 5 are allowed on average; more than 10 would happen once in a hundred times
+    assert (
+        fails <= 10
+    )  # 5 are allowed on average; more than 10 would happen once in a hundred times
 
 
 def flipping_cells() -> tuple[Header, list[Result], list[Result]]:
@@ -463,7 +527,9 @@ def flipping_cells() -> tuple[Header, list[Result], list[Result]]:
     return of, runs("first_run_passed"), runs("second_run_passed")
 
 
-@pytest.mark.parametrize("limits", [{}, {"drop_per_length": True, "drop_per_band": True}, {"haystacks": "these"}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"drop_per_length": True, "drop_per_band": True}, {"haystacks": "these"}]
+)
 @pytest.mark.parametrize("haystack_per", ["trial", "epoch"])
 def test_real_cells_that_flip_are_no_fail(limits: dict[str, Any], haystack_per: str) -> None:
     of, first, second = flipping_cells()
@@ -482,7 +548,9 @@ def test_a_margin_that_the_flips_allow_passes() -> None:
 @pytest.mark.slow
 def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
     of = header(epochs=1)
-    limits = GateConfig(min_found=0.9, min_found_per_length=0.9, drop_margin=0.05, drop_per_band=True)
+    limits = GateConfig(
+        min_found=0.9, min_found_per_length=0.9, drop_margin=0.05, drop_per_band=True
+    )
     open_ = outlook_of(limits, of, trials(of)).undecided
     assert [f.gate for f in open_] == ["min_found", *["min_found_per_length"] * 5, "max_drop"]
     assert outlook_of(limits, header(), trials(header())).undecided == ()
@@ -491,12 +559,19 @@ def test_a_run_of_too_few_trials_is_said_to_be_one_before_it_is_run() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("epochs", "watched", "never"), [(4, False, True), (5, False, False), (5, True, True), (10, True, False)]
+    ("epochs", "watched", "never"),
+    [(4, False, True), (5, False, False), (5, True, True), (10, True, False)],
 )
-def test_a_gate_that_nothing_can_fail_is_known_before(epochs: int, watched: bool, never: bool) -> None:
-    """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of 5 %."""
+def test_a_gate_that_nothing_can_fail_is_known_before(
+    epochs: int, watched: bool, never: bool
+) -> None:
+    """Five shared haystacks decide one test, but not four: 1 of 32 signs is not below a quarter of
+    5 %."""
     of = header(epochs=epochs, haystack_per="epoch")
-    assert outlook_of(GateConfig(drop_margin=0.05, drop_per_band=watched), of, trials(of)).can_fail is not never
+    assert (
+        outlook_of(GateConfig(drop_margin=0.05, drop_per_band=watched), of, trials(of)).can_fail
+        is not never
+    )
 
 
 def test_baselines_are_small_and_come_back_equal() -> None:
@@ -544,7 +619,9 @@ def test_cost_is_known_or_unknown_and_never_guessed() -> None:
         ("effective_rule = 'absolute:0.9'", ConfigError, "no meaning without min_effective_length"),
     ],
 )
-def test_wrong_limits_are_one_line(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+def test_wrong_limits_are_one_line(
+    tmp_path: Path, text: str, error: type[Exception], said: str
+) -> None:
     (tmp_path / "gate.toml").write_text(text)
     with pytest.raises(error, match=said.replace("'", ".")):
         read_gate_config(tmp_path / "gate.toml")
@@ -574,7 +651,10 @@ def test_exit_codes_and_reasons_from_the_command_line(niah: Niah) -> None:
     assert "more trials would decide" in gate(niah, "good", min_found=0.999).out
     assert niah("gate", "good").exit_code == 2
     unused = gate(niah, "good", min_found=0.9, max_drop=0.1)
-    assert (unused.exit_code, "gates against a baseline: give --baseline RUN" in unused.err) == (2, True)
+    assert (unused.exit_code, "gates against a baseline: give --baseline RUN" in unused.err) == (
+        2,
+        True,
+    )
     assert niah("gate", "nothing", "--baseline", "good").exit_code == 2
 
 
@@ -593,14 +673,24 @@ def test_a_baseline_file_serves_as_the_older_run(niah: Niah) -> None:
     assert (refused.exit_code, "seed was 0, is 5" in refused.err) == (2, True)
 
 
-def test_pipelines_get_junit_a_summary_outputs_and_annotations(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipelines_get_junit_a_summary_outputs_and_annotations(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     of = header()
     run(Path("results/good"), of)
     run(Path("results/bad"), of, lambda t: float(t.depth_percent != 50))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
     ended = gate(
-        niah, "bad", "--baseline", "good", "--github", "--junit", "out/niah.xml", "--json", min_found_per_length=0.5
+        niah,
+        "bad",
+        "--baseline",
+        "good",
+        "--github",
+        "--junit",
+        "out/niah.xml",
+        "--json",
+        min_found_per_length=0.5,
     )
     verdict = json.loads(ended.out)
     assert (verdict["verdict"], verdict["exit_code"], ended.exit_code) == ("fail", 1, 1)
@@ -632,13 +722,19 @@ def test_what_is_open_is_skipped_in_junit_and_what_is_invalid_an_error() -> None
     cut = [result(t, Outcome.MISMATCH) for t in trials(of)]
     assert 'errors="1"' in junit_xml(judged(cut, of, min_found=0.9), grid_of(of, cut), "")
     assert "⬜ mismatch" in summary_markdown(judged(cut, of, min_found=0.9), grid_of(of, cut))
-    assert next(iter(workflow_commands(open_))).startswith("::warning title=niah min_found%3A whole run::")
+    assert next(iter(workflow_commands(open_))).startswith(
+        "::warning title=niah min_found%3A whole run::"
+    )
 
 
 def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     monkeypatch.setenv("GITHUB_OUTPUT", "outputs.txt")
-    run(Path("results/odd"), header(model="a|b\x0b<x>&\n::error::\\`$(id)`"), lambda t: float(t.epoch > 4))
+    run(
+        Path("results/odd"),
+        header(model="a|b\x0b<x>&\n::error::\\`$(id)`"),
+        lambda t: float(t.epoch > 4),
+    )
     run(Path("results/old"), header(model="c\n::error::d"))
     ended = gate(niah, "odd", "--baseline", "old", "--github", "--junit", "j.xml", min_found=0.1)
     assert not [line for line in ended.out.splitlines() if line.startswith("::")]
@@ -658,8 +754,13 @@ def test_a_model_may_be_named_anything(niah: Niah, monkeypatch: pytest.MonkeyPat
 def test_a_summary_stays_below_what_github_takes() -> None:
     of = header(lengths=range(1_000, 101_000, 1_000), depths=[i / 2 for i in range(101)], epochs=1)
     stored = results(of)
-    assert len(summary_markdown(judged(stored, of, min_found=0.9), grid_of(of, stored)).encode()) < 2**20
-    assert "too many for a table" in summary_markdown(judged(stored, of, min_found=0.9), grid_of(of, stored))
+    assert (
+        len(summary_markdown(judged(stored, of, min_found=0.9), grid_of(of, stored)).encode())
+        < 2**20
+    )
+    assert "too many for a table" in summary_markdown(
+        judged(stored, of, min_found=0.9), grid_of(of, stored)
+    )
 
 
 def test_github_without_its_files_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -673,18 +774,30 @@ def test_a_gate_loads_neither_plotting_nor_science_libraries(tmp_path: Path) -> 
     run(tmp_path / "results" / "good", header())
     run(tmp_path / "results" / "old", header())
     program = (
-        "import sys\nfrom niah.cli import main\n"
-        "try: main(['gate', 'good', '--baseline', 'old'])\nexcept SystemExit as e: assert e.code == 0, e.code\n"
-        "print([m for m in ('matplotlib', 'scipy', 'numpy', 'httpx', 'tiktoken', 'junitparser') if m in sys.modules])"
+        "import sys\nfrom niah.cli import main\ntry: main(['gate', 'good', '--baseline',"
+        " 'old'])\nexcept SystemExit as e: assert e.code == 0, e.code\nprint([m for m in"
+        " ('matplotlib', 'scipy', 'numpy', 'httpx', 'tiktoken', 'junitparser') if m in"
+        " sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow
 def test_plan_warns_where_a_gate_cannot_be_decided(niah: Niah) -> None:
     Path("gate.toml").write_text("min_found = 0.9\ndrop_margin = 0.05\n")
-    grid = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k,2k", "--depths", "0,50,100")
+    grid = (
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "1k,2k",
+        "--depths",
+        "0,50,100",
+    )
     small = niah("plan", *grid, "--gate", "gate.toml")
     assert small.err.count("cannot pass gate.toml even if it is perfect") == 2
     assert "cannot fail gate.toml even if it finds nothing" in small.err
@@ -722,13 +835,16 @@ def binomial_above(k: int, n: int, share: float) -> float:
 
 @pytest.mark.parametrize("limit", [0.01, 0.02, 0.03, 0.05, 0.1])
 @pytest.mark.parametrize("n", [25, 60, 100, 150, 250, 500])
-def test_a_loss_of_just_the_tolerated_one_fails_at_most_as_often_as_stated(limit: float, n: int) -> None:
+def test_a_loss_of_just_the_tolerated_one_fails_at_most_as_often_as_stated(
+    limit: float, n: int
+) -> None:
     trial = trials(header())[0]
     lost, kept = Pair(trial=trial, before=1.0, after=0.0), Pair(trial=trial, before=1.0, after=1.0)
     fails = next(
         k
         for k in range(n + 2)
-        if k > n or Pairs(pairs=(lost,) * k + (kept,) * (n - k), by_epoch=False).p_drop(limit) <= 0.05
+        if k > n
+        or Pairs(pairs=(lost,) * k + (kept,) * (n - k), by_epoch=False).p_drop(limit) <= 0.05
     )
     assert binomial_above(fails, n, limit) <= 0.05
 
@@ -741,7 +857,10 @@ def test_a_relative_gate_does_not_take_its_base_for_known() -> None:
     for _ in range(150):
         found = draw.random(len(every)) < shares
         stored = [result(t, float(x)) for t, x in zip(every, found, strict=True)]
-        fails += judged(stored, of, min_effective_length=64_000, effective_rule="relative:0.85").verdict is Verdict.FAIL
+        fails += (
+            judged(stored, of, min_effective_length=64_000, effective_rule="relative:0.85").verdict
+            is Verdict.FAIL
+        )
     assert fails <= 14  # more would happen once in a hundred times
 
 
@@ -753,18 +872,26 @@ def test_hallucination_on_shared_haystacks_is_judged_by_haystacks() -> None:
     def absent(epochs: int) -> list[Result]:
         cells = [(e, n) for e in range(epochs) for n in LENGTHS]
         return [
-            result(replace(trial, id=f"a{e}/{n}", epoch=e, context_length=n, control="absent"), float(e > 1))
+            result(
+                replace(trial, id=f"a{e}/{n}", epoch=e, context_length=n, control="absent"),
+                float(e > 1),
+            )
             for e, n in cells
         ]
 
-    assert judged([*results(of), *absent(10)], of, max_hallucination=0.1).verdict is Verdict.INCONCLUSIVE
+    assert (
+        judged([*results(of), *absent(10)], of, max_hallucination=0.1).verdict
+        is Verdict.INCONCLUSIVE
+    )
     few = header(haystack_per="epoch", epochs=4)
     j = judged([*results(few), *absent(4)], few, max_hallucination=0.1)
     assert "share 4 haystacks" in j.reasons[0]
 
 
 @pytest.mark.parametrize("limits", [{}, {"min_found": 0.97}])
-def test_five_haystacks_on_which_nothing_varies_prove_nothing_about_others(limits: dict[str, Any]) -> None:
+def test_five_haystacks_on_which_nothing_varies_prove_nothing_about_others(
+    limits: dict[str, Any],
+) -> None:
     of = header(epochs=5, haystack_per="epoch")
     before = None if limits else results(of)
     assert judged(results(of), of, before=before, **limits).verdict is Verdict.INCONCLUSIVE
@@ -789,9 +916,13 @@ def test_the_haystacks_that_would_decide_are_as_many_as_a_pass_takes() -> None:
 def test_shared_haystacks_that_differ_much_pass_at_their_limit_at_most_as_often_as_stated() -> None:
     draw, passes = np.random.default_rng(4), 0
     for _ in range(300):
-        found = 1 / (1 + np.exp(-(4.05 + draw.normal(0, 1.5, 10))))  # on average over haystacks, 95 %
+        found = 1 / (
+            1 + np.exp(-(4.05 + draw.normal(0, 1.5, 10)))
+        )  # on average over haystacks, 95 %
         scores = (draw.random((10, 25)) < found[:, None]).astype(float)
-        sample = Sample(scores=tuple(scores.ravel()), clusters=tuple(np.repeat(np.arange(10), 25).tolist()))
+        sample = Sample(
+            scores=tuple(scores.ravel()), clusters=tuple(np.repeat(np.arange(10), 25).tolist())
+        )
         passes += sample.p_above(0.95) <= 0.05
     assert passes <= 300 * 0.08
 
@@ -805,7 +936,10 @@ def test_a_share_without_a_score_just_above_its_limit_is_no_fail() -> None:
 
     assert [refused(n) for n in (0, 13, 40)] == [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
     assert judged(results(of), max_unscored=0.0).verdict is Verdict.PASS
-    assert verdict_on(lambda t: Outcome.REFUSED if t.id == every[0].id else 1.0, max_unscored=0.0) is Verdict.FAIL
+    assert (
+        verdict_on(lambda t: Outcome.REFUSED if t.id == every[0].id else 1.0, max_unscored=0.0)
+        is Verdict.FAIL
+    )
 
 
 def test_a_reply_cut_off_counts_for_the_time_it_took() -> None:
@@ -825,9 +959,13 @@ def test_measured_and_limit_are_in_one_unit() -> None:
 
 def test_what_would_decide_an_effective_length_counts_all_its_parts() -> None:
     of = header(epochs=4)
-    (found,) = judged(results(of), of, min_effective_length="128k", effective_rule="all-green:0.9").findings
+    (found,) = judged(
+        results(of), of, min_effective_length="128k", effective_rule="all-green:0.9"
+    ).findings
     assert found.more_trials is not None
-    assert found.more_trials >= 25 * (29 - 4)  # 29 of 29 show 90 %, and there are 25 cells of four trials
+    assert found.more_trials >= 25 * (
+        29 - 4
+    )  # 29 of 29 show 90 %, and there are 25 cells of four trials
     assert "with even odds" in more_words(found)
 
 
@@ -843,7 +981,9 @@ def test_repeats_of_another_tool_are_of_one_text() -> None:
     of = header(imported="x", epochs=6, haystack_per="epoch")
     pairs = pairs_of(baseline_of(of, results(of)), of, results(of, lambda t: 0.0))
     assert (pairs.epochs, pairs.decidable) == (1, False)
-    assert judged(results(of, lambda t: 0.0), of, before=results(of)).verdict is Verdict.INCONCLUSIVE
+    assert (
+        judged(results(of, lambda t: 0.0), of, before=results(of)).verdict is Verdict.INCONCLUSIVE
+    )
 
 
 def test_a_comparison_of_1225_fractional_pairs_is_quick_enough_to_have_no_draws(

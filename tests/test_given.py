@@ -1,4 +1,5 @@
-"""Other people's prompts and results: rows become trials, scored to the letter as their origin scores them."""
+"""Other people's prompts and results: rows become trials, scored to the letter as their origin
+scores them."""
 
 from __future__ import annotations
 
@@ -30,17 +31,42 @@ Table = dict[str, Any]
 @pytest.mark.parametrize(
     ("rule", "targets", "answer", "score"),
     [
-        ("ruler-all", ["1234567", "7654321", "1111111", "2222222"], "The numbers are 1234567, 7654321", 0.5),
+        (
+            "ruler-all",
+            ["1234567", "7654321", "1111111", "2222222"],
+            "The numbers are 1234567, 7654321",
+            0.5,
+        ),
         ("ruler-all", ["1234567"], "12345678", 1.0),  # as the origin does
         ("ruler-all", ["KIMBV", "KUYAW", "OMYHK", "XVNTU", "XMHMK"], "KIMBV kuyaw OMYHK", 0.6),
-        ("ruler-part", ["Saint Bernadette Soubirous", "Saint Bernadette"], "it was saint\x01Bernadette", 0.0),
-        ("ruler-part", ["Saint Bernadette Soubirous", "Saint Bernadette"], "It was Saint Bernadette", 1.0),
+        (
+            "ruler-part",
+            ["Saint Bernadette Soubirous", "Saint Bernadette"],
+            "it was saint\x01Bernadette",
+            0.0,
+        ),
+        (
+            "ruler-part",
+            ["Saint Bernadette Soubirous", "Saint Bernadette"],
+            "It was Saint Bernadette",
+            1.0,
+        ),
         ("litm-kv", ["D1FF-be"], 'The value is "d1ff-be".', 1.0),
         ("litm-qa", ["The Wilhelm-Roentgen"], "wilhelmroentgen, in 1901\nnot he", 1.0),
         ("litm-qa", ["Roentgen"], "nobody\nRoentgen", 0.0),
-        ("babilong qa1 Where is Mary?", ["garden"], "The most recent location of Mary is garden.", 1.0),
+        (
+            "babilong qa1 Where is Mary?",
+            ["garden"],
+            "The most recent location of Mary is garden.",
+            1.0,
+        ),
         ("babilong qa1 Where is Mary?", ["garden"], "garden or kitchen", 0.0),
-        ("babilong qa1 Where is Mary?", ["garden"], "Mary was in the kitchen. Now she is in the garden.", 0.0),
+        (
+            "babilong qa1 Where is Mary?",
+            ["garden"],
+            "Mary was in the kitchen. Now she is in the garden.",
+            0.0,
+        ),
         ("babilong qa1 Where is Mary?", ["garden"], "**Garden**", 1.0),
         ("babilong qa8 What is she carrying?", ["apple,milk"], "milk and apple", 1.0),
         ("babilong qa8 What is she carrying?", ["apple,milk"], "apple", 0.0),
@@ -60,10 +86,17 @@ Table = dict[str, Any]
         ("contains", ["Blue"], "it was blue", 1.0),
     ],
 )
-def test_a_rule_scores_as_its_origin(rule: str, targets: list[str], answer: str, score: float) -> None:
+def test_a_rule_scores_as_its_origin(
+    rule: str, targets: list[str], answer: str, score: float
+) -> None:
     name, _, rest = rule.partition(" ")
     task, _, question = rest.partition(" ")
-    facts = Facts(targets=tuple(targets), task=task, question=question, prefix="aYooSG8CQg" if name == "mrcr" else "")
+    facts = Facts(
+        targets=tuple(targets),
+        task=task,
+        question=question,
+        prefix="aYooSG8CQg" if name == "mrcr" else "",
+    )
     assert rule_of(name).score(answer, facts) == pytest.approx(score, abs=5e-5)
 
 
@@ -72,21 +105,43 @@ def test_ten_thousand_answers_are_scored_as_by_the_code_that_was_published() -> 
         pytest.skip("published code of others is not on this machine")
     origin: Table = {}
     exec((PEERS / "babilong/metrics.py").read_text(encoding="utf-8"), origin)  # noqa: S102 - the origin's own rule
-    labels, compare, draw = origin["TASK_LABELS"], origin["compare_answers"], random.Random(5)  # noqa: S311
+    labels, compare = origin["TASK_LABELS"], origin["compare_answers"]
+    draw = random.Random(5)  # noqa: S311
     for _ in range(10_000):
         task = draw.choice(sorted(labels))
-        words = [*labels[task], *map(str.upper, labels[task]), ".", "the", "Question", "<context>", "not", "\n"]
-        answer = draw.choice([" ", "", ", "]).join(draw.choice(words) for _ in range(draw.randint(0, 6)))
+        words = [
+            *labels[task],
+            *map(str.upper, labels[task]),
+            ".",
+            "the",
+            "Question",
+            "<context>",
+            "not",
+            "\n",
+        ]
+        answer = draw.choice([" ", "", ", "]).join(
+            draw.choice(words) for _ in range(draw.randint(0, 6))
+        )
         target = draw.choice([draw.choice(labels[task]), ",".join(draw.sample(labels[task], 2))])
         question = f"Where is {draw.choice(words)}?"
-        ours = RULES["babilong"].score(answer, Facts(targets=(target,), question=question, task=task))
-        assert ours == float(compare(target, answer, question, labels[task])), (task, target, answer, question)
+        ours = RULES["babilong"].score(
+            answer, Facts(targets=(target,), question=question, task=task)
+        )
+        assert ours == float(compare(target, answer, question, labels[task])), (
+            task,
+            target,
+            answer,
+            question,
+        )
 
 
 def rows_of(form: str) -> list[Table]:
     """Two small rows of each format, made by us."""
     filler = "The grass is green. " * 200
-    chat = [{"role": "user", "content": "Write a poem."}, {"role": "assistant", "content": "Roses. " * 90}] * 3
+    chat = [
+        {"role": "user", "content": "Write a poem."},
+        {"role": "assistant", "content": "Roses. " * 90},
+    ] * 3
     ask = {"role": "user", "content": "Prepend aYooSG8CQg to the 1st poem."}
     rows: dict[str, list[Table]] = {
         "ruler": [
@@ -172,9 +227,18 @@ def test_rows_of_another_benchmark_are_run_resumed_shown_and_scored_again(
 
 
 @pytest.mark.parametrize(
-    "flags", [("--lengths", "1k"), ("--task", "kv"), ("--delivery", "window:1k"), ("--controls",), ("--as", "chat")]
+    "flags",
+    [
+        ("--lengths", "1k"),
+        ("--task", "kv"),
+        ("--delivery", "window:1k"),
+        ("--controls",),
+        ("--as", "chat"),
+    ],
 )
-def test_a_setting_of_prompts_of_ours_is_refused_beside_given_ones(niah: Niah, flags: tuple[str, ...]) -> None:
+def test_a_setting_of_prompts_of_ours_is_refused_beside_given_ones(
+    niah: Niah, flags: tuple[str, ...]
+) -> None:
     ended = niah("run", "--prompts", "p.jsonl", *SIMULATED, *flags)
     assert (ended.exit_code, "has no meaning with --prompts" in ended.err) == (2, True)
 
@@ -191,7 +255,11 @@ def test_a_chat_goes_out_in_its_turns(niah: Niah) -> None:
     ("form", "system", "place"),
     [
         ("anthropic-batch", {"system": "You are helpful."}, ("params", "messages")),
-        ("gemini-batch", {"systemInstruction": {"parts": [{"text": "You are helpful."}]}}, ("request", "contents")),
+        (
+            "gemini-batch",
+            {"systemInstruction": {"parts": [{"text": "You are helpful."}]}},
+            ("request", "contents"),
+        ),
     ],
 )
 def test_a_system_message_stands_where_a_service_wants_it(
@@ -199,7 +267,9 @@ def test_a_system_message_stands_where_a_service_wants_it(
 ) -> None:
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of("nolima")))
     niah("import-prompts", "rows.jsonl", "--format", "nolima", "--out", "p.jsonl")
-    ended = niah("build", "--prompts", "p.jsonl", "--model", "m", "--format", form, "--out", "b.jsonl")
+    ended = niah(
+        "build", "--prompts", "p.jsonl", "--model", "m", "--format", form, "--out", "b.jsonl"
+    )
     assert ended.exit_code == 0, ended.err
     body = json.loads(Path("b.jsonl").read_text().splitlines()[-1])[place[0]]
     assert {key: body[key] for key in system} == system
@@ -212,12 +282,23 @@ def test_a_system_message_stands_where_a_service_wants_it(
 def test_a_field_that_would_replace_a_system_message_is_refused(niah: Niah) -> None:
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of("nolima")))
     niah("import-prompts", "rows.jsonl", "--format", "nolima", "--out", "p.jsonl")
-    asked = ("build", "--prompts", "p.jsonl", "--model", "m", "--format", "anthropic-batch", "--extra")
+    asked = (
+        "build",
+        "--prompts",
+        "p.jsonl",
+        "--model",
+        "m",
+        "--format",
+        "anthropic-batch",
+        "--extra",
+    )
     ended = niah(*asked, "system=Be brief.")
     assert (ended.exit_code, "would replace the system message" in ended.err) == (2, True)
     assert niah(*asked, "temperature=0", "--run", "old").exit_code == 0
     plan = Path("results/old/planned.json")
-    plan.write_text(plan.read_text().replace('"temperature":0', '"system":"Be brief."'))  # as it was taken before
+    plan.write_text(
+        plan.read_text().replace('"temperature":0', '"system":"Be brief."')
+    )  # as it was taken before
     Path("answers.jsonl").write_text("")
     ended = niah("collect", "answers.jsonl", "--run", "old")
     assert "would replace" not in ended.err, ended.err
@@ -231,26 +312,45 @@ def test_the_asked_pair_is_moved_as_the_origin_moves_it(niah: Niah) -> None:
         "Extract the value corresponding to the specified key in the JSON object below.\n\n"
         'JSON data:\n{"k10": "v101",\n "k0": "v01",\n'
     )
-    assert line["messages"][0]["content"].endswith('"k39": "v391"}\n\nKey: "k10"\nCorresponding value:')
+    assert line["messages"][0]["content"].endswith(
+        '"k39": "v391"}\n\nKey: "k10"\nCorresponding value:'
+    )
     assert line["depth_percent"] == 0
 
 
 def test_what_is_no_row_of_a_format_is_one_line(niah: Niah) -> None:
     Path("rows.jsonl").write_text('{"input": "x"}\n')
     ended = niah("import-prompts", "rows.jsonl", "--format", "ruler", "--out", "p.jsonl")
-    assert (ended.exit_code, ended.err) == (2, "niah: rows.jsonl: row 1 is none of ruler ('outputs' is missing)\n")
-    assert "cannot be read as JSON" in niah("import-prompts", __file__, "--format", "jsonl", "--out", "p.jsonl").err
-    assert "unknown format" in niah("import-prompts", "rows.jsonl", "--format", "x", "--out", "p.jsonl").err
-    assert "make it with niah import-prompts" in niah("run", "--prompts", "rows.jsonl", *SIMULATED).err
+    assert (ended.exit_code, ended.err) == (
+        2,
+        "niah: rows.jsonl: row 1 is none of ruler ('outputs' is missing)\n",
+    )
+    assert (
+        "cannot be read as JSON"
+        in niah("import-prompts", __file__, "--format", "jsonl", "--out", "p.jsonl").err
+    )
+    assert (
+        "unknown format"
+        in niah("import-prompts", "rows.jsonl", "--format", "x", "--out", "p.jsonl").err
+    )
+    assert (
+        "make it with niah import-prompts" in niah("run", "--prompts", "rows.jsonl", *SIMULATED).err
+    )
 
 
 def test_of_a_given_prompt_no_place_of_a_needle_is_made_up(niah: Niah) -> None:
     row = {"prompt": "It was forty-two. What was it?", "targets": ["42"], "depth_percent": 50}
     Path("rows.jsonl").write_text(json.dumps(row) + "\n")
-    assert niah("import-prompts", "rows.jsonl", "--format", "jsonl", "--out", "p.jsonl").exit_code == 0
+    assert (
+        niah("import-prompts", "rows.jsonl", "--format", "jsonl", "--out", "p.jsonl").exit_code == 0
+    )
     assert niah("run", "--prompts", "p.jsonl", *SIMULATED, "--name", "r").exit_code == 0
     shown = niah("show", "r", package.open_run("r").trials[0]["id"])
-    assert (shown.exit_code, ">>>" in shown.out, "expected  42" in shown.out) == (0, False, True), shown.out
+    assert (shown.exit_code, ">>>" in shown.out, "expected  42" in shown.out) == (
+        0,
+        False,
+        True,
+    ), shown.out
 
 
 ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
@@ -266,7 +366,9 @@ ODD = [
 
 
 @pytest.mark.parametrize(("changes", "said"), ODD)
-def test_a_row_that_cannot_be_asked_or_scored_is_named(tmp_path: Path, changes: Table, said: str) -> None:
+def test_a_row_that_cannot_be_asked_or_scored_is_named(
+    tmp_path: Path, changes: Table, said: str
+) -> None:
     (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps(ROW | changes))
     with pytest.raises(RunError, match=f"row 2 is none of jsonl .*{said}"):
         package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
@@ -280,9 +382,13 @@ def test_a_row_that_cannot_be_asked_or_scored_is_named(tmp_path: Path, changes: 
         {"reply_tokens": None}, {"targets": "77"}, {"targets": [7]}, {"messages": []}, {"task": ["t"]}, {"rule": "no"},
     ],
 )  # fmt: skip
-def test_a_line_of_prompts_that_was_changed_by_hand_is_named(tmp_path: Path, changes: Table) -> None:
+def test_a_line_of_prompts_that_was_changed_by_hand_is_named(
+    tmp_path: Path, changes: Table
+) -> None:
     path = tmp_path / "p.jsonl"
-    (tmp_path / "rows.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps({**ROW, "prompt": "77?"}))
+    (tmp_path / "rows.jsonl").write_text(
+        json.dumps(ROW) + "\n" + json.dumps({**ROW, "prompt": "77?"})
+    )
     package.import_prompts(tmp_path / "rows.jsonl", "jsonl", path)
     first, second = path.read_text().splitlines()
     path.write_text(f"{first}\n{json.dumps(json.loads(second) | changes)}\n")
@@ -294,7 +400,9 @@ def test_the_probability_of_an_answer_is_not_asked_of_a_chat_as_of_one_text(tmp_
     (tmp_path / "rows.jsonl").write_text(json.dumps(rows_of("mrcr")[0]))
     package.import_prompts(tmp_path / "rows.jsonl", "mrcr", tmp_path / "p.jsonl")
     with pytest.raises(ConfigError, match=r"p\.jsonl holds chats"):
-        package.plan(prompts=str(tmp_path / "p.jsonl"), provider="vllm", model="m", target_logprob=True)
+        package.plan(
+            prompts=str(tmp_path / "p.jsonl"), provider="vllm", model="m", target_logprob=True
+        )
 
 
 def test_a_packed_file_that_is_cut_off_and_odd_settings_are_one_line(tmp_path: Path) -> None:
@@ -305,7 +413,9 @@ def test_a_packed_file_that_is_cut_off_and_odd_settings_are_one_line(tmp_path: P
         package.import_prompts(tmp_path / "rows.jsonl.gz", "jsonl", out)
     for settings in ("list.json", "rows.jsonl.gz", "nowhere.json"):
         with pytest.raises(RunError, match=settings):
-            package.import_prompts(tmp_path / "rows.jsonl.gz", "babilong", out, settings=tmp_path / settings)
+            package.import_prompts(
+                tmp_path / "rows.jsonl.gz", "babilong", out, settings=tmp_path / settings
+            )
     with pytest.raises(ConfigError, match="1 or more"):
         package.import_prompts(tmp_path / "rows.jsonl.gz", "jsonl", out, limit=-1)
 
@@ -327,25 +437,35 @@ def test_a_picture_says_of_how_many_prompts_nobody_knows_the_depth(tmp_path: Pat
         rows = [{**ROW, "depth_percent": depth, "id": str(n)} for n, depth in enumerate(depths)]
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
-        experiment = given_experiment(RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="simulated"))
+        experiment = given_experiment(
+            RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="simulated")
+        )
         assert experiment.header().design.depth_of == said
 
 
-def test_a_server_that_is_told_its_window_hears_of_the_longest_prompt_and_not_of_its_column(tmp_path: Path) -> None:
+def test_a_server_that_is_told_its_window_hears_of_the_longest_prompt_and_not_of_its_column(
+    tmp_path: Path,
+) -> None:
     row = {**ROW, "prompt": "The code is 77. " * 900, "context_length": 100}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row))
     package.import_prompts(tmp_path / "rows.jsonl", "jsonl", tmp_path / "p.jsonl")
     tokens = json.loads((tmp_path / "p.jsonl").read_text())["prompt_tokens"]
-    experiment = given_experiment(RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="ollama", model="m"))
+    experiment = given_experiment(
+        RunConfig(prompts=str(tmp_path / "p.jsonl"), provider="ollama", model="m")
+    )
     with open_session(experiment, print) as session:
         request = session.provider.request(experiment.prompt(experiment.trials[0]))
     assert json.loads(b"".join(request.body))["options"]["num_ctx"] >= tokens + 256
 
 
-def test_the_task_of_a_row_of_babilong_is_told_by_its_file_and_not_by_a_folder_above(tmp_path: Path) -> None:
+def test_the_task_of_a_row_of_babilong_is_told_by_its_file_and_not_by_a_folder_above(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "qa2024" / "qa1.jsonl"
     path.parent.mkdir()
-    path.write_text(json.dumps({"input": "Mary went home.", "question": "Where is Mary?", "target": "garden"}))
+    path.write_text(
+        json.dumps({"input": "Mary went home.", "question": "Where is Mary?", "target": "garden"})
+    )
     package.import_prompts(path, "babilong", tmp_path / "p.jsonl")
     assert json.loads((tmp_path / "p.jsonl").read_text())["task"] == "qa1"
 
@@ -356,7 +476,9 @@ def test_of_a_folder_only_the_files_of_rows_are_read(tmp_path: Path) -> None:
     assert package.import_prompts(tmp_path, "jsonl", tmp_path / "p.txt") == 1
 
 
-@pytest.mark.parametrize(("tokens", "column"), [(1, 1), (101, 120), (999, 1_000), (1_001, 1_200), (4_411, 5_000)])
+@pytest.mark.parametrize(
+    ("tokens", "column"), [(1, 1), (101, 120), (999, 1_000), (1_001, 1_200), (4_411, 5_000)]
+)
 def test_a_column_holds_its_prompts(tokens: int, column: int) -> None:
     assert nominal_length(tokens) == column
 
@@ -365,9 +487,18 @@ def test_a_column_holds_its_prompts(tokens: int, column: int) -> None:
 def test_published_answers_of_babilong_give_its_table(niah: Niah) -> None:
     if not PEERS.is_dir():
         pytest.skip("published answers of others are not on this machine")
-    ended = niah("import-results", PEERS / "babilong/gemini-3-flash-preview", "--format", "babilong", "--name", "b")
+    ended = niah(
+        "import-results",
+        PEERS / "babilong/gemini-3-flash-preview",
+        "--format",
+        "babilong",
+        "--name",
+        "b",
+    )
     assert ended.exit_code == 0, ended.err
-    table = {line.split("\t")[0]: line.split("\t")[1:] for line in ended.err.splitlines() if "\t" in line}
+    table = {
+        line.split("\t")[0]: line.split("\t")[1:] for line in ended.err.splitlines() if "\t" in line
+    }
     means = [float(row[-1]) for length, row in table.items() if length != "length"]
     assert means == [96.5, 95.4, 93.7, 89.0, 82.3, 74.5, 63.6, 59.4, 48.4, 51.6, 50.6]
     assert [row[0] for row in table.values()][1:] == [
@@ -386,7 +517,12 @@ def test_predictions_of_ruler_and_logs_of_inspect_become_runs(niah: Niah) -> Non
                 for i, pred in enumerate(["it is 77, Ada", "no"])]  # fmt: skip
         (folder / f"{task}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert "--model NAME" in niah("import-results", "m", "--format", "ruler").err
-    assert niah("import-results", "m", "--format", "ruler", "--model", "m", "--name", "ruler").exit_code == 0
+    assert (
+        niah(
+            "import-results", "m", "--format", "ruler", "--model", "m", "--name", "ruler"
+        ).exit_code
+        == 0
+    )
     assert [t["score"] for t in package.open_run("results/ruler/qa_1").trials] == [1.0, 0.0]
     about = {"target_context_length": 1000, "target_position": 50, "position": 400}
     samples = [

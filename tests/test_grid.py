@@ -42,10 +42,16 @@ HEADER = Header(
 )
 
 
-def result(length: int, depth: float, epoch: int, score: float | None, outcome: Outcome = Outcome.SCORED) -> Result:
+def result(
+    length: int, depth: float, epoch: int, score: float | None, outcome: Outcome = Outcome.SCORED
+) -> Result:
     return Result(
         trial=Trial(
-            id=f"{length}{depth}{epoch}", task="single", context_length=length, depth_percent=depth, epoch=epoch
+            id=f"{length}{depth}{epoch}",
+            task="single",
+            context_length=length,
+            depth_percent=depth,
+            epoch=epoch,
         ),
         outcome=outcome,
         placements=(),
@@ -120,7 +126,13 @@ def test_an_interval_holds_its_mean(scores: list[float]) -> None:
 
 
 def test_labels_never_round_to_the_perfect() -> None:
-    assert [value_label(v) for v in (0.0, 1.0, 0.5, 0.996, 0.004)] == ["0", "1", ".50", ".99", ".01"]
+    assert [value_label(v) for v in (0.0, 1.0, 0.5, 0.996, 0.004)] == [
+        "0",
+        "1",
+        ".50",
+        ".99",
+        ".01",
+    ]
     nearly = grid_of(HEADER, [result(1_000, 0, i, float(i > 0)) for i in range(10_000)])
     assert found_label(nearly.whole).startswith("99.9 % found (n = 10,000")
     assert found_label(grid_of(HEADER, []).whole) == "nothing scored"
@@ -129,5 +141,7 @@ def test_labels_never_round_to_the_perfect() -> None:
 
 def test_a_grid_repeats_its_text_as_much_as_its_worst_trial_does() -> None:
     shares = (0.5, 1.0, 0.25, None)
-    stored = [replace(result(1_000, 0, i, 1.0), unique_share=share) for i, share in enumerate(shares)]
+    stored = [
+        replace(result(1_000, 0, i, 1.0), unique_share=share) for i, share in enumerate(shares)
+    ]
     assert grid_of(HEADER, stored).unique_share == 0.25

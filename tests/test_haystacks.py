@@ -1,4 +1,5 @@
-"""Haystacks on disk: the shipped ones are sound, imports are whole or not at all, changes are noticed."""
+"""Haystacks on disk: the shipped ones are sound, imports are whole or not at all, changes are
+noticed."""
 
 from __future__ import annotations
 
@@ -16,7 +17,13 @@ import pytest
 from conftest import Niah
 
 from niah.errors import HaystackError
-from niah.generator.library import language_of_haystack, load_haystack, read_episodes, read_manifest, shared_root
+from niah.generator.library import (
+    language_of_haystack,
+    load_haystack,
+    read_episodes,
+    read_manifest,
+    shared_root,
+)
 from niah.generator.tokenizers import tokenizer_of
 from niah.records import Transcript
 
@@ -24,7 +31,9 @@ NAMES = ("en", "zh-hant", "zh-hans", "es", "mixed")
 
 
 @pytest.mark.slow
-def test_shipped_haystacks_are_long_enough_and_in_their_language(shipped: dict[str, list[Transcript]]) -> None:
+def test_shipped_haystacks_are_long_enough_and_in_their_language(
+    shipped: dict[str, list[Transcript]],
+) -> None:
     tokenizer = tokenizer_of("o200k_base")
     tokens = {name: load_haystack([name], tokenizer).tokens or 0 for name in NAMES[:3]}
     assert sum(tokens.values()) >= 40_000
@@ -32,15 +41,23 @@ def test_shipped_haystacks_are_long_enough_and_in_their_language(shipped: dict[s
     for name in NAMES:
         manifest = read_manifest(name)
         assert manifest.licence == "Apache-2.0"
-        assert [e.language for e in manifest.episodes] == [t.language for t in read_episodes(manifest)]
-    assert {e.form for episodes in shipped.values() for e in episodes} == {"srt", "webvtt", "minute-window"}
+        assert [e.language for e in manifest.episodes] == [
+            t.language for t in read_episodes(manifest)
+        ]
+    assert {e.form for episodes in shipped.values() for e in episodes} == {
+        "srt",
+        "webvtt",
+        "minute-window",
+    }
 
 
 def test_no_line_of_the_shipped_text_is_said_twice(shipped: dict[str, list[Transcript]]) -> None:
     for episodes in shipped.values():
         lines = Counter(s.text for e in episodes for s in e.segments if len(s.text) > 20)
         assert not [line for line, n in lines.items() if n > 1]
-        assert not [p for e in episodes for p in e.problems if "dropped" in p.what and "NOTE" not in p.what]
+        assert not [
+            p for e in episodes for p in e.problems if "dropped" in p.what and "NOTE" not in p.what
+        ]
 
 
 def test_no_run_of_words_is_a_template(shipped: dict[str, list[Transcript]]) -> None:
@@ -54,16 +71,25 @@ def test_no_run_of_words_is_a_template(shipped: dict[str, list[Transcript]]) -> 
             assert not [run for run, n in runs.items() if n > 1]
 
 
-def test_chinese_haystacks_have_speech_breaks_instead_of_full_stops(shipped: dict[str, list[Transcript]]) -> None:
+def test_chinese_haystacks_have_speech_breaks_instead_of_full_stops(
+    shipped: dict[str, list[Transcript]],
+) -> None:
     for name in ("zh-hant", "zh-hans"):
-        assert not [s for e in shipped[name] for s in e.segments if re.search("[。！？；：]", s.text)]
+        assert not [
+            s for e in shipped[name] for s in e.segments if re.search("[。！？；：]", s.text)
+        ]
 
 
 def test_shipped_files_carry_their_digests() -> None:
     for name in NAMES:
         folder = shared_root("haystacks") / name
-        for episode in tomllib.loads((folder / "haystack.toml").read_text(encoding="utf-8"))["episodes"]:
-            assert hashlib.sha256((folder / episode["file"]).read_bytes()).hexdigest() == episode["sha256"]
+        for episode in tomllib.loads((folder / "haystack.toml").read_text(encoding="utf-8"))[
+            "episodes"
+        ]:
+            assert (
+                hashlib.sha256((folder / episode["file"]).read_bytes()).hexdigest()
+                == episode["sha256"]
+            )
 
 
 def test_a_changed_or_missing_file_is_noticed(niah: Niah) -> None:
@@ -81,7 +107,9 @@ def test_a_changed_or_missing_file_is_noticed(niah: Niah) -> None:
 def test_add_list_check_and_run_an_imported_haystack(niah: Niah) -> None:
     Path("in").mkdir()
     for i in range(3):
-        lines = [f"({m:02}:00~{m + 1:02}:00) Guest {i} told story {m} about a boat." for m in range(60)]
+        lines = [
+            f"({m:02}:00~{m + 1:02}:00) Guest {i} told story {m} about a boat." for m in range(60)
+        ]
         Path(f"in/talk{i}.txt").write_text("\n".join(lines))
     Path("in/notes.json").write_text("{}")
     added = niah("haystack", "add", "in", "--name", "boats", "--licence", "CC0")
@@ -90,7 +118,17 @@ def test_add_list_check_and_run_an_imported_haystack(niah: Niah) -> None:
     assert "100.0 % unique" in added.out
     listed = niah("haystack", "list").out.splitlines()
     assert [line.split()[0] for line in listed] == ["boats", *sorted(NAMES)]
-    ended = niah("run", "--provider", "simulated", "--model", "perfect", "--haystack", "boats", "--lengths", "1k,8k")
+    ended = niah(
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--haystack",
+        "boats",
+        "--lengths",
+        "1k,8k",
+    )
     assert "100 % found (n = 10" in ended.err
     assert "already" in niah("haystack", "add", "in", "--name", "boats").err
     assert "already" in niah("haystack", "add", "in", "--name", "en").err
@@ -136,7 +174,9 @@ def test_what_a_killed_import_leaves_is_no_haystack(niah: Niah) -> None:
     assert ".other" not in niah("haystack", "check", "none").err
 
 
-def test_a_folder_of_transcripts_that_is_no_haystack_yet_is_told_how_to_become_one(niah: Niah) -> None:
+def test_a_folder_of_transcripts_that_is_no_haystack_yet_is_told_how_to_become_one(
+    niah: Niah,
+) -> None:
     Path("talks").mkdir()
     Path("talks/talk.txt").write_text(TALK)
     ended = niah("plan", "--provider", "simulated", "--model", "perfect", "--haystack", "talks")
@@ -154,8 +194,13 @@ def test_a_file_whose_name_is_no_text_is_refused_and_nothing_is_left(niah: Niah)
 
 
 def test_a_folder_with_a_colon_in_its_path_is_a_haystack_of_its_own_language(niah: Niah) -> None:
-    Path("talk.txt").write_text("(00:00~01:00) Llegamos al puerto con la carta que no era para nosotros.\n")
-    assert niah("haystack", "add", "talk.txt", "--name", "mine", "--into", "2024: spring").exit_code == 0
+    Path("talk.txt").write_text(
+        "(00:00~01:00) Llegamos al puerto con la carta que no era para nosotros.\n"
+    )
+    assert (
+        niah("haystack", "add", "talk.txt", "--name", "mine", "--into", "2024: spring").exit_code
+        == 0
+    )
     assert language_of_haystack(["2024: spring/mine"]) == "es"
     shown = niah("show", "--task", "single", "--haystack", "2024: spring/mine", "--length", "200")
     assert "número mágico" in shown.out
@@ -163,15 +208,22 @@ def test_a_folder_with_a_colon_in_its_path_is_a_haystack_of_its_own_language(nia
 
 def test_an_empty_haystack_is_one_clear_line(niah: Niah) -> None:
     Path("h").mkdir()
-    Path("h/haystack.toml").write_text('language = "en"\nlicence = "x"\nsource = "x"\nepisodes = []\n')
+    Path("h/haystack.toml").write_text(
+        'language = "en"\nlicence = "x"\nsource = "x"\nepisodes = []\n'
+    )
     ended = niah("run", "--provider", "simulated", "--model", "perfect", "--haystack", "h")
-    assert (ended.exit_code, ended.err) == (2, "niah: haystack 'h' is empty; add transcripts with niah haystack add\n")
+    assert (ended.exit_code, ended.err) == (
+        2,
+        "niah: haystack 'h' is empty; add transcripts with niah haystack add\n",
+    )
     Path("empty").mkdir()
     assert "no transcript in this folder" in niah("haystack", "add", "empty", "--name", "n").err
 
 
 @pytest.mark.slow
-def test_real_transcripts_import_with_one_command_and_run(niah: Niah, real_transcripts: Path) -> None:
+def test_real_transcripts_import_with_one_command_and_run(
+    niah: Niah, real_transcripts: Path
+) -> None:
     added = niah("haystack", "add", real_transcripts, "--name", "real")
     assert added.exit_code == 0
     assert "too short for its text, dropped" in added.out
@@ -205,7 +257,10 @@ def test_files_that_are_no_transcripts_are_named(niah: Niah) -> None:
     Path("in/cover.png").write_bytes(b"PNG")
     ended = niah("haystack", "add", "in", "--name", "mine")
     assert ended.exit_code == 0
-    assert "left out, as they are no .md, .srt, .txt, .vtt: in/cover.png, in/deep/notes.docx" in ended.err
+    assert (
+        "left out, as they are no .md, .srt, .txt, .vtt: in/cover.png, in/deep/notes.docx"
+        in ended.err
+    )
     assert "left out" not in niah("haystack", "add", "in/talk.txt", "--name", "other").err
 
 
@@ -234,7 +289,10 @@ def test_an_imported_haystack_is_written_anew_and_removed_and_its_sources_stay(
 
 def test_what_came_with_niah_and_what_is_not_of_the_haystack_is_never_removed(niah: Niah) -> None:
     assert "came with niah" in niah("haystack", "remove", "en", "--yes").err
-    assert "came with niah" in niah("haystack", "remove", str(shared_root("haystacks") / "en"), "--yes").err
+    assert (
+        "came with niah"
+        in niah("haystack", "remove", str(shared_root("haystacks") / "en"), "--yes").err
+    )
     Path("talk.txt").write_text(TALK)
     assert "came with niah" in niah("haystack", "add", "talk.txt", "--name", "en", "--replace").err
     added = ("add", "talk.txt", "--name", "mine", "--into", "here")
@@ -246,7 +304,9 @@ def test_what_came_with_niah_and_what_is_not_of_the_haystack_is_never_removed(ni
     assert Path("here/mine/thesis.txt").is_file()
 
 
-def test_an_interrupted_import_leaves_nothing_but_the_old_haystack(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_import_leaves_nothing_but_the_old_haystack(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("talk.txt").write_text(TALK)
     Path("other.txt").write_text(TALK)
     niah("haystack", "add", "talk.txt", "--name", "mine")
@@ -260,7 +320,9 @@ def test_an_interrupted_import_leaves_nothing_but_the_old_haystack(niah: Niah, m
     for place, name in ((shutil, "copyfile"), (Path, "rename")):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, interrupted)
-            assert niah("haystack", "add", "other.txt", "--name", "mine", "--replace").exit_code == 130
+            assert (
+                niah("haystack", "add", "other.txt", "--name", "mine", "--replace").exit_code == 130
+            )
         assert [p.name for p in folder.parent.iterdir()] == ["mine"]
         assert [e.file for e in read_manifest("mine").episodes] == ["talk.txt"]
 
@@ -273,7 +335,11 @@ def test_a_recording_of_no_samples_a_second_is_one_line(niah: Niah) -> None:
     raw = Path("talk.wav").read_bytes()
     Path("talk.wav").write_bytes(raw[:24] + bytes(4) + raw[28:])
     ended = niah("haystack", "add", "talk.srt", "--name", "n", "--into", "here")
-    assert (ended.exit_code, ended.err.count("\n"), "0 samples a second" in ended.err) == (2, 1, True), ended.err
+    assert (ended.exit_code, ended.err.count("\n"), "0 samples a second" in ended.err) == (
+        2,
+        1,
+        True,
+    ), ended.err
 
 
 def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -> None:
@@ -286,11 +352,15 @@ def test_a_replacement_that_does_not_parse_leaves_the_old_haystack(niah: Niah) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_a_haystack_that_goes_round_and_round_is_said_before_anything_is_sent(niah: Niah, command: str) -> None:
+def test_a_haystack_that_goes_round_and_round_is_said_before_anything_is_sent(
+    niah: Niah, command: str
+) -> None:
     Path("talk.txt").write_text(TALK)
     niah("haystack", "add", "talk.txt", "--name", "mine")
     reader = ("--provider", "simulated", "--model", "perfect", "--depths", "50")
     said = " ".join(niah(command, *reader, "--haystack", "mine", "--lengths", "1k,4k").err.split())
-    assert re.search(r"haystack mine has \d\d different tokens: at 4k its text goes round \d+ times", said)
+    assert re.search(
+        r"haystack mine has \d\d different tokens: at 4k its text goes round \d+ times", said
+    )
     assert "--haystack synthetic:en" in said
     assert "goes round" not in niah(command, *reader, "--haystack", "en", "--lengths", "1k,4k").err

@@ -1,4 +1,5 @@
-"""The picture: fixed scale, depth 0 on top, the value in the cell, hatches where nothing was scored."""
+"""The picture: fixed scale, depth 0 on top, the value in the cell, hatches where nothing was
+scored."""
 
 from __future__ import annotations
 
@@ -71,7 +72,11 @@ def test_depth_0_is_on_top_and_lengths_run_to_the_right() -> None:
 
 def boxes(ax: Axes, *, hatched: bool) -> list[tuple[float, float]]:
     """Upper left corners of the cells of one kind."""
-    cells = [c for c in ax.collections if isinstance(c, PolyCollection) and bool(c.get_hatch()) is hatched]
+    cells = [
+        c
+        for c in ax.collections
+        if isinstance(c, PolyCollection) and bool(c.get_hatch()) is hatched
+    ]
     paths = [np.asarray(path.vertices, dtype=float) for c in cells for path in c.get_paths()]
     return [(float(p[0, 0]), float(p[0, 1])) for p in paths if np.ptp(p[:, 0]) == 1]
 
@@ -79,13 +84,21 @@ def boxes(ax: Axes, *, hatched: bool) -> list[tuple[float, float]]:
 def test_cells_hold_their_value_and_unscored_cells_their_reason() -> None:
     ax = drawn()
     texts = {t.get_position(): t.get_text() for t in ax.texts if t.get_transform() == ax.transData}
-    assert (texts[0, 0], texts[0, 1], texts[1, 0], texts[1, 1]) == (".50", "1", "overflow", "missing")
+    assert (texts[0, 0], texts[0, 1], texts[1, 0], texts[1, 1]) == (
+        ".50",
+        "1",
+        "overflow",
+        "missing",
+    )
     assert np.asarray(ax.collections[0].get_facecolor())[1][:3] == pytest.approx(RED_GREEN[-1])
     assert boxes(ax, hatched=True) == [(0.5, -0.5), (0.5, 0.5)]
 
 
 def test_the_words_say_what_a_reader_must_know() -> None:
-    said = " ".join(t.get_text() for t in figure_of([View(grid=grid(), date="2026-11-27T08", version="0.1.0")]).texts)
+    said = " ".join(
+        t.get_text()
+        for t in figure_of([View(grid=grid(), date="2026-11-27T08", version="0.1.0")]).texts
+    )
     for part in (
         "m · ", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3", "50 % of the longest",
         "95 % interval", "2026-11-27", "niah 0.1.0", "3 of 8 trials without a score (1 error, 2 overflow)",
@@ -137,7 +150,10 @@ def test_the_terminal_shows_the_same_values() -> None:
 @pytest.mark.parametrize("size", SHEETS)
 def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) -> None:
     wordy = replace(
-        grid(), model="vendor/" + "x" * 90 + "$a$b", tokenizer="file:tokenizer.json@0123456789ab", task="t" * 90
+        grid(),
+        model="vendor/" + "x" * 90 + "$a$b",
+        tokenizer="file:tokenizer.json@0123456789ab",
+        task="t" * 90,
     )
     for views in ([View(grid=wordy)], [View(grid=wordy)] * 2):
         figure = figure_of(views, Look(size=size))
@@ -152,17 +168,27 @@ def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [("slide", (1600, 900)), ("post", (1200, 675)), ("paper", (2100, 1320))])
+@pytest.mark.parametrize(
+    "size", [("slide", (1600, 900)), ("post", (1200, 675)), ("paper", (2100, 1320))]
+)
 @pytest.mark.parametrize("cells", [(5, 7), (86, 100)])
-def test_a_picture_has_its_size_whatever_its_grid(size: tuple[str, tuple[int, int]], cells: tuple[int, int]) -> None:
+def test_a_picture_has_its_size_whatever_its_grid(
+    size: tuple[str, tuple[int, int]], cells: tuple[int, int]
+) -> None:
     figure = figure_of([View(grid=of_size(*cells))], Look(size=size[0]))
     assert tuple(round(float(s)) for s in figure.get_size_inches() * figure.dpi) == size[1]
 
 
 def of_size(lengths: int, depths: int, mean: float = 0.5) -> Grid:
     cell = replace(grid().cells[0], mean=mean, outcomes={"scored": 2})
-    places = [(1_000 * (x + 1), 100 * y / max(1, depths - 1)) for x in range(lengths) for y in range(depths)]
-    return replace(grid(), cells=tuple(replace(cell, context_length=n, depth_percent=d) for n, d in places))
+    places = [
+        (1_000 * (x + 1), 100 * y / max(1, depths - 1))
+        for x in range(lengths)
+        for y in range(depths)
+    ]
+    return replace(
+        grid(), cells=tuple(replace(cell, context_length=n, depth_percent=d) for n, d in places)
+    )
 
 
 def labels(of: Grid) -> list[str]:
@@ -226,15 +252,23 @@ def test_turns_stand_on_the_axis_where_that_is_asked_for(depths: int) -> None:
 def seen(answer: Callable[[Trial], float | Outcome], **others: Any) -> View:
     of = header(**others)
     rows = results(of, answer)
-    return View(grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0")
+    return View(
+        grid=grid_of(of, rows), report=report_of(of, rows), date="2026-11-27", version="0.1.0"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "size"), [(2, "post"), (3, "slide"), (7, "paper")])
-def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(count: int, size: str) -> None:
-    models = [f"meta-llama/Llama-4-{kind}-17B-128E-Instruct-FP8-dynamic" for kind in "ABCDEFG"[:count]]
+def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(
+    count: int, size: str
+) -> None:
+    models = [
+        f"meta-llama/Llama-4-{kind}-17B-128E-Instruct-FP8-dynamic" for kind in "ABCDEFG"[:count]
+    ]
     of = [header(model=model, depths=(50.0,), epochs=1) for model in models]
-    views = [View(grid=grid_of(h, rows), report=report_of(h, rows)) for h in of for rows in [results(h)]]
+    views = [
+        View(grid=grid_of(h, rows), report=report_of(h, rows)) for h in of for rows in [results(h)]
+    ]
     look = Look(size=size)
     style: Any = look.style
     with matplotlib.rc_context(style):
@@ -250,7 +284,8 @@ def test_long_names_leave_every_run_its_share_in_headline_and_legend_of_curves(c
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("count", "size"), [(2, "slide"), (3, "slide"), (4, "slide"), (3, "post"), (4, "post"), (4, "paper")]
+    ("count", "size"),
+    [(2, "slide"), (3, "slide"), (4, "slide"), (3, "post"), (4, "post"), (4, "paper")],
 )
 def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are_of_one_size(
     count: int, size: str
@@ -268,9 +303,14 @@ def test_no_legend_of_the_picture_of_deliveries_covers_another_and_its_lines_are
     legends = [legend.get_window_extent() for ax in figure.axes if (legend := ax.get_legend())]
     assert len(legends) == 2
     assert not legends[0].overlaps(legends[1])
-    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y0 >= figure.bbox.y0 for box in legends)
+    assert all(
+        figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y0 >= figure.bbox.y0
+        for box in legends
+    )
     maps = figure.axes[: count - 1]
-    assert min(ax.get_window_extent().width for ax in maps) > 0.55 * figure.bbox.width / columns_for(2 * count)
+    assert min(
+        ax.get_window_extent().width for ax in maps
+    ) > 0.55 * figure.bbox.width / columns_for(2 * count)
     assert len({text.get_fontsize() for text in figure.texts[1:4]}) == 1
 
 
@@ -293,7 +333,10 @@ def test_lines_stand_behind_the_effective_and_the_claimed_length() -> None:
             lambda t: float(t.depth_percent in (0, 100)),
             "Does not read reliably even at 1k, the shortest tested; loses the middle",
         ),
-        (lambda t: float(t.context_length <= 16_000), "Reads reliably up to 16k; finds less from 64k on"),
+        (
+            lambda t: float(t.context_length <= 16_000),
+            "Reads reliably up to 16k; finds less from 64k on",
+        ),
         (lambda t: Outcome.OVERFLOW, "No trial has a score"),
     ],
 )
@@ -330,7 +373,10 @@ def test_no_two_runs_of_a_picture_have_one_title() -> None:
     one = View(grid=grid(), date="2026-11-27")
     assert names_of([one, one]) == ["m (1)", "m (2)"]
     assert names_of([one, View(grid=replace(grid(), task="kv"))]) == ["m · single", "m · kv"]
-    assert names_of([one, View(grid=grid(), date="2026-11-28")]) == ["m · 2026-11-27", "m · 2026-11-28"]
+    assert names_of([one, View(grid=grid(), date="2026-11-28")]) == [
+        "m · 2026-11-27",
+        "m · 2026-11-28",
+    ]
 
 
 def test_a_card_holds_claim_finding_tasks_cost_and_date(tmp_path: Path) -> None:
@@ -360,7 +406,9 @@ def view_of(of: Header, rows: list[Result]) -> View:
 
 
 def test_dollar_signs_in_names_are_no_formula(tmp_path: Path) -> None:
-    of = replace(header(lengths=(1_000, 2_000), epochs=1, model="m $x^$ b"), tokenizer="file:a$x^$b{.json")
+    of = replace(
+        header(lengths=(1_000, 2_000), epochs=1, model="m $x^$ b"), tokenizer="file:a$x^$b{.json"
+    )
     assert save_heatmaps([view_of(of, results(of))], tmp_path / "h.svg") == []
     assert "file:a$x^$b{.json" in (tmp_path / "h.svg").read_text(encoding="utf-8")
 
@@ -377,7 +425,9 @@ def test_a_card_counts_trials_that_were_run() -> None:
 
 def test_deliveries_of_which_none_has_a_score_find_nothing_most(tmp_path: Path) -> None:
     rows = results(H, lambda t: Outcome.OVERFLOW)
-    each = [Delivery(name=name, figures=figures_of(rows), dollars=None) for name in ("full", "retrieve")]
+    each = [
+        Delivery(name=name, figures=figures_of(rows), dollars=None) for name in ("full", "retrieve")
+    ]
     save_deliveries(each, [view_of(H, rows)] * 2, tmp_path / "d.svg")
     assert "<title>No trial has a score</title>" in (tmp_path / "d.svg").read_text(encoding="utf-8")
 
@@ -391,7 +441,9 @@ def test_a_damaged_table_beside_a_run_is_written_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [(3.1, 4.2), (0.0032, 0.0039), (7.0, 7.1), (4.0, 4.0), (0.9, 31.0)])
+@pytest.mark.parametrize(
+    "seconds", [(3.1, 4.2), (0.0032, 0.0039), (7.0, 7.1), (4.0, 4.0), (0.9, 31.0)]
+)
 def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, float]) -> None:
     of = header(lengths=(1_000, 2_000), depths=(0.0,), epochs=1)
     rows = [result(t, 1.0, s) for t, s in zip(trials(of), seconds, strict=True)]
@@ -399,7 +451,9 @@ def test_times_of_any_range_have_numbers_on_their_axis(seconds: tuple[float, flo
     figure.canvas.draw()
     ax = next(ax for ax in figure.axes if ax.get_ylabel().startswith("time"))
     low, high = ax.get_ylim()
-    ticks = [t for which in (False, True) for t in ax.yaxis.get_ticklabels(minor=which) if t.get_text()]
+    ticks = [
+        t for which in (False, True) for t in ax.yaxis.get_ticklabels(minor=which) if t.get_text()
+    ]
     assert len([t for t in ticks if low <= t.get_position()[1] <= high]) >= 2
 
 
@@ -413,9 +467,10 @@ def test_a_picture_in_another_palette_is_drawn_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("depth", "label"), [(100.0, "100 %"), (99.99, "99.99 %"), (99.9, "99.9 %"), (100 / 3, "33.3 %")]
+    ("depth", "label"),
+    [(100.0, "100 %"), (99.99, "99.99 %"), (99.9, "99.9 %"), (100 / 3, "33.3 %")],
 )
 def test_no_depth_but_the_end_is_called_100(depth: float, label: str) -> None:
     of = header(lengths=(1_000, 2_000), depths=(0.0, depth))
-    (ax, *_) = figure_of([view_of(of, results(of))]).axes
+    ax, *_ = figure_of([view_of(of, results(of))]).axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["0 %", label]

@@ -1,4 +1,5 @@
-"""A history: one line a run that merges, and an alarm where the model has changed, not where luck has."""
+"""A history: one line a run that merges, and an alarm where the model has changed, not where luck
+has."""
 
 from __future__ import annotations
 
@@ -19,7 +20,15 @@ from runs import header, result, trials
 from niah.errors import RunError
 from niah.records import Header, Response, Result
 from niah.runlog.log import write_log
-from niah.verdict.history import MOST_BYTES, HistoryLine, line_of, lines_in, signal_of, text_of, thresholds_of
+from niah.verdict.history import (
+    MOST_BYTES,
+    HistoryLine,
+    line_of,
+    lines_in,
+    signal_of,
+    text_of,
+    thresholds_of,
+)
 
 H = header(lengths=[1_000, 2_000, 4_000, 8_000, 16_000], epochs=10)  # 250 trials
 TRIALS = trials(H)
@@ -39,17 +48,24 @@ def lines(shares: Callable[[int], np.ndarray], nights: int, seed: int = 0) -> li
     return [line_of(H, rows(drawn.random(len(TRIALS)) < shares(n), n), 0.01) for n in range(nights)]
 
 
-@given(st.lists(st.sampled_from([True, False, None]), min_size=25, max_size=25), st.integers(0, 300))
-def test_a_line_holds_every_trial_and_is_read_as_it_was_written(right: list[bool | None], night: int) -> None:
+@given(
+    st.lists(st.sampled_from([True, False, None]), min_size=25, max_size=25), st.integers(0, 300)
+)
+def test_a_line_holds_every_trial_and_is_read_as_it_was_written(
+    right: list[bool | None], night: int
+) -> None:
     of = header(lengths=[1_000], epochs=5)
     every = rows(np.array([bool(r) for r in right]), night, of=of)
-    some = [r if known is not None else replace(r, score=None) for r, known in zip(every, right, strict=True)]
+    some = [
+        r if known is not None else replace(r, score=None)
+        for r, known in zip(every, right, strict=True)
+    ]
     line = line_of(of, some, None)
     (read,) = lines_in(text_of(line), "f")
     assert read == line
     by_id = {r.trial.id: known for r, known in zip(some, right, strict=True)}
     told = dict(zip(sorted(by_id), zip(*read.bits(), strict=True), strict=True))
-    assert {i: (bool(r) if s else None) for i, (r, s) in told.items()} == by_id
+    assert {i: bool(r) if s else None for i, (r, s) in told.items()} == by_id
 
 
 def test_a_line_of_250_trials_is_small_and_one_of_too_many_is_refused() -> None:
@@ -62,9 +78,17 @@ def test_a_line_of_250_trials_is_small_and_one_of_too_many_is_refused() -> None:
 
 def test_two_writers_merge_and_what_git_leaves_is_passed_over() -> None:
     texts = [text_of(line) for line in lines(lambda n: HARD, 5)]
-    merged = "\n".join([*texts[:3], "<<<<<<< ours", texts[3], "=======", texts[4], texts[2], ">>>>>>> theirs", ""])
+    merged = "\n".join(
+        [*texts[:3], "<<<<<<< ours", texts[3], "=======", texts[4], texts[2], ">>>>>>> theirs", ""]
+    )
     assert [text_of(line) for line in lines_in(merged, "f")] == texts
-    for broken in ("{}", '{"schema": 1}', texts[0].replace('"n":', '"n":1'), texts[0][:-9], "[" * 9_999):
+    for broken in (
+        "{}",
+        '{"schema": 1}',
+        texts[0].replace('"n":', '"n":1'),
+        texts[0][:-9],
+        "[" * 9_999,
+    ):
         with pytest.raises(RunError, match="line 2: no run of a history"):
             lines_in(f"{texts[1]}\n{broken}\n", "f")
 
@@ -102,7 +126,9 @@ def test_a_history_is_added_to_shown_and_checked(niah: Niah, tmp_path: Path) -> 
     assert shown.out.count("another model name") == 1
     assert "a loss, most likely from 2026-01-1" in shown.out
     assert (tmp_path / "h.png").stat().st_size > 10_000
-    file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[:6]), encoding="utf-8")
+    file.write_text(
+        "".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[:6]), encoding="utf-8"
+    )
     assert niah("history", "check").exit_code == 3
 
 
@@ -135,13 +161,15 @@ def test_git_merges_two_writers_by_itself(tmp_path: Path) -> None:
     file.write_text(texts[0] + texts[2], encoding="utf-8")
     for words in (("commit", "-qam", "c"), ("merge", "-q", "other")):
         git(*words)
-    assert [json.loads(text_of(line)) for line in lines_in(file.read_text(encoding="utf-8"), "h")] == [
-        json.loads(t) for t in texts
-    ]
+    assert [
+        json.loads(text_of(line)) for line in lines_in(file.read_text(encoding="utf-8"), "h")
+    ] == [json.loads(t) for t in texts]
 
 
 @pytest.mark.slow
-def test_a_run_whose_server_names_no_model_is_read_and_added_once(niah: Niah, tmp_path: Path) -> None:
+def test_a_run_whose_server_names_no_model_is_read_and_added_once(
+    niah: Niah, tmp_path: Path
+) -> None:
     unnamed = [replace(r, response=None) for r in rows(HARD > 0.5, 0)]
     (read,) = lines_in(text_of(line_of(H, unnamed, None)), "f")
     assert read.served is None
@@ -149,10 +177,14 @@ def test_a_run_whose_server_names_no_model_is_read_and_added_once(niah: Niah, tm
     assert niah("history", "add", "a", "--file", "h.jsonl").exit_code == 0
     file = tmp_path / "h.jsonl"
     (line,) = lines_in(file.read_text(encoding="utf-8"), "f")
-    file.write_text(text_of(replace(line, dollars=12.5)) + "\n", encoding="utf-8")  # by another table of prices
+    file.write_text(
+        text_of(replace(line, dollars=12.5)) + "\n", encoding="utf-8"
+    )  # by another table of prices
     assert "already" in niah("history", "add", "a", "--file", "h.jsonl").err
     assert "nothing is said yet" in niah("history", "show", "h.jsonl", "--out", "h.svg").out
-    assert "<title>Too few runs to say anything</title>" in (tmp_path / "h.svg").read_text(encoding="utf-8")
+    assert "<title>Too few runs to say anything</title>" in (tmp_path / "h.svg").read_text(
+        encoding="utf-8"
+    )
     file.write_text("", encoding="utf-8")
     assert "holds no run to draw" in niah("history", "show", "h.jsonl", "--out", "h.png").err
     assert niah("history", "check", "h.jsonl").exit_code == 3
@@ -167,7 +199,9 @@ def test_a_line_without_a_date_is_none(date: object) -> None:
 
 def test_a_loss_behind_a_gain_is_told() -> None:
     usual = np.full(250, 0.8)
-    signal = signal_of(lines(lambda n: usual if n < 9 else usual + 0.12 if n < 14 else usual - 0.2, 20))
+    signal = signal_of(
+        lines(lambda n: usual if n < 9 else usual + 0.12 if n < 14 else usual - 0.2, 20)
+    )
     assert (signal.lost, signal.exit_code) == (True, 1)
     assert signal.changed == 14
 
@@ -185,7 +219,10 @@ def test_a_run_that_was_scored_again_is_no_second_run(niah: Niah, tmp_path: Path
     assert niah("history", "add", "a", "--file", "h.jsonl").exit_code == 0
     write_log(tmp_path / "scored-again", H, rows(HARD > 0.5, 0))
     again = niah("history", "add", "scored-again", "--file", "h.jsonl")
-    assert (again.exit_code, "as it was scored before; take out its line, of 2026-01-01T03" in again.err) == (2, True)
+    assert (
+        again.exit_code,
+        "as it was scored before; take out its line, of 2026-01-01T03" in again.err,
+    ) == (2, True)
     assert len((tmp_path / "h.jsonl").read_text(encoding="utf-8").splitlines()) == 1
 
 

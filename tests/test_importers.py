@@ -1,4 +1,5 @@
-"""Results of other tools: read as they were written, marked as imported, and then like any other run."""
+"""Results of other tools: read as they were written, marked as imported, and then like any other
+run."""
 
 from __future__ import annotations
 
@@ -13,7 +14,13 @@ from conftest import REPOSITORY, Niah
 
 from niah.errors import RunError, UnknownName
 from niah.importers import importer_of
-from niah.importers.results import read_babilong, read_inspect, read_kamradt, read_needlehaystack2, read_ruler
+from niah.importers.results import (
+    read_babilong,
+    read_inspect,
+    read_kamradt,
+    read_needlehaystack2,
+    read_ruler,
+)
 from niah.records import Outcome
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
@@ -44,12 +51,23 @@ def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
     assert (f.by_band["tail"].mean or 0) > (f.by_band["middle"].mean or 1)
     report = niah("report", "claude").out
     assert "imported results of LLMTest_NeedleInAHaystack" in report
-    assert niah("import-results", PUBLISHED, "--format", "kamradt", "--name", "again").exit_code == 0
-    assert niah("gate", "claude", "--baseline", "again").exit_code == 3  # one haystack for everything
+    assert (
+        niah("import-results", PUBLISHED, "--format", "kamradt", "--name", "again").exit_code == 0
+    )
+    assert (
+        niah("gate", "claude", "--baseline", "again").exit_code == 3
+    )  # one haystack for everything
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    return {"model": "m", "context_length": 1_000, "depth_percent": 50.0, "score": 10, "needle": "n", **changes}
+    return {
+        "model": "m",
+        "context_length": 1_000,
+        "depth_percent": 50.0,
+        "score": 10,
+        "needle": "n",
+        **changes,
+    }
 
 
 def written(path: Path, *rows: dict[str, Any]) -> Path:
@@ -59,14 +77,22 @@ def written(path: Path, *rows: dict[str, Any]) -> Path:
 
 def test_lists_that_name_no_model_are_called_after_their_file(tmp_path: Path) -> None:
     rows = [
-        {"token_limit": n, "depth_percent": d, "score": s} for n, d, s in ((1_000, 0, 10), (1_000, 7, 1), (2_000, 0, 7))
+        {"token_limit": n, "depth_percent": d, "score": s}
+        for n, d, s in ((1_000, 0, 10), (1_000, 7, 1), (2_000, 0, 7))
     ]
     path = written(tmp_path / "r.json", *rows)
     assert read_kamradt(path, None).header.config["model"] == "r"
     imported = read_kamradt(path, "gpt-4")
     assert [r.score for r in imported.results] == [1.0, 0.0, pytest.approx(6 / 9)]
-    assert [r.explanation for r in imported.results] == ["judged 10 of 10", "judged 1 of 10", "judged 7 of 10"]
-    cells = {(c.context_length, c.depth_percent): c.outcomes for c in grid_of(imported.header, imported.results).cells}
+    assert [r.explanation for r in imported.results] == [
+        "judged 10 of 10",
+        "judged 1 of 10",
+        "judged 7 of 10",
+    ]
+    cells = {
+        (c.context_length, c.depth_percent): c.outcomes
+        for c in grid_of(imported.header, imported.results).cells
+    }
     assert cells[2_000, 7.0] == {"missing": 1}
 
 
@@ -74,7 +100,10 @@ def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Pat
     path = written(tmp_path / "r.json", row(), row(score=1), row(depth_percent=0))
     imported = read_kamradt(path, None)
     grid = grid_of(imported.header, imported.results)
-    assert [(c.n, c.mean, dict(c.outcomes)) for c in grid.cells] == [(1, 1.0, {"scored": 1}), (2, 0.5, {"scored": 2})]
+    assert [(c.n, c.mean, dict(c.outcomes)) for c in grid.cells] == [
+        (1, 1.0, {"scored": 1}),
+        (2, 0.5, {"scored": 2}),
+    ]
     assert [r.trial.epoch for r in imported.results] == [0, 1, 0]
     assert len({r.trial.id for r in imported.results}) == 3
     other = read_kamradt(written(tmp_path / "o.json", row(model="other"), row(model="other")), None)
@@ -103,7 +132,9 @@ def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Pat
         ([], "no results"),
     ],
 )
-def test_what_is_no_such_file_is_one_line(tmp_path: Path, rows: list[dict[str, Any]], said: str) -> None:
+def test_what_is_no_such_file_is_one_line(
+    tmp_path: Path, rows: list[dict[str, Any]], said: str
+) -> None:
     with pytest.raises(RunError, match=said):
         read_kamradt(written(tmp_path / "r.json", *rows), "m" if not rows else None)
 
@@ -131,10 +162,14 @@ def line(**changes: Any) -> dict[str, Any]:
 
 
 def failed(**changes: Any) -> dict[str, Any]:
-    return line(status="error", error="overloaded", response=None, score=None, usage=None, **changes)
+    return line(
+        status="error", error="overloaded", response=None, score=None, usage=None, **changes
+    )
 
 
-def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(tmp_path: Path, niah: Niah) -> None:
+def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(
+    tmp_path: Path, niah: Niah
+) -> None:
     path = tmp_path / "r.jsonl"
     rows = [
         line(), line(seed=2, score={"value": 0.0, "details": {}}), line(target_depth_percent=0.0),
@@ -150,9 +185,15 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(tmp_path
     }  # fmt: skip
     assert "1 damaged lines were left out" in imported.said
     first = imported.results[0]
-    assert (first.placements[0].actual_depth_percent, first.prompt_tokens, first.total_s) == (48.9, 1_023, 0.5)
+    assert (first.placements[0].actual_depth_percent, first.prompt_tokens, first.total_s) == (
+        48.9,
+        1_023,
+        0.5,
+    )
     assert niah("import-results", path, "--format", "needlehaystack2", "--name", "r").exit_code == 0
-    assert niah("import-results", path, "--format", "needlehaystack2", "--name", "r2").exit_code == 0
+    assert (
+        niah("import-results", path, "--format", "needlehaystack2", "--name", "r2").exit_code == 0
+    )
     assert niah("gate", "r", "--baseline", "r2").exit_code == 5
     assert Path("results/r/heatmap.png").stat().st_size > 5_000
 
@@ -166,9 +207,13 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(tmp_path
         {"recipe": {"needle_placements": 5}}, {"usage": 5},
     ],
 )  # fmt: skip
-def test_a_line_that_is_not_as_the_tool_writes_it_is_named(tmp_path: Path, niah: Niah, changes: dict[str, Any]) -> None:
+def test_a_line_that_is_not_as_the_tool_writes_it_is_named(
+    tmp_path: Path, niah: Niah, changes: dict[str, Any]
+) -> None:
     path = tmp_path / "r.jsonl"
-    path.write_text(json.dumps(line()) + "\n" + json.dumps(line(seed=2, **changes)) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(line()) + "\n" + json.dumps(line(seed=2, **changes)) + "\n", encoding="utf-8"
+    )
     ended = niah("import-results", path, "--format", "needlehaystack2", "--name", "r")
     assert (ended.exit_code, "r.jsonl:2: " in ended.err) == (2, True), ended.err
     assert not Path("results/r").exists()
@@ -176,7 +221,8 @@ def test_a_line_that_is_not_as_the_tool_writes_it_is_named(tmp_path: Path, niah:
 
 def test_another_needle_is_another_trial(tmp_path: Path) -> None:
     one, other = (
-        read_kamradt(written(tmp_path / f"{n}.json", row(needle=n)), None).results[0].trial.id for n in ("a", "b")
+        read_kamradt(written(tmp_path / f"{n}.json", row(needle=n)), None).results[0].trial.id
+        for n in ("a", "b")
     )
     assert one != other
 
@@ -184,23 +230,38 @@ def test_another_needle_is_another_trial(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_imported_run_says_what_cannot_be_done_with_it(niah: Niah, tmp_path: Path) -> None:
     path = written(tmp_path / "r.json", row(), row(depth_percent=0))
-    assert niah("import-results", path, "--format", "kamradt").out.strip() == "results/m/heatmap.png"
+    assert (
+        niah("import-results", path, "--format", "kamradt").out.strip() == "results/m/heatmap.png"
+    )
     trial = niah("show", "m").out.split()[0]
     for command in (("show", "m", trial), ("score", "m")):
         ended = niah(*command)
-        assert (ended.exit_code, "imported from LLMTest_NeedleInAHaystack" in ended.err) == (2, True)
-    assert "imported from LLM" in niah("judge", "m", "--provider", "simulated", "--model", "perfect").err
+        assert (ended.exit_code, "imported from LLMTest_NeedleInAHaystack" in ended.err) == (
+            2,
+            True,
+        )
+    assert (
+        "imported from LLM"
+        in niah("judge", "m", "--provider", "simulated", "--model", "perfect").err
+    )
     elsewhere = niah("import-results", path, "--format", "kamradt", "--model", "..")
     assert elsewhere.out.strip() == "results/model/heatmap.png"
     again = niah("import-results", path, "--format", "kamradt")
     assert (again.exit_code, "holds a run already" in again.err) == (2, True)
     assert niah("plot", "m", "--out", "p.svg").exit_code == 0
     assert "imported results of" in Path("p.svg").read_text(encoding="utf-8")
-    for wrong in (("nothing", "--format", "kamradt"), (path, "--format", "needlehaystack2"), (path, "--format", "x")):
+    for wrong in (
+        ("nothing", "--format", "kamradt"),
+        (path, "--format", "needlehaystack2"),
+        (path, "--format", "x"),
+    ):
         assert niah("import-results", *wrong).exit_code == 2
 
 
-SAMPLE = {"metadata": {"target_context_length": 1_000, "target_position": 50}, "scores": {"g": {"value": 10}}}
+SAMPLE = {
+    "metadata": {"target_context_length": 1_000, "target_position": 50},
+    "scores": {"g": {"value": 10}},
+}
 
 
 @pytest.mark.parametrize(
@@ -242,12 +303,21 @@ def test_a_folder_without_results_is_one_line(niah: Niah, form: str) -> None:
 
 def predictions(folder: Path, **changes: Any) -> Path:
     folder.mkdir(parents=True)
-    made = {"index": 0, "input": "x 77", "outputs": ["77"], "pred": "it is\u202877", "length": 3_990, **changes}
+    made = {
+        "index": 0,
+        "input": "x 77",
+        "outputs": ["77"],
+        "pred": "it is\u202877",
+        "length": 3_990,
+        **changes,
+    }
     (folder / "vt.jsonl").write_text(json.dumps(made, ensure_ascii=False) + "\n", encoding="utf-8")
     return folder
 
 
-def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(tmp_path: Path) -> None:
+def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(
+    tmp_path: Path,
+) -> None:
     for folder, length in (("2024/m/4096/pred", 4_096), ("2024/runs/of/m", 3_990)):
         (found,) = read_ruler(predictions(tmp_path / folder), "m")
         assert [(r.trial.context_length, r.score) for r in found.results] == [(length, 1.0)]
@@ -257,7 +327,10 @@ def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(
 
 
 def test_a_picture_says_of_how_many_predictions_the_depth_is_not_known(tmp_path: Path) -> None:
-    for text, said in (("x 77", "the first value"), ("none here", "the first value (not told: all at 0)")):
+    for text, said in (
+        ("x 77", "the first value"),
+        ("none here", "the first value (not told: all at 0)"),
+    ):
         (found,) = read_ruler(predictions(tmp_path / text / "4096/pred", input=text), "m")
         assert found.header.design.depth_of == said
 
@@ -273,7 +346,9 @@ def test_a_line_separator_inside_an_answer_ends_no_line(tmp_path: Path) -> None:
 
 def test_answers_in_the_folder_one_stands_in_are_of_a_model_with_a_name(niah: Niah) -> None:
     Path("gpt").mkdir()
-    Path("gpt/qa1_4k_x.csv").write_text(",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8")
+    Path("gpt/qa1_4k_x.csv").write_text(
+        ",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8"
+    )
     os.chdir("gpt")
     for path in (".", "qa1_4k_x.csv"):
         (found,) = read_babilong(Path(path), None)
@@ -281,16 +356,27 @@ def test_answers_in_the_folder_one_stands_in_are_of_a_model_with_a_name(niah: Ni
 
 
 def test_answers_to_a_task_that_babilong_does_not_have_are_one_line(niah: Niah) -> None:
-    Path("qa21_4k_x.csv").write_text(",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8")
+    Path("qa21_4k_x.csv").write_text(
+        ",target,output,question\n0,garden,garden,Where is Mary?\n", encoding="utf-8"
+    )
     ended = niah("import-results", "qa21_4k_x.csv", "--format", "babilong")
-    assert (ended.exit_code, ended.err.count("\n"), "'qa21'" in ended.err) == (2, 1, True), ended.err
+    assert (ended.exit_code, ended.err.count("\n"), "'qa21'" in ended.err) == (
+        2,
+        1,
+        True,
+    ), ended.err
 
 
 def test_half_a_character_in_a_needle_is_no_fault(tmp_path: Path) -> None:
-    assert read_kamradt(written(tmp_path / "r.json", row(needle="\ud83d")), None).results[0].score == 1.0
+    assert (
+        read_kamradt(written(tmp_path / "r.json", row(needle="\ud83d")), None).results[0].score
+        == 1.0
+    )
 
 
 def test_formats_by_name() -> None:
     assert importer_of("kamradt") is read_kamradt
-    with pytest.raises(UnknownName, match="known: babilong, inspect, kamradt, needlehaystack2, ruler"):
+    with pytest.raises(
+        UnknownName, match="known: babilong, inspect, kamradt, needlehaystack2, ruler"
+    ):
         importer_of("helm")

@@ -1,4 +1,5 @@
-"""Install hints hold where they are said, a command niah that is another's is named, wheel and sdist are whole."""
+"""Install hints hold where they are said, a command niah that is another's is named, wheel and
+sdist are whole."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ from niah.installation import DISTRIBUTION, install_hint, script_warning
 
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 CHECKOUT = {"url": REPOSITORY.as_uri(), "dir_info": {"editable": True}}
-GIT = {"url": "https://host/team/niah.git", "vcs_info": {"vcs": "git", "commit_id": "a1", "requested_revision": "v1"}}
+GIT = {
+    "url": "https://host/team/niah.git",
+    "vcs_info": {"vcs": "git", "commit_id": "a1", "requested_revision": "v1"},
+}
 
 
 @pytest.mark.parametrize(
@@ -30,13 +34,21 @@ GIT = {"url": "https://host/team/niah.git", "vcs_info": {"vcs": "git", "commit_i
         (CHECKOUT, False, f"-e '{REPOSITORY}[local]'"),
         ({**CHECKOUT, "dir_info": {}}, False, f"'{REPOSITORY}[local]'"),
         (GIT, False, "'niah-eval[local] @ git+https://host/team/niah.git@v1'"),
-        ({"url": "https://host/niah.whl", "archive_info": {}}, False, "'niah-eval[local] @ https://host/niah.whl'"),
+        (
+            {"url": "https://host/niah.whl", "archive_info": {}},
+            False,
+            "'niah-eval[local] @ https://host/niah.whl'",
+        ),
         ({"url": "file:///gone/niah.whl", "archive_info": {}}, False, "'niah-eval[local]'"),
         ({}, False, "'niah-eval[local]'"),
     ],
 )
 def test_a_hint_names_the_place_that_niah_came_from(
-    origin: dict[str, object], inside: bool, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: dict[str, object],
+    inside: bool,
+    hint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(installation, "_origin", lambda: origin)
     monkeypatch.chdir(REPOSITORY if inside else tmp_path)
@@ -52,7 +64,9 @@ def test_a_hint_is_for_this_python_even_where_its_environment_is_not_activated(
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert installation.pip_install() == "pip install"
     real = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pip" else real(name))
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "pip" else real(name)
+    )
     assert installation.pip_install().startswith("uv pip install --python ")
 
 
@@ -67,7 +81,9 @@ def test_every_hint_names_an_extra_that_there_is() -> None:
             assert "pip install" not in text, path.name
 
 
-def test_a_command_that_another_package_overwrote_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_command_that_another_package_overwrote_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
     assert script_warning() is None  # there is none at all
     script = tmp_path / "niah"
@@ -101,7 +117,9 @@ def test_the_warning_stands_before_the_output_of_python_m_niah(tmp_path: Path) -
 
 def test_the_addresses_of_the_repository_agree() -> None:
     urls = PYPROJECT["project"]["urls"]
-    replacements = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]
+    replacements = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"][
+        "substitutions"
+    ]
     for address in (*urls.values(), *(r["replacement"].split("](")[1] for r in replacements)):
         assert address.startswith(urls["Repository"])
     assert PYPROJECT["project"]["name"] == DISTRIBUTION
@@ -125,13 +143,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_and_sdist_hold_what_they_should_and_render_on_an_index(built: Path) -> None:
     files = sorted(str(p) for p in built.iterdir())
     checked = subprocess.run(
-        [sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True, check=False
+        [sys.executable, "-m", "twine", "check", "--strict", *files],
+        capture_output=True,
+        check=False,
     )
     assert checked.returncode == 0, checked.stdout
     wheel = next(built.glob("niah_eval-*.whl"))
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        head, _, description = archive.read(next(n for n in names if n.endswith("METADATA"))).decode().partition("\n\n")
+        head, _, description = (
+            archive.read(next(n for n in names if n.endswith("METADATA")))
+            .decode()
+            .partition("\n\n")
+        )
     for name in (
         "results/example/run.jsonl",
         "results/example/heatmap.png",
@@ -154,7 +178,9 @@ def test_wheel_and_sdist_hold_what_they_should_and_render_on_an_index(built: Pat
         "README.md",
     ):
         assert name in inside
-    assert not [n for n in inside if n.startswith("results/") and not n.startswith("results/example/")]
+    assert not [
+        n for n in inside if n.startswith("results/") and not n.startswith("results/example/")
+    ]
 
 
 def test_this_installation_tells_where_it_came_from() -> None:
@@ -168,7 +194,11 @@ def test_this_installation_tells_where_it_came_from() -> None:
 def test_the_workflow_tests_every_python_and_system_that_the_project_names() -> None:
     workflow = (REPOSITORY / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
     classifiers = PYPROJECT["project"]["classifiers"]
-    for version in (c.rpartition(" ")[2] for c in classifiers if c.startswith("Programming Language :: Python :: 3.")):
+    for version in (
+        c.rpartition(" ")[2]
+        for c in classifiers
+        if c.startswith("Programming Language :: Python :: 3.")
+    ):
         assert f'"{version}"' in workflow
     for name in ("ubuntu-latest", "macos-latest", "windows-latest"):
         assert name in workflow

@@ -15,20 +15,35 @@ from niah.experiment.experiment import experiment_of
 from niah.experiment.judge import judge_experiment
 from niah.runlog.log import read_log
 
-SWEEP = ("run", "--provider", "simulated", "--lengths", "500", "--depths", "0,50,100", "--name", "r")
+SWEEP = (
+    "run",
+    "--provider",
+    "simulated",
+    "--lengths",
+    "500",
+    "--depths",
+    "0,50,100",
+    "--name",
+    "r",
+)
 LOG = Path("results/r/run.jsonl")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", ["perfect", "blind"])
-def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(niah: Niah, reader: str) -> None:
+def test_a_literal_judge_agrees_with_the_scorer_and_changes_nothing(
+    niah: Niah, reader: str
+) -> None:
     niah(*SWEEP, "--model", reader, "--controls")
     before = LOG.read_bytes()
     ended = niah("judge", "r", "--provider", "simulated", "--model", "perfect")
     assert ended.exit_code == 0
     assert ", 0 no verdict" in ended.err
     assert LOG.read_bytes() == before
-    lines = [json.loads(line) for line in Path("results/r/judge-perfect/run.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in Path("results/r/judge-perfect/run.jsonl").read_text().splitlines()
+    ]
     assert lines[0]["config"]["model"] == "perfect"
     assert {line["trial"]["task"] for line in lines[1:]} == {"judge"}
     assert len(lines) == 1 + 6
@@ -53,8 +68,19 @@ def test_the_prompts_of_a_judge_have_the_size_they_have(niah: Niah) -> None:
 @pytest.mark.slow
 def test_verdicts_are_stored_and_asked_for_once(niah: Niah) -> None:
     niah(*SWEEP, "--model", "perfect")
-    with serving(answers("**No.**"), answers("Who knows?"), otherwise=answers("Yes"), preflight=answers("?")) as server:
-        command = ("judge", "r", "--provider", "openai", "--model", "org/judge", "--base-url", server.base_url)
+    with serving(
+        answers("**No.**"), answers("Who knows?"), otherwise=answers("Yes"), preflight=answers("?")
+    ) as server:
+        command = (
+            "judge",
+            "r",
+            "--provider",
+            "openai",
+            "--model",
+            "org/judge",
+            "--base-url",
+            server.base_url,
+        )
         ended = niah(*command)
         assert ended.exit_code == 0
         assert "1 agree, 1 differ, 1 no verdict" in ended.err
@@ -75,13 +101,22 @@ def test_a_judge_is_asked_in_its_own_way_and_not_in_that_of_the_run(niah: Niah) 
     Path("key").write_text("sk-of-the-judge-alone")
     with serving(otherwise=answers("Yes, 7"), preflight=answers("?")) as server:
         there = ("--provider", "openai", "--model", "j", "--base-url", server.base_url)
-        assert niah("run", "--lengths", "500", "--depths", "0,50", "--name", "r", *there, *sweep).exit_code == 0
+        assert (
+            niah(
+                "run", "--lengths", "500", "--depths", "0,50", "--name", "r", *there, *sweep
+            ).exit_code
+            == 0
+        )
         of_run = len(server.headers)
         ended = niah("judge", "r", *there, "--api-key-file", "key")
         assert (ended.exit_code, ", 0 no verdict" in ended.err) == (0, True), ended.err
         assert set(server.keys[of_run:]) == {"Bearer sk-of-the-judge-alone"}
-        assert ["X-Team" in headers for headers in server.headers] == [n < of_run for n in range(len(server.headers))]
-        assert [request.get("budget") for request in (server.requests[0], *server.requests[-2:])] == [32, None, None]
+        assert ["X-Team" in headers for headers in server.headers] == [
+            n < of_run for n in range(len(server.headers))
+        ]
+        assert [
+            request.get("budget") for request in (server.requests[0], *server.requests[-2:])
+        ] == [32, None, None]
     config = json.loads(Path("results/r/judge-j/run.jsonl").read_text().splitlines()[0])["config"]
     assert "delivery" not in config
 
@@ -92,4 +127,7 @@ def test_a_run_without_scores_and_a_judge_without_a_model_are_one_line(niah: Nia
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "needs a model" in ended.err
     LOG.write_text(LOG.read_text(encoding="utf-8").split("\n")[0] + "\n", encoding="utf-8")
-    assert "nothing to judge" in niah("judge", "r", "--provider", "simulated", "--model", "perfect").err
+    assert (
+        "nothing to judge"
+        in niah("judge", "r", "--provider", "simulated", "--model", "perfect").err
+    )

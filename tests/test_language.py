@@ -20,7 +20,9 @@ HAYSTACKS = {language: language.lower() for language in LANGUAGES}
 def test_every_grammar_has_the_rules_of_the_others() -> None:
     rules = {language: set(grammar) for language, grammar in grammars().items()}
     everything = set().union(*rules.values())
-    assert {language: sorted(everything - own) for language, own in rules.items() if own != everything} == {}
+    assert {
+        language: sorted(everything - own) for language, own in rules.items() if own != everything
+    } == {}
 
 
 def test_a_grammar_stands_for_every_language() -> None:
@@ -30,7 +32,9 @@ def test_a_grammar_stands_for_every_language() -> None:
 def test_every_grammar_has_an_example_where_english_has_one() -> None:
     shown = {rule for rule, data in grammars()["en"].items() if "example" in data}
     for language, grammar in grammars().items():
-        assert sorted(shown - {rule for rule, data in grammar.items() if "example" in data}) == [], language
+        assert (
+            sorted(shown - {rule for rule, data in grammar.items() if "example" in data}) == []
+        ), language
 
 
 def test_every_language_has_associations_and_no_other() -> None:
@@ -76,7 +80,10 @@ def test_texts_in_two_languages_are_mixed_together() -> None:
 
 
 def test_there_is_no_made_up_speech_in_spanish_and_one_line_says_so() -> None:
-    with pytest.raises(HaystackError, match=r"no synthetic:es.* en, zh-Hans, zh-Hant; use a haystack of transcripts"):
+    with pytest.raises(
+        HaystackError,
+        match=r"no synthetic:es.* en, zh-Hans, zh-Hant; use a haystack of transcripts",
+    ):
         load_haystack(["synthetic:es"], tokenizer_of("o200k_base"))
     with pytest.raises(UnknownName, match="unknown synthetic language 'xx'"):
         chapter("xx", 0)

@@ -62,7 +62,10 @@ def test_a_number_is_found_however_it_is_written(line: str) -> None:
     assert 6497271 in corpus("Hello there.", line).leaks.numbers
 
 
-@given(st.integers(1_000_000, 9_999_999), st.sampled_from(["{:,}", "{}", "{:_}", "-{}-", "{}.0", "({:,}),"]))
+@given(
+    st.integers(1_000_000, 9_999_999),
+    st.sampled_from(["{:,}", "{}", "{:_}", "-{}-", "{}.0", "({:,}),"]),
+)
 def test_whatever_an_answer_may_look_like_is_a_leak(number: int, form: str) -> None:
     line = f"so it was {form.format(number)} then"
     assert number in whole_numbers(line)
@@ -70,13 +73,18 @@ def test_whatever_an_answer_may_look_like_is_a_leak(number: int, form: str) -> N
 
 
 def test_small_numbers_are_no_leaks() -> None:
-    assert corpus("It cost 42 dollars in 1999, 三百二十 in all, and 9,999 more").leaks.numbers == frozenset()
+    assert (
+        corpus("It cost 42 dollars in 1999, 三百二十 in all, and 9,999 more").leaks.numbers
+        == frozenset()
+    )
 
 
 @pytest.mark.parametrize("language", PLACES)
 def test_needles_avoid_what_the_haystack_says(language: str) -> None:
     said = PLACES[language][:60]
-    other = {"zh-Hant": PLACES["zh-Hans"][:60], "zh-Hans": PLACES["zh-Hant"][:60]}.get(language, said)
+    other = {"zh-Hant": PLACES["zh-Hans"][:60], "zh-Hans": PLACES["zh-Hant"][:60]}.get(
+        language, said
+    )
     haystack = corpus(" ".join(said), " ".join(other))
     trial = Trial(id="t", task="single", context_length=1_000, depth_percent=50, epoch=0)
     for seed in range(100):

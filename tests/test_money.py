@@ -1,4 +1,5 @@
-"""What a run may cost holds under faults and kills: every attempt is admitted, noted before it is sent, and counted."""
+"""What a run may cost holds under faults and kills: every attempt is admitted, noted before it is
+sent, and counted."""
 
 from __future__ import annotations
 
@@ -16,7 +17,17 @@ import pytest
 import runs
 from conftest import Niah
 from protocols import Counts
-from server import Handler, Say, Server, answers_with, cuts_the_stream, fails, resets, serving, stalls
+from server import (
+    Handler,
+    Say,
+    Server,
+    answers_with,
+    cuts_the_stream,
+    fails,
+    resets,
+    serving,
+    stalls,
+)
 from test_sweep import SMALL, SOLVE, niah_process, sweep_at
 
 import niah as package
@@ -35,7 +46,8 @@ KILLS = int(os.environ.get("NIAH_KILLS", "8"))
 
 
 class Bill:
-    """Counts every prompt that reaches it, answered or not, as a server that takes money for all of them."""
+    """Counts every prompt that reaches it, answered or not, as a server that takes money for all of
+    them."""
 
     def __init__(self, act: Say | None = None) -> None:
         self.act = act
@@ -56,7 +68,18 @@ def attempts_noted(folder: str = "results/r") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (Path(folder) / "attempts.jsonl").read_text().splitlines()]
 
 
-GRID = ("--lengths", "1k", "--depths", "0:100:2", "--model", "m", "--name", "r", "--concurrency", "4")
+GRID = (
+    "--lengths",
+    "1k",
+    "--depths",
+    "0:100:2",
+    "--model",
+    "m",
+    "--name",
+    "r",
+    "--concurrency",
+    "4",
+)
 
 
 def finishes_null(handler: Handler, _: dict[str, Any]) -> None:
@@ -64,7 +87,9 @@ def finishes_null(handler: Handler, _: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("fault", [cuts_the_stream, finishes_null, resets, stalls(0.3)])
-def test_a_cap_holds_where_every_attempt_is_cut(niah: Niah, fault: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cap_holds_where_every_attempt_is_cut(
+    niah: Niah, fault: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.01)
     small, bill = Bill(), Bill(fault)
     with serving(otherwise=bill, preflight=small) as server:
@@ -74,7 +99,9 @@ def test_a_cap_holds_where_every_attempt_is_cut(niah: Niah, fault: Say, monkeypa
     assert first.exit_code == 3
     assert "stopped early (max_tokens 12,000 is reached" in first.err
     assert 9_000 < bill.tokens + small.tokens <= 12_000
-    assert "broke off or ended with the process, and the server reported no cost: up to" in first.err
+    assert (
+        "broke off or ended with the process, and the server reported no cost: up to" in first.err
+    )
     assert "may have been paid for nothing" in niah("report", "r").out
 
 
@@ -83,7 +110,16 @@ def test_refused_attempts_cost_nothing(niah: Niah, monkeypatch: pytest.MonkeyPat
     bill = Bill()
     refusals = [fails(500, {}), fails(429, {}), fails(502, {})] * 5
     with serving(*refusals, otherwise=bill, preflight=bill) as server:
-        ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1", "--attempts", "20", "--max-tokens", "14k")
+        ended = niah(
+            *sweep_at(server),
+            *SMALL,
+            "--concurrency",
+            "1",
+            "--attempts",
+            "20",
+            "--max-tokens",
+            "14k",
+        )
     assert ended.exit_code == 0, ended.err
     assert "may have been paid" not in ended.err
     assert [line["cost"] for line in attempts_noted() if "cost" in line].count({}) == 15
@@ -113,7 +149,9 @@ def test_every_attempt_is_noted_before_it_is_sent(niah: Niah) -> None:
 
     with serving(otherwise=act, preflight=act) as server:
         assert niah(*sweep_at(server), *SMALL, "--concurrency", "1").exit_code == 0
-    assert noted == list(range(1, 14))  # two small requests, two more once a cache is seen, and nine trials
+    assert noted == list(
+        range(1, 14)
+    )  # two small requests, two more once a cache is seen, and nine trials
     assert [line["n"] for line in attempts_noted() if "cost" in line] == list(range(1, 14))
 
 
@@ -126,7 +164,18 @@ def test_kills_at_random_instants_do_not_pass_a_budget(niah: Niah, tmp_path: Pat
         time.sleep(0.02)
         (cuts if chance.random() < 0.2 else bill)(handler, body)
 
-    grid = ("--lengths", "500,600", "--depths", "0:100:0.2", "--model", "m", "--name", "r", "--concurrency", "4")
+    grid = (
+        "--lengths",
+        "500,600",
+        "--depths",
+        "0:100:0.2",
+        "--model",
+        "m",
+        "--name",
+        "r",
+        "--concurrency",
+        "4",
+    )
     with serving(otherwise=slowly, preflight=bill) as server:
         command = (*sweep_at(server), *grid, "--max-tokens", str(cap))
         kills = _killed(server, command, tmp_path, chance)
@@ -177,7 +226,9 @@ def test_an_attempt_without_an_end_counts_as_the_most_it_may_cost(tmp_path: Path
     assert len(read_attempts(tmp_path)) == 5
 
 
-@pytest.mark.parametrize("line", ["[]", '{"n": 1}', "x", '{"n":1,"trial":"a","may":{"input_tokens":"x"}}'])
+@pytest.mark.parametrize(
+    "line", ["[]", '{"n": 1}', "x", '{"n":1,"trial":"a","may":{"input_tokens":"x"}}']
+)
 def test_a_damaged_file_of_attempts_is_one_clear_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "attempts.jsonl").write_text(line + "\n")
     with pytest.raises(RunError, match=r"attempts.jsonl:1: damaged line .* remove that line"):
@@ -185,7 +236,9 @@ def test_a_damaged_file_of_attempts_is_one_clear_line(tmp_path: Path, line: str)
 
 
 def test_half_a_line_on_a_full_disk_does_not_spoil_the_next_one(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource", reason="this system does not limit the size of files")
+    resource = pytest.importorskip(
+        "resource", reason="this system does not limit the size of files"
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     may = Usage(input_tokens=100, output_tokens=10)
     with AttemptLog(tmp_path) as log:
@@ -239,8 +292,15 @@ def test_plan_power_and_report_look_a_price_up_at_the_same_address() -> None:
     planned = package.plan(**there, epochs=EPOCHS[0]).price.dollars
     assert planned
     assert package.power(**there).rows[0].dollars == pytest.approx(planned)
-    assert said_to_cost("google/gemini-2.5-pro", Usage(input_tokens=1_000, output_tokens=10)) is not None
-    here = {"provider": "vllm", "model": "gpt-4o", **grid}  # on this machine: what it is called costs nothing
+    assert (
+        said_to_cost("google/gemini-2.5-pro", Usage(input_tokens=1_000, output_tokens=10))
+        is not None
+    )
+    here = {
+        "provider": "vllm",
+        "model": "gpt-4o",
+        **grid,
+    }  # on this machine: what it is called costs nothing
     assert package.power(**here).rows[0].dollars == package.plan(**here).price.dollars == 0
 
 
@@ -274,7 +334,9 @@ def test_what_is_under_way_has_not_broken_off(niah: Niah) -> None:
     assert "1 attempt broke off" in niah("report", "r").out
 
 
-def test_a_run_that_cannot_note_an_attempt_sends_nothing(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_note_an_attempt_sends_nothing(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(file: FileIO, lines: bytes) -> None:
         if b'"may"' in lines:
             raise OSError(28, "No space left on device")
@@ -285,7 +347,9 @@ def test_a_run_that_cannot_note_an_attempt_sends_nothing(niah: Niah, monkeypatch
         patch.setattr("niah.runlog.attempts.write_whole", full)
         ended = niah(*sweep_at(server), *SMALL)
     assert (ended.exit_code, bill.tokens) == (3, 0)
-    assert "attempts.jsonl: cannot be written (No space left on device); free some space" in ended.err
+    assert (
+        "attempts.jsonl: cannot be written (No space left on device); free some space" in ended.err
+    )
 
 
 def test_a_run_stops_after_so_many_errors(niah: Niah) -> None:
@@ -298,22 +362,32 @@ def test_a_run_stops_after_so_many_errors(niah: Niah) -> None:
 
 def test_a_server_that_reports_no_tokens_is_counted_as_what_may_have_been_used(niah: Niah) -> None:
     def reads(handler: Handler, body: dict[str, Any]) -> None:
-        handler.send_stream(handler.protocol.events(SOLVE(handler.protocol.prompt(body)), "stop", None, "m"))
+        handler.send_stream(
+            handler.protocol.events(SOLVE(handler.protocol.prompt(body)), "stop", None, "m")
+        )
 
     small, bill = Bill(), Bill(reads)
     with serving(otherwise=bill, preflight=small) as server:
         ended = niah(*sweep_at(server), *GRID, "--max-tokens", "6k")
     assert ended.exit_code == 3
     assert 4_000 < bill.tokens + small.tokens <= 6_000
-    assert {line["cost"]["output_tokens"] for line in attempts_noted() if line.get("cost")} == {7, 32}
+    assert {line["cost"]["output_tokens"] for line in attempts_noted() if line.get("cost")} == {
+        7,
+        32,
+    }
     assert "may have been paid" not in ended.err
 
 
-def test_a_gateway_that_waited_no_longer_may_have_cost(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_that_waited_no_longer_may_have_cost(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("niah.runner.throttle.FIRST_PAUSE_S", 0.001)
     with serving(fails(504, {}), otherwise=Bill(), preflight=Bill()) as server:
         ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
-    assert "1 attempt broke off or ended with the process, and the server reported no cost: up to 5" in ended.err
+    assert (
+        "1 attempt broke off or ended with the process, and the server reported no cost: up to 5"
+        in ended.err
+    )
 
 
 def test_a_run_whose_cost_cannot_be_known_leaves_no_folder(niah: Niah) -> None:

@@ -1,4 +1,5 @@
-"""What comes from outside is text: no control sign reaches a terminal, no key a log, an edited log ends in one line."""
+"""What comes from outside is text: no control sign reaches a terminal, no key a log, an edited log
+ends in one line."""
 
 from __future__ import annotations
 
@@ -24,18 +25,43 @@ from niah.plotter.report_text import report_lines
 from niah.records import Header, Outcome, Response
 from niah.runlog.log import LOG_NAME, Rows, open_log, read_log, read_rows, write_log
 from niah.tasks import task_of
-from niah.text.outside import KEY, hide, json_in, plain, redacted, secrets_kept, visible, without_secrets
+from niah.text.outside import (
+    KEY,
+    hide,
+    json_in,
+    plain,
+    redacted,
+    secrets_kept,
+    visible,
+    without_secrets,
+)
 from niah.verdict.report import report_of
 
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \u202egnp.exe\u2066 \x9b2J\x08\x00 \u200b\ufeff\U000e0041"
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \u202egnp.exe\u2066 \x9b2J\x08\x00"
+    " \u200b\ufeff\U000e0041"
+)
 KEY_GIVEN = "sk-canary-9f86d081884c7d65"
-SMALL = ("--model", "m", "--lengths", "500,1k", "--depths", "0,100", "--name", "r", "--attempts", "2")
+SMALL = (
+    "--model",
+    "m",
+    "--lengths",
+    "500,1k",
+    "--depths",
+    "0,100",
+    "--name",
+    "r",
+    "--attempts",
+    "2",
+)
 
 
 def commanding(text: str) -> str:
     """What a terminal would obey or not show."""
     bad = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return "".join(c for c in text if unicodedata.category(c) in bad and c not in "\n\t\u200c\u200d")
+    return "".join(
+        c for c in text if unicodedata.category(c) in bad and c not in "\n\t\u200c\u200d"
+    )
 
 
 @given(st.text())
@@ -44,7 +70,9 @@ def test_visible_text_commands_no_terminal_and_keeps_every_plain_sign(text: str)
     assert not re.sub("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]|[\U00013430-\U0001343f]"
                       "|[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]", "", commanding(shown))  # fmt: skip
     assert visible(shown) == shown
-    assert [c for c in text if c.isprintable()] == [c for c in text if c in shown and c.isprintable()]
+    assert [c for c in text if c.isprintable()] == [
+        c for c in text if c in shown and c.isprintable()
+    ]
 
 
 @given(st.text())
@@ -84,7 +112,10 @@ def test_stripping_signs_is_linear() -> None:
 def test_a_right_answer_in_colour_is_right(niah: Niah) -> None:
     solve = task_of("single").solve
     with serving(otherwise=answers_with(lambda p: f"\x1b[1;31m{solve(p)}\x1b[0m\u202e")) as server:
-        assert niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code == 0
+        assert (
+            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code
+            == 0
+        )
     grid = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
     assert grid["recall"]["mean"] == 1.0
 
@@ -92,7 +123,9 @@ def test_a_right_answer_in_colour_is_right(niah: Niah) -> None:
 def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
     said = []
     with serving(otherwise=answers(f"{HOSTILE} 12", model=f"m{HOSTILE}")) as server:
-        said.append(niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "-v"))
+        said.append(
+            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "-v")
+        )
     one = next(iter(read_rows(Path("results/r"))[1]))
     commands: list[tuple[str, ...]] = [
         ("show", "r"),
@@ -105,7 +138,11 @@ def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
     said += [niah(*command) for command in commands]
     hostile_error = fails(400, {"error": {"message": f"no {HOSTILE}"}})
     with serving(otherwise=hostile_error, preflight=answers("x")) as server:
-        said.append(niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:-3], "e", "-v"))
+        said.append(
+            niah(
+                "run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:-3], "e", "-v"
+            )
+        )
     for ended in said:
         assert not commanding(ended.out + ended.err)
     assert "\\x1b[31mred" in said[1].out
@@ -132,7 +169,9 @@ GIVEN = {
 def repeats_everything(handler: Handler, body: dict[str, Any]) -> None:
     """A server that says the key wherever a server can say something."""
     text = f"The key is {KEY_GIVEN}."
-    events = handler.protocol.events(text, f"stop-{KEY_GIVEN}" if "stop-it" in str(body) else "stop", None, KEY_GIVEN)
+    events = handler.protocol.events(
+        text, f"stop-{KEY_GIVEN}" if "stop-it" in str(body) else "stop", None, KEY_GIVEN
+    )
     for _, event in events:
         if isinstance(event, dict):
             event["id"] = KEY_GIVEN
@@ -140,7 +179,9 @@ def repeats_everything(handler: Handler, body: dict[str, Any]) -> None:
 
 
 def written_under(folder: Path) -> str:
-    return "".join(p.read_bytes().decode(errors="replace") for p in sorted(folder.rglob("*")) if p.is_file())
+    return "".join(
+        p.read_bytes().decode(errors="replace") for p in sorted(folder.rglob("*")) if p.is_file()
+    )
 
 
 @pytest.mark.parametrize("place", GIVEN)
@@ -152,11 +193,18 @@ def test_a_key_is_never_written_wherever_it_is_given(
     act: Say = repeats_everything
     preflight: Say | None = None
     if server_says == "an error":
-        act, preflight = fails(400, {"error": {"message": f"{'x' * 280} {KEY_GIVEN}"}}), answers("x")
+        act, preflight = (
+            fails(400, {"error": {"message": f"{'x' * 280} {KEY_GIVEN}"}}),
+            answers("x"),
+        )
     with serving(otherwise=act, preflight=preflight) as server:
         address = server.base_url + (f"?key={KEY_GIVEN}" if place == "address" else "")
         command = ("run", "--provider", "openai", "--base-url", address, *SMALL, *GIVEN[place])
-        said = [niah(*command, "-v", "--log-requests", "requests.jsonl"), niah("report", "r"), niah("show", "r")]
+        said = [
+            niah(*command, "-v", "--log-requests", "requests.jsonl"),
+            niah("report", "r"),
+            niah("show", "r"),
+        ]
         assert server.requests
         assert sent_with(server, place)
     everything = "".join(e.out + e.err for e in said) + written_under(Path())
@@ -200,7 +248,11 @@ def test_a_run_is_the_same_whatever_its_key() -> None:
 def test_what_may_be_a_secret_in_a_request_field_is_not_logged(extra: dict[str, Any]) -> None:
     logged = json.dumps(RunConfig(extra=extra).identity()["extra"])
     assert KEY in logged
-    assert not [word for word in ("short", "of-some-kind", "sk-0", "9f86", "eyJ", "hunter2") if word in logged]
+    assert not [
+        word
+        for word in ("short", "of-some-kind", "sk-0", "9f86", "eyJ", "hunter2")
+        if word in logged
+    ]
 
 
 def test_what_is_no_secret_is_logged_as_it_is() -> None:
@@ -229,7 +281,9 @@ def test_a_log_of_before_with_plain_headers_is_continued(tmp_path: Path) -> None
 
 
 @given(st.text(min_size=9, max_size=300), st.integers(min_value=8), st.text(max_size=20))
-def test_no_secret_of_any_signs_survives_also_cut_in_two(secret: str, size: int, before: str) -> None:
+def test_no_secret_of_any_signs_survives_also_cut_in_two(
+    secret: str, size: int, before: str
+) -> None:
     with secrets_kept():
         hide(secret)
         assert secret not in redacted(f"{before}{secret}!") or secret in KEY
@@ -243,7 +297,9 @@ def test_no_secret_of_any_signs_survives_also_cut_in_two(secret: str, size: int,
 
 RUN = header(lengths=(1_000, 2_000, 4_000), depths=(0.0, 50.0), epochs=2)
 SEARCH = {"adaptive": True, "threshold": 0.8, "trials_per_length": 10, "bisect": False}
-ADAPTIVE = header(lengths=(1_000, 2_000), depths=(0.0, 50.0), epochs=1, haystack_per="trial", config=SEARCH)
+ADAPTIVE = header(
+    lengths=(1_000, 2_000), depths=(0.0, 50.0), epochs=1, haystack_per="trial", config=SEARCH
+)
 
 
 def lines_of(run: Header) -> list[str]:
@@ -259,13 +315,21 @@ ODD = st.one_of(
 
 
 def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [path, *(p for k, v in inner for p in places_in(v, (*path, k)))]
 
 
 @settings(max_examples=200)
 @given(data=st.data())
-def test_an_edited_log_is_read_or_refused_in_one_line(tmp_path_factory: Any, data: st.DataObject) -> None:
+def test_an_edited_log_is_read_or_refused_in_one_line(
+    tmp_path_factory: Any, data: st.DataObject
+) -> None:
     whole = data.draw(st.sampled_from([LINES, ADAPTIVE_LINES]))
     table = copy.deepcopy(json.loads(whole[number := data.draw(st.integers(0, 3))]))
     *where, last = data.draw(st.sampled_from([p for p in places_in(table) if p and p != ("kind",)]))
@@ -281,7 +345,9 @@ def test_an_edited_log_is_read_or_refused_in_one_line(tmp_path_factory: Any, dat
 
 
 @given(at=st.integers(0, 1_500), put=st.binary(max_size=4))
-def test_a_log_with_other_bytes_is_read_or_refused_in_one_line(tmp_path_factory: Any, at: int, put: bytes) -> None:
+def test_a_log_with_other_bytes_is_read_or_refused_in_one_line(
+    tmp_path_factory: Any, at: int, put: bytes
+) -> None:
     whole = "\n".join(LINES).encode() + b"\n"
     usable_or_one_line(tmp_path_factory.mktemp("bytes"), whole[:at] + put + whole[at + 1 :])
 
@@ -295,12 +361,16 @@ def usable_or_one_line(folder: Path, log: bytes) -> None:
     except NiahError as error:
         assert isinstance(error, RunError)
         assert "\n" not in str(error)
-        assert re.search(rf"{LOG_NAME}:\d+: |{LOG_NAME}: (?:schema|no header)|no run log", str(error))
+        assert re.search(
+            rf"{LOG_NAME}:\d+: |{LOG_NAME}: (?:schema|no header)|no run log", str(error)
+        )
 
 
 def test_rows_do_not_grow_with_answers() -> None:
     rows, text = Rows(), "x" * 1_000_000
-    rows["a"] = replace(result(trials(RUN)[0], 1.0), response=Response(text=text, stop_reason="stop"))
+    rows["a"] = replace(
+        result(trials(RUN)[0], 1.0), response=Response(text=text, stop_reason="stop")
+    )
     assert not hasattr(rows["a"].response, "text")
     assert text not in repr(rows["a"])
 
@@ -333,7 +403,9 @@ def test_json_that_nests_without_an_end_is_none(depth: int, opening: str) -> Non
         "run --provider simulated --model perfect --dry-run --extra {deep}",
     ],
 )
-def test_brackets_without_an_end_are_one_line_wherever_they_stand(niah: Niah, tmp_path: Path, command: str) -> None:
+def test_brackets_without_an_end_are_one_line_wherever_they_stand(
+    niah: Niah, tmp_path: Path, command: str
+) -> None:
     deep, file = "[" * 100_000, tmp_path / "deep.json"
     file.write_text(deep, encoding="utf-8")
     ended = niah(*command.format(deep=deep, file=file).split())

@@ -1,4 +1,5 @@
-"""The page without a browser: what it holds, what it says of what it leaves out, and what it must never hold."""
+"""The page without a browser: what it holds, what it says of what it leaves out, and what it must
+never hold."""
 
 from __future__ import annotations
 
@@ -45,14 +46,16 @@ def data_of(path: Path) -> dict[str, Any]:
     return unpacked
 
 
-def test_a_page_holds_every_trial_with_its_needle_and_the_cells_of_the_grid(run: Path, niah: Niah) -> None:
+def test_a_page_holds_every_trial_with_its_needle_and_the_cells_of_the_grid(
+    run: Path, niah: Niah
+) -> None:
     ended = niah("page", run, "--out", "report.html")
     assert (ended.exit_code, ended.out) == (0, "report.html\n"), ended.err
     (told,) = data_of(Path("report.html"))["runs"]
     grid = open_run(run).grid
-    assert [(c["context_length"], c["depth_percent"], c["n"], c.get("mean")) for c in told["cells"]] == [
-        (c.context_length, c.depth_percent, c.n, c.mean) for c in grid.cells
-    ]
+    assert [
+        (c["context_length"], c["depth_percent"], c["n"], c.get("mean")) for c in told["cells"]
+    ] == [(c.context_length, c.depth_percent, c.n, c.mean) for c in grid.cells]
     assert len(told["trials"]) == len(open_run(run).rows)
     for t in told["trials"]:
         if "control" in t:
@@ -95,7 +98,10 @@ def test_a_needle_is_shown_only_where_its_prompt_is_the_one_that_was_sent(run: P
     other = [replace(results[0], prompt_digest="0" * 64), *results[1:]]
     write_log(run.parent / "other", header, other)
     write_log(run.parent / "foreign", replace(header, imported="kamradt"), results)
-    for name, why in (("other", "haystack or niah have changed since"), ("foreign", "imported from kamradt")):
+    for name, why in (
+        ("other", "haystack or niah have changed since"),
+        ("foreign", "imported from kamradt"),
+    ):
         (told,) = data_of(page([name], f"{name}.html"))["runs"]
         assert why in told["not_built"]
         assert results[0].trial.id not in {t["id"] for t in told["trials"] if "needle" in t}
@@ -111,9 +117,15 @@ def test_the_policy_names_the_only_style_and_the_only_script_by_their_hashes(run
     assert "http" not in policy
     for tag in ("style", "script"):
         (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, flags=re.S)
-        assert f"{tag}-src 'sha256-{b64encode(hashlib.sha256(body.encode()).digest()).decode()}'" in policy
+        assert (
+            f"{tag}-src 'sha256-{b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
+            in policy
+        )
     addresses = set(
-        re.findall(r"https?://[^\s\"'`)]+", text.replace(text[text.index('id="data"') : text.rindex("<script>")], ""))
+        re.findall(
+            r"https?://[^\s\"'`)]+",
+            text.replace(text[text.index('id="data"') : text.rindex("<script>")], ""),
+        )
     )
     assert addresses <= {"http://www.w3.org/2000/svg"}
 
@@ -128,8 +140,13 @@ def test_a_recipe_on_a_page_is_a_config_of_the_same_prompts(run: Path) -> None:
     assert read_config(Path("recipe.toml"), {}).identity() == RunConfig(**header.config).identity()
 
 
-def test_long_answers_and_many_trials_are_cut_and_the_page_says_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made(run.parent / "long", lambda t, p: "x" * (MOST_SIGNS + 5) if t.depth_percent == 50 else right(t, p))
+def test_long_answers_and_many_trials_are_cut_and_the_page_says_so(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(
+        run.parent / "long",
+        lambda t, p: "x" * (MOST_SIGNS + 5) if t.depth_percent == 50 else right(t, p),
+    )
     monkeypatch.setattr(page_data_module, "MOST_TRIALS", 6)
     (told,) = data_of(page(["long"], "x.html"))["runs"]
     long = [t for t in told["trials"] if "signs" in t]
@@ -180,7 +197,10 @@ def test_words_that_look_like_blanks_of_the_page_stay_words() -> None:
 
 
 def test_what_is_no_run_or_no_page_is_one_line(run: Path, niah: Niah) -> None:
-    for words, said in ((("nothing",), "no run here"), (("r", "--out", "x.pdf"), "a page ends in .html")):
+    for words, said in (
+        (("nothing",), "no run here"),
+        (("r", "--out", "x.pdf"), "a page ends in .html"),
+    ):
         ended = niah("page", *words)
         assert ended.exit_code == 2
         assert said in ended.err
@@ -188,16 +208,22 @@ def test_what_is_no_run_or_no_page_is_one_line(run: Path, niah: Niah) -> None:
 
 
 def test_what_a_page_is_made_of_is_small_and_needs_no_build() -> None:
-    sizes = {p.name: p.stat().st_size for p in ASSETS.iterdir() if p.suffix in (".js", ".css", ".html")}
+    sizes = {
+        p.name: p.stat().st_size for p in ASSETS.iterdir() if p.suffix in (".js", ".css", ".html")
+    }
     assert set(SCRIPTS) < set(sizes)
     assert sum(sizes.values()) < 43_500
 
 
 @pytest.mark.slow
 def test_a_page_without_its_trials_is_small_however_many_cells_it_has() -> None:
-    of = header(lengths=tuple(range(1_000, 87_000, 1_000)), depths=tuple(map(float, range(100))), epochs=1)
+    of = header(
+        lengths=tuple(range(1_000, 87_000, 1_000)), depths=tuple(map(float, range(100))), epochs=1
+    )
     rows = results(of, lambda t: float(t.depth_percent > 50))
-    view = View(grid=grid_of(of, rows), report=report_of(of, rows), date=of.created, version=of.version)
+    view = View(
+        grid=grid_of(of, rows), report=report_of(of, rows), date=of.created, version=of.version
+    )
     text = page_html(page_data_module.page_data([Told(name="r", view=view, header=of, trials=[])]))
     assert len(text.encode()) < 400_000
 

@@ -1,4 +1,5 @@
-"""The page as people have it: a file, opened offline in Chromium, by mouse, by keys alone, on a phone, in the dark."""
+"""The page as people have it: a file, opened offline in Chromium, by mouse, by keys alone, on a
+phone, in the dark."""
 
 from __future__ import annotations
 
@@ -19,7 +20,12 @@ from niah.share import page
 from niah.viewer import Viewer, server_of
 
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
 )
 REQUIRED = "BROWSER_REQUIRED"  # set where a missing browser is a failure, as in .ci/run
 
@@ -49,7 +55,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        found = play.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield found
         found.close()
 
@@ -69,12 +77,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def opened(browser: Any, path: Path, fragment: str = "", **context: Any) -> Iterator[Any]:
-    """A page from its file, without a network. Whatever it asks for or complains of fails the test."""
+    """A page from its file, without a network. Whatever it asks for or complains of fails the
+    test."""
     view = browser.new_context(offline=True, **context)
     tab, wrong = view.new_page(), []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    tab.on("request", lambda r: None if r.url.startswith(("file:", "blob:")) else wrong.append(r.url))
+    tab.on(
+        "console",
+        lambda message: (
+            wrong.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    tab.on(
+        "request", lambda r: None if r.url.startswith(("file:", "blob:")) else wrong.append(r.url)
+    )
     tab.goto(path.as_uri() + fragment)
     tab.wait_for_selector("html[data-ready]")
     yield tab
@@ -88,7 +104,10 @@ def cell(tab: Any, words: str) -> Any:
 
 def test_a_click_on_a_red_cell_leads_to_its_needle(browser: Any, runs: Path) -> None:
     with opened(browser, runs / "new.html") as tab:
-        assert "of needles found" in tab.locator("h1").inner_text() or "Reads" in tab.locator("h1").inner_text()
+        assert (
+            "of needles found" in tab.locator("h1").inner_text()
+            or "Reads" in tab.locator("h1").inner_text()
+        )
         red = cell(tab, "1k tokens, depth 50 %")
         red.hover()
         assert "0 % found, n = 2, 95 % interval 0 to 66 %" in tab.locator("#tip").inner_text()
@@ -143,7 +162,10 @@ def test_keys_alone_reach_every_cell_and_trial(browser: Any, runs: Path) -> None
 
         def focused() -> str:
             return str(
-                tab.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.textContent")
+                tab.evaluate(
+                    "document.activeElement.getAttribute('aria-label') ||"
+                    " document.activeElement.textContent"
+                )
             )
 
         for _ in range(12):
@@ -162,7 +184,9 @@ def test_keys_alone_reach_every_cell_and_trial(browser: Any, runs: Path) -> None
         assert "1k" in focused()
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("old-new", "light"), ("old-new", "dark"), ("zh", "light")])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("old-new", "light"), ("old-new", "dark"), ("zh", "light")]
+)
 def test_axe_finds_nothing_serious(browser: Any, runs: Path, name: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
@@ -171,14 +195,27 @@ def test_axe_finds_nothing_serious(browser: Any, runs: Path, name: str, scheme: 
         tab.locator("#list a").first.click()
         found.append(Axe().run(tab))
     for report in found:
-        bad = [v for v in report.response["violations"] if v["impact"] in ("serious", "critical", "moderate")]
+        bad = [
+            v
+            for v in report.response["violations"]
+            if v["impact"] in ("serious", "critical", "moderate")
+        ]
         assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in bad]
 
 
-def test_dark_and_light_follow_the_system_and_a_phone_needs_no_scrolling_aside(browser: Any, runs: Path) -> None:
+def test_dark_and_light_follow_the_system_and_a_phone_needs_no_scrolling_aside(
+    browser: Any, runs: Path
+) -> None:
     for scheme, dark in (("dark", True), ("light", False)):
-        with opened(browser, runs / "old-new.html", color_scheme=scheme, viewport={"width": 320, "height": 640}) as tab:
-            assert (tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)") is dark
+        with opened(
+            browser,
+            runs / "old-new.html",
+            color_scheme=scheme,
+            viewport={"width": 320, "height": 640},
+        ) as tab:
+            assert (
+                tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+            ) is dark
             assert tab.evaluate("document.documentElement.scrollWidth") <= 320
             tab.locator("#list a").first.click()
             assert tab.evaluate("document.querySelector('dialog').scrollWidth") <= 320
@@ -189,13 +226,20 @@ def test_print_leaves_out_what_is_for_clicking(browser: Any, runs: Path) -> None
         tab.emulate_media(media="print")
         assert not tab.locator(".filters").is_visible()
         assert tab.locator("#heat").is_visible()
-        assert tab.evaluate("[...document.querySelectorAll('pre')].every((p) => p.scrollHeight <= p.clientHeight + 1)")
+        assert tab.evaluate(
+            "[...document.querySelectorAll('pre')].every((p) => p.scrollHeight <= p.clientHeight"
+            " + 1)"
+        )
 
 
-def test_two_runs_stand_side_by_side_with_their_difference_and_flips(browser: Any, runs: Path) -> None:
+def test_two_runs_stand_side_by_side_with_their_difference_and_flips(
+    browser: Any, runs: Path
+) -> None:
     with opened(browser, runs / "old-new.html", "#run=new") as tab:
         assert tab.locator("main table").first.locator("tbody tr").count() == 2
-        change = tab.locator('[aria-label="Change in the share found"] .cell[aria-label^="1k tokens, depth 50 %"]')
+        change = tab.locator(
+            '[aria-label="Change in the share found"] .cell[aria-label^="1k tokens, depth 50 %"]'
+        )
         assert change.get_attribute("aria-label").splitlines()[1].startswith("-100 points, n = 2")
         lost = tab.locator('section[aria-label="Difference"] details').first
         assert lost.locator("summary").inner_text() == "2 lost"
@@ -239,8 +283,7 @@ def test_the_policy_stops_what_would_get_into_the_page(browser: Any, runs: Path)
     tab = view.new_page()
     tab.goto((runs / "new.html").as_uri())
     tab.wait_for_selector("html[data-ready]")
-    stopped = tab.evaluate(
-        """async () => {
+    stopped = tab.evaluate("""async () => {
           const stopped = [];
           const all = new Promise((done) => document.addEventListener("securitypolicyviolation", (e) => {
             stopped.push(e.effectiveDirective);
@@ -256,8 +299,7 @@ def test_the_policy_stops_what_would_get_into_the_page(browser: Any, runs: Path)
           document.forms[0].submit();
           await Promise.race([all, new Promise((late) => setTimeout(late, 20_000))]);
           return stopped;
-        }"""
-    )
+        }""")
     assert tab.evaluate("window.attacked") is None
     assert {"img-src", "frame-src", "script-src-elem", "connect-src", "form-action"} <= set(stopped)
     view.close()
@@ -273,7 +315,9 @@ def test_what_is_no_model_is_marked(browser: Any, runs: Path) -> None:
 def test_a_viewer_follows_a_run_that_goes_on_and_takes_marks(browser: Any, tmp_path: Path) -> None:
     folder = made(tmp_path / "results" / "r", lost_in_the_middle)
     lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
-    (folder / "run.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][:40])  # while a line is written
+    (folder / "run.jsonl").write_bytes(
+        b"".join(lines[:5]) + lines[5][:40]
+    )  # while a line is written
     with server_of(Viewer(tmp_path / "results", "Ada")) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,5 @@
-"""The same needle on pages and in speech: exact places, real bodies, instruments that look and listen."""
+"""The same needle on pages and in speech: exact places, real bodies, instruments that look and
+listen."""
 
 from __future__ import annotations
 
@@ -30,7 +31,13 @@ from niah.plotter.page import Told, run_data
 from niah.plotter.report_text import report_lines
 from niah.plotter.summary import View
 from niah.plotter.terminal import TerminalHeatmap
-from niah.providers.media import anthropic_tokens, gemini_tokens, media_limits, patches_32, tiles_512
+from niah.providers.media import (
+    anthropic_tokens,
+    gemini_tokens,
+    media_limits,
+    patches_32,
+    tiles_512,
+)
 from niah.records import Prompt
 from niah.runner import instruments
 from niah.scorers import clock
@@ -38,7 +45,9 @@ from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of
 
 SMALL = ("--as", "pages", "--page-px", "640x400", "--page-type-px", "18")
-NEEDS_TESSERACT = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+NEEDS_TESSERACT = pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="tesseract is not installed"
+)
 NEEDS_FLITE = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 VOICE = "flite -voice rms -f {text} -o {wav}"
 TINY = ("--page-px", "256x256")
@@ -50,11 +59,14 @@ def prompts(**settings: Any) -> list[Prompt]:
 
 
 def media(prompt: Prompt) -> list[MediaPart]:
-    return [part for message in prompt.messages for part in message.parts if isinstance(part, MediaPart)]
+    return [
+        part for message in prompt.messages for part in message.parts if isinstance(part, MediaPart)
+    ]
 
 
 def hum(line: str) -> Sound:
-    """A voice that hums: as many milliseconds as a line has signs, at a height that is the line's."""
+    """A voice that hums: as many milliseconds as a line has signs, at a height that is the
+    line's."""
     samples = np.arange(RATE * len(line) // 1_000)
     return np.asarray(8_000 * np.sin(samples * (1 + len(line) % 7) / 10), dtype=np.int16)
 
@@ -92,7 +104,9 @@ def _rows(prompt: Prompt, look: Any) -> int:
 
     last = np.asarray(Image.open(io.BytesIO(media(prompt)[-1].load())))
     dark = np.flatnonzero((last < 128).any(axis=1))
-    return (len(media(prompt)) - 1) * int(look.rows) + int((dark[-1] - look.margin) // look.step) + 1
+    return (
+        (len(media(prompt)) - 1) * int(look.rows) + int((dark[-1] - look.margin) // look.step) + 1
+    )
 
 
 def test_pages_and_speech_are_the_same_bytes_on_a_second_build() -> None:
@@ -106,7 +120,11 @@ def test_pages_and_speech_are_the_same_bytes_on_a_second_build() -> None:
 def test_ids_pair_text_pages_and_speech() -> None:
     ids = {
         tuple(trial.id for trial in experiment(**how).trials)
-        for how in ({}, {"sent_as": "pages", "page_type_px": 30}, {"sent_as": "speech", "tts": VOICE})
+        for how in (
+            {},
+            {"sent_as": "pages", "page_type_px": 30},
+            {"sent_as": "speech", "tts": VOICE},
+        )
     }
     assert len(ids) == 1
 
@@ -115,7 +133,9 @@ def test_ids_pair_text_pages_and_speech() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_vendors_own_types_accept_pages_and_speech(provider: str) -> None:
     prompt = prompts()[1]
-    accepted_by_the_sdk(provider, sent(provider, Pages(look=look_of("400x500", 16)).present(prompt)))
+    accepted_by_the_sdk(
+        provider, sent(provider, Pages(look=look_of("400x500", 16)).present(prompt))
+    )
     if provider in ("chat", "gemini"):
         accepted_by_the_sdk(provider, sent(provider, in_speech(prompt)))
 
@@ -128,10 +148,14 @@ def test_the_needle_begins_in_the_file_at_the_second_that_is_logged(form: str) -
     assert spoken.delivered is not None and spoken.delivered.start_s is not None
     heard = np.concatenate([samples_of(part.load()) for part in media(spoken)])
     assert abs(len(heard) / RATE - (spoken.delivered.seconds or 0)) < 0.01
-    needle = hum(next(n.text for n in prompt.planting.needles if n.answer_class == "right")).astype(float)
+    needle = hum(next(n.text for n in prompt.planting.needles if n.answer_class == "right")).astype(
+        float
+    )
     start = round(spoken.delivered.start_s * RATE)
     near = {
-        shift: float(np.dot(needle, heard[start + shift : start + shift + len(needle)].astype(float)))
+        shift: float(
+            np.dot(needle, heard[start + shift : start + shift + len(needle)].astype(float))
+        )
         for shift in range(-400, 401, 8)
     }
     assert abs(max(near.items(), key=lambda found: found[1])[0]) <= 0.01 * RATE
@@ -160,7 +184,9 @@ def test_times_that_are_asked_for_are_those_of_the_recording(task: str, haystack
 def test_trials_share_all_pieces_but_those_with_a_needle() -> None:
     pieces = [{part.digest for part in media(in_speech(prompt))} for prompt in prompts()]
     shared = set.intersection(*pieces)
-    assert len(shared) >= max(map(len, pieces)) - 4  # the needle's, the one behind it, and the end's
+    assert (
+        len(shared) >= max(map(len, pieces)) - 4
+    )  # the needle's, the one behind it, and the end's
 
 
 def test_tokens_of_a_picture_are_those_of_the_published_examples() -> None:
@@ -189,7 +215,12 @@ def test_tokens_of_a_picture_are_those_of_the_published_examples() -> None:
     ],
 )
 def test_what_a_service_does_not_take_is_refused_before_anything_is_sent(
-    niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, more: tuple[str, ...], why: str
+    niah: Niah,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    more: tuple[str, ...],
+    why: str,
 ) -> None:
     ended = _refused(niah, monkeypatch, provider, "--as", "pages", *more)
     assert why in ended
@@ -201,9 +232,24 @@ def _refused(niah: Niah, monkeypatch: pytest.MonkeyPatch, provider: str, *words:
     """The one line with which a run ends before anything is sent."""
     monkeypatch.setenv("OWN_KEY", "planted")
     known = {"azure": "AZURE_OPENAI_ENDPOINT", "bedrock-anthropic": "AWS_REGION"}
-    for name in (*known.values(), "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "AWS_DEFAULT_REGION"):
+    for name in (
+        *known.values(),
+        "GOOGLE_CLOUD_PROJECT",
+        "GOOGLE_CLOUD_LOCATION",
+        "AWS_DEFAULT_REGION",
+    ):
         monkeypatch.setenv(name, "https://127.0.0.1:9" if "ENDPOINT" in name else "global")
-    run = ("run", "--provider", provider, "--model", "m", "--api-key-env", "OWN_KEY", "--depths", "50")
+    run = (
+        "run",
+        "--provider",
+        provider,
+        "--model",
+        "m",
+        "--api-key-env",
+        "OWN_KEY",
+        "--depths",
+        "50",
+    )
     ended = niah(*run, *words)
     assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1), ended.err
     return ended.err
@@ -228,7 +274,12 @@ def _refused(niah: Niah, monkeypatch: pytest.MonkeyPatch, provider: str, *words:
     ],
 )
 def test_sound_that_a_service_does_not_take_is_refused_before_anything_is_sent(
-    niah: Niah, monkeypatch: pytest.MonkeyPatch, provider: str, least: Any, more: tuple[str, ...], why: str
+    niah: Niah,
+    monkeypatch: pytest.MonkeyPatch,
+    provider: str,
+    least: Any,
+    more: tuple[str, ...],
+    why: str,
 ) -> None:
     monkeypatch.setattr(Voice, "say", lambda self, line: hum(line * 3))
     limits = replace(media_limits(provider, "m"), **least)
@@ -240,12 +291,18 @@ def test_sound_that_a_service_does_not_take_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--provider", "anthropic", "--model", "m", "--as", "speech", "--tts", VOICE), "takes no sound"),
+        (
+            ("--provider", "anthropic", "--model", "m", "--as", "speech", "--tts", VOICE),
+            "takes no sound",
+        ),
         (("--provider", "simulated", "--model", "perfect", "--as", "pages"), "takes --as text"),
         (("--provider", "ocr", "--model", "search"), "takes --as pages"),
         (("--provider", "listener", "--model", "search", "--as", "pages"), "takes --as speech"),
         (("--provider", "listener", "--model", "search", "--as", "speech"), "--tts"),
-        (("--provider", "ocr", "--model", "search", "--as", "pages", "--tts", VOICE), "tts has no meaning"),
+        (
+            ("--provider", "ocr", "--model", "search", "--as", "pages", "--tts", VOICE),
+            "tts has no meaning",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_one_line(
@@ -286,15 +343,25 @@ def test_any_wav_becomes_one_channel_at_one_rate() -> None:
 
 
 SENT_AS: dict[str, tuple[Any, str]] = {
-    "pages": (lambda n: Delivered(tokens=n, pages=n // 600, text_tokens=100, media_tokens=n // 600 * 258), "pages"),
-    "speech": (lambda n: Delivered(tokens=n, seconds=n / 3, text_tokens=100, media_tokens=n * 10), "minutes of speech"),
+    "pages": (
+        lambda n: Delivered(tokens=n, pages=n // 600, text_tokens=100, media_tokens=n // 600 * 258),
+        "pages",
+    ),
+    "speech": (
+        lambda n: Delivered(tokens=n, seconds=n / 3, text_tokens=100, media_tokens=n * 10),
+        "minutes of speech",
+    ),
 }
 
 
 @pytest.mark.parametrize(
     ("sent_as", "labels", "reported"),
     [
-        ("pages", ["2", "20"], "12k is 20 pages, 5,160 image tokens, 2.31 text tokens per image token"),
+        (
+            "pages",
+            ["2", "20"],
+            "12k is 20 pages, 5,160 image tokens, 2.31 text tokens per image token",
+        ),
         (
             "speech",
             ["6:40", "66:40"],
@@ -311,7 +378,10 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
     rows = [replace(r, delivered=told(r.trial.context_length)) for r in results(of)]
     grid = grid_of(of, rows)
     ax = figure_of([View(grid=grid)]).axes[0]
-    assert [t.get_text().split("\n") for t in ax.get_xticklabels()] == [["1.2k", labels[0]], ["12k", labels[1]]]
+    assert [t.get_text().split("\n") for t in ax.get_xticklabels()] == [
+        ["1.2k", labels[0]],
+        ["12k", labels[1]],
+    ]
     assert kind in ax.get_xlabel()
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(TerminalHeatmap(grid))
@@ -321,7 +391,10 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
     assert any(f"below each length its {kind}" in line for line in shown)
     assert reported in report_lines(report_of(of, rows))
     assert list(json.loads(grid_json(grid))["media"]) == ["1200", "12000"]
-    page = run_data(Told(name="r", view=View(grid=grid, report=report_of(of, rows)), header=of, trials=rows), "r")
+    page = run_data(
+        Told(name="r", view=View(grid=grid, report=report_of(of, rows)), header=of, trials=rows),
+        "r",
+    )
     assert (page["media"], page["media_kind"]) == ({"1200": labels[0], "12000": labels[1]}, kind)
 
 
@@ -329,9 +402,15 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("gemini", "--as", "pages"), r"each 27 pages, 27,864 image tokens, 0\.\d\d text tokens per image token"),
+        (
+            ("gemini", "--as", "pages"),
+            r"each 27 pages, 27,864 image tokens, 0\.\d\d text tokens per image token",
+        ),
         (("openai", "--as", "pages"), r"each 27 pages, whose tokens are not known"),
-        (("gemini", "--as", "speech", "--tts", VOICE), r"each \d+:\d\d min of speech, [\d,]+ audio tokens"),
+        (
+            ("gemini", "--as", "speech", "--tts", VOICE),
+            r"each \d+:\d\d min of speech, [\d,]+ audio tokens",
+        ),
         (("gemini",), r"100 % unique text$"),
     ],
 )
@@ -341,7 +420,17 @@ def test_a_plan_says_what_a_length_is_as_pages_or_speech(
     monkeypatch.setattr(Voice, "say", lambda self, line: hum(line))
     price = ("--price", "input=1,output=0")
     ended = niah(
-        "plan", "--provider", words[0], "--model", "m", "--lengths", "16k", "--depths", "50", *words[1:], *price
+        "plan",
+        "--provider",
+        words[0],
+        "--model",
+        "m",
+        "--lengths",
+        "16k",
+        "--depths",
+        "50",
+        *words[1:],
+        *price,
     )
     assert ended.exit_code == 0, ended.err
     assert re.search(told, ended.out.strip())
@@ -354,20 +443,39 @@ def test_a_plan_says_what_a_length_is_as_pages_or_speech(
 @NEEDS_TESSERACT
 @pytest.mark.slow
 def test_a_reader_of_pages_finds_the_needle_and_nothing_on_pages_without_one(niah: Niah) -> None:
-    run = ("run", "--provider", "ocr", "--model", "search", "--lengths", "600", "--depths", "0:100:50", "--controls")
+    run = (
+        "run",
+        "--provider",
+        "ocr",
+        "--model",
+        "search",
+        "--lengths",
+        "600",
+        "--depths",
+        "0:100:50",
+        "--controls",
+    )
     ended = niah(*run, *SMALL, "--name", "seen")
     assert ended.exit_code == 0, ended.err
-    rows = [json.loads(line) for line in Path("results/seen/run.jsonl").read_text().splitlines()[1:]]
+    rows = [
+        json.loads(line) for line in Path("results/seen/run.jsonl").read_text().splitlines()[1:]
+    ]
     scores = {(r["trial"]["control"], r["trial"]["depth_percent"]): r["score"] for r in rows}
     assert [scores[None, depth] for depth in (0, 50, 100)] == [1.0, 1.0, 1.0]
     absent = next(r for r in rows if r["trial"]["control"] == "absent")
     assert not any(target in absent["response"]["text"] for target in absent["targets"])
-    assert all(r["response"]["usage"]["input_tokens"] == r["expected_input_tokens"] for r in rows if r["delivered"])
+    assert all(
+        r["response"]["usage"]["input_tokens"] == r["expected_input_tokens"]
+        for r in rows
+        if r["delivered"]
+    )
 
 
 @NEEDS_TESSERACT
 @pytest.mark.slow
-def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = instruments._parts
 
     def without_the_third_page(messages: Any) -> Any:
@@ -383,10 +491,27 @@ def test_a_page_that_was_dropped_is_a_mismatch_and_not_red(niah: Niah, monkeypat
 
 
 @NEEDS_TESSERACT
-def test_a_language_that_tesseract_lacks_is_said_and_not_red(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_language_that_tesseract_lacks_is_said_and_not_red(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(instruments.DATA, "en", "not_there")
-    ended = niah("run", "--provider", "ocr", "--model", "search", "--lengths", "600", "--depths", "50", *SMALL)
-    assert (ended.exit_code, ended.err.count("\n"), "tesseract-ocr-not-there" in ended.err) == (2, 1, True)
+    ended = niah(
+        "run",
+        "--provider",
+        "ocr",
+        "--model",
+        "search",
+        "--lengths",
+        "600",
+        "--depths",
+        "50",
+        *SMALL,
+    )
+    assert (ended.exit_code, ended.err.count("\n"), "tesseract-ocr-not-there" in ended.err) == (
+        2,
+        1,
+        True,
+    )
     assert not Path("results").exists()
 
 
@@ -395,7 +520,9 @@ def test_a_language_that_tesseract_lacks_is_said_and_not_red(niah: Niah, monkeyp
 @pytest.mark.parametrize(
     ("flags", "heard"), [(("--haystack", "es"), "es number"), (("--value-kind", "uuid"), "en uuid")]
 )
-def test_a_needle_that_no_listener_hears_is_said_and_not_red(niah: Niah, flags: tuple[str, str], heard: str) -> None:
+def test_a_needle_that_no_listener_hears_is_said_and_not_red(
+    niah: Niah, flags: tuple[str, str], heard: str
+) -> None:
     speech = ("--as", "speech", "--tts", VOICE, "--lengths", "300", "--depths", "50")
     ended = niah("run", "--provider", "listener", "--model", "search", *speech, *flags)
     assert (ended.exit_code, ended.err.count("\n"), f"not {heard}" in ended.err) == (2, 1, True)
@@ -403,15 +530,18 @@ def test_a_needle_that_no_listener_hears_is_said_and_not_red(niah: Niah, flags: 
 
 
 def recorded(folder: Path, lines: list[str], form: str = "wav", height: int = 8_000) -> Path:
-    """A recording of some lines with pauses between them, and its subtitles: in a folder as a user has them."""
+    """A recording of some lines with pauses between them, and its subtitles: in a folder as a user
+    has them."""
     folder.mkdir(exist_ok=True)
     sounds, cues, at = [np.zeros(RATE // 2, np.int16)], [], RATE // 2
     for number, line in enumerate(lines, 1):
         sound = np.asarray(
-            height * np.sin(np.arange(20 * len(line) * RATE // 1_000) * (90 + number) / 900), dtype=np.int16
+            height * np.sin(np.arange(20 * len(line) * RATE // 1_000) * (90 + number) / 900),
+            dtype=np.int16,
         )
         times = " --> ".join(
-            f"00:{t // 60 // RATE:02}:{t / RATE % 60:06.3f}".replace(".", ",") for t in (at, at + len(sound))
+            f"00:{t // 60 // RATE:02}:{t / RATE % 60:06.3f}".replace(".", ",")
+            for t in (at, at + len(sound))
         )
         cues.append(f"{number}\n{times}\n{line}\n")
         sounds += [sound, np.zeros(RATE // 2, np.int16)]
@@ -424,7 +554,8 @@ def recorded(folder: Path, lines: list[str], form: str = "wav", height: int = 8_
 
 def talk(count: int) -> list[str]:
     return [
-        f"Now this is what was said as number {n} of the talk, {'and ' * (n % 5)}that was it." for n in range(count)
+        f"Now this is what was said as number {n} of the talk, {'and ' * (n % 5)}that was it."
+        for n in range(count)
     ]
 
 
@@ -440,16 +571,24 @@ def test_a_haystack_of_recordings_is_heard_as_it_was_said_with_the_needle_betwee
     assert "left out" not in ended.err
     whole = samples_of(tmp_path / "mine" / f"talk.{form}")
     for prompt in prompts(haystack=("talks",), lengths=(600,)):
-        spoken = speech_in(experiment(haystack=("talks",), lengths=(600,), sent_as="speech", tts=VOICE), prompt)
+        spoken = speech_in(
+            experiment(haystack=("talks",), lengths=(600,), sent_as="speech", tts=VOICE), prompt
+        )
         assert spoken.delivered is not None and spoken.delivered.start_s is not None
         heard = np.concatenate([samples_of(part.load()) for part in media(spoken)])
         start = round(spoken.delivered.start_s * RATE)
         needle = hum(next(n.text for n in prompt.planting.needles))
-        assert np.abs(heard[start : start + len(needle)] - needle.astype(float)).max() < 400  # and as loud, within 5 %
+        assert (
+            np.abs(heard[start : start + len(needle)] - needle.astype(float)).max() < 400
+        )  # and as loud, within 5 %
         before, behind = heard[:start], heard[start + len(needle) + round(GAP_S * RATE) :]
-        assert 1 <= _stretches(before, whole) + _stretches(behind, whole) <= 3  # the tour begins anywhere
+        assert (
+            1 <= _stretches(before, whole) + _stretches(behind, whole) <= 3
+        )  # the tour begins anywhere
         said = prompt.text[len(prompt.planting.opening) : -len(prompt.planting.closing)]
-        assert (len(before) + len(behind)) / RATE > 0.02 * (len(said) - 60)  # all of it, at 20 ms a sign
+        assert (len(before) + len(behind)) / RATE > 0.02 * (
+            len(said) - 60
+        )  # all of it, at 20 ms a sign
 
 
 def speech_in(known: Any, prompt: Prompt) -> Prompt:
@@ -476,12 +615,24 @@ def _stretches(sound: Sound, whole: Sound) -> int:
 @pytest.mark.parametrize(
     ("spoilt", "why"),
     [
-        (lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"), "not a recording that can be read (the file ends"),
-        (lambda folder: (folder / "talk.wav").write_bytes(b"no sound"), "that can be read (Format not recognised"),
-        (lambda folder: _cut_off(folder / "talk.wav"), "not its own"),
-        (lambda folder: recorded(folder, talk(2)) and (folder / "talk.srt").write_text(_LATE), "not its own"),
         (
-            lambda folder: ((folder / "talk.srt").unlink(), (folder / "talk.txt").write_text("Words.\nMore.\n")),
+            lambda folder: (folder / "talk.wav").write_bytes(b"RIFF"),
+            "not a recording that can be read (the file ends",
+        ),
+        (
+            lambda folder: (folder / "talk.wav").write_bytes(b"no sound"),
+            "that can be read (Format not recognised",
+        ),
+        (lambda folder: _cut_off(folder / "talk.wav"), "not its own"),
+        (
+            lambda folder: recorded(folder, talk(2)) and (folder / "talk.srt").write_text(_LATE),
+            "not its own",
+        ),
+        (
+            lambda folder: (
+                (folder / "talk.srt").unlink(),
+                (folder / "talk.txt").write_text("Words.\nMore.\n"),
+            ),
             "no times",
         ),
     ],
@@ -504,8 +655,18 @@ def _cut_off(file: Path) -> None:
 _LATE = "1\n00:00:01,000 --> 00:00:02,000\nHello there.\n\n2\n00:09:01,000 --> 00:09:02,000\nBye.\n"
 
 
-def test_a_recording_that_changed_since_it_was_imported_is_refused(niah: Niah, tmp_path: Path) -> None:
-    niah("haystack", "add", recorded(tmp_path / "mine", talk(60)), "--name", "talks", "--into", tmp_path / "own")
+def test_a_recording_that_changed_since_it_was_imported_is_refused(
+    niah: Niah, tmp_path: Path
+) -> None:
+    niah(
+        "haystack",
+        "add",
+        recorded(tmp_path / "mine", talk(60)),
+        "--name",
+        "talks",
+        "--into",
+        tmp_path / "own",
+    )
     recorded(tmp_path / "own" / "talks", talk(59))
     niah(
         "haystack",
@@ -517,19 +678,27 @@ def test_a_recording_that_changed_since_it_was_imported_is_refused(niah: Niah, t
         tmp_path / "own",
         "--replace",
     )
-    (tmp_path / "own" / "talks" / "talk.wav").write_bytes((tmp_path / "mine" / "talk.wav").read_bytes() + b"x")
-    known = experiment(haystack=(str(tmp_path / "own" / "talks"),), lengths=(600,), sent_as="speech", tts=VOICE)
+    (tmp_path / "own" / "talks" / "talk.wav").write_bytes(
+        (tmp_path / "mine" / "talk.wav").read_bytes() + b"x"
+    )
+    known = experiment(
+        haystack=(str(tmp_path / "own" / "talks"),), lengths=(600,), sent_as="speech", tts=VOICE
+    )
     with pytest.raises(HaystackError, match="changed since it was imported"):
         speech_in(known, known.prompt(known.trials[0]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("height", "needle"), [(1_000, 1_000), (24_000, 24_000), (200, 800), (0, 8_000)])
+@pytest.mark.parametrize(
+    ("height", "needle"), [(1_000, 1_000), (24_000, 24_000), (200, 800), (0, 8_000)]
+)
 def test_a_needle_is_as_loud_as_the_recording_around_it_by_at_most_20_db(
     niah: Niah, tmp_path: Path, height: int, needle: int
 ) -> None:
     niah("haystack", "add", recorded(tmp_path / "mine", talk(60), height=height), "--name", "talks")
-    known = experiment(haystack=("talks",), lengths=(600,), depths=(50.0,), sent_as="speech", tts=VOICE)
+    known = experiment(
+        haystack=("talks",), lengths=(600,), depths=(50.0,), sent_as="speech", tts=VOICE
+    )
     spoken = speech_in(known, known.prompt(known.trials[0]))
     assert spoken.delivered is not None and spoken.delivered.start_s is not None
     start = round(spoken.delivered.start_s * RATE)
@@ -543,11 +712,40 @@ def test_a_recording_that_was_replaced_under_its_text_is_another_run_with_the_sa
 ) -> None:
     monkeypatch.setattr(Voice, "say", lambda self, line: hum(line))
     monkeypatch.setattr(instruments, "Ears", Deaf)
-    grid = ("run", "--provider", "listener", "--model", "search", "--haystack", "talks", "--lengths", "600")
-    run = (*grid, "--depths", "50", "--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--name", "it")
+    grid = (
+        "run",
+        "--provider",
+        "listener",
+        "--model",
+        "search",
+        "--haystack",
+        "talks",
+        "--lengths",
+        "600",
+    )
+    run = (
+        *grid,
+        "--depths",
+        "50",
+        "--as",
+        "speech",
+        "--tts",
+        VOICE,
+        "--audio-form",
+        "wav",
+        "--name",
+        "it",
+    )
     ended, ids = [], set()
     for height in (8_000, 8_000, 4_000):
-        niah("haystack", "add", recorded(tmp_path / "mine", talk(60), height=height), "--name", "talks", "--replace")
+        niah(
+            "haystack",
+            "add",
+            recorded(tmp_path / "mine", talk(60), height=height),
+            "--name",
+            "talks",
+            "--replace",
+        )
         ended.append(niah(*run))
         ids |= {trial.id for trial in experiment(haystack=("talks",), lengths=(600,)).trials}
     assert [e.exit_code for e in ended] == [0, 0, 2], ended[-1].err
@@ -566,17 +764,25 @@ class Deaf:
 @pytest.mark.parametrize("how", ["pages", "speech"])
 @pytest.mark.parametrize("share", [1, 30, 70])
 @pytest.mark.parametrize("task", ["single", "multikey"])
-def test_text_and_media_share_a_haystack_and_the_needle_stands_in_one_of_them(how: str, share: int, task: str) -> None:
+def test_text_and_media_share_a_haystack_and_the_needle_stands_in_one_of_them(
+    how: str, share: int, task: str
+) -> None:
     for prompt in prompts(depths=(0.0, 20.0, 50.0, 80.0, 100.0), task=task):
-        whole: Any = Pages(look=look_of("600x800", 22)) if how == "pages" else Speech(say=hum, piece_s=5.0)
+        whole: Any = (
+            Pages(look=look_of("600x800", 22)) if how == "pages" else Speech(say=hum, piece_s=5.0)
+        )
         shown = replace(whole, share=share).present(prompt)
-        text = b"\n".join(part.utf8 for part in shown.messages[0].parts if isinstance(part, TextPart)).decode()
+        text = b"\n".join(
+            part.utf8 for part in shown.messages[0].parts if isinstance(part, TextPart)
+        ).decode()
         needles = [n.text for n in prompt.planting.needles if n.answer_class == "right"]
         assert shown.delivered is not None
         place = shown.delivered.page if how == "pages" else shown.delivered.start_s
         assert (place is None) == all(needle in text for needle in needles)
         body = prompt.text[len(prompt.planting.opening) : -len(prompt.planting.closing)]
-        beside = len(text) - len(prompt.planting.opening.strip()) - len(prompt.planting.closing.strip())
+        beside = (
+            len(text) - len(prompt.planting.opening.strip()) - len(prompt.planting.closing.strip())
+        )
         assert abs(beside / len(body) - (1 - share / 100)) < 0.03
         deep = [p.actual_depth_percent > 100 - share + 3 for p in prompt.placements]
         if len(needles) == 1 == len(deep) and place is None:
@@ -598,11 +804,25 @@ def test_the_last_minute_of_a_recording_that_was_dropped_is_a_mismatch_and_not_r
 
     monkeypatch.setattr(instruments, "Ears", Deaf)
     speech = ("--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--piece-s", "60")
-    run = ("run", "--provider", "listener", "--model", "search", "--lengths", "900", "--depths", "50", *speech)
+    run = (
+        "run",
+        "--provider",
+        "listener",
+        "--model",
+        "search",
+        "--lengths",
+        "900",
+        "--depths",
+        "50",
+        *speech,
+    )
     niah(*run, "--name", "whole")
     monkeypatch.setattr(instruments, "_parts", without_the_last_piece)
     niah(*run, "--name", "dropped")
-    rows = [json.loads(Path(f"results/{n}/run.jsonl").read_text().splitlines()[-1]) for n in ("whole", "dropped")]
+    rows = [
+        json.loads(Path(f"results/{n}/run.jsonl").read_text().splitlines()[-1])
+        for n in ("whole", "dropped")
+    ]
     assert dropped
     assert [(row["outcome"], row["score"]) for row in rows] == [("scored", 0.0), ("mismatch", None)]
 
@@ -612,10 +832,23 @@ def test_the_last_minute_of_a_recording_that_was_dropped_is_a_mismatch_and_not_r
 def test_a_listener_hears_the_needle_and_nothing_in_speech_without_one(niah: Niah) -> None:
     pytest.importorskip("pocketsphinx")
     speech = ("--as", "speech", "--tts", VOICE, "--audio-form", "wav", "--piece-s", "20")
-    run = ("run", "--provider", "listener", "--model", "search", "--lengths", "300", "--depths", "50", "--controls")
+    run = (
+        "run",
+        "--provider",
+        "listener",
+        "--model",
+        "search",
+        "--lengths",
+        "300",
+        "--depths",
+        "50",
+        "--controls",
+    )
     ended = niah(*run, *speech, "--name", "heard")
     assert ended.exit_code == 0, ended.err
-    rows = [json.loads(line) for line in Path("results/heard/run.jsonl").read_text().splitlines()[1:]]
+    rows = [
+        json.loads(line) for line in Path("results/heard/run.jsonl").read_text().splitlines()[1:]
+    ]
     assert {r["trial"]["control"]: r["score"] for r in rows} == {
         None: 1.0, "absent": 1.0, "closed-book": 0.0, "oracle": 1.0,
     }  # fmt: skip

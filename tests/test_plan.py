@@ -34,7 +34,9 @@ def test_lengths_are_read_as_people_write_them(text: str | int, tokens: int) -> 
     assert length_of(text) == tokens
 
 
-@pytest.mark.parametrize("text", ["0", "-5", "63", "1.5", "11M", "1kk", "", "many", "1.0001k", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["0", "-5", "63", "1.5", "11M", "1kk", "", "many", "1.0001k", "1e3"]
+)
 def test_other_lengths_are_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ConfigError, match="whole tokens from 64 to 10,000,000"):
         length_of(text)
@@ -84,7 +86,8 @@ def test_other_depths_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "label"), [(512, "512"), (1_000, "1k"), (8_192, "8192"), (1_200_000, "1.2M"), (128_000, "128k")]
+    ("tokens", "label"),
+    [(512, "512"), (1_000, "1k"), (8_192, "8192"), (1_200_000, "1.2M"), (128_000, "128k")],
 )
 def test_labels(tokens: int, label: str) -> None:
     assert label_of(tokens) == label
@@ -125,7 +128,10 @@ def brute_force(waves_: tuple[tuple[Trial, ...], ...], texts: dict[str, list[int
     for trial in (t for w in waves_ for t in w):
         mine = texts[trial.id]
         shared = (
-            next((i for i, (a, b) in enumerate(zip(mine, s, strict=False)) if a != b), min(len(mine), len(s)))
+            next(
+                (i for i, (a, b) in enumerate(zip(mine, s, strict=False)) if a != b),
+                min(len(mine), len(s)),
+            )
             for s in seen
         )
         served += max(shared, default=0)
@@ -134,7 +140,9 @@ def brute_force(waves_: tuple[tuple[Trial, ...], ...], texts: dict[str, list[int
 
 
 @given(st.sampled_from(["cache", "length", "shuffled"]), st.booleans(), st.integers(1, 3))
-def test_the_cacheable_share_is_what_a_prefix_cache_would_serve(order: str, shared: bool, epochs: int) -> None:
+def test_the_cacheable_share_is_what_a_prefix_cache_would_serve(
+    order: str, shared: bool, epochs: int
+) -> None:
     trials = trials_of("single", "r", (100, 200, 400), (0, 25, 50, 100), epochs)
     made = waves_of(trials, order, seed=3, haystack_shared=shared, together=4)
 

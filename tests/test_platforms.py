@@ -1,4 +1,5 @@
-"""What some systems do not have: without fcntl, signal handlers of the loop or user ids, everything still runs."""
+"""What some systems do not have: without fcntl, signal handlers of the loop or user ids, everything
+still runs."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ RUN = ("run", "--provider", "simulated", "--model", "perfect", *GRID, "--name", 
 def without(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command in a Python that lacks what Windows lacks."""
     command = [sys.executable, "-W", "ignore", "-c", WITHOUT, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False
+    )
 
 
 @pytest.mark.slow
@@ -68,12 +71,17 @@ def test_every_kind_of_command_runs_without_what_windows_lacks(tmp_path: Path) -
     ):
         ended = without(tmp_path, *arguments)
         assert ended.returncode == 0, (arguments, ended.stderr)
-    assert len((tmp_path / "results" / "r" / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 5
+    assert (
+        len((tmp_path / "results" / "r" / "run.jsonl").read_text(encoding="utf-8").splitlines())
+        == 5
+    )
 
 
 def test_the_block_of_the_test_above_blocks(tmp_path: Path) -> None:
     code = WITHOUT.replace("from niah.cli import main\nmain(sys.argv[1:])", "import fcntl")
-    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert "No module named 'fcntl'" in ended.stderr
 
 
@@ -127,7 +135,9 @@ def in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
     monkeypatch.delitem(sys.modules, "weights_in_parts", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     digest = hashlib.sha256(b"".join(PARTS)).hexdigest()
-    return LocalModel(package="weights_in_parts", file="w.gguf", sha256=digest, licence="none", window=1_000)
+    return LocalModel(
+        package="weights_in_parts", file="w.gguf", sha256=digest, licence="none", window=1_000
+    )
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -147,10 +157,15 @@ def test_weights_in_parts_are_one_file_and_lie_on_disk_twice_only_where_there_is
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])
-def test_parts_that_are_damaged_are_one_clear_line(in_parts: LocalModel, damage: str, tmp_path: Path) -> None:
+def test_parts_that_are_damaged_are_one_clear_line(
+    in_parts: LocalModel, damage: str, tmp_path: Path
+) -> None:
     part = tmp_path / "weights_in_parts" / "part1"
     part.unlink() if damage == "missing" else part.write_bytes(b"other")
-    with pytest.raises(ConfigError, match="install them again"), server.weights("m", in_parts, print):
+    with (
+        pytest.raises(ConfigError, match="install them again"),
+        server.weights("m", in_parts, print),
+    ):
         raise AssertionError("these must not be served")
 
 

@@ -11,7 +11,9 @@ from conftest import Niah
 from niah import installation
 
 pytest_plugins = ["pytester"]
-SWEEP = 'provider="simulated", model="{model}", lengths="512", depths="0:100:10", haystack_per="trial"'
+SWEEP = (
+    'provider="simulated", model="{model}", lengths="512", depths="0:100:10", haystack_per="trial"'
+)
 CASES = """
 import pytest
 
@@ -42,7 +44,9 @@ entry = ProviderEntry(line="a provider of a package", made_by=MADE_BY, base_url=
 """
 
 
-def test_a_verdict_is_the_outcome_of_a_test_and_its_report_shows_the_heatmap(pytester: pytest.Pytester) -> None:
+def test_a_verdict_is_the_outcome_of_a_test_and_its_report_shows_the_heatmap(
+    pytester: pytest.Pytester,
+) -> None:
     models = {name: SWEEP.format(model=name) for name in ("perfect", "blind")}
     pytester.makepyfile(CASES.format(**models))
     ended = pytester.runpytest_subprocess("-rA", "-p", "no:cacheprovider")
@@ -73,7 +77,9 @@ def test_it_works_with_xdist(pytester: pytest.Pytester) -> None:
         def test_reads(niah_sweep, n):
             niah_sweep({sweep}, min_found=0.5, seed=n, name=f"n{{n}}")
     """)
-    ended = pytester.runpytest_subprocess("-n", "2", "--niah-results", "elsewhere", "-p", "no:cacheprovider")
+    ended = pytester.runpytest_subprocess(
+        "-n", "2", "--niah-results", "elsewhere", "-p", "no:cacheprovider"
+    )
     ended.assert_outcomes(passed=2)
     assert len(list((pytester.path / "elsewhere").glob("n*/run.jsonl"))) == 2
 
@@ -101,11 +107,24 @@ def test_a_package_brings_a_task_and_a_provider(niah: Niah, package: None) -> No
     grid = ("--lengths", "512", "--depths", "0,50")
     assert "a task of a package" in niah("tasks").out
     assert "a provider of a package" in niah("providers").out
-    ran = niah("run", "--provider", "simulated", "--model", "perfect", "--task", "example", *grid, "--name", "r")
+    ran = niah(
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--task",
+        "example",
+        *grid,
+        "--name",
+        "r",
+    )
     assert ran.exit_code == 0, ran.err
     assert niah("score", "r").exit_code == 0
     planned = niah("plan", "--provider", "example-api", "--model", "m", *grid)
     assert (planned.exit_code, "example-api" in planned.out) == (0, True), planned.err
     broken = niah("plan", "--task", "broken", *grid)
     assert (broken.exit_code, broken.err.count("\n")) == (2, 1)
-    assert "'broken' of the package niah-example cannot be loaded (ModuleNotFoundError" in broken.err
+    assert (
+        "'broken' of the package niah-example cannot be loaded (ModuleNotFoundError" in broken.err
+    )

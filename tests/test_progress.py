@@ -1,4 +1,5 @@
-"""How a sweep is getting on: speed, time left, troubles; on a terminal, in a log, and in the words of a status line."""
+"""How a sweep is getting on: speed, time left, troubles; on a terminal, in a log, and in the words
+of a status line."""
 
 from __future__ import annotations
 
@@ -47,19 +48,25 @@ class Clock:
         return self.now
 
 
-def landed(identity: str, tokens: int, seconds: float | None = 1.0, outcome: Outcome | float = 1.0) -> Result:
+def landed(
+    identity: str, tokens: int, seconds: float | None = 1.0, outcome: Outcome | float = 1.0
+) -> Result:
     trial = Trial(id=identity, task="single", context_length=tokens, depth_percent=50, epoch=0)
     return replace(result(trial, outcome, seconds), attempts=1)
 
 
-def meter_of(tokens: dict[str, int], clock: Clock, finished: Iterable[str] = (), concurrency: int = 1) -> Meter:
+def meter_of(
+    tokens: dict[str, int], clock: Clock, finished: Iterable[str] = (), concurrency: int = 1
+) -> Meter:
     return Meter(tokens, set(finished), concurrency, clock)
 
 
 # --- the time left
 
 
-def one_after_the_other(sizes: list[int], seconds: Callable[[int], float]) -> Iterable[tuple[float, float, bool]]:
+def one_after_the_other(
+    sizes: list[int], seconds: Callable[[int], float]
+) -> Iterable[tuple[float, float, bool]]:
     """Estimate and truth after every trial of a sweep, and whether the estimate is called rough."""
     left, at, remaining = TimeLeft(1), 50.0, Counter(sizes)
     for tokens in sizes:
@@ -106,7 +113,9 @@ def test_a_square_is_taken_where_it_explains_and_only_there() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.floats(0.001, 1_000)), min_size=1, max_size=40))
-def test_no_term_of_a_fit_is_negative_so_that_longer_never_costs_less(measured: list[tuple[int, float]]) -> None:
+def test_no_term_of_a_fit_is_negative_so_that_longer_never_costs_less(
+    measured: list[tuple[int, float]],
+) -> None:
     fit = Timings(measured).fit()
     assert min(fit.values()) >= 0
     times = [seconds_of(fit, n) for n in (1, 1_000, 10**6)]
@@ -114,7 +123,8 @@ def test_no_term_of_a_fit_is_negative_so_that_longer_never_costs_less(measured: 
 
 
 def test_the_shipped_run_of_a_real_model_was_foreseen_within_a_quarter() -> None:
-    """Trial by trial as it went: from the second trial to the middle the estimate is never more than 25 % off."""
+    """Trial by trial as it went: from the second trial to the middle the estimate is never more
+    than 25 % off."""
     _, stored = read_log(REPOSITORY / "results" / "example")
     timed = [(r.prompt_tokens, r.total_s or 0.0) for r in stored.values()]
     left, at, remaining = TimeLeft(1), 0.0, Counter(tokens for tokens, _ in timed)
@@ -123,7 +133,9 @@ def test_the_shipped_run_of_a_real_model_was_foreseen_within_a_quarter() -> None
         left.landed(tokens, seconds, at)
         remaining = +(remaining - Counter([tokens]))
         if done >= 2:
-            assert left.seconds(remaining, at) == pytest.approx(sum(s for _, s in timed[done:]), rel=0.25)
+            assert left.seconds(remaining, at) == pytest.approx(
+                sum(s for _, s in timed[done:]), rel=0.25
+            )
 
 
 def test_trials_together_take_less_time_than_one_after_the_other() -> None:
@@ -131,7 +143,9 @@ def test_trials_together_take_less_time_than_one_after_the_other() -> None:
     for _ in range(8):
         left.landed(1_000, 10.0, 110.0)  # eight at once
     assert left.seconds({1_000: 80}, 110.0) == pytest.approx(100, rel=0.01)
-    assert left.seconds({1_000: 1}, 110.0) == pytest.approx(10, rel=0.01)  # the last one has the server to itself
+    assert left.seconds({1_000: 1}, 110.0) == pytest.approx(
+        10, rel=0.01
+    )  # the last one has the server to itself
 
 
 def test_time_passes_while_nothing_lands_but_an_outage_is_no_progress() -> None:
@@ -203,7 +217,9 @@ def test_troubles_are_counted_by_status_and_the_wait_runs_down() -> None:
         ("the server asks: wait", "throttled", "throttled"),
     ],
 )  # fmt: skip
-def test_a_trouble_is_called_by_its_status_or_error_and_else_by_its_kind(reason: str, kind: str, label: str) -> None:
+def test_a_trouble_is_called_by_its_status_or_error_and_else_by_its_kind(
+    reason: str, kind: str, label: str
+) -> None:
     assert Trouble(kind=kind, reason=reason, wait_s=1).label == label  # type: ignore[arg-type]  # of the table above
 
 
@@ -217,29 +233,46 @@ def progress(**others: object) -> Progress:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 s"), (7.4156, "7 s"), (89, "89 s"), (90, "2 min"), (600, "10 min"), (7_200, "2.0 h"), (86_400, "24.0 h")],
+    [
+        (0, "0 s"),
+        (7.4156, "7 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (600, "10 min"),
+        (7_200, "2.0 h"),
+        (86_400, "24.0 h"),
+    ],
 )
 def test_a_time_has_the_precision_that_it_deserves(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-@pytest.mark.parametrize(("value", "words"), [(0.0973, "0.0973"), (12.54, "12.5"), (99.96, "100"), (1_392.4, "1,392")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.0973, "0.0973"), (12.54, "12.5"), (99.96, "100"), (1_392.4, "1,392")]
+)
 def test_a_figure_has_three_digits_and_no_exponent(value: float, words: str) -> None:
     assert digits(value) == words
     assert f"{words} trials/min" in speed_words(progress(trials_per_min=value))
 
 
 def test_a_status_says_speed_time_left_cost_and_troubles() -> None:
-    assert status_line(progress()) == (
-        "12 of 35 trials; about 6 min left; 40,000 tokens in 2 min (400/s, 7.2 trials/min) · spent 41,000 tokens"
+    assert (
+        status_line(progress())
+        == "12 of 35 trials; about 6 min left; 40,000 tokens in 2 min (400/s, 7.2 trials/min) ·"
+        " spent 41,000 tokens"
     )
     assert speed_words(progress(dollars=0.126)).endswith("spent 41,000 tokens, $0.13")
     assert left_words(progress(left_s=None)) == "waiting for the first answer"
     assert left_words(progress(left_is_rough=True)) == "about 6 min left (first guess)"
-    assert speed_words(progress(tokens=0, tokens_per_s=None, trials_per_min=None, spent_tokens=0, elapsed_s=3)) == (
-        "0 tokens in 3 s"
+    assert (
+        speed_words(
+            progress(tokens=0, tokens_per_s=None, trials_per_min=None, spent_tokens=0, elapsed_s=3)
+        )
+        == "0 tokens in 3 s"
     )
-    (words,) = troubles_words(progress(errors=1, last_error="500: " + "x" * 300, retries={"500": 4}))
+    (words,) = troubles_words(
+        progress(errors=1, last_error="500: " + "x" * 300, retries={"500": 4})
+    )
     assert words.startswith("500 x 4 · 1 trial ended in an error (500: x")
     assert len(words) < 140
 
@@ -249,8 +282,10 @@ def test_a_trouble_says_who_what_and_what_will_happen() -> None:
     stopped = replace(BUSY, reason=f"{BUSY.reason}.")  # a sentence of the server's
     assert str(stopped) == str(BUSY)
     patient = replace(BUSY, address="http://127.0.0.1:8000", gives_up_s=1_800.0, wait_s=0.0)
-    assert str(patient) == (
-        "http://127.0.0.1:8000: 429: Too many requests; asking again at once, for up to 30 min (--patience)"
+    assert (
+        str(patient)
+        == "http://127.0.0.1:8000: 429: Too many requests; asking again at once, for up to 30 min"
+        " (--patience)"
     )
 
 
@@ -263,13 +298,18 @@ def experiment() -> Experiment:
 
 
 def console_of(file: io.StringIO, *, draws: bool) -> RunConsole:
-    console = RunConsole(stderr=False, file=file, width=80, height=24, force_terminal=draws, color_system=None)
+    console = RunConsole(
+        stderr=False, file=file, width=80, height=24, force_terminal=draws, color_system=None
+    )
     console.draws = draws
     return console
 
 
-def watched(path: Path, *, draws: bool, work: Callable[[Watch, RunLog, Experiment, Clock], None]) -> str:
-    """What is written while something is watched; the picture is drawn at least once after the work."""
+def watched(
+    path: Path, *, draws: bool, work: Callable[[Watch, RunLog, Experiment, Clock], None]
+) -> str:
+    """What is written while something is watched; the picture is drawn at least once after the
+    work."""
     file, clock, of = io.StringIO(), Clock(), experiment()
 
     async def drawn(watch: Watch) -> None:
@@ -299,7 +339,14 @@ def a_trial_and_a_trouble(watch: Watch, log: RunLog, of: Experiment, clock: Cloc
 
 def test_a_live_picture_shows_speed_cost_and_what_is_waited_for(tmp_path: Path) -> None:
     text = watched(tmp_path, draws=True, work=a_trial_and_a_trouble)
-    for part in ("1/6 trials", "trials/min", "spent 1,234 tokens, $0.05", "429 x 12", "waiting 8 s", "left (first gu"):
+    for part in (
+        "1/6 trials",
+        "trials/min",
+        "spent 1,234 tokens, $0.05",
+        "429 x 12",
+        "waiting 8 s",
+        "left (first gu",
+    ):
         assert part in text
 
 
@@ -361,7 +408,9 @@ def test_throttled_and_failed_attempts_of_a_real_server_are_told(niah: Niah) -> 
     assert troubles == [("429", "throttled"), ("500", "fault")]
 
 
-def test_a_picture_is_folded_again_only_when_something_landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_folded_again_only_when_something_landed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = itertools.count()
 
     def work(watch: Watch, log: RunLog, of: Experiment, clock: Clock) -> None:

@@ -73,7 +73,9 @@ def client_of(api: Provider, pool: Pool, waits: list[float], *, attempts: int) -
     return Client(
         pool,
         api,
-        Throttle(cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause, jitter=lambda: 1.0),
+        Throttle(
+            cap=4, in_flight_tokens=10**6, clock=lambda: sum(waits), sleep=pause, jitter=lambda: 1.0
+        ),
         attempts=attempts,
         clock=lambda: next(ticks),
         timeouts=AdaptiveTimeout(60),
@@ -83,7 +85,13 @@ def client_of(api: Provider, pool: Pool, waits: list[float], *, attempts: int) -
 
 
 def answered(
-    name: str, status: int, body: bytes, headers: Mapping[str, str], *, attempts: int = 2, piece: int = 61
+    name: str,
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    attempts: int = 2,
+    piece: int = 61,
 ) -> tuple[Answer, list[float]]:
     """What the client makes of a server that always answers so, and its waits between attempts."""
     waits: list[float] = []
@@ -93,7 +101,9 @@ def answered(
             yield body[start : start + piece]
 
     async def ask() -> Answer | None:
-        transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, content=pieces()))
+        transport = httpx.MockTransport(
+            lambda _: httpx.Response(status, headers=headers, content=pieces())
+        )
         async with Pool(lambda: transport) as pool:
             api = provider(name)
             return await client_of(api, pool, waits, attempts=attempts).ask(api.request(PROMPT))
@@ -103,7 +113,8 @@ def answered(
     return answer, waits
 
 
-# --- replies ---------------------------------------------------------------------------------------------------------
+# --- replies
+# ---------------------------------------------------------------------------------------------------------
 
 ANSWER = "The magic number for Marble Harbour is 7421830."
 BEGUN = "The magic number"
@@ -141,9 +152,15 @@ def content_type_of(path: str) -> str:
     return "application/x-ndjson" if name == "ollama" else "text/event-stream; charset=utf-8"
 
 
-def counted(read: int | None = None, written: int | None = None, out: int = 23, thought: int | None = None) -> Usage:
+def counted(
+    read: int | None = None, written: int | None = None, out: int = 23, thought: int | None = None
+) -> Usage:
     return Usage(
-        input_tokens=4213, cached_tokens=read, cache_write_tokens=written, output_tokens=out, reasoning_tokens=thought
+        input_tokens=4213,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=out,
+        reasoning_tokens=thought,
     )
 
 
@@ -156,10 +173,16 @@ GEMINI: dict[str, Any] = {"model": "gemini-3.8-flash", "id": "xU4haYD-B5_Sz7IP7b
 OLLAMA: dict[str, Any] = {"model": "gemma4:12b", "id": None}
 LLAMA: dict[str, Any] = {"model": "gemma-4-12b-it-Q4_K_M.gguf", "id": "chatcmpl-3vXb0u1aZk"}
 VLLM: dict[str, Any] = {"model": "Qwen/Qwen4-32B", "id": "chatcmpl-9f2c1d6b7e8a4c05"}
-DEEPSEEK: dict[str, Any] = {"model": "deepseek-v4-flash", "id": "7f0c1b9e-6f7c-4dc7-8a51-2f2f7f0e6c11"}
+DEEPSEEK: dict[str, Any] = {
+    "model": "deepseek-v4-flash",
+    "id": "7f0c1b9e-6f7c-4dc7-8a51-2f2f7f0e6c11",
+}
 KIMI: dict[str, Any] = {"model": "kimi-k3", "id": "chatcmpl-68f1c0ffee"}
 GLM: dict[str, Any] = {"model": "glm-5.3", "id": "20261121181542a1b2c3d4e5f60718"}
-MISTRAL: dict[str, Any] = {"model": "mistral-medium-4", "id": "cmpl-e5cc70bb28c444948073e77776eb30ef"}
+MISTRAL: dict[str, Any] = {
+    "model": "mistral-medium-4",
+    "id": "cmpl-e5cc70bb28c444948073e77776eb30ef",
+}
 CUT: dict[str, Any] = {"text": BEGUN, "outcome": Outcome.TRUNCATED}
 NO = "I can't help with that."
 
@@ -175,13 +198,23 @@ REPLIES = [
         usage=counted(0, 0, 64, 64),
         **GPT,
     ),
-    Recording(path="openai/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **GPT),
+    Recording(
+        path="openai/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **GPT
+    ),
     Recording(path="openai/refusal", text=NO, outcome=Outcome.REFUSED, **GPT),
     Recording(path="openai/whole", usage=SOL_USAGE, model=GPT["model"], id="chatcmpl-CfK4wQ7zt1"),
     Recording(path="openai-responses/answer", stop="completed", usage=SOL_USAGE, **SOL),
     Recording(path="openai-responses/commentary", stop="completed", usage=SOL_USAGE, **SOL),
-    Recording(path="openai-responses/length", stop="max_output_tokens", usage=SOL_USAGE, **CUT, **SOL),
-    Recording(path="openai-responses/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **SOL),
+    Recording(
+        path="openai-responses/length", stop="max_output_tokens", usage=SOL_USAGE, **CUT, **SOL
+    ),
+    Recording(
+        path="openai-responses/filter",
+        text=BEGUN,
+        outcome=Outcome.REFUSED,
+        stop="content_filter",
+        **SOL,
+    ),
     Recording(
         path="openai-responses/refusal",
         text=NO,
@@ -196,7 +229,13 @@ REPLIES = [
     Recording(
         path="anthropic/thinking",
         stop="end_turn",
-        usage=Usage(input_tokens=41, cached_tokens=0, cache_write_tokens=0, output_tokens=231, reasoning_tokens=204),
+        usage=Usage(
+            input_tokens=41,
+            cached_tokens=0,
+            cache_write_tokens=0,
+            output_tokens=231,
+            reasoning_tokens=204,
+        ),
         **CLAUDE,
     ),
     Recording(
@@ -207,7 +246,12 @@ REPLIES = [
     ),
     Recording(path="anthropic/length", stop="max_tokens", usage=counted(out=64), **CUT, **CLAUDE),
     Recording(
-        path="anthropic/refusal", text="", outcome=Outcome.REFUSED, stop="refusal", usage=counted(out=2), **CLAUDE
+        path="anthropic/refusal",
+        text="",
+        outcome=Outcome.REFUSED,
+        stop="refusal",
+        usage=counted(out=2),
+        **CLAUDE,
     ),
     Recording(
         path="anthropic/window",
@@ -236,7 +280,9 @@ REPLIES = [
         usage=counted(out=61, thought=61),
         **GEMINI,
     ),
-    Recording(path="gemini/continuation", stop="CONTINUATION", usage=counted(out=4), **CUT, **GEMINI),
+    Recording(
+        path="gemini/continuation", stop="CONTINUATION", usage=counted(out=4), **CUT, **GEMINI
+    ),
     Recording(
         path="gemini/blocked",
         text="blocked: PROHIBITED_CONTENT",
@@ -254,7 +300,9 @@ REPLIES = [
         **GEMINI,
     ),
     Recording(path="azure/answer", usage=counted(3072, None, 23, 0), **AZURE),
-    Recording(path="azure/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **AZURE),
+    Recording(
+        path="azure/filter", text=BEGUN, outcome=Outcome.REFUSED, stop="content_filter", **AZURE
+    ),
     Recording(
         path="bedrock/reasoning_in_text",
         usage=counted(None, None, 47),
@@ -268,7 +316,9 @@ REPLIES = [
         model="anthropic.claude-sonnet-5-5",
         id="msg_bdrk_01XFDUDYJgAACzvnptvVoYEL",
     ),
-    Recording(path="vertex/answer", usage=counted(3072), model="google/gemini-3.8-flash", id=GEMINI["id"]),
+    Recording(
+        path="vertex/answer", usage=counted(3072), model="google/gemini-3.8-flash", id=GEMINI["id"]
+    ),
     Recording(path="vertex-gemini/answer", stop="STOP", usage=counted(3072), **GEMINI),
     Recording(path="gemini/whole", stop="STOP", usage=counted(out=19), **GEMINI),
     Recording(path="gemini/no_usage", stop="STOP", **GEMINI),
@@ -283,7 +333,9 @@ REPLIES = [
     Recording(path="vllm/answer_plain_usage", usage=counted(), **VLLM),
     Recording(path="vllm/thinking_in_text", **VLLM),
     Recording(path="vllm/thinking_opened_in_the_prompt", **VLLM),
-    Recording(path="vllm/thinking_cut_off", text="", outcome=Outcome.TRUNCATED, stop="length", **VLLM),
+    Recording(
+        path="vllm/thinking_cut_off", text="", outcome=Outcome.TRUNCATED, stop="length", **VLLM
+    ),
     Recording(path="vllm/thinking_never_closed", text="", outcome=Outcome.EMPTY, **VLLM),
     Recording(
         path="sglang/answer",
@@ -328,9 +380,17 @@ REPLIES = [
     Recording(path="moonshot/usage_in_the_choice", usage=counted(4096, None, 47), **KIMI),
     Recording(path="zai/answer", usage=counted(3072, None, 47, 24), **GLM),
     Recording(path="zai/sensitive", text=BEGUN, outcome=Outcome.REFUSED, stop="sensitive", **GLM),
-    Recording(path="zai/window", text="", outcome=Outcome.OVERFLOW, stop="model_context_window_exceeded", **GLM),
+    Recording(
+        path="zai/window",
+        text="",
+        outcome=Outcome.OVERFLOW,
+        stop="model_context_window_exceeded",
+        **GLM,
+    ),
     Recording(path="mistral/answer", usage=counted(4096, None, 47), **MISTRAL),
-    Recording(path="mistral/model_length", stop="model_length", usage=counted(out=4), **CUT, **MISTRAL),
+    Recording(
+        path="mistral/model_length", stop="model_length", usage=counted(out=4), **CUT, **MISTRAL
+    ),
     Recording(path="mistral/marks_in_text", **MISTRAL),
 ]
 
@@ -340,12 +400,16 @@ def test_a_recorded_reply_is_read_in_full(recording: Recording) -> None:
     headers = {"content-type": recording.content_type}
     answer, waits = answered(recording.provider, 200, recording.body, headers)
     assert answer.response == Response(
-        text=recording.text, stop_reason=recording.stop, usage=recording.usage, model=recording.model
+        text=recording.text,
+        stop_reason=recording.stop,
+        usage=recording.usage,
+        model=recording.model,
     )
     assert (answer.outcome, answer.request_id, waits) == (recording.outcome, recording.id, [])
 
 
-# what goes wrong inside a reply that began with status 200: outcome, attempts of two, what the message says
+# what goes wrong inside a reply that began with status 200: outcome, attempts of two, what the
+# message says
 BROKEN = [
     ("openai/error", Outcome.ERROR, 2, "The server had an error"),
     ("openai/cut", Outcome.ERROR, 2, "ended without a stop marker"),
@@ -366,7 +430,12 @@ BROKEN = [
     ("sglang/error", Outcome.OVERFLOW, 1, "longer than the model's context length"),
     ("lmstudio/error", Outcome.OVERFLOW, 1, "greater than the context length"),
     ("openrouter/error", Outcome.ERROR, 2, "502: Provider disconnected"),
-    ("openrouter/whole_error", Outcome.ERROR, 2, "429: Provider returned error: z-ai/glm-5.3 is temporarily"),
+    (
+        "openrouter/whole_error",
+        Outcome.ERROR,
+        2,
+        "429: Provider returned error: z-ai/glm-5.3 is temporarily",
+    ),
     ("deepseek/no_resource", Outcome.ERROR, 2, "insufficient_system_resource"),
     ("qwen/error", Outcome.REFUSED, 1, "inappropriate content"),
     ("zai/network_error", Outcome.ERROR, 2, "network_error"),
@@ -374,8 +443,12 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("path", "outcome", "attempts", "message"), BROKEN, ids=[b[0] for b in BROKEN])
-def test_a_reply_that_breaks_off_is_no_answer(path: str, outcome: Outcome, attempts: int, message: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "outcome", "attempts", "message"), BROKEN, ids=[b[0] for b in BROKEN]
+)
+def test_a_reply_that_breaks_off_is_no_answer(
+    path: str, outcome: Outcome, attempts: int, message: str
+) -> None:
     body = (RECORDED / f"{path}.txt").read_bytes()
     answer, _ = answered(path.partition("/")[0], 200, body, {"content-type": content_type_of(path)})
     assert (answer.outcome, answer.attempts, answer.response) == (outcome, attempts, None)
@@ -427,7 +500,8 @@ def test_any_split_and_either_line_end_give_the_same_reply(data: st.DataObject) 
     assert read(path, parts) == whole
 
 
-# the first event that holds generated text, counted from 0: reasoning counts, an empty start does not
+# the first event that holds generated text, counted from 0: reasoning counts, an empty start does
+# not
 @pytest.mark.parametrize(
     ("path", "first"),
     [
@@ -461,9 +535,14 @@ def test_the_header_names_the_request_before_the_body_does() -> None:
         assert answer.request_id == "req_011CSHoEeqs5C35K2UUqR7Fy"
 
 
-# every stop reason that an API documents, by what it means; what is in no other line is a fault and tried again
+# every stop reason that an API documents, by what it means; what is in no other line is a fault and
+# tried again
 STOPS: Mapping[str, Mapping[Outcome, str]] = {
-    "openai": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.REFUSED: "content_filter"},
+    "openai": {
+        Outcome.SCORED: "stop",
+        Outcome.TRUNCATED: "length",
+        Outcome.REFUSED: "content_filter",
+    },
     "openai-responses": {
         Outcome.SCORED: "completed",
         Outcome.TRUNCATED: "max_output_tokens",
@@ -480,10 +559,16 @@ STOPS: Mapping[str, Mapping[Outcome, str]] = {
     "gemini": {
         Outcome.SCORED: "STOP",
         Outcome.TRUNCATED: "MAX_TOKENS CONTINUATION",
-        Outcome.REFUSED: "SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII ESCALATION MODEL_ARMOR",
-        Outcome.ERROR: "FINISH_REASON_UNSPECIFIED MALFORMED_FUNCTION_CALL MALFORMED_RESPONSE UNEXPECTED_TOOL_CALL "
-        "TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE PUP_LIMITED_DISABLED NO_IMAGE IMAGE_SAFETY IMAGE_OTHER "
-        "IMAGE_PROHIBITED_CONTENT IMAGE_RECITATION",
+        Outcome.REFUSED: (
+            "SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII ESCALATION"
+            " MODEL_ARMOR"
+        ),
+        Outcome.ERROR: (
+            "FINISH_REASON_UNSPECIFIED MALFORMED_FUNCTION_CALL MALFORMED_RESPONSE"
+            " UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE"
+            " PUP_LIMITED_DISABLED NO_IMAGE IMAGE_SAFETY IMAGE_OTHER IMAGE_PROHIBITED_CONTENT"
+            " IMAGE_RECITATION"
+        ),
     },
     "ollama": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.ERROR: "load unload"},
     "vllm": {
@@ -491,9 +576,21 @@ STOPS: Mapping[str, Mapping[Outcome, str]] = {
         Outcome.TRUNCATED: "length repetition",
         Outcome.ERROR: "abort error tool_calls function_call",
     },
-    "deepseek": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length", Outcome.ERROR: "insufficient_system_resource"},
-    "mistral": {Outcome.SCORED: "stop", Outcome.TRUNCATED: "length model_length", Outcome.ERROR: "error tool_calls"},
-    "openrouter": {Outcome.SCORED: "stop", Outcome.REFUSED: "content_filter", Outcome.ERROR: "error tool_calls"},
+    "deepseek": {
+        Outcome.SCORED: "stop",
+        Outcome.TRUNCATED: "length",
+        Outcome.ERROR: "insufficient_system_resource",
+    },
+    "mistral": {
+        Outcome.SCORED: "stop",
+        Outcome.TRUNCATED: "length model_length",
+        Outcome.ERROR: "error tool_calls",
+    },
+    "openrouter": {
+        Outcome.SCORED: "stop",
+        Outcome.REFUSED: "content_filter",
+        Outcome.ERROR: "error tool_calls",
+    },
     "zai": {
         Outcome.SCORED: "stop",
         Outcome.REFUSED: "sensitive",
@@ -510,20 +607,37 @@ def stopped(name: str, reason: str) -> dict[str, Any]:
             "object": "response",
             "status": "incomplete",
             "incomplete_details": {"reason": reason},
-            "output": [{"type": "message", "content": [{"type": "output_text", "text": "7421830"}]}],
+            "output": [
+                {"type": "message", "content": [{"type": "output_text", "text": "7421830"}]}
+            ],
         },
-        "anthropic": {"type": "message", "content": [{"type": "text", "text": "7421830"}], "stop_reason": reason},
-        "gemini": {"candidates": [{"content": {"parts": [{"text": "7421830"}]}, "finishReason": reason}]},
+        "anthropic": {
+            "type": "message",
+            "content": [{"type": "text", "text": "7421830"}],
+            "stop_reason": reason,
+        },
+        "gemini": {
+            "candidates": [{"content": {"parts": [{"text": "7421830"}]}, "finishReason": reason}]
+        },
         "ollama": {"message": {"content": "7421830"}, "done": True, "done_reason": reason},
     }
-    return whole.get(name, {"choices": [{"message": {"content": "7421830"}, "finish_reason": reason}]})
+    return whole.get(
+        name, {"choices": [{"message": {"content": "7421830"}, "finish_reason": reason}]}
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "reason", "outcome"),
-    [(name, reason, o) for name, line in STOPS.items() for o, reasons in line.items() for reason in reasons.split()],
+    [
+        (name, reason, o)
+        for name, line in STOPS.items()
+        for o, reasons in line.items()
+        for reason in reasons.split()
+    ],
 )
-def test_every_documented_stop_reason_has_its_outcome(name: str, reason: str, outcome: Outcome) -> None:
+def test_every_documented_stop_reason_has_its_outcome(
+    name: str, reason: str, outcome: Outcome
+) -> None:
     reply = provider(name).reply()
     reply.feed(json.dumps(stopped(name, reason)))
     if outcome is Outcome.ERROR:
@@ -551,7 +665,8 @@ def test_reasoning_in_the_text_is_stripped(text: str, answer: str) -> None:
     assert without_reasoning(text) == answer
 
 
-# --- errors ----------------------------------------------------------------------------------------------------------
+# --- errors
+# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -579,7 +694,8 @@ KINDS = {
 
 
 REFUSALS = [
-    Refusal(**row) for row in map(json.loads, (RECORDED / "errors.jsonl").read_text(encoding="utf-8").splitlines())
+    Refusal(**row)
+    for row in map(json.loads, (RECORDED / "errors.jsonl").read_text(encoding="utf-8").splitlines())
 ]
 
 
@@ -604,32 +720,54 @@ def body_of(refusal: Refusal) -> bytes:
 def test_an_error_reply_is_taken_for_what_it_is(refusal: Refusal) -> None:
     outcome, again, fatal, throttled = KINDS[refusal.kind]
     failure = provider(refusal.by).failure(refusal.status, body_of(refusal).decode())
-    assert (failure.outcome, failure.retry, failure.fatal, failure.throttled) == (outcome, again, fatal, throttled)
+    assert (failure.outcome, failure.retry, failure.fatal, failure.throttled) == (
+        outcome,
+        again,
+        fatal,
+        throttled,
+    )
     assert refusal.says in failure.message
     assert len(failure.message) <= 300
-    answer, waits = answered(refusal.by, refusal.status, body_of(refusal), refusal.headers, piece=10_000)
+    answer, waits = answered(
+        refusal.by, refusal.status, body_of(refusal), refusal.headers, piece=10_000
+    )
     assert (answer.outcome, answer.fatal, answer.attempts) == (outcome, fatal, 2 if again else 1)
     assert waits == ([refusal.wait_s or 1.0] if again else [])
     assert str(answer.error) == failure.message
 
 
-ECHO = "The billing was 9 a day, said the mate; maximum context length exceeded, flagged, rate limit per minute. " * 40
+ECHO = (
+    "The billing was 9 a day, said the mate; maximum context length exceeded, flagged, rate limit"
+    " per minute. " * 40
+)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda r: f"{r.by} {r.status} {r.kind}")
-@pytest.mark.parametrize("echo", [{"input": ECHO}, {"param": " " * 1_000 + ECHO}], ids=["input", "long"])
-def test_a_prompt_that_an_error_repeats_changes_nothing(refusal: Refusal, echo: Mapping[str, str]) -> None:
+@pytest.mark.parametrize(
+    "echo", [{"input": ECHO}, {"param": " " * 1_000 + ECHO}], ids=["input", "long"]
+)
+def test_a_prompt_that_an_error_repeats_changes_nothing(
+    refusal: Refusal, echo: Mapping[str, str]
+) -> None:
     if isinstance(refusal.body, dict) and isinstance(refusal.body.get("error"), dict):
         judge = provider(refusal.by).failure
         plain = judge(refusal.status, json.dumps(refusal.body))
-        assert judge(refusal.status, json.dumps({"error": {**refusal.body["error"], **echo}})) == plain
+        assert (
+            judge(refusal.status, json.dumps({"error": {**refusal.body["error"], **echo}})) == plain
+        )
 
 
 @pytest.mark.parametrize("name", HTTP)
 @pytest.mark.parametrize("before", [0, 275, 290])
-def test_a_key_that_an_error_repeats_is_not_shown_even_where_the_message_is_cut(name: str, before: int) -> None:
+def test_a_key_that_an_error_repeats_is_not_shown_even_where_the_message_is_cut(
+    name: str, before: int
+) -> None:
     said = f"{'x' * before} {KEY} is wrong"
-    for body in (said, json.dumps({"error": said}), json.dumps({"error": {"message": said, "code": "no_key"}})):
+    for body in (
+        said,
+        json.dumps({"error": said}),
+        json.dumps({"error": {"message": said, "code": "no_key"}}),
+    ):
         message = provider(name).failure(401, body).message
         assert KEY[:6] not in message
         assert before > 0 or "[key]" in message
@@ -650,7 +788,8 @@ def test_any_error_body_is_some_failure(body: str, status: int) -> None:
         assert not (failure.retry and failure.fatal)
 
 
-# --- requests --------------------------------------------------------------------------------------------------------
+# --- requests
+# --------------------------------------------------------------------------------------------------------
 
 BEARER = {"authorization": f"Bearer {KEY}"}
 STREAMED = {"accept": "text/event-stream"}
@@ -685,7 +824,10 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
     "gemini": (
         "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse",
         {"x-goog-api-key": KEY},
-        {"contents": [{"role": "user", "parts": [{"text": TEXT}]}], "generationConfig": {"maxOutputTokens": 64}},
+        {
+            "contents": [{"role": "user", "parts": [{"text": TEXT}]}],
+            "generationConfig": {"maxOutputTokens": 64},
+        },
     ),
     "azure": (
         "https://acme.openai.azure.com/openai/v1/chat/completions",
@@ -703,16 +845,23 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
         {"model": "m", "max_tokens": 64, "messages": MESSAGES, "stream": True},
     ),
     "vertex": (
-        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints/openapi"
-        "/chat/completions",
+        (
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/endpoints/openapi"
+            "/chat/completions"
+        ),
         BEARER | STREAMED,
         CHAT,
     ),
     "vertex-gemini": (
-        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google"
-        "/models/m:streamGenerateContent?alt=sse",
+        (
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google"
+            "/models/m:streamGenerateContent?alt=sse"
+        ),
         BEARER,
-        {"contents": [{"role": "user", "parts": [{"text": TEXT}]}], "generationConfig": {"maxOutputTokens": 64}},
+        {
+            "contents": [{"role": "user", "parts": [{"text": TEXT}]}],
+            "generationConfig": {"maxOutputTokens": 64},
+        },
     ),
     "ollama": (
         "http://127.0.0.1:11434/api/chat",
@@ -726,7 +875,11 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
             "options": {"num_ctx": 10_240, "num_predict": 64},
         },
     ),
-    "llama.cpp": ("http://127.0.0.1:8080/v1/chat/completions", BEARER | STREAMED, CHAT | {"cache_prompt": True}),
+    "llama.cpp": (
+        "http://127.0.0.1:8080/v1/chat/completions",
+        BEARER | STREAMED,
+        CHAT | {"cache_prompt": True},
+    ),
     "vllm": ("http://127.0.0.1:8000/v1/chat/completions", BEARER | STREAMED, CHAT),
     "sglang": ("http://127.0.0.1:30000/v1/chat/completions", BEARER | STREAMED, CHAT),
     "lmstudio": ("http://127.0.0.1:1234/v1/chat/completions", BEARER | STREAMED, CHAT),
@@ -742,13 +895,23 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]] = {
         },
     ),
     "deepseek": ("https://api.deepseek.com/v1/chat/completions", BEARER | STREAMED, CHAT),
-    "qwen": ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions", BEARER | STREAMED, CHAT),
+    "qwen": (
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions",
+        BEARER | STREAMED,
+        CHAT,
+    ),
     "moonshot": ("https://api.moonshot.ai/v1/chat/completions", BEARER | STREAMED, CHAT),
     "zai": ("https://api.z.ai/api/paas/v4/chat/completions", BEARER | STREAMED, CHAT),
     "mistral": (
         "https://api.mistral.ai/v1/chat/completions",
         BEARER | STREAMED,
-        {"model": "m", "messages": MESSAGES, "max_tokens": 64, "stream": True, "prompt_cache_key": "niah"},
+        {
+            "model": "m",
+            "messages": MESSAGES,
+            "max_tokens": 64,
+            "stream": True,
+            "prompt_cache_key": "niah",
+        },
     ),
 }
 SAMPLING = {
@@ -782,7 +945,10 @@ def test_a_request_is_what_the_api_documents_and_nothing_else(name: str) -> None
     url, headers, body = REQUESTS[name]
     request = provider(name, longest_context=8_000).request(PROMPT)
     assert (request.method, request.url, request.tokens) == ("POST", url, 4_200)
-    assert {k.casefold(): v for k, v in request.headers.items()} == {"content-type": "application/json", **headers}
+    assert {k.casefold(): v for k, v in request.headers.items()} == {
+        "content-type": "application/json",
+        **headers,
+    }
     assert json.loads(b"".join(request.body)) == body
     assert not keys_in(body) & SAMPLING
     assert KEY not in repr(request)
@@ -794,7 +960,9 @@ def test_without_a_key_no_header_speaks_of_one(name: str) -> None:
     api = provider(name, api_key=None)
     window = api.window_request()
     for request in (api.request(PROMPT), *([window] if window else [])):
-        assert not {"authorization", "x-api-key", "api-key", "x-goog-api-key"} & {k.casefold() for k in request.headers}
+        assert not {"authorization", "x-api-key", "api-key", "x-goog-api-key"} & {
+            k.casefold() for k in request.headers
+        }
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -809,7 +977,9 @@ def test_extra_fields_are_merged_into_the_tables_that_are_there(name: str) -> No
     assert body["temperature"] == 0
     for table in ("stream_options", "generationConfig", "options"):
         assert body[table] == {**plain.get(table, {}), **extra[table]}  # type: ignore[dict-item]
-    assert {k: v for k, v in body.items() if k not in extra} == {k: v for k, v in plain.items() if k not in extra}
+    assert {k: v for k, v in body.items() if k not in extra} == {
+        k: v for k, v in plain.items() if k not in extra
+    }
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -846,7 +1016,9 @@ def test_the_reply_budget_goes_into_the_field_that_is_named(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["openai", "openai-responses"])
 def test_the_cache_is_off_where_writing_to_it_costs(name: str, model: str, off: bool) -> None:
-    assert body_sent(name, model=model).get("prompt_cache_options") == ({"mode": "explicit"} if off else None)
+    assert body_sent(name, model=model).get("prompt_cache_options") == (
+        {"mode": "explicit"} if off else None
+    )
     assert "prompt_cache_options" not in body_sent("openrouter", model=f"openai/{model}")
 
 
@@ -874,7 +1046,9 @@ def test_the_last_four_blocks_before_the_first_needle_are_marked_for_the_cache(n
     [message] = body["input"] if name == "openai-responses" else body["messages"]
     marked = dict(MARKS[name])
     bare = {"type": marked["type"]}
-    expected = [{**(marked if 2 <= n <= 5 else bare), "text": line.decode()} for n, line in enumerate(lines)]
+    expected = [
+        {**(marked if 2 <= n <= 5 else bare), "text": line.decode()} for n, line in enumerate(lines)
+    ]
     assert message["content"] == expected
     if name.startswith("openai"):
         assert body["prompt_cache_options"] == {"mode": "explicit"}
@@ -882,7 +1056,9 @@ def test_the_last_four_blocks_before_the_first_needle_are_marked_for_the_cache(n
 
 def test_what_stands_behind_the_address_goes_with_every_request() -> None:
     base = "https://acme.openai.azure.com/openai/deployments/d?api-version=2024-10-21"
-    assert provider("azure", base_url=base).request(PROMPT).url == base.replace("?", "/chat/completions?")
+    assert provider("azure", base_url=base).request(PROMPT).url == base.replace(
+        "?", "/chat/completions?"
+    )
     gemini = provider("gemini", base_url="http://h/v1beta?key=x").request(PROMPT).url
     assert gemini == "http://h/v1beta/models/m:streamGenerateContent?alt=sse&key=x"
     window = provider("llama.cpp", base_url="http://h/v1/?a=b").window_request()
@@ -897,7 +1073,8 @@ def test_openai_at_another_address_is_any_server_that_speaks_chat_completions() 
 
 
 @pytest.mark.parametrize(
-    ("longest", "window"), [(0, 1_024), (800, 1_024), (820, 2_048), (8_192, 10_240), (128_000, 160_768)]
+    ("longest", "window"),
+    [(0, 1_024), (800, 1_024), (820, 2_048), (8_192, 10_240), (128_000, 160_768)],
 )
 def test_ollama_is_told_one_window_for_the_whole_run(longest: int, window: int) -> None:
     assert body_sent("ollama", longest_context=longest)["options"]["num_ctx"] == window
@@ -907,7 +1084,9 @@ def test_ollama_is_told_one_window_for_the_whole_run(longest: int, window: int) 
 
 def test_every_provider_has_its_request_in_the_table() -> None:
     assert set(REQUESTS) == set(HTTP)
-    variables = {name: known.key_variable for name, known in PROVIDERS.items() if known.key_variable}
+    variables = {
+        name: known.key_variable for name, known in PROVIDERS.items() if known.key_variable
+    }
     assert variables == {
         "openai": "OPENAI_API_KEY",
         "openai-responses": "OPENAI_API_KEY",
@@ -927,14 +1106,21 @@ def test_every_provider_has_its_request_in_the_table() -> None:
     }
 
 
-# --- windows ---------------------------------------------------------------------------------------------------------
+# --- windows
+# ---------------------------------------------------------------------------------------------------------
 
 
 def listed(*entries: Mapping[str, Any]) -> dict[str, Any]:
     return {"object": "list", "data": list(entries)}
 
 
-OTHER = {"id": "other", "object": "model", "max_model_len": 1, "context_length": 1, "max_context_length": 1}
+OTHER = {
+    "id": "other",
+    "object": "model",
+    "max_model_len": 1,
+    "context_length": 1,
+    "max_context_length": 1,
+}
 SLOT = {"id": 0, "id_task": -1, "n_ctx": 8_192, "is_processing": False, "params": {"n_predict": -1}}
 
 # provider, the address asked, what it answers, the window in that
@@ -953,25 +1139,60 @@ WINDOWS: list[tuple[str, str, Any, int | None]] = [
         listed({"id": "m", "object": "model", "root": "m", "max_model_len": 131_072}),
         131_072,
     ),
-    ("sglang", "GET /v1/models", listed({"id": "m", "object": "model", "max_model_len": None}), None),
-    ("openai", "GET /v1/models", listed({"id": "m", "object": "model", "created": 1, "owned_by": "x"}), None),
+    (
+        "sglang",
+        "GET /v1/models",
+        listed({"id": "m", "object": "model", "max_model_len": None}),
+        None,
+    ),
+    (
+        "openai",
+        "GET /v1/models",
+        listed({"id": "m", "object": "model", "created": 1, "owned_by": "x"}),
+        None,
+    ),
     (
         "openrouter",
         "GET /api/v1/models",
-        {"data": [OTHER, {"id": "m", "context_length": 1_048_576, "top_provider": {"context_length": 262_144}}]},
+        {
+            "data": [
+                OTHER,
+                {
+                    "id": "m",
+                    "context_length": 1_048_576,
+                    "top_provider": {"context_length": 262_144},
+                },
+            ]
+        },
         1_048_576,
     ),
-    ("moonshot", "GET /v1/models", listed(OTHER, {"id": "m", "object": "model", "context_length": 262_144}), 262_144),
+    (
+        "moonshot",
+        "GET /v1/models",
+        listed(OTHER, {"id": "m", "object": "model", "context_length": 262_144}),
+        262_144,
+    ),
     (
         "mistral",
         "GET /v1/models/m",
-        {"id": "m", "object": "model", "max_context_length": 131_072, "aliases": [], "type": "base"},
+        {
+            "id": "m",
+            "object": "model",
+            "max_context_length": 131_072,
+            "aliases": [],
+            "type": "base",
+        },
         131_072,
     ),
     (
         "llama.cpp",
         "GET /props",
-        {"default_generation_settings": SLOT, "total_slots": 4, "model_path": "m.gguf", "build_info": "b7120"},
+        {
+            "default_generation_settings": SLOT,
+            "total_slots": 4,
+            "model_path": "m.gguf",
+            "build_info": "b7120",
+        },
         8_192,
     ),
     (
@@ -998,7 +1219,13 @@ WINDOWS: list[tuple[str, str, Any, int | None]] = [
     (
         "anthropic",
         "GET /v1/models/m",
-        {"type": "model", "id": "m", "display_name": "M", "max_input_tokens": 1_000_000, "max_tokens": 128_000},
+        {
+            "type": "model",
+            "id": "m",
+            "display_name": "M",
+            "max_input_tokens": 1_000_000,
+            "max_tokens": 128_000,
+        },
         1_000_000,
     ),
     (
@@ -1010,7 +1237,12 @@ WINDOWS: list[tuple[str, str, Any, int | None]] = [
     (
         "gemini",
         "GET /v1beta/models/m",
-        {"name": "models/m", "version": "001", "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536},
+        {
+            "name": "models/m",
+            "version": "001",
+            "inputTokenLimit": 1_048_576,
+            "outputTokenLimit": 65_536,
+        },
         1_048_576,
     ),
     (
@@ -1030,13 +1262,30 @@ WINDOWS: list[tuple[str, str, Any, int | None]] = [
     ("ollama", "POST /api/show", {"model_info": {"general.architecture": "gemma4"}}, None),
 ]
 ODD: list[Any] = [
-    *("", "null", "not json", "7", '"8192"', "[]", "[1]", "{}", '{"data": null}', '{"data": []}', '{"data": [null]}'),
+    *(
+        "",
+        "null",
+        "not json",
+        "7",
+        '"8192"',
+        "[]",
+        "[1]",
+        "{}",
+        '{"data": null}',
+        '{"data": []}',
+        '{"data": [null]}',
+    ),
     *(
         json.dumps(listed({"id": "m", key: odd}))
         for key in ("max_model_len", "n_ctx")
         for odd in ("8192", True, -1, 0, 1.5)
     ),
-    *('{"max_input_tokens": "200000"}', '{"max_input_tokens": true}', '{"inputTokenLimit": [1]}', '{"model_info": []}'),
+    *(
+        '{"max_input_tokens": "200000"}',
+        '{"max_input_tokens": true}',
+        '{"inputTokenLimit": [1]}',
+        '{"model_info": []}',
+    ),
     '{"model_info": {"general.architecture": "g", "g.context_length": "8192"}}',
     "[" * 100_000,
 ]
@@ -1062,7 +1311,9 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
 @pytest.mark.parametrize(
     ("name", "address", "answer", "window"), WINDOWS, ids=lambda v: v if isinstance(v, str) else ""
 )
-def test_the_window_is_read_where_the_server_tells_it(name: str, address: str, answer: Any, window: int | None) -> None:
+def test_the_window_is_read_where_the_server_tells_it(
+    name: str, address: str, answer: Any, window: int | None
+) -> None:
     told, [request] = window_told(name, json.dumps(answer))
     assert told == window
     assert f"{request.method} {request.url.raw_path.decode()}" == address

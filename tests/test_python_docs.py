@@ -19,7 +19,9 @@ from niah.tasks import task_of
 PAGE = REPOSITORY / "docs" / "python.md"
 NOTEBOOK = REPOSITORY / "docs" / "notebook.ipynb"
 SERVER = "http://127.0.0.1:8000/v1"  # what the page calls a server of one's own
-SPEECH = "\n".join(f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400))
+SPEECH = "\n".join(
+    f"Guest {n} told of boat number {n * n} and of the harbour at noon." for n in range(400)
+)
 EXECUTE = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -40,7 +42,9 @@ def promised(block: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="the page shows pandas: pip install '.[dev]'")
+@pytest.mark.skipif(
+    importlib.util.find_spec("pandas") is None, reason="the page shows pandas: pip install '.[dev]'"
+)
 def test_the_page_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,7 +78,9 @@ def test_every_verb_is_on_the_page() -> None:
     reason="nbclient, nbformat and ipykernel run a notebook: pip install '.[notebook]'",
 )
 def test_the_notebook_sweeps_shows_its_picture_and_judges(tmp_path: Path) -> None:
-    run = subprocess.run([sys.executable, "-c", EXECUTE, str(NOTEBOOK)], cwd=tmp_path, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", EXECUTE, str(NOTEBOOK)], cwd=tmp_path, capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     book = json.loads((tmp_path / "done.ipynb").read_text(encoding="utf-8"))
     outputs = [output for cell in book["cells"] for output in cell.get("outputs", ())]

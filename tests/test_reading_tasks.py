@@ -26,7 +26,9 @@ TRIALS = 160
 def experiment(task: str, language: str, depth: float = 50.0, **keys: object) -> Experiment:
     talk = f"synthetic:{language}" if language in spoken() else language
     config = {"provider": "simulated", "model": "perfect", "task": task, "haystack": (talk,)}
-    return experiment_of(RunConfig(**config, lengths=(2_000,), depths=(depth,), epochs=TRIALS, **keys))
+    return experiment_of(
+        RunConfig(**config, lengths=(2_000,), depths=(depth,), epochs=TRIALS, **keys)
+    )
 
 
 @cache
@@ -50,11 +52,15 @@ def test_journeys_are_told_in_any_order(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_journeys_of_one_person_are_on_different_days_in_the_order_of_the_calendar(language: str) -> None:
+def test_journeys_of_one_person_are_on_different_days_in_the_order_of_the_calendar(
+    language: str,
+) -> None:
     days = wording_of(language).texts("order.days")
     for planting in plantings("order", language):
         right = {n.value: n.text for n in planting.needles if n.answer_class == "right"}
-        of_the_year = [next(i for i, day in enumerate(days) if day in right[city]) for city in planting.targets]
+        of_the_year = [
+            next(i for i, day in enumerate(days) if day in right[city]) for city in planting.targets
+        ]
         assert of_the_year == sorted(set(of_the_year))
 
 
@@ -75,7 +81,9 @@ def test_every_turn_of_the_like_things_is_asked_for(language: str) -> None:
     ordinals = wording_of(language).texts("repeat.ordinals")
     asked: Counter[int] = Counter()
     for planting in plantings("repeat", language):
-        like = [n for n in planting.needles if n.answer_class != "distractor" or n.detail == "later"]
+        like = [
+            n for n in planting.needles if n.answer_class != "distractor" or n.detail == "later"
+        ]
         place = next(i for i, n in enumerate(like) if n.answer_class == "right")
         assert ordinals[place] in planting.question
         assert like == sorted(like, key=lambda n: n.depth_percent or 0.0)
@@ -96,7 +104,11 @@ def test_the_line_that_says_where_a_thing_is_does_not_name_it_and_is_not_the_las
         right = next(n for n in planting.needles if n.answer_class == "right")
         assert right.key in planting.question
         assert right.key not in right.text
-        way = [n for n in planting.needles if n.answer_class in ("right", "earlier") or n.detail == "later"]
+        way = [
+            n
+            for n in planting.needles
+            if n.answer_class in ("right", "earlier") or n.detail == "later"
+        ]
         assert all((a.depth_percent or 0.0) <= (b.depth_percent or 0.0) for a, b in pairwise(way))
         asked["before" if any(n.detail == "later" for n in way) else "now"] += 1
         last += in_the_text(planting)[-1] is right
@@ -119,8 +131,14 @@ def test_a_needle_count_that_makes_no_task_is_refused(task: str, count: int, say
 
 CITIES = Expected(
     targets=("Oslo", "Riga", "Lima"),
-    wrong={"Cairo": WrongValue(answer_class="near-miss", detail="cancelled"), "Turin": WrongValue()},
-    question="To which cities did Edda travel last year, in the order of the calendar, the earliest first?",
+    wrong={
+        "Cairo": WrongValue(answer_class="near-miss", detail="cancelled"),
+        "Turin": WrongValue(),
+    },
+    question=(
+        "To which cities did Edda travel last year, in the order of the calendar, the earliest"
+        " first?"
+    ),
     keys=("Edda",),
 )
 
@@ -131,7 +149,11 @@ CITIES = Expected(
         ("Oslo, Riga, Lima", 1.0, "right"),
         ("1. Oslo\n2. Riga\n3. Lima", 1.0, "right"),
         ("First Oslo, then Riga, and finally Lima.", 1.0, "right"),
-        ("The text has Lima, Oslo and Riga. In the order of the calendar: Oslo, Riga, Lima", 1.0, "right"),
+        (
+            "The text has Lima, Oslo and Riga. In the order of the calendar: Oslo, Riga, Lima",
+            1.0,
+            "right",
+        ),
         ("Oslo → Riga → Lima", 1.0, "right"),
         ("奧斯陸", 0.0, "off-format"),
         ("Oslo, Riga, Lima. The trip to Cairo was cancelled.", 1.0, "right"),
@@ -146,7 +168,9 @@ CITIES = Expected(
         ("It is not mentioned.", 0.0, "not-there"),
     ],
 )
-def test_a_list_is_right_in_its_order_and_whole(answer: str, value: float, answer_class: str) -> None:
+def test_a_list_is_right_in_its_order_and_whole(
+    answer: str, value: float, answer_class: str
+) -> None:
     score = name_sequence(answer, CITIES, ["Paris"])
     assert (score.value, score.answer_class) == (value, answer_class)
 
@@ -158,7 +182,9 @@ def test_what_is_found_of_a_list_is_scored_apart() -> None:
     assert name_sequence("Riga", CITIES).parts["order"] == 0.0
 
 
-PEOPLE = Expected(targets=("6",), question="How many different people did Edda run into?", keys=("Ilse", "Marit"))
+PEOPLE = Expected(
+    targets=("6",), question="How many different people did Edda run into?", keys=("Ilse", "Marit")
+)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +208,9 @@ PEOPLE = Expected(targets=("6",), question="How many different people did Edda r
         ("Not mentioned.", 0.0, "not-there"),
     ],
 )
-def test_a_count_is_a_number_and_nobody_is_none(answer: str, value: float, answer_class: str) -> None:
+def test_a_count_is_a_number_and_nobody_is_none(
+    answer: str, value: float, answer_class: str
+) -> None:
     score = count_score(answer, PEOPLE)
     assert (score.value, score.answer_class) == (value, answer_class)
 
@@ -190,7 +218,9 @@ def test_a_count_is_a_number_and_nobody_is_none(answer: str, value: float, answe
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", ["order", "count", "moves", "repeat"])
-def test_without_its_needles_nothing_is_left_that_answers_the_question(task: str, language: str) -> None:
+def test_without_its_needles_nothing_is_left_that_answers_the_question(
+    task: str, language: str
+) -> None:
     for planting in plantings(task, language)[:40]:
         absent = controlled(planting, "absent", language)
         text = "\n".join(n.text for n in absent.needles)
@@ -200,7 +230,11 @@ def test_without_its_needles_nothing_is_left_that_answers_the_question(task: str
 
 def moved(language: str, asked: str) -> Planting:
     later = {"before": True, "now": False}[asked]
-    return next(p for p in plantings("moves", language) if any(n.detail == "later" for n in p.needles) is later)
+    return next(
+        p
+        for p in plantings("moves", language)
+        if any(n.detail == "later" for n in p.needles) is later
+    )
 
 
 def test_a_thing_is_where_its_last_journey_ended_or_was_before_that() -> None:
@@ -209,7 +243,11 @@ def test_a_thing_is_where_its_last_journey_ended_or_was_before_that() -> None:
     (target,) = before.targets
     last = next(n.value for n in before.needles if n.detail == "later")
     first = before.needles[0].value
-    for answer in (target, f"Before {last} it was in {target}.", f"First {first}, then {target}, and then {last}."):
+    for answer in (
+        target,
+        f"Before {last} it was in {target}.",
+        f"First {first}, then {target}, and then {last}.",
+    ):
         assert score(answer, before).value == 1.0, answer
     for answer in (last, first, f"{first} or {target}", f"{target} or {first}"):
         assert score(answer, before).value == 0.0, answer
@@ -221,7 +259,11 @@ def test_a_thing_is_where_its_last_journey_ended_or_was_before_that() -> None:
 
 def test_of_things_that_are_counted_up_the_last_one_is_given() -> None:
     score = task_of("repeat").score
-    found = (p for p in plantings("repeat", "en") if sum(n.answer_class == "earlier" for n in p.needles) == 2)
+    found = (
+        p
+        for p in plantings("repeat", "en")
+        if sum(n.answer_class == "earlier" for n in p.needles) == 2
+    )
     planting = next(found)
     one, two, three, *_ = [n.value for n in planting.needles]
     assert planting.targets == (three,)
@@ -230,4 +272,7 @@ def test_of_things_that_are_counted_up_the_last_one_is_given() -> None:
     assert score(f"{one}, {two}, {three}", planting).answer_class == "several"
     assert score(two, planting).answer_class == "earlier"
     other = next(n for n in planting.needles if n.detail == "later")
-    assert (score(other.value, planting).answer_class, score(other.value, planting).detail) == ("distractor", "later")
+    assert (score(other.value, planting).answer_class, score(other.value, planting).detail) == (
+        "distractor",
+        "later",
+    )

@@ -1,4 +1,5 @@
-"""README's picture has the caption of its run, and nothing installs a stranger. Commands: test_documents.py."""
+"""README's picture has the caption of its run, and nothing installs a stranger. Commands:
+test_documents.py."""
 
 from __future__ import annotations
 
@@ -77,4 +78,6 @@ def test_lines_that_install_a_stranger_are_told_from_others(line: str, wrong: bo
 
 
 def test_nothing_tells_to_install_the_name_that_is_a_strangers() -> None:
-    assert not [(path.name, line) for path, line in lines_of_the_project() if installs_a_stranger(line)]
+    assert not [
+        (path.name, line) for path, line in lines_of_the_project() if installs_a_stranger(line)
+    ]

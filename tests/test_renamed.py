@@ -15,12 +15,21 @@ from niah.text.renamed import RENAMED, first_names, new_names
 
 SIMULATED = ("--provider", "simulated", "--model", "perfect")
 GRID = ("--haystack", "synthetic:en", "--lengths", "1k", "--depths", "0,100")
-OLD = {"value_kind": "values", "placement": "needles", "distractor_count": "distractors", "cache_marks": "cache"}
+OLD = {
+    "value_kind": "values",
+    "placement": "needles",
+    "distractor_count": "distractors",
+    "cache_marks": "cache",
+}
 
 
 @given(st.sampled_from(["number", "uuid"]), st.integers(0, 9), st.booleans(), st.booleans())
-def test_old_names_and_new_ones_are_the_same_config(kind: str, count: int, aligned: bool, marks: bool) -> None:
-    config = RunConfig(value_kind=kind, distractor_count=count, aligned=aligned, cache_marks=marks).identity()
+def test_old_names_and_new_ones_are_the_same_config(
+    kind: str, count: int, aligned: bool, marks: bool
+) -> None:
+    config = RunConfig(
+        value_kind=kind, distractor_count=count, aligned=aligned, cache_marks=marks
+    ).identity()
     assert new_names(first_names(config)) == config
     assert not {*first_names(config)} & {*RENAMED.values()}
 
@@ -45,7 +54,10 @@ def test_a_run_of_an_older_niah_is_read_resumed_shown_and_compared(niah: Niah) -
     niah("baseline", "save", folder.name, "--out", "new.json")
     aged(folder)
     niah("baseline", "save", folder.name, "--out", "old.json")
-    digests = [json.loads(Path(name).read_text(encoding="utf-8"))["recipe_digest"] for name in ("new.json", "old.json")]
+    digests = [
+        json.loads(Path(name).read_text(encoding="utf-8"))["recipe_digest"]
+        for name in ("new.json", "old.json")
+    ]
     assert digests[0] == digests[1]
     again = niah(*run, "--model", "blind")
     assert "Nothing to do" in again.err
@@ -71,7 +83,9 @@ def test_a_baseline_with_old_names_holds(niah: Niah) -> None:
 
 
 @pytest.mark.parametrize(("new", "old"), OLD.items())
-def test_who_types_an_old_name_is_told_the_new_one_in_one_line(niah: Niah, new: str, old: str) -> None:
+def test_who_types_an_old_name_is_told_the_new_one_in_one_line(
+    niah: Niah, new: str, old: str
+) -> None:
     ended = niah("run", *SIMULATED, f"--{old}", "x")
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert f"--{old} is called --{new.replace('_', '-')} now" in ended.err
@@ -80,4 +94,7 @@ def test_who_types_an_old_name_is_told_the_new_one_in_one_line(niah: Niah, new: 
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert f"config key in c.toml {old!r} is called {new!r} now" in ended.err
     Path("gate.toml").write_text("min_recall = 0.9\n", encoding="utf-8")
-    assert "'min_recall' is called 'min_found' now" in niah("gate", "example", "--config", "gate.toml").err
+    assert (
+        "'min_recall' is called 'min_found' now"
+        in niah("gate", "example", "--config", "gate.toml").err
+    )

@@ -1,4 +1,5 @@
-"""--log-requests and --verbose: what was sent, what came back, why again; keys hidden, prompts cut, size bounded."""
+"""--log-requests and --verbose: what was sent, what came back, why again; keys hidden, prompts cut,
+size bounded."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def test_every_attempt_has_a_line_with_what_came_back(
 
 
 @pytest.mark.slow
-def test_prompts_are_cut_unless_they_are_asked_for(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompts_are_cut_unless_they_are_asked_for(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_KEY", KEY)
     cut, _ = logged(niah)
     Path("requests.jsonl").unlink()
@@ -81,7 +84,10 @@ def test_the_file_has_a_size_that_it_does_not_pass(tmp_path: Path) -> None:
     said: list[str] = []
     log = RequestLog(tmp_path / "r.jsonl", say=said.append, most_bytes=4_000)
     for number in range(50):
-        log.take(HttpRequest(url="u", headers={}), Attempt(answer=replace(FAILED, attempts=number), wait_s=1.0))
+        log.take(
+            HttpRequest(url="u", headers={}),
+            Attempt(answer=replace(FAILED, attempts=number), wait_s=1.0),
+        )
     assert (tmp_path / "r.jsonl").stat().st_size <= 4_000
     assert len(said) == 1
     again = RequestLog(tmp_path / "r.jsonl", say=said.append, most_bytes=4_000)
@@ -91,7 +97,16 @@ def test_the_file_has_a_size_that_it_does_not_pass(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_sent(niah: Niah) -> None:
     with serving(otherwise=READS) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *ONE, "--log-requests", "no/such/f")
+        ended = niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *ONE,
+            "--log-requests",
+            "no/such/f",
+        )
         assert (ended.exit_code, server.requests, server.preflights) == (2, [], [])
     assert ended.err.count("\n") == 1
     assert "--log-requests 'no/such/f': cannot be written" in ended.err

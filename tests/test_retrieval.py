@@ -33,7 +33,9 @@ HAYSTACKS = ("en", "zh-hant", "zh-hans")
 
 @cache
 def made(**settings: Any) -> tuple[Experiment, Delivery]:
-    known = experiment(**{"lengths": (16_000,), "depths": DEPTHS, "delivery": "retrieve", **settings})
+    known = experiment(
+        **{"lengths": (16_000,), "depths": DEPTHS, "delivery": "retrieve", **settings}
+    )
     return known, delivery_in(known)
 
 
@@ -59,7 +61,9 @@ def test_the_needle_is_among_the_first_five_chunks_in_every_script(haystack: str
 @pytest.mark.parametrize("haystack", HAYSTACKS)
 def test_what_shares_no_word_with_its_question_is_found_by_chance_only(haystack: str) -> None:
     found = ranks(haystack=(haystack,), task="associative")
-    assert sum(rank is not None and rank <= 10 for rank in found) <= 4  # by chance 1.5 of 11 are among 10 of 71 chunks
+    assert (
+        sum(rank is not None and rank <= 10 for rank in found) <= 4
+    )  # by chance 1.5 of 11 are among 10 of 71 chunks
 
 
 @pytest.mark.parametrize("haystack", ["en", "zh-hant"])
@@ -94,7 +98,12 @@ def test_chunks_are_sent_in_the_order_of_the_text_and_counted_to_the_token() -> 
     assert sent.delivered is not None and body is not None and whole is not None
     assert sent.tokens == sent.delivered.tokens == TOKENIZER.count(sent.text)
     kept = [line for line in body.lines if line != GAP]
-    places = [i for c in sorted(sent.delivered.chunks, key=lambda c: c.first) if c.sent for i in range(c.first, c.stop)]
+    places = [
+        i
+        for c in sorted(sent.delivered.chunks, key=lambda c: c.first)
+        if c.sent
+        for i in range(c.first, c.stop)
+    ]
     assert kept == [whole.lines[i] for i in sorted(set(places))]
     assert sent.planting.closing == prompt.planting.closing
     assert sent.tokens <= max(call_tokens(known, delivery, known.trials[5]))
@@ -108,13 +117,22 @@ def test_times_go_with_the_lines_below_them() -> None:
         needle = sent.planting.needles[0].text.split("\n")[-1]
         assert sent.delivered is not None and sent.delivered.needles == 1
         above = sent.text[: sent.text.index(needle)].rsplit(GAP, 1)[-1]
-        assert any(mark.text in above for mark in sent.planting.marks) or needle != sent.planting.needles[0].text
+        assert (
+            any(mark.text in above for mark in sent.planting.marks)
+            or needle != sent.planting.needles[0].text
+        )
 
 
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(16, 80), st.integers(0, 15))
-def test_chunks_hold_every_line_and_are_no_longer_than_asked(counts: list[int], tokens: int, overlap: int) -> None:
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(16, 80), st.integers(0, 15)
+)
+def test_chunks_hold_every_line_and_are_no_longer_than_asked(
+    counts: list[int], tokens: int, overlap: int
+) -> None:
     spans = spans_of(counts, Chunking(tokens=tokens, overlap=overlap))
-    assert {line for first, stop, _ in spans for line in range(first, stop)} == set(range(len(counts)))
+    assert {line for first, stop, _ in spans for line in range(first, stop)} == set(
+        range(len(counts))
+    )
     assert [first for first, _, _ in spans] == sorted({first for first, _, _ in spans})
     for first, stop, held in spans:
         assert held == sum(counts[first:stop])
@@ -140,7 +158,10 @@ def test_a_long_haystack_is_searched_and_its_chunks_are_sent() -> None:
 @pytest.mark.slow
 def test_the_token_table_knows_what_words_mean() -> None:
     table = TokenTable()
-    scores = table.scores("Which city does the king live in?", [["The queen stayed in Paris."], ["He ate two apples."]])
+    scores = table.scores(
+        "Which city does the king live in?",
+        [["The queen stayed in Paris."], ["He ate two apples."]],
+    )
     assert scores[0] > 2 * scores[1]
 
 
@@ -156,7 +177,8 @@ DENSE = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2
 
 
 def embeds(rows: int | None = None) -> Say:
-    """Vectors of so many texts (all), in another order than they came, each with as many tokens as it has signs."""
+    """Vectors of so many texts (all), in another order than they came, each with as many tokens as
+    it has signs."""
 
     def act(handler: Handler, body: dict[str, Any]) -> None:
         texts = body["input"][:rows]
@@ -171,7 +193,8 @@ def embeds(rows: int | None = None) -> Say:
 def test_vectors_are_asked_for_as_the_model_is_and_each_text_is_sent_once(
     niah: Niah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over TLS with an authority of one's own, again where it is throttled, with the key of that server alone."""
+    """Over TLS with an authority of one's own, again where it is throttled, with the key of that
+    server alone."""
     authority, trust = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     authority.issue_cert("127.0.0.1").configure_cert(trust)
@@ -183,11 +206,23 @@ def test_vectors_are_asked_for_as_the_model_is_and_each_text_is_sent_once(
         server.socket = trust.wrap_socket(server.socket, server_side=True)
         url = server.base_url.replace("http:", "https:")
         access = ("--embed-url", url, "--embed-key-env", "VECTORS", "--ca-file", "ca.pem")
-        asked = ("--provider", "openai", "--model", "m", "--base-url", model.base_url, "--headers", "X-Team=secret")
+        asked = (
+            "--provider",
+            "openai",
+            "--model",
+            "m",
+            "--base-url",
+            model.base_url,
+            "--headers",
+            "X-Team=secret",
+        )
         ended = niah(*DENSE, *access, *asked, "--log-requests", "requests.jsonl")
     assert ended.exit_code == 0, ended.err
     assert set(server.keys) == {"Bearer sk-vectors"}
-    assert ["X-Team" in headers for headers in (server.headers[0], model.headers[0])] == [False, True]
+    assert ["X-Team" in headers for headers in (server.headers[0], model.headers[0])] == [
+        False,
+        True,
+    ]
     texts = [text for body in server.requests[1:] for text in body["input"]]
     assert len(texts) == len(set(texts)) > 20
     told = [line["delivered"] for line in results_in("d")]
@@ -197,11 +232,18 @@ def test_vectors_are_asked_for_as_the_model_is_and_each_text_is_sent_once(
 
 
 def tried(name: str) -> list[int]:
-    """The tokens that each request for vectors is noted with: nothing was paid for one that was refused."""
-    lines = [json.loads(line) for line in Path(f"results/{name}/attempts.jsonl").read_text().splitlines()]
+    """The tokens that each request for vectors is noted with: nothing was paid for one that was
+    refused."""
+    lines = [
+        json.loads(line) for line in Path(f"results/{name}/attempts.jsonl").read_text().splitlines()
+    ]
     trials = {line["n"]: line["trial"] for line in lines if "trial" in line}
     costs = {line["n"]: line["cost"] for line in lines if "cost" in line}
-    return [cost.get("input_tokens", 0) for n, cost in costs.items() if trials[n] and cost.get("output_tokens") != 7]
+    return [
+        cost.get("input_tokens", 0)
+        for n, cost in costs.items()
+        if trials[n] and cost.get("output_tokens") != 7
+    ]
 
 
 @pytest.mark.slow
@@ -209,9 +251,17 @@ def tried(name: str) -> list[int]:
     ("act", "flags", "said"),
     [
         (fails(404, {"error": {"message": "no such route"}}), (), "no vectors: 404"),
-        (fails(400, {"error": {"message": "maximum context length is 512 tokens"}}), (), "no vectors: 400"),
+        (
+            fails(400, {"error": {"message": "maximum context length is 512 tokens"}}),
+            (),
+            "no vectors: 400",
+        ),
         (embeds(rows=1), (), "no vectors: 1 vectors for"),
-        (fails(200, {"data": [{}]}), ("--attempts", "1"), "no vectors: a reply of an unexpected shape"),
+        (
+            fails(200, {"data": [{}]}),
+            ("--attempts", "1"),
+            "no vectors: a reply of an unexpected shape",
+        ),
         (sends_a_web_page, ("--attempts", "1"), "is --embed-url right?"),
         (embeds(), ("--max-tokens", "3000"), "max_tokens 3,000 is reached"),
     ],
@@ -255,7 +305,9 @@ def test_a_proxy_for_vectors_that_cannot_be_used_leaves_nothing_behind(
     assert not Path("results").exists()
 
 
-def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tell(niah: Niah) -> None:
+def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tell(
+    niah: Niah,
+) -> None:
     command = ("run", "--provider", "simulated", "--model", "perfect", "--task", "associative", "--lengths", "4k",
                "--depths", "0:100:25", "--delivery", "hybrid", "--chunk-count", "1", "--name", "h")  # fmt: skip
     assert niah(*command).exit_code == 0
@@ -264,12 +316,20 @@ def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tel
     twice = [line for line in lines if len(line["calls"]) == 2]
     assert twice
     for line in twice:
-        assert line["delivered"]["tokens"] == line["prompt_tokens"] == line["calls"][1]["prompt_tokens"]
-        assert line["response"]["usage"]["input_tokens"] == sum(c["usage"]["input_tokens"] for c in line["calls"])
+        assert (
+            line["delivered"]["tokens"]
+            == line["prompt_tokens"]
+            == line["calls"][1]["prompt_tokens"]
+        )
+        assert line["response"]["usage"]["input_tokens"] == sum(
+            c["usage"]["input_tokens"] for c in line["calls"]
+        )
 
 
 @pytest.mark.parametrize(("control", "share"), [(None, 1.0), ("absent", None)])
-def test_all_of_the_text_holds_all_of_its_needles_if_any(control: str | None, share: float | None) -> None:
+def test_all_of_the_text_holds_all_of_its_needles_if_any(
+    control: str | None, share: float | None
+) -> None:
     known, delivery = made(delivery="hybrid", lengths=(2_000,), depths=(50.0,), controls=True)
     prompt = known.prompt(next(t for t in known.trials if t.control == control))
     steps = delivery.deliver(prompt)
@@ -281,7 +341,9 @@ def test_all_of_the_text_holds_all_of_its_needles_if_any(control: str | None, sh
     assert whole.delivered.needles == share
 
 
-def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_twice(niah: Niah, tmp_path: Path) -> None:
+def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_twice(
+    niah: Niah, tmp_path: Path
+) -> None:
     command = ["run", "--provider", "openai", "--model", "m", "--lengths", "4k", "--depths", "50", "--epochs", "2",
                "--concurrency", "1", "--delivery", "summarise", "--chunk-tokens", "256", "--name", "r"]  # fmt: skip
     with serving(otherwise=slowly(0.1)) as server:
@@ -293,7 +355,9 @@ def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_tw
         kept = (tmp_path / "results/r/calls.jsonl").read_bytes().count(b"\n")
 
         def sent() -> int:
-            both = [body["messages"][0]["content"] for body in (*server.requests, *server.preflights)]
+            both = [
+                body["messages"][0]["content"] for body in (*server.requests, *server.preflights)
+            ]
             return sum(text.startswith("Summarise") for text in both)
 
         before = sent()
@@ -301,7 +365,10 @@ def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_tw
         calls = sum(len(line["calls"]) for line in results_in("r"))
         answered = sum(line["calls"][-1]["attempts"] for line in results_in("r"))
         assert sent() - before == calls - kept - answered
-        prompts = [json.loads(line)["prompt_digest"] for line in Path("results/r/calls.jsonl").read_text().splitlines()]
+        prompts = [
+            json.loads(line)["prompt_digest"]
+            for line in Path("results/r/calls.jsonl").read_text().splitlines()
+        ]
         assert len(prompts) == len(set(prompts)) == calls
 
 
@@ -322,7 +389,11 @@ def test_a_torn_line_of_calls_costs_that_call_only(niah: Niah, tmp_path: Path) -
 @pytest.mark.parametrize("size", [64, 256, 2_048])
 def test_no_more_summaries_are_asked_for_than_were_planned(haystack: str, size: int) -> None:
     known, delivery = made(
-        delivery="summarise", chunk_tokens=size, lengths=(8_000,), depths=(50.0,), haystack=(haystack,)
+        delivery="summarise",
+        chunk_tokens=size,
+        lengths=(8_000,),
+        depths=(50.0,),
+        haystack=(haystack,),
     )
     steps, sent = delivery.deliver(known.prompt(known.trials[0])), list[int]()
     answer: Any = None
@@ -338,7 +409,9 @@ def test_no_more_summaries_are_asked_for_than_were_planned(haystack: str, size: 
 
 
 def test_a_summary_is_asked_for_without_a_word_of_the_question() -> None:
-    known, delivery = made(delivery="summarise", chunk_tokens=1_024, lengths=(4_000,), depths=(50.0,))
+    known, delivery = made(
+        delivery="summarise", chunk_tokens=1_024, lengths=(4_000,), depths=(50.0,)
+    )
     prompt = known.prompt(known.trials[0])
     steps, asked = delivery.deliver(prompt), list[Prompt]()
     answer: Any = None
@@ -348,7 +421,9 @@ def test_a_summary_is_asked_for_without_a_word_of_the_question() -> None:
             answer = f"Summary {len(asked)}."
     *maps, last = asked
     assert all(
-        prompt.planting.question not in p.text and prompt.planting.needles[0].key not in p.text[:200] for p in maps
+        prompt.planting.question not in p.text
+        and prompt.planting.needles[0].key not in p.text[:200]
+        for p in maps
     )
     assert "".join(last.text.split("Summary ")[1:])[0] == "1"
     assert last.text.endswith(prompt.planting.closing)

@@ -1,4 +1,5 @@
-"""Whole sweeps through the command line: control readers, faults, interruption, resume, and every wrong input."""
+"""Whole sweeps through the command line: control readers, faults, interruption, resume, and every
+wrong input."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def cells(folder: Path) -> dict[tuple[int, float], float | None]:
 @pytest.mark.parametrize("task", ["single", "multikey"])
 @pytest.mark.parametrize("haystack", ["en", "zh-hant", "zh-hans", "mixed"])
 @pytest.mark.parametrize(("reader", "mean"), [("perfect", 1.0), ("blind", 0.0)])
-def test_control_readers_guard_the_instrument(niah: Niah, task: str, haystack: str, reader: str, mean: float) -> None:
+def test_control_readers_guard_the_instrument(
+    niah: Niah, task: str, haystack: str, reader: str, mean: float
+) -> None:
     ended = niah(
         "run",
         "--provider",
@@ -53,14 +56,25 @@ def test_control_readers_guard_the_instrument(niah: Niah, task: str, haystack: s
         "r",
     )
     assert ended.exit_code == 0
-    assert cells(Path("results/r")) == {(n, d): mean for n in (1_000, 4_000, 16_000) for d in (0, 25, 50, 75, 100)}
+    assert cells(Path("results/r")) == {
+        (n, d): mean for n in (1_000, 4_000, 16_000) for d in (0, 25, 50, 75, 100)
+    }
     assert Path("results/r/heatmap.png").stat().st_size > 5_000
 
 
 @pytest.mark.slow
 def test_an_english_needle_in_chinese_speech(niah: Niah) -> None:
     ended = niah(
-        "run", "--provider", "simulated", "--model", "perfect", "--haystack", "zh-hant", "--language", "en", *GRID
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--haystack",
+        "zh-hant",
+        "--language",
+        "en",
+        *GRID,
     )
     assert ended.exit_code == 0
     assert "100 % found (n = 15" in ended.err
@@ -97,7 +111,13 @@ def test_a_reader_of_a_window_shows_its_edge(niah: Niah) -> None:
 
 SMALL = ("--lengths", "500,1k,2k", "--depths", "0,50,100", "--model", "m", "--name", "r")
 TOO_LONG = fails(
-    400, {"error": {"message": "maximum context length is 1500 tokens", "code": "context_length_exceeded"}}
+    400,
+    {
+        "error": {
+            "message": "maximum context length is 1500 tokens",
+            "code": "context_length_exceeded",
+        }
+    },
 )
 READS: Say = answers_with(task_of("single").solve)
 serving = partial(serving_all, preflight=READS)
@@ -140,11 +160,22 @@ def test_default_depths_and_the_same_ones_written_out_are_one_run(niah: Niah) ->
     assert "Nothing to do" in niah(*run, "--depths", "0:100:25").err
 
 
-def test_a_bad_key_costs_one_request_and_is_one_line(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_key_costs_one_request_and_is_one_line(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-canary-1234")
     wrong = fails(401, {"error": {"message": "Incorrect API key provided, Bearer sk-canary-1234"}})
     with serving(otherwise=wrong, preflight=wrong) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, "--api-key-env", "SOME_KEY", *SMALL)
+        ended = niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            "--api-key-env",
+            "SOME_KEY",
+            *SMALL,
+        )
     assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
     assert "Incorrect API key" in ended.err
     assert server.keys == ["Bearer sk-canary-1234"]
@@ -153,7 +184,9 @@ def test_a_bad_key_costs_one_request_and_is_one_line(niah: Niah, monkeypatch: py
     assert "sk-canary" not in ended.err + ended.out
 
 
-def test_a_key_for_openai_is_not_sent_to_other_servers(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_for_openai_is_not_sent_to_other_servers(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234")
     with serving(otherwise=READS) as server:
         niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
@@ -209,7 +242,9 @@ def wait_for_lines(path: Path, lines: int) -> None:
     raise AssertionError(f"{path} never had {lines} lines")
 
 
-def test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same(niah: Niah, tmp_path: Path) -> None:
+def test_after_kill_9_only_missing_trials_are_sent_and_the_grid_is_the_same(
+    niah: Niah, tmp_path: Path
+) -> None:
     command = ["run", "--provider", "openai", *SMALL, "--epochs", "2", "--concurrency", "2"]
     with serving(otherwise=slowly(0.02)) as server:
         command += ["--base-url", server.base_url]
@@ -270,7 +305,10 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--headers", "beta"), "write KEY=VALUE"),
         ((*SIMULATED, "--headers", "a b=c"), "cannot be sent"),
         ((*SIMULATED, "--headers", "beta=1"), "headers has no meaning for provider 'simulated'"),
-        ((*SIMULATED, "--cache-marks"), "only for openai, openai-responses, anthropic, bedrock-anthropic, qwen"),
+        (
+            (*SIMULATED, "--cache-marks"),
+            "only for openai, openai-responses, anthropic, bedrock-anthropic, qwen",
+        ),
         ((*SIMULATED, "--cache", "marks"), "--cache is called --cache-marks now"),
         ((*SIMULATED, "--min-recall", "1"), "no option --min-recall"),
         ((*SIMULATED, "--max-cost", "-1"), "--max-cost '-1': use a number above 0"),
@@ -278,16 +316,31 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         ((*SIMULATED, "--extra", "max_tokens=5"), "use --reply-tokens"),
         ((*SIMULATED, "--extra", 'generationConfig={"maxOutputTokens": 5}'), "use --reply-tokens"),
         (("run", "--provider", "openai", "--model", "m", "--reply-field", "model"), "niah's own"),
-        (("run", "--provider", "openai", "--model", "m", "--api-key-file", "~nosuchuser/key"), "cannot be read"),
-        (("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"), "no meaning for probe"),
-        (("probe", "--provider", "vllm", "--model", "m", "--up-to", "64k"), "the longest prompt of --window"),
+        (
+            ("run", "--provider", "openai", "--model", "m", "--api-key-file", "~nosuchuser/key"),
+            "cannot be read",
+        ),
+        (
+            ("probe", "--provider", "vllm", "--model", "m", "--max-tokens", "5k"),
+            "no meaning for probe",
+        ),
+        (
+            ("probe", "--provider", "vllm", "--model", "m", "--up-to", "64k"),
+            "the longest prompt of --window",
+        ),
         ((*SIMULATED, "--log-prompts"), "--log-prompts keeps whole prompts in --log-requests FILE"),
         (("probe", "--provider", "vllm", "--model", "a,b"), "one call is for one model"),
-        (("effective", "--provider", "simulated", "--model", "perfect,blind"), "one call is for one model"),
+        (
+            ("effective", "--provider", "simulated", "--model", "perfect,blind"),
+            "one call is for one model",
+        ),
         (("show", "example", "--length", "1k"), "for a cell: niah show RUN LENGTH DEPTH"),
         (("show", "--diff", "a", "b", "--set", "epochs=2"), "--set is for the example of a --task"),
         ((*SIMULATED, "--base-url", "http://x/v1"), "base_url has no meaning"),
-        ((*SIMULATED, "--distractor-count", "3"), "distractor_count has no meaning for task 'single'"),
+        (
+            (*SIMULATED, "--distractor-count", "3"),
+            "distractor_count has no meaning for task 'single'",
+        ),
         ((*SIMULATED, "--order", "deepest"), "--order 'deepest': use cache, length or shuffled"),
         ((*SIMULATED, "--price", "input=2"), "give input and output"),
         ((*SIMULATED, "--aligned", "--depths", "0,30,100"), "depths that run evenly"),
@@ -303,9 +356,26 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         (("build", "--provider", "nonsense"), "unknown provider"),
         (("build", "--distractor-count", "7"), "distractor_count has no meaning"),
         (("run", "nosuchdir/quick.toml"), "unknown config file"),
-        (("run", "--provider", "openai", "--model", "m", "--base-url", "localhost:8000/v1"), "write an address like"),
-        (("run", "--provider", "openai", "--model", "m", "--base-url", "http://localhost:port/v1"), "write an address"),
-        (("run", "--provider", "openai", "--model", "m", "--base-url", "http://u:pw@h/v1"), "user name or password"),
+        (
+            ("run", "--provider", "openai", "--model", "m", "--base-url", "localhost:8000/v1"),
+            "write an address like",
+        ),
+        (
+            (
+                "run",
+                "--provider",
+                "openai",
+                "--model",
+                "m",
+                "--base-url",
+                "http://localhost:port/v1",
+            ),
+            "write an address",
+        ),
+        (
+            ("run", "--provider", "openai", "--model", "m", "--base-url", "http://u:pw@h/v1"),
+            "user name or password",
+        ),
         (("run", "--provider", "simulated", "--model", "perfekt"), "did you mean 'perfect'"),
         (("run", "--provider", "simulated"), "needs a model"),
         (("run", "--provider", "openia", "--model", "m"), "did you mean 'openai'"),
@@ -313,8 +383,14 @@ def test_control_c_drains_and_leaves_a_resumable_run(niah: Niah, tmp_path: Path)
         (("run", "--provider", "local", "--model", "gemma"), "did you mean 'gemma3-270m'"),
         (("run", "--provider", "local", "--model", "none.gguf"), "no such file"),
         (("run", "--provider", "local", "--model", "~nosuchuser/m.gguf"), "no such file"),
-        (("run", "--provider", "local", "--model", "m.gguf", "--mmproj", "~nosuchuser/m.gguf"), "no such file"),
-        (("probe", "--provider", "vllm", "--model", "m", "--ca-file", "~nosuchuser/ca"), "cannot be used"),
+        (
+            ("run", "--provider", "local", "--model", "m.gguf", "--mmproj", "~nosuchuser/m.gguf"),
+            "no such file",
+        ),
+        (
+            ("probe", "--provider", "vllm", "--model", "m", "--ca-file", "~nosuchuser/ca"),
+            "cannot be used",
+        ),
         (("run", "none.toml"), "unknown config file 'none.toml'"),
         (("show", "none"), "no run here"),
         (("plot", "none"), "no run here"),
@@ -371,8 +447,19 @@ def test_a_results_folder_that_cannot_be_written_is_one_line(niah: Niah) -> None
 @pytest.mark.slow
 def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: Niah) -> None:
     empty = answers_with(lambda prompt: "")
-    with serving(READS, empty, answers("cut", "length"), answers("", "filter"), otherwise=READS) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "1")
+    with serving(
+        READS, empty, answers("cut", "length"), answers("", "filter"), otherwise=READS
+    ) as server:
+        ended = niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *SMALL,
+            "--concurrency",
+            "1",
+        )
     assert ended.exit_code == 0
     assert "1 empty, 1 refused, 1 truncated" in ended.err
     assert list(cells(Path("results/r")).values()).count(None) == 3
@@ -397,15 +484,28 @@ def test_a_first_request_that_fails_stops_the_run_with_one_line(niah: Niah) -> N
         ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
         assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
         assert "Unsupported parameter: [/INST]" in ended.err
-    nobody = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--attempts", "1")
+    nobody = niah(
+        "run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--attempts", "1"
+    )
     assert nobody.exit_code == 3
     assert "the first request failed, and nothing more was sent" in nobody.err
 
 
 @pytest.mark.slow
 def test_an_odd_error_later_is_printed_as_it_is(niah: Niah) -> None:
-    with serving(READS, otherwise=fails(400, {"error": {"message": "bad [/INST] here [model]"}})) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+    with serving(
+        READS, otherwise=fails(400, {"error": {"message": "bad [/INST] here [model]"}})
+    ) as server:
+        ended = niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *SMALL,
+            "--concurrency",
+            "2",
+        )
     assert ended.exit_code == 3
     assert "last error: 400: bad [/INST] here [model]" in ended.err
 
@@ -416,17 +516,34 @@ def test_proxies_of_the_environment_are_not_asked_about_this_machine(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with serving(otherwise=READS) as server:
-        assert niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code == 0
+        assert (
+            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code
+            == 0
+        )
 
 
 @pytest.mark.slow
 def test_scores_are_not_touched_when_the_haystack_has_changed(niah: Niah) -> None:
-    Path("talk.txt").write_text("(00:00~01:00) A boat came in at noon.\n(01:00~02:00) It left again at three.\n")
+    Path("talk.txt").write_text(
+        "(00:00~01:00) A boat came in at noon.\n(01:00~02:00) It left again at three.\n"
+    )
     niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
-    niah(*SIMULATED, "--haystack", "h/boats", "--lengths", "500", "--depths", "0:100:10", "--name", "r")
+    niah(
+        *SIMULATED,
+        "--haystack",
+        "h/boats",
+        "--lengths",
+        "500",
+        "--depths",
+        "0:100:10",
+        "--name",
+        "r",
+    )
     manifest = Path("h/boats/haystack.toml")
     places = " ".join(PLACES["en"][:60])
-    Path("h/boats/talk.txt").write_text(f"(00:00~01:00) A boat to {places}.\n(01:00~02:00) It left.\n")
+    Path("h/boats/talk.txt").write_text(
+        f"(00:00~01:00) A boat to {places}.\n(01:00~02:00) It left.\n"
+    )
     digest = hashlib.sha256(Path("h/boats/talk.txt").read_bytes()).hexdigest()
     manifest.write_text(re.sub(r'sha256 = "\w+"', f'sha256 = "{digest}"', manifest.read_text()))
     before = Path("results/r/run.jsonl").read_bytes()
@@ -443,7 +560,17 @@ def test_runs_with_a_tokenizer_file_can_be_shown_and_scored(niah: Niah) -> None:
         ["some words of the boats"], trainers.BpeTrainer(vocab_size=300, special_tokens=special)
     )
     tokenizer.save("tokenizer.json")
-    ended = niah(*SIMULATED, "--tokenizer", "file:tokenizer.json", "--lengths", "2k", "--depths", "50", "--name", "r")
+    ended = niah(
+        *SIMULATED,
+        "--tokenizer",
+        "file:tokenizer.json",
+        "--lengths",
+        "2k",
+        "--depths",
+        "50",
+        "--name",
+        "r",
+    )
     assert ended.exit_code == 0, ended.err
     trial = niah("show", "r").out.split()[0]
     assert "digest checked" in niah("show", "r", trial).out
@@ -451,7 +578,9 @@ def test_runs_with_a_tokenizer_file_can_be_shown_and_scored(niah: Niah) -> None:
 
 
 def test_a_haystack_that_talks_about_the_needle_is_reported(niah: Niah) -> None:
-    Path("talk.txt").write_text("(00:00~01:00) The Magic  Number is 42, said the host.\n(01:00~02:00) It is.\n")
+    Path("talk.txt").write_text(
+        "(00:00~01:00) The Magic  Number is 42, said the host.\n(01:00~02:00) It is.\n"
+    )
     niah("haystack", "add", "talk.txt", "--name", "boats", "--into", "h")
     ended = niah(*SIMULATED, "--haystack", "h/boats", "--lengths", "500", "--depths", "50")
     assert "the haystack itself says 'magic number'" in ended.err
@@ -484,18 +613,40 @@ def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
     def act(handler: Handler, body: dict[str, Any]) -> None:
         text = handler.protocol.prompt(body)
         counts = Counts(input=700 + len(text) // 4)
-        handler.send_stream(handler.protocol.events(task_of("single").solve(text), "stop", counts, "m"))
+        handler.send_stream(
+            handler.protocol.events(task_of("single").solve(text), "stop", counts, "m")
+        )
 
     with serving(otherwise=act, preflight=act) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:1], "500,8k", *SMALL[2:])
+        ended = niah(
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *SMALL[:1],
+            "500,8k",
+            *SMALL[2:],
+        )
     assert "100 % found (n = 6" in ended.err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal that hangs up here")
 def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path: Path) -> None:
     with serving(otherwise=slowly(0.3)) as server:
-        command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
-        heeds = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # also where the suite runs under nohup
+        command = (
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *SMALL,
+            "--concurrency",
+            "2",
+        )
+        heeds = partial(
+            signal.signal, signal.SIGHUP, signal.SIG_DFL
+        )  # also where the suite runs under nohup
         process = niah_process(*command, cwd=tmp_path, preexec_fn=heeds)
         wait_for_lines(tmp_path / "results" / "r" / "run.jsonl", 2)
         process.send_signal(signal.SIGHUP)
@@ -515,7 +666,16 @@ def test_under_nohup_a_closed_terminal_stops_nothing(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup hands it on
     with serving(otherwise=slowly(0.05)) as server:
         try:
-            command = ("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--concurrency", "2")
+            command = (
+                "run",
+                "--provider",
+                "openai",
+                "--base-url",
+                server.base_url,
+                *SMALL,
+                "--concurrency",
+                "2",
+            )
             process = niah_process(*command, cwd=tmp_path)
         finally:
             signal.signal(signal.SIGHUP, before)
@@ -527,7 +687,17 @@ def test_under_nohup_a_closed_terminal_stops_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reader_of_events_that_is_gone_costs_no_picture(tmp_path: Path) -> None:
-    command = (*SIMULATED, "--lengths", "500", "--depths", "0,50,100", "--name", "r", "--progress", "json")
+    command = (
+        *SIMULATED,
+        "--lengths",
+        "500",
+        "--depths",
+        "0,50,100",
+        "--name",
+        "r",
+        "--progress",
+        "json",
+    )
     with niah_process(*command, cwd=tmp_path) as process:
         assert process.stdout and process.stderr
         assert b'"started"' in process.stderr.readline()
@@ -538,7 +708,9 @@ def test_a_reader_of_events_that_is_gone_costs_no_picture(tmp_path: Path) -> Non
 
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
     with serving(otherwise=fails(429, {}, Retry_After="60"), preflight=None) as server:
-        process = niah_process("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path)
+        process = niah_process(
+            "run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path
+        )
         deadline = time.monotonic() + 30
         while not server.requests and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -553,7 +725,16 @@ def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
 @NEEDS_PROC
 def test_a_synthetic_haystack_per_trial_keeps_no_files_open(niah: Niah) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    grid = ("--lengths", "100k", "--depths", "0:100:10", "--haystack-per", "trial", "--haystack", "synthetic:en")
+    grid = (
+        "--lengths",
+        "100k",
+        "--depths",
+        "0:100:10",
+        "--haystack-per",
+        "trial",
+        "--haystack",
+        "synthetic:en",
+    )
     assert niah("build", *grid, "--out", "p.jsonl").exit_code == 0
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 

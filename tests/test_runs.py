@@ -1,4 +1,5 @@
-"""niah list and niah show: runs, newest first; trials by cell, by ending, and by what another run made of them."""
+"""niah list and niah show: runs, newest first; trials by cell, by ending, and by what another run
+made of them."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def summaries(folder: Path) -> dict[str, RunSummary]:
 @pytest.mark.slow
 @pytest.mark.parametrize("haystack_per", ["trial", "epoch"])
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
-def test_a_summary_says_what_the_report_says(tmp_path: Path, haystack_per: str, fraction: float) -> None:
+def test_a_summary_says_what_the_report_says(
+    tmp_path: Path, haystack_per: str, fraction: float
+) -> None:
     """Also where trials share haystacks, are fractional, failed, or were asked again."""
     of = header(epochs=6, haystack_per=haystack_per)
     ended: list[float | Outcome] = [fraction, 0.0, 1.0, Outcome.ERROR, Outcome.REFUSED, 1.0, 1.0]
@@ -114,15 +117,23 @@ def test_a_torn_last_line_and_lines_of_other_kinds_are_passed_over(tmp_path: Pat
 
 
 def test_no_runs_yet_say_how_to_make_one(niah: Niah) -> None:
-    assert niah("list").err == (
-        "niah: results: no such folder; runs are written there by 'niah run', or name another folder\n"
+    assert (
+        niah("list").err
+        == "niah: results: no such folder; runs are written there by 'niah run', or name another"
+        " folder\n"
     )
     Path("results").mkdir()
     ended = niah("list")
-    assert (ended.exit_code, ended.out, ended.err) == (0, "", "no runs in results; a first one: niah run demo\n")
+    assert (ended.exit_code, ended.out, ended.err) == (
+        0,
+        "",
+        "no runs in results; a first one: niah run demo\n",
+    )
 
 
-def test_on_a_narrow_terminal_no_name_is_broken(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_narrow_terminal_no_name_is_broken(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = "meta-llama-Llama-4-Maverick-17B-128E-multikey-en-0123ab"
     run(Path("results") / name, SMALL)
     monkeypatch.setenv("COLUMNS", "80")
@@ -141,7 +152,9 @@ def test_trials_are_listed_by_length_depth_and_epoch_under_a_head(niah: Niah) ->
     niah("run", *READER, "head-tail", *GRID, "--controls", "--name", "r")
     ended = niah("show", "r")
     rows = [re.split(r"\s{2,}", line) for line in ended.out.splitlines()]
-    assert [row[1] for row in rows] == ["500"] * 12 + ["1,000"] * 8  # six controls at the shorter one, two at the other
+    assert [row[1] for row in rows] == ["500"] * 12 + [
+        "1,000"
+    ] * 8  # six controls at the shorter one, two at the other
     ordinary = [(row[1], row[2], row[3]) for row in rows if row[2].endswith("%")]
     lengths, depths = ("500", "1,000"), ("0 %", "50 %", "100 %")
     assert ordinary == [(n, d, e) for n in lengths for d in depths for e in ("0", "1")]
@@ -164,12 +177,21 @@ def test_a_cell_a_length_and_a_beginning_of_an_id_are_addresses(niah: Niah) -> N
         (("r", "3k"), "length '3k': no trial of this run; there are 1k, 8k"),
         (("r", "8k", "51"), "depth '51': no trial at 8k; there are 0, 50, 100"),
         (("r", "8k", "half"), "depth 'half': depths are percent"),
-        (("r", "zzz"), "no trial 'zzz' in this run; write the beginning of an id, or a cell like 8k 50"),
+        (
+            ("r", "zzz"),
+            "no trial 'zzz' in this run; write the beginning of an id, or a cell like 8k 50",
+        ),
         (("r", "0-1000-50.0-7"), "no trial '0-1000-50.0-7' in this run (did you mean '0-1000-50"),
-        (("r", "0-1000"), "6 ids begin so (0-1000-0-0, 0-1000-50-0, 0-1000-100-0 and 3 more); write more of it"),
+        (
+            ("r", "0-1000"),
+            "6 ids begin so (0-1000-0-0, 0-1000-50-0, 0-1000-100-0 and 3 more); write more of it",
+        ),
         (("r", "8k", "50", "1"), "name one trial, or a cell by length and depth, like 8k 50"),
         (("r", "--class", "wrnog"), "class 'wrnog': no trial of this run has it; there are right"),
-        (("r", "--outcome", "lost"), "outcome 'lost': no trial of this run has it; there are empty, error,"),
+        (
+            ("r", "--outcome", "lost"),
+            "outcome 'lost': no trial of this run has it; there are empty, error,",
+        ),
         (("r", "--prompt"), "--prompt: that is 12 trials; name one of them"),
         (("--diff", "r", "other", "--wrong"), "choose among the trials of one RUN"),
         (("--task", "single", "--wrong"), "choose among the trials of one RUN"),
@@ -178,7 +200,9 @@ def test_a_cell_a_length_and_a_beginning_of_an_id_are_addresses(niah: Niah) -> N
         (("none",), "no run here"),
     ],
 )
-def test_a_wrong_address_is_one_line_with_a_few_near_ones(niah: Niah, arguments: tuple[str, ...], line: str) -> None:
+def test_a_wrong_address_is_one_line_with_a_few_near_ones(
+    niah: Niah, arguments: tuple[str, ...], line: str
+) -> None:
     run(Path("results/r"), SMALL)
     run(Path("results/other"), header(lengths=(2_000,), epochs=1))
     ended = niah("show", *arguments)
@@ -189,9 +213,9 @@ def test_a_wrong_address_is_one_line_with_a_few_near_ones(niah: Niah, arguments:
 
 def test_wrong_outcome_and_class_choose(niah: Niah) -> None:
     niah("run", *READER, "head-tail", *GRID, "--name", "r")
-    assert {line.split("  ")[-1].strip() for line in niah("show", "r", "--wrong").out.splitlines()} == {
-        "It is not mentioned."
-    }
+    assert {
+        line.split("  ")[-1].strip() for line in niah("show", "r", "--wrong").out.splitlines()
+    } == {"It is not mentioned."}
     assert len(niah("show", "r", "--wrong").out.splitlines()) == 4
     assert len(niah("show", "r", "1k", "--wrong").out.splitlines()) == 2
     assert niah("show", "r", "--class", "not-there").out == niah("show", "r", "--wrong").out
@@ -205,12 +229,17 @@ def test_wrong_outcome_and_class_choose(niah: Niah) -> None:
 
 def test_what_has_no_score_is_not_wrong() -> None:
     found = results(SMALL, lambda t: Outcome.REFUSED if t.epoch else 0.5)
-    assert {r.outcome for r in chosen(found, wrong=True, outcomes=(), classes=())} == {Outcome.SCORED}
+    assert {r.outcome for r in chosen(found, wrong=True, outcomes=(), classes=())} == {
+        Outcome.SCORED
+    }
 
 
 def test_a_length_in_plain_digits_is_an_id_where_the_run_has_no_such_length() -> None:
     one, two = (
-        replace(results(SMALL)[0], trial=Trial(id=i, task="single", context_length=n, depth_percent=0, epoch=0))
+        replace(
+            results(SMALL)[0],
+            trial=Trial(id=i, task="single", context_length=n, depth_percent=0, epoch=0),
+        )
         for i, n in (("8000abcd", 1_000), ("b1", 2_000))
     )
     stored = {r.trial.id: r for r in (one, two)}
@@ -238,7 +267,10 @@ def test_a_difference_is_a_trial_that_both_scored_and_scored_apart(niah: Niah) -
 
 def test_a_trial_without_a_score_in_one_run_is_no_difference() -> None:
     old = {r.trial.id: r for r in results(SMALL)}
-    new = {r.trial.id: r for r in results(SMALL, lambda t: Outcome.ERROR if t.epoch else float(t.depth_percent == 0))}
+    new = {
+        r.trial.id: r
+        for r in results(SMALL, lambda t: Outcome.ERROR if t.epoch else float(t.depth_percent == 0))
+    }
     common, found = differences(old, new)
     assert (common, len(found)) == (6, 4)
     assert (differences(new, old)[0], len(differences(new, old)[1])) == (6, 4)
@@ -248,7 +280,9 @@ def test_a_trial_without_a_score_in_one_run_is_no_difference() -> None:
 def test_an_answer_is_cut_to_the_terminal_and_whole_lines_elsewhere(
     niah: Niah, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long = [replace(r, response=Response(text="瑪" * 200, stop_reason="stop")) for r in results(SMALL)]
+    long = [
+        replace(r, response=Response(text="瑪" * 200, stop_reason="stop")) for r in results(SMALL)
+    ]
     write_log(Path("results/r"), SMALL, long)
     assert {line.count("瑪") for line in niah("show", "r").out.splitlines()} == {50}
     monkeypatch.setenv("COLUMNS", "80")

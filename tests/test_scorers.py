@@ -135,7 +135,9 @@ def test_number_answers(text: str, value: float, answer_class: str) -> None:
 
 @given(st.integers(1_000_000, 9_999_999), st.integers(1_000_000, 9_999_999))
 def test_only_the_target_is_the_target(target: int, answer: int) -> None:
-    assert number(f"It is {answer:,}.", Expected(targets=(str(target),))).value == (target == answer)
+    assert number(f"It is {answer:,}.", Expected(targets=(str(target),))).value == (
+        target == answer
+    )
 
 
 @given(st.text())
@@ -161,7 +163,11 @@ UUID = "0f11ca40-e98b-45d4-a3e1-ae6ae4cba8a7"
         (UUID, 1, "right"),
         (UUID.upper(), 1, "right"),
         (f'"{UUID}"', 1, "right"),
-        (f'{{"85adba17-d35e-4e94-98c2-43e15faceeb7": "{UUID}"}}', 1, "right"),  # the key is in the question
+        (
+            f'{{"85adba17-d35e-4e94-98c2-43e15faceeb7": "{UUID}"}}',
+            1,
+            "right",
+        ),  # the key is in the question
         (f"{UUID}-extra", 0, "wrong"),
         (f"x{UUID}", 0, "wrong"),
         (UUID[:-1], 0, "wrong"),
@@ -186,7 +192,10 @@ def test_uuid_answers(text: str, value: float, answer_class: str) -> None:
 
 NAMES = Expected(
     targets=("Ann",),
-    wrong={"Rasmus": WrongValue(), "Edda": WrongValue(answer_class="near-miss", detail="other season")},
+    wrong={
+        "Rasmus": WrongValue(),
+        "Edda": WrongValue(answer_class="near-miss", detail="other season"),
+    },
     question="Who lives in London? Answer with the name only.",
 )
 
@@ -258,7 +267,9 @@ def test_name_answers(text: str, value: float, answer_class: str) -> None:
         ("四十二", "42", True),
     ],
 )
-def test_names_are_folded_over_script_width_case_and_spaces(text: str, target: str, right: bool) -> None:
+def test_names_are_folded_over_script_width_case_and_spaces(
+    text: str, target: str, right: bool
+) -> None:
     assert (name(text, Expected(targets=(target,))).value == 1) == right
 
 
@@ -308,7 +319,8 @@ def test_a_longer_name_hides_the_shorter_one_in_it() -> None:
 
 
 SET = Expected(
-    targets=("1234567", "7654321", "1111111", "2222222"), wrong={"3333333": WrongValue(), "4444444": WrongValue()}
+    targets=("1234567", "7654321", "1111111", "2222222"),
+    wrong={"3333333": WrongValue(), "4444444": WrongValue()},
 )
 
 
@@ -335,7 +347,10 @@ def test_number_sets(text: str, value: float, answer_class: str) -> None:
 
 
 def test_recall_and_precision_are_scored_apart() -> None:
-    assert number_set("1234567, 7654321, 9999999", SET).parts == {"recall": 0.5, "precision": pytest.approx(2 / 3)}
+    assert number_set("1234567, 7654321, 9999999", SET).parts == {
+        "recall": 0.5,
+        "precision": pytest.approx(2 / 3),
+    }
 
 
 def test_variable_names_in_either_case_are_a_set() -> None:
@@ -426,7 +441,9 @@ def test_a_clock_is_read_as_it_is_written(second: int) -> None:
     ],
 )
 def test_time_answers(text: str, exact: float, within: float, answer_class: str) -> None:
-    score = time_of_day(text, Expected(targets=("12:01",), wrong={"15:00": WrongValue(), "12:10": WrongValue()}), 30)
+    score = time_of_day(
+        text, Expected(targets=("12:01",), wrong={"15:00": WrongValue(), "12:10": WrongValue()}), 30
+    )
     assert (score.value, score.answer_class) == (exact, answer_class)
     assert score.parts == {"exact": exact, "within tolerance": within}
 
@@ -461,7 +478,12 @@ def without_needle(task: str, answer: str) -> Score:
     return control_score(answer, planting, task_of(task), "absent")
 
 
-TARGETS = {"single": "7421830", "associative": "Tamsin", "distractors": "Amber Falcon", "hops": "Lisbon"}
+TARGETS = {
+    "single": "7421830",
+    "associative": "Tamsin",
+    "distractors": "Amber Falcon",
+    "hops": "Lisbon",
+}
 
 
 @pytest.mark.parametrize("task", TARGETS)
@@ -481,11 +503,21 @@ def test_an_answer_beside_a_doubt_is_a_hallucination(task: str, answer: str) -> 
     ("answer", "value", "answer_class"),
     [
         (
-            "<think>The user asks: What is the magic number for Lisbon? I see none.</think>\n\nnot mentioned",
+            (
+                "<think>The user asks: What is the magic number for Lisbon? I see"
+                " none.</think>\n\nnot mentioned"
+            ),
             1,
             "not-there",
         ),
-        (f"<think>They ask: What is the magic number for Lisbon?{TAIL} None.</think>not mentioned", 1, "not-there"),
+        (
+            (
+                f"<think>They ask: What is the magic number for Lisbon?{TAIL} None.</think>not"
+                " mentioned"
+            ),
+            1,
+            "not-there",
+        ),
         (f"What is the magic number for Lisbon?{TAIL} not mentioned", 1, "not-there"),
         ("What is the magic number for Lisbon? Not mentioned.", 1, "not-there"),
         (TAIL, 0, "echo"),
@@ -494,7 +526,9 @@ def test_an_answer_beside_a_doubt_is_a_hallucination(task: str, answer: str) -> 
         ("If the text does not say", 0, "echo"),
     ],
 )
-def test_a_question_said_again_is_no_answer_and_hides_none(answer: str, value: float, answer_class: str) -> None:
+def test_a_question_said_again_is_no_answer_and_hides_none(
+    answer: str, value: float, answer_class: str
+) -> None:
     score = without_needle("single", answer)
     assert (score.value, score.answer_class) == (value, answer_class)
 
@@ -588,7 +622,11 @@ def test_names_are_taken_as_they_are_meant(text: str, value: float) -> None:
 )
 def test_chinese_names_are_taken_as_they_are_meant(text: str, value: float) -> None:
     assert (
-        name(text, Expected(targets=("林若彤",), question="誰住在倫敦？只回答名字，可以從內容推斷。"), ["陳柏翰"]).value
+        name(
+            text,
+            Expected(targets=("林若彤",), question="誰住在倫敦？只回答名字，可以從內容推斷。"),
+            ["陳柏翰"],
+        ).value
         == value
     )
 
@@ -607,16 +645,27 @@ def test_chinese_names_are_taken_as_they_are_meant(text: str, value: float) -> N
     ],
 )
 def test_values_of_no_needle_are_several_or_denied_in_every_task(task: str, text: str) -> None:
-    target = {"hops": "Florence", "natural": "Omaha", "single": "brisk-heron", "distractors": "Brisk Heron"}[task]
+    target = {
+        "hops": "Florence",
+        "natural": "Omaha",
+        "single": "brisk-heron",
+        "distractors": "Brisk Heron",
+    }[task]
     planting = Planting(
-        opening="", closing="", question="Where?", needles=(Needle(key="k", value=target, text="x"),), targets=(target,)
+        opening="",
+        closing="",
+        question="Where?",
+        needles=(Needle(key="k", value=target, text="x"),),
+        targets=(target,),
     )
     assert task_of(task).score(target, planting).value == 1
     assert task_of(task).score(text, planting).value == 0
 
 
 def test_sets_leave_out_what_is_denied() -> None:
-    expected = Expected(targets=("KZMBV", "KXQTW"), wrong={"XVNTX": WrongValue()}, question="Which variables?")
+    expected = Expected(
+        targets=("KZMBV", "KXQTW"), wrong={"XVNTX": WrongValue()}, question="Which variables?"
+    )
     shape = r"\b[B-DF-HJ-NP-TV-XZ]{5}\b"
     assert name_set("KZMBV and KXQTW hold; XVNTX does not", expected, shape).value == 1
     assert name_set("kzmbv kxqtw nbdwr", expected, shape).value == pytest.approx(2 / 3)
@@ -624,7 +673,9 @@ def test_sets_leave_out_what_is_denied() -> None:
 
 
 def test_most_of_what_was_planted_is_everything_at_once() -> None:
-    expected = Expected(targets=("1234567",), wrong={v: WrongValue() for v in ("2222222", "3333333", "4444444")})
+    expected = Expected(
+        targets=("1234567",), wrong={v: WrongValue() for v in ("2222222", "3333333", "4444444")}
+    )
     assert number_set("1234567, 2222222, 3333333", expected).answer_class == "several"
     assert number_set("1234567, 2222222", expected).value == 0.5
 
@@ -633,4 +684,7 @@ def test_most_of_what_was_planted_is_everything_at_once() -> None:
 def test_as_much_as_a_server_may_send_of_nothing_is_read_past(padding: str) -> None:
     """Takes minutes where a pattern looks at every rest of the text again."""
     nothing = (padding * 16_000)[:16_000]
-    assert number(f"The magic number is 7421830.\n{nothing}", Expected(targets=("7421830",))).value == 1
+    assert (
+        number(f"The magic number is 7421830.\n{nothing}", Expected(targets=("7421830",))).value
+        == 1
+    )

@@ -1,4 +1,5 @@
-"""What a person sees: the heatmap in any terminal, wrapped words, short names, the end of a run in words."""
+"""What a person sees: the heatmap in any terminal, wrapped words, short names, the end of a run in
+words."""
 
 from __future__ import annotations
 
@@ -35,7 +36,15 @@ from niah.verdict.records import ByDepth, ByLength
 from niah.verdict.report import below, least_trials, report_of
 from niah.verdict.sample import Sample, share_of
 
-SCREENS = [(7, 5, 40), (7, 5, 80), (35, 34, 40), (35, 34, 80), (35, 34, 200), (100, 86, 80), (100, 86, 200)]
+SCREENS = [
+    (7, 5, 40),
+    (7, 5, 80),
+    (35, 34, 40),
+    (35, 34, 80),
+    (35, 34, 200),
+    (100, 86, 80),
+    (100, 86, 200),
+]
 LLAMA = "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8-dynamic"
 
 
@@ -43,8 +52,11 @@ def found_up_to(length: int) -> Callable[[int, float], float | None]:
     return lambda n, depth: float(n <= length)
 
 
-def grid(lengths: int, depths: int, mean: Callable[[int, float], float | None] | None = None) -> Grid:
-    """A grid of so many lengths (1k, 2k, ...) and depths; a mean of None is a trial that has not run."""
+def grid(
+    lengths: int, depths: int, mean: Callable[[int, float], float | None] | None = None
+) -> Grid:
+    """A grid of so many lengths (1k, 2k, ...) and depths; a mean of None is a trial that has not
+    run."""
     cells, mean = [], mean or found_up_to(10_000)
     for n in range(1_000, 1_000 * lengths + 1, 1_000):
         for i in range(depths):
@@ -74,7 +86,9 @@ def grid(lengths: int, depths: int, mean: Callable[[int, float], float | None] |
     )
 
 
-def screen(view: object, columns: int, *, encoding: str = "utf-8", colour: bool = False) -> list[str]:
+def screen(
+    view: object, columns: int, *, encoding: str = "utf-8", colour: bool = False
+) -> list[str]:
     """The lines of a view; with colour, ANSI codes among them."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     system: Literal["truecolor"] | None = "truecolor" if colour else None
@@ -92,7 +106,9 @@ def picture(lines: Sequence[str]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("lengths", "depths", "columns"), SCREENS)
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_without_colour_every_cell_is_a_sign_or_a_value(lengths: int, depths: int, columns: int, encoding: str) -> None:
+def test_without_colour_every_cell_is_a_sign_or_a_value(
+    lengths: int, depths: int, columns: int, encoding: str
+) -> None:
     of = grid(lengths, depths, lambda n, d: None if n == 1_000 * lengths else float(n <= 3_000))
     lines = screen(TerminalHeatmap(of, columns), columns, encoding=encoding)
     rows = picture(lines)
@@ -168,7 +184,10 @@ def test_folding_keeps_every_trial(lengths: int, depths: int, columns: int, rows
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (80, 12), (80, 24), (200, 50)])
 @pytest.mark.parametrize("colour", [True, False])
 def test_a_live_view_fits_its_screen(columns: int, rows: int, colour: bool) -> None:
-    below = ("1,240 tokens in 31 s (400/s, 12 trials/min)", "429 x 12 · waiting 8 s: 429: Too many requests, slow down")
+    below = (
+        "1,240 tokens in 31 s (400/s, 12 trials/min)",
+        "429 x 12 · waiting 8 s: 429: Too many requests, slow down",
+    )
     view = LiveView(grid(35, 34), columns, rows, 4, 8, "about 5 min left", below)
     lines = screen(view, columns, colour=colour)
     assert len(lines) < rows
@@ -201,7 +220,9 @@ def test_a_cell_that_no_trial_was_asked_for_is_empty() -> None:
 
 def test_the_absent_control_is_folded_with_its_lengths() -> None:
     controls = tuple(
-        Control(control="absent", context_length=n, n=1, mean=float(n > 50_000), low=None, high=None)
+        Control(
+            control="absent", context_length=n, n=1, mean=float(n > 50_000), low=None, high=None
+        )
         for n in range(1_000, 100_001, 1_000)
     )
     lines = screen(TerminalHeatmap(replace(grid(100, 3), controls=controls), 80), 80)
@@ -219,13 +240,18 @@ def test_wrapping_keeps_all_words_and_the_width(text: str, columns: int) -> None
 
 @pytest.mark.parametrize("columns", range(20, 80))
 def test_a_number_is_not_parted_from_its_unit_by_a_line_end(columns: int) -> None:
-    text = "weakest at 1k to 8k: 0 % found (n = 36); elsewhere 66.7 % (44 to 97 %, n = 1,200) in 0.07 s"
+    text = (
+        "weakest at 1k to 8k: 0 % found (n = 36); elsewhere 66.7 % (44 to 97 %, n = 1,200) in"
+        " 0.07 s"
+    )
     said = screen(Words(text), columns)
     for whole in ("0 %", "(n = 36", "66.7 %", "(44 to 97 %", "n = 1,200", "0.07 s"):
         assert any(whole in line for line in said), (whole, said)
 
 
-def test_words_are_wrapped_on_a_terminal_and_stay_whole_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_are_wrapped_on_a_terminal_and_stay_whole_in_a_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     text = "hopeful " * 20
     for terminal, lines in ((True, 5), (False, 1)):
@@ -253,7 +279,9 @@ def test_a_table_is_plain_in_a_pipe_and_wraps_where_columns_are_few(
 
 
 def test_a_screen_without_unicode_gets_no_signs_of_it() -> None:
-    lines = screen(LiveView(grid(35, 5), 80, 24, 1, 2, "about 5 s left", ("a · b…",)), 80, encoding="ascii")
+    lines = screen(
+        LiveView(grid(35, 5), 80, 24, 1, 2, "about 5 s left", ("a · b…",)), 80, encoding="ascii"
+    )
     assert "a - b..." in lines[1]
 
 
@@ -277,28 +305,40 @@ def test_two_names_that_differ_differ_when_they_are_short(names: list[str], colu
 
 
 def test_names_that_nothing_short_tells_apart_stay_whole() -> None:
-    names = [f"{'a' * 20}{x}{'b' * 20}{y}{'c' * 20}{z}{'d' * 20}" for x, y, z in product("pq", repeat=3)]
+    names = [
+        f"{'a' * 20}{x}{'b' * 20}{y}{'c' * 20}{z}{'d' * 20}" for x, y, z in product("pq", repeat=3)
+    ]
     assert shortened(names, 20) == names
 
 
 def test_several_names_keep_what_each_has_of_its_own() -> None:
     models = ("Llama-4-Maverick-17B-128E", "Llama-4-Scout-17B-16E", "Llama-3.3-70B")
     short = shortened([f"meta-llama/{name}-Instruct-FP8" for name in models], 19)
-    assert all(part in name for part, name in zip(("Maver", "Scout", "3.3-70B"), short, strict=True))
+    assert all(
+        part in name for part, name in zip(("Maver", "Scout", "3.3-70B"), short, strict=True)
+    )
     assert all(len(name) <= 19 for name in short)
 
 
-@pytest.mark.parametrize("other", [("FP8", "FP4"), ("128E", "64E"), ("meta", "beta"), ("dynamic", "static")])
+@pytest.mark.parametrize(
+    "other", [("FP8", "FP4"), ("128E", "64E"), ("meta", "beta"), ("dynamic", "static")]
+)
 def test_two_variants_of_one_model_stand_under_two_titles(other: tuple[str, str]) -> None:
     views = [View(grid=replace(grid(3, 3), model=name)) for name in (LLAMA, LLAMA.replace(*other))]
-    titles = [ax.get_title(loc="left").split("\n")[0] for ax in figure_of(views, Look(size="post")).axes[:2]]
+    titles = [
+        ax.get_title(loc="left").split("\n")[0]
+        for ax in figure_of(views, Look(size="post")).axes[:2]
+    ]
     assert len(set(titles)) == 2
     assert all(CUT in title for title in titles)
     assert all(other[i] in title for i, title in enumerate(titles))
 
 
 def test_a_difference_names_both_models() -> None:
-    of, than = (header(model=name, lengths=(1_000, 2_000), epochs=1) for name in (LLAMA, LLAMA.replace("FP8", "FP4")))
+    of, than = (
+        header(model=name, lengths=(1_000, 2_000), epochs=1)
+        for name in (LLAMA, LLAMA.replace("FP8", "FP4"))
+    )
     runs = [(of, results(of)), (than, results(than))]
     views = [View(grid=grid_of(*run)) for run in runs]
     figure = comparison_figure(views, comparison_of(runs[0], runs[1], these_only=True))
@@ -374,7 +414,11 @@ def test_all_green_and_all_red_are_said_as_such() -> None:
         "all green: every needle was found, at every length and depth that has a score",
     ]
     red = said(lambda t: 0.0)
-    assert red[0] == "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up to 128k"
+    assert (
+        red[0]
+        == "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up to"
+        " 128k"
+    )
     assert red[1].startswith("all red: no needle was found")
     assert len(red) == 2
     assert said(lambda t: Outcome.REFUSED) == ["nothing can be said: no trial has a score"]
@@ -387,7 +431,10 @@ def test_no_rule_has_its_name_at_the_end_of_a_run_and_every_rule_in_the_report()
     assert "reads reliably up to 4k (sure at 95 %); tested up to 128k" in text
 
 
-FEW = "too few trials to say how far it reads reliably: at most 5 a length, and it takes 23 trials, all found"
+FEW = (
+    "too few trials to say how far it reads reliably: at most 5 a length, and it takes 23 trials,"
+    " all found"
+)
 
 
 @pytest.mark.parametrize(
@@ -396,7 +443,15 @@ FEW = "too few trials to say how far it reads reliably: at most 5 a length, and 
         (4_000, 1, {}, f"{FEW} (set --epochs); surely not beyond 4k; tested up to 128k"),
         (128_000, 1, {"claimed": 1_000_000}, f"{FEW} (set --epochs); claimed 1M"),
         (128_000, 1, {}, f"{FEW} (set --epochs)"),
-        (0, 1, {}, "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up to 128k"),
+        (
+            0,
+            1,
+            {},
+            (
+                "does not read reliably even at 1k, the shortest tested (sure at 95 %); tested up"
+                " to 128k"
+            ),
+        ),
         (4_000, 10, {}, "reads reliably up to 4k (sure at 95 %); tested up to 128k"),
     ],
 )
@@ -411,10 +466,15 @@ def test_what_chance_allows_stands_beside_what_is_measured() -> None:
     lost = {4_000: 0, 16_000: 1, 64_000: 6, 128_000: 6}  # epochs of six, after 1k
     lines = said(lambda t: float(t.epoch >= lost.get(t.context_length, 0)), epochs=6)
     assert lines[0] == "reads reliably up to 4k (between 4k and 16k at 95 %); tested up to 128k"
-    lines = said(lambda t: float(t.context_length <= 4_000 and (t.epoch + t.depth_percent / 25) % 8 != 0), epochs=6)
+    lines = said(
+        lambda t: float(t.context_length <= 4_000 and (t.epoch + t.depth_percent / 25) % 8 != 0),
+        epochs=6,
+    )
     assert lines[0] == "reads reliably up to 4k (between nothing and 4k at 95 %); tested up to 128k"
     lines = said(lambda t: float((t.epoch + t.depth_percent / 25) % 4 != 0), epochs=6)
-    assert lines[0].startswith("does not read reliably even at 1k, the shortest tested (not sure at 95 %: may be up to")
+    assert lines[0].startswith(
+        "does not read reliably even at 1k, the shortest tested (not sure at 95 %: may be up to"
+    )
 
 
 def test_what_is_claimed_stands_beside_what_is_held() -> None:
@@ -459,7 +519,9 @@ def test_a_few_scattered_misses_are_no_shape() -> None:
     of = header(epochs=2)
     answer = wrong_in(6, of)
     assert shape(answer, epochs=2) == (ByLength.EVEN, ByDepth.EVEN)
-    assert "misses are scattered: no length and no depth is worse by more than chance" in said(answer, epochs=2)
+    assert "misses are scattered: no length and no depth is worse by more than chance" in said(
+        answer, epochs=2
+    )
 
 
 @pytest.mark.slow
@@ -472,7 +534,10 @@ def test_a_chance_loss_is_seldom_called_a_shape() -> None:
     for seed in range(60):
         draw = random.Random(seed)  # noqa: S311  # a test's coin
         pattern = report_of(of, [result(t, float(draw.random() < 0.8)) for t in trials(of)]).pattern
-        named += pattern is None or (pattern.by_length, pattern.by_depth) != (ByLength.EVEN, ByDepth.EVEN)
+        named += pattern is None or (pattern.by_length, pattern.by_depth) != (
+            ByLength.EVEN,
+            ByDepth.EVEN,
+        )
     assert named <= 3
 
 
@@ -498,7 +563,19 @@ def test_one_of_many_comparisons_needs_more() -> None:
 
 
 def test_a_run_that_measured_nothing_tells_programs_that_it_has_ended(niah: Niah) -> None:
-    run = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "1k", "--depths", "50", "--name", "r")
+    run = (
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "1k",
+        "--depths",
+        "50",
+        "--name",
+        "r",
+    )
     ended = niah(*run, "--max-tokens", "10", "--progress", "json")
     last = json.loads(ended.err.splitlines()[-1])
     assert (ended.exit_code, last["event"], last["complete"], last["n"], last["mean"]) == (
@@ -511,7 +588,17 @@ def test_a_run_that_measured_nothing_tells_programs_that_it_has_ended(niah: Niah
 
 
 def test_progress_as_json_is_all_that_stands_on_standard_error(niah: Niah) -> None:
-    run = ("run", "--provider", "simulated", "--model", "head-tail", "--lengths", "500,1k", "--depths", "0,50,100")
+    run = (
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "head-tail",
+        "--lengths",
+        "500,1k",
+        "--depths",
+        "0,50,100",
+    )
     ended = niah(*run, "--progress", "json", "--name", "r")
     events = [json.loads(line) for line in ended.err.splitlines()]
     names = [e["event"] for e in events]
@@ -520,8 +607,16 @@ def test_progress_as_json_is_all_that_stands_on_standard_error(niah: Niah) -> No
     assert (events[0]["trials"], events[0]["finished"], events[0]["schema"]) == (6, 0, 1)
     landed = [e for e in events if e["event"] == "trial"]
     assert [e["done"] for e in landed] == [1, 2, 3, 4, 5, 6]
-    assert {(e["depth_percent"], e["score"]) for e in landed} == {(0.0, 1.0), (50.0, 0.0), (100.0, 1.0)}
-    assert (events[-1]["complete"], events[-1]["n"], round(events[-1]["mean"], 3)) == (True, 6, 0.667)
+    assert {(e["depth_percent"], e["score"]) for e in landed} == {
+        (0.0, 1.0),
+        (50.0, 0.0),
+        (100.0, 1.0),
+    }
+    assert (events[-1]["complete"], events[-1]["n"], round(events[-1]["mean"], 3)) == (
+        True,
+        6,
+        0.667,
+    )
     assert any(e["event"] == "message" and "reads reliably" in e["text"] for e in events)
     assert ended.out == "results/r/heatmap.png\n"
     told = (REPOSITORY / "docs" / "progress.md").read_text(encoding="utf-8")
@@ -554,11 +649,28 @@ def test_a_run_that_cannot_go_on_ends_its_events_with_the_reason(niah: Niah) -> 
 
 
 def test_events_go_to_a_file_beside_words_for_people(niah: Niah) -> None:
-    run = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "500", "--depths", "50", "--name", "r")
+    run = (
+        "run",
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "500",
+        "--depths",
+        "50",
+        "--name",
+        "r",
+    )
     ended = niah(*run, "--progress-file", "sub/events.jsonl")
     assert "all green" in ended.err
     lines = Path("sub/events.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["event"] for line in lines] == ["started", "trial", "spent", "finished"]
+    assert [json.loads(line)["event"] for line in lines] == [
+        "started",
+        "trial",
+        "spent",
+        "finished",
+    ]
     Path("file").write_text("")
     refused = niah(*run, "--progress-file", "file/events.jsonl")
     assert (refused.exit_code, refused.err.count("\n")) == (2, 1)

@@ -1,4 +1,5 @@
-"""The reader that only searches: what it finds, that it knows of no task, and that no reading task is solved by it."""
+"""The reader that only searches: what it finds, that it knows of no task, and that no reading task
+is solved by it."""
 
 from __future__ import annotations
 
@@ -47,15 +48,19 @@ def test_a_line_is_quoted_with_the_time_above_it() -> None:
 def test_all_are_the_lines_that_are_nearly_as_good_and_first_and_last_are_of_them() -> None:
     text = TALK.replace("Riga is 2", "Oslo is 2")
     everything = Search(text).answer("all").split("\n")
-    assert everything[:2] == ["(0:10) The magic number for Oslo is 1.", "(0:40) The magic number for Oslo is 2."]
+    assert everything[:2] == [
+        "(0:10) The magic number for Oslo is 1.",
+        "(0:40) The magic number for Oslo is 2.",
+    ]
     assert Search(text).answer("first") == everything[0]
     assert Search(text).answer("last") == everything[-1]
 
 
 def test_a_chain_is_all_that_was_found_on_the_way_and_again_its_end() -> None:
     text = (
-        "Read this.\n\nThe amulet lies in the valise.\nnothing of it here\nThe pagoda stands in Lima.\n"
-        "we had tea\nThe valise is kept in the pagoda.\n\nQuestion: Where is the amulet?\n\nAnswer:"
+        "Read this.\n\nThe amulet lies in the valise.\nnothing of it here\nThe pagoda stands in"
+        " Lima.\nwe had tea\nThe valise is kept in the pagoda.\n\nQuestion: Where is the"
+        " amulet?\n\nAnswer:"
     )
     chain = Search(text).answer("chain").split("\n")
     assert chain[:3] == [
@@ -68,14 +73,24 @@ def test_a_chain_is_all_that_was_found_on_the_way_and_again_its_end() -> None:
 
 def test_chinese_is_searched_by_pairs_and_english_by_stems() -> None:
     assert terms_of("神奇數字") == ["神奇", "奇數", "數字"]
-    assert terms_of("He called two tailors at 1:02:03") == ["he", "call", "two", "tailor", "at", "1:02:03"]
+    assert terms_of("He called two tailors at 1:02:03") == [
+        "he",
+        "call",
+        "two",
+        "tailor",
+        "at",
+        "1:02:03",
+    ]
     prompt = (
-        "請讀。\n\n今天天氣很好\n里昂的神奇數字是7\n我們去海邊\n\n問題：里昂的神奇數字是多少？只回答數字。\n\n答案："
+        "請讀。\n\n今天天氣很好\n里昂的神奇數字是7\n我們去海邊\n\n問題：里昂的神奇數字是多少？只回答數字。"
+        "\n\n答案："
     )
     assert {Search(prompt).answer(way) for way in WAYS} == {"里昂的神奇數字是7"}
 
 
-@pytest.mark.parametrize("prompt", ["", "\n\n", "Question: What?\n\nAnswer:", "a\n\nb\n\nc", "x\n\n\n\nQ?\n\nA:"])
+@pytest.mark.parametrize(
+    "prompt", ["", "\n\n", "Question: What?\n\nAnswer:", "a\n\nb\n\nc", "x\n\n\n\nQ?\n\nA:"]
+)
 def test_a_prompt_without_text_is_answered_with_nothing_that_is_wrong(prompt: str) -> None:
     assert all(isinstance(Search(prompt).answer(way), str) for way in WAYS)
 
@@ -101,7 +116,12 @@ def test_searching_finds_what_is_stated_through_the_real_client(niah: Niah) -> N
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_run_of_suite_reading_is_solved_by_searching(language: str) -> None:
-    flags = {"provider": "simulated", "model": "search", "haystack": LANGUAGES[language], "controls": False}
+    flags = {
+        "provider": "simulated",
+        "model": "search",
+        "haystack": LANGUAGES[language],
+        "controls": False,
+    }
     small = {"lengths": "1500,4k", "depths": "5,50,95", "epochs": 2}
     for name, config in read_suite("reading", {**flags, **small}).configs.items():
         experiment = experiment_of(config)
@@ -111,10 +131,22 @@ def test_no_run_of_suite_reading_is_solved_by_searching(language: str) -> None:
 
 
 def test_a_suite_prints_and_keeps_what_searching_scores_on_its_prompts(niah: Niah) -> None:
-    run = ("--provider", "simulated", "--model", "perfect", "--lengths", "1k", "--depths", "50", "--name", "s")
+    run = (
+        "--provider",
+        "simulated",
+        "--model",
+        "perfect",
+        "--lengths",
+        "1k",
+        "--depths",
+        "50",
+        "--name",
+        "s",
+    )
     ended = niah("run", "--suite", "quick", *run)
     rows = {
-        r["name"]: r["search"] for r in json.loads(Path("results/s/suite.json").read_text(encoding="utf-8"))["runs"]
+        r["name"]: r["search"]
+        for r in json.loads(Path("results/s/suite.json").read_text(encoding="utf-8"))["runs"]
     }
     assert rows == {"single": 1.0, "multikey": 1.0, "distractors": 0.0, "associative": 0.0}
     assert "search" in ended.err

@@ -30,9 +30,9 @@ WORDS = st.sampled_from(
     ]
 )
 SPEECH = st.lists(WORDS, min_size=1, max_size=60).flatmap(
-    lambda words: st.lists(st.sampled_from([" ", ""]), min_size=len(words), max_size=len(words)).map(
-        lambda gaps: "".join(w + g for w, g in zip(words, gaps, strict=True))
-    )
+    lambda words: st.lists(
+        st.sampled_from([" ", ""]), min_size=len(words), max_size=len(words)
+    ).map(lambda gaps: "".join(w + g for w, g in zip(words, gaps, strict=True)))
 )
 
 
@@ -44,7 +44,9 @@ def test_no_visible_sign_is_lost_or_moved(text: str) -> None:
 
 
 @given(st.text(max_size=400))
-def test_a_segment_is_one_stripped_line_that_begins_with_a_visible_sign_other_than_a_slash(text: str) -> None:
+def test_a_segment_is_one_stripped_line_that_begins_with_a_visible_sign_other_than_a_slash(
+    text: str,
+) -> None:
     for segment in segments_of(text):
         assert segment.text
         assert segment.text == segment.text.strip()
@@ -55,7 +57,11 @@ def test_a_segment_is_one_stripped_line_that_begins_with_a_visible_sign_other_th
 @given(SPEECH)
 def test_segments_of_speech_stay_small_unless_one_word_is_long(text: str) -> None:
     for segment in segments_of(text):
-        longest = max(weight(w) for w in re.split(r"\s|(?<=[\u4e00-\u9fff])|(?=[\u4e00-\u9fff])", segment.text) if w)
+        longest = max(
+            weight(w)
+            for w in re.split(r"\s|(?<=[\u4e00-\u9fff])|(?=[\u4e00-\u9fff])", segment.text)
+            if w
+        )
         assert weight(segment.text) <= MAX_WEIGHT + longest
 
 
@@ -81,11 +87,15 @@ def test_times_are_shared_out_and_meet() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["Transformer", "3.5", "12,345", "GPT", "我們", "就是說這個", "2024"]), min_size=12, max_size=60
+        st.sampled_from(["Transformer", "3.5", "12,345", "GPT", "我們", "就是說這個", "2024"]),
+        min_size=12,
+        max_size=60,
     )
 )
 def test_running_text_without_any_break_is_cut_between_words(words: list[str]) -> None:
-    latin_apart = [w for i, w in enumerate(words) if w[0] > "一" or i == 0 or words[i - 1][0] > "一"]
+    latin_apart = [
+        w for i, w in enumerate(words) if w[0] > "一" or i == 0 or words[i - 1][0] > "一"
+    ]
     for segment in segments_of("".join(latin_apart)):
         for found in re.findall(r"[A-Za-z]+|\d[\d.,]*", segment.text):
             assert found.rstrip(".,") in latin_apart

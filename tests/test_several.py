@@ -33,7 +33,9 @@ def ids(run: str) -> list[str]:
 
 
 @pytest.mark.parametrize("order", ["cache", "length", "shuffled"])
-def test_a_limit_sends_the_first_trials_and_the_same_command_without_it_the_rest(niah: Niah, order: str) -> None:
+def test_a_limit_sends_the_first_trials_and_the_same_command_without_it_the_rest(
+    niah: Niah, order: str
+) -> None:
     whole = (*READER, "perfect", *GRID, "--order", order, "--concurrency", "1")
     assert niah("run", *whole, "--name", "whole").exit_code == 0
     command = (*whole, "--name", "r")
@@ -53,7 +55,19 @@ def test_a_limit_sends_the_first_trials_and_the_same_command_without_it_the_rest
 
 
 def test_a_limit_holds_for_every_run_of_a_suite(niah: Niah) -> None:
-    ended = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--name", "s", "--limit", "1")
+    ended = niah(
+        "run",
+        "--suite",
+        "quick",
+        *READER,
+        "perfect",
+        "--lengths",
+        "1k",
+        "--name",
+        "s",
+        "--limit",
+        "1",
+    )
     assert ended.exit_code == 3
     table = json.loads(Path("results/s/suite.json").read_text(encoding="utf-8"))
     assert len(table["runs"]) == 4
@@ -63,7 +77,9 @@ def test_a_limit_holds_for_every_run_of_a_suite(niah: Niah) -> None:
 # a dry run
 
 
-def test_a_dry_run_prints_the_plan_and_neither_sends_nor_writes(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_prints_the_plan_and_neither_sends_nor_writes(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     grid = ("--provider", "openai", "--model", "m", *GRID)
     ended, planned = niah("run", *grid, "--dry-run", "--limit", "4"), niah("plan", *grid)
@@ -86,9 +102,16 @@ def test_a_dry_run_knows_what_is_finished(niah: Niah) -> None:
 
 def test_a_dry_run_of_a_suite_and_of_models_plans_each(niah: Niah) -> None:
     out = niah("run", "--suite", "quick", *READER, "perfect", "--lengths", "1k", "--dry-run").out
-    assert [f"{k}/4  {name}" in out for k, name in enumerate(("single", "multikey", "distractors", "associative"), 1)]
+    assert [
+        f"{k}/4  {name}" in out
+        for k, name in enumerate(("single", "multikey", "distractors", "associative"), 1)
+    ]
     out = niah("run", *READER, "perfect,blind", *GRID, "--dry-run").out
-    assert ("1/2  perfect\n" in out, "2/2  blind\n" in out, out.count("to send     6 of 6")) == (True, True, 2)
+    assert ("1/2  perfect\n" in out, "2/2  blind\n" in out, out.count("to send     6 of 6")) == (
+        True,
+        True,
+        2,
+    )
 
 
 def test_a_plan_of_models_is_one_for_each(niah: Niah) -> None:
@@ -106,17 +129,27 @@ def test_models_are_run_in_turn_and_drawn_side_by_side(niah: Niah) -> None:
     assert ended.exit_code == 0
     assert ended.out.splitlines()[-1] == "results/three/models.png"
     assert Path("results/three/models.png").stat().st_size > 5_000
-    table = ended.err.split("models\n")[-1] if "models\n" in ended.err else ended.err[ended.err.rindex("models ") :]
+    table = (
+        ended.err.split("models\n")[-1]
+        if "models\n" in ended.err
+        else ended.err[ended.err.rindex("models ") :]
+    )
     for row in ("perfect    100 %", "blind        0 %", "head-tail 66.7 %"):
         assert row in table
-    assert {f.name for f in Path("results/three").iterdir() if f.is_dir()} == {"perfect", "blind", "head-tail"}
+    assert {f.name for f in Path("results/three").iterdir() if f.is_dir()} == {
+        "perfect",
+        "blind",
+        "head-tail",
+    }
     assert "  three/perfect  " in niah("list").out
     assert len({*ids("three/perfect")} & {*ids("three/blind")}) == 6  # they pair
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_long_names_are_folded_in_the_table_and_nothing_is_cut(width: int) -> None:
-    names = [f"meta-llama/Llama-4-Maverick-17B-128E-Instruct-{kind}" for kind in ("FP8-dynamic", "Q4")]
+    names = [
+        f"meta-llama/Llama-4-Maverick-17B-128E-Instruct-{kind}" for kind in ("FP8-dynamic", "Q4")
+    ]
     of = header(epochs=1)
     screen = io.StringIO()
     Console(width=width, file=screen).print(
@@ -126,7 +159,10 @@ def test_long_names_are_folded_in_the_table_and_nothing_is_cut(width: int) -> No
     size = lines[1].index(" found")
     folded = "".join(line[:size].strip() for line in lines[2:])
     assert folded == "".join(names)
-    assert all(word in " ".join(lines[1].split()) for word in ("found 95 %", "norm. halluc. oracle guess other answer"))
+    assert all(
+        word in " ".join(lines[1].split())
+        for word in ("found 95 %", "norm. halluc. oracle guess other answer")
+    )
 
 
 def test_without_a_name_a_run_lies_where_its_model_alone_puts_it(niah: Niah) -> None:
@@ -142,10 +178,22 @@ def test_without_a_name_a_run_lies_where_its_model_alone_puts_it(niah: Niah) -> 
 
 def test_a_model_that_cannot_be_run_stops_no_other_and_decides_the_exit_code(niah: Niah) -> None:
     def act(handler: Any, body: dict[str, Any]) -> None:
-        (fails(404, {"error": {"message": "no such model"}}) if body["model"] == "none" else READS)(handler, body)
+        (fails(404, {"error": {"message": "no such model"}}) if body["model"] == "none" else READS)(
+            handler, body
+        )
 
     with serving(otherwise=act) as server:
-        command = ("run", "--provider", "openai", "--base-url", server.base_url, *GRID, "--name", "r", "--model")
+        command = (
+            "run",
+            "--provider",
+            "openai",
+            "--base-url",
+            server.base_url,
+            *GRID,
+            "--name",
+            "r",
+            "--model",
+        )
         ended = niah(*command, "none,real")
     assert ended.exit_code == 2
     assert "none: the first request failed" in ended.err
@@ -199,7 +247,9 @@ def test_a_wrong_list_of_models_is_one_line_and_sends_nothing(
 
 
 def test_models_of_a_config_file_and_two_that_would_share_a_folder(niah: Niah) -> None:
-    Path("c.toml").write_text('provider = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "a/b,a:b"\n')
+    Path("c.toml").write_text(
+        'provider = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "a/b,a:b"\n'
+    )
     ended = niah("run", "c.toml", "--name", "r")
     assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
     assert "two of these models would share a folder" in ended.err

@@ -29,18 +29,30 @@ from niah.runner.throttle import Shared, Throttle
 
 SIMULATED = ("--provider", "simulated", "--model", "window:600")
 GRID = ("--lengths", "512,1k", "--depths", "0:100:25", "--epochs", "3", "--controls")
-MEASURED = {"first_token_s", "total_s", "output_tokens_per_s", "finished"}  # differ from one process to the next
+MEASURED = {
+    "first_token_s",
+    "total_s",
+    "output_tokens_per_s",
+    "finished",
+}  # differ from one process to the next
 
 
 def results_in(folder: str) -> list[dict[str, Any]]:
     """The results of a run by id, without what is measured in seconds."""
-    tables = [json.loads(line) for line in (Path("results") / folder / "run.jsonl").read_text().splitlines()]
-    found = [{k: v for k, v in t.items() if k not in MEASURED} for t in tables if t["kind"] == "result"]
+    tables = [
+        json.loads(line)
+        for line in (Path("results") / folder / "run.jsonl").read_text().splitlines()
+    ]
+    found = [
+        {k: v for k, v in t.items() if k not in MEASURED} for t in tables if t["kind"] == "result"
+    ]
     return sorted(found, key=lambda t: t["trial"]["id"])
 
 
 def experiment(**settings: Any) -> Experiment:
-    return experiment_for(None, {"provider": "simulated", "model": "perfect", **settings}, key_needed=False)
+    return experiment_for(
+        None, {"provider": "simulated", "model": "perfect", **settings}, key_needed=False
+    )
 
 
 @pytest.mark.slow
@@ -61,7 +73,9 @@ def test_merged_shards_are_line_for_line_the_run_of_one_process(niah: Niah, coun
 
 @pytest.mark.slow
 @pytest.mark.parametrize("written", ["", '{"kind":"header","sch'])
-def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(niah: Niah, written: str) -> None:
+def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(
+    niah: Niah, written: str
+) -> None:
     half = (*SIMULATED, "--lengths", "512", "--depths", "0,50,100", "--name", "r")
     begun = Path("results/r/shards/1of2")
     begun.mkdir(parents=True)
@@ -82,16 +96,34 @@ def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah
     assert results_in("both") == results_in("b")
     text = Path("results/b/run.jsonl").read_text()
     last = json.loads(text.splitlines()[1])
-    Path("results/b/run.jsonl").write_text(text.replace(json.dumps(last["response"]["text"]), '"another"'))
+    Path("results/b/run.jsonl").write_text(
+        text.replace(json.dumps(last["response"]["text"]), '"another"')
+    )
     assert "another answer in another part" in niah("merge", "a", "b", "--name", "c").err
-    assert "another answer in another part" in niah("merge", "b", "b", "--name", "both").err  # which holds the first
+    assert (
+        "another answer in another part" in niah("merge", "b", "b", "--name", "both").err
+    )  # which holds the first
     niah("run", *half, "--seed", "5", "--name", "d")
     assert "another config (seed was 0, is 5" in niah("merge", "b", "d", "--name", "e").err
     assert "no shards here" in niah("merge", "a").err
-    niah("run", *SIMULATED, "--lengths", "512,1k", "--depths", "0,50,100", "--epochs", "2", "--name", "larger")
+    niah(
+        "run",
+        *SIMULATED,
+        "--lengths",
+        "512,1k",
+        "--depths",
+        "0,50,100",
+        "--epochs",
+        "2",
+        "--name",
+        "larger",
+    )
     assert niah("merge", "a", "larger", "--name", "grown").exit_code == 0
     assert json.loads(niah("report", "grown", "--json").out)["planned"] == 12
-    for grid in (("--lengths", "512", "--depths", "0,50,100"), ("--lengths", "1k", "--depths", "50")):
+    for grid in (
+        ("--lengths", "512", "--depths", "0,50,100"),
+        ("--lengths", "1k", "--depths", "50"),
+    ):
         niah("run", *SIMULATED, *grid, "--name", "extended")
     assert niah("merge", "extended", "a", "--name", "both grids").exit_code == 0
     assert json.loads(niah("report", "both grids", "--json").out)["planned"] == 4
@@ -100,7 +132,18 @@ def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah
 @pytest.mark.slow
 def test_the_attempts_of_every_part_are_kept_once(niah: Niah) -> None:
     for name, limit in (("a", "1"), ("b", "2"), ("c", "3")):
-        niah("run", *SIMULATED, "--lengths", "512", "--depths", "0,50,100", "--limit", limit, "--name", name)
+        niah(
+            "run",
+            *SIMULATED,
+            "--lengths",
+            "512",
+            "--depths",
+            "0,50,100",
+            "--limit",
+            limit,
+            "--name",
+            name,
+        )
     sent = {name: len(read_attempts(Path("results") / name)) for name in "abc"}
     niah("merge", "a", "a", "b", "--name", "all")
     assert len(read_attempts(Path("results/all"))) == sent["a"] + sent["b"]
@@ -109,7 +152,11 @@ def test_the_attempts_of_every_part_are_kept_once(niah: Niah) -> None:
     with Path("results/a/attempts.jsonl").open("a") as file:
         file.write("5\n")
     ended = niah("merge", "a", "b", "--name", "none")
-    assert (ended.exit_code, "damaged line" in ended.err, Path("results/none").exists()) == (2, True, False)
+    assert (ended.exit_code, "damaged line" in ended.err, Path("results/none").exists()) == (
+        2,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,13 +165,16 @@ def test_the_attempts_of_every_part_are_kept_once(niah: Niah) -> None:
      (3, {"lengths": "1k,2k,4k,8k,16k", "depths": "0:100:10", "epochs": 8}),
      (4, {"lengths": "8k:64k:8k", "depths": "0:100:5", "epochs": 1})],
 )  # fmt: skip
-def test_four_shards_leave_nine_tenths_of_what_a_prefix_cache_can_serve(count: int, grid: dict[str, Any]) -> None:
+def test_four_shards_leave_nine_tenths_of_what_a_prefix_cache_can_serve(
+    count: int, grid: dict[str, Any]
+) -> None:
     whole = experiment(**grid)
     shapes, tokens = _shapes(whole), sum(map(whole.prompt_tokens, whole.trials))
 
     def share(parts: list[Any]) -> float:
         served = sum(
-            cacheable_tokens(waves_of(p, "cache", seed=0, haystack_shared=True, together=1), shapes) for p in parts
+            cacheable_tokens(waves_of(p, "cache", seed=0, haystack_shared=True, together=1), shapes)
+            for p in parts
         )
         return served / tokens
 
@@ -168,7 +218,9 @@ def test_four_workers_keep_to_one_budget_without_a_request_beyond_it(tmp_path: P
         with ExitStack() as stack:
             for folder in folders:
                 folder.mkdir(parents=True)
-            ledgers = [ledger_of(stack.enter_context(AttemptLog(folder)), 5_000) for folder in folders]
+            ledgers = [
+                ledger_of(stack.enter_context(AttemptLog(folder)), 5_000) for folder in folders
+            ]
             await asyncio.gather(*(work(ledger) for ledger in ledgers for _ in range(3)))
             return [ledger.spent.tokens for ledger in ledgers]
 
@@ -190,7 +242,9 @@ def test_the_attempts_of_other_workers_are_read_on_and_counted_once(tmp_path: Pa
     with AttemptLog(other) as log:
         first, second = log.sent("a", may), log.sent("b", may)
         assert [others(), others()] == [200, 200]
-        log.path.write_bytes(log.path.read_bytes().replace(b'{"n":1,', b"[[[[[[["))  # is not read again
+        log.path.write_bytes(
+            log.path.read_bytes().replace(b'{"n":1,', b"[[[[[[[")
+        )  # is not read again
         log.ended(first, Usage(input_tokens=90, output_tokens=1))
         assert others() == 191
         log.ended(second, None)
@@ -224,19 +278,37 @@ def test_four_workers_keep_to_one_rate(tmp_path: Path) -> None:
         return await asyncio.gather(*(count(rate, end) for rate in rates))
 
     sent = asyncio.run(all_of_them())
-    assert sum(sent) <= 20 + per_minute * seconds / 60 + 4  # what the bucket holds, what flows, and one a worker
+    assert (
+        sum(sent) <= 20 + per_minute * seconds / 60 + 4
+    )  # what the bucket holds, what flows, and one a worker
     assert min(sent) > 0
 
 
-def test_a_killed_worker_loses_nothing_and_asks_nothing_again_that_was_answered(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "niah", "run", *SIMULATED, "--lengths", "512,1k,2k", "--depths", "0:100:5"]
+def test_a_killed_worker_loses_nothing_and_asks_nothing_again_that_was_answered(
+    tmp_path: Path,
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "niah",
+        "run",
+        *SIMULATED,
+        "--lengths",
+        "512,1k,2k",
+        "--depths",
+        "0:100:5",
+    ]
     command += ["--epochs", "4", "--name", "r", "--shard", "1/2", "--progress", "lines"]
     log = tmp_path / "results/r/shards/1of2/run.jsonl"
     answered: set[str] = set()
     for _ in range(3):
-        worker = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        worker = subprocess.Popen(
+            command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
         before = len(answered)
-        while worker.poll() is None and (not log.is_file() or log.read_bytes().count(b'"kind":"result"') < before + 9):
+        while worker.poll() is None and (
+            not log.is_file() or log.read_bytes().count(b'"kind":"result"') < before + 9
+        ):
             time.sleep(0.01)
         if worker.poll() is None:
             os.kill(worker.pid, signal.SIGKILL)
@@ -246,7 +318,10 @@ def test_a_killed_worker_loses_nothing_and_asks_nothing_again_that_was_answered(
         assert len(ids) == len(set(ids))  # nothing that was answered was asked again
         assert answered <= set(ids)
         answered = set(ids)
-    assert subprocess.run(command, cwd=tmp_path, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    assert (
+        subprocess.run(command, cwd=tmp_path, stderr=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     ids = [line["trial"]["id"] for line in lines if line["kind"] == "result"]
     assert len(ids) == len(set(ids)) == 126

@@ -38,7 +38,11 @@ def test_a_suite_is_a_folder_per_run_and_one_summary(niah: Niah) -> None:
     assert (table["suite"], table["model"], table["mean"]) == ("quick", "perfect", 1.0)
     for run in table["runs"]:
         assert (run["recall"]["mean"], run["recall"]["n"], run["normalised"]) == (1.0, 3, 1.0)
-        assert {c["control"]: c["mean"] for c in run["controls"]} == {"absent": 1.0, "closed-book": 0.0, "oracle": 1.0}
+        assert {c["control"]: c["mean"] for c in run["controls"]} == {
+            "absent": 1.0,
+            "closed-book": 0.0,
+            "oracle": 1.0,
+        }
     assert Path("results/s/suite.png").stat().st_size > 5_000
     assert "oracle" in ended.err
     assert "n of guess 1, oracle 1" in ended.err
@@ -79,10 +83,15 @@ def test_every_run_of_every_suite_can_be_built(name: str, haystack: str) -> None
         (("--suite", "x.toml"), "name = 5"),
         (("--suite", "y.toml"), "[shared] settings"),
         (("--suite", "z.toml"), "key of [shared] in z.toml 'lenghts'"),
-        (("--suite", "retrieval", "--value-kind", "wrod"), "retrieval.toml, run passkey: value_kind"),
+        (
+            ("--suite", "retrieval", "--value-kind", "wrod"),
+            "retrieval.toml, run passkey: value_kind",
+        ),
     ],
 )
-def test_a_wrong_suite_is_one_clear_line(niah: Niah, arguments: tuple[str, ...], message: str) -> None:
+def test_a_wrong_suite_is_one_clear_line(
+    niah: Niah, arguments: tuple[str, ...], message: str
+) -> None:
     Path("s.toml").write_text("[shared]\n")
     Path("t.toml").write_text('[[runs]]\ntask = "single"\nlenghts = "1k"\n')
     for file, line in (("v", "'../../evil'"), ("w", "''"), ("x", "5")):
@@ -97,7 +106,10 @@ def test_a_wrong_suite_is_one_clear_line(niah: Niah, arguments: tuple[str, ...],
 
 def test_tables_of_a_suite_its_runs_and_flags_are_merged(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
-    path.write_text('[shared]\nextra = {a = 1, b = 1, c = 1}\n[[runs]]\ntask = "single"\nextra = {b = 2, c = 2}\n')
+    path.write_text(
+        '[shared]\nextra = {a = 1, b = 1, c = 1}\n[[runs]]\ntask = "single"\nextra = {b = 2, c ='
+        " 2}\n"
+    )
     suite = read_suite(str(path), {"provider": "openai", "model": "m", "extra": {"c": 3}})
     assert suite.configs["single"].extra == {"a": 1, "b": 2, "c": 3}
 
@@ -110,7 +122,9 @@ def test_a_suite_does_not_go_into_the_folder_of_a_run(niah: Niah) -> None:
     assert "the folder of a single run" in ended.err
 
 
-def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_in = api.run_in
 
     def interrupted(*given: Any, **options: Any) -> api.Run:
@@ -148,7 +162,9 @@ def grid_with(*controls: Control) -> Grid:
 def control(name: str, mean: float | None, length: int | None = None) -> Control:
     n = 0 if mean is None else 2
     outcomes = {"truncated": 2} if mean is None else {"scored": 2}
-    return Control(control=name, context_length=length, n=n, mean=mean, low=mean, high=mean, outcomes=outcomes)
+    return Control(
+        control=name, context_length=length, n=n, mean=mean, low=mean, high=mean, outcomes=outcomes
+    )
 
 
 def test_controls_are_rows_of_their_own_under_the_depths() -> None:
@@ -193,7 +209,9 @@ def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: 
         text = body["messages"][0]["content"]
         counted = 150 + round(0.6 * len(text) / 4)  # wrapped, and with a frugal tokenizer
         usage = {"choices": [], "usage": {"prompt_tokens": counted}}
-        handler.send_events(chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]")
+        handler.send_events(
+            chunk(task_of("single").solve(text)), chunk(finish="stop"), usage, "[DONE]"
+        )
 
     grid = ("--lengths", "500,2k", "--depths", "100", "--controls", "--model", "m", "--name", "r")
     with serving(otherwise=act) as server:
@@ -203,7 +221,17 @@ def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: 
 
 
 def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> None:
-    out = niah("show", "--task", "multikey", "--length", "1k", "--depth", "50", "--set", "distractor_count=3").out
+    out = niah(
+        "show",
+        "--task",
+        "multikey",
+        "--length",
+        "1k",
+        "--depth",
+        "50",
+        "--set",
+        "distractor_count=3",
+    ).out
     assert out.count(">>> The magic number for") == 4
     assert "length    1,000 tokens (1k)" in out
     assert "asked 50 %" in out
@@ -214,13 +242,18 @@ def test_an_example_of_a_task_is_shown_with_its_needles_marked(niah: Niah) -> No
     assert niah("show").exit_code == 2
     assert "name a run, or a task" in niah("show").err
     assert "write KEY=VALUE" in niah("show", "--task", "single", "--set", "x").err
-    assert "has no meaning for task 'single'" in niah("show", "--task", "single", "--set", "ask_for=first").err
+    assert (
+        "has no meaning for task 'single'"
+        in niah("show", "--task", "single", "--set", "ask_for=first").err
+    )
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> None:
     grids = {
-        "associative": replace(grid_with(control("oracle", 1.0)), by_control={"oracle": share_of([1.0, 0.0])}),
+        "associative": replace(
+            grid_with(control("oracle", 1.0)), by_control={"oracle": share_of([1.0, 0.0])}
+        ),
         "single": grid_with(),
     }
     suite = Suite(name="quick", summary="", configs={})

@@ -1,4 +1,5 @@
-"""Made-up talk never repeats itself, stays within a segment, says nothing that a needle says, and never changes."""
+"""Made-up talk never repeats itself, stays within a segment, says nothing that a needle says, and
+never changes."""
 
 from __future__ import annotations
 
@@ -52,12 +53,17 @@ numbers = st.integers(0, CHAPTERS - 1)
 
 
 def slots(language: str) -> dict[str, list[Words]]:
-    """Line of the vocabulary -> the words of each of its slots, with the text up to the next slot."""
+    """Line of the vocabulary -> the words of each of its slots, with the text up to the next
+    slot."""
     vocabulary, spoken = vocabulary_of(language), exchange_words(language)
     lines = [line for lines in vocabulary["lines"].values() for line in lines]
     return {
         line: [
-            sorted({words[0].replace(f"{{{slot}}}", word) for word in spoken[slot]} if slot in spoken else set(words))
+            sorted(
+                {words[0].replace(f"{{{slot}}}", word) for word in spoken[slot]}
+                if slot in spoken
+                else set(words)
+            )
             for slot, words in columns_of(vocabulary, line)
         ]
         for line in lines
@@ -67,9 +73,16 @@ def slots(language: str) -> dict[str, list[Words]]:
 def exchange_words(language: str) -> dict[str, set[str]]:
     """All words that lines share within an exchange."""
     grammar = grammar_of(language)
-    spoken = {slot: {word for words in grammar.topics.values() for word in words[slot]} for slot in OF_TOPIC}
+    spoken = {
+        slot: {word for words in grammar.topics.values() for word in words[slot]}
+        for slot in OF_TOPIC
+    }
     heads = [head_of(thing, language) for thing in spoken["thing"]]
-    spoken |= {"measure": {m for m, _ in heads}, "noun": {n for _, n in heads}, "before": {n for _, n in heads}}
+    spoken |= {
+        "measure": {m for m, _ in heads},
+        "noun": {n for _, n in heads},
+        "before": {n for _, n in heads},
+    }
     return spoken | {slot: {p[slot] for p in grammar.people} for slot in ("who", "he", "his")}
 
 
@@ -90,12 +103,15 @@ def none_begins_another(words: Iterable[str]) -> bool:
 
 
 def may_be_alike(left: Sequence[Words], right: Sequence[Words]) -> bool:
-    """Whether some choice of words gives both lines one text. A state is what one side is ahead of the other."""
+    """Whether some choice of words gives both lines one text. A state is what one side is ahead of
+    the other."""
     todo, seen = {(0, 0, "", True)}, set[tuple[int, int, str, bool]]()
     while todo:
         state = todo.pop()
         seen.add(state)
-        i, j, ahead, is_left = state  # ``ahead`` is said by the left one only, or by the right one only
+        i, j, ahead, is_left = (
+            state  # ``ahead`` is said by the left one only, or by the right one only
+        )
         if (i, j, ahead) == (len(left), len(right), ""):
             return True
         behind, at = (right, j) if is_left else (left, i)
@@ -114,8 +130,8 @@ def may_be_alike(left: Sequence[Words], right: Sequence[Words]) -> bool:
     return False
 
 
-# No line twice: indices never run out of choices, different indices are different choices, and different choices are
-# different texts within a pattern and across patterns.
+# No line twice: indices never run out of choices, different indices are different choices, and
+# different choices are different texts within a pattern and across patterns.
 
 
 @languages
@@ -160,7 +176,9 @@ def test_the_proof_of_unlike_patterns_sees_where_two_are_alike() -> None:
 
 
 @languages
-def test_no_line_comes_twice_in_sixty_chapters_far_apart_or_next_to_each_other(language: str) -> None:
+def test_no_line_comes_twice_in_sixty_chapters_far_apart_or_next_to_each_other(
+    language: str,
+) -> None:
     chosen = [*range(25), *range(25, SEASON, SEASON // 30), *range(SEASON - 5, SEASON)]
     counts = Counter(line for number in chosen for line in texts(language, number))
     assert counts.total() >= 60 * 1_000
@@ -169,7 +187,9 @@ def test_no_line_comes_twice_in_sixty_chapters_far_apart_or_next_to_each_other(l
 
 @settings(max_examples=50)
 @given(st.sampled_from(LANGUAGES), numbers, numbers)
-def test_two_chapters_share_no_line_and_of_two_seasons_hardly_one(language: str, left: int, right: int) -> None:
+def test_two_chapters_share_no_line_and_of_two_seasons_hardly_one(
+    language: str, left: int, right: int
+) -> None:
     shared = len(set(texts(language, left)) & set(texts(language, right)))
     assert left == right or shared <= (0 if left // SEASON == right // SEASON else 2)
 
@@ -217,7 +237,9 @@ def test_a_change_of_topic_leads_over_from_what_was_spoken_of(language: str) -> 
     vocabulary, spoken = vocabulary_of(language), exchange_words(language)
     led = 0
     for turn in vocabulary["lines"]["turn"]:
-        parts = re.sub(r"\\{(\w+)\\}", lambda m: "(.+)" if m[1] == "before" else ".+", re.escape(turn))
+        parts = re.sub(
+            r"\\{(\w+)\\}", lambda m: "(.+)" if m[1] == "before" else ".+", re.escape(turn)
+        )
         lines = texts(language, 5)
         for i, line in enumerate(lines):
             found = re.fullmatch(parts, line)
@@ -230,9 +252,18 @@ def test_a_change_of_topic_leads_over_from_what_was_spoken_of(language: str) -> 
 @languages
 def test_a_person_of_an_exchange_is_he_or_she_throughout(language: str) -> None:
     grammar = grammar_of(language)
-    assert {p["he"] for p in grammar.people} == ({"he", "she"} if language == "en" else {"他", "她"})
-    assert {(p["he"], p["his"]) for p in grammar.people} <= {("he", "his"), ("she", "her"), ("他", "他"), ("她", "她")}
-    assert set(vocabulary_of(language)["women"]) <= {p["who"] for p in grammar.people if p["he"] in ("she", "她")}
+    assert {p["he"] for p in grammar.people} == (
+        {"he", "she"} if language == "en" else {"他", "她"}
+    )
+    assert {(p["he"], p["his"]) for p in grammar.people} <= {
+        ("he", "his"),
+        ("she", "her"),
+        ("他", "他"),
+        ("她", "她"),
+    }
+    assert set(vocabulary_of(language)["women"]) <= {
+        p["who"] for p in grammar.people if p["he"] in ("she", "她")
+    }
 
 
 # The form of a segment
@@ -269,7 +300,9 @@ def test_times_begin_at_zero_and_never_run_back(language: str, number: int) -> N
 
 
 @languages
-def test_whole_chapters_hold_no_word_of_a_needle_no_place_and_no_large_number(language: str) -> None:
+def test_whole_chapters_hold_no_word_of_a_needle_no_place_and_no_large_number(
+    language: str,
+) -> None:
     for number in (0, 1, 8_191, CHAPTERS - 1):
         lines = "\n".join(segment.text for segment in chapter(language, number)).casefold()
         assert not SIX_DIGITS.search(lines)
@@ -281,20 +314,31 @@ def test_whole_chapters_hold_no_word_of_a_needle_no_place_and_no_large_number(la
 
 @languages
 def test_no_place_and_no_word_of_a_needle_stands_in_a_word_of_any_slot(language: str) -> None:
-    text = "\n".join({w for columns in slots(language).values() for words in columns for w in words})
-    assert not [name for name in (*PLACES[language], *FORBIDDEN) if name.casefold() in text.casefold()]
+    text = "\n".join(
+        {w for columns in slots(language).values() for words in columns for w in words}
+    )
+    assert not [
+        name for name in (*PLACES[language], *FORBIDDEN) if name.casefold() in text.casefold()
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_no_place_arises_where_two_slots_or_two_lines_meet(language: str) -> None:
     lines = list(slots(language).values())
     joints = [joint for columns in lines for joint in itertools.pairwise(columns)]
-    joints.append(([w for columns in lines for w in columns[-1]], [w for columns in lines for w in columns[0]]))
+    joints.append(
+        (
+            [w for columns in lines for w in columns[-1]],
+            [w for columns in lines for w in columns[0]],
+        )
+    )
     for left, right in joints:
         ends = {w[-n:] for w in map(without_spaces, left) for n in range(1, 8)}
         beginnings = {w[:n] for w in map(without_spaces, right) for n in range(1, 8)}
         for name in (*PLACES[language], *FORBIDDEN):
-            assert not [i for i in range(1, len(name)) if name[:i] in ends and name[i:] in beginnings], name
+            assert not [
+                i for i in range(1, len(name)) if name[:i] in ends and name[i:] in beginnings
+            ], name
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
@@ -313,7 +357,10 @@ def test_a_chapter_is_the_same_on_every_machine(language: str, number: int) -> N
 
 
 def test_an_unknown_language_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"unknown synthetic language 'zh-Hand'.*known: zh-Hans, zh-Hant and 1 more"):
+    with pytest.raises(
+        UnknownName,
+        match=r"unknown synthetic language 'zh-Hand'.*known: zh-Hans, zh-Hant and 1 more",
+    ):
         chapter("zh-Hand", 0)
 
 

@@ -1,4 +1,5 @@
-"""Needles of every task: nothing leaks, and readers of every kind land where they belong, through the real path."""
+"""Needles of every task: nothing leaks, and readers of every kind land where they belong, through
+the real path."""
 
 from __future__ import annotations
 
@@ -62,13 +63,19 @@ OPTIONS: dict[str, list[dict[str, object]]] = {
     "tracking": [{"placement": "random", "needle_count": 3}],
     "associative": [{"lure_count": 2, "distractor_count": 4}],
     "order": [{"placement": "together"}, {"placement": "random", "needle_count": 6}],
-    "count": [{"placement": "together", "needle_count": 2}, {"placement": "random", "distractor_count": 5}],
+    "count": [
+        {"placement": "together", "needle_count": 2},
+        {"placement": "random", "distractor_count": 5},
+    ],
     "moves": [
         {"placement": "together", "needle_count": 3},
         {"placement": "random", "needle_count": 6, "distractor_count": 0},
     ],
     "instruction": [{"history": "keeps"}, {"turn_tokens": 64}],
-    "repeat": [{"placement": "together", "needle_count": 2}, {"placement": "random", "distractor_count": 6}],
+    "repeat": [
+        {"placement": "together", "needle_count": 2},
+        {"placement": "random", "distractor_count": 6},
+    ],
 }
 
 
@@ -80,7 +87,9 @@ def haystack() -> Corpus:
 @cache
 def speech(*lines: str) -> Corpus:
     segments = tuple(s for line in lines for s in segments_of(line))
-    return corpus_of("a", "en", [Transcript(name="a", form="text", language="en", segments=segments)], encoding())
+    return corpus_of(
+        "a", "en", [Transcript(name="a", form="text", language="en", segments=segments)], encoding()
+    )
 
 
 @cache
@@ -111,7 +120,9 @@ def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
     task: str, seed: int, language: str
 ) -> None:
     planting = planted(task, language, speech(SPEECH), seed)
-    around = fold(planting.opening + planting.closing + SPEECH + "".join(m.text for m in planting.marks))
+    around = fold(
+        planting.opening + planting.closing + SPEECH + "".join(m.text for m in planting.marks)
+    )
     texts = [n.text for n in planting.needles]
     assert len(set(texts)) == len(texts)
     for target in planting.targets:
@@ -129,19 +140,29 @@ def test_nothing_that_answers_the_question_stands_anywhere_but_in_its_needles(
     assert planting.needles[0].answer_class == "right" or task in IN_ORDER
 
 
-@pytest.mark.parametrize("task", ["single", "multikey", "multivalue", "multiquery", "when", "update"])
+@pytest.mark.parametrize(
+    "task", ["single", "multikey", "multivalue", "multiquery", "when", "update"]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_question_names_the_asked_key_and_no_other(task: str, language: str, haystack: Corpus) -> None:
+def test_the_question_names_the_asked_key_and_no_other(
+    task: str, language: str, haystack: Corpus
+) -> None:
     for seed in range(50):
         planting = planted(task, language, haystack, seed)
         asked = {n.key for n in planting.needles if n.answer_class in ("right", "stale")}
         assert all(key in planting.question for key in asked)
-        assert not [n.key for n in planting.needles if n.key not in asked and n.key in planting.question]
+        assert not [
+            n.key for n in planting.needles if n.key not in asked and n.key in planting.question
+        ]
 
 
-def run(config: Mapping[str, Any], folder: Path, answer: Callable[[Experiment], Callable[[str], str]]) -> Grid:
+def run(
+    config: Mapping[str, Any], folder: Path, answer: Callable[[Experiment], Callable[[str], str]]
+) -> Grid:
     """A whole sweep through client, log and scorer, with a reader of the test's own."""
-    experiment = experiment_of(completed(RunConfig(provider="simulated", model="perfect", **config)))
+    experiment = experiment_of(
+        completed(RunConfig(provider="simulated", model="perfect", **config))
+    )
     with open_log(folder, experiment.header()) as log:
         reader = transport("perfect", answer(experiment), experiment.tokenizer)
         session = Session(provider=simulated("perfect", {}), transport=reader, concurrency=4)
@@ -154,7 +175,9 @@ def perfect(experiment: Experiment) -> Callable[[str], str]:
 
 
 def blind(experiment: Experiment) -> Callable[[str], str]:
-    return lambda text: experiment.task.solve(text[text.rfind("\n\n", 0, text.rfind("\n\n")) :], experiment.options)
+    return lambda text: experiment.task.solve(
+        text[text.rfind("\n\n", 0, text.rfind("\n\n")) :], experiment.options
+    )
 
 
 def saying(answer: Callable[[Planting], str]) -> Callable[[Experiment], Callable[[str], str]]:
@@ -162,7 +185,9 @@ def saying(answer: Callable[[Planting], str]) -> Callable[[Experiment], Callable
 
     def reader(experiment: Experiment) -> Callable[[str], str]:
         plantings = {experiment.prompt(t).text: experiment.plant(t) for t in experiment.trials}
-        return lambda text: answer(plantings[text]) if text in plantings else "?"  # small requests have none
+        return lambda text: (
+            answer(plantings[text]) if text in plantings else "?"
+        )  # small requests have none
 
     return reader
 
@@ -173,7 +198,9 @@ HAYSTACKS = {language: language.lower() for language in LANGUAGES}  # the shippe
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("task", PLANTING)
-def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(task: str, language: str, tmp_path: Path) -> None:
+def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(
+    task: str, language: str, tmp_path: Path
+) -> None:
     config = {"task": task, "haystack": HAYSTACKS[language], "controls": True, **SMALL}
     found = run(config, tmp_path / "perfect", perfect)
     assert {c.mean for c in found.cells} == {1.0}
@@ -187,7 +214,9 @@ def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(task: str, la
     assert nothing.answer_classes == {"not-there": 6}
 
 
-@pytest.mark.parametrize(("task", "keys"), [(task, keys) for task, sets in OPTIONS.items() for keys in sets])
+@pytest.mark.parametrize(
+    ("task", "keys"), [(task, keys) for task, sets in OPTIONS.items() for keys in sets]
+)
 def test_every_option_can_be_read(task: str, keys: dict[str, object], tmp_path: Path) -> None:
     config = {"task": task, **SMALL, **keys}
     assert {c.mean for c in run(config, tmp_path / "perfect", perfect).cells} == {1.0}
@@ -203,7 +232,9 @@ def test_an_answer_for_another_needle_is_named_as_such(task: str, tmp_path: Path
     def last_distractor(planting: Planting) -> str:
         return planting.needles[-1].value
 
-    expected = {"distractors": "near-miss: other person", "when": "near-miss: denied"}.get(task, "distractor")
+    expected = {"distractors": "near-miss: other person", "when": "near-miss: denied"}.get(
+        task, "distractor"
+    )
     keys = {"distractor_count": 1}
     grid = run({"task": task, **SMALL, **keys}, tmp_path, saying(last_distractor))
     assert {c.mean for c in grid.cells} == {0.0}
@@ -219,7 +250,11 @@ def test_everything_at_once_never_scores(task: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("task", PLANTING)
 def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None:
-    grid = run({"task": task, "controls": True, **SMALL}, tmp_path, saying(lambda planting: planting.question))
+    grid = run(
+        {"task": task, "controls": True, **SMALL},
+        tmp_path,
+        saying(lambda planting: planting.question),
+    )
     assert {c.mean for c in grid.cells} == {0.0}
     assert {c.mean for c in grid.controls} == {0.0}
 
@@ -231,7 +266,9 @@ def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None
         ("first", 2, "distractor: later"), ("first", 0, "distractor: later"), ("first", -1, "distractor"),
     ],
 )  # fmt: skip
-def test_an_outdated_value_is_named_as_such(asked: str, which: int, answer_class: str, tmp_path: Path) -> None:
+def test_an_outdated_value_is_named_as_such(
+    asked: str, which: int, answer_class: str, tmp_path: Path
+) -> None:
     config = {"task": "update", "ask_for": asked, "needle_count": 3, **SMALL}
     grid = run(config, tmp_path, saying(lambda planting: planting.needles[which].value))
     assert {c.mean for c in grid.cells} == {0.0}
@@ -261,7 +298,9 @@ def test_near_misses_are_counted_by_the_condition_they_break(tmp_path: Path) -> 
     def any_of_them(planting: Planting) -> str:
         return planting.needles[1 + next(answers) % 4].value
 
-    grid = run({"task": "distractors", "distractor_count": 4, **SMALL}, tmp_path, saying(any_of_them))
+    grid = run(
+        {"task": "distractors", "distractor_count": 4, **SMALL}, tmp_path, saying(any_of_them)
+    )
     assert set(grid.answer_classes) == {
         f"near-miss: {kind}" for kind in ("other person", "other season", "opposite", "other kind")
     }
@@ -277,7 +316,11 @@ def test_the_halves_of_a_question_are_scored_apart(tmp_path: Path) -> None:
 
 
 def test_a_model_that_always_answers_hallucinates_without_a_needle(tmp_path: Path) -> None:
-    grid = run({"task": "single", "controls": True, **SMALL}, tmp_path, lambda experiment: lambda text: "1234567")
+    grid = run(
+        {"task": "single", "controls": True, **SMALL},
+        tmp_path,
+        lambda experiment: lambda text: "1234567",
+    )
     assert [c.mean for c in grid.controls if c.control == "absent"] == [0.0, 0.0]
 
 
@@ -294,15 +337,21 @@ def test_a_guess_that_is_right_lowers_the_normalised_score(tmp_path: Path) -> No
 @pytest.mark.parametrize("task", ["multivalue", "multiquery", "tracking", "hops", "order", "count"])
 @given(depth=st.floats(0, 100), seed=st.integers(0, 10_000))
 @settings(max_examples=30)
-def test_several_needles_go_where_the_option_says(task: str, policy: str, depth: float, seed: int) -> None:
+def test_several_needles_go_where_the_option_says(
+    task: str, policy: str, depth: float, seed: int
+) -> None:
     trial = Trial(id="t", task=task, context_length=4_000, depth_percent=depth, epoch=0)
     site = site_of(trial, speech(SPEECH), placement=policy)
-    needles = [n for n in task_of(task).plant(Draw(seed, "n"), site).needles if n.answer_class == "right"]
+    needles = [
+        n for n in task_of(task).plant(Draw(seed, "n"), site).needles if n.answer_class == "right"
+    ]
     depths = [n.depth_percent or 0.0 for n in needles]
     if policy == "together":
         assert set(depths) == {depth}
     elif policy == "spread":
-        assert (min(depths), max(depths)) == pytest.approx((max(0, depth - 20), min(100, depth + 20)))
+        assert (min(depths), max(depths)) == pytest.approx(
+            (max(0, depth - 20), min(100, depth + 20))
+        )
         steps = [b - a for a, b in pairwise(depths)]
         assert steps == pytest.approx([steps[0]] * len(steps))
     else:
@@ -311,7 +360,9 @@ def test_several_needles_go_where_the_option_says(task: str, policy: str, depth:
 
 
 @given(depth=st.floats(0, 100), asked=st.sampled_from(["latest", "first"]), count=st.integers(2, 6))
-def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth: float, asked: str, count: int) -> None:
+def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(
+    depth: float, asked: str, count: int
+) -> None:
     trial = Trial(id="t", task="update", context_length=4_000, depth_percent=depth, epoch=0)
     for policy in ("together", "spread", "random"):
         site = site_of(trial, speech(SPEECH), placement=policy, ask_for=asked, needle_count=count)
@@ -321,7 +372,9 @@ def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth:
         others = [n for n in planting.needles if n.key != key]
         depths = [n.depth_percent or 0.0 for n in mine]
         assert depths == sorted(depths)
-        place = -2 if asked == "latest" else 1  # behind the latest, before the first one somebody misleads
+        place = (
+            -2 if asked == "latest" else 1
+        )  # behind the latest, before the first one somebody misleads
         assert (len(mine), mine[place].answer_class) == (count + 1, "right")
         assert depths[place] == pytest.approx(depth)
         assert mine[place].value == planting.targets[0]
@@ -331,7 +384,11 @@ def test_statements_of_an_update_stand_on_the_right_side_of_the_asked_one(depth:
 
 
 def test_distractors_keep_away_from_the_needle(haystack: Corpus) -> None:
-    depths = [n.depth_percent for s in range(50) for n in planted("multikey", "en", haystack, s).needles[1:]]
+    depths = [
+        n.depth_percent
+        for s in range(50)
+        for n in planted("multikey", "en", haystack, s).needles[1:]
+    ]
     assert all(d is not None and abs(d - 50) >= 5 for d in depths)
     assert min(d for d in depths if d is not None) < 10
     assert max(d for d in depths if d is not None) > 90
@@ -351,7 +408,14 @@ def test_time_only_runs_forward_and_follows_depth(length: int, depth: float, see
 
 def test_the_time_of_a_cell_is_another_one_in_every_epoch_seed_and_haystack() -> None:
     def golds(**keys: object) -> list[str]:
-        config = {"provider": "simulated", "model": "perfect", "task": "when", "lengths": "4k", "depths": "50", **keys}
+        config = {
+            "provider": "simulated",
+            "model": "perfect",
+            "task": "when",
+            "lengths": "4k",
+            "depths": "50",
+            **keys,
+        }
         experiment = experiment_of(RunConfig(**config))
         return [experiment.plant(t).targets[0] for t in experiment.trials]
 
@@ -390,7 +454,11 @@ def test_no_name_is_part_of_another(language: str, names: dict[str, tuple[str, .
 @pytest.mark.parametrize("language", spoken())
 def test_names_and_words_are_not_part_of_synthetic_speech(language: str) -> None:
     text = vocabulary_file(language).read_text(encoding="utf-8").casefold()
-    said = [w for w in (*PEOPLE[language], *WORDS[language][0], *WORDS[language][1]) if heard(w, text, language)]
+    said = [
+        w
+        for w in (*PEOPLE[language], *WORDS[language][0], *WORDS[language][1])
+        if heard(w, text, language)
+    ]
     assert not said
 
 
@@ -468,7 +536,10 @@ def test_an_association_shares_no_content_word_in_spanish() -> None:
 def test_an_association_shares_no_two_characters_in_chinese(language: str) -> None:
     for pair in pairs(language):
         for told in pair.told:
-            grams = [{t[i : i + 2] for i in range(len(t) - 1)} for t in (pair.question, told.replace("{name}", "|"))]
+            grams = [
+                {t[i : i + 2] for i in range(len(t) - 1)}
+                for t in (pair.question, told.replace("{name}", "|"))
+            ]
             assert not grams[0] & grams[1], (pair.question, told)
 
 
@@ -479,21 +550,33 @@ def test_associations_are_many_and_whole(language: str) -> None:
     told = [sentence for pair in found for sentence in pair.told]
     assert len(set(told)) == len(told)
     assert {sentence.count("{name}") for sentence in told} == {1}
-    assert sum(not sentence.startswith("{name}") for sentence in told) >= len(told) / 5  # not always the first word
+    assert (
+        sum(not sentence.startswith("{name}") for sentence in told) >= len(told) / 5
+    )  # not always the first word
     for pair in found:
         assert fold(pair.words[0]) in fold(pair.question)
         assert all(pair.words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_shipped_haystack_leaves_enough_associations_for_two_hundred_trials(language: str) -> None:
-    config = {"provider": "simulated", "model": "perfect", "task": "associative", "lengths": "2k", "depths": "50"}
+def test_a_shipped_haystack_leaves_enough_associations_for_two_hundred_trials(
+    language: str,
+) -> None:
+    config = {
+        "provider": "simulated",
+        "model": "perfect",
+        "task": "associative",
+        "lengths": "2k",
+        "depths": "50",
+    }
     experiment = experiment_of(RunConfig(haystack=(HAYSTACKS[language],), epochs=200, **config))
     assert len({experiment.plant(trial).question for trial in experiment.trials}) == 200
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_association_has_one_answer_beside_all_others_in_its_text(language: str, haystack: Corpus) -> None:
+def test_an_association_has_one_answer_beside_all_others_in_its_text(
+    language: str, haystack: Corpus
+) -> None:
     by_question = {pair.question: pair for pair in pairs(language)}
     for seed in range(20):
         planting = planted("associative", language, haystack, seed, distractor_count=24)
@@ -506,31 +589,49 @@ def test_an_association_has_one_answer_beside_all_others_in_its_text(language: s
     ("language", "one", "other"),
     [
         ("en", "Who lives in London?", "Who lives in Oxford?"),  # both are in England
-        ("en", "Whose hobby is camping?", "Who has been to Egypt?"),  # "camped" is said of the other
+        (
+            "en",
+            "Whose hobby is camping?",
+            "Who has been to Egypt?",
+        ),  # "camped" is said of the other
         ("en", "Who is deaf?", "Who is blind?"),  # of a theme that stands alone
         ("es", "¿Quién es sordo?", "¿Quién es ciego?"),
-        ("es", "¿Quién ha estado en Sudáfrica?", "¿Quién está en la cárcel?"),  # a cell is seen in both
+        (
+            "es",
+            "¿Quién ha estado en Sudáfrica?",
+            "¿Quién está en la cárcel?",
+        ),  # a cell is seen in both
         ("zh-Hant", "誰家裡養了蜜蜂？", "誰的職業是養蜂人？"),
         ("zh-Hans", "谁的爱好是摄影？", "谁去过韩国？"),
     ],
 )
-def test_two_associations_that_answer_each_other_never_stand_in_one_text(language: str, one: str, other: str) -> None:
+def test_two_associations_that_answer_each_other_never_stand_in_one_text(
+    language: str, one: str, other: str
+) -> None:
     found = {pair.question: pair for pair in pairs(language)}
     assert not found[one].fits_beside(found[other])
     assert not found[other].fits_beside(found[one])
-    sport = next(p for q, p in found.items() if q.startswith(("Whose sport", "¿Quién practica", "誰練", "谁练")))
+    sport = next(
+        p
+        for q, p in found.items()
+        if q.startswith(("Whose sport", "¿Quién practica", "誰練", "谁练"))
+    )
     assert found[one].fits_beside(sport)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_lures_hold_the_whole_question_and_nobody_who_answers_it(language: str, haystack: Corpus) -> None:
+def test_lures_hold_the_whole_question_and_nobody_who_answers_it(
+    language: str, haystack: Corpus
+) -> None:
     for seed in range(20):
         planting = planted("associative", language, haystack, seed, lure_count=3)
         lures = [n for n in planting.needles if n.detail == "only asks"]
         asked = fold(planting.question[1:]).split("?")[0]
         assert len(lures) == 3
         assert all(asked in fold(n.text) for n in lures)
-        assert {task_of("associative").score(n.value, planting).answer_class for n in lures} == {"near-miss"}
+        assert {task_of("associative").score(n.value, planting).answer_class for n in lures} == {
+            "near-miss"
+        }
         assert asked not in fold(planting.needles[0].text)
 
 
@@ -543,11 +644,19 @@ def test_a_haystack_that_knows_the_answer_is_not_asked_about_it() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) -> None:
     def values(haystack: str, language: str) -> set[str]:
-        config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "epochs": 3, "haystack": haystack}
+        config = {
+            "provider": "simulated",
+            "model": "perfect",
+            "lengths": "1k",
+            "epochs": 3,
+            "haystack": haystack,
+        }
         experiment = experiment_of(RunConfig(language=language, **config))
         return {experiment.plant(t).targets[0] for t in experiment.trials}
 
-    others = [values(h, n) for h in ("en", "mixed") for n in LANGUAGES if (h, n) != ("en", language)]
+    others = [
+        values(h, n) for h in ("en", "mixed") for n in LANGUAGES if (h, n) != ("en", language)
+    ]
     assert not values("en", language) & set().union(*others)
 
 
@@ -558,23 +667,37 @@ def test_a_haystack_or_language_of_its_own_has_values_of_its_own(language: str) 
         ({"task": "multikey", "distractor_count": 0}, "a magic number is given for a place"),
         ({"task": "multikey"}, "magic numbers are given for places"),
         ({"task": "multikey", "value_kind": "word"}, "code words are given for places"),
-        ({"task": "multikey", "distractor_count": 0, "haystack": "needles:en"}, "magic numbers are given for places"),
+        (
+            {"task": "multikey", "distractor_count": 0, "haystack": "needles:en"},
+            "magic numbers are given for places",
+        ),
     ],
 )
-def test_an_opening_says_whether_one_thing_is_planted_or_several(keys: dict[str, Any], says: str) -> None:
+def test_an_opening_says_whether_one_thing_is_planted_or_several(
+    keys: dict[str, Any], says: str
+) -> None:
     experiment = experiment_of(RunConfig(lengths="1k", depths="50", **keys))
     assert says in experiment.plant(experiment.trials[0]).opening
 
 
 def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
-    lines = {"hant": "我們今天說說這個茶園的故事 你覺得怎麼樣", "hans": "我们今天说说这个茶园的故事 你觉得怎么样"}
+    lines = {
+        "hant": "我們今天說說這個茶園的故事 你覺得怎麼樣",
+        "hans": "我们今天说说这个茶园的故事 你觉得怎么样",
+    }
     for name, line in lines.items():
         Path(f"{name}.txt").write_text(f"{line}\n" * 4, encoding="utf-8")
         assert niah("haystack", "add", f"{name}.txt", "--name", name, "--into", "h").exit_code == 0
     Path("more.txt").write_text(f"{lines['hant']} 還有\n" * 4, encoding="utf-8")
-    assert niah("haystack", "add", "hant.txt", "hans.txt", "more.txt", "--name", "both", "--into", "h").exit_code == 0
+    assert (
+        niah(
+            "haystack", "add", "hant.txt", "hans.txt", "more.txt", "--name", "both", "--into", "h"
+        ).exit_code
+        == 0
+    )
     warnings = {
-        n: experiment_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings() for n in ("hant", "hans", "both")
+        n: experiment_of(RunConfig(haystack=(f"h/{n}",), lengths="1k")).warnings()
+        for n in ("hant", "hans", "both")
     }
     told = {name: [w for w in lines if "give it away" in w] for name, lines in warnings.items()}
     assert told["hant"] == told["hans"] == []
@@ -585,7 +708,9 @@ def test_a_needle_that_its_script_gives_away_is_warned_of(niah: Niah) -> None:
 
 
 @pytest.mark.parametrize("task", ["single", "when", "associative", "update"])
-def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so(task: str, tmp_path: Path) -> None:
+def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so(
+    task: str, tmp_path: Path
+) -> None:
     config = {"task": task, "may_be_absent": True, "controls": True, **SMALL}
     experiment = experiment_of(RunConfig(provider="simulated", model="perfect", **config))
     asked = {experiment.plant(t).closing.rpartition("?")[2] for t in experiment.trials}
@@ -600,14 +725,18 @@ def test_an_absent_needle_is_asked_for_as_a_present_one_where_the_config_says_so
 
 
 def test_options_of_another_task_are_refused() -> None:
-    with pytest.raises(ConfigError, match="ask_for has no meaning for task 'single'; leave it out, or use update"):
+    with pytest.raises(
+        ConfigError, match="ask_for has no meaning for task 'single'; leave it out, or use update"
+    ):
         completed(RunConfig(provider="simulated", model="perfect", task="single", ask_for="first"))
 
 
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
 @pytest.mark.parametrize("task", [name for name in PLANTING if name not in ("kv", "natural")])
 def test_no_needle_has_a_sign_that_its_haystack_never_has(task: str, language: str) -> None:
-    config = RunConfig(provider="simulated", model="perfect", task=task, haystack=HAYSTACKS[language], **SMALL)
+    config = RunConfig(
+        provider="simulated", model="perfect", task=task, haystack=HAYSTACKS[language], **SMALL
+    )
     experiment = experiment_of(completed(config))
     corpus = experiment.haystack
     assert isinstance(corpus, Corpus)
@@ -647,14 +776,22 @@ def test_too_many_facts_for_a_short_recording_are_refused(haystack: Corpus) -> N
 def test_facts_stand_two_tolerances_apart_where_there_is_room(haystack: Corpus) -> None:
     for seed in range(20):
         trial = Trial(id="t", task="when", context_length=16_000, depth_percent=50, epoch=0)
-        planting = task_of("when").plant(Draw(seed, "n"), site_of(trial, haystack, distractor_count=4))
+        planting = task_of("when").plant(
+            Draw(seed, "n"), site_of(trial, haystack, distractor_count=4)
+        )
         times = sorted(seconds_in(n.value)[0] for n in planting.needles)
         assert min(b - a for a, b in pairwise(times)) >= 60
 
 
 def test_ids_hang_on_what_decides_bytes_and_on_nothing_else() -> None:
     def ids(**keys: object) -> list[str]:
-        config = {"provider": "simulated", "model": "perfect", "lengths": "1k", "depths": "50", **keys}
+        config = {
+            "provider": "simulated",
+            "model": "perfect",
+            "lengths": "1k",
+            "depths": "50",
+            **keys,
+        }
         return [t.id for t in experiment_of(RunConfig(**config)).trials]
 
     assert ids(task="when", tolerance_s=5) == ids(task="when")
@@ -680,7 +817,9 @@ def test_many_near_misses_do_not_contradict_each_other(language: str, haystack: 
         }
 
 
-@pytest.mark.parametrize(("task", "what"), [("hops", "things"), ("tracking", "variables"), ("multiquery", "places")])
+@pytest.mark.parametrize(
+    ("task", "what"), [("hops", "things"), ("tracking", "variables"), ("multiquery", "places")]
+)
 def test_too_many_needles_are_laid_to_the_supply_and_not_to_the_haystack(
     task: str, what: str, haystack: Corpus
 ) -> None:
@@ -696,31 +835,50 @@ def test_a_link_of_another_chain_is_a_distractor(haystack: Corpus) -> None:
     assert (score(mine[0].value, planting).answer_class, score(other.value, planting).answer_class) == (
         "near-miss", "distractor",
     )  # fmt: skip
-    assert score(f"<think>the {mine[0].value}</think>It is not stated.", planting).answer_class == "not-there"
-    assert score(f"The passage does not contain it, but I would guess {other.value}", planting).value == 0
+    assert (
+        score(f"<think>the {mine[0].value}</think>It is not stated.", planting).answer_class
+        == "not-there"
+    )
+    assert (
+        score(f"The passage does not contain it, but I would guess {other.value}", planting).value
+        == 0
+    )
 
 
 def test_the_value_of_another_pair_is_a_distractor(haystack: Corpus) -> None:
     planting = planted("kv", "en", haystack)
     assert task_of("kv").score(min(pair_values()), planting).answer_class == "distractor"
     assert task_of("kv").score(planting.targets[0], planting).answer_class == "right"
-    assert task_of("kv").score("ffffffff-ffff-4fff-8fff-ffffffffffff", planting).answer_class == "wrong"
+    assert (
+        task_of("kv").score("ffffffff-ffff-4fff-8fff-ffffffffffff", planting).answer_class
+        == "wrong"
+    )
 
 
 def test_of_a_theme_that_stands_alone_one_text_holds_one(haystack: Corpus) -> None:
     themes = {pair.alone for pair in pairs("en")} - {None}
     assert len(themes) == 2
     for theme in themes:
-        parts = [t.replace("{name}", "").strip(" .") for p in pairs("en") if p.alone == theme for t in p.told]
+        parts = [
+            t.replace("{name}", "").strip(" .")
+            for p in pairs("en")
+            if p.alone == theme
+            for t in p.told
+        ]
         for seed in range(20):
-            texts = " ".join(n.text for n in planted("associative", "en", haystack, seed, distractor_count=20).needles)
+            texts = " ".join(
+                n.text
+                for n in planted("associative", "en", haystack, seed, distractor_count=20).needles
+            )
             assert sum(part in texts for part in parts) <= 1
 
 
 def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus) -> None:
     asked = set()
     for epoch in range(200):
-        trial = Trial(id="t", task="associative", context_length=4_000, depth_percent=50, epoch=epoch)
+        trial = Trial(
+            id="t", task="associative", context_length=4_000, depth_percent=50, epoch=epoch
+        )
         asked.add(task_of("associative").plant(Draw(epoch, "n"), site_of(trial, haystack)).question)
     assert len(asked) == 200
 
@@ -728,8 +886,12 @@ def test_another_association_is_asked_in_every_epoch_of_a_cell(haystack: Corpus)
 @pytest.mark.parametrize("name", task_names())
 def test_the_label_of_a_task_with_distractors_says_how_many(name: str) -> None:
     label = task_label({"task": name, "distractor_count": 7}, task_of(name))
-    assert label == (f"{name}, 7 distractors" if "distractor_count" in task_of(name).OPTIONS else name)
-    one = task_label({"task": name, "distractor_count": 1, "lure_count": 1, "needle_count": 1}, task_of(name))
+    assert label == (
+        f"{name}, 7 distractors" if "distractor_count" in task_of(name).OPTIONS else name
+    )
+    one = task_label(
+        {"task": name, "distractor_count": 1, "lure_count": 1, "needle_count": 1}, task_of(name)
+    )
     assert one.endswith("1 lure, 1 needle of a question")
     assert "distractors" not in one.removeprefix(name)
 

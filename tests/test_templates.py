@@ -25,7 +25,11 @@ def test_a_template_is_written_once_and_never_over_a_file(niah: Niah, kind: str)
     assert (ended.exit_code, ended.out) == (0, f"{kind}.toml\n")
     Path(f"{kind}.toml").write_text("mine")
     again = niah("init", kind)
-    assert (again.exit_code, again.err.count("\n"), Path(f"{kind}.toml").read_text()) == (2, 1, "mine")
+    assert (again.exit_code, again.err.count("\n"), Path(f"{kind}.toml").read_text()) == (
+        2,
+        1,
+        "mine",
+    )
     assert "is there already and is left as it is" in again.err
     assert niah("init", kind, "--out", "other.toml").exit_code == 0
     assert "cannot be written" in niah("init", kind, "--out", "no/such/folder.toml").err
@@ -55,7 +59,11 @@ def test_a_suite_and_questions_run_as_they_are(niah: Niah) -> None:
     reader = ("--provider", "simulated", "--model", "perfect", "--lengths", "2k")
     ended = niah("run", "--suite", "suite.toml", *reader, "--depths", "50", "--name", "s")
     assert ended.exit_code == 0, ended.err
-    assert set(read_suite("suite.toml", {"model": "m"}).configs) == {"single", "multikey", "multikey-many"}
+    assert set(read_suite("suite.toml", {"model": "m"}).configs) == {
+        "single",
+        "multikey",
+        "multikey-many",
+    }
     asked = ("--task", "natural", "--questions", "questions.toml", "--depths", "50", "--name", "q")
     ended = niah("run", *reader, *asked)
     assert ended.exit_code == 0, ended.err
@@ -71,7 +79,10 @@ def test_a_template_names_every_key(kind: str, model: type[RunConfig] | type[Gat
 @pytest.mark.parametrize("key", RunConfig.model_fields)
 def test_every_key_of_a_run_can_be_uncommented(tmp_path: Path, key: str) -> None:
     text = TEMPLATES["run"]("run.toml")
-    lines = [line.removeprefix("# ") if line.startswith(f"# {key} = ") else line for line in text.splitlines()]
+    lines = [
+        line.removeprefix("# ") if line.startswith(f"# {key} = ") else line
+        for line in text.splitlines()
+    ]
     path = tmp_path / "run.toml"
     path.write_text("\n".join(lines))
     config = read_config(path, {})
@@ -79,13 +90,18 @@ def test_every_key_of_a_run_can_be_uncommented(tmp_path: Path, key: str) -> None
     field = RunConfig.model_fields[key]
     shown = next(line for line in text.splitlines() if re.match(rf"(# )?{key} = ", line))
     if shown.startswith("#") and "# an example" not in shown:
-        assert getattr(config, key) == field.default  # what is commented out is what holds without it
+        assert (
+            getattr(config, key) == field.default
+        )  # what is commented out is what holds without it
 
 
 @pytest.mark.parametrize("key", GateConfig.model_fields)
 def test_every_gate_can_be_uncommented(tmp_path: Path, key: str) -> None:
     text = TEMPLATES["gate"]("gate.toml")
-    lines = [line.removeprefix("# ") if line.startswith(f"# {key} = ") else line for line in text.splitlines()]
+    lines = [
+        line.removeprefix("# ") if line.startswith(f"# {key} = ") else line
+        for line in text.splitlines()
+    ]
     path = tmp_path / "gate.toml"
     path.write_text("\n".join([_NEEDS.get(key, ""), *lines]))
     assert key in read_gate_config(path).model_fields_set

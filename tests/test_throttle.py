@@ -1,4 +1,5 @@
-"""What may be sent: more while the server keeps up, half when it is overloaded, one pause for all, rates, patience."""
+"""What may be sent: more while the server keeps up, half when it is overloaded, one pause for all,
+rates, patience."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class Time:
 
     def limits(self, cap: int = 8, **settings: Any) -> Throttle:
         given_ = {"in_flight_tokens": 1_000, **settings}
-        return Throttle(cap=cap, clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0, **given_)
+        return Throttle(
+            cap=cap, clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0, **given_
+        )
 
 
 def test_overload_halves_and_answers_add_one_a_round() -> None:
@@ -123,7 +126,9 @@ def test_a_pause_holds_for_everyone() -> None:
 
 
 @given(st.lists(st.integers(1, 2_500), min_size=1, max_size=30), st.integers(1, 6))
-def test_tokens_in_flight_stay_below_the_cap_and_everyone_has_a_turn(sizes: list[int], workers: int) -> None:
+def test_tokens_in_flight_stay_below_the_cap_and_everyone_has_a_turn(
+    sizes: list[int], workers: int
+) -> None:
     held: list[int] = []
     done: list[int] = []
 
@@ -176,7 +181,9 @@ def test_no_more_requests_are_in_flight_than_allowed() -> None:
 def test_a_stop_wakes_everyone_who_waits(waiting: str) -> None:
     async def main() -> None:
         limits = Time().limits(cap=1, in_flight_tokens=10, requests_per_minute=0.1)
-        waits: Callable[[int], Awaitable[bool]] = limits.hold if waiting == "tokens" else limits.enter
+        waits: Callable[[int], Awaitable[bool]] = (
+            limits.hold if waiting == "tokens" else limits.enter
+        )
         assert await waits(10)
         if waiting == "rate":
             limits.leave()
@@ -191,7 +198,9 @@ def test_a_stop_wakes_everyone_who_waits(waiting: str) -> None:
 
 @pytest.mark.slow
 @given(st.integers(1, 10_000_000), st.integers(1, 300_000))
-def test_a_minute_of_tokens_is_a_tenth_above_the_rate_at_most_however_long_the_prompts(rate: int, tokens: int) -> None:
+def test_a_minute_of_tokens_is_a_tenth_above_the_rate_at_most_however_long_the_prompts(
+    rate: int, tokens: int
+) -> None:
     taken: list[tuple[float, float]] = []
 
     async def main() -> None:
@@ -260,4 +269,7 @@ def test_one_answer_that_waited_in_a_queue_does_not_teach_hours() -> None:
 
 def test_all_of_an_attempt_has_an_end_that_grows_with_the_reply() -> None:
     assert AdaptiveTimeout(2, reply_tokens=100).times(1_000, 1).total_s == 6 + 500
-    assert AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s == 3 * (LEAST_SILENCE_S + 2.5) + 500
+    assert (
+        AdaptiveTimeout(None, reply_tokens=100).times(1_000, 1).total_s
+        == 3 * (LEAST_SILENCE_S + 2.5) + 500
+    )

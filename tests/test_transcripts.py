@@ -22,7 +22,9 @@ def texts(transcript: Transcript) -> list[str]:
 
 
 def test_minute_windows_run_past_59_minutes_and_keep_their_times(tmp_path: Path) -> None:
-    found = parsed(tmp_path, "(59:17~60:03) 最後一樣祝大家有個愉快的一周\n(60:03~1:01:10) 我們下次見\n")
+    found = parsed(
+        tmp_path, "(59:17~60:03) 最後一樣祝大家有個愉快的一周\n(60:03~1:01:10) 我們下次見\n"
+    )
     assert found.form == "minute-window"
     assert found.language == "zh-Hant"
     assert [(s.start_s, s.end_s) for s in found.segments] == [(3557, 3603), (3603, 3670)]
@@ -37,7 +39,8 @@ def test_long_windows_are_cut_at_the_breaks_of_speech_recognition(tmp_path: Path
 
 
 SRT = (
-    "1\n00:00:01,000 --> 00:00:03,000\nHello and welcome.\n\n2\n00:00:03,500 --> 00:00:06,000\nTwo lines\nof one cue.\n"
+    "1\n00:00:01,000 --> 00:00:03,000\nHello and welcome.\n\n2\n00:00:03,500 --> 00:00:06,000\nTwo"
+    " lines\nof one cue.\n"
 )
 
 
@@ -59,7 +62,12 @@ def test_flattened_srt_knows_cue_numbers_from_the_digits_of_the_speech(tmp_path:
     )
     found = parsed(tmp_path, flat)
     assert found.form == "flattened-srt"
-    assert texts(found) == ["歡迎收聽第101", "人和AI各50 50", "3月份的時候我們看GPT-4", "謝謝大家收聽"]
+    assert texts(found) == [
+        "歡迎收聽第101",
+        "人和AI各50 50",
+        "3月份的時候我們看GPT-4",
+        "謝謝大家收聽",
+    ]
     assert [p.line for p in found.problems] == [1, 3]
 
 
@@ -82,13 +90,17 @@ def test_srt_as_people_edit_it_keeps_its_words(tmp_path: Path, text: str) -> Non
 
 
 def test_numbers_at_the_end_of_speech_are_no_cue_numbers(tmp_path: Path) -> None:
-    text = "00:00:01,000 --> 00:00:02,000\nwe have 5\n00:00:02,000 --> 00:00:03,000\nof them if x < 5 and y > 3\n"
+    text = (
+        "00:00:01,000 --> 00:00:02,000\nwe have 5\n00:00:02,000 --> 00:00:03,000\nof them if x < 5"
+        " and y > 3\n"
+    )
     assert texts(parsed(tmp_path, text, "e.srt")) == ["we have 5", "of them if x < 5 and y > 3"]
 
 
 def test_a_flattened_srt_with_a_number_missing_names_the_line(tmp_path: Path) -> None:
     flat = (
-        "1 00:00:00,000 --> 00:00:02,000 one 2 00:00:02,000 --> 00:00:04,000 two 9 00:00:04,000 --> 00:00:06,000 nine"
+        "1 00:00:00,000 --> 00:00:02,000 one 2 00:00:02,000 --> 00:00:04,000 two 9 00:00:04,000 -->"
+        " 00:00:06,000 nine"
     )
     with pytest.raises(TranscriptError, match=r"episode.txt:1: cue 9 where 3 was expected"):
         parsed(tmp_path, flat)
@@ -97,20 +109,29 @@ def test_a_flattened_srt_with_a_number_missing_names_the_line(tmp_path: Path) ->
 def test_windows_go_on_over_lines_and_may_be_full_width_or_indented(tmp_path: Path) -> None:
     text = "（00:00～01:00） 第一句\n還有下一行\n  (01:00~02:00)\nthird line\n(02:00~03:00) four\n"
     found = parsed(tmp_path, text)
-    assert (found.form, texts(found)) == ("minute-window", ["第一句 還有下一行", "third line", "four"])
+    assert (found.form, texts(found)) == (
+        "minute-window",
+        ["第一句 還有下一行", "third line", "four"],
+    )
 
 
 def test_entities_utf_16_and_odd_webvtt_are_read(tmp_path: Path) -> None:
-    (tmp_path / "wide.srt").write_bytes(SRT.replace("Hello", "Q&amp;A &gt;&gt; Hello").encode("utf-16"))
+    (tmp_path / "wide.srt").write_bytes(
+        SRT.replace("Hello", "Q&amp;A &gt;&gt; Hello").encode("utf-16")
+    )
     assert texts(read_transcript(tmp_path / "wide.srt"))[0] == "Q&A >> Hello and welcome."
-    text = "\nWEBVTT\n\nNOTE\nthis --> that\n\n00:01.000 --> 00:03.000\nHello\n00:03.000 --> 00:05.000\nworld\n"
+    text = (
+        "\nWEBVTT\n\nNOTE\nthis --> that\n\n00:01.000 --> 00:03.000\nHello\n00:03.000 -->"
+        " 00:05.000\nworld\n"
+    )
     assert texts(parsed(tmp_path, text, "odd.vtt")) == ["Hello", "world"]
 
 
 def test_rolling_captions_are_said_once(tmp_path: Path) -> None:
     lines = ["so today we talk", "about bread and", "butter and salt"]
     cues = [
-        f"00:0{i}.000 --> 00:0{i + 1}.000 align:start position:0%\n{lines[i - 1] if i else ' '}\n{line}\n\n"
+        f"00:0{i}.000 --> 00:0{i + 1}.000 align:start"
+        f" position:0%\n{lines[i - 1] if i else ' '}\n{line}\n\n"
         for i, line in enumerate(lines)
     ]
     found = parsed(tmp_path, "WEBVTT\n\n" + "".join(cues), "rolling.vtt")
@@ -131,7 +152,9 @@ def test_webvtt_loses_tags_notes_and_settings(tmp_path: Path) -> None:
 
 
 def test_markdown_and_plain_text_keep_their_words(tmp_path: Path) -> None:
-    found = parsed(tmp_path, "# The *first* talk\n\n- a **bold** claim\n\n---\n\nPlain line.\n", "talk.md")
+    found = parsed(
+        tmp_path, "# The *first* talk\n\n- a **bold** claim\n\n---\n\nPlain line.\n", "talk.md"
+    )
     assert texts(found) == ["The first talk", "a bold claim", "Plain line."]
     assert found.segments[0].start_s is None
 
@@ -144,7 +167,9 @@ def test_cues_too_short_for_their_text_are_dropped_and_reported(tmp_path: Path) 
 
 
 def test_repeated_recognition_is_reported_and_kept(tmp_path: Path) -> None:
-    found = parsed(tmp_path, "(00:00~01:00) 這就是我們一再看到的 這就是我們一再看到的 對\n(01:00~02:00) 好\n")
+    found = parsed(
+        tmp_path, "(00:00~01:00) 這就是我們一再看到的 這就是我們一再看到的 對\n(01:00~02:00) 好\n"
+    )
     assert "".join(texts(found)).count("這就是我們一再看到的") == 2
     assert "said twice" in found.problems[0].what
 
@@ -157,14 +182,28 @@ def test_repeated_recognition_is_reported_and_kept(tmp_path: Path) -> None:
         (b"line one\nline \x00 two", "binary.txt", "binary.txt:2: binary"),
         (b"<!DOCTYPE html><html></html>", "page.txt", "page.txt:1: HTML"),
         (b'{"text": "hello"}', "data.txt", "data.txt:1: HTML, XML, RTF or JSON"),
-        (b"(00:00~01:00) fine\n(01:75~02:00) bad\n(02:00~03:00) fine\n", "time.txt", "time.txt:2: 01:75"),
-        (b"(00:00~01:00) fine\n(01:00-02:00) bad\n(02:00~03:00) fine\n", "dash.txt", "dash.txt:2: cannot read"),
-        (b"(02:00~01:00) backwards\n(02:00~03:00) fine\n", "back.txt", "back.txt:1: ends at 60 s before"),
+        (
+            b"(00:00~01:00) fine\n(01:75~02:00) bad\n(02:00~03:00) fine\n",
+            "time.txt",
+            "time.txt:2: 01:75",
+        ),
+        (
+            b"(00:00~01:00) fine\n(01:00-02:00) bad\n(02:00~03:00) fine\n",
+            "dash.txt",
+            "dash.txt:2: cannot read",
+        ),
+        (
+            b"(02:00~01:00) backwards\n(02:00~03:00) fine\n",
+            "back.txt",
+            "back.txt:1: ends at 60 s before",
+        ),
         (b"some speech\n00:01 --> 00:02\nmore speech", "stray.txt", "stray.txt:2: a stray time"),
         (b"no cues here at all", "none.srt", "none.srt:1: no cue"),
     ],
 )
-def test_what_is_no_transcript_names_file_and_line(tmp_path: Path, content: bytes, name: str, message: str) -> None:
+def test_what_is_no_transcript_names_file_and_line(
+    tmp_path: Path, content: bytes, name: str, message: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TranscriptError) as caught:
         read_transcript(tmp_path / name)

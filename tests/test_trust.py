@@ -1,4 +1,5 @@
-"""When an answer is believed: counts, caches, whose answer it is, refusals as too long, who asks alone."""
+"""When an answer is believed: counts, caches, whose answer it is, refusals as too long, who asks
+alone."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ BARE, SAMPLE = 80, 1_080
 
 
 def counted(tokens: int, server_tokens: int, cached: int = 0) -> Counted:
-    return Counted(text=b"x" * 4 * tokens, tokens=tokens, server_tokens=server_tokens, cached_tokens=cached)
+    return Counted(
+        text=b"x" * 4 * tokens, tokens=tokens, server_tokens=server_tokens, cached_tokens=cached
+    )
 
 
 def calibration(bare: int, sample: int, *, cached: tuple[int, int] = (0, 0)) -> Calibration:
@@ -44,7 +47,9 @@ def test_a_server_that_counts_as_we_do_is_held_to_a_few_tokens_at_every_length(
 
 
 @given(st.floats(0.5, 3), st.integers(1_000, 1_000_000), st.floats(-0.9, 0.9))
-def test_another_tokenizer_has_the_tolerance_that_tokenizers_need(ratio: float, tokens: int, part: float) -> None:
+def test_another_tokenizer_has_the_tolerance_that_tokenizers_need(
+    ratio: float, tokens: int, part: float
+) -> None:
     known = calibration(round(BARE * ratio), round(BARE * ratio) + round(1_000 * ratio) + 1)
     if known.is_exact:
         return
@@ -104,7 +109,11 @@ def test_an_equal_cache_in_all_requests_tells_nothing() -> None:
 
 def test_a_further_prompt_tells_exactness_and_cache() -> None:
     known = calibration(BARE, SAMPLE)
-    for again, cached, told in ((2_400, 2_300, "included"), (100, 2_300, "left out"), (4_700, 2_300, "counted twice")):
+    for again, cached, told in (
+        (2_400, 2_300, "included"),
+        (100, 2_300, "left out"),
+        (4_700, 2_300, "counted twice"),
+    ):
         after = known.after(counted(2_400, 2_400), counted(2_400, again, cached))
         assert (after.is_exact, after.cache) == (True, told)
     after = known.after(counted(2_400, 2_430), counted(2_400, 2_430))
@@ -115,18 +124,27 @@ def test_a_further_prompt_tells_exactness_and_cache() -> None:
 
 def test_a_decision_about_a_cache_stays() -> None:
     known = replace(calibration(BARE, SAMPLE), cache=CacheCount.INCLUDED)
-    assert known.after(counted(2_400, 2_400), counted(2_400, 100, 2_300)).cache is CacheCount.INCLUDED
+    assert (
+        known.after(counted(2_400, 2_400), counted(2_400, 100, 2_300)).cache is CacheCount.INCLUDED
+    )
 
 
 def test_a_calibration_is_refined_once_by_a_long_prompt_and_not_led_on() -> None:
     """A server that drops a little more every time must not be followed."""
     known = calibration(100, 1_400)
-    first = known.refined(20_000, round(known.expected(b"x", 20_000) * 0.99), known.expected(b"x", 20_000))
+    first = known.refined(
+        20_000, round(known.expected(b"x", 20_000) * 0.99), known.expected(b"x", 20_000)
+    )
     assert first.is_refined
     assert first.narrow < known.narrow
-    again = first.refined(20_000, round(first.expected(b"x", 20_000) * 0.99), first.expected(b"x", 20_000))
+    again = first.refined(
+        20_000, round(first.expected(b"x", 20_000) * 0.99), first.expected(b"x", 20_000)
+    )
     assert again == first
-    assert known.refined(15_000, known.expected(b"x", 15_000) - 50, known.expected(b"x", 15_000)) == known
+    assert (
+        known.refined(15_000, known.expected(b"x", 15_000) - 50, known.expected(b"x", 15_000))
+        == known
+    )
     outer = round(known.expected(b"x", 20_000) * (1 - 0.8 * known.tolerance(20_000)))
     assert known.refined(20_000, outer, known.expected(b"x", 20_000)) == known
     exact = calibration(BARE, SAMPLE)
@@ -135,7 +153,11 @@ def test_a_calibration_is_refined_once_by_a_long_prompt_and_not_led_on() -> None
 
 def answered(text: str, score: float | None = 0.0, **usage: int) -> Result:
     base = result(1_000, 50, 0, score or 0.0)
-    return replace(base, response=Response(text=text, stop_reason="stop", usage=Usage(**usage)), targets=("7421830",))
+    return replace(
+        base,
+        response=Response(text=text, stop_reason="stop", usage=Usage(**usage)),
+        targets=("7421830",),
+    )
 
 
 VALUES = PlantedValues([replace(answered("x"), targets=("1234567", "Oslo", "55"))])
@@ -171,7 +193,11 @@ def letters(text: str) -> int:
 
 
 def said(text: str, counted: int, reasoning: int | None = None) -> Response:
-    return Response(text=text, stop_reason="stop", usage=Usage(output_tokens=counted, reasoning_tokens=reasoning))
+    return Response(
+        text=text,
+        stop_reason="stop",
+        usage=Usage(output_tokens=counted, reasoning_tokens=reasoning),
+    )
 
 
 def test_an_answer_of_another_count_than_others_had_is_doubtful_until_it_comes_again() -> None:
@@ -212,7 +238,10 @@ def test_asking_again_stops_where_it_never_helped_and_goes_on_where_it_does() ->
 
 def test_the_kind_of_a_mismatch_is_told_from_a_finished_run() -> None:
     base = replace(answered("1", input_tokens=900), expected_input_tokens=1_000)
-    assert mismatch_of(withheld(base, "the server counted 900 prompt tokens where 1,000 were sent")) == CUT
+    assert (
+        mismatch_of(withheld(base, "the server counted 900 prompt tokens where 1,000 were sent"))
+        == CUT
+    )
     over = replace(answered("1", input_tokens=1_100), expected_input_tokens=1_000)
     assert mismatch_of(withheld(over, "the server counted 1,100 prompt tokens")) == OVER
     assert mismatch_of(withheld(answered("1"), "the server did not count")) == UNCOUNTED
@@ -223,7 +252,9 @@ def test_the_kind_of_a_mismatch_is_told_from_a_finished_run() -> None:
 
 
 def refused(tokens: int) -> Result:
-    return replace(result(tokens, 50, 0, None), outcome=Outcome.OVERFLOW, prompt_tokens=tokens, attempts=1)
+    return replace(
+        result(tokens, 50, 0, None), outcome=Outcome.OVERFLOW, prompt_tokens=tokens, attempts=1
+    )
 
 
 def passed(tokens: int) -> Result:
@@ -273,7 +304,9 @@ def test_a_prompt_fits_where_an_answer_or_the_server_showed_it(
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 9)), max_size=12), st.integers(1, 9))
-def test_what_is_longer_than_two_refusals_need_not_be_sent(ended: list[tuple[bool, int]], tokens: int) -> None:
+def test_what_is_longer_than_two_refusals_need_not_be_sent(
+    ended: list[tuple[bool, int]], tokens: int
+) -> None:
     memory = OverflowMemory([passed(length) if ok else refused(length) for ok, length in ended])
     accepted = max((length for ok, length in ended if ok), default=0)
     shorter = sorted(length for ok, length in ended if not ok and accepted < length < tokens)

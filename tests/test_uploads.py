@@ -1,4 +1,5 @@
-"""Pages and sound that are uploaded once and referenced: by a server that keeps files as the services do."""
+"""Pages and sound that are uploaded once and referenced: by a server that keeps files as the
+services do."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ VOICE = "flite -voice rms -f {text} -o {wav}"
 
 
 class FileServer(ThreadingHTTPServer):
-    """Keeps files by OpenAI's and Anthropic's form, or by Gemini's resumable protocol; then answers from what it has.
+    """Keeps files by OpenAI's and Anthropic's form, or by Gemini's resumable protocol; then answers
+    from what it has.
 
     ``fails`` are statuses for the next uploads; ``forget`` loses every file.
     """
@@ -117,7 +119,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def gemini_file(self, name: str, state: str) -> dict[str, Any]:
         uri = f"{self.server.root}/v1beta/files/{name}"
-        return {"name": f"files/{name}", "uri": uri, "state": state, "expirationTime": "2096-10-02T07:06:40Z"}
+        return {
+            "name": f"files/{name}",
+            "uri": uri,
+            "state": state,
+            "expirationTime": "2096-10-02T07:06:40Z",
+        }
 
     def answer(self, body: dict[str, Any]) -> None:
         self.server.bodies.append(body)
@@ -126,9 +133,12 @@ class Handler(BaseHTTPRequestHandler):
         plain = [m["content"] for m in body.get("messages", []) if isinstance(m["content"], str)]
         said = [json.loads(f'"{text}"') for text in texts] + plain
         tokens = 7 + sum(map(COUNT, said)) + PER_FILE * len(self.server.contents(body))
-        events = protocol.events("nothing", "stop", Counts(input=tokens, output=COUNT("nothing")), "m")
+        events = protocol.events(
+            "nothing", "stop", Counts(input=tokens, output=COUNT("nothing")), "m"
+        )
         self.told(
-            b"".join(framed(protocol, event) for event in events), headers={"Content-Type": protocol.content_type}
+            b"".join(framed(protocol, event) for event in events),
+            headers={"Content-Type": protocol.content_type},
         )
 
     def told(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
@@ -146,7 +156,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     with FileServer() as files:
-        threading.Thread(target=files.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=files.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         yield files
         files.shutdown()
 
@@ -158,8 +170,29 @@ def upload(niah: Niah, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> A
 
     def run(provider: str, *more: str) -> Any:
         where = ("--base-url", server.root + PROVIDER_PATHS[provider], "--api-key-env", "OWN_KEY")
-        grid = ("--lengths", "600", "--depths", "0,50,100", "--tokenizer", "o200k_base", "--name", "up")
-        return niah("run", "--provider", provider, "--model", "m", *where, *grid, *SMALL, "--media", "upload", *more)
+        grid = (
+            "--lengths",
+            "600",
+            "--depths",
+            "0,50,100",
+            "--tokenizer",
+            "o200k_base",
+            "--name",
+            "up",
+        )
+        return niah(
+            "run",
+            "--provider",
+            provider,
+            "--model",
+            "m",
+            *where,
+            *grid,
+            *SMALL,
+            "--media",
+            "upload",
+            *more,
+        )
 
     return run
 
@@ -183,9 +216,15 @@ def test_every_page_is_uploaded_once_and_referenced_in_its_place(
     assert sorted(trials) == sorted(shown)
     rows = [json.loads(line) for line in Path("results/up/run.jsonl").read_text().splitlines()[1:]]
     assert {row["outcome"] for row in rows} == {"scored"}
-    assert not any("base64" in json.dumps(body) or "inlineData" in json.dumps(body) for body in server.bodies)
+    assert not any(
+        "base64" in json.dumps(body) or "inlineData" in json.dumps(body) for body in server.bodies
+    )
     assert server.keys_at_upload == ([None] * len(contents) if provider == "gemini" else [])
-    assert not any(KEY in path.read_text(errors="replace") for path in Path("results").rglob("*") if path.is_file())
+    assert not any(
+        KEY in path.read_text(errors="replace")
+        for path in Path("results").rglob("*")
+        if path.is_file()
+    )
 
 
 @pytest.mark.slow
@@ -224,7 +263,9 @@ def test_an_upload_is_tried_again_where_that_may_help_and_refused_in_a_line(
 def test_the_vendors_own_types_accept_references(provider: str, sound: bool) -> None:
     if sound and provider == "anthropic":
         pytest.skip("it takes no sound")
-    form: dict[str, Any] = {"mime": "audio/mpeg", "seconds": 1.0} if sound else {"mime": "image/png", "pixels": (1, 1)}
+    form: dict[str, Any] = (
+        {"mime": "audio/mpeg", "seconds": 1.0} if sound else {"mime": "image/png", "pixels": (1, 1)}
+    )
     part = MediaPart(digest="d", load=lambda: b"never", reference="file-1", **form)
     prompt = prompts()[0]
     parts = (TextPart(utf8=b"Look."), part, TextPart(utf8=b"What?"))
@@ -257,7 +298,18 @@ def test_uploading_where_it_means_nothing_is_one_line(
 
 
 def test_files_of_requests_hold_their_pages(niah: Niah) -> None:
-    words = ("--model", "m", "--as", "pages", "--lengths", "1k", "--depths", "50", "--media", "upload")
+    words = (
+        "--model",
+        "m",
+        "--as",
+        "pages",
+        "--lengths",
+        "1k",
+        "--depths",
+        "50",
+        "--media",
+        "upload",
+    )
     ended = niah("build", "--format", "openai-batch", *words)
     assert (ended.exit_code, len(ended.err.strip().splitlines())) == (2, 1)
     assert "use --media inline" in ended.err
@@ -271,7 +323,9 @@ def test_a_damaged_note_of_an_upload_costs_an_upload(upload: Any, server: FileSe
     note.write_bytes(b"".join([b"{}\n", b"not json\n", *lines[2:], lines[1][:20]]))
     before = len(server.uploads)
     assert upload("openai", "--epochs", "2").exit_code == 0
-    assert {u for u in server.uploads[before:] if u in server.uploads[:before]} <= set(server.uploads[:2])
+    assert {u for u in server.uploads[before:] if u in server.uploads[:before]} <= set(
+        server.uploads[:2]
+    )
 
 
 def test_a_form_is_the_file_to_the_byte(server: FileServer, upload: Any) -> None:
@@ -283,7 +337,9 @@ def test_a_form_is_the_file_to_the_byte(server: FileServer, upload: Any) -> None
 
 
 def test_what_stands_behind_the_address_goes_with_an_upload_as_with_every_request() -> None:
-    service = Service(provider="gemini", model="m", base_url="https://gate.example/gemini/v1beta?team=blue")
+    service = Service(
+        provider="gemini", model="m", base_url="https://gate.example/gemini/v1beta?team=blue"
+    )
     part = MediaPart(mime="image/png", digest="d" * 64, load=lambda: b"x", pixels=(8, 8))
     request = next(ResumableFiles().upload(service, {}, part))
     assert request.url == "https://gate.example/gemini/upload/v1beta/files?team=blue"

@@ -1,4 +1,5 @@
-"""The figures of a run: samples, effective length, the middle, the weakest region, times, comparisons."""
+"""The figures of a run: samples, effective length, the middle, the weakest region, times,
+comparisons."""
 
 from __future__ import annotations
 
@@ -41,11 +42,21 @@ def lost_middle(t: Trial) -> float:
 
 def test_a_perfect_run_holds_everywhere_and_has_no_weak_region() -> None:
     f = figures(claimed=128_000)
-    assert (f.whole.mean, f.whole.n, f.tested, f.claimed, f.weakest) == (1.0, 250, 128_000, 128_000, None)
+    assert (f.whole.mean, f.whole.n, f.tested, f.claimed, f.weakest) == (
+        1.0,
+        250,
+        128_000,
+        128_000,
+        None,
+    )
     assert {e.rule: (e.point, e.hopeful) for e in f.effective} == {
         "all-green:0.9": (128_000, 128_000), "absolute:0.856": (128_000, 128_000), "relative:0.85": (128_000, 128_000)
     }  # fmt: skip
-    assert [e.cautious for e in f.effective] == [None, 128_000, 128_000]  # ten of ten show 72 % in a cell, not 90 %
+    assert [e.cautious for e in f.effective] == [
+        None,
+        128_000,
+        128_000,
+    ]  # ten of ten show 72 % in a cell, not 90 %
     assert f.middle is not None
     assert f.middle.value == 0
     assert f.middle.low < 0 < f.middle.high
@@ -53,7 +64,11 @@ def test_a_perfect_run_holds_everywhere_and_has_no_weak_region() -> None:
 
 def test_a_lost_middle_is_seen_in_every_figure() -> None:
     f = figures(lost_middle)
-    assert {b: r.mean for b, r in f.by_band.items()} == {"head": 1.0, "middle": pytest.approx(0.4), "tail": 1.0}
+    assert {b: r.mean for b, r in f.by_band.items()} == {
+        "head": 1.0,
+        "middle": pytest.approx(0.4),
+        "tail": 1.0,
+    }
     assert f.middle is not None
     assert f.middle.value == pytest.approx(0.6)
     assert f.middle.low > 0.5
@@ -74,26 +89,44 @@ def test_an_incomplete_run_says_so_first() -> None:
     some[0] = result(trials(of)[0], Outcome.ERROR)
     some[1] = result(trials(of)[1], Outcome.OVERFLOW)
     f = report_of(of, some)
-    assert (f.planned, f.missing, f.errors, f.unscored, f.whole.n) == (50, 3, 1, {"overflow": 1}, 45)
+    assert (f.planned, f.missing, f.errors, f.unscored, f.whole.n) == (
+        50,
+        3,
+        1,
+        {"overflow": 1},
+        45,
+    )
     assert (
         report_lines(f)[0]
-        == "INCOMPLETE: of 50 trials 3 not run, 1 ended in an error; what follows is about the others"
+        == "INCOMPLETE: of 50 trials 3 not run, 1 ended in an error; what follows is about the"
+        " others"
     )
     assert report_lines(f)[1] == "without a score: 1 overflow"
 
 
 def test_nothing_measured_is_no_number() -> None:
     f = report_of(header(), [])
-    assert (f.whole.mean, f.tested, f.middle, f.weakest, f.times, f.total_growth) == (None, None, None, None, (), None)
+    assert (f.whole.mean, f.tested, f.middle, f.weakest, f.times, f.total_growth) == (
+        None,
+        None,
+        None,
+        None,
+        (),
+        None,
+    )
     assert all((e.point, e.cautious, e.hopeful) == (None, None, None) for e in f.effective)
     assert not [
-        line for line in report_lines(f) if "0 %" in line.replace("20 %", "").replace("80 %", "").replace("90 %", "")
+        line
+        for line in report_lines(f)
+        if "0 %" in line.replace("20 %", "").replace("80 %", "").replace("90 %", "")
     ]
 
 
 def recall_at(shares: dict[int, tuple[int, int]]) -> dict[int, Sample]:
     """Trials by length from right answers and trials."""
-    return {length: Sample(scores=(1.0,) * k + (0.0,) * (n - k)) for length, (k, n) in shares.items()}
+    return {
+        length: Sample(scores=(1.0,) * k + (0.0,) * (n - k)) for length, (k, n) in shares.items()
+    }
 
 
 def test_effective_length_is_contiguous_and_stops_where_nothing_was_measured() -> None:
@@ -130,19 +163,33 @@ def test_cautious_is_never_beyond_the_point_and_the_point_never_beyond_hopeful(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "chance"), [(25, 0.21), (50, 0.34), (100, 0.44), (250, 0.60), (500, 0.76)])
+@pytest.mark.parametrize(
+    ("n", "chance"), [(25, 0.21), (50, 0.34), (100, 0.44), (250, 0.60), (500, 0.76)]
+)
 def test_the_point_alone_is_often_wrong_as_published_simulations_say(n: int, chance: float) -> None:
     """True shares around 85.6 % (truth: 64k): how often the measured value is 64k."""
     draw, found = random.Random(1), 0  # noqa: S311 - seeded, for a simulation
     for _ in range(600):
         shares = zip((4, 8, 16, 32, 64, 128), (0.95, 0.94, 0.92, 0.89, 0.87, 0.83), strict=True)
-        by_length = recall_at({1_000 * k: (sum(draw.random() < p for _ in range(n)), n) for k, p in shares})
+        by_length = recall_at(
+            {1_000 * k: (sum(draw.random() < p for _ in range(n)), n) for k, p in shares}
+        )
         found += effective_length("absolute:0.856", by_length, {}).point == 64_000
     assert found / 600 == pytest.approx(chance, abs=0.07)
 
 
 @pytest.mark.parametrize(
-    "text", ["best", "absolute:1", "relative:1", "absolute:x", "relative:0", "all-green:1.5", "all-green:nan", ""]
+    "text",
+    [
+        "best",
+        "absolute:1",
+        "relative:1",
+        "absolute:x",
+        "relative:0",
+        "all-green:1.5",
+        "all-green:nan",
+        "",
+    ],
 )
 def test_other_rules_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"all-green:0\.9, absolute:0\.856, relative:0\.85"):
@@ -156,7 +203,8 @@ def test_bands() -> None:
 
 
 def test_ends_minus_middle_of_shared_haystacks_sees_a_loss_of_ten_points() -> None:
-    """What makes a haystack hard for ends and middle alike is no uncertainty of their difference."""
+    """What makes a haystack hard for ends and middle alike is no uncertainty of their
+    difference."""
     chance = random.Random(5)  # noqa: S311 - seeded, for a simulation
     seen = held = 0
     for _ in range(300):
@@ -170,14 +218,16 @@ def test_ends_minus_middle_of_shared_haystacks_sees_a_loss_of_ten_points() -> No
 
 
 def _hard_and_easy_haystacks(chance: random.Random, loss: float) -> tuple[Sample, Sample]:
-    """20 haystacks, each found in 75 to 95 % at its ends and so much less in its middle; 20 and 30 trials."""
+    """20 haystacks, each found in 75 to 95 % at its ends and so much less in its middle; 20 and 30
+    trials."""
     scores: dict[str, list[tuple[float, int]]] = {"ends": [], "middle": []}
     for cluster in range(20):
         share = chance.uniform(0.75, 0.95)
         scores["ends"] += [(float(chance.random() < share), cluster) for _ in range(20)]
         scores["middle"] += [(float(chance.random() < share - loss), cluster) for _ in range(30)]
     ends, middle = (
-        Sample(scores=tuple(s for s, _ in side), clusters=tuple(c for _, c in side)) for side in scores.values()
+        Sample(scores=tuple(s for s, _ in side), clusters=tuple(c for _, c in side))
+        for side in scores.values()
     )
     return ends, middle
 
@@ -199,9 +249,13 @@ def _contrast_of(middles: list[float]) -> Contrast:
 
 
 def test_ends_minus_middle_has_the_interval_of_newcombe() -> None:
-    contrast = lost_in_the_middle(Sample(scores=(1.0,) * 56 + (0.0,) * 14), Sample(scores=(1.0,) * 48 + (0.0,) * 32))
+    contrast = lost_in_the_middle(
+        Sample(scores=(1.0,) * 56 + (0.0,) * 14), Sample(scores=(1.0,) * 48 + (0.0,) * 32)
+    )
     assert contrast is not None  # 56/70 and 48/80: Newcombe 1998, table II, method 10
-    assert (contrast.value, contrast.low, contrast.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert (contrast.value, contrast.low, contrast.high) == pytest.approx(
+        (0.2, 0.0524, 0.3339), abs=5e-5
+    )
     assert lost_in_the_middle(Sample(scores=()), Sample(scores=(1.0,))) is None
 
 
@@ -209,7 +263,9 @@ def test_ends_minus_middle_has_the_interval_of_newcombe() -> None:
 @settings(max_examples=40)
 def test_the_weakest_region_is_weaker_than_the_rest(lost: set[tuple[int, float]]) -> None:
     of = header(epochs=1)
-    region = weakest_region(grid_of(of, results(of, lambda t: float((t.context_length, t.depth_percent) not in lost))))
+    region = weakest_region(
+        grid_of(of, results(of, lambda t: float((t.context_length, t.depth_percent) not in lost)))
+    )
     if not lost or len(lost) == 25:
         assert region is None
         return
@@ -237,8 +293,13 @@ def test_below_five_haystacks_no_spread_is_claimed() -> None:
     assert figures().haystacks is None
 
 
-@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.05, 0.95))
-def test_more_trials_at_the_same_share_decide_when_they_are_said_to(count: tuple[int, int], limit: float) -> None:
+@given(
+    st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    st.floats(0.05, 0.95),
+)
+def test_more_trials_at_the_same_share_decide_when_they_are_said_to(
+    count: tuple[int, int], limit: float
+) -> None:
     k, n = count
     sample = Sample(scores=(1.0,) * k + (0.0,) * (n - k))
     more = sample.more_to_decide(limit, 0.05, 0.05)
@@ -248,7 +309,9 @@ def test_more_trials_at_the_same_share_decide_when_they_are_said_to(count: tuple
     size = n + more
     found = round(k / n * size)
     grown = Sample(scores=(1.0,) * found + (0.0,) * (size - found))
-    assert min(grown.p_below(limit), grown.p_above(limit)) <= 0.052  # beyond a thousand trials it is computed nearly
+    assert (
+        min(grown.p_below(limit), grown.p_above(limit)) <= 0.052
+    )  # beyond a thousand trials it is computed nearly
 
 
 @pytest.mark.parametrize("limit", [0.8, 0.9, 0.95])
@@ -257,7 +320,9 @@ def test_so_many_more_shared_haystacks_as_are_named_decide(limit: float, haystac
     """Ten trials of each haystack, all found: fewer than named leave it open."""
 
     def of(count: int) -> Sample:
-        return Sample(scores=(1.0,) * 10 * count, clusters=tuple(i // 10 for i in range(10 * count)))
+        return Sample(
+            scores=(1.0,) * 10 * count, clusters=tuple(i // 10 for i in range(10 * count))
+        )
 
     sample = of(haystacks)
     more = sample.more_to_decide(limit, 0.05, 0.05)
@@ -292,21 +357,26 @@ def test_times_are_of_whole_answers_only() -> None:
         result(replace(first, id="b"), 0.0, 4.0),
         result(replace(first, id="c"), Outcome.ERROR, 99.0),
     ]
-    assert [(t.n, t.total_s, t.total_p95_s, t.cached_share) for t in times_of(some)] == [(2, 3.0, 4.0, 0.0)]
+    assert [(t.n, t.total_s, t.total_p95_s, t.cached_share) for t in times_of(some)] == [
+        (2, 3.0, 4.0, 0.0)
+    ]
     assert times_of([result(first, 1.0, None)]) == ()
 
 
 def test_control_trials_are_no_part_of_the_figures() -> None:
     of = header(epochs=1)
     control = [
-        replace(r, trial=replace(r.trial, id=f"c{i}", control="absent"), score=0.0) for i, r in enumerate(results(of))
+        replace(r, trial=replace(r.trial, id=f"c{i}", control="absent"), score=0.0)
+        for i, r in enumerate(results(of))
     ]
     f = report_of(of, [*results(of), *control])
     assert replace(f, by_control={}, planned=f.planned - 25) == report_of(of, results(of))
     assert "absent (no needle): hallucination rate 100 % (n = 25" in "\n".join(report_lines(f))
 
 
-def compared(answer: Callable[[Trial], float | Outcome], **of: object) -> tuple[list[Result], list[Result]]:
+def compared(
+    answer: Callable[[Trial], float | Outcome], **of: object
+) -> tuple[list[Result], list[Result]]:
     made = header(**of)  # type: ignore[arg-type]
     return results(made), results(made, answer)
 
@@ -314,8 +384,12 @@ def compared(answer: Callable[[Trial], float | Outcome], **of: object) -> tuple[
 def test_a_comparison_names_the_cells_that_differ_by_more_than_chance() -> None:
     of = header()
     one_slip = trials(of)[0].id
-    c = comparison_of((of, results(of)), (of, results(of, lambda t: lost_middle(t) * float(t.id != one_slip))))
-    surely = {(x.context_length, x.depth_percent) for x in c.cells if x.p is not None and x.p <= 0.05}
+    c = comparison_of(
+        (of, results(of)), (of, results(of, lambda t: lost_middle(t) * float(t.id != one_slip)))
+    )
+    surely = {
+        (x.context_length, x.depth_percent) for x in c.cells if x.p is not None and x.p <= 0.05
+    }
     assert surely == {(n, d) for n in (16_000, 64_000, 128_000) for d in (25.0, 50.0, 75.0)}
     assert (c.whole.lost, c.whole.gained, c.whole.test) == (91, 0, "exact McNemar test")
     assert c.bands["tail"].lost == 0
@@ -353,7 +427,9 @@ def test_the_test_follows_the_haystack() -> None:
 
 
 def test_side_by_side_has_a_column_per_run() -> None:
-    parts = side_by_side(["a", "b", "c"], [figures(), figures(lost_middle), figures(wrong_in(5, header()))])
+    parts = side_by_side(
+        ["a", "b", "c"], [figures(), figures(lost_middle), figures(wrong_in(5, header()))]
+    )
     rows = list(lines_of(parts))
     assert rows[0].split() == ["a", "b", "c"]
     assert next(r for r in rows if r.startswith("found")).split()[1::5] == ["100", "64", "98"]

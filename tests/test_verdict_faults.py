@@ -19,7 +19,13 @@ from niah.plotter.ci import junit_xml, outputs
 from niah.plotter.report_text import finding_words, judgement_lines, report_lines
 from niah.records import Header, Outcome, Response, Row, Trial, Usage
 from niah.run import open_run
-from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_consistent, mean_baseline
+from niah.verdict.baseline import (
+    baseline_from,
+    baseline_json,
+    baseline_of,
+    check_consistent,
+    mean_baseline,
+)
 from niah.verdict.decide import judge
 from niah.verdict.gate_config import GateConfig, gate_config_of
 from niah.verdict.gates import Evidence, notes_on
@@ -43,12 +49,23 @@ def first(change: Callable[[Row], Row]) -> list[Row]:
     [
         (lambda: first(lambda r: replace(r, answer_class="wrong")), "called wrong and scored 1"),
         (lambda: first(lambda r: replace(r, prompt_digest=None)), "a score and no prompt"),
-        (lambda: first(lambda r: replace(r, prompt_digest=results(H)[1].prompt_digest)), "the same prompt"),
-        (lambda: first(lambda r: replace(r, expected_input_tokens=9_000)), "counted 1,000 of 9,000 tokens"),
-        (lambda: [*results(H), replace(results(H)[0], trial=replace(trials(H)[0], id="x"))], "at the same place"),
+        (
+            lambda: first(lambda r: replace(r, prompt_digest=results(H)[1].prompt_digest)),
+            "the same prompt",
+        ),
+        (
+            lambda: first(lambda r: replace(r, expected_input_tokens=9_000)),
+            "counted 1,000 of 9,000 tokens",
+        ),
+        (
+            lambda: [*results(H), replace(results(H)[0], trial=replace(trials(H)[0], id="x"))],
+            "at the same place",
+        ),
     ],
 )
-def test_a_log_that_contradicts_itself_gets_no_verdict(rows: Callable[[], list[Row]], words: str) -> None:
+def test_a_log_that_contradicts_itself_gets_no_verdict(
+    rows: Callable[[], list[Row]], words: str
+) -> None:
     check_consistent(H, results(H))
     with pytest.raises(RunError, match=words):
         check_consistent(H, rows())
@@ -104,7 +121,9 @@ def test_power_measures_flips_on_two_runs_of_one_model(niah: Niah, tmp_path: Pat
 @pytest.mark.slow
 def test_an_outlook_tells_the_chances_of_good_models_and_what_stands_in_their_way() -> None:
     of = header(epochs=10)
-    chances = outlook_of(GateConfig(min_found=0.8, min_found_per_length=0.9), of, trials(of)).chances
+    chances = outlook_of(
+        GateConfig(min_found=0.8, min_found_per_length=0.9), of, trials(of)
+    ).chances
     assert [c.found for c in chances] == [0.99, 0.97, 0.95]
     assert chances[0].passes > chances[1].passes > chances[2].passes
     assert chances[2].bottleneck is not None
@@ -126,7 +145,9 @@ def test_a_report_says_first_how_far_a_model_reads(niah: Niah, tmp_path: Path) -
 
 def test_tokens_of_an_answer_below_nothing_are_no_log(niah: Niah, tmp_path: Path) -> None:
     row = result(trials(H)[0], 1.0)
-    bad = replace(row, response=Response(text="1", stop_reason="stop", usage=Usage(input_tokens=-1)))
+    bad = replace(
+        row, response=Response(text="1", stop_reason="stop", usage=Usage(input_tokens=-1))
+    )
     folder = run(tmp_path / "results" / "r", H)
     with (folder / "run.jsonl").open("a", encoding="utf-8") as file:
         from dataclasses import asdict
@@ -136,8 +157,11 @@ def test_tokens_of_an_answer_below_nothing_are_no_log(niah: Niah, tmp_path: Path
 
 
 @pytest.mark.parametrize(("haystacks", "cells"), [(5, 50), (10, 25), (10, 100)])
-def test_haystacks_that_differ_much_leave_the_lower_end_below_the_truth(haystacks: int, cells: int) -> None:
-    """95 % are found of them all, and each is harder or easier by a normal amount (sd 2 on the logit scale)."""
+def test_haystacks_that_differ_much_leave_the_lower_end_below_the_truth(
+    haystacks: int, cells: int
+) -> None:
+    """95 % are found of them all, and each is harder or easier by a normal amount (sd 2 on the
+    logit scale)."""
     chance, above = np.random.default_rng(1), 0
     effect = 2 * chance.standard_normal((200, haystacks, 1))
     scores = chance.random((200, haystacks, cells)) < 1 / (1 + np.exp(-(LOGIT_OF_95 + effect)))
@@ -156,7 +180,10 @@ def test_lengths_that_just_hold_are_seldom_called_surely_lost(n: int) -> None:
     chance, too_short = random.Random(1), 0  # noqa: S311 - seeded, for a simulation
     shares = {1_000: 0.97, 2_000: 0.93, 4_000: 0.856, 8_000: 0.856, 16_000: 0.856, 32_000: 0.5}
     for _ in range(300):
-        found = {k: Sample(scores=tuple(float(chance.random() < p) for _ in range(n))) for k, p in shares.items()}
+        found = {
+            k: Sample(scores=tuple(float(chance.random() < p) for _ in range(n)))
+            for k, p in shares.items()
+        }
         too_short += (effective_length("absolute:0.856", found, {}).hopeful or 0) < 16_000
     assert too_short <= 0.04 * 300
 
@@ -169,7 +196,10 @@ def test_the_weakest_block_of_an_even_grid_is_no_more_than_chance() -> None:
         region = weakest_region(grid_of(of, rows))
         p_values.append(1.0 if region is None else region.p)
     assert min(p_values) > 0.05
-    lost = [replace(r, score=0.0) if r.trial.context_length == 64_000 and r.trial.epoch < 6 else r for r in rows]
+    lost = [
+        replace(r, score=0.0) if r.trial.context_length == 64_000 and r.trial.epoch < 6 else r
+        for r in rows
+    ]
     assert (weak := weakest_region(grid_of(of, lost))) is not None
     assert weak.p < 1e-6
 
@@ -184,8 +214,16 @@ def in_nats(of: Header, nats: Callable[[int], float | None], model: str = "m-1")
     [
         (lambda i: 1 + i % 7 / 10 + i % 3 / 3, "fail", "+0.333 nats a right answer"),
         (lambda i: 1 + i % 7 / 10 + i % 3 / 100, "pass", "+0.01 nats a right answer"),
-        (lambda i: 1 + i % 7 / 10 + i % 3 / 10, "inconclusive", "not even 100,000 more trials would decide"),
-        (lambda i: None if i == 5 else 1 + i % 7 / 10, "inconclusive", "1 trials tell none, so it cannot pass"),
+        (
+            lambda i: 1 + i % 7 / 10 + i % 3 / 10,
+            "inconclusive",
+            "not even 100,000 more trials would decide",
+        ),
+        (
+            lambda i: None if i == 5 else 1 + i % 7 / 10,
+            "inconclusive",
+            "1 trials tell none, so it cannot pass",
+        ),
         (lambda i: None, "inconclusive", "too few trials tell a log-probability in both runs"),
     ],
 )
@@ -198,7 +236,9 @@ def test_a_gate_limits_the_loss_of_log_probability(
     stored = baseline_from(baseline_json(baseline_of(of, base), "2026-01-01"), "b.json")
     rows = in_nats(of, after)
     limits = GateConfig(max_nats_lost=0.1, drop_margin=0.9)
-    judgement = judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs_of(stored, of, rows)))
+    judgement = judge(
+        Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs_of(stored, of, rows))
+    )
     (finding,) = [f for f in judgement.findings if f.gate == "max_nats_lost"]
     assert finding.verdict == verdict
     assert words in finding_words(finding)
@@ -214,7 +254,10 @@ def test_a_gate_says_that_the_server_names_another_model() -> None:
     before, after = in_nats(H, lambda i: None), in_nats(H, lambda i: None, "m-2")
     stored = baseline_from(baseline_json(baseline_of(H, before), "2026-01-01"), "b.json")
     notes = notes_on(
-        Evidence(header=H, results=tuple(after), limits=GateConfig(), pairs=pairs_of(stored, H, after)), stored
+        Evidence(
+            header=H, results=tuple(after), limits=GateConfig(), pairs=pairs_of(stored, H, after)
+        ),
+        stored,
     )
     assert "the server names another model than for the baseline: m-2, and m-1 before" in notes
 
@@ -223,8 +266,12 @@ def test_what_fails_stands_before_what_is_watched_and_what_holds() -> None:
     of = header(epochs=10)
     limits = GateConfig(min_found=0.5, min_found_per_length=0.5, drop_per_band=True)
     rows = results(of, lambda t: float(t.context_length < 128_000))
-    pairs = pairs_of(baseline_of(of, results(of, lambda t: float(t.context_length < 128_000))), of, rows)
-    first, *lines = judgement_lines(judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs)))
+    pairs = pairs_of(
+        baseline_of(of, results(of, lambda t: float(t.context_length < 128_000))), of, rows
+    )
+    first, *lines = judgement_lines(
+        judge(Evidence(header=of, results=tuple(rows), limits=limits, pairs=pairs))
+    )
     assert first == "FAIL  m (confidence 95 %, 1 of 10 gates)"
     assert [line.split()[0] for line in lines] == ["fail", "watched", "watched", *["pass"] * 7]
 
@@ -238,7 +285,11 @@ def test_a_length_with_scores_in_too_few_shared_haystacks_gets_no_verdict() -> N
 
     def answer(trial: Trial) -> float | Outcome:
         hard = trial.context_length == 64_000
-        return Outcome.TRUNCATED if hard and trial.epoch == 4 else float(not (hard and trial.epoch == 0))
+        return (
+            Outcome.TRUNCATED
+            if hard and trial.epoch == 4
+            else float(not (hard and trial.epoch == 0))
+        )
 
     rows: list[Row] = list(results(of, answer))
     found = {f.part: f for f in judged_of(of, rows, min_found_per_length=0.95).findings}
@@ -254,7 +305,9 @@ def test_a_length_with_scores_in_too_few_shared_haystacks_gets_no_verdict() -> N
 
 def test_a_report_counts_the_haystacks_that_have_a_score() -> None:
     of = header(epochs=5, haystack_per="epoch")
-    lines = report_lines(report_of(of, results(of, lambda t: Outcome.TRUNCATED if t.epoch >= 2 else float(t.epoch))))
+    lines = report_lines(
+        report_of(of, results(of, lambda t: Outcome.TRUNCATED if t.epoch >= 2 else float(t.epoch)))
+    )
     assert "trials share 2 haystacks: the intervals hold for those only" in lines
 
 
@@ -263,7 +316,9 @@ def test_a_gate_with_a_tolerated_loss_names_the_test_that_it_used() -> None:
     rows = results(of, wrong_in(10, of))
     pairs = pairs_of(baseline_of(of, results(of)), of, rows)
     for limit, test in ((0.0, "(exact McNemar test)"), (0.02, "(score test)")):
-        evidence = Evidence(header=of, results=tuple(rows), limits=GateConfig(max_drop=limit), pairs=pairs)
+        evidence = Evidence(
+            header=of, results=tuple(rows), limits=GateConfig(max_drop=limit), pairs=pairs
+        )
         assert test in judge(evidence).findings[0].reason
 
 
@@ -271,7 +326,9 @@ def test_a_share_just_below_all_is_not_called_all() -> None:
     of = header(lengths=(1_000,), epochs=600)
     rows = results(of, wrong_in(1, of))
     judgement = judged_of(of, list(rows), min_found=0.5)
-    assert "99.9 % found (n = 3,000); no gate asks" in junit_xml(judgement, grid_of(of, rows), "2026-01-01")
+    assert "99.9 % found (n = 3,000); no gate asks" in junit_xml(
+        judgement, grid_of(of, rows), "2026-01-01"
+    )
 
 
 def test_an_age_beyond_all_time_is_a_wrong_setting() -> None:
@@ -291,10 +348,17 @@ def test_a_list_and_a_notebook_call_no_share_all_that_is_not(niah: Niah, tmp_pat
 
 def test_the_p_value_for_a_pipeline_is_that_of_the_whole_run_or_none() -> None:
     of = header(epochs=20)
-    before = results(of, lambda t: float(t.depth_percent == 100 and t.epoch < 10))  # 10 % of all, half of the tail
+    before = results(
+        of, lambda t: float(t.depth_percent == 100 and t.epoch < 10)
+    )  # 10 % of all, half of the tail
     limits = GateConfig(drop_per_band=True, drop_margin=0.3)
     judgement = judge(
-        Evidence(header=of, results=tuple(before), limits=limits, pairs=pairs_of(baseline_of(of, before), of, before))
+        Evidence(
+            header=of,
+            results=tuple(before),
+            limits=limits,
+            pairs=pairs_of(baseline_of(of, before), of, before),
+        )
     )
     whole, *bands = judgement.findings
     assert whole.p_fail is None  # a loss of 30 points could not be seen
@@ -316,6 +380,8 @@ def test_refusals_in_one_shared_haystack_say_nothing_of_others() -> None:
 
 def test_a_relative_length_within_its_own_base_is_said_to_be_one() -> None:
     of = header(lengths=(500, 1_000, 2_000))
-    (finding,) = judged_of(of, list(results(of)), min_effective_length="1k", effective_rule="relative:0.85").findings
+    (finding,) = judged_of(
+        of, list(results(of)), min_effective_length="1k", effective_rule="relative:0.85"
+    ).findings
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert "are the base of the rule relative:0.85" in finding.reason

@@ -1,4 +1,5 @@
-"""The local viewer: what it lists, whom it answers, what it keeps; and how people and scores agree."""
+"""The local viewer: what it lists, whom it answers, what it keeps; and how people and scores
+agree."""
 
 from __future__ import annotations
 
@@ -25,15 +26,23 @@ class Server:
     def __init__(self, viewer: Viewer, port: int) -> None:
         self.viewer, self.port = viewer, port
 
-    def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str, Any]:
+    def ask(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str
+    ) -> tuple[int, str, Any]:
         """Status, text and headers of an answer; header names have _ for -."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=20)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         answer = connection.getresponse()
         return answer.status, answer.read().decode(), answer.headers
 
     def mark(self, **changes: Any) -> tuple[int, str, Any]:
-        body = {"run": "r", "trial": next(iter(open_run(self.viewer.results / "r").rows)), "mark": "wrong"} | changes
+        body = {
+            "run": "r",
+            "trial": next(iter(open_run(self.viewer.results / "r").rows)),
+            "mark": "wrong",
+        } | changes
         headers = {"X_Niah_Token": self.viewer.token, "Origin": f"http://{LOOPBACK}:{self.port}"}
         return self.ask("/mark", "POST", json.dumps(body), **headers)
 
@@ -67,7 +76,13 @@ def test_it_lists_all_runs_and_opens_their_pages(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/page?run=/etc", "/answer?run=../outside/o&trial=x", "/stamp?run=r%2F..%2Fr", "/page?run=%00"]
+    "path",
+    [
+        "/page?run=/etc",
+        "/answer?run=../outside/o&trial=x",
+        "/stamp?run=r%2F..%2Fr",
+        "/page?run=%00",
+    ],
 )
 def test_no_path_leads_out_of_the_folder(server: Server, path: str) -> None:
     status, text, _ = server.ask(path)
@@ -102,13 +117,18 @@ def test_marks_are_kept_with_who_and_when_and_scores_stay(server: Server) -> Non
     (kept,) = read_marks(run).values()
     assert json.loads(text) == kept
     assert (kept["mark"], "\x1b" in kept["who"], kept["when"][:2]) == ("right", False, "20")
-    assert len((run / MARKS_NAME).read_text(encoding="utf-8").splitlines()) == 2  # nothing is taken away
+    assert (
+        len((run / MARKS_NAME).read_text(encoding="utf-8").splitlines()) == 2
+    )  # nothing is taken away
     assert (run / "run.jsonl").read_bytes() == log
     assert open_run(run).grid == grid
 
 
 def test_only_a_page_of_the_server_may_mark(server: Server) -> None:
-    body, own = json.dumps({"run": "r", "trial": "x", "mark": "right"}), f"http://{LOOPBACK}:{server.port}"
+    body, own = (
+        json.dumps({"run": "r", "trial": "x", "mark": "right"}),
+        f"http://{LOOPBACK}:{server.port}",
+    )
     for headers in (
         {},
         {"X_Niah_Token": server.viewer.token},
@@ -116,16 +136,33 @@ def test_only_a_page_of_the_server_may_mark(server: Server) -> None:
         {"X_Niah_Token": "é", "Origin": own},
     ):
         assert (
-            server.ask("/mark", "POST", body, **{k: v.encode().decode("latin-1") for k, v in headers.items()})[0] == 403
+            server.ask(
+                "/mark",
+                "POST",
+                body,
+                **{k: v.encode().decode("latin-1") for k, v in headers.items()},
+            )[0]
+            == 403
         )
-    rebound = {"X_Niah_Token": server.viewer.token, "Origin": "http://evil.example", "Host": "evil.example"}
+    rebound = {
+        "X_Niah_Token": server.viewer.token,
+        "Origin": "http://evil.example",
+        "Host": "evil.example",
+    }
     assert server.ask("/mark", "POST", body, **rebound)[0] == 421
     assert not (server.viewer.results / "r" / MARKS_NAME).exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes", [{"mark": "green"}, {"trial": "none"}, {"run": "../outside/o"}, {"who": "x" * 20_000}, {"mark": None}]
+    "changes",
+    [
+        {"mark": "green"},
+        {"trial": "none"},
+        {"run": "../outside/o"},
+        {"who": "x" * 20_000},
+        {"mark": None},
+    ],
 )
 def test_what_is_no_mark_is_refused_in_one_line(server: Server, changes: dict[str, Any]) -> None:
     status, text, _ = server.mark(**changes)
@@ -167,9 +204,16 @@ def test_a_torn_mark_is_left_out_and_a_damaged_file_is_named(tmp_path: Path) -> 
         ((5, 5, 0, 0), None),
     ],
 )
-def test_kappa_is_the_agreement_beyond_chance(table: tuple[int, int, int, int], kappa: float | None) -> None:
+def test_kappa_is_the_agreement_beyond_chance(
+    table: tuple[int, int, int, int], kappa: float | None
+) -> None:
     both, first, second, neither = table
-    pairs = [(True, True)] * both + [(True, False)] * first + [(False, True)] * second + [(False, False)] * neither
+    pairs = (
+        [(True, True)] * both
+        + [(True, False)] * first
+        + [(False, True)] * second
+        + [(False, False)] * neither
+    )
     found = agreed([*pairs, (True, None)])
     assert (found.n, found.agree, found.unclear) == (sum(table), both + neither, 1)
     assert found.kappa == (None if kappa is None else pytest.approx(kappa, abs=5e-5))
@@ -182,10 +226,15 @@ def test_a_report_says_how_people_and_scores_agree(niah: Niah) -> None:
     for r in [r for r in rows if r.score is not None][:10]:
         add_mark(folder, r.trial.id, "right" if r.score == 1 else "wrong", "Ada")
     add_mark(folder, rows[0].trial.id, "unclear", "Ada")
-    assert "people and the score: 9 of 9 alike (Cohen's kappa 1.00, n = 9), 1 unclear" in niah("report", "r").out
+    assert (
+        "people and the score: 9 of 9 alike (Cohen's kappa 1.00, n = 9), 1 unclear"
+        in niah("report", "r").out
+    )
 
 
-def test_a_folder_that_is_not_there_or_a_port_that_is_taken_is_one_line(niah: Niah, server: Server) -> None:
+def test_a_folder_that_is_not_there_or_a_port_that_is_taken_is_one_line(
+    niah: Niah, server: Server
+) -> None:
     for words, said in (
         (("nowhere",), "no such folder"),
         ((server.viewer.results, "--port", server.port), "cannot be used"),

@@ -1,4 +1,5 @@
-"""Wordings are data: every language says the same things, and a sentence that is filled can be found again."""
+"""Wordings are data: every language says the same things, and a sentence that is filled can be
+found again."""
 
 from __future__ import annotations
 
@@ -77,7 +78,9 @@ def test_lines_that_only_look_like_a_form_are_not_found() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_opening_holds_a_digit_that_could_be_copied_as_an_answer(language: str) -> None:
-    said = [(k, t) for k, t in leaves(wording_of(language)._table) if k.rpartition(".")[2] in OPENINGS]
+    said = [
+        (k, t) for k, t in leaves(wording_of(language)._table) if k.rpartition(".")[2] in OPENINGS
+    ]
     assert {key.rpartition(".")[2] for key, _ in said} == OPENINGS
     assert not [key for key, text in said if re.search(r"\d", text)]
 

@@ -1,4 +1,5 @@
-"""An event loop whose time is virtual: hours of waiting pass in milliseconds, in the right order."""
+"""An event loop whose time is virtual: hours of waiting pass in milliseconds, in the right
+order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The command line: parse, call, print. Commands are imported when they are called, so that help is fast."""
+"""The command line: parse, call, print. Commands are imported when they are called, so that help is
+fast."""
 
 from __future__ import annotations
 
@@ -24,38 +25,110 @@ NO_READER = 141  # nobody reads standard output any more: what SIGPIPE would hav
 
 # name -> module:attribute, and the line that help shows (kept here so that help imports no command)
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "run": ("niah.cli.run:run", "Sweep lengths and depths, draw the heatmap; the same command resumes."),
-    "effective": ("niah.cli.studies:effective", "Find how long a context a model reads, for a tenth of a grid."),
-    "plan": ("niah.cli.planning:plan", "Count cells, tokens, price and time of a run. Sends nothing."),
-    "probe": ("niah.cli.servers:probe", "Ask a server small questions: its counts, its cache, its true window."),
-    "build": ("niah.cli.planning:build", "Write the prompts themselves as JSON Lines. Needs no model."),
-    "collect": ("niah.cli.elsewhere:collect", "Take answers from files into a run: batch services, vLLM, any harness."),
+    "run": (
+        "niah.cli.run:run",
+        "Sweep lengths and depths, draw the heatmap; the same command resumes.",
+    ),
+    "effective": (
+        "niah.cli.studies:effective",
+        "Find how long a context a model reads, for a tenth of a grid.",
+    ),
+    "plan": (
+        "niah.cli.planning:plan",
+        "Count cells, tokens, price and time of a run. Sends nothing.",
+    ),
+    "probe": (
+        "niah.cli.servers:probe",
+        "Ask a server small questions: its counts, its cache, its true window.",
+    ),
+    "build": (
+        "niah.cli.planning:build",
+        "Write the prompts themselves as JSON Lines. Needs no model.",
+    ),
+    "collect": (
+        "niah.cli.elsewhere:collect",
+        "Take answers from files into a run: batch services, vLLM, any harness.",
+    ),
     "list": ("niah.cli.look:list_", "List the runs: model, task, share found, trials, date."),
-    "show": ("niah.cli.show:show", "Show one trial: needle in its surroundings, question, answer, score."),
-    "report": ("niah.cli.look:report", "Print the figures of a run: share found, effective length, weak spots."),
-    "plot": ("niah.cli.look:plot", "Draw the heatmap of finished runs, side by side where there are several."),
-    "page": ("niah.cli.look:page", "Write runs into one HTML file: every cell, needle and answer, to be shared."),
-    "view": ("niah.cli.look:view", "Serve the pages of all runs here, follow a running one, mark answers by hand."),
-    "compare": ("niah.cli.look:compare", "Compare runs: what was lost and gained, and whether it is more than chance."),
-    "engine": ("niah.cli.studies:engine", "Judge a change of an engine: base, base again, candidate."),
-    "gate": ("niah.cli.judging:gate", "Judge a run for a pipeline: pass, fail or not enough evidence."),
-    "power": ("niah.cli.planning:power", "Count the trials that a gate needs, with their tokens and price."),
+    "show": (
+        "niah.cli.show:show",
+        "Show one trial: needle in its surroundings, question, answer, score.",
+    ),
+    "report": (
+        "niah.cli.look:report",
+        "Print the figures of a run: share found, effective length, weak spots.",
+    ),
+    "plot": (
+        "niah.cli.look:plot",
+        "Draw the heatmap of finished runs, side by side where there are several.",
+    ),
+    "page": (
+        "niah.cli.look:page",
+        "Write runs into one HTML file: every cell, needle and answer, to be shared.",
+    ),
+    "view": (
+        "niah.cli.look:view",
+        "Serve the pages of all runs here, follow a running one, mark answers by hand.",
+    ),
+    "compare": (
+        "niah.cli.look:compare",
+        "Compare runs: what was lost and gained, and whether it is more than chance.",
+    ),
+    "engine": (
+        "niah.cli.studies:engine",
+        "Judge a change of an engine: base, base again, candidate.",
+    ),
+    "gate": (
+        "niah.cli.judging:gate",
+        "Judge a run for a pipeline: pass, fail or not enough evidence.",
+    ),
+    "power": (
+        "niah.cli.planning:power",
+        "Count the trials that a gate needs, with their tokens and price.",
+    ),
     "baseline": ("niah.cli.judging:baseline", "Keep a run as a small file to compare with."),
-    "history": ("niah.cli.studies:history", "Keep runs over time, and find out when a model has changed."),
+    "history": (
+        "niah.cli.studies:history",
+        "Keep runs over time, and find out when a model has changed.",
+    ),
     "score": ("niah.cli.judging:score", "Score the stored answers of a run again."),
-    "judge": ("niah.cli.judging:judge", "Ask a model for a second opinion on the answers of a run."),
-    "init": ("niah.cli.startup:init", "Write a commented file to start from: run, gate, suite or questions."),
-    "doctor": ("niah.cli.servers:doctor", "Check this installation, and say what to do about what is wrong."),
+    "judge": (
+        "niah.cli.judging:judge",
+        "Ask a model for a second opinion on the answers of a run.",
+    ),
+    "init": (
+        "niah.cli.startup:init",
+        "Write a commented file to start from: run, gate, suite or questions.",
+    ),
+    "doctor": (
+        "niah.cli.servers:doctor",
+        "Check this installation, and say what to do about what is wrong.",
+    ),
     "tasks": ("niah.cli.startup:tasks", "List the tasks, or tell all about one of them."),
     "providers": ("niah.cli.startup:providers", "List the providers and the embedded models."),
     "models": ("niah.cli.servers:models", "List the models that a provider serves."),
     "haystack": ("niah.cli.transcripts:haystack", "Import, list, check and remove transcripts."),
-    "questions": ("niah.cli.transcripts:questions", "Check or draft questions about your transcripts."),
-    "batch": ("niah.cli.elsewhere:batch", "Have a batch service answer a run within a day, at half price."),
+    "questions": (
+        "niah.cli.transcripts:questions",
+        "Check or draft questions about your transcripts.",
+    ),
+    "batch": (
+        "niah.cli.elsewhere:batch",
+        "Have a batch service answer a run within a day, at half price.",
+    ),
     "submit": ("niah.cli.elsewhere:submit", "Run the shards of a run as jobs of Ray or Slurm."),
-    "merge": ("niah.cli.elsewhere:merge", "Merge the shards of a run, or runs of one config from several machines."),
-    "import-prompts": ("niah.cli.elsewhere:import_prompts", "Read prompts of other benchmarks, to be run like ours."),
-    "import-results": ("niah.cli.elsewhere:import_results", "Import results that other tools have published."),
+    "merge": (
+        "niah.cli.elsewhere:merge",
+        "Merge the shards of a run, or runs of one config from several machines.",
+    ),
+    "import-prompts": (
+        "niah.cli.elsewhere:import_prompts",
+        "Read prompts of other benchmarks, to be run like ours.",
+    ),
+    "import-results": (
+        "niah.cli.elsewhere:import_results",
+        "Import results that other tools have published.",
+    ),
 }
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Measure": ("run", "effective", "plan", "probe", "build"),
@@ -94,7 +167,12 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
+        if (
+            args
+            and not args[0].startswith("-")
+            and args[0] not in COMMANDS
+            and not ctx.resilient_parsing
+        ):
             from niah.cli.help import unknown_command
 
             raise unknown_command(args[0], COMMANDS, ctx)
@@ -115,7 +193,9 @@ class _Lazy(click.Group):
 
 
 @click.group(
-    cls=_Lazy, epilog=_START, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=_Lazy,
+    epilog=_START,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(__version__, prog_name="niah")
 def cli() -> None:
@@ -151,7 +231,9 @@ def _run(arguments: Sequence[str] | None) -> None:
             _stop(f"standard output cannot be written ({error.strerror})", 2)
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             _stop(
-                f"{str(error.filename)[:80]}...: a name of files has 255 bytes at most; use a shorter --name or path", 2
+                f"{str(error.filename)[:80]}...: a name of files has 255 bytes at most; use a"
+                " shorter --name or path",
+                2,
             )
         click.echo(visible(traceback.format_exc()), err=True)
         sys.exit(BUG)
@@ -159,7 +241,8 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 
 def _refuse(error: click.ClickException) -> None:
-    """A command line that cannot be used: what is wrong with it, or the help where a group stands alone."""
+    """A command line that cannot be used: what is wrong with it, or the help where a group stands
+    alone."""
     from niah.cli.help import in_our_voice
 
     if type(error).__name__ == "NoArgsIsHelpError":  # not in every click

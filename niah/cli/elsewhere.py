@@ -1,4 +1,5 @@
-"""Answers and prompts from elsewhere: niah batch, submit, collect, merge, import-prompts and import-results."""
+"""Answers and prompts from elsewhere: niah batch, submit, collect, merge, import-prompts and
+import-results."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ _ACCESS = ("api_key_env", "api_key_file", "ca_file")
 
 @click.group()
 def batch() -> None:
-    """Have a batch service answer a run: OpenAI, Anthropic or Gemini, within a day and at half price."""
+    """Have a batch service answer a run: OpenAI, Anthropic or Gemini, within a day and at half
+    price."""
 
 
 @batch.command(name="submit")
@@ -40,7 +42,8 @@ def batch() -> None:
 @click.option("--run", required=True, metavar="RUN", help="Name of the run.")
 @RESULTS
 def submit_batch(config: str | None, run: str, results: Path, **flags: Any) -> None:
-    """Submit the trials of CONFIG and flags that have no answer yet. The same command goes on after a kill.
+    """Submit the trials of CONFIG and flags that have no answer yet. The same command goes on after
+    a kill.
 
     Nothing is submitted twice. Exits 3 while results are waited for.
     """
@@ -82,11 +85,21 @@ def _tell(found: api.Batches) -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", metavar="[CONFIG] [FLAGS OF niah run]", nargs=-1, type=click.UNPROCESSED)
+@click.argument(
+    "arguments", metavar="[CONFIG] [FLAGS OF niah run]", nargs=-1, type=click.UNPROCESSED
+)
 @click.option("--on", required=True, metavar="ray|slurm", help="The engine that runs the jobs.")
 @click.option("--run", required=True, metavar="RUN", help="Name of the run.")
-@click.option("--workers", type=int, default=4, show_default=True, help="Jobs; each sends one shard.")
-@click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the engine; may be repeated.")
+@click.option(
+    "--workers", type=int, default=4, show_default=True, help="Jobs; each sends one shard."
+)
+@click.option(
+    "--set",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the engine; may be repeated.",
+)
 @click.option("--status", is_flag=True, help="Say how the jobs stand instead.")
 @click.option("--cancel", is_flag=True, help="Stop the jobs instead; what is answered stays.")
 @RESULTS
@@ -100,10 +113,11 @@ def submit(
     cancel: bool,
     results: Path,
 ) -> None:
-    """Run the shards of a run as jobs of Ray (waits for them) or of Slurm; the same command resumes.
+    """Run the shards of a run as jobs of Ray (waits for them) or of Slurm; the same command
+    resumes.
 
-    CONFIG and flags are those of niah run. Afterwards niah merge RUN makes one run of the shards. Exits 3 where trials
-    are left or jobs wait.
+    CONFIG and flags are those of niah run. Afterwards niah merge RUN makes one run of the shards.
+    Exits 3 where trials are left or jobs wait.
     """
     if status or cancel:
         jobs = (cluster.cancel_jobs if cancel else cluster.look_at_jobs)(run, results)
@@ -115,12 +129,20 @@ def submit(
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--run", "name", required=True, metavar="RUN", help="The run that the prompts were built for.")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@click.option(
+    "--run", "name", required=True, metavar="RUN", help="The run that the prompts were built for."
+)
 @RESULTS
 def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
-    """Take the answers in FILEs into a run: result files of a batch service or of vllm run-batch, or lines
-    {"id", "text"} of any harness.
+    """Take the answers in FILEs into a run: result files of a batch service or of vllm run-batch,
+    or lines {"id", "text"} of any harness.
 
     Exits 3 where trials have no answer yet, or failed; collect again when there are more.
     """
@@ -133,13 +155,16 @@ def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
-@click.option("--name", metavar="NAME", help="Name of the merged run; one RUN alone takes in its own shards.")
+@click.option(
+    "--name", metavar="NAME", help="Name of the merged run; one RUN alone takes in its own shards."
+)
 @PALETTE
 @RESULTS
 def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path) -> None:
     """Merge the shards of a RUN into it, or several RUNs of one config into a new one.
 
-    Refuses other configs, and two answers to one trial that differ. Exits 3 where trials are missing yet.
+    Refuses other configs, and two answers to one trial that differ. Exits 3 where trials are
+    missing yet.
     """
     merged = api.merge(names, name, results=results, palette=palette)
     warn(*merged.said)
@@ -149,39 +174,65 @@ def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path)
 
 @click.command()
 @click.argument("path", type=PATH)
-@click.option("--format", "form", required=True, metavar="NAME", help=f"Of whom: {', '.join(PROMPT_FORMATS)}.")
+@click.option(
+    "--format", "form", required=True, metavar="NAME", help=f"Of whom: {', '.join(PROMPT_FORMATS)}."
+)
 @click.option("--out", required=True, type=PATH, help="File of prompts to write.")
 @click.option("--settings", type=PATH, help="Settings of a published run, for babilong.")
 @click.option("--gold", type=int, help="Move the asked pair to this place, for litm-kv.")
 @click.option("--limit", type=int, help="Take the first so many rows.")
 @click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the lengths.")
 def import_prompts(
-    path: Path, form: str, out: Path, settings: Path | None, gold: int | None, limit: int | None, tokenizer: str
+    path: Path,
+    form: str,
+    out: Path,
+    settings: Path | None,
+    gold: int | None,
+    limit: int | None,
+    tokenizer: str,
 ) -> None:
-    """Read rows of another benchmark from PATH (a file, or a folder of files), and write the prompts for niah run.
+    """Read rows of another benchmark from PATH (a file, or a folder of files), and write the
+    prompts for niah run.
 
     Each keeps its targets and the origin's own scoring rule, which is named in every line of a run.
     """
     _check_there(path)
-    count = api.import_prompts(path, form, out, settings=settings, gold=gold, limit=limit, tokenizer=tokenizer)
-    click.echo(f"{plural(count, 'prompt')}; run them: niah run --prompts {out} --provider ... --model ...", err=True)
+    count = api.import_prompts(
+        path, form, out, settings=settings, gold=gold, limit=limit, tokenizer=tokenizer
+    )
+    click.echo(
+        f"{plural(count, 'prompt')}; run them: niah run --prompts {out} --provider ... --model ...",
+        err=True,
+    )
     click.echo(out)
 
 
 @click.command()
 @click.argument("path", type=PATH)
-@click.option("--format", "form", required=True, metavar="|".join(RESULT_FORMATS), help="The tool that wrote them.")
+@click.option(
+    "--format",
+    "form",
+    required=True,
+    metavar="|".join(RESULT_FORMATS),
+    help="The tool that wrote them.",
+)
 @click.option("--model", help="The model's name, where the files do not say it.")
 @click.option("--name", help="Name of the run's folder; by default the model's.")
 @PALETTE
 @RESULTS
-def import_results(path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path) -> None:
-    """Import the results of another tool from PATH (a file, or a folder of files) as a run, or one for each task.
+def import_results(
+    path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path
+) -> None:
+    """Import the results of another tool from PATH (a file, or a folder of files) as a run, or one
+    for each task.
 
-    The run is marked as imported; plot, report, compare and gate read it like any other. Its prompts cannot be built.
+    The run is marked as imported; plot, report, compare and gate read it like any other. Its
+    prompts cannot be built.
     """
     _check_there(path)
-    imported = api.import_results(path, form, model=model, name=name, results=results, palette=palette)
+    imported = api.import_results(
+        path, form, model=model, name=name, results=results, palette=palette
+    )
     click.echo("".join(f"{line}\n" for line in imported.said), err=True, nl=False)
     click.echo(imported.picture)
 

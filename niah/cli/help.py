@@ -1,4 +1,5 @@
-"""Help as people read it, and what is wrong with a command line, in one line that says what to do."""
+"""Help as people read it, and what is wrong with a command line, in one line that says what to
+do."""
 
 from __future__ import annotations
 
@@ -36,7 +37,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "niah show --task multikey --length 2k --depth 50",
     ),
     "report": ("niah report demo",),
-    "plot": ("niah plot demo --out demo.svg", "niah plot OLD NEW --curves", "niah plot demo --card --size post"),
+    "plot": (
+        "niah plot demo --out demo.svg",
+        "niah plot OLD NEW --curves",
+        "niah plot demo --card --size post",
+    ),
     "view": ("niah view", "niah view results --port 8800 --open"),
     "page": ("niah page demo --out report.html", "niah page OLD NEW --out both.html"),
     "compare": ("niah compare OLD NEW",),
@@ -67,7 +72,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "questions": ("niah questions draft --haystack mine --out questions.toml",),
     "questions check": ("niah questions check questions.toml --haystack mine",),
     "questions draft": ("niah questions draft --haystack mine --out questions.toml",),
-    "batch": ("niah batch submit --provider openai --model MODEL --run big", "niah batch collect big"),
+    "batch": (
+        "niah batch submit --provider openai --model MODEL --run big",
+        "niah batch collect big",
+    ),
     "batch submit": ("niah batch submit --provider openai --model MODEL --run big",),
     "batch status": ("niah batch status big",),
     "batch collect": ("niah batch collect big",),
@@ -92,25 +100,34 @@ class Command(click.Command):
         formatter.write_paragraph()
         with formatter.indentation():
             names = ", ".join(shipped_configs())
-            formatter.write_text(f"CONFIG is a TOML file (see: niah init run), or the name of a shipped one: {names}.")
+            formatter.write_text(
+                "CONFIG is a TOML file (see: niah init run), or the name of a shipped one:"
+                f" {names}."
+            )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str | None, tuple[str, str]] = {}
         own: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None  # CONFIG is told above
+            record = (
+                param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            )  # CONFIG is told above
             if record is not None and isinstance(param, Setting):
                 rows[param.name] = record
             elif record is not None:
                 own.append(record)
-        sections = {title: [rows[key] for key in keys if key in rows] for title, keys in key_sections().items()}
+        sections = {
+            title: [rows[key] for key in keys if key in rows]
+            for title, keys in key_sections().items()
+        }
         for title, records in {OWN: own, **sections}.items():
             with formatter.section(title):
                 formatter.write_dl(records)
 
 
 def with_examples(command: click.Command, path: str) -> click.Command:
-    """The command with its examples, as have those inside it, each of which gets a whole sentence in the list."""
+    """The command with its examples, as have those inside it, each of which gets a whole sentence
+    in the list."""
     command.epilog = command.epilog or _epilog(EXAMPLES.get(path, ()))
     for name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
         with_examples(inner, f"{path} {name}")
@@ -141,7 +158,11 @@ def unknown_command(name: str, known: Iterable[str], context: click.Context) -> 
 def _what(error: click.ClickException, context: click.Context | None) -> str:
     match error:
         case click.NoSuchOption() if context is not None:
-            flags = [flag for p in context.command.get_params(context) for flag in (*p.opts, *p.secondary_opts)]
+            flags = [
+                flag
+                for p in context.command.get_params(context)
+                for flag in (*p.opts, *p.secondary_opts)
+            ]
             known = [flag for flag in flags if flag.startswith("--")]
             new = f"--{new_name(error.option_name[2:].replace('-', '_'))}".replace("_", "-")
             if new in known:
@@ -154,7 +175,11 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
         case click.BadParameter() if error.param is not None:
             return f"{_name(error.param)}: {_plain(error.message)}"
     unknown = getattr(error, "command_name", None)  # of a group inside the group, in newer clicks
-    if isinstance(unknown, str) and context is not None and isinstance(context.command, click.Group):
+    if (
+        isinstance(unknown, str)
+        and context is not None
+        and isinstance(context.command, click.Group)
+    ):
         return f"no command {unknown!r}{_guess(unknown, context.command.list_commands(context))}"
     return _plain(error.format_message())
 

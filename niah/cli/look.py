@@ -15,7 +15,16 @@ import click
 from rich.cells import cell_len
 
 from niah.api import open_run
-from niah.cli.options import PATH, RESULTS, RUN, RUNS, json_option, look_options, out_option, results_folder
+from niah.cli.options import (
+    PATH,
+    RESULTS,
+    RUN,
+    RUNS,
+    json_option,
+    look_options,
+    out_option,
+    results_folder,
+)
 from niah.cli.screen import print_parts, warn
 from niah.errors import ConfigError, RunError
 from niah.plotter.formatting import interval_label
@@ -40,8 +49,9 @@ WORDS = 4  # the first column of words: the name that other commands take
 def list_(results: Path, as_json: bool) -> None:
     """List the runs under RESULTS (by default the folder results), the newest first.
 
-    Each with date, share found and its 95 % interval, scored trials of those planned, model, task, and the name by
-    which other commands know it. A log that cannot be read is named, and hides no other.
+    Each with date, share found and its 95 % interval, scored trials of those planned, model, task,
+    and the name by which other commands know it. A log that cannot be read is named, and hides no
+    other.
     """
     read = list(runs_in(results))
     warn(*(str(run) for run in read if isinstance(run, RunError)))
@@ -57,13 +67,17 @@ def list_(results: Path, as_json: bool) -> None:
 
 
 def _print(runs: list[RunSummary]) -> None:
-    """A line a run where all of them fit the terminal, else two, so that no name is cut or broken."""
+    """A line a run where all of them fit the terminal, else two, so that no name is cut or
+    broken."""
     rows = [_cells(run) for run in runs]
     wide = [max(map(cell_len, column)) for column in zip(TITLES, *rows, strict=True)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     broken = width is not None and sum(wide) + 2 * (len(wide) - 1) > width
     for number, row in enumerate((TITLES, *rows)):
-        cells = [_padded(cell, size, right=k in RIGHT) for k, (cell, size) in enumerate(zip(row, wide, strict=True))]
+        cells = [
+            _padded(cell, size, right=k in RIGHT)
+            for k, (cell, size) in enumerate(zip(row, wide, strict=True))
+        ]
         figures, words = cells[:WORDS], cells[WORDS:]
         line = "  ".join([*figures, *([row[WORDS]] if broken else words)]).rstrip()
         click.echo(line, err=number == 0)
@@ -79,21 +93,43 @@ def _padded(text: str, size: int, *, right: bool) -> str:
 
 def _cells(run: RunSummary) -> tuple[str, ...]:
     f = run.found
-    interval = "" if f.low is None or f.high is None else interval_label(f.low, f.high, "-").removesuffix(" %")
-    kind = f" (imported, {run.imported})" if run.imported else " (simulated)" if run.provider == "simulated" else ""
+    interval = (
+        ""
+        if f.low is None or f.high is None
+        else interval_label(f.low, f.high, "-").removesuffix(" %")
+    )
+    kind = (
+        f" (imported, {run.imported})"
+        if run.imported
+        else " (simulated)"
+        if run.provider == "simulated"
+        else ""
+    )
     date = run.created[:16].replace("T", " ")
-    return date, percent(f.mean), interval, f"{f.n}/{run.planned}", run.name, run.model + kind, run.task
+    return (
+        date,
+        percent(f.mean),
+        interval,
+        f"{f.n}/{run.planned}",
+        run.name,
+        run.model + kind,
+        run.task,
+    )
 
 
 @click.command()
 @RUN
 @click.option(
-    "--rule", "rules", multiple=True, help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]"
+    "--rule",
+    "rules",
+    multiple=True,
+    help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]",
 )
 @json_option("Print the figures as JSON.")
 @RESULTS
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
-    """Print what RUN says in numbers: the share found, effective length, the middle, the weakest region, times."""
+    """Print what RUN says in numbers: the share found, effective length, the middle, the weakest
+    region, times."""
     run = open_run(run_name, results)
     figures = run.report(rules or RULES)
     if as_json:
@@ -118,8 +154,16 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
 )
 @look_options
 @RESULTS
-def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: str, results: Path, **look: Any) -> None:
-    """Compare every RUN with the first one: figures, cells that differ, a paired test, the difference as a picture."""
+def compare(
+    runs: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    haystacks: str,
+    results: Path,
+    **look: Any,
+) -> None:
+    """Compare every RUN with the first one: figures, cells that differ, a paired test, the
+    difference as a picture."""
     from niah.share import comparisons  # brings haystacks
 
     if len(runs) < 2:
@@ -130,9 +174,13 @@ def compare(runs: tuple[str, ...], out: Path | None, as_json: bool, haystacks: s
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        print_parts(side_by_side([name_of(run.folder) for run in read], [run.report() for run in read]))
+        print_parts(
+            side_by_side([name_of(run.folder) for run in read], [run.report() for run in read])
+        )
         for c in compared:
-            print_parts(["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])])
+            print_parts(
+                ["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])]
+            )
     if (
         not as_json
         and all(isinstance(c, Comparison) for c in compared)
@@ -160,12 +208,24 @@ def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
 @click.command()
 @RUNS
 @out_option("PNG, SVG or PDF; by default heatmap.png in the first run's folder.")
-@click.option("--curves", is_flag=True, help="Draw share found and time by length instead; by default into curves.png.")
 @click.option(
-    "--card", is_flag=True, help="Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks."
+    "--curves",
+    is_flag=True,
+    help="Draw share found and time by length instead; by default into curves.png.",
 )
-@click.option("--turns", is_flag=True, help="Put turns of the conversation on the axis instead of tokens.")
-@click.option("--logprob", is_flag=True, help="Draw how probable the right answer was, of a run that asked for it.")
+@click.option(
+    "--card",
+    is_flag=True,
+    help="Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks.",
+)
+@click.option(
+    "--turns", is_flag=True, help="Put turns of the conversation on the axis instead of tokens."
+)
+@click.option(
+    "--logprob",
+    is_flag=True,
+    help="Draw how probable the right answer was, of a run that asked for it.",
+)
 @look_options
 @RESULTS
 def plot(
@@ -183,12 +243,18 @@ def plot(
     from niah.plotter.heatmap import save_card, save_heatmaps, save_nats
 
     if curves + card + logprob > 1:
-        raise ConfigError("--curves, --card and --logprob are pictures of their own: ask for one at a time")
+        raise ConfigError(
+            "--curves, --card and --logprob are pictures of their own: ask for one at a time"
+        )
     if logprob and len(runs) > 1:
         raise ConfigError(f"--logprob draws one run, {len(runs)} are named")
     read = [open_run(run, results) for run in runs]
     name = f"{'card' if card else 'curves' if curves else 'logprob' if logprob else 'heatmap'}.png"
-    path, chosen, views = out or beside(read[0].folder, results, name), Look(**look), [run.view for run in read]
+    path, chosen, views = (
+        out or beside(read[0].folder, results, name),
+        Look(**look),
+        [run.view for run in read],
+    )
     if turns:
         chosen = replace(chosen, turns=_turns(read))
     if logprob:
@@ -209,9 +275,13 @@ def _turns(runs: Sequence[Run]) -> dict[int, int]:
     for run in runs:
         name = name_of(run.folder)
         if not run.turns:
-            raise ConfigError(f"--turns: {name} was not sent as turns; run it with --as chat or --as tools")
+            raise ConfigError(
+                f"--turns: {name} was not sent as turns; run it with --as chat or --as tools"
+            )
         if any(turns.setdefault(length, count) != count for length, count in run.turns.items()):
-            raise ConfigError(f"--turns: {name} has other numbers of turns than the first; draw it alone")
+            raise ConfigError(
+                f"--turns: {name} has other numbers of turns than the first; draw it alone"
+            )
     return turns
 
 
@@ -222,8 +292,8 @@ def _turns(runs: Sequence[Run]) -> dict[int, int]:
 def page(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
     """Write every RUN into one HTML file: each cell, needle and answer, without a network.
 
-    Several runs stand side by side, each compared with the first. A folder of runs (a suite, or a month of them)
-    stands for all that are in it.
+    Several runs stand side by side, each compared with the first. A folder of runs (a suite, or a
+    month of them) stands for all that are in it.
     """
     from niah.share import page as write
 
@@ -232,14 +302,19 @@ def page(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
 
 @click.command()
 @click.argument("folder", metavar="[RESULTS]", required=False, type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port on loopback.  [default: a free one]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    help="Port on loopback.  [default: a free one]",
+)
 @click.option("--as", "who", metavar="NAME", help="Whose marks are taken.  [default: your login]")
 @click.option("--open", "opened", is_flag=True, help="Open the list in your browser.")
 def view(folder: Path | None, port: int, who: str | None, opened: bool) -> None:
     """Serve the pages of all runs in RESULTS on this machine alone, until Ctrl-C.
 
-    A page follows its run while it goes on. Answers can be marked right, wrong or unclear by hand; marks are kept in
-    marks.jsonl beside the log, and scores stay as they are.
+    A page follows its run while it goes on. Answers can be marked right, wrong or unclear by hand;
+    marks are kept in marks.jsonl beside the log, and scores stay as they are.
     """
     from niah.viewer import LOOPBACK, Viewer, server_of  # brings haystacks
 

@@ -1,5 +1,5 @@
-"""Flags that commands share, and what the shell offers behind Tab: a flag for every key of RunConfig, made from its
-fields; runs, files, looks of a picture.
+"""Flags that commands share, and what the shell offers behind Tab: a flag for every key of
+RunConfig, made from its fields; runs, files, looks of a picture.
 """
 
 from __future__ import annotations
@@ -29,18 +29,22 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def offering(names: Callable[[click.Context], Iterable[str]], *, files: bool = False) -> Complete:
-    """Offer those names that begin as the word does; behind a comma its last part. Files where none does."""
+    """Offer those names that begin as the word does; behind a comma its last part. Files where none
+    does."""
 
     def complete(ctx: click.Context, _: click.Parameter, word: str) -> list[CompletionItem]:
         done, comma, begun = word.rpartition(",")
-        found = [CompletionItem(done + comma + name) for name in names(ctx) if name.startswith(begun)]
+        found = [
+            CompletionItem(done + comma + name) for name in names(ctx) if name.startswith(begun)
+        ]
         return found or ([CompletionItem(word, type="file")] if files else [])
 
     return complete
 
 
 def _listed(where: str) -> Callable[[click.Context], Iterable[str]]:
-    """The names that a function or a table lists, as module:name; it is imported while a word is typed, not before."""
+    """The names that a function or a table lists, as module:name; it is imported while a word is
+    typed, not before."""
 
     module, _, attribute = where.partition(":")
 
@@ -57,7 +61,9 @@ def _models(ctx: click.Context) -> Iterable[str]:
     from niah.providers.simulated import READERS
 
     provider = ctx.params.get("provider") or "local"
-    return {"local": [*LOCAL_MODELS], "simulated": [r.partition("TOKENS")[0] for r in READERS]}.get(provider, [])
+    return {"local": [*LOCAL_MODELS], "simulated": [r.partition("TOKENS")[0] for r in READERS]}.get(
+        provider, []
+    )
 
 
 def _haystacks(_: click.Context) -> Iterable[str]:
@@ -105,20 +111,33 @@ _CHOICES = {"language": ("auto", *LANGUAGES)}  # of keys that are no literals
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 RUN = click.argument("run_name", metavar="RUN", shell_complete=OFFERED_RUNS)
-RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=OFFERED_RUNS)
-NAME = click.option("--name", metavar="NAME", help="Name of this run's folder; made from the config by default.")
+RUNS = click.argument(
+    "runs", metavar="RUN...", nargs=-1, required=True, shell_complete=OFFERED_RUNS
+)
+NAME = click.option(
+    "--name", metavar="NAME", help="Name of this run's folder; made from the config by default."
+)
 SUITE = click.option(
     "--suite",
     metavar="SUITE",
     shell_complete=offering(_listed("niah.experiment.suites:suite_names"), files=True),
     help="Run all tasks of a suite, by its name (see: niah tasks) or TOML file.",
 )
-TOKENIZER = click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens.")
+TOKENIZER = click.option(
+    "--tokenizer", default="o200k_base", show_default=True, help="Counts the tokens."
+)
 PALETTE = click.option(
-    "--palette", type=click.Choice(PALETTES), default=PALETTES[0], show_default=True, help="Colours of the picture."
+    "--palette",
+    type=click.Choice(PALETTES),
+    default=PALETTES[0],
+    show_default=True,
+    help="Colours of the picture.",
 )
 RESULTS = click.option(
-    "--results", type=PATH, default=lambda: results_folder(), help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]"
+    "--results",
+    type=PATH,
+    default=lambda: results_folder(),
+    help=f"Folder of all runs.  [default: {DEFAULT_RESULTS}]",
 )
 
 
@@ -134,11 +153,19 @@ def json_option(text: str) -> Callable[[_Command], _Command]:
 
 def look_options(command: _Command) -> _Command:
     """Size, colours and form of a picture: the fields of a ``Look``."""
-    command = click.option("--true-depths", is_flag=True, help="Draw rows as far apart as their depths are.")(command)
+    command = click.option(
+        "--true-depths", is_flag=True, help="Draw rows as far apart as their depths are."
+    )(command)
     command = PALETTE(click.option("--dark", is_flag=True, help="Light on dark.")(command))
-    sizes = ", ".join(f"{name} {s.width * s.dpi:.0f} x {s.height * s.dpi:.0f}" for name, s in SHEETS.items())
+    sizes = ", ".join(
+        f"{name} {s.width * s.dpi:.0f} x {s.height * s.dpi:.0f}" for name, s in SHEETS.items()
+    )
     return click.option(
-        "--size", type=click.Choice(list(SHEETS)), default=LOOK.size, show_default=True, help=f"Pixels: {sizes}."
+        "--size",
+        type=click.Choice(list(SHEETS)),
+        default=LOOK.size,
+        show_default=True,
+        help=f"Pixels: {sizes}.",
     )(command)
 
 
@@ -156,7 +183,8 @@ def at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> in
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add CONFIG and a flag per config key; the command gets them as ``config`` and ``overrides``."""
+    """Add CONFIG and a flag per config key; the command gets them as ``config`` and
+    ``overrides``."""
     command = setting_options(*RunConfig.model_fields)(command)
     offered = offering(_listed("niah.experiment.config:shipped_configs"), files=True)
     return click.argument("config", required=False, shell_complete=offered)(command)
@@ -174,7 +202,10 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    flag, text = f"--{name.replace('_', '-')}", f"{field.description}{default_words(name, field.default)}"
+    flag, text = (
+        f"--{name.replace('_', '-')}",
+        f"{field.description}{default_words(name, field.default)}",
+    )
     if field.annotation is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, cls=Setting, default=None, help=text)
     kind = plain_type(field)
@@ -182,14 +213,17 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Calla
     form = f"[{'|'.join(choices)}]" if choices else _FORMS.get(name) or _KINDS.get(kind, "NAME")
     offered = offering(lambda _: choices) if choices else _BY_KEY.get(name)
     names, repeated = (flag, *_SHORT.get(name, ()), name), name in _REPEATED
-    return click.option(*names, cls=Setting, multiple=repeated, metavar=form, shell_complete=offered, help=text)
+    return click.option(
+        *names, cls=Setting, multiple=repeated, metavar=form, shell_complete=offered, help=text
+    )
 
 
 def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
-    """The config of a file (by path, or by the name of a shipped one) with environment and flags on top.
+    """The config of a file (by path, or by the name of a shipped one) with environment and flags on
+    top.
 
-    A flag goes before a variable, a variable before .env, that before the file. Raises ConfigError that names whence
-    the value came.
+    A flag goes before a variable, a variable before .env, that before the file. Raises ConfigError
+    that names whence the value came.
     """
     warn_of_variables()
     path, outside = None if config is None else config_path(config), environment_of(flags)
@@ -201,7 +235,8 @@ def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
 
 
 def flags_over(outside: Mapping[str, Given], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of the environment with the flags on top of them, row by row where one is a table."""
+    """Settings of the environment with the flags on top of them, row by row where one is a
+    table."""
     merged = {key: given.value for key, given in outside.items()}
     for key, value in {**flags, **tables_in(flags)}.items():
         if value is not None:
@@ -223,14 +258,25 @@ def warn_of_variables() -> None:
 
 
 def _named(
-    error: ConfigError, merged: Mapping[str, Any], outside: Mapping[str, Given], flags: Mapping[str, Any]
+    error: ConfigError,
+    merged: Mapping[str, Any],
+    outside: Mapping[str, Given],
+    flags: Mapping[str, Any],
 ) -> ConfigError:
-    """The error with the flag or variable that the value came by; one that is about something else as it is."""
-    key = next((k for k, value in merged.items() if k in RunConfig.model_fields and _is_wrong(k, value)), None)
+    """The error with the flag or variable that the value came by; one that is about something else
+    as it is."""
+    key = next(
+        (k for k, value in merged.items() if k in RunConfig.model_fields and _is_wrong(k, value)),
+        None,
+    )
     if key is None:
         return error
     flag = flags.get(key) is not None and flags.get(key) != ()
-    origin = _SHORT.get(key, (f"--{key.replace('_', '-')}",))[0] if flag or key not in outside else outside[key].origin
+    origin = (
+        _SHORT.get(key, (f"--{key.replace('_', '-')}",))[0]
+        if flag or key not in outside
+        else outside[key].origin
+    )
     start = f"{key} = {merged[key]!r}: "
     text = str(error)
     if text.startswith(start):
@@ -254,7 +300,8 @@ def json_pairs(flag: str, items: tuple[str, ...], like: str) -> dict[str, Any]:
 
 
 def tables_in(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where nothing is said."""
+    """What the repeated flags say: request fields (KEY=JSON, else text) and headers; None where
+    nothing is said."""
     return {
         flag: (pairs if flag == "headers" else json_pairs)(flag, flags.get(flag, ()), like) or None
         for flag, like in _REPEATED.items()
@@ -285,4 +332,8 @@ def people_value(value: Any) -> str:
 
 def default_words(name: str, default: Any) -> str:
     """ "  [default: 1k,2k]", or nothing where a key has none."""
-    return "" if default in (None, ()) or name in _REPEATED else f"  [default: {people_value(default)}]"
+    return (
+        ""
+        if default in (None, ()) or name in _REPEATED
+        else f"  [default: {people_value(default)}]"
+    )

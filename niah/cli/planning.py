@@ -31,11 +31,18 @@ AIM: Mapping[str, tuple[str, str]] = {
 
 @click.command(cls=Command)
 @config_options
-@click.option("--speed", metavar="TOKENS|RUN", help="Prompt tokens per second, or a finished run to take it from.")
+@click.option(
+    "--speed",
+    metavar="TOKENS|RUN",
+    help="Prompt tokens per second, or a finished run to take it from.",
+)
 @RESULTS
 @click.option("--gate", type=PATH, help="A gate.toml: warn where this run could not decide it.")
-def plan(config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any) -> None:
-    """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends nothing."""
+def plan(
+    config: str | None, speed: str | None, results: Path, gate: Path | None, **flags: Any
+) -> None:
+    """Count the cells, trials, tokens, cacheable share, price and time of CONFIG and flags. Sends
+    nothing."""
     for number, one in enumerate(by_model(config_from(config, flags)).values()):
         planned = api.plan(one, speed=speed, results=results)
         click.echo(("\n" if number else "") + str(planned))
@@ -45,7 +52,8 @@ def plan(config: str | None, speed: str | None, results: Path, gate: Path | None
 
 
 def _print_outlook(outlook: Outlook, path: Path) -> None:
-    """A line for every gate that even a perfect run of this size would leave open, and the chances of good models."""
+    """A line for every gate that even a perfect run of this size would leave open, and the chances
+    of good models."""
     for finding in outlook.undecided:
         warn(f"this run cannot pass {path.name} even if it is perfect: {finding_words(finding)}")
     if not outlook.can_fail:
@@ -69,13 +77,20 @@ def _aim_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(cls=Command)
 @config_options
 @_aim_options
-@click.option("--from", "repeats", nargs=2, metavar="RUN RUN", help="Two runs of one model: measures the flips.")
+@click.option(
+    "--from",
+    "repeats",
+    nargs=2,
+    metavar="RUN RUN",
+    help="Two runs of one model: measures the flips.",
+)
 @RESULTS
 def power(config: str | None, repeats: tuple[str, str] | None, results: Path, **flags: Any) -> None:
-    """Count the trials that a comparison with a baseline needs, for the grid of CONFIG and flags. Sends nothing.
+    """Count the trials that a comparison with a baseline needs, for the grid of CONFIG and flags.
+    Sends nothing.
 
-    Holds for independent trials (--haystack-per trial). Trials that share haystacks are judged by epochs: at least
-    five, and how many more depends on how much the haystacks differ.
+    Holds for independent trials (--haystack-per trial). Trials that share haystacks are judged by
+    epochs: at least five, and how many more depends on how much the haystacks differ.
     """
     aim = {name: value for name in AIM if (value := flags.pop(name)) is not None}
     resolved = config_from(config, flags)
@@ -88,17 +103,22 @@ def _print(found: Power, config: RunConfig) -> None:
     click.echo(_condition(aim))
     if found.inside_margin:
         click.echo(
-            f"a loss of {aim.drop:g} points is inside the margin of {aim.margin:g}: such a loss passes; lower --margin"
+            f"a loss of {aim.drop:g} points is inside the margin of {aim.margin:g}: such a loss"
+            " passes; lower --margin"
         )
     else:
         seen = f"to see a loss of {aim.drop:g} points"
         changes = f"({aim.drop + aim.flips:.3g} % of trials lost, {aim.flips:.3g} % gained)"
         click.echo(_needed(f"{seen} {changes}", found.pairs_to_fail, found.epochs_to_fail, aim))
-    same = f"to pass a run that is no worse (margin {aim.margin:g} points, {aim.flips:.3g} % flip each way)"
+    same = (
+        f"to pass a run that is no worse (margin {aim.margin:g} points, {aim.flips:.3g} % flip each"
+        " way)"
+    )
     click.echo(_needed(same, found.pairs_to_pass, found.epochs_to_pass, aim))
     click.echo(
-        f"\n{found.cells} cells, confidence {aim.confidence:g} %, independent trials (--haystack-per trial):\n"
-        f"{'epochs':>8} {'pairs':>8} {'loss seen':>10} {'no change passes':>17} {'prompt tokens':>15}   price of a run"
+        f"\n{found.cells} cells, confidence {aim.confidence:g} %, independent trials"
+        f" (--haystack-per trial):\n{'epochs':>8} {'pairs':>8} {'loss seen':>10}"
+        f" {'no change passes':>17} {'prompt tokens':>15}   price of a run"
     )
     free, unknown = is_free(config), unknown_price("--model and --price")
     for row in found.rows:
@@ -110,10 +130,14 @@ def _print(found: Power, config: RunConfig) -> None:
 def _condition(aim: Aim) -> str:
     """What every figure depends on."""
     if aim.pairs is not None:
-        return f"where {aim.flips:.3g} % of trials flip each way by chance, as in {aim.pairs:,} pairs of the two runs"
+        return (
+            f"where {aim.flips:.3g} % of trials flip each way by chance, as in {aim.pairs:,} pairs"
+            " of the two runs"
+        )
     return (
-        f"where {aim.flips:g} % of trials flip each way by chance, which is a guess: repeats of published runs flip "
-        "up to 9 %, and answers drawn anew 5 % (measure it: --from RUN RUN, two runs of one model)"
+        f"where {aim.flips:g} % of trials flip each way by chance, which is a guess: repeats of"
+        " published runs flip up to 9 %, and answers drawn anew 5 % (measure it: --from RUN RUN,"
+        " two runs of one model)"
     )
 
 
@@ -127,17 +151,35 @@ def _needed(what: str, pairs: int | None, epochs: int | None, aim: Aim) -> str:
 @click.command(cls=Command)
 @config_options
 @out_option("File to write; by default standard output.")
-@click.option("--format", "form", type=click.Choice(FORMS), default="jsonl", show_default=True, help="Form of a line.")
-@click.option("--run", metavar="RUN", help="Also plan a run of this name for the answers, which niah collect takes in.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    default="jsonl",
+    show_default=True,
+    help="Form of a line.",
+)
+@click.option(
+    "--run",
+    metavar="RUN",
+    help="Also plan a run of this name for the answers, which niah collect takes in.",
+)
 @RESULTS
 @click.option("--verify", is_flag=True, help="Count every prompt again as one piece.")
 def build(
-    config: str | None, out: Path | None, form: str, verify: bool, run: str | None, results: Path, **flags: Any
+    config: str | None,
+    out: Path | None,
+    form: str,
+    verify: bool,
+    run: str | None,
+    results: Path,
+    **flags: Any,
 ) -> None:
-    """Write the prompts of CONFIG and flags, one JSON object a line, as they are built. Needs no key.
+    """Write the prompts of CONFIG and flags, one JSON object a line, as they are built. Needs no
+    key.
 
-    With --run, answers to them become that run: niah collect FILE --run RUN. A service's file that grows beyond its
-    limits goes on in further ones.
+    With --run, answers to them become that run: niah collect FILE --run RUN. A service's file that
+    grows beyond its limits goes on in further ones.
     """
     resolved = config_from(config, flags)
     lines = map(as_line, api.build(resolved, form=form, verify=verify, run=run, results=results))
@@ -150,6 +192,15 @@ def build(
         files, count = write_lines(out, lines, form)
         for file in files if len(files) > 1 else ():
             click.echo(file, err=True)
-        left = {out, *(out.with_name(f"{out.stem}-{n}{out.suffix}") for n in (1, len(files) + 1))} - {*files}
-        warn(*(f"{file} is none of these: another build left it there" for file in sorted(left) if file.exists()))
+        left = {
+            out,
+            *(out.with_name(f"{out.stem}-{n}{out.suffix}") for n in (1, len(files) + 1)),
+        } - {*files}
+        warn(
+            *(
+                f"{file} is none of these: another build left it there"
+                for file in sorted(left)
+                if file.exists()
+            )
+        )
     click.echo(f"{plural(count, 'prompt')}{' verified' if verify else ''}", err=True)

@@ -1,4 +1,5 @@
-"""A sweep as it is seen: a live picture on a terminal, a line per trial in a log, events for programs, and Ctrl-C."""
+"""A sweep as it is seen: a live picture on a terminal, a line per trial in a log, events for
+programs, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ class Watch:
         self._said: dict[str, float] = {}  # when, by kind of trouble
         self._spent: Callable[[], Spent] = Spent
         self._drawn: tuple[int, Grid] | None = None
-        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False)
+        self._live = Live(
+            console=console, auto_refresh=False, transient=True, redirect_stderr=False
+        )
         console.event(
             "started",
             schema=EVENT_SCHEMA,
@@ -87,9 +90,12 @@ class Watch:
         self._spent = spent
 
     async def tick(self) -> None:
-        """Draw, or say now and then how far it is, for ever; runs beside the sweep, in the same thread."""
+        """Draw, or say now and then how far it is, for ever; runs beside the sweep, in the same
+        thread."""
         while self._console.draws:
-            results = list(self._log.results.values())  # here: a thread must not walk through what grows
+            results = list(
+                self._log.results.values()
+            )  # here: a thread must not walk through what grows
             grid = await asyncio.to_thread(self._grid, results)
             self._draw(grid)
             await asyncio.sleep(REFRESH_S)
@@ -104,7 +110,8 @@ class Watch:
         return self._meter.progress(spent.tokens, spent.dollars)
 
     def trouble(self, trouble: Trouble) -> None:
-        """Called for every attempt that will be made again; the first of a kind is said at once, more now and then."""
+        """Called for every attempt that will be made again; the first of a kind is said at once,
+        more now and then."""
         self._meter.met(trouble)
         self._console.event("trouble", label=trouble.label, **asdict(trouble))
         now = self._clock()
@@ -116,13 +123,16 @@ class Watch:
                     say(self._console, str(trouble), "dim")
 
     def landed(self, result: Result) -> None:
-        """Called for every result. A terminal that is gone does not stop a sweep that is paid for."""
+        """Called for every result. A terminal that is gone does not stop a sweep that is paid
+        for."""
         self._landed += 1
         self._meter.landed(result)
         with suppress(OSError):
             self._tell(result)
             if not self._console.draws and not self._console.as_json:
-                click.echo(visible(f"{self._landed:>5}/{self._meter.total}  {_line(result)}"), err=True)
+                click.echo(
+                    visible(f"{self._landed:>5}/{self._meter.total}  {_line(result)}"), err=True
+                )
 
     def _grid(self, results: list[Row]) -> Grid:
         """The grid of some results; that of the last look where nothing has landed since."""
@@ -161,7 +171,12 @@ class Watch:
 
 def status_line(p: Progress) -> str:
     """All of it in one line, for a log."""
-    parts = [f"{p.done:,} of {plural(p.total, 'trial')}", left_words(p), speed_words(p), *troubles_words(p)]
+    parts = [
+        f"{p.done:,} of {plural(p.total, 'trial')}",
+        left_words(p),
+        speed_words(p),
+        *troubles_words(p),
+    ]
     return "; ".join(part for part in parts if part)
 
 
@@ -185,11 +200,14 @@ def speed_words(p: Progress) -> str:
 
 
 def troubles_words(p: Progress) -> list[str]:
-    """ "429 x 12, waiting 8 s · 2 errors", with the reason of the latest; nothing where nothing went wrong."""
+    """ "429 x 12, waiting 8 s · 2 errors", with the reason of the latest; nothing where nothing
+    went wrong."""
     counts = ", ".join(f"{label} x {n:,}" for label, n in p.retries.items())
     words = [counts] if counts else []
     if p.trouble is not None:
-        words.append(f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}")
+        words.append(
+            f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}"
+        )
     if p.errors:
         last = middle_cut(p.last_error or "no reason given", MOST_REASON)
         words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
@@ -210,7 +228,9 @@ class RunOptions:
 
     palette: str
     limit: int | None = None  # trials that are sent, from the first on
-    environment: Mapping[str, str] = field(default_factory=dict)  # by config key: the variable that gave it
+    environment: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by config key: the variable that gave it
     log_requests: Path | None = None  # file for requests and replies
     log_prompts: bool = False  # whole ones in it
     verbose: bool = False
@@ -220,7 +240,9 @@ class RunOptions:
         given = ", ".join(f"{key} ({name})" for key, name in self.environment.items())
         return [f"from the environment: {given}"] if given else []
 
-    def trace(self, experiment: Experiment, say: Callable[[str], None]) -> Callable[[HttpRequest, Attempt], None]:
+    def trace(
+        self, experiment: Experiment, say: Callable[[str], None]
+    ) -> Callable[[HttpRequest, Attempt], None]:
         """What takes in every attempt. Raises ConfigError for a file that cannot be written."""
         from niah.runner.request_log import RequestLog, told  # these bring the network
 
@@ -249,7 +271,10 @@ class OnScreen(Observer):
         self._trace: Callable[[HttpRequest, Attempt], None] = lambda request, attempt: None
 
     def extended(self, folder: Path, part: Part) -> None:
-        say(self._console, f"{folder} is extended by {grid_words(part)}; what it holds is not asked again")
+        say(
+            self._console,
+            f"{folder} is extended by {grid_words(part)}; what it holds is not asked again",
+        )
 
     def nothing_to_do(self) -> None:
         say(self._console, "Nothing to do: every trial that is asked for is finished.")
@@ -287,7 +312,11 @@ class OnScreen(Observer):
     def spent(self, spent: Spent) -> None:
         self._console.event("spent", **asdict(spent))
         if spent.dollars:
-            say(self._console, f"{spent.tokens:,} tokens and ${spent.dollars:,.2f} for the whole run", "dim")
+            say(
+                self._console,
+                f"{spent.tokens:,} tokens and ${spent.dollars:,.2f} for the whole run",
+                "dim",
+            )
 
     @property
     def _followed(self) -> Watch:
@@ -307,7 +336,8 @@ def grid_words(part: Part) -> str:
 def handled(
     numbers: Sequence[signal.Signals], loop: asyncio.AbstractEventLoop, heard: Callable[[], None]
 ) -> Iterator[None]:
-    """Call ``heard`` in the loop at each of these signals, for as long as the block runs, in the main thread.
+    """Call ``heard`` in the loop at each of these signals, for as long as the block runs, in the
+    main thread.
 
     Python's own handlers do, on every system; loops on Windows have none.
     """
@@ -335,7 +365,8 @@ def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
         elif main is not None:
             main.cancel()
 
-    # a terminal that closes sends SIGHUP, often twice: its shell does, too; under nohup it is ignored, and stays so
+    # a terminal that closes sends SIGHUP, often twice: its shell does, too; under nohup it is
+    # ignored, and stays so
     heeded = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
     hangup = (signal.SIGHUP,) if heeded else ()
     closed = partial(sweep.stop, "the terminal was closed")

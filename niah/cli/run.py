@@ -43,21 +43,40 @@ from niah.runs import check_name, finished_in
 @NAME
 @SUITE
 @click.option(
-    "--limit", type=int, callback=at_least_one, metavar="COUNT", help="Send only the first so many trials of a run."
+    "--limit",
+    type=int,
+    callback=at_least_one,
+    metavar="COUNT",
+    help="Send only the first so many trials of a run.",
 )
-@click.option("--shard", metavar="I/N", help="Send one of N parts of the run, of about as many tokens; see niah merge.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, as niah plan does, and send nothing.")
-@click.option("--log-requests", type=PATH, metavar="FILE", help="Write requests and replies to FILE, too.")
-@click.option("--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Send one of N parts of the run, of about as many tokens; see niah merge.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be sent, as niah plan does, and send nothing."
+)
+@click.option(
+    "--log-requests", type=PATH, metavar="FILE", help="Write requests and replies to FILE, too."
+)
+@click.option(
+    "--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say why each attempt failed.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "lines", "json"]),
     default="auto",
     show_default=True,
-    help="What standard error shows: a live picture on a terminal, a line per trial, or JSON Lines for programs.",
+    help=(
+        "What standard error shows: a live picture on a terminal, a line per trial, or JSON Lines"
+        " for programs."
+    ),
 )
-@click.option("--progress-file", type=PATH, metavar="FILE", help="Also append those JSON Lines to FILE.")
+@click.option(
+    "--progress-file", type=PATH, metavar="FILE", help="Also append those JSON Lines to FILE."
+)
 @PALETTE
 def run(
     config: str | None,
@@ -72,12 +91,19 @@ def run(
 ) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
-    Type the same command again to go on after an interruption. Ctrl-C once: finish what is in flight; twice: stop at
-    once. Several models (--model A,B) are run in turn, and drawn side by side. Exits 3 where trials are missing.
+    Type the same command again to go on after an interruption. Ctrl-C once: finish what is in
+    flight; twice: stop at once. Several models (--model A,B) are run in turn, and drawn side by
+    side. Exits 3 where trials are missing.
     """
-    own = {key: flags.pop(key) for key in ("palette", "limit", "log_requests", "log_prompts", "verbose")}
+    own = {
+        key: flags.pop(key)
+        for key in ("palette", "limit", "log_requests", "log_prompts", "verbose")
+    }
     if own["log_prompts"] and own["log_requests"] is None:
-        raise ConfigError("--log-prompts keeps whole prompts in --log-requests FILE; give that too, or leave it out")
+        raise ConfigError(
+            "--log-prompts keeps whole prompts in --log-requests FILE; give that too, or leave"
+            " it out"
+        )
     outside = environment_of(flags)
     options = RunOptions(environment={key: given.origin for key, given in outside.items()}, **own)
     check_name(name)
@@ -86,10 +112,19 @@ def run(
         whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
         configs = whole.configs if whole else by_model(config_from(config, flags))
         if any(one.provider == "local" and one.model is None for one in configs.values()):
-            say(console, f"no model is named: the embedded {DEFAULT_MODEL} runs here (others: --provider and --model)")
-        experiments = {label: _experiment(one, console, key_needed=not dry_run) for label, one in configs.items()}
+            say(
+                console,
+                f"no model is named: the embedded {DEFAULT_MODEL} runs here (others: --provider and"
+                " --model)",
+            )
+        experiments = {
+            label: _experiment(one, console, key_needed=not dry_run)
+            for label, one in configs.items()
+        }
         asked = (
-            suite_asked(whole.name, experiments, results, name) if whole else models_asked(experiments, results, name)
+            suite_asked(whole.name, experiments, results, name)
+            if whole
+            else models_asked(experiments, results, name)
         )
         if shard is not None:
             asked = _part(asked, shard)
@@ -103,7 +138,8 @@ def run(
 
 
 def _part(asked: Asked, shard: str) -> Asked:
-    """The part of the one run that a worker sends. Raises ConfigError where there are several runs."""
+    """The part of the one run that a worker sends. Raises ConfigError where there are several
+    runs."""
     if len(asked.experiments) > 1:
         raise ConfigError("--shard with several models or a suite: run it once for each of them")
     (label, experiment), *_ = asked.experiments.items()
@@ -114,7 +150,11 @@ def _part(asked: Asked, shard: str) -> Asked:
 def _experiment(config: RunConfig, console: RunConsole, *, key_needed: bool) -> Experiment:
     experiment = api.ready(config, key_needed=key_needed)
     if experiment.config.haystack != config.haystack and "haystack" in config.model_fields_set:
-        say(console, f"task {config.task} stands in {experiment.config.haystack[0]}, not in speech", "dim")
+        say(
+            console,
+            f"task {config.task} stands in {experiment.config.haystack[0]}, not in speech",
+            "dim",
+        )
     return experiment
 
 
@@ -130,7 +170,8 @@ def _suite_of(name: str, config: str | None, flags: dict[str, Any]) -> Suite:
 
 
 def _print_dry_run(asked: Asked, limit: int | None) -> None:
-    """A plan for every run, with its folder, what is finished there and what is still missing for a start."""
+    """A plan for every run, with its folder, what is finished there and what is still missing for a
+    start."""
     for number, (label, experiment) in enumerate(asked.experiments.items()):
         if len(asked.experiments) > 1:
             click.echo(("\n" if number else "") + f"{number + 1}/{len(asked.experiments)}  {label}")
@@ -139,7 +180,10 @@ def _print_dry_run(asked: Asked, limit: int | None) -> None:
         tokens = sum(map(experiment.prompt_tokens, left))
         click.echo(plan_of(experiment))
         click.echo(f"{'folder':<11} {asked.folders[label]}")
-        click.echo(f"{'to send':<11} {len(left):,} of {len(experiment.trials):,} trials, {tokens:,} tokens in prompts")
+        click.echo(
+            f"{'to send':<11} {len(left):,} of {len(experiment.trials):,} trials, {tokens:,} tokens"
+            " in prompts"
+        )
         try:
             completed(experiment.config)
         except ConfigError as error:

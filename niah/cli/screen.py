@@ -1,4 +1,5 @@
-"""Where words go: to a terminal wrapped at words, to a pipe or a log as they are, to a program as events."""
+"""Where words go: to a terminal wrapped at words, to a pipe or a log as they are, to a program as
+events."""
 
 from __future__ import annotations
 
@@ -26,9 +27,12 @@ INCOMPLETE = 3
 
 
 class RunConsole(Console):
-    """Standard error while a run goes on. As ``json`` it takes events only, words for people among them."""
+    """Standard error while a run goes on. As ``json`` it takes events only, words for people among
+    them."""
 
-    def __init__(self, progress: str = "auto", events_to: Path | None = None, **options: Any) -> None:
+    def __init__(
+        self, progress: str = "auto", events_to: Path | None = None, **options: Any
+    ) -> None:
         """Raises ConfigError where ``events_to`` cannot be written."""
         super().__init__(**({"stderr": True} | options))
         fit_to_terminal(self)
@@ -41,16 +45,22 @@ class RunConsole(Console):
                 self.events = events_to.open("a", encoding="utf-8")
 
     def event(self, name: str, **fields: Any) -> None:
-        """One line of JSON, where events are asked for. Whoever reads them may be gone: that stops no sweep."""
+        """One line of JSON, where events are asked for. Whoever reads them may be gone: that stops
+        no sweep."""
         if self.events is not None:
-            line = {"event": name, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
+            line = {
+                "event": name,
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                **fields,
+            }
             with suppress(OSError):
                 self.events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
                 self.events.flush()
 
     @contextmanager
     def until_closed(self) -> Iterator[None]:
-        """Tell a NiahError as an event (as ``json``, in the place of its line for people), and close the file."""
+        """Tell a NiahError as an event (as ``json``, in the place of its line for people), and
+        close the file."""
         try:
             yield
         except NiahError as error:
@@ -82,7 +92,8 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
 
 
 def warn(*texts: str) -> None:
-    """Lines of niah's own to standard error: wrapped at words on a terminal, one line each anywhere else."""
+    """Lines of niah's own to standard error: wrapped at words on a terminal, one line each anywhere
+    else."""
     console = Console(stderr=True, highlight=False)
     fit_to_terminal(console)
     for text in texts:
@@ -93,7 +104,8 @@ def warn(*texts: str) -> None:
 
 
 def write_text(path: Path, text: str, mode: str = "w") -> None:
-    """Write a file that a flag names; its folder, too, but with mode "x": then a file that is there is an error."""
+    """Write a file that a flag names; its folder, too, but with mode "x": then a file that is there
+    is an error."""
     with writing(path, "choose another file", ConfigError):
         if mode != "x":
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +113,9 @@ def write_text(path: Path, text: str, mode: str = "w") -> None:
             with path.open(mode, encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise ConfigError(f"{path} is there already and is left as it is; choose another file with --out") from None
+            raise ConfigError(
+                f"{path} is there already and is left as it is; choose another file with --out"
+            ) from None
 
 
 def ended(complete: bool) -> NoReturn:
@@ -127,5 +141,6 @@ def fit_to_terminal(console: Console) -> None:
 
 
 def has_width(console: Console) -> bool:
-    """Whether lines have an end: on a terminal, or where COLUMNS says so. A log line stays whole."""
+    """Whether lines have an end: on a terminal, or where COLUMNS says so. A log line stays
+    whole."""
     return console.is_terminal or bool(os.environ.get("COLUMNS"))

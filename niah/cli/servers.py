@@ -37,8 +37,9 @@ _INDENT = " " * 19  # of what follows mark and name
 def doctor(**flags: str | None) -> None:
     """Check this installation: Python, extras, fonts, cache, haystacks, keys (names only), disk.
 
-    With --provider or --base-url that server is asked, too, for at most three seconds. A note is about something not
-    everybody needs. Exits 3 where something is bad; each such line says what to do.
+    With --provider or --base-url that server is asked, too, for at most three seconds. A note is
+    about something not everybody needs. Exits 3 where something is bad; each such line says what to
+    do.
     """
     config = config_from(None, flags)
     if any(flags.values()):
@@ -48,7 +49,9 @@ def doctor(**flags: str | None) -> None:
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
         states[check.state] += 1
         _print(check, console)
-    click.echo(f"{states[State.OK]} ok, {states[State.NOTE]} to note, {states[State.BAD]} bad", err=True)
+    click.echo(
+        f"{states[State.OK]} ok, {states[State.NOTE]} to note, {states[State.BAD]} bad", err=True
+    )
     sys.exit(UNHEALTHY if states[State.BAD] else 0)
 
 
@@ -57,11 +60,16 @@ def _print(check: Check, console: Console) -> None:
     head, advice = f" {check.name:<12} ", f"-> {check.advice}" if check.advice else ""
     mark = Text(f"{check.state.value:<5}", style=_STYLES[check.state])
     if not has_width(console):
-        console.print(mark.append(f"{head}{check.said} {advice}".rstrip(), style="default"), soft_wrap=True)
+        console.print(
+            mark.append(f"{head}{check.said} {advice}".rstrip(), style="default"), soft_wrap=True
+        )
         return
     width = max(console.width - len(_INDENT), 30)
     said = [
-        line for text in (check.said, advice) if text for line in Words(text).lines(console, console.options, width)
+        line
+        for text in (check.said, advice)
+        if text
+        for line in Words(text).lines(console, console.options, width)
     ]
     for number, line in enumerate(said):
         console.print(Text.assemble(*((mark, head) if number == 0 else (_INDENT,)), line))
@@ -69,10 +77,15 @@ def _print(check: Check, console: Console) -> None:
 
 @click.command(cls=Command)
 @config_options
-@click.option("--window", is_flag=True, help="Find the true window by longer and longer prompts. Costs their tokens.")
+@click.option(
+    "--window",
+    is_flag=True,
+    help="Find the true window by longer and longer prompts. Costs their tokens.",
+)
 @click.option("--up-to", metavar="LENGTH", help="Longest prompt of --window.  [default: 128k]")
 def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> None:
-    """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count, does it cache.
+    """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count,
+    does it cache.
 
     With --window, find by bisection how long a prompt may really be.
     """
@@ -83,7 +96,9 @@ def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> 
         if getattr(asked, budget) is not None:
             raise ConfigError(f"{budget} has no meaning for probe; --up-to bounds its prompts")
     if up_to is not None and not window:
-        raise ConfigError("--up-to is the longest prompt of --window; give that too, or leave it out")
+        raise ConfigError(
+            "--up-to is the longest prompt of --window; give that too, or leave it out"
+        )
     least = min(asked.lengths)
     most: int | None = None
     if window:
@@ -113,14 +128,22 @@ def _rows(experiment: Experiment, found: Preflight, again: Answer | None) -> dic
     first = found.answers[-1]
     usage = first.response.usage if first.response else None
     named = f", as {found.model}" if found.model and found.model != experiment.config.model else ""
-    reported = [k for k in ("input", "cached", "output") if usage and getattr(usage, f"{k}_tokens") is not None]
+    reported = [
+        k
+        for k in ("input", "cached", "output")
+        if usage and getattr(usage, f"{k}_tokens") is not None
+    ]
     rows = {
         "model": f"{experiment.config.model} answers{named}",
-        "first token": "not streamed" if first.first_token_s is None else f"after {first.first_token_s:.2f} s",
+        "first token": (
+            "not streamed" if first.first_token_s is None else f"after {first.first_token_s:.2f} s"
+        ),
         "tells tokens": ", ".join(reported) or "none",
         "tokens": "unknown: the server does not count",
         "cache": _cache(again),
-        "told window": "none" if found.window is None else f"{found.window:,} of the server's tokens",
+        "told window": (
+            "none" if found.window is None else f"{found.window:,} of the server's tokens"
+        ),
     }
     if found.calibration is not None:
         known = found.calibration
@@ -136,7 +159,10 @@ def _cache(again: Answer | None) -> str:
     usage = again.response.usage if again and again.response else None
     if usage is None or usage.cached_tokens is None:
         return "the server does not say"
-    return f"{usage.cached_tokens:,} of {usage.input_tokens or 0:,} tokens of a repeated prompt were read from it"
+    return (
+        f"{usage.cached_tokens:,} of {usage.input_tokens or 0:,} tokens of a repeated prompt were"
+        " read from it"
+    )
 
 
 def _show(step: Step) -> None:
@@ -147,10 +173,19 @@ def _show(step: Step) -> None:
 def _window(found: Window) -> str:
     if found.fits is None:
         return "none: not even the shortest prompt was accepted whole"
-    counted = "" if found.fits.server_tokens is None else f" ({found.fits.server_tokens:,} of the server's)"
+    counted = (
+        ""
+        if found.fits.server_tokens is None
+        else f" ({found.fits.server_tokens:,} of the server's)"
+    )
     if found.too_long is None:
-        return f"at least {found.fits.context_length:,} tokens{counted}; try longer ones with --up-to"
-    return f"{found.fits.context_length:,} tokens fit{counted}, {found.too_long.context_length:,} do not"
+        return (
+            f"at least {found.fits.context_length:,} tokens{counted}; try longer ones with --up-to"
+        )
+    return (
+        f"{found.fits.context_length:,} tokens fit{counted}, {found.too_long.context_length:,}"
+        " do not"
+    )
 
 
 @click.command()
@@ -165,6 +200,8 @@ def models(**flags: str | None) -> None:
     served = served_models(config)
     width = max((len(m.name) for m in served), default=0)
     for model in served:
-        name = "".join(sign if sign.isprintable() else " " for sign in model.name)  # it is a server's word
+        name = "".join(
+            sign if sign.isprintable() else " " for sign in model.name
+        )  # it is a server's word
         click.echo(f"{name:<{width}}  {model.window:>11,}" if model.window else name)
     click.echo(f"{plural(len(served), 'model')} of provider {config.provider}", err=True)

@@ -33,22 +33,47 @@ SHOWN = 50  # characters of an answer in a list
 
 
 @click.command()
-@click.argument("words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=OFFERED_RUNS)
+@click.argument(
+    "words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=OFFERED_RUNS
+)
 @RESULTS
 @click.option("--wrong", is_flag=True, help="List only the trials that were scored below 1.")
 @click.option(
-    "--outcome", "outcomes", multiple=True, metavar="OUTCOME", help="List only this outcome; may be repeated."
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="OUTCOME",
+    help="List only this outcome; may be repeated.",
 )
 @click.option(
-    "--class", "classes", multiple=True, metavar="CLASS", help="List only this class of answer; may be repeated."
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="CLASS",
+    help="List only this class of answer; may be repeated.",
 )
-@click.option("--diff", is_flag=True, help="Take two runs, OLD and NEW, and list the trials with another score.")
+@click.option(
+    "--diff",
+    is_flag=True,
+    help="Take two runs, OLD and NEW, and list the trials with another score.",
+)
 @click.option("--prompt", is_flag=True, help="Print the whole prompt of a trial and nothing else.")
 @click.option(
-    "--task", metavar="TASK", shell_complete=TASKS, help="Print an example prompt of this task, its needles marked."
+    "--task",
+    metavar="TASK",
+    shell_complete=TASKS,
+    help="Print an example prompt of this task, its needles marked.",
 )
-@click.option("--length", metavar="LENGTH", default="2k", show_default=True, help="Context length of the example.")
-@click.option("--depth", metavar="PERCENT", default="50", show_default=True, help="Depth of the example.")
+@click.option(
+    "--length",
+    metavar="LENGTH",
+    default="2k",
+    show_default=True,
+    help="Context length of the example.",
+)
+@click.option(
+    "--depth", metavar="PERCENT", default="50", show_default=True, help="Depth of the example."
+)
 @click.option(
     "--haystack",
     metavar="NAME",
@@ -58,10 +83,20 @@ SHOWN = 50  # characters of an answer in a list
     help="Haystack of the example.",
 )
 @click.option(
-    "--language", metavar="LANGUAGE", default="auto", show_default=True, help="Language of its needle and question."
+    "--language",
+    metavar="LANGUAGE",
+    default="auto",
+    show_default=True,
+    help="Language of its needle and question.",
 )
 @click.option("--control", type=click.Choice(CONTROLS), help="Show the example as this control.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another config key of the example.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another config key of the example.",
+)
 def show(
     words: tuple[str, ...],
     results: Path,
@@ -75,19 +110,30 @@ def show(
 ) -> None:
     """Show one trial of RUN: the needle in its surroundings, question, answer, score.
 
-    TRIAL is the beginning of its id; LENGTH and DEPTH name a cell. Where they name several trials, or nothing is
-    named, the trials are listed by length, depth and epoch, with the first eight signs of their ids.
+    TRIAL is the beginning of its id; LENGTH and DEPTH name a cell. Where they name several trials,
+    or nothing is named, the trials are listed by length, depth and epoch, with the first eight
+    signs of their ids.
 
-    With --diff OLD NEW, list the trials that two runs scored differently, with both answers. With --task and without
-    RUN, print an example prompt of a task; that needs no model.
+    With --diff OLD NEW, list the trials that two runs scored differently, with both answers. With
+    --task and without RUN, print an example prompt of a task; that needs no model.
     """
     if (wrong or outcomes or classes) and (diff or not words):
-        raise ConfigError("--wrong, --outcome and --class choose among the trials of one RUN; leave them out here")
+        raise ConfigError(
+            "--wrong, --outcome and --class choose among the trials of one RUN; leave them out here"
+        )
     source, flags = click.get_current_context().get_parameter_source, {"settings": "set"}
-    named = [flags.get(key, key) for key in example_flags if source(key) is ParameterSource.COMMANDLINE]
+    named = [
+        flags.get(key, key) for key in example_flags if source(key) is ParameterSource.COMMANDLINE
+    ]
     if named and (words or task is None):
-        raise ConfigError(f"--{named[0]} is for the example of a --task; for a cell: niah show RUN LENGTH DEPTH")
-    chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": [class_name(name) for name in classes]}
+        raise ConfigError(
+            f"--{named[0]} is for the example of a --task; for a cell: niah show RUN LENGTH DEPTH"
+        )
+    chosen_by = {
+        "wrong": wrong,
+        "outcomes": outcomes,
+        "classes": [class_name(name) for name in classes],
+    }
     if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
     elif diff:
@@ -95,23 +141,42 @@ def show(
     elif words and task is None:
         _show_run(words[0], words[1:], results, prompt, chosen_by)
     else:
-        raise ConfigError("name a run, or a task with --task (niah show --task single --length 2k --depth 50)")
+        raise ConfigError(
+            "name a run, or a task with --task (niah show --task single --length 2k --depth 50)"
+        )
 
 
 def _example_recipe(
-    task: str, length: str, depth: str, haystack: str, language: str, control: str | None, settings: tuple[str, ...]
+    task: str,
+    length: str,
+    depth: str,
+    haystack: str,
+    language: str,
+    control: str | None,
+    settings: tuple[str, ...],
 ) -> Experiment:
     keys = pairs("set", settings, "distractor_count=4")
-    keys |= {"task": task, "lengths": length, "depths": depth, "haystack": haystack, "language": language}
+    keys |= {
+        "task": task,
+        "lengths": length,
+        "depths": depth,
+        "haystack": haystack,
+        "language": language,
+    }
     config = read_config(None, {**keys, "controls": control is not None})
     check_used(config)
     return experiment_of(config)
 
 
-def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]) -> None:
-    """One trial, its prompt built again, or a list of those that are asked for. Raises RunError for another prompt."""
+def _show_run(
+    name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]
+) -> None:
+    """One trial, its prompt built again, or a list of those that are asked for. Raises RunError for
+    another prompt."""
     if len(address) > 2:
-        raise ConfigError(f"{' '.join(address)}: name one trial, or a cell by length and depth, like 8k 50")
+        raise ConfigError(
+            f"{' '.join(address)}: name one trial, or a cell by length and depth, like 8k 50"
+        )
     header, stored = read_log(run_folder(name, results))
     found = addressed(stored, address) if address else by_cell(stored.values())
     filtered = chosen(found, **chosen_by)
@@ -126,10 +191,16 @@ def _show_run(name: str, address: tuple[str, ...], results: Path, prompt: bool, 
 
 def _list(results: list[Result]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer", err=True)
+    click.echo(
+        f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer", err=True
+    )
     for result in results:
         line = visible(_line(result))
-        click.echo(line if width is None or cell_len(line) <= width else f"{chop_cells(line, width - 1)[0]}…")
+        click.echo(
+            line
+            if width is None or cell_len(line) <= width
+            else f"{chop_cells(line, width - 1)[0]}…"
+        )
     if not results:
         click.echo("no such trial", err=True)
 
@@ -142,19 +213,28 @@ def _show_differences(words: tuple[str, ...], results: Path) -> None:
     common, found = differences(old, new)
     for d in found:
         t = d.new.trial
-        where = f"{t.context_length:,} tokens, {t.control or f'depth {t.depth_percent:g} %'}, epoch {t.epoch}"
+        where = (
+            f"{t.context_length:,} tokens, {t.control or f'depth {t.depth_percent:g} %'}, epoch"
+            f" {t.epoch}"
+        )
         click.echo(f"{t.id[:SHORT]}  {where}; expected {expected_label(t, d.new.targets)}")
         for name, r in zip(("old", "new"), (d.old, d.new), strict=True):
             click.echo(visible(f"    {name}  {r.score:<4.2g}  {_verdict(r):<14}  {_answer(r)}"))
     lost = sum((d.new.score or 0) < (d.old.score or 0) for d in found)
-    click.echo(f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored", err=True)
+    click.echo(
+        f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored",
+        err=True,
+    )
 
 
 def _line(r: Result) -> str:
     t = r.trial
     where = t.control or f"{t.depth_percent:>5g} %"
     verdict = _verdict(r)
-    return f"{t.id[:SHORT]}  {t.context_length:>9,}  {where:<11}  {t.epoch:>5}  {verdict:<14}  {_answer(r)}"
+    return (
+        f"{t.id[:SHORT]}  {t.context_length:>9,}  {where:<11}  {t.epoch:>5}  {verdict:<14} "
+        f" {_answer(r)}"
+    )
 
 
 def _verdict(r: Result) -> str:
@@ -187,12 +267,16 @@ def _page(r: Result, prompt: Prompt) -> str:
 
 
 def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
-    """Asked and actual depth of the first needle, and the text around it where that is known; of a control nothing."""
+    """Asked and actual depth of the first needle, and the text around it where that is known; of a
+    control nothing."""
     if not r.placements:
         return ""
     place, around = r.placements[0], surroundings_of(prompt)
     before_it = f"{place.tokens_before:,} of {prompt.haystack_tokens:,} tokens before"
-    depth = f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} % ({before_it})\n"
+    depth = (
+        f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} %"
+        f" ({before_it})\n"
+    )
     shown = f"\n… {around.before}{START}{around.needle}{END}{around.after} …\n\n"
     return depth + (shown if around.needle else "")
 
@@ -217,7 +301,10 @@ def marked(prompt: Prompt) -> str:
 
 def _legend(trial: Trial, prompt: Prompt) -> str:
     total = prompt.tokens + prompt.reply_tokens
-    lines = [f"length    {total:,} tokens ({label_of(total)}): prompt {prompt.tokens:,} + reply {prompt.reply_tokens}"]
+    lines = [
+        f"length    {total:,} tokens ({label_of(total)}): prompt {prompt.tokens:,} + reply"
+        f" {prompt.reply_tokens}"
+    ]
     for needle, place in zip(prompt.planting.needles, prompt.placements, strict=False):
         depths = f"asked {place.depth_percent:.4g} %, actual {place.actual_depth_percent:.3f} %"
         kind = f"{needle.answer_class} ({needle.detail})" if needle.detail else needle.answer_class

@@ -43,27 +43,39 @@ from niah.verdict.records import EXIT_CODES, Verdict
 
 FILE = click.argument("file", required=False, type=PATH)
 REFERENCES = click.option(
-    "--reference", type=int, default=REFERENCE, show_default=True, metavar="COUNT", help="First runs that are usual."
+    "--reference",
+    type=int,
+    default=REFERENCE,
+    show_default=True,
+    metavar="COUNT",
+    help="First runs that are usual.",
 )
 
 
 @click.command(cls=Command)
 @config_options
 @click.option(
-    "--at-least", metavar="LENGTH", help="Exit 0 where it is shown to hold so much, 1 where it is shown not to."
+    "--at-least",
+    metavar="LENGTH",
+    help="Exit 0 where it is shown to hold so much, 1 where it is shown not to.",
 )
 @RESULTS
 @NAME
 @PALETTE
 def effective(
-    config: str | None, at_least: str | None, results: Path, name: str | None, palette: str, **flags: Any
+    config: str | None,
+    at_least: str | None,
+    results: Path,
+    name: str | None,
+    palette: str,
+    **flags: Any,
 ) -> None:
     """Find the effective length of a model: the longest length up to which every one holds.
 
-    CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed (or 128k), at 11 depths of
-    endless made speech; each is tried until it is decided. The same command goes on after an interruption. Exits 0
-    where the bracket is found (or --at-least shown), 1 where it is shown to be less, 3 where
-    neither is decided, 5 where the run is not finished.
+    CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed (or
+    128k), at 11 depths of endless made speech; each is tried until it is decided. The same command
+    goes on after an interruption. Exits 0 where the bracket is found (or --at-least shown), 1 where
+    it is shown to be less, 3 where neither is decided, 5 where the run is not finished.
     """
     check_name(name)
     wanted = None if at_least is None else length_of(at_least)
@@ -72,7 +84,9 @@ def effective(
     asked = studies.effective_config(config_from(config, flags))
     experiment = api.ready(asked)
     console = RunConsole()
-    options = RunOptions(palette=palette, environment={k: given.origin for k, given in environment_of(flags).items()})
+    options = RunOptions(
+        palette=palette, environment={k: given.origin for k, given in environment_of(flags).items()}
+    )
     folder = results / folder_name(name, experiment.config)
     with console.until_closed():
         run = run_one(experiment, folder, options, console).run
@@ -91,11 +105,23 @@ def _is_config(name: str) -> bool:
 
 @click.command(cls=Command)
 @config_options
-@click.option("--set", "changed", multiple=True, metavar="KEY=VALUE", help="Setting of the embedded candidate.")
-@click.option("--candidate", metavar="MODEL", help="The candidate's model or GGUF file, where it is another.")
+@click.option(
+    "--set",
+    "changed",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the embedded candidate.",
+)
+@click.option(
+    "--candidate", metavar="MODEL", help="The candidate's model or GGUF file, where it is another."
+)
 @SUITE
-@click.option("--markdown", type=PATH, metavar="FILE", help="Also write a table for a pull request.")
-@click.option("--name", default="engine", show_default=True, metavar="NAME", help="Folder of the three arms.")
+@click.option(
+    "--markdown", type=PATH, metavar="FILE", help="Also write a table for a pull request."
+)
+@click.option(
+    "--name", default="engine", show_default=True, metavar="NAME", help="Folder of the three arms."
+)
 @RESULTS
 def engine(
     config: str | None,
@@ -109,14 +135,17 @@ def engine(
 ) -> None:
     """Run a base engine, the same again, and a candidate, and say whether the change lost anything.
 
-    Two servers: give --base-url twice. One embedded engine: --provider local and --set KEY=VALUE, as often as needed.
-    Without --lengths they stand around the edges that the server tells. Exits 0 for pass, 1 for fail, 3 where it is
-    not decided, 4 where a setting seems to be ignored, 5 where an arm is not finished.
+    Two servers: give --base-url twice. One embedded engine: --provider local and --set KEY=VALUE,
+    as often as needed. Without --lengths they stand around the edges that the server tells. Exits 0
+    for pass, 1 for fail, 3 where it is not decided, 4 where a setting seems to be ignored, 5 where
+    an arm is not finished.
     """
     check_name(name)
     urls: tuple[str, ...] = flags.pop("base_urls")
     if len(urls) > 2:
-        raise ConfigError(f"--base-url is given {len(urls)} times; give the base's, then the candidate's")
+        raise ConfigError(
+            f"--base-url is given {len(urls)} times; give the base's, then the candidate's"
+        )
     flags["base_url"] = urls[0] if urls else None
     change = studies.Change(
         base_url=urls[1] if len(urls) == 2 else None,
@@ -126,26 +155,40 @@ def engine(
     outside = environment_of(flags)
     asked = flags_over(outside, flags)
     configs = _configs(config, suite, flags, asked)
-    options = RunOptions(palette=PALETTES[0], environment={key: given.origin for key, given in outside.items()})
+    options = RunOptions(
+        palette=PALETTES[0], environment={key: given.origin for key, given in outside.items()}
+    )
     console = RunConsole()
     with console.until_closed():
         configs = _placed(configs, asked, console)
         for arm, runs in studies.engine_arms(configs, change).items():
             for run_name, one in runs.items():
                 say(console, f"{arm}  {run_name}", "bold")
-                if run_one(api.ready(one), results / name / arm / run_name, options, console).run.stopped is not None:
+                if (
+                    run_one(
+                        api.ready(one), results / name / arm / run_name, options, console
+                    ).run.stopped
+                    is not None
+                ):
                     sys.exit(EXIT_CODES[Verdict.INCOMPLETE])
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:
         write_text(markdown, engine_markdown(verdict))
     click.echo("\n".join(engine_lines(verdict)))
-    click.echo(f"  {studies.answered(*(results / name / arm / one for arm in studies.ARMS for one in configs))}")
+    click.echo(
+        f"  {studies.answered(*(results / name / arm / one for arm in studies.ARMS for one in configs))}"
+    )
     sys.exit(verdict.exit_code)
 
 
 engine.params = [p for p in engine.params if p.name != "base_url"]
 engine.params.append(
-    click.Option(["--base-url", "base_urls"], multiple=True, metavar="URL", help="Of the base, then the candidate.")
+    click.Option(
+        ["--base-url", "base_urls"],
+        multiple=True,
+        metavar="URL",
+        help="Of the base, then the candidate.",
+    )
 )
 
 
@@ -162,7 +205,9 @@ def _configs(
     return {one.task: one}
 
 
-def _placed(configs: Mapping[str, RunConfig], asked: Mapping[str, Any], console: RunConsole) -> Mapping[str, RunConfig]:
+def _placed(
+    configs: Mapping[str, RunConfig], asked: Mapping[str, Any], console: RunConsole
+) -> Mapping[str, RunConfig]:
     """With lengths around the edges that the server tells, where none are asked for."""
     first = next(iter(configs.values()))
     if asked.get("lengths") or known_provider(first.provider).embedded:
@@ -173,7 +218,9 @@ def _placed(configs: Mapping[str, RunConfig], asked: Mapping[str, Any], console:
     if not lengths:
         return configs
     say(console, f"lengths around what the server tells: {', '.join(f'{n:,}' for n in lengths)}")
-    return {name: one.model_copy(update={"lengths": tuple(lengths)}) for name, one in configs.items()}
+    return {
+        name: one.model_copy(update={"lengths": tuple(lengths)}) for name, one in configs.items()
+    }
 
 
 @click.group()
@@ -183,7 +230,9 @@ def history() -> None:
 
 @history.command()
 @RUN
-@click.option("--file", type=PATH, help="The file; by default one for its recipe in the folder history.")
+@click.option(
+    "--file", type=PATH, help="The file; by default one for its recipe in the folder history."
+)
 @RESULTS
 def add(run_name: str, file: Path | None, results: Path) -> None:
     """Append RUN to the history of its recipe; a run that is there already is not added again."""
@@ -214,8 +263,8 @@ def show(file: Path | None, reference: int, out: Path | None) -> None:
 def check(file: Path | None, reference: int) -> None:
     """Judge a history: exit 1 for a loss, 3 while there are too few runs, else 0.
 
-    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a gain is said, and
-    exits 0.
+    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a
+    gain is said, and exits 0.
     """
     from niah.plotter.history import verdict_line
 

@@ -1,4 +1,5 @@
-"""One run, several models or a suite in turn, as the command line makes them: followed, written, told."""
+"""One run, several models or a suite in turn, as the command line makes them: followed, written,
+told."""
 
 from __future__ import annotations
 
@@ -48,10 +49,14 @@ class Ended:
     run: Run
 
 
-def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Ended:
+def run_one(
+    experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole
+) -> Ended:
     """One run in its folder."""
     observer = OnScreen(experiment, console, options)
-    run = api.run_in(folder, experiment, observer, limit=options.limit, environment=options.environment)
+    run = api.run_in(
+        folder, experiment, observer, limit=options.limit, environment=options.environment
+    )
     found = asdict(run.grid.whole)
     if not run.rows:
         why = run.stopped or "no trial was sent"
@@ -64,13 +69,19 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
             say(console, line)
     finally:  # where they cannot be written, too
         _report(console, run)
-    unfinished = [t.id for t in experiment.trials if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR]
+    unfinished = [
+        t.id
+        for t in experiment.trials
+        if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR
+    ]
     if run.complete:  # an adaptive run is, though it has not sent all that it might
         unfinished = []
     if unfinished and options.limit is not None and run.stopped is None:
         left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
         say(console, f"--limit {options.limit}: {left} are left; go on without it")
-    console.event("finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found)
+    console.event(
+        "finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found
+    )
     return Ended(complete=not unfinished, run=run)
 
 
@@ -97,26 +108,41 @@ def _report(console: RunConsole, run: Run) -> None:
 
 
 def models_asked(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Asked:
-    """A folder for every model's run; without a name the one that a command for that model alone uses.
+    """A folder for every model's run; without a name the one that a command for that model alone
+    uses.
 
     Raises ConfigError where two would share one.
     """
     first = next(iter(experiments.values())).config
-    together = results / folder_name(name, first.model_copy(update={"model": ",".join(experiments)}))
+    together = results / folder_name(
+        name, first.model_copy(update={"model": ",".join(experiments)})
+    )
     if name is None or len(experiments) == 1:
-        folders = {model: results / folder_name(name, experiment.config) for model, experiment in experiments.items()}
+        folders = {
+            model: results / folder_name(name, experiment.config)
+            for model, experiment in experiments.items()
+        }
         return Asked(experiments=experiments, folders=folders, together=together)
     if (together / LOG_NAME).exists():
-        raise ConfigError(f"{together} is the folder of a single run; give these models another --name")
+        raise ConfigError(
+            f"{together} is the folder of a single run; give these models another --name"
+        )
     folders = {model: together / folder_of(model) for model in experiments}
     if len(set(folders.values())) < len(folders):
-        raise ConfigError(f"--name {name!r}: two of these models would share a folder in it; leave out --name")
+        raise ConfigError(
+            f"--name {name!r}: two of these models would share a folder in it; leave out --name"
+        )
     return Asked(experiments=experiments, folders=folders, together=together)
 
 
-def suite_asked(suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Asked:
-    """A folder for every run of a suite, inside one of its own. Raises ConfigError where that is a run's."""
-    folder = results / (name or f"{suite}-{folder_name(None, next(iter(experiments.values())).config)}")
+def suite_asked(
+    suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None
+) -> Asked:
+    """A folder for every run of a suite, inside one of its own. Raises ConfigError where that is a
+    run's."""
+    folder = results / (
+        name or f"{suite}-{folder_name(None, next(iter(experiments.values())).config)}"
+    )
     if (folder / LOG_NAME).exists():
         raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
     folders = {run_name: folder / run_name for run_name in experiments}
@@ -128,7 +154,11 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
     total = len(asked.experiments)
     if total == 1 and asked.suite is None:
         (label, experiment), *_ = asked.experiments.items()
-        return 0 if run_one(experiment, asked.folders[label], options, console).complete else INCOMPLETE
+        return (
+            0
+            if run_one(experiment, asked.folders[label], options, console).complete
+            else INCOMPLETE
+        )
     runs: dict[str, Run] = {}
     codes: list[int] = []
     for number, (label, experiment) in enumerate(asked.experiments.items(), 1):
@@ -143,7 +173,11 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
             continue
         runs[label] = ended.run
         codes.append(0 if ended.complete else INCOMPLETE)
-        if number < total and ended.run.stopped is not None and (asked.suite or ended.run.stopped == INTERRUPTED):
+        if (
+            number < total
+            and ended.run.stopped is not None
+            and (asked.suite or ended.run.stopped == INTERRUPTED)
+        ):
             what, of = ("suite stopped", "runs") if asked.suite else ("stopped", "models")
             say(console, f"{what} after {number} of {total} {of}; type the same command to go on")
             codes.append(INCOMPLETE)
@@ -153,14 +187,21 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
     return max(codes)
 
 
-def _tell_all(asked: Asked, runs: Mapping[str, Run], options: RunOptions, console: RunConsole) -> None:
+def _tell_all(
+    asked: Asked, runs: Mapping[str, Run], options: RunOptions, console: RunConsole
+) -> None:
     """The table and the picture of all runs that there are."""
     from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
-    views, grids = {label: run.view for label, run in runs.items()}, {label: run.grid for label, run in runs.items()}
+    views, grids = (
+        {label: run.view for label, run in runs.items()},
+        {label: run.grid for label, run in runs.items()},
+    )
     with writing(asked.together, "choose another --results"):
         asked.together.mkdir(parents=True, exist_ok=True)
-    searched = {label: best_search(asked.experiments[label]) for label in runs} if asked.suite else None
+    searched = (
+        {label: best_search(asked.experiments[label]) for label in runs} if asked.suite else None
+    )
     if asked.suite is not None and searched is not None:
         picture = asked.together / "suite.png"
         warnings = write_suite(asked.together, asked.suite, views, searched, options.palette)

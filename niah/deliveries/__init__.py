@@ -1,9 +1,11 @@
-"""Deliveries: what is done to a long context before the model sees it. Generators without I/O, as httpx's auth flows.
+"""Deliveries: what is done to a long context before the model sees it. Generators without I/O, as
+httpx's auth flows.
 
-A trial's prompt is built once and is the same under every delivery, so runs pair trial by trial. ``deliver`` yields
-what to ask (a Prompt, or texts to Embed) and is sent what came back: the answer's text, or the vectors. The answer to
-the last prompt counts. Whoever drives it (``niah.runner``) alone knows a network. How a prompt is put into messages
-(turns, tool results, pages, speech) is a second question, answered by a Presenter.
+A trial's prompt is built once and is the same under every delivery, so runs pair trial by trial.
+``deliver`` yields what to ask (a Prompt, or texts to Embed) and is sent what came back: the
+answer's text, or the vectors. The answer to the last prompt counts. Whoever drives it
+(``niah.runner``) alone knows a network. How a prompt is put into messages (turns, tool results,
+pages, speech) is a second question, answered by a Presenter.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ RETRIEVERS = ("bm25", "dense", "rrf")
 DELIVERIES = (
     "full",
     "window:TOKENS",
-    *(f"{way}{retriever}" for way in ("retrieve", "hybrid") for retriever in ("", *(f":{r}" for r in RETRIEVERS))),
+    *(
+        f"{way}{retriever}"
+        for way in ("retrieve", "hybrid")
+        for retriever in ("", *(f":{r}" for r in RETRIEVERS))
+    ),
     "summarise",
 )
 
@@ -59,20 +65,24 @@ class Body:
 def body_of(prompt: Prompt, share: float = 100) -> Body | None:
     """The parts of a prompt; None where it has no haystack, but is a question alone.
 
-    With a share of less than 100 % only the end of the haystack is the body, and what stands before it is of the
-    opening; no needle is parted.
+    With a share of less than 100 % only the end of the haystack is the body, and what stands before
+    it is of the opening; no needle is parted.
     """
     text, opening, closing = prompt.text, prompt.planting.opening, prompt.planting.closing
     if not (text.startswith(opening) and text.endswith(closing)):
         return None
     whole = Body(
-        opening=opening, lines=tuple(text[len(opening) : len(text) - len(closing)].split("\n")), closing=closing
+        opening=opening,
+        lines=tuple(text[len(opening) : len(text) - len(closing)].split("\n")),
+        closing=closing,
     )
     if share >= 100:
         return whole
     ends = list(accumulate(len(line.encode()) + 1 for line in whole.lines))
     first = bisect_left(ends, ends[-1] * (100 - share) / 100)
-    first = min((a for a, b in _places(prompt.planting.needles, whole) if a < first < b), default=first)
+    first = min(
+        (a for a, b in _places(prompt.planting.needles, whole) if a < first < b), default=first
+    )
     before = "".join(f"{line}\n" for line in whole.lines[:first])
     return Body(opening=opening + before, lines=whole.lines[first:], closing=closing)
 
@@ -83,20 +93,23 @@ def asked_needles(prompt: Prompt) -> list[Needle]:
 
 
 def share_of_needles(prompt: Prompt, text: str) -> float | None:
-    """Share of the needles that are asked about whose text stands in a text; None where the prompt holds none."""
+    """Share of the needles that are asked about whose text stands in a text; None where the prompt
+    holds none."""
     told = [needle.text for needle in asked_needles(prompt) if needle.text in prompt.text]
     return sum(line in text for line in told) / len(told) if told else None
 
 
 def share_of_values(prompt: Prompt, summaries: Sequence[str]) -> float | None:
-    """Share of the needles that are asked about whose values some summary says, in whatever words."""
+    """Share of the needles that are asked about whose values some summary says, in whatever
+    words."""
     values = [fold(needle.value) for needle in asked_needles(prompt) if needle.text in prompt.text]
     said = fold("\n".join(summaries))
     return sum(value in said for value in values) / len(values) if values else None
 
 
 def lines_of_needles(prompt: Prompt, body: Body) -> Iterator[tuple[int, int]]:
-    """First line and the line behind the last of every needle that is asked about and stands in the haystack."""
+    """First line and the line behind the last of every needle that is asked about and stands in the
+    haystack."""
     return _places(asked_needles(prompt), body)
 
 
@@ -132,7 +145,8 @@ class Delivery(Protocol):
         ...
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
-        """Prompt tokens of the most calls that a prompt of so many tokens takes: for plan, limits and budget.
+        """Prompt tokens of the most calls that a prompt of so many tokens takes: for plan, limits
+        and budget.
 
         ``frame`` is how many of them stand around the haystack.
         """
@@ -143,13 +157,15 @@ class Presenter(Protocol):
     """How one prompt is put into messages."""
 
     def present(self, prompt: Prompt) -> Prompt:
-        """The same prompt with messages of its own, and with what is to be known of them in ``delivered``."""
+        """The same prompt with messages of its own, and with what is to be known of them in
+        ``delivered``."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunking:
-    """How a haystack is cut into chunks of whole lines, in tokens, and how many of them are sent."""
+    """How a haystack is cut into chunks of whole lines, in tokens, and how many of them are
+    sent."""
 
     tokens: int = 256
     overlap: int = 32
@@ -162,10 +178,14 @@ class Parts:
 
     tokenizer: Tokenizer
     chunking: Chunking = field(default_factory=Chunking)
-    embeds: bool = False  # whether dense vectors come by Embed steps, instead of from the token table
+    embeds: bool = (
+        False  # whether dense vectors come by Embed steps, instead of from the token table
+    )
     language: str = "en"
     says_not_there: Callable[[str, Prompt], bool] = lambda text, prompt: False
-    may_be_absent: Callable[[Prompt], Prompt] = lambda prompt: prompt  # the prompt whose question allows for it
+    may_be_absent: Callable[[Prompt], Prompt] = lambda prompt: (
+        prompt
+    )  # the prompt whose question allows for it
 
 
 def delivery_of(name: str, parts: Parts) -> Delivery:
@@ -175,7 +195,11 @@ def delivery_of(name: str, parts: Parts) -> Delivery:
         return Full()
     if kind == "window":
         return Window(length_of(how, least=1), parts.tokenizer)
-    from niah.deliveries.retrieve import Hybrid, Retrieve, Summarise  # numpy, which a config does not need
+    from niah.deliveries.retrieve import (
+        Hybrid,
+        Retrieve,
+        Summarise,
+    )  # numpy, which a config does not need
 
     if kind == "summarise":
         return Summarise(parts)
@@ -205,13 +229,18 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The last tokens of the prompt, as a server leaves them that drops the front of what does not fit."""
+    """The last tokens of the prompt, as a server leaves them that drops the front of what does not
+    fit."""
 
     tokens: int
     tokenizer: Tokenizer
 
     def deliver(self, prompt: Prompt) -> Steps:
-        text = self.tokenizer.last(prompt.text, self.tokens) if self.tokens < prompt.tokens else prompt.text
+        text = (
+            self.tokenizer.last(prompt.text, self.tokens)
+            if self.tokens < prompt.tokens
+            else prompt.text
+        )
         yield shortened(prompt, text, self.tokenizer)
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
@@ -219,10 +248,21 @@ class Window:
 
 
 def shortened(prompt: Prompt, text: str, tokenizer: Tokenizer, **told: Any) -> Prompt:
-    """A prompt of another text for the same trial; ``told`` goes into what is known of its delivery."""
+    """A prompt of another text for the same trial; ``told`` goes into what is known of its
+    delivery."""
     if text == prompt.text:
         sent, tokens = prompt, prompt.tokens
     else:
         tokens = tokenizer.count(text)
-        sent = replace(prompt, utf8=text.encode(), tokens=tokens, splits=(), shared_bytes=0, digest=digest_of(text))
-    return replace(sent, delivered=Delivered(tokens=tokens, **{"needles": share_of_needles(prompt, text), **told}))
+        sent = replace(
+            prompt,
+            utf8=text.encode(),
+            tokens=tokens,
+            splits=(),
+            shared_bytes=0,
+            digest=digest_of(text),
+        )
+    return replace(
+        sent,
+        delivered=Delivered(tokens=tokens, **{"needles": share_of_needles(prompt, text), **told}),
+    )

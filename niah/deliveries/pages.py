@@ -1,7 +1,9 @@
-"""The haystack as page images: every line of the prompt's text, wrapped, in one type, black on white.
+"""The haystack as page images: every line of the prompt's text, wrapped, in one type, black on
+white.
 
-Opening and question stay text. A needle stands on a line of a page that is known exactly; its depth is that of the
-text, so that text and pages pair. The same lines in the same look are the same bytes.
+Opening and question stay text. A needle stands on a line of a page that is known exactly; its depth
+is that of the text, so that text and pages pair. The same lines in the same look are the same
+bytes.
 """
 
 from __future__ import annotations
@@ -56,8 +58,15 @@ class Look:
 def look_of(pixels: str, type_size: int, font: str | None = None) -> Look:
     """A look by its page size in pixels, like 1024x1448. Raises ConfigError."""
     width, _, height = pixels.casefold().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 8_000 and 64 <= int(height) <= 8_000):
-        raise ConfigError(f"page_px {pixels!r}: write WIDTHxHEIGHT, 64 to 8000 pixels each, like 1024x1448")
+    if not (
+        width.isdecimal()
+        and height.isdecimal()
+        and 64 <= int(width) <= 8_000
+        and 64 <= int(height) <= 8_000
+    ):
+        raise ConfigError(
+            f"page_px {pixels!r}: write WIDTHxHEIGHT, 64 to 8000 pixels each, like 1024x1448"
+        )
     if int(width) < 8 * type_size or int(height) < 4 * type_size:
         raise ConfigError(
             f"page_type_px {type_size} is too large for a page of {pixels}; "
@@ -68,7 +77,8 @@ def look_of(pixels: str, type_size: int, font: str | None = None) -> Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Pages:
-    """Pages of one look. ``image_tokens`` is what the service counts for a picture of a width and height, if known."""
+    """Pages of one look. ``image_tokens`` is what the service counts for a picture of a width and
+    height, if known."""
 
     look: Look
     share: float = 100  # percent of the haystack, from its end
@@ -86,12 +96,15 @@ class Pages:
         pages = []
         for at in range(0, len(rows), per):
             png, digest = _drawn(tuple(rows[at : at + per]), type_, self.look)
-            pages.append(MediaPart(mime=_MIME, digest=digest, load=partial(bytes, png), pixels=size))
+            pages.append(
+                MediaPart(mime=_MIME, digest=digest, load=partial(bytes, png), pixels=size)
+            )
         told = self._told(prompt, body, len(rows), starts)
         return replace(prompt, messages=body.around(pages), splits=(), delivered=told)
 
     def measured(self, prompt: Prompt) -> Delivered | None:
-        """What is to be known of a prompt's pages, without a page being drawn; None where it has none."""
+        """What is to be known of a prompt's pages, without a page being drawn; None where it has
+        none."""
         body = body_of(prompt, self.share)
         if body is None:
             return None
@@ -108,7 +121,8 @@ class Pages:
             page=None if at is None else at // per + 1,
             page_line=None if at is None else at % per + 1,
             text_tokens=sum(map(self.count, body.beside)),
-            media_tokens=self.image_tokens and pages * self.image_tokens(self.look.width, self.look.height),
+            media_tokens=self.image_tokens
+            and pages * self.image_tokens(self.look.width, self.look.height),
         )
 
     def bytes_of(self, prompt: Prompt, pages: int) -> int:
@@ -118,7 +132,10 @@ class Pages:
             return 0
         type_, rows, _ = self._laid_out(body)
         per = self.look.rows
-        drawn = [_drawn(tuple(rows[n * per : (n + 1) * per]), type_, self.look)[0] for n in range(min(3, pages))]
+        drawn = [
+            _drawn(tuple(rows[n * per : (n + 1) * per]), type_, self.look)[0]
+            for n in range(min(3, pages))
+        ]
         return len(prompt.utf8) + pages * sum(map(len, drawn)) // len(drawn) * 4 // 3
 
     def _laid_out(self, body: Body) -> tuple[_Type, list[str], list[int]]:
@@ -152,7 +169,8 @@ class _Type:
         return cache(self.font.getlength)
 
     def wrapped(self, line: str, width: float) -> Iterator[str]:
-        """The rows of a line: broken at a space, or behind any wide sign; a word that is too long is cut."""
+        """The rows of a line: broken at a space, or behind any wide sign; a word that is too long
+        is cut."""
         start, broken, used = 0, 0, 0.0
         for at, sign in enumerate(line):
             if used + self._width(sign) > width and at > start:

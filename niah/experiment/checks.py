@@ -1,4 +1,5 @@
-"""What a config leaves open, filled in, and its names checked, before anything is loaded or opened."""
+"""What a config leaves open, filled in, and its names checked, before anything is loaded or
+opened."""
 
 from __future__ import annotations
 
@@ -11,7 +12,16 @@ from niah.errors import ConfigError, listed
 from niah.experiment.config import RunConfig, decides
 from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
-from niah.providers import PROVIDERS, ProviderEntry, Service, is_loopback, known_provider, local, simulated, speaks_chat
+from niah.providers import (
+    PROVIDERS,
+    ProviderEntry,
+    Service,
+    is_loopback,
+    known_provider,
+    local,
+    simulated,
+    speaks_chat,
+)
 from niah.providers.media import media_limits
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
@@ -22,18 +32,27 @@ READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictu
 READERS = ("simulated", *READS)  # providers of simulated readers
 # for a provider inside this process
 _MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field", "headers")
-_OF_SERVERS = (*_MEANINGLESS, "extra", "engine", "mmproj", "target_logprob", "cache_marks")  # a function takes none
+_OF_SERVERS = (
+    *_MEANINGLESS,
+    "extra",
+    "engine",
+    "mmproj",
+    "target_logprob",
+    "cache_marks",
+)  # a function takes none
 
 
 def concurrency_of(config: RunConfig) -> int:
-    """Most requests in flight: as asked, else 8, but 1 for a model inside this process (it gains nothing from more)."""
+    """Most requests in flight: as asked, else 8, but 1 for a model inside this process (it gains
+    nothing from more)."""
     return config.concurrency or (1 if config.provider in ("local", FUNCTION) else 8)
 
 
 def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True) -> RunConfig:
     """The config with its model's default filled in and all names checked; nothing is opened yet.
 
-    A provider that was handed over brings its own address and key. Raises UnknownName or ConfigError.
+    A provider that was handed over brings its own address and key. Raises UnknownName or
+    ConfigError.
     """
     hide(*secrets_in(config.model_dump()))
     check_used(config, own)
@@ -44,7 +63,10 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
         config = config.model_copy(update={"model": config.model or local.DEFAULT_MODEL})
         local.check_local_model(str(config.model), config.mmproj)
         if config.sent_as in READS.values() and config.mmproj is None:
-            raise ConfigError(f"model {config.model!r} takes text alone; for {config.sent_as} add --mmproj PATH.gguf")
+            raise ConfigError(
+                f"model {config.model!r} takes text alone; for {config.sent_as} add --mmproj"
+                " PATH.gguf"
+            )
     elif not config.model:
         example = "perfect" if config.provider in READERS else "NAME"
         raise ConfigError(f"provider {config.provider!r} needs a model: --model {example}")
@@ -58,7 +80,8 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
 
 
 def by_model(config: RunConfig) -> dict[str, RunConfig]:
-    """The config of every model that is named, where several are joined by commas. Raises ConfigError."""
+    """The config of every model that is named, where several are joined by commas. Raises
+    ConfigError."""
     text = config.model or ""
     if "," not in text or Path(text).is_file():
         return {text: config}
@@ -74,21 +97,27 @@ def by_model(config: RunConfig) -> dict[str, RunConfig]:
 def check_one_model(config: RunConfig) -> None:
     """Raises ConfigError where several models are named."""
     if len(by_model(config)) > 1:
-        raise ConfigError(f"model {config.model!r}: one call is for one model; call it once for each of them")
+        raise ConfigError(
+            f"model {config.model!r}: one call is for one model; call it once for each of them"
+        )
 
 
 def address_of(known: ProviderEntry) -> str | None:
-    """A provider's own address with the environment's region or project filled in; None where one is not set."""
+    """A provider's own address with the environment's region or project filled in; None where one
+    is not set."""
     names = _variables(known)
     values = {name: environment_variable(name).rstrip("/") for name in names}
     if known.base_url is None or not all(values.values()):
         return None
     address = known.base_url.format(**values)
-    return address.replace("https://global-aiplatform.", "https://aiplatform.")  # Vertex: that place has no prefix
+    return address.replace(
+        "https://global-aiplatform.", "https://aiplatform."
+    )  # Vertex: that place has no prefix
 
 
 def _addressed(config: RunConfig) -> RunConfig:
-    """The config with the address of a provider whose own depends on a region or project. Raises ConfigError."""
+    """The config with the address of a provider whose own depends on a region or project. Raises
+    ConfigError."""
     known = known_provider(config.provider)
     if config.base_url is not None or not _variables(known):
         return config
@@ -96,8 +125,9 @@ def _addressed(config: RunConfig) -> RunConfig:
     if address is None:
         missing = [name for name in _variables(known) if not environment_variable(name)]
         raise ConfigError(
-            f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment variable"
-            f"{'s' * (len(missing) > 1)}, or give the whole address with --base-url and the key with --api-key-env"
+            f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment"
+            f" variable{'s' * (len(missing) > 1)}, or give the whole address with --base-url and"
+            " the key with --api-key-env"
         )
     return RunConfig(**{**config.model_dump(exclude_unset=True), "base_url": address})
 
@@ -106,11 +136,16 @@ def _variables(known: ProviderEntry) -> list[str]:
     return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
 
 
-_WITH_PROMPTS = ("prompts", "tokenizer", "seed")  # keys of prompts that also mean something where those are given
+_WITH_PROMPTS = (
+    "prompts",
+    "tokenizer",
+    "seed",
+)  # keys of prompts that also mean something where those are given
 
 
 def check_used(config: RunConfig, own: Own = NOTHING) -> None:
-    """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be ignored."""
+    """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be
+    ignored."""
     if own.provider is None:
         check_provider(config)
     for key in _OF_SERVERS:
@@ -138,12 +173,19 @@ def _check_prompts(config: RunConfig) -> None:
         return
     ours, given = ("grid", "prompts", "controls"), config.model_fields_set
     beside = [key for key in given if decides(key) in ours and key not in _WITH_PROMPTS]
-    beside += [key for key in ("delivery", "sent_as") if getattr(config, key) != RunConfig.model_fields[key].default]
+    beside += [
+        key
+        for key in ("delivery", "sent_as")
+        if getattr(config, key) != RunConfig.model_fields[key].default
+    ]
     if beside:
-        raise ConfigError(f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out")
+        raise ConfigError(
+            f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out"
+        )
 
 
-_USED_BY = {  # keys of a delivery, and what of delivery or sent_as begins with when they mean something
+# keys of a delivery, and what of delivery or sent_as begins with when they mean something
+_USED_BY = {
     "turn_tokens": ("chat", "tools"),
     "needle_role": ("chat",),
     **dict.fromkeys(("tts", "audio_form", "piece_s"), ("speech",)),
@@ -171,18 +213,32 @@ def chunking_of(config: RunConfig) -> Chunking:
 def _check_delivery(config: RunConfig, task: Task) -> None:
     """Raises ConfigError for a setting of another delivery than the one that is named."""
     if config.delivery.startswith("window") and config.sent_as != "text":
-        raise ConfigError(f"--delivery window sends the end of one text, and not as {config.sent_as}; use --as text")
+        raise ConfigError(
+            f"--delivery window sends the end of one text, and not as {config.sent_as}; use --as"
+            " text"
+        )
     for key, users in _USED_BY.items():
         if key in config.model_fields_set and not config.delivery.startswith(users):
-            if config.sent_as.startswith(users) or getattr(config, key) is None or key in task.OPTIONS:
+            if (
+                config.sent_as.startswith(users)
+                or getattr(config, key) is None
+                or key in task.OPTIONS
+            ):
                 continue
-            raise ConfigError(f"{key} has no meaning here; leave it out, or use {' or '.join(users)}")
+            raise ConfigError(
+                f"{key} has no meaning here; leave it out, or use {' or '.join(users)}"
+            )
     chunking = chunking_of(config)
     if chunking.overlap >= chunking.tokens:
-        raise ConfigError(f"chunk_overlap {chunking.overlap} must be below chunk_tokens {chunking.tokens}; lower it")
+        raise ConfigError(
+            f"chunk_overlap {chunking.overlap} must be below chunk_tokens {chunking.tokens};"
+            " lower it"
+        )
     _check_form(config)
     if config.sent_as == "speech" and config.media_share < 100 and "tolerance_s" in task.OPTIONS:
-        raise ConfigError(f"media_share has no meaning for task {config.task!r}: times are those of one recording")
+        raise ConfigError(
+            f"media_share has no meaning for task {config.task!r}: times are those of one recording"
+        )
     _check_embedder(config)
 
 
@@ -191,21 +247,34 @@ def _check_embedder(config: RunConfig) -> None:
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
     if config.embed_key_env and not config.embed_url:
-        raise ConfigError("embed_key_env is for the server of embed_url, and none is given; leave it out, or give that")
+        raise ConfigError(
+            "embed_key_env is for the server of embed_url, and none is given; leave it out, or give"
+            " that"
+        )
 
 
 def _check_form(config: RunConfig) -> None:
-    """Raises ConfigError for a way of sending that the provider cannot take, or that lacks something."""
+    """Raises ConfigError for a way of sending that the provider cannot take, or that lacks
+    something."""
     reads = READS.get(config.provider)
     only_text = config.provider in ("simulated", FUNCTION) and config.sent_as in READS.values()
     if reads not in (None, config.sent_as) or only_text:
-        raise ConfigError(f"provider {config.provider!r} takes --as {reads or 'text'}, not {config.sent_as!r}")
+        raise ConfigError(
+            f"provider {config.provider!r} takes --as {reads or 'text'}, not {config.sent_as!r}"
+        )
     if config.media == "upload" and not media_limits(config.provider, "").takes_files:
-        raise ConfigError(f"media 'upload': provider {config.provider!r} takes no files; use --media inline")
+        raise ConfigError(
+            f"media 'upload': provider {config.provider!r} takes no files; use --media inline"
+        )
     if config.sent_as == "speech" and config.tts is None:
-        raise ConfigError("sent_as 'speech' needs a voice: --tts 'flite -voice rms -f {text} -o {wav}', or another")
+        raise ConfigError(
+            "sent_as 'speech' needs a voice: --tts 'flite -voice rms -f {text} -o {wav}', or"
+            " another"
+        )
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
-        raise ConfigError("sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address")
+        raise ConfigError(
+            "sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address"
+        )
 
 
 def _check_adaptive(config: RunConfig) -> None:
@@ -213,13 +282,15 @@ def _check_adaptive(config: RunConfig) -> None:
     given = config.model_fields_set
     for key in ("bisect", "threshold", "trials_per_length"):
         if key in given and not config.adaptive:
-            raise ConfigError(f"{key} has no meaning without adaptive; set that too, or leave it out")
+            raise ConfigError(
+                f"{key} has no meaning without adaptive; set that too, or leave it out"
+            )
     beside = ("epochs", "order", "controls", "aligned")
     ignored = [key for key in beside if getattr(config, key) != RunConfig.model_fields[key].default]
     if config.adaptive and ignored:
         raise ConfigError(
-            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials; leave it out, "
-            "or set trials_per_length"
+            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials; leave"
+            " it out, or set trials_per_length"
         )
 
 
@@ -228,34 +299,50 @@ def check_provider(config: RunConfig) -> None:
     known, given = known_provider(config.provider), config.model_fields_set
     for key in _MEANINGLESS:
         if key in given and getattr(config, key) and known.embedded:
-            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}; leave it out, or use openai")
+            raise ConfigError(
+                f"{key} has no meaning for provider {config.provider!r}; leave it out, or use"
+                " openai"
+            )
     for key in ("engine", "mmproj"):
         if getattr(config, key) and config.provider != "local":
-            raise ConfigError(f"{key} has no meaning for provider {config.provider!r}, only for 'local'; leave it out")
+            raise ConfigError(
+                f"{key} has no meaning for provider {config.provider!r}, only for 'local'; leave"
+                " it out"
+            )
     if config.target_logprob:
         _check_logprob(config)
     marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
     if config.cache_marks and not known.marks:
-        raise ConfigError(f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out")
+        raise ConfigError(
+            f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out"
+        )
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
 
 
 def _check_logprob(config: RunConfig) -> None:
-    """Raises ConfigError where the log-probability of the right answer is not told, or asked beside a budget."""
+    """Raises ConfigError where the log-probability of the right answer is not told, or asked beside
+    a budget."""
     if not (config.provider == "local" or speaks_chat(config.provider)):
-        raise ConfigError(f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai")
+        raise ConfigError(
+            f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai"
+        )
     for key, value in {"max_cost": config.max_cost, "max_tokens": config.max_tokens}.items():
         if value is not None:
-            raise ConfigError(f"{key} with target_logprob: its requests are beside the budget; leave one out")
+            raise ConfigError(
+                f"{key} with target_logprob: its requests are beside the budget; leave one out"
+            )
     if (config.delivery, config.sent_as) != ("full", "text"):
-        raise ConfigError("target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out")
+        raise ConfigError(
+            "target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out"
+        )
 
 
 def api_key_of(config: RunConfig) -> str | None:
     """The key, from the environment or the file that the config names.
 
-    A provider's own variable is read for its own address only. Raises ConfigError where there is none.
+    A provider's own variable is read for its own address only. Raises ConfigError where there is
+    none.
     """
     if config.api_key_file:
         return _checked(_from_file(config.api_key_file), config.api_key_file)
@@ -266,7 +353,8 @@ def api_key_of(config: RunConfig) -> str | None:
 
 
 def embed_key_of(config: RunConfig) -> str | None:
-    """The key for the server of dense vectors. Raises ConfigError where the variable that is named holds none."""
+    """The key for the server of dense vectors. Raises ConfigError where the variable that is named
+    holds none."""
     return _from_variable(config.embed_key_env, "--embed-key-env")
 
 
@@ -275,12 +363,15 @@ def _from_variable(variable: str | None, flag: str) -> str | None:
         return None
     key = environment_variable(variable)
     if not key:
-        raise ConfigError(f"no key: set {variable} in the environment or in .env, or name another with {flag}")
+        raise ConfigError(
+            f"no key: set {variable} in the environment or in .env, or name another with {flag}"
+        )
     return _checked(key, variable)
 
 
 def service_of(config: RunConfig, *, keyed: bool = True) -> Service:
-    """The model and address that a config names, with its key. Raises ConfigError where that is missing."""
+    """The model and address that a config names, with its key. Raises ConfigError where that is
+    missing."""
     known = known_provider(config.provider)
     return Service(
         provider=config.provider,
@@ -294,7 +385,8 @@ def service_of(config: RunConfig, *, keyed: bool = True) -> Service:
 
 
 def key_hint(config: RunConfig, error: str | None) -> str:
-    """What to add to a refusal by a server on this machine, which gets no key that is a provider's own.
+    """What to add to a refusal by a server on this machine, which gets no key that is a provider's
+    own.
 
     A proxy may want one all the same, and some say only 500 without it.
     """
@@ -303,21 +395,30 @@ def key_hint(config: RunConfig, error: str | None) -> str:
     address = config.base_url or (known.base_url if known else None) or ""
     if not refused or config.api_key_env or config.api_key_file or not is_loopback(address):
         return ""
-    return "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"
+    return (
+        "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"
+    )
 
 
 def _from_file(path: str) -> str:
     try:
         key = path_of(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"api_key_file {path!r} cannot be read ({error.__class__.__name__})") from None
+        raise ConfigError(
+            f"api_key_file {path!r} cannot be read ({error.__class__.__name__})"
+        ) from None
     if not key:
-        raise ConfigError(f"api_key_file {path!r} is empty; write the key into it, and nothing else")
+        raise ConfigError(
+            f"api_key_file {path!r} is empty; write the key into it, and nothing else"
+        )
     return key
 
 
 def _checked(key: str, place: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"the key in {place} holds a space, a line end or another sign that no key has; set it again")
+        raise ConfigError(
+            f"the key in {place} holds a space, a line end or another sign that no key has; set it"
+            " again"
+        )
     hide(key)
     return key

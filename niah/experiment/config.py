@@ -26,32 +26,48 @@ _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "st
 _REPLY_FIELDS = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
 )
-_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
-_OWN_HEADERS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"})
+_KEY_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
+)
+_OWN_HEADERS = frozenset(
+    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"}
+)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
 
 
 def deciding(what: str) -> Callable[..., Any]:
-    """A key, by its default (or ``dict``), what help says of it and its bounds. It decides one of these, and no more:
+    """A key, by its default (or ``dict``), what help says of it and its bounds. It decides one of
+    these, and no more:
 
-    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged. ``controls``: which
-    trials stand beside the grid. ``delivery``: what of a prompt reaches the model, which no trial's id holds, so that
-    runs pair. ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how patiently.
-    ``money``: what it may cost. ``label``: what is written beside the picture.
+    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged.
+    ``controls``: which trials stand beside the grid. ``delivery``: what of a prompt reaches the
+    model, which no trial's id holds, so that runs pair. ``model``: who is asked, and how.
+    ``access``: who may ask. ``pace``: how fast and how patiently. ``money``: what it may cost.
+    ``label``: what is written beside the picture.
     """
 
     def key(default: Any, description: str, **bounds: Any) -> Any:
-        given: dict[str, Any] = {"default_factory": dict} if default is dict else {"default": default}
-        return Field(description=description, json_schema_extra={"decides": what}, **given, **bounds)
+        given: dict[str, Any] = (
+            {"default_factory": dict} if default is dict else {"default": default}
+        )
+        return Field(
+            description=description, json_schema_extra={"decides": what}, **given, **bounds
+        )
 
     return key
 
 
-_grid, _prompts, _scores, _controls, _delivery = map(deciding, ("grid", "prompts", "scores", "controls", "delivery"))
-_model, _access, _pace, _money, _label = map(deciding, ("model", "access", "pace", "money", "label"))
-NOT_IDENTITY = frozenset({"access", "pace", "money", "label"})  # what two commands of one run may differ in
+_grid, _prompts, _scores, _controls, _delivery = map(
+    deciding, ("grid", "prompts", "scores", "controls", "delivery")
+)
+_model, _access, _pace, _money, _label = map(
+    deciding, ("model", "access", "pace", "money", "label")
+)
+NOT_IDENTITY = frozenset(
+    {"access", "pace", "money", "label"}
+)  # what two commands of one run may differ in
 
 
 def _right(check: Callable[[Any], None], *keys: str) -> Any:
@@ -77,7 +93,9 @@ def _check_address(key: str, url: str) -> None:
     """Raises ConfigError for what is no address of a server; keys do not belong there."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        )
     except ValueError:
         usable = False
     if not usable:
@@ -85,7 +103,9 @@ def _check_address(key: str, url: str) -> None:
         raise ConfigError(f"{key} {address!r}: write an address like http://127.0.0.1:8000/v1")
     if parts.username or parts.password:
         flag = "--api-key-env" if key == "base_url" else "--embed-key-env"
-        raise ConfigError(f"{key} holds a user name or password, which would be logged; use {flag} instead")
+        raise ConfigError(
+            f"{key} holds a user name or password, which would be logged; use {flag} instead"
+        )
 
 
 def _check_price(dollars: Mapping[str, float]) -> None:
@@ -101,19 +121,29 @@ def _check_extra(extra: Mapping[str, Any]) -> None:
     for field in _OWN_FIELDS & set(extra):
         raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
     for field in _REPLY_FIELDS & set(_keys(extra)):
-        raise ConfigError(f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field")
+        raise ConfigError(
+            f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field"
+        )
 
 
 def _check_reply_field(name: str) -> None:
     if name in _OWN_FIELDS or not name.strip():
-        raise ConfigError(f"reply_field {name!r} is niah's own for something else; name the field of the budget")
+        raise ConfigError(
+            f"reply_field {name!r} is niah's own for something else; name the field of the budget"
+        )
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
     for name, text in headers.items():
         if name.casefold() in _KEY_HEADERS:
-            raise ConfigError(f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands")
-        if name.casefold() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text):
+            raise ConfigError(
+                f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands"
+            )
+        if (
+            name.casefold() in _OWN_HEADERS
+            or not _HEADER_NAME.fullmatch(name)
+            or not _HEADER_VALUE.fullmatch(text)
+        ):
             raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
 
 
@@ -132,22 +162,38 @@ class DeliveryKeys(BaseModel):
         "What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
         "(:bm25, :dense, :rrf).",
     )
-    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = _delivery(
-        "text", "How it is sent: as text, as turns of a chat, as what a tool returned, as page images, or spoken."
+    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = (
+        _delivery(
+            "text",
+            "How it is sent: as text, as turns of a chat, as what a tool returned, as page images,"
+            " or spoken.",
+        )
     )
     page_px: str = _delivery("1024x1448", "Width and height of a page in pixels, for --as pages.")
-    page_type_px: int = _delivery(22, "Size of type on a page in pixels, for --as pages.", ge=4, le=400)
+    page_type_px: int = _delivery(
+        22, "Size of type on a page in pixels, for --as pages.", ge=4, le=400
+    )
     page_font: str | None = _delivery(None, "Font file for pages; default: one that has all signs.")
-    tts: str | None = _delivery(None, "Command that speaks the file {text} into the file {wav}, for --as speech.")
-    audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery("mp3", "Form of sound, for --as speech.")
+    tts: str | None = _delivery(
+        None, "Command that speaks the file {text} into the file {wav}, for --as speech."
+    )
+    audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery(
+        "mp3", "Form of sound, for --as speech."
+    )
     piece_s: float = _delivery(
-        600.0, "About how many seconds one piece of sound has, for --as speech; trials share pieces.", gt=0
+        600.0,
+        "About how many seconds one piece of sound has, for --as speech; trials share pieces.",
+        gt=0,
     )
     media_share: int = _delivery(
-        100, "Percent of the haystack, from its end, as pages or speech; the rest stays text.", ge=1, le=100
+        100,
+        "Percent of the haystack, from its end, as pages or speech; the rest stays text.",
+        ge=1,
+        le=100,
     )
     media: Literal["inline", "upload"] = _delivery(
-        "inline", "Whether pages and sound go with every request, or are uploaded once and referenced."
+        "inline",
+        "Whether pages and sound go with every request, or are uploaded once and referenced.",
     )
     turn_tokens: int = _delivery(
         128, "Least tokens of a turn or tool result, for --as chat and tools.", ge=1, le=100_000
@@ -156,17 +202,24 @@ class DeliveryKeys(BaseModel):
         "any", "In whose turn the needle stands, for --as chat."
     )
     chunk_tokens: int | None = _delivery(
-        None, "Most tokens of a chunk; default: 256 that are retrieved, 2k that are summarised.", ge=16
+        None,
+        "Most tokens of a chunk; default: 256 that are retrieved, 2k that are summarised.",
+        ge=16,
     )
     chunk_overlap: int | None = _delivery(
         None, "Tokens that a chunk repeats of the one before; default: 32, of summaries none.", ge=0
     )
     chunk_count: int = _delivery(5, "Chunks that retrieval sends.", ge=1, le=10_000)
     embed_url: str | None = _delivery(
-        None, "Server of dense vectors, ending in /v1; default: the token table of the embedded model."
+        None,
+        "Server of dense vectors, ending in /v1; default: the token table of the embedded model.",
     )
-    embed_model: str | None = _delivery(None, "Model that the server of dense vectors is asked for.")
-    embed_key_env: str | None = _access(None, "Environment variable that holds the key of that server.")
+    embed_model: str | None = _delivery(
+        None, "Model that the server of dense vectors is asked for."
+    )
+    embed_key_env: str | None = _access(
+        None, "Environment variable that holds the key of that server."
+    )
     history: Literal["keeps", "breaks"] = _prompts(
         "breaks", "Whether the assistant's turns keep the rule of task instruction."
     )
@@ -180,64 +233,113 @@ class RunConfig(DeliveryKeys):
     base_url: str | None = _model(None, "Address of the server, ending in /v1.")
     api_key_env: str | None = _access(None, "Environment variable that holds the key.")
     api_key_file: str | None = _access(None, "File that holds the key, and nothing else.")
-    extra: dict[str, Any] = _model(dict, "Further request field, as KEY=JSON (temperature=0); may be repeated.")
+    extra: dict[str, Any] = _model(
+        dict, "Further request field, as KEY=JSON (temperature=0); may be repeated."
+    )
     headers: dict[str, str] = _model(
         dict, "Further request header, as NAME=VALUE; may be repeated. Values are not logged."
     )
     haystack: tuple[str, ...] = _prompts(
-        ("en",), "Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE)."
+        ("en",),
+        "Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
     )
     task: str = _prompts("single", "What to plant and ask (see: niah tasks).")
-    language: str = _prompts("auto", f"Language of needle and question: auto, {', '.join(LANGUAGES)}.")
+    language: str = _prompts(
+        "auto", f"Language of needle and question: auto, {', '.join(LANGUAGES)}."
+    )
     distractor_count: int = _prompts(
         2, "Further needles that are wrong answers, for the tasks that plant them.", ge=0, le=64
     )
     lure_count: int = _prompts(
-        0, "Sentences in the question's own words that answer nothing, for task associative.", ge=0, le=64
+        0,
+        "Sentences in the question's own words that answer nothing, for task associative.",
+        ge=0,
+        le=64,
     )
-    value_kind: Literal["number", "word", "uuid"] = _prompts("number", "What kind of thing a needle's value is.")
+    value_kind: Literal["number", "word", "uuid"] = _prompts(
+        "number", "What kind of thing a needle's value is."
+    )
     placement: Literal["together", "spread", "random"] = _prompts(
         "spread", "Where the needles of a question go, where it has several."
     )
-    needle_count: int | None = _prompts(None, "How many needles one question has; default: the task's.", ge=1, le=64)
-    ask_for: Literal["latest", "first"] = _prompts("latest", "Which statement task update asks for.")
-    tolerance_s: float = _scores(30.0, "Seconds that a time may be off, scored beside the exact one.", ge=0)
-    questions: tuple[str, ...] = _prompts((), "Question files of task natural, several joined as a,b.")
+    needle_count: int | None = _prompts(
+        None, "How many needles one question has; default: the task's.", ge=1, le=64
+    )
+    ask_for: Literal["latest", "first"] = _prompts(
+        "latest", "Which statement task update asks for."
+    )
+    tolerance_s: float = _scores(
+        30.0, "Seconds that a time may be off, scored beside the exact one.", ge=0
+    )
+    questions: tuple[str, ...] = _prompts(
+        (), "Question files of task natural, several joined as a,b."
+    )
     controls: bool = _controls(False, "Also run absent, closed-book and oracle once per epoch.")
     may_be_absent: bool = _prompts(
         False, "Tell every question that the text may not say, as the absent control is told."
     )
     prompts: str | None = _prompts(None, "File of niah import-prompts: ask these instead of ours.")
-    tokenizer: str = _prompts("o200k_base", "Counts the lengths: o200k_base, cl100k_base or file:PATH.")
+    tokenizer: str = _prompts(
+        "o200k_base", "Counts the lengths: o200k_base, cl100k_base or file:PATH."
+    )
     lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), "Context lengths: 1k,2k,4k.")
-    depths: tuple[float, ...] = _grid((0.0, 25.0, 50.0, 75.0, 100.0), "Depths in percent: 0,50,100 or 0:100:25.")
-    aligned: bool = _prompts(False, "Move lengths and depths a little, so that a cache can serve more of each prompt.")
-    epochs: int = _grid(1, "Trials per cell, each epoch with a stretch of haystack of its own.", ge=1, le=1_000)
-    adaptive: bool = _grid(False, "Find the effective length: each length is tried until it is decided.")
+    depths: tuple[float, ...] = _grid(
+        (0.0, 25.0, 50.0, 75.0, 100.0), "Depths in percent: 0,50,100 or 0:100:25."
+    )
+    aligned: bool = _prompts(
+        False, "Move lengths and depths a little, so that a cache can serve more of each prompt."
+    )
+    epochs: int = _grid(
+        1, "Trials per cell, each epoch with a stretch of haystack of its own.", ge=1, le=1_000
+    )
+    adaptive: bool = _grid(
+        False, "Find the effective length: each length is tried until it is decided."
+    )
     bisect: bool = _grid(False, "Of an adaptive run: halve the lengths instead of going up.")
-    threshold: float = _grid(0.856, "Of an adaptive run: share found at a length that holds.", gt=0, lt=1)
-    trials_per_length: int = _grid(110, "Of an adaptive run: most trials at one length.", ge=10, le=1_000)
-    seed: int = _prompts(0, "Another seed draws other needles and other stretches of the haystack.", ge=0)
+    threshold: float = _grid(
+        0.856, "Of an adaptive run: share found at a length that holds.", gt=0, lt=1
+    )
+    trials_per_length: int = _grid(
+        110, "Of an adaptive run: most trials at one length.", ge=10, le=1_000
+    )
+    seed: int = _prompts(
+        0, "Another seed draws other needles and other stretches of the haystack.", ge=0
+    )
     haystack_per: Literal["epoch", "trial"] = _prompts(
-        "epoch", "Draw the stretch of haystack per epoch (caches help) or per trial (independent, for gates)."
+        "epoch",
+        "Draw the stretch of haystack per epoch (caches help) or per trial (independent, for"
+        " gates).",
     )
     engine: dict[str, Any] = _model(dict, "Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
-    mmproj: str | None = _model(None, "Of 'local': GGUF file of the projector of a multimodal model.")
-    target_logprob: bool = _model(False, "Also ask how probable the right answer is, where servers tell.")
-    reply_tokens: int | None = _prompts(None, "Reply budget; default: the task's.", ge=1, le=200_000)
-    reply_field: str | None = _model(None, "Request field of the reply budget; default: the provider's.")
-    cache_marks: bool = _prompts(False, "Mark in requests what the server should keep, where a cache wants to be told.")
+    mmproj: str | None = _model(
+        None, "Of 'local': GGUF file of the projector of a multimodal model."
+    )
+    target_logprob: bool = _model(
+        False, "Also ask how probable the right answer is, where servers tell."
+    )
+    reply_tokens: int | None = _prompts(
+        None, "Reply budget; default: the task's.", ge=1, le=200_000
+    )
+    reply_field: str | None = _model(
+        None, "Request field of the reply budget; default: the provider's."
+    )
+    cache_marks: bool = _prompts(
+        False, "Mark in requests what the server should keep, where a cache wants to be told."
+    )
     order: Literal["cache", "length", "shuffled"] = _pace(
         "cache", "Order of requests: those that share text together, short ones first, or shuffled."
     )
     price: dict[str, float] | None = _money(
-        None, "US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
+        None,
+        "US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up.",
     )
     claimed: int | None = _label(None, "Context length that the model's maker states, like 128k.")
     concurrency: int | None = _pace(
         None, "Most requests in flight; fewer while the server is overloaded.", ge=1, le=1_024
     )
-    in_flight_tokens: int = _pace(16_000_000, "Most prompt tokens in flight; a longer prompt goes alone.", ge=1)
+    in_flight_tokens: int = _pace(
+        16_000_000, "Most prompt tokens in flight; a longer prompt goes alone.", ge=1
+    )
     requests_per_minute: float | None = _pace(None, "Most requests sent in a minute.", gt=0)
     tokens_per_minute: float | None = _pace(None, "Most prompt tokens sent in a minute.", gt=0)
     attempts: int = _pace(8, "HTTP tries for one trial.", ge=1, le=20)
@@ -245,21 +347,37 @@ class RunConfig(DeliveryKeys):
         None, "Longest silence of the server, in seconds; default: learnt from its answers.", gt=0
     )
     longest_wait_s: float = _pace(
-        600.0, "Longest pause that a server may ask for, in seconds; after a longer one the run stops.", ge=0
+        600.0,
+        "Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
+        ge=0,
     )
     patience: float = _pace(
-        3_600.0, "How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run stops.", ge=0
+        3_600.0,
+        "How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run"
+        " stops.",
+        ge=0,
     )
     max_errors: int | None = _pace(None, "Stop once so many trials have ended as errors.", ge=1)
-    ca_file: str | None = _access(None, "PEM file of certificate authorities to believe beside the usual.")
-    max_cost: float | None = _money(None, "Stop before the whole run has cost more US dollars.", gt=0)
-    max_tokens: int | None = _money(None, "Stop before the whole run has used more tokens, prompts and replies.", ge=1)
-    canary: bool = _pace(False, "Before the sweep, ask about front and middle of the longest prompt; stop if not seen.")
+    ca_file: str | None = _access(
+        None, "PEM file of certificate authorities to believe beside the usual."
+    )
+    max_cost: float | None = _money(
+        None, "Stop before the whole run has cost more US dollars.", gt=0
+    )
+    max_tokens: int | None = _money(
+        None, "Stop before the whole run has used more tokens, prompts and replies.", ge=1
+    )
+    canary: bool = _pace(
+        False,
+        "Before the sweep, ask about front and middle of the longest prompt; stop if not seen.",
+    )
     max_minutes: float | None = _money(None, "Send nothing more after so many minutes.", gt=0)
 
     _read_lengths = field_validator("lengths", mode="before")(lengths_of)
     _read_depths = field_validator("depths", mode="before")(depths_of)
-    _read_claimed = field_validator("claimed", mode="before")(lambda v: None if v is None else length_of(v))
+    _read_claimed = field_validator("claimed", mode="before")(
+        lambda v: None if v is None else length_of(v)
+    )
     _right_address = _right(partial(_check_address, "base_url"), "base_url")
     _right_embed_address = _right(partial(_check_address, "embed_url"), "embed_url")
     _right_delivery = _right(check_delivery, "delivery")
@@ -273,24 +391,37 @@ class RunConfig(DeliveryKeys):
     @classmethod
     def _haystack(cls, value: Any) -> Any:
         names = [n.strip() for n in value.split(",")] if isinstance(value, str) else value
-        if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
+        if (
+            not isinstance(names, list | tuple)
+            or not names
+            or not all(isinstance(n, str) and n for n in names)
+        ):
             raise ConfigError(
-                f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah haystack list)"
+                f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah"
+                " haystack list)"
             )
         return tuple(names)
 
     @field_validator("questions", mode="before")
     @classmethod
     def _questions(cls, value: Any) -> Any:
-        return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
+        return (
+            tuple(n.strip() for n in value.split(",") if n.strip())
+            if isinstance(value, str)
+            else value
+        )
 
-    @field_validator("reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before")
+    @field_validator(
+        "reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before"
+    )
     @classmethod
     def _tokens(cls, value: Any, info: ValidationInfo) -> Any:
         try:
             return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
         except ConfigError:
-            raise ConfigError(f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬") from None
+            raise ConfigError(
+                f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬"
+            ) from None
 
     @field_validator("patience", mode="before")
     @classmethod
@@ -298,24 +429,43 @@ class RunConfig(DeliveryKeys):
         span = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
         if isinstance(value, str) and span is None:
             raise ConfigError(f"patience = {value!r}: write a time like 90s, 15m or 1h")
-        return value if span is None else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
+        return (
+            value
+            if span is None
+            else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
+        )
 
     @field_validator("price", mode="before")
     @classmethod
     def _price(cls, value: Any) -> Any:
-        table = dict(p.strip().partition("=")[::2] for p in value.split(",")) if isinstance(value, str) else value
-        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {"input", "cached", "write", "output"}:
+        table = (
+            dict(p.strip().partition("=")[::2] for p in value.split(","))
+            if isinstance(value, str)
+            else value
+        )
+        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {
+            "input",
+            "cached",
+            "write",
+            "output",
+        }:
             raise ConfigError(
-                f"price = {value!r}: give input and output, perhaps cached and write, like input=2,cached=0.2,output=10"
+                f"price = {value!r}: give input and output, perhaps cached and write, like"
+                " input=2,cached=0.2,output=10"
             )
         return table
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for two commands to be the same run, with ``[key]`` for what may be a secret.
+        """What must be equal for two commands to be the same run, with ``[key]`` for what may be a
+        secret.
 
         How fast, how patiently and who pays is left out, and what of its delivery is as ever.
         """
-        usual = {key for key, field in RunConfig.model_fields.items() if getattr(self, key) == field.default}
+        usual = {
+            key
+            for key, field in RunConfig.model_fields.items()
+            if getattr(self, key) == field.default
+        }
         as_ever = {key for key in usual if decides(key) == "delivery" or key == "prompts"}
         free = {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
         return without_secrets(self.model_dump(mode="json", exclude=free | as_ever))
@@ -335,7 +485,8 @@ _TITLES = {  # of what a key decides
 
 
 def key_sections() -> dict[str, list[str]]:
-    """The config keys by what they decide, in the order in which they are declared, those of deliveries last."""
+    """The config keys by what they decide, in the order in which they are declared, those of
+    deliveries last."""
     sections: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
     for key in sorted(RunConfig.model_fields, key=lambda key: key in DeliveryKeys.model_fields):
         sections[_TITLES[str(decides(key))]].append(key)
@@ -348,18 +499,24 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
     Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
     """
     table = table_in(path) if path else {}
-    return model_from(RunConfig, settings_over(table, overrides), f"config key{f' in {path}' if path else ''}")
+    return model_from(
+        RunConfig, settings_over(table, overrides), f"config key{f' in {path}' if path else ''}"
+    )
 
 
 def settings_over(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others on top, of which None means "not given"; tables among them are merged."""
+    """Settings with others on top, of which None means "not given"; tables among them are
+    merged."""
     given = {k: v for k, v in overrides.items() if v is not None}
-    tables = {k for k in TABLES if isinstance(table.get(k), dict) and isinstance(given.get(k), dict)}
+    tables = {
+        k for k in TABLES if isinstance(table.get(k), dict) and isinstance(given.get(k), dict)
+    }
     return {**table, **given, **{k: {**table[k], **given[k]} for k in tables}}
 
 
 def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any]) -> RunConfig:
-    """A config by name, by path, as it is, or of nothing, with overrides, of which None means "not given".
+    """A config by name, by path, as it is, or of nothing, with overrides, of which None means "not
+    given".
 
     Raises ConfigError or UnknownName.
     """
@@ -382,6 +539,8 @@ def config_path(name: str) -> Path:
 
 def shipped_configs() -> dict[str, Path]:
     """The files of the shipped configs, by name."""
-    from niah.generator.library import shared_root  # 0.2 s that commands about finished runs do not need
+    from niah.generator.library import (
+        shared_root,
+    )  # 0.2 s that commands about finished runs do not need
 
     return {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}

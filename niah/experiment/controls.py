@@ -1,8 +1,10 @@
-"""Controls: the same question without what it needs, or with nothing else. They prove that a score means reading.
+"""Controls: the same question without what it needs, or with nothing else. They prove that a score
+means reading.
 
-``absent``: the needle is left out, other needles stay; right is to say that it is not there, and anything else is a
-hallucination. ``closed-book``: nothing but the question; what is right there was guessed or known. ``oracle``: the
-needles alone, without a haystack; what is wrong there is not a matter of length.
+``absent``: the needle is left out, other needles stay; right is to say that it is not there, and
+anything else is a hallucination. ``closed-book``: nothing but the question; what is right there was
+guessed or known. ``oracle``: the needles alone, without a haystack; what is wrong there is not a
+matter of length.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ NOT_THERE = "not-there"  # the class of an answer that says so
 _OUTDATED = ("right", "stale", "earlier")  # statements about the very thing that is asked
 
 
-def controlled(planting: Planting, control: str | None, language: str, *, may_be_absent: bool = False) -> Planting:
+def controlled(
+    planting: Planting, control: str | None, language: str, *, may_be_absent: bool = False
+) -> Planting:
     """The planting of a trial: as its control changes it, and with what every question adds."""
     if may_be_absent or control == ABSENT:
         planting = that_may_be_absent(planting, language)
@@ -33,7 +37,9 @@ def controlled(planting: Planting, control: str | None, language: str, *, may_be
 def that_may_be_absent(planting: Planting, language: str) -> Planting:
     """The planting with a question that allows for the answer that the text does not say."""
     question = planting.question + MAY_BE_ABSENT[language]
-    closing = planting.closing.replace(closing_of(language, planting.question), closing_of(language, question))
+    closing = planting.closing.replace(
+        closing_of(language, planting.question), closing_of(language, question)
+    )
     return replace(planting, question=question, closing=closing)
 
 
@@ -51,33 +57,58 @@ def control_score(text: str, planting: Planting, task: Task, control: str | None
     answer = _without_question(scorers.said_in(text, planting.question), planting.question)
     score = task.score(answer, planting)
     if score.answer_class == NOT_THERE and not scorers.offers_anyway(answer):
-        return Score(value=1.0, answer_class=NOT_THERE, explanation="said that it is not there, and it is not")
+        return Score(
+            value=1.0,
+            answer_class=NOT_THERE,
+            explanation="said that it is not there, and it is not",
+        )
     if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
         return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     said = "wrong" if score.answer_class in ("right", NOT_THERE) else score.answer_class
-    return Score(value=0.0, answer_class=said, explanation=f"not there, but: {score.explanation}", detail=score.detail)
+    return Score(
+        value=0.0,
+        answer_class=said,
+        explanation=f"not there, but: {score.explanation}",
+        detail=score.detail,
+    )
 
 
 def cut_score(text: str, planting: Planting, task: Task, control: str | None) -> Score | None:
-    """The score of a reply that its budget cut off; None where nobody can tell what it would have said.
+    """The score of a reply that its budget cut off; None where nobody can tell what it would have
+    said.
 
-    A reply that goes round until its budget ends is wrong. One that has answered already, in its first whole sentence
-    and no otherwise since, is judged by what is whole of it; so is one that has gone on to another question.
+    A reply that goes round until its budget ends is wrong. One that has answered already, in its
+    first whole sentence and no otherwise since, is judged by what is whole of it; so is one that
+    has gone on to another question.
     """
     said = scorers.said_in(text, planting.question)
     if scorers.goes_on(text, planting.question):
-        return control_score(said, planting, task, control)  # what follows the next "Question:" does not count
+        return control_score(
+            said, planting, task, control
+        )  # what follows the next "Question:" does not count
     if scorers.is_loop(said):
-        return Score(value=0.0, answer_class="loop", explanation="repeated itself until the reply budget was spent")
+        return Score(
+            value=0.0,
+            answer_class="loop",
+            explanation="repeated itself until the reply budget was spent",
+        )
     whole = scorers.whole_part(said)
     head, score = scorers.head_of(whole), control_score(whole, planting, task, control)
     if "recall" in score.parts:
-        given = score.parts["recall"] * len(planting.targets) / score.parts["precision"] if score.value else 0.0
+        given = (
+            score.parts["recall"] * len(planting.targets) / score.parts["precision"]
+            if score.value
+            else 0.0
+        )
         return score if given >= len(planting.targets) else None
     first = control_score(head, planting, task, control)
-    others = {n.key for n in planting.needles if n.answer_class != "right"} - {n.value for n in planting.needles}
+    others = {n.key for n in planting.needles if n.answer_class != "right"} - {
+        n.value for n in planting.needles
+    }
     settled = (first.value, first.answer_class) == (score.value, score.answer_class)
-    unsettled = first.answer_class in ("off-format", "echo", "several") or scorers.names_in(head, others)
+    unsettled = first.answer_class in ("off-format", "echo", "several") or scorers.names_in(
+        head, others
+    )
     return score if settled and not unsettled else None
 
 
@@ -87,17 +118,28 @@ def _without_question(answer: str, question: str) -> str:
     bare = question.removesuffix(tails[0]) if tails else question
     for phrase in (question, bare, *tails):
         answer = scorers.without_phrase(answer, phrase)
-    return re.sub(rf"^(?:\W*{_labels()}\s*[:：])+|{_labels()}:\s*$", "", answer.strip(), flags=re.IGNORECASE)
+    return re.sub(
+        rf"^(?:\W*{_labels()}\s*[:：])+|{_labels()}:\s*$", "", answer.strip(), flags=re.IGNORECASE
+    )
 
 
 @cache
 def _labels() -> str:
     """Question|Answer|問題|答案, as prompts have them."""
-    said = (w.text(f"frame.{key}").strip(" :：") for w in map(wording_of, LANGUAGES) for key in ("question", "answer"))
-    return rf"(?<!\w)(?:{'|'.join(sorted({form for label in said for form in (label, fold(label))}))})"
+    said = (
+        w.text(f"frame.{key}").strip(" :：")
+        for w in map(wording_of, LANGUAGES)
+        for key in ("question", "answer")
+    )
+    return (
+        rf"(?<!\w)(?:{'|'.join(sorted({form for label in said for form in (label, fold(label))}))})"
+    )
 
 
 def _is_part_of(answer: str, question: str) -> bool:
-    """Whether an answer is a part of the question, and not the answer at its end that the question offers."""
+    """Whether an answer is a part of the question, and not the answer at its end that the question
+    offers."""
     spelt = re.sub(r"\W+", "", question.casefold())
-    return scorers.is_echo(answer, question) and not spelt.endswith(re.sub(r"\W+", "", answer.casefold()))
+    return scorers.is_echo(answer, question) and not spelt.endswith(
+        re.sub(r"\W+", "", answer.casefold())
+    )

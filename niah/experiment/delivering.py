@@ -51,7 +51,12 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
     if kind == "pages":
         limits = media_limits(c.provider, str(c.model))
         look = look_of(c.page_px, c.page_type_px, c.page_font)
-        return Pages(look=look, share=c.media_share, image_tokens=limits.image_tokens, count=experiment.tokenizer.count)
+        return Pages(
+            look=look,
+            share=c.media_share,
+            image_tokens=limits.image_tokens,
+            count=experiment.tokenizer.count,
+        )
     if kind == "speech":
         return Speech(
             say=Voice(str(c.tts)).say,
@@ -66,9 +71,11 @@ def presenter_in(experiment: Experiment) -> Presenter | None:
 
 
 def check_media(experiment: Experiment) -> None:
-    """Raises ConfigError where the longest prompt's pages or sound are more or larger than the service takes.
+    """Raises ConfigError where the longest prompt's pages or sound are more or larger than the
+    service takes.
 
-    Its pages are counted, and three of them drawn; its lines are spoken, as they must be anyway. Nothing is sent.
+    Its pages are counted, and three of them drawn; its lines are spoken, as they must be anyway.
+    Nothing is sent.
     """
     c, presenter = experiment.config, presenter_in(experiment)
     limits = media_limits(c.provider, str(c.model))
@@ -80,36 +87,72 @@ def check_media(experiment: Experiment) -> None:
     inline, instead = c.media == "inline", " or --media upload" if limits.takes_files else ""
     if isinstance(presenter, Pages):
         told = presenter.measured(prompt)
-        pages, pixels = told.pages or 0 if told else 0, max(presenter.look.width, presenter.look.height)
-        what, size = f"{pages:,} pages of {c.page_px}", presenter.bytes_of(prompt, pages) if inline else 0
-        most = limits.crowded_side_px if limits.crowded is not None and pages > limits.crowded else limits.side_px
+        pages, pixels = (
+            told.pages or 0 if told else 0,
+            max(presenter.look.width, presenter.look.height),
+        )
+        what, size = (
+            f"{pages:,} pages of {c.page_px}",
+            presenter.bytes_of(prompt, pages) if inline else 0,
+        )
+        most = (
+            limits.crowded_side_px
+            if limits.crowded is not None and pages > limits.crowded
+            else limits.side_px
+        )
         if most is not None and pixels > most:
             raise ConfigError(
-                f"{what}: {c.provider} takes sides up to {most:,} px for so many; use a smaller --page-px"
+                f"{what}: {c.provider} takes sides up to {most:,} px for so many; use a smaller"
+                " --page-px"
             )
         _hold(experiment, what, pages, limits.images, "pages", "smaller type (--page-type-px)")
         instead = f"smaller pages (--page-px){instead}"
     else:
-        parts = [p for m in presenter.present(prompt).messages for p in m.parts if isinstance(p, MediaPart)]
-        seconds, sizes = sum(part.seconds or 0 for part in parts), [len(part.load()) for part in parts]
+        parts = [
+            p
+            for m in presenter.present(prompt).messages
+            for p in m.parts
+            if isinstance(p, MediaPart)
+        ]
+        seconds, sizes = (
+            sum(part.seconds or 0 for part in parts),
+            [len(part.load()) for part in parts],
+        )
         what, size = f"{seconds / 60:,.0f} minutes of speech", sum(sizes) * 4 // 3 if inline else 0
-        _hold(experiment, what, seconds / 60, limits.seconds and limits.seconds / 60, "minutes", "a faster voice")
+        _hold(
+            experiment,
+            what,
+            seconds / 60,
+            limits.seconds and limits.seconds / 60,
+            "minutes",
+            "a faster voice",
+        )
         piece, largest = max(sizes, default=0) / 1e6, limits.file_bytes and limits.file_bytes / 1e6
-        _hold(experiment, f"pieces of {piece:,.0f} MB", piece, None if inline else largest, "MB", "a smaller --piece-s")
+        _hold(
+            experiment,
+            f"pieces of {piece:,.0f} MB",
+            piece,
+            None if inline else largest,
+            "MB",
+            "a smaller --piece-s",
+        )
         instead = f"less for each (--audio-form mp3){instead}"
     megabytes = limits.body_bytes and limits.body_bytes / 1e6
     _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, megabytes, "MB", instead)
 
 
-def _hold(experiment: Experiment, what: str, much: float, most: float | None, unit: str, instead: str) -> None:
-    """Raises ConfigError where a prompt of the longest length takes more of something than the service does."""
+def _hold(
+    experiment: Experiment, what: str, much: float, most: float | None, unit: str, instead: str
+) -> None:
+    """Raises ConfigError where a prompt of the longest length takes more of something than the
+    service does."""
     c = experiment.config
     if most is None or much <= most:
         return
     below = label_of(round(max(c.lengths) * most / much) // 100 * 100)
     raise ConfigError(
-        f"{label_of(max(c.lengths))} tokens are {what}, {c.provider} takes {most:,.0f} {unit}: stay below {below}, "
-        f"or use {instead}"
+        f"{label_of(max(c.lengths))} tokens are {what}, {c.provider} takes {most:,.0f} {unit}: stay"
+        f" below {below}, or use {instead}"
     )
 
 

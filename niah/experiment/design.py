@@ -1,6 +1,8 @@
-"""What a run asks for, as a record: what a verdict, a picture and a comparison need to know of its config.
+"""What a run asks for, as a record: what a verdict, a picture and a comparison need to know of its
+config.
 
-It is written into the header of a run. Of logs that an older niah wrote it is made from their config.
+It is written into the header of a run. Of logs that an older niah wrote it is made from their
+config.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
 PROMPTS = ("grid", "prompts", "scores")  # what runs must agree in to be compared
-_ORDINARY = {"value_kind": "number", "placement": "spread", "ask_for": "latest"}  # not worth a word in a label
+_ORDINARY = {
+    "value_kind": "number",
+    "placement": "spread",
+    "ask_for": "latest",
+}  # not worth a word in a label
 _LABELS = {"value_kind": "values", "placement": "needles"}
 
 
@@ -32,14 +38,17 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         simulated=config["provider"] == "simulated",
         task=task_label(config, task),
         haystack=haystack_label(config["haystack"]),
-        depth_of="the needle" if task is None else depth_of(task, str(config.get("placement", "spread"))),
+        depth_of=(
+            "the needle" if task is None else depth_of(task, str(config.get("placement", "spread")))
+        ),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
         adaptive=bool(config.get("adaptive")),
     )
 
 
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:
-    """The task with the options that change its difficulty, where they are not the ordinary ones."""
+    """The task with the options that change its difficulty, where they are not the ordinary
+    ones."""
     said = [str(config["task"])]
     if task is not None and "distractor_count" in task.OPTIONS:
         said.append(_counted(config.get("distractor_count", 2), "distractor"))

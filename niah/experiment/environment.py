@@ -1,6 +1,8 @@
-"""Settings and keys from the environment: variables NIAH_*, and a .env file in the current folder below them.
+"""Settings and keys from the environment: variables NIAH_*, and a .env file in the current folder
+below them.
 
-Only names are ever told to anybody: a value may be a secret. A .env file is never put into this process's environment.
+Only names are ever told to anybody: a value may be a secret. A .env file is never put into this
+process's environment.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Given:
 
 
 def settings_given(known: Iterable[str]) -> dict[str, Given]:
-    """The settings among the known keys that a variable or .env gives, by key; a variable goes before .env.
+    """The settings among the known keys that a variable or .env gives, by key; a variable goes
+    before .env.
 
     An empty value is none. Raises ConfigError for a table that is neither KEY=VALUE nor JSON.
     """
@@ -43,12 +46,15 @@ def settings_given(known: Iterable[str]) -> dict[str, Given]:
         name = PREFIX + key.upper()
         for place, values in sources:
             if text := values.get(name, "").strip():
-                found[key] = Given(value=_table(key, name, text) if key in TABLES else text, origin=place + name)
+                found[key] = Given(
+                    value=_table(key, name, text) if key in TABLES else text, origin=place + name
+                )
     return found
 
 
 def unknown_variables(known: Iterable[str]) -> list[str]:
-    """A line for every NIAH_ name that is no setting, with what was perhaps meant, and for broken lines of .env.
+    """A line for every NIAH_ name that is no setting, with what was perhaps meant, and for broken
+    lines of .env.
 
     They may be meant for another program, and stop nothing.
     """
@@ -65,12 +71,14 @@ def unknown_variables(known: Iterable[str]) -> list[str]:
 
 
 def variable(name: str) -> str:
-    """A variable's value, or that of a .env file, or nothing. For keys: nothing of it may be printed."""
+    """A variable's value, or that of a .env file, or nothing. For keys: nothing of it may be
+    printed."""
     return os.environ.get(name, "").strip() or dotenv_values().get(name, "").strip()
 
 
 def dotenv_values() -> dict[str, str]:
-    """What the .env file of the current folder says; nothing where there is none. Raises ConfigError."""
+    """What the .env file of the current folder says; nothing where there is none. Raises
+    ConfigError."""
     return _read_dotenv()[0]
 
 
@@ -82,13 +90,16 @@ def _read_dotenv() -> tuple[dict[str, str], list[int]]:
         with DOTENV.open(encoding="utf-8-sig") as file:
             bindings = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f".env of this folder cannot be read ({error.__class__.__name__}); mend or move it") from None
+        raise ConfigError(
+            f".env of this folder cannot be read ({error.__class__.__name__}); mend or move it"
+        ) from None
     values = {b.key: b.value for b in bindings if b.key and b.value is not None and not b.error}
     return values, [b.original.line for b in bindings if b.error]
 
 
 def _table(key: str, name: str, text: str) -> dict[str, Any]:
-    """A table of JSON, or KEY=VALUE where it has one row. A header's value is text, a request field's JSON."""
+    """A table of JSON, or KEY=VALUE where it has one row. A header's value is text, a request
+    field's JSON."""
     with suppress(ValueError):
         table = json_in(text)
         if isinstance(table, dict):

@@ -1,4 +1,5 @@
-"""From a RunConfig to everything that builds its prompts: haystack, tokenizer, task, trials. No network."""
+"""From a RunConfig to everything that builds its prompts: haystack, tokenizer, task, trials. No
+network."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
 from niah.experiment.design import design_of
 from niah.experiment.own import NOTHING, Own
-from niah.experiment.trials import Waves, adaptive_trials, controls_of, recipe_digest, trials_of, waves_of
+from niah.experiment.trials import (
+    Waves,
+    adaptive_trials,
+    controls_of,
+    recipe_digest,
+    trials_of,
+    waves_of,
+)
 from niah.generator.cache import key_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack, recordings_of
@@ -34,7 +42,9 @@ from niah.text.wording import LANGUAGES, wording_of
 UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
 
-ANCHORS = 32  # places in the longest prompt where a cache may be written: 94 % of what one at every needle would serve
+# places in the longest prompt where a cache may be written: 94 % of what one at every needle would
+# serve
+ANCHORS = 32
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
 
 
@@ -68,10 +78,17 @@ class Experiment:
 
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
-        return controlled(self._planted(trial), trial.control, self.language, may_be_absent=self.config.may_be_absent)
+        return controlled(
+            self._planted(trial),
+            trial.control,
+            self.language,
+            may_be_absent=self.config.may_be_absent,
+        )
 
     def _planted(self, trial: Trial) -> Planting:
-        site = TaskContext(trial=trial, haystack=self.haystack, language=self.language, options=self.options)
+        site = TaskContext(
+            trial=trial, haystack=self.haystack, language=self.language, options=self.options
+        )
         if self.lattice_overhead is None:
             draw = self._draw("needle", trial.context_length, trial.depth_percent, trial.epoch)
             return self.task.plant(draw, site)
@@ -81,8 +98,16 @@ class Experiment:
         return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
 
     def _draw(self, purpose: str, *coordinates: object) -> Draw:
-        """Choices of one trial: other ones in another language or haystack, so that no run gives away another's."""
-        return Draw(self.config.seed, purpose, self.config.task, self.language, self.haystack.digest, *coordinates)
+        """Choices of one trial: other ones in another language or haystack, so that no run gives
+        away another's."""
+        return Draw(
+            self.config.seed,
+            purpose,
+            self.config.task,
+            self.language,
+            self.haystack.digest,
+            *coordinates,
+        )
 
     def prompt(self, trial: Trial) -> Prompt:
         """Build a trial's prompt. Raises PromptError where the length leaves no room."""
@@ -91,7 +116,10 @@ class Experiment:
             return self.builder.bare(planting, ())
         if trial.control == ORACLE:
             needles = sorted(
-                planting.needles, key=lambda n: n.depth_percent if n.depth_percent is not None else trial.depth_percent
+                planting.needles,
+                key=lambda n: (
+                    n.depth_percent if n.depth_percent is not None else trial.depth_percent
+                ),
             )
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
@@ -105,7 +133,9 @@ class Experiment:
     def check_lengths(self) -> None:
         """Raises PromptError where the shortest length cannot hold its own question."""
         shortest = min(t.context_length for t in self.trials)
-        plantings = [self.plant(t) for t in self.trials if t.context_length == shortest and t.control is None]
+        plantings = [
+            self.plant(t) for t in self.trials if t.context_length == shortest and t.control is None
+        ]
         if all(_surely_fits(p, shortest - self.reply_tokens) for p in plantings):
             return  # no need to load the tokenizer
         self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
@@ -129,53 +159,74 @@ class Experiment:
         spoken_here = {"mixed": "en"}.get(self.haystack.language, self.haystack.language)
         other = f", or use --haystack synthetic:{spoken_here}" if spoken_here in spoken() else ""
         return [
-            f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)} its text goes "
-            f"round {longest / unique:,.0f} times, and only {100 * share:.2g} % of it is new; add transcripts{other}"
+            f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)}"
+            f" its text goes round {longest / unique:,.0f} times, and only {100 * share:.2g} % of"
+            f" it is new; add transcripts{other}"
         ]
 
     def _script_warning(self) -> list[str]:
-        """A needle in traditional characters is told by them alone among simplified ones, and the other way round."""
+        """A needle in traditional characters is told by them alone among simplified ones, and the
+        other way round."""
         names = self.config.haystack if self.own.haystack is None else ()
         scripts = {language for name in names for language in languages_in(name)}
         other = ({"zh-Hant", "zh-Hans"} & scripts) - {self.language}
         if not other or not self.language.startswith("zh"):
             return []
         return [
-            f"the needle is in {self.language}, and the haystack holds episodes in {min(other)}, where its characters "
-            "give it away; make a haystack of each script"
+            f"the needle is in {self.language}, and the haystack holds episodes in {min(other)},"
+            " where its characters give it away; make a haystack of each script"
         ]
 
     def _own_needles(self) -> list[str]:
-        names = [wording.text(key) for wording in map(wording_of, LANGUAGES) for key in self.task.WORDING]
+        names = [
+            wording.text(key) for wording in map(wording_of, LANGUAGES) for key in self.task.WORDING
+        ]
         alike = {fold(name): name for name in names}  # of Chinese one script is enough
         said = sorted(self.haystack.leaks.held(alike.values()))
         if not said:
             return []
-        return [f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be confused with it"]
+        return [
+            f"the haystack itself says {', '.join(map(repr, said))}: a needle of this task may be"
+            " confused with it"
+        ]
 
     def waves(self, finished: Container[str], together: int) -> Waves:
         """The trials still to be sent, in waves."""
         c = self.config
         missing = [t for t in self.trials if t.id not in finished]
         if c.cache_marks:
-            together = 1  # such caches read only where an earlier request wrote: a long warm-up helps no shorter one
-        return waves_of(missing, c.order, seed=c.seed, haystack_shared=c.haystack_per == "epoch", together=together)
+            # such caches read only where an earlier request wrote: a long warm-up helps no shorter
+            # one
+            together = 1
+        return waves_of(
+            missing,
+            c.order,
+            seed=c.seed,
+            haystack_shared=c.haystack_per == "epoch",
+            together=together,
+        )
 
-    def schedule(self, rows: Mapping[str, Row], hopeless: Container[str] = ()) -> Iterator[Sequence[Trial]]:
+    def schedule(
+        self, rows: Mapping[str, Row], hopeless: Container[str] = ()
+    ) -> Iterator[Sequence[Trial]]:
         """The trials to send, wave after wave; what ended as an error once more at the end.
 
-        ``rows`` holds what has ended, and grows from one wave to the next, as does ``hopeless``: trials that another
-        try would not help. So a later wave may depend on how the trials of an earlier one ended.
+        ``rows`` holds what has ended, and grows from one wave to the next, as does ``hopeless``:
+        trials that another try would not help. So a later wave may depend on how the trials of an
+        earlier one ended.
         """
         if self.choose is not None:
             yield from self._chosen(self.choose, rows)
             return
         for _ in range(2):
-            done = {i for i, row in rows.items() if row.outcome is not Outcome.ERROR or i in hopeless}
+            done = {
+                i for i, row in rows.items() if row.outcome is not Outcome.ERROR or i in hopeless
+            }
             yield from self.waves(done, concurrency_of(self.config))
 
     def _chosen(self, choose: Choose, rows: Mapping[str, Row]) -> Iterator[Sequence[Trial]]:
-        """Wave after wave of an adaptive run; a trial that ends as an error twice ends the command, not the search."""
+        """Wave after wave of an adaptive run; a trial that ends as an error twice ends the command,
+        not the search."""
         sent: Counter[str] = Counter()
         together = concurrency_of(self.config)
         while (wave := choose(rows)[:together]) and not any(sent[t.id] >= 2 for t in wave):
@@ -183,11 +234,14 @@ class Experiment:
             yield wave
 
     def first(self, limit: int | None) -> Experiment:
-        """With the first trials only, in the order in which they are sent: the same ones at every call."""
+        """With the first trials only, in the order in which they are sent: the same ones at every
+        call."""
         if limit is None:
             return self
         if self.config.adaptive:
-            raise ConfigError("--limit has no meaning for an adaptive run, which stops by itself; set max_tokens")
+            raise ConfigError(
+                "--limit has no meaning for an adaptive run, which stops by itself; set max_tokens"
+            )
         order = [trial for wave in self.waves((), concurrency_of(self.config)) for trial in wave]
         return replace(self, trials=tuple(order[:limit]))
 
@@ -216,12 +270,16 @@ class Experiment:
 
 
 def reply_tokens_of(config: RunConfig, task: Task) -> int:
-    """The reply budget in tokens: as asked, else the task's, with more room where a value is a uuid."""
-    return config.reply_tokens or task.REPLY_TOKENS + (UUID_TOKENS if config.value_kind == "uuid" else 0)
+    """The reply budget in tokens: as asked, else the task's, with more room where a value is a
+    uuid."""
+    return config.reply_tokens or task.REPLY_TOKENS + (
+        UUID_TOKENS if config.value_kind == "uuid" else 0
+    )
 
 
 def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
-    """Load what a config names, but for the parts handed over. Raises the NiahError of whatever is wrong with it."""
+    """Load what a config names, but for the parts handed over. Raises the NiahError of whatever is
+    wrong with it."""
     if config.prompts is not None:
         from niah.experiment.given import given_experiment  # is made of this module
 
@@ -240,7 +298,9 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
         seed=config.seed,
         reply_tokens=reply_tokens,
         haystack_per=config.haystack_per,
-        anchor_tokens=max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache_marks else None,
+        anchor_tokens=(
+            max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache_marks else None
+        ),
     )
     digest = _digest(config, task, haystack, tokenizer, language, reply_tokens)
     experiment = Experiment(
@@ -259,10 +319,12 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
 
 
 def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
-    """The prompt of a finished trial, built again. Raises RunError where it would be another one today."""
+    """The prompt of a finished trial, built again. Raises RunError where it would be another one
+    today."""
     if header.imported is not None:
         raise RunError(
-            f"the run was imported from {header.imported}: its prompts cannot be built; list it without TRIAL"
+            f"the run was imported from {header.imported}: its prompts cannot be built; list it"
+            " without TRIAL"
         )
     built = experiment_of(RunConfig(**header.config), own).prompt(row.trial)
     if built.digest != row.prompt_digest:
@@ -274,9 +336,15 @@ def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
 
 
 def _digest(
-    config: RunConfig, task: Task, haystack: Haystack, tokenizer: Tokenizer, language: str, reply_tokens: int
+    config: RunConfig,
+    task: Task,
+    haystack: Haystack,
+    tokenizer: Tokenizer,
+    language: str,
+    reply_tokens: int,
 ) -> str:
-    """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by trial."""
+    """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by
+    trial."""
     return recipe_digest(
         first_names(
             {
@@ -307,14 +375,19 @@ def _in_filler(config: RunConfig, task: Task, own: Own) -> RunConfig:
     if task.FILLER is None or first.startswith(f"{task.FILLER}:"):
         return config
     if own.haystack is not None:
-        raise ConfigError(f"task {config.task} stands in {task.FILLER}, which it makes itself: give it no haystack")
-    language = language_of_haystack(config.haystack) if config.language == "auto" else config.language
+        raise ConfigError(
+            f"task {config.task} stands in {task.FILLER}, which it makes itself: give it no"
+            " haystack"
+        )
+    language = (
+        language_of_haystack(config.haystack) if config.language == "auto" else config.language
+    )
     return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
 
 
 def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
-    """The options that decide a prompt's bytes. One that came later and has its default is left out, so that
-    trials keep the ids they had before it."""
+    """The options that decide a prompt's bytes. One that came later and has its default is left
+    out, so that trials keep the ids they had before it."""
     usual = {k: field.default for k, field in RunConfig.model_fields.items()}
     keys = {k for k in task.OPTIONS if k == "distractor_count" or getattr(config, k) != usual[k]}
     keys -= {"tolerance_s"}  # it decides scores, and no byte
@@ -322,21 +395,31 @@ def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
         keys -= {"needle_count"}
     table: dict[str, object] = {k: getattr(config, k) for k in keys}
     if "questions" in table:  # what is in the files, wherever they are
-        table["questions"] = [key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions]
+        table["questions"] = [
+            key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions
+        ]
     return table
 
 
 def _trials(config: RunConfig, digest: str) -> tuple[Trial, ...]:
     if config.adaptive:
         shared, most = config.haystack_per == "epoch", config.trials_per_length
-        drawn = {n: adaptive_places(config.seed, n, config.depths, most, shared=shared) for n in config.lengths}
+        drawn = {
+            n: adaptive_places(config.seed, n, config.depths, most, shared=shared)
+            for n in config.lengths
+        }
         return adaptive_trials(config.task, digest, drawn)
     trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
-    return (*trials, *controls_of(config.task, digest, config.lengths, config.epochs)) if config.controls else trials
+    return (
+        (*trials, *controls_of(config.task, digest, config.lengths, config.epochs))
+        if config.controls
+        else trials
+    )
 
 
 def _surely_fits(planting: Planting, tokens: int) -> bool:
-    """Whether a prompt leaves room for its haystack even if every byte of it is a token: it never is more."""
+    """Whether a prompt leaves room for its haystack even if every byte of it is a token: it never
+    is more."""
     texts = [planting.opening, planting.closing, *(n.text for n in planting.needles)]
     return tokens - LEAST_HAYSTACK_TOKENS > sum(len(text.encode()) + 2 for text in texts)
 
@@ -349,12 +432,17 @@ def _aligned(experiment: Experiment, digest: str) -> Experiment:
     anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
     needle = Draw(experiment.config.seed, "lattice")
     site = TaskContext(
-        trial=anywhere, haystack=experiment.haystack, language=experiment.language, options=experiment.options
+        trial=anywhere,
+        haystack=experiment.haystack,
+        language=experiment.language,
+        options=experiment.options,
     )
     overhead = experiment.builder.overhead(experiment.task.plant(needle, site))
     lengths = aligned_lengths(experiment.config.lengths, experiment.config.depths, overhead)
     config = experiment.config.model_copy(update={"lengths": lengths})
-    return replace(experiment, config=config, trials=_trials(config, digest), lattice_overhead=overhead)
+    return replace(
+        experiment, config=config, trials=_trials(config, digest), lattice_overhead=overhead
+    )
 
 
 def _language(asked: str, of_haystack: str) -> str:

@@ -1,4 +1,5 @@
-"""Prompts as JSON Lines for other harnesses: one object a line, or requests as a batch service takes them."""
+"""Prompts as JSON Lines for other harnesses: one object a line, or requests as a batch service
+takes them."""
 
 from __future__ import annotations
 
@@ -20,13 +21,15 @@ from niah.records import Prompt, Trial
 
 FORMS = ("jsonl", *BATCH_FORMS)
 _UNLIMITED = BatchForm(provider="", speaks=())
-CALIBRATION = "calibrate-"  # begins the ids of the small prompts beside the trials: they tell how a server counts
+# begins the ids of the small prompts beside the trials: they tell how a server counts
+CALIBRATION = "calibrate-"
 
 
 def checked_form(form: str, config: RunConfig) -> RunConfig:
     """The config with the provider that a form is for, where it names none.
 
-    Raises UnknownName for a form that is not there, ConfigError where it needs a model and there is none.
+    Raises UnknownName for a form that is not there, ConfigError where it needs a model and there is
+    none.
     """
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
@@ -35,7 +38,9 @@ def checked_form(form: str, config: RunConfig) -> RunConfig:
     if config.model is None:
         raise ConfigError(f"--format {form} needs a model: --model NAME")
     if "provider" not in config.model_fields_set:
-        config = RunConfig(**{**config.model_dump(exclude_unset=True), "provider": BATCH_FORMS[form].provider})
+        config = RunConfig(
+            **{**config.model_dump(exclude_unset=True), "provider": BATCH_FORMS[form].provider}
+        )
     batch_provider(form, service_of(config, keyed=False))
     return config
 
@@ -43,7 +48,8 @@ def checked_form(form: str, config: RunConfig) -> RunConfig:
 def lines_of(
     experiment: Experiment, form: str, *, verify: bool = False, small: Iterable[Prompt] = ()
 ) -> Iterator[dict[str, object]]:
-    """The prompts of an experiment, built one after the other; before the requests of a service, ``small`` ones.
+    """The prompts of an experiment, built one after the other; before the requests of a service,
+    ``small`` ones.
 
     Raises PromptError where a recount differs.
     """
@@ -51,7 +57,10 @@ def lines_of(
     if form == "jsonl":
         for trial in experiment.trials:
             prompt = _built(experiment, trial, verify)
-            yield {**prompt_line(trial, prompt, experiment.haystack.name), **_messages(sent(prompt))}
+            yield {
+                **prompt_line(trial, prompt, experiment.haystack.name),
+                **_messages(sent(prompt)),
+            }
         return
     provider = batch_provider(form, service_of(experiment.config, keyed=False))  # files hold no key
     for number, prompt in enumerate(small):
@@ -63,7 +72,8 @@ def lines_of(
 def sender_of(experiment: Experiment) -> Callable[[Prompt], Prompt]:
     """From a trial's prompt to the one request that its delivery makes of it.
 
-    Raises ConfigError where it makes several, or asks a server in between: files have no second turn.
+    Raises ConfigError where it makes several, or asks a server in between: files have no second
+    turn.
     """
     delivery, presenter = delivery_in(experiment), presenter_in(experiment)
 
@@ -74,9 +84,14 @@ def sender_of(experiment: Experiment) -> Callable[[Prompt], Prompt]:
         return presenter.present(asked) if presenter else asked
 
     name = experiment.config.delivery
-    single = ConfigError(f"delivery {name!r} asks more than once for a trial: use niah run, or another --delivery")
+    single = ConfigError(
+        f"delivery {name!r} asks more than once for a trial: use niah run, or another --delivery"
+    )
     if experiment.config.media == "upload":
-        raise ConfigError("media 'upload' has no meaning for files of requests, which hold all; use --media inline")
+        raise ConfigError(
+            "media 'upload' has no meaning for files of requests, which hold all; use --media"
+            " inline"
+        )
     if len(call_tokens(experiment, delivery, experiment.trials[0])) > 1:
         raise single
     return sent
@@ -85,12 +100,15 @@ def sender_of(experiment: Experiment) -> Callable[[Prompt], Prompt]:
 def _messages(sent: Prompt) -> dict[str, object]:
     """The fields of a line that hold what is sent, as Chat Completions takes it."""
     shaped = chat_messages(sent, {})
-    filled: dict[str, object] = json.loads(b"".join(body_with({"messages": shaped.messages}, *shaped.texts)))
+    filled: dict[str, object] = json.loads(
+        b"".join(body_with({"messages": shaped.messages}, *shaped.texts))
+    )
     return {**filled, **chat_tools(sent)}
 
 
 def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object]:
-    """Everything a harness needs to ask and to score, but for the messages. Field names are a promise."""
+    """Everything a harness needs to ask and to score, but for the messages. Field names are a
+    promise."""
     place = prompt.placements[0] if prompt.placements else None  # a control may have none
     return {
         "id": trial.id,
@@ -120,10 +138,12 @@ def as_line(table: Mapping[str, object]) -> str:
 
 
 def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path], int]:
-    """Write lines as they come, into further files where a service's file is full; the files, and how many lines.
+    """Write lines as they come, into further files where a service's file is full; the files, and
+    how many lines.
 
-    Every file is written under another name, then renamed: one of that name is always whole. A single one is called
-    ``out``, several ``out-1``, ``out-2`` ... Raises ConfigError for a place or a line that cannot be written.
+    Every file is written under another name, then renamed: one of that name is always whole. A
+    single one is called ``out``, several ``out-1``, ``out-2`` ... Raises ConfigError for a place or
+    a line that cannot be written.
     """
     limits = BATCH_FORMS.get(form, _UNLIMITED)
     most_lines, most_bytes = limits.most_lines or inf, limits.most_bytes or inf
@@ -133,10 +153,13 @@ def write_lines(out: Path, lines: Iterable[str], form: str) -> tuple[list[Path],
         left.callback(_removed, parts)
         with _named_in_errors(out):
             file = opened.enter_context(parts[0].open("wb"))
-        for line in map(str.encode, lines):  # building stays outside of the files' errors: its errors are its own
+        for line in map(
+            str.encode, lines
+        ):  # building stays outside of the files' errors: its errors are its own
             if len(line) > most_bytes:
                 raise ConfigError(
-                    f"a request has {len(line):,} bytes, a file of {form} at most {most_bytes:,}; send less"
+                    f"a request has {len(line):,} bytes, a file of {form} at most {most_bytes:,};"
+                    " send less"
                 )
             with _named_in_errors(out):
                 if in_part and (in_part == most_lines or size + len(line) > most_bytes):
@@ -167,7 +190,9 @@ def _named_in_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+        raise ConfigError(
+            f"{out}: cannot be written ({error.strerror}); choose another --out"
+        ) from error
 
 
 def _built(experiment: Experiment, trial: Trial, verify: bool) -> Prompt:
@@ -175,5 +200,8 @@ def _built(experiment: Experiment, trial: Trial, verify: bool) -> Prompt:
     prompt = experiment.prompt(trial)
     counted = experiment.tokenizer.count(prompt.text) if verify else prompt.tokens
     if counted != prompt.tokens:
-        raise PromptError(f"trial {trial.id} holds {counted} tokens instead of {prompt.tokens}; please report this")
+        raise PromptError(
+            f"trial {trial.id} holds {counted} tokens instead of {prompt.tokens}; please report"
+            " this"
+        )
     return prompt

@@ -1,7 +1,9 @@
-"""Prompts that are given, row by row, instead of built: other benchmarks' and one's own (``niah import-prompts``).
+"""Prompts that are given, row by row, instead of built: other benchmarks' and one's own (``niah
+import-prompts``).
 
-Such a run has trials, outcomes, cells and verdicts as ours have. Its cells hold as many trials as rows fall into
-them: rows are drawn in the column of their length and the row of their depth, to the nearest ten percent.
+Such a run has trials, outcomes, cells and verdicts as ours have. Its cells hold as many trials as
+rows fall into them: rows are drawn in the column of their length and the row of their depth, to the
+nearest ten percent.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ from niah.text.shares import depth_words
 
 DEPTH_STEP = 10.0
 UNKNOWN_DEPTH = 0.0  # the row of the picture for prompts whose depth nobody knows
-_SAMPLE = ("Read the text.\n", "\n\nSay one word about it.")  # around the lines of the small requests before a run
+_SAMPLE = (
+    "Read the text.\n",
+    "\n\nSay one word about it.",
+)  # around the lines of the small requests before a run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,8 @@ class GivenPlanting(Planting):
 
 
 class GivenTask(PlantsNothing):
-    """Scores an answer by the rule of its row. A cut-off answer is scored as it is: so do the origins."""
+    """Scores an answer by the rule of its row. A cut-off answer is scored as it is: so do the
+    origins."""
 
     SUMMARY = "given prompts"
     SCORES_RAW = True  # the answer as it came, whole or cut off
@@ -95,7 +101,9 @@ class GivenExperiment(Experiment):
         row = self.row(trial)
         texts, depth = [(m["role"], m["content"]) for m in row["messages"]], row["depth_percent"]
         utf8 = "\n".join(text for _, text in texts).encode()
-        messages = tuple(Message(role=role, parts=(TextPart(utf8=text.encode()),)) for role, text in texts)
+        messages = tuple(
+            Message(role=role, parts=(TextPart(utf8=text.encode()),)) for role, text in texts
+        )
         tokens = row["prompt_tokens"]
         at = [] if depth is None else [(trial.depth_percent, depth, round(tokens * depth / 100))]
         return Prompt(
@@ -105,7 +113,8 @@ class GivenExperiment(Experiment):
             haystack_tokens=tokens,
             unique_share=1.0,
             placements=tuple(
-                Placement(key="answer", depth_percent=d, actual_depth_percent=a, tokens_before=n) for d, a, n in at
+                Placement(key="answer", depth_percent=d, actual_depth_percent=a, tokens_before=n)
+                for d, a, n in at
             ),
             planting=_planting(row),
             digest=hashlib.sha256(utf8).hexdigest(),
@@ -116,9 +125,16 @@ class GivenExperiment(Experiment):
         return self.sizes[trial.id]
 
     def check_lengths(self) -> None:
-        """Nothing is built to a length. Raises ConfigError for a request field that would replace a message."""
-        for key in {"system", "systemInstruction"} & set(self.config.extra) if "system" in self.roles else ():
-            raise ConfigError(f"extra field {key!r} would replace the system message of {self.path}; leave it out")
+        """Nothing is built to a length. Raises ConfigError for a request field that would replace a
+        message."""
+        for key in (
+            {"system", "systemInstruction"} & set(self.config.extra)
+            if "system" in self.roles
+            else ()
+        ):
+            raise ConfigError(
+                f"extra field {key!r} would replace the system message of {self.path}; leave it out"
+            )
 
     def unique_share(self, context_length: int) -> float:
         return 1.0
@@ -140,23 +156,35 @@ class GivenExperiment(Experiment):
 
 
 def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> GivenExperiment:
-    """The trials of ``config.prompts``. Raises ConfigError for a file that is none of ``niah import-prompts``."""
+    """The trials of ``config.prompts``. Raises ConfigError for a file that is none of ``niah
+    import-prompts``."""
     path, tokenizer = Path(str(config.prompts)), tokenizer_of(config.tokenizer)
     rows, digest = _read(path)
     trials, count = [], Counter[tuple[int, float]]()
     for row in rows:
         depth = row["depth_percent"]
-        place = (row["context_length"], UNKNOWN_DEPTH if depth is None else DEPTH_STEP * round(depth / DEPTH_STEP))
+        place = (
+            row["context_length"],
+            UNKNOWN_DEPTH if depth is None else DEPTH_STEP * round(depth / DEPTH_STEP),
+        )
         trial_id = hashlib.sha256(f"given/{row['id']}/{row['text']}".encode()).hexdigest()[:16]
         task = row["task"] or "prompts"
         trials.append(
-            Trial(id=trial_id, task=task, context_length=place[0], depth_percent=place[1], epoch=count[place])
+            Trial(
+                id=trial_id,
+                task=task,
+                context_length=place[0],
+                depth_percent=place[1],
+                epoch=count[place],
+            )
         )
         count[place] += 1
     if len({t.id for t in trials}) != len(trials):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
     if config.target_logprob and not all(row["roles"] == ["user"] for row in rows):
-        raise ConfigError(f"target_logprob is told of a single message, and {path} holds chats; leave it out")
+        raise ConfigError(
+            f"target_logprob is told of a single message, and {path} holds chats; leave it out"
+        )
     reply = max(row["reply_tokens"] for row in rows)
     tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
     config = config.model_copy(
@@ -169,12 +197,16 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
             "reply_tokens": reply,
         }
     )
-    filler = haystack or load_haystack(("en",), tokenizer)  # the small requests before a run have lines of it
+    filler = haystack or load_haystack(
+        ("en",), tokenizer
+    )  # the small requests before a run have lines of it
     return GivenExperiment(
         config=config,
         tokenizer=tokenizer,
         haystack=filler,
-        builder=Builder(filler, tokenizer, seed=config.seed, reply_tokens=reply, haystack_per="trial"),
+        builder=Builder(
+            filler, tokenizer, seed=config.seed, reply_tokens=reply, haystack_per="trial"
+        ),
         task=GivenTask({row["text"]: row["answer"] for row in rows}),
         language="en",
         reply_tokens=reply,
@@ -185,9 +217,13 @@ def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> Giv
         sizes={t.id: row["prompt_tokens"] for t, row in zip(trials, rows, strict=True)},
         digest=digest,
         roles=frozenset(role for row in rows for role in row["roles"]),
-        cells=tuple(Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())),
+        cells=tuple(
+            Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())
+        ),
         label=f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}",
-        depth_of=depth_words("the answer", sum(row["depth_percent"] is not None for row in rows), len(rows)),
+        depth_of=depth_words(
+            "the answer", sum(row["depth_percent"] is not None for row in rows), len(rows)
+        ),
     )
 
 
@@ -205,7 +241,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     except (OSError, UnknownName, KeyError, TypeError, ValueError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(
-            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({said}); make it with niah import-prompts"
+            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({said}); make it with"
+            " niah import-prompts"
         ) from error
     if not rows:
         raise ConfigError(f"prompts {str(path)!r} is empty; make it with niah import-prompts")
@@ -213,7 +250,15 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("id", "task", "rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
+    keys = (
+        "id",
+        "task",
+        "rule",
+        "context_length",
+        "depth_percent",
+        "prompt_tokens",
+        "reply_tokens",
+    )
     text = "\n".join(message["content"] for message in row["messages"])
     answer = "Final Answer: [{}]" if row["rule"] == "graphwalks" else "{}"
     return {
@@ -225,7 +270,12 @@ def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _planting(row: Mapping[str, Any]) -> GivenPlanting:
-    facts = Facts(targets=tuple(row["targets"]), question=row["question"], task=row["task"], prefix=row["prefix"])
+    facts = Facts(
+        targets=tuple(row["targets"]),
+        question=row["question"],
+        task=row["task"],
+        prefix=row["prefix"],
+    )
     opening, closing = _SAMPLE
     return GivenPlanting(
         opening=opening,

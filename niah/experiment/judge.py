@@ -1,7 +1,8 @@
-"""A language model as a second opinion on stored answers. Never the score: its verdicts are a log of their own.
+"""A language model as a second opinion on stored answers. Never the score: its verdicts are a log
+of their own.
 
-A judge's run is a run like any other: one short prompt per scored answer, through the same client, resumed by the same
-command. Where judge and scorer differ, a person should look.
+A judge's run is a run like any other: one short prompt per scored answer, through the same client,
+resumed by the same command. Where judge and scorer differ, a person should look.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from niah.tasks import Options
 REPLY_TOKENS = 512  # room for a model that thinks first
 _SAMPLE_TOKENS = 4_096  # of haystack; the requests before a run hold no more of it
 _OPENING = (
-    "You check answers to questions about a long text that you do not see. "
-    "The expected answer is known to be right. Other words, spellings, languages and number formats of the same "
-    "answer are right as well. An answer that names further values where one was asked is wrong.\n\n"
+    "You check answers to questions about a long text that you do not see. The expected answer is"
+    " known to be right. Other words, spellings, languages and number formats of the same answer"
+    " are right as well. An answer that names further values where one was asked is wrong.\n\n"
 )
-_CLOSING = "\n\nQuestion: Does the given answer say what is expected? Answer with yes or no only.\n\nAnswer:"
+_CLOSING = (
+    "\n\nQuestion: Does the given answer say what is expected? Answer with yes or no"
+    " only.\n\nAnswer:"
+)
 _NOT_THERE = "(that the text does not say)"
 
 
@@ -44,15 +48,30 @@ class JudgeExperiment(Experiment):
         return own + min(_SAMPLE_TOKENS, max(self.config.lengths))
 
     def plant(self, trial: Trial) -> Planting:
-        """Nothing is planted: question, expected and given answer stand between opening and closing."""
-        return Planting(opening=_OPENING, closing=_CLOSING, question=_CLOSING.strip(), needles=(), targets=("yes",))
+        """Nothing is planted: question, expected and given answer stand between opening and
+        closing."""
+        return Planting(
+            opening=_OPENING,
+            closing=_CLOSING,
+            question=_CLOSING.strip(),
+            needles=(),
+            targets=("yes",),
+        )
 
     def prompt(self, trial: Trial) -> Prompt:
         result = self.answers[trial.id]
         expected = _NOT_THERE if result.trial.control == "absent" else ", ".join(result.targets)
-        given = "" if result.response is None else " ".join(without_reasoning(result.response.text).split())
+        given = (
+            ""
+            if result.response is None
+            else " ".join(without_reasoning(result.response.text).split())
+        )
         question = self.asked.plant(result.trial).question
-        lines = [f"Question asked: {question}", f"Expected answer: {expected}", f"Given answer: {given}"]
+        lines = [
+            f"Question asked: {question}",
+            f"Expected answer: {expected}",
+            f"Given answer: {given}",
+        ]
         return self.builder.bare(self.plant(trial), lines)
 
     def prompt_tokens(self, trial: Trial) -> int:
@@ -61,7 +80,8 @@ class JudgeExperiment(Experiment):
 
 
 class JudgeTask(PlantsNothing):
-    """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by letter."""
+    """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by
+    letter."""
 
     SUMMARY = "judge a stored answer"
     REPLY_TOKENS = REPLY_TOKENS
@@ -73,7 +93,9 @@ class JudgeTask(PlantsNothing):
             return Score(value=1.0, answer_class="right", explanation="the judge says yes")
         if set(words) == {"no"}:
             return Score(value=0.0, answer_class="wrong", explanation="the judge says no")
-        return Score(value=0.0, answer_class="off-format", explanation="the judge says neither yes nor no")
+        return Score(
+            value=0.0, answer_class="off-format", explanation="the judge says neither yes nor no"
+        )
 
     def solve(self, text: str, options: Options | None = None) -> str:
         expected = re.search(r"^Expected answer: (.*)$", text, re.MULTILINE)
@@ -81,18 +103,31 @@ class JudgeTask(PlantsNothing):
         return "yes" if expected and given and expected[1] in given[1] else "no"
 
 
-def judge_experiment(asked: Experiment, results: Mapping[str, Result], judge: RunConfig) -> JudgeExperiment:
-    """The recipe of a judge's run over the scored answers of a run; ``judge`` says who is asked, and how."""
+def judge_experiment(
+    asked: Experiment, results: Mapping[str, Result], judge: RunConfig
+) -> JudgeExperiment:
+    """The recipe of a judge's run over the scored answers of a run; ``judge`` says who is asked,
+    and how."""
     answers = {i: r for i, r in results.items() if r.outcome is Outcome.SCORED}
     c = asked.config
     keys = [key for key in RunConfig.model_fields if decides(key) in (*PROMPTS, "controls")]
     config = judge.model_copy(update={key: getattr(c, key) for key in keys})
     builder = Builder(
-        asked.haystack, asked.tokenizer, seed=c.seed, reply_tokens=REPLY_TOKENS, haystack_per=c.haystack_per
+        asked.haystack,
+        asked.tokenizer,
+        seed=c.seed,
+        reply_tokens=REPLY_TOKENS,
+        haystack_per=c.haystack_per,
     )
     own = {field.name: getattr(asked, field.name) for field in fields(Experiment)}
     trials = tuple(replace(r.trial, task="judge", control=None) for r in answers.values())
-    own |= {"config": config, "builder": builder, "task": JudgeTask(), "reply_tokens": REPLY_TOKENS, "trials": trials}
+    own |= {
+        "config": config,
+        "builder": builder,
+        "task": JudgeTask(),
+        "reply_tokens": REPLY_TOKENS,
+        "trials": trials,
+    }
     return JudgeExperiment(**own, asked=asked, answers=answers)
 
 
@@ -115,7 +150,8 @@ class Agreement:
 
 
 def agreement(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> Agreement:
-    """Scored answers beside a judge's verdicts, both by trial id. A score below 1 agrees with a "no"."""
+    """Scored answers beside a judge's verdicts, both by trial id. A score below 1 agrees with a
+    "no"."""
     agree, no_verdict, differ = 0, 0, []
     for trial_id, answer in answers.items():
         verdict = verdicts.get(trial_id)
@@ -126,4 +162,6 @@ def agreement(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> Agr
         else:
             differ.append(Difference(answer=answer, verdict=verdict.score))
     judged = {trial_id for trial_id, verdict in verdicts.items() if verdict.score is not None}
-    return Agreement(agree=agree, differ=tuple(differ), no_verdict=no_verdict, complete=set(answers) <= judged)
+    return Agreement(
+        agree=agree, differ=tuple(differ), no_verdict=no_verdict, complete=set(answers) <= judged
+    )

@@ -22,9 +22,27 @@ from niah.records import Planting
 from niah.tasks import Task, task_names, task_of
 from niah.text.outside import hide
 
-_TASK = ("SUMMARY", "VERSION", "REPLY_TOKENS", "WORDING", "OPTIONS", "FILLER", "plant", "score", "solve")
+_TASK = (
+    "SUMMARY",
+    "VERSION",
+    "REPLY_TOKENS",
+    "WORDING",
+    "OPTIONS",
+    "FILLER",
+    "plant",
+    "score",
+    "solve",
+)
 _HAYSTACK = ("name", "language", "digest", "tokens", "leaks", "unique_tokens", "walk")
-_PROVIDER = ("request", "reply", "failure", "window_request", "window_in", "models_request", "models_in")
+_PROVIDER = (
+    "request",
+    "reply",
+    "failure",
+    "window_request",
+    "window_in",
+    "models_request",
+    "models_in",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +58,19 @@ class Own:
         return self.task or task_of(config.task)
 
     def haystack_in(self, tokenizer: Tokenizer) -> Haystack | None:
-        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer than the run's."""
+        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer
+        than the run's."""
         counted = getattr(self.haystack, "tokenizer", None)
         if self.haystack is not None and counted not in (None, tokenizer.name):
             raise ConfigError(
-                f"haystack {self.haystack.name!r} was counted in {counted}, the run counts in {tokenizer.name}; "
-                "give both the same tokenizer"
+                f"haystack {self.haystack.name!r} was counted in {counted}, the run counts in"
+                f" {tokenizer.name}; give both the same tokenizer"
             )
         return self.haystack
 
     def named(self, config: RunConfig) -> RunConfig:
-        """The config with the names of the objects. Raises ConfigError for an object that is no such part."""
+        """The config with the names of the objects. Raises ConfigError for an object that is no
+        such part."""
         update: dict[str, Any] = {}
         if self.task is not None:
             update["task"] = _task_name(self.task)
@@ -86,21 +106,31 @@ def _task_name(task: Task) -> str:
     else:
         name = str(getattr(task, "NAME", "") or _dashed(type(task).__name__))
     if name in task_names() and task is not task_of(name):
-        raise ConfigError(f"a task called {name!r} comes with niah; give yours another name (NAME = ...)")
+        raise ConfigError(
+            f"a task called {name!r} comes with niah; give yours another name (NAME = ...)"
+        )
     return name
 
 
 def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
-    """Names of a provider and its model: those of its service, where it is made from one. Raises ConfigError."""
+    """Names of a provider and its model: those of its service, where it is made from one. Raises
+    ConfigError."""
     _check(provider, "provider", _PROVIDER)
     service = getattr(provider, "service", None)
     if isinstance(provider, Function):
         return {"provider": FUNCTION, "model": provider.service.model}
     if isinstance(service, Service):
         hide(*filter(None, [service.api_key]))
-        return {"provider": service.provider, "model": config.model or service.model, "base_url": service.base_url}
+        return {
+            "provider": service.provider,
+            "model": config.model or service.model,
+            "base_url": service.base_url,
+        }
     if config.model is None:
-        raise ConfigError(f"a provider of your own ({type(provider).__name__}) needs model=..., the name in the log")
+        raise ConfigError(
+            f"a provider of your own ({type(provider).__name__}) needs model=..., the name in"
+            " the log"
+        )
     return {"provider": _dashed(type(provider).__name__)}
 
 

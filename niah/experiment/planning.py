@@ -23,7 +23,12 @@ from niah.tasks import Task
 from niah.text.lengths import label_of
 from niah.text.shares import duration
 
-BATCHED = ("openai", "openai-responses", "anthropic", "gemini")  # whose batch services take half (2026-11)
+BATCHED = (
+    "openai",
+    "openai-responses",
+    "anthropic",
+    "gemini",
+)  # whose batch services take half (2026-11)
 FREE = "nothing: it runs on this machine"
 
 
@@ -73,7 +78,9 @@ class Plan:
     order: str
     aligned: bool
     price: Price
-    vector_tokens: int  # at most, that a server of vectors is sent beside the prompts; a text goes once
+    vector_tokens: (
+        int  # at most, that a server of vectors is sent beside the prompts; a text goes once
+    )
     tokens_per_s: float | None  # None: not known
     warnings: tuple[str, ...]
 
@@ -100,28 +107,45 @@ class Plan:
         cached = f"{100 * self.cacheable_share:.0f} % by a prefix cache, one by one"
         rows = {
             "model": f"{self.model} ({self.provider})",
-            "task": f"{self.task}, needle in {self.language}, reply budget {self.reply_tokens} tokens",
+            "task": (
+                f"{self.task}, needle in {self.language}, reply budget {self.reply_tokens} tokens"
+            ),
             "haystack": f"{self.haystack}: {size}, drawn per {self.haystack_per}",
             "tokenizer": self.tokenizer,
-            "cells": f"{lengths} length{'s' * (lengths > 1)} x {depths} depth{'s' * (depths > 1)} = {lengths * depths}",
+            "cells": (
+                f"{lengths} length{'s' * (lengths > 1)} x {depths} depth{'s' * (depths > 1)} ="
+                f" {lengths * depths}"
+            ),
             "trials": f"{self.trials} ({self.epochs} per cell{controls})",
             "tokens": f"{self.prompt_tokens:,} in prompts, {self.largest:,} in the largest",
             "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",
-            **({"vectors": f"at most {self.vector_tokens:,} tokens, not in the price"} if self.vector_tokens else {}),
+            **(
+                {"vectors": f"at most {self.vector_tokens:,} tokens, not in the price"}
+                if self.vector_tokens
+                else {}
+            ),
             "price": _price_words(self.price),
             "time": self._time_words(),
         }
         lines = [f"{name:<11} {value}" for name, value in rows.items()]
         for row in self.lengths:
-            counts = f"{row.trials:>5} {'trial ' if row.trials == 1 else 'trials'}  {row.prompt_tokens:>13,} tokens"
-            lines.append(f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} % unique text")
+            counts = (
+                f"{row.trials:>5} {'trial ' if row.trials == 1 else 'trials'} "
+                f" {row.prompt_tokens:>13,} tokens"
+            )
+            lines.append(
+                f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} %"
+                " unique text"
+            )
             lines += [f"  {'':>9}   each {row.media.words}"] if row.media else []
         return "\n".join(lines)
 
     def _time_words(self) -> str:
         if self.seconds is None or self.seconds_cached is None:
             return "unknown (give --speed TOKENS per second, or a finished run)"
-        one_by_one = f"{duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
+        one_by_one = (
+            f"{duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
+        )
         return f"{one_by_one}, {duration(self.seconds_cached)} with the cache"
 
 
@@ -129,14 +153,24 @@ def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
     """The plan of an experiment at a speed of so many prompt tokens per second. Sends nothing."""
     c = experiment.config
     delivery = delivery_in(experiment)
-    calls = {t.id: call_tokens(experiment, delivery, t) for t in experiment.trials}  # the most there may be
+    calls = {
+        t.id: call_tokens(experiment, delivery, t) for t in experiment.trials
+    }  # the most there may be
     sizes = {trial: sum(own) for trial, own in calls.items()}
     media = _media(experiment)
     tokens = sum(sizes.values())
     whole_tokens = sum(map(experiment.prompt_tokens, experiment.trials))
-    again = (chunking := chunking_of(c)).tokens / (chunking.tokens - chunking.overlap)  # what overlaps is sent again
-    whole = c.delivery == "full"  # of anything else a cache may serve little, and nobody knows how much
-    served = cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment)) if whole else 0
+    again = (chunking := chunking_of(c)).tokens / (
+        chunking.tokens - chunking.overlap
+    )  # what overlaps is sent again
+    whole = (
+        c.delivery == "full"
+    )  # of anything else a cache may serve little, and nobody knows how much
+    served = (
+        cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment))
+        if whole
+        else 0
+    )
     return Plan(
         model=str(c.model),
         provider=c.provider,
@@ -171,14 +205,17 @@ def _media(experiment: Experiment) -> dict[int, MediaSize]:
         return {}
     firsts = {t.context_length: t for t in reversed(experiment.trials) if t.control is None}
     prompts = {n: experiment.prompt(trial) for n, trial in sorted(firsts.items())}
-    sizes = {n: media_size(prompt.tokens, presenter.measured(prompt)) for n, prompt in prompts.items()}
+    sizes = {
+        n: media_size(prompt.tokens, presenter.measured(prompt)) for n, prompt in prompts.items()
+    }
     return {n: size for n, size in sizes.items() if size}
 
 
 def _paid(
     trials: Sequence[Trial], calls: Mapping[str, Sequence[int]], media: Mapping[int, MediaSize]
 ) -> list[int] | None:
-    """The tokens of every call, with a service's own count in the place of what pages or sound hold.
+    """The tokens of every call, with a service's own count in the place of what pages or sound
+    hold.
 
     None: not known.
     """
@@ -215,7 +252,11 @@ def _planned_length(
     own = [sizes[t.id] for t in experiment.trials if t.context_length == length]
     unique = experiment.unique_share(length)
     return PlannedLength(
-        context_length=length, trials=len(own), prompt_tokens=sum(own), unique_share=unique, media=media
+        context_length=length,
+        trials=len(own),
+        prompt_tokens=sum(own),
+        unique_share=unique,
+        media=media,
     )
 
 
@@ -228,13 +269,18 @@ def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
         tokens = experiment.prompt_tokens(trial)
         lines = [*planting.needles, *planting.marks]
         depth, text = min(
-            ((trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text) for n in lines),
+            (
+                (trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text)
+                for n in lines
+            ),
             default=(100.0, planting.question),
         )
         alone = per_trial or planting.passage or trial.control in ("closed-book", "oracle")
         place = planting.needles[0].tokens_before if planting.needles else None
         before = round(tokens * depth / 100) if place is None else place
-        return Shape(stretch=trial.id if alone else trial.epoch, needle=text, before=before, tokens=tokens)
+        return Shape(
+            stretch=trial.id if alone else trial.epoch, needle=text, before=before, tokens=tokens
+        )
 
     return shape
 
@@ -257,8 +303,13 @@ def _price(experiment: Experiment, sizes: list[int] | None, cached_share: float)
     )
 
 
-def _dollars(pricing: Pricing, sizes: list[int], reply_tokens: int, cached_share: float = 0.0) -> float:
-    usages = (Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=reply_tokens) for n in sizes)
+def _dollars(
+    pricing: Pricing, sizes: list[int], reply_tokens: int, cached_share: float = 0.0
+) -> float:
+    usages = (
+        Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=reply_tokens)
+        for n in sizes
+    )
     return sum(map(pricing.dollars, usages))
 
 
@@ -274,4 +325,7 @@ def _price_words(price: Price) -> str:
 
 def unknown_price(setting: str) -> str:
     """What stands in the place of a price, and what to do about it."""
-    return f"unknown (set {setting}{'' if find_spec('genai_prices') else ', or ' + install_hint('prices')})"
+    return (
+        "unknown (set"
+        f" {setting}{'' if find_spec('genai_prices') else ', or ' + install_hint('prices')})"
+    )

@@ -1,6 +1,8 @@
-"""The score of a stored answer, as its task judges it today, and of a reader that only searches, without a model.
+"""The score of a stored answer, as its task judges it today, and of a reader that only searches,
+without a model.
 
-What searching earns on the very prompts of a run stands beside a model's score as its controls do: it is not reading.
+What searching earns on the very prompts of a run stands beside a model's score as its controls do:
+it is not reading.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ MOST_TOKENS = 64_000  # of a context: a longer one is searched as well, and take
 def scored(result: Result, planting: Planting, task: Task) -> Result:
     """The result with its score, as the task judges it today. Other outcomes stay without one.
 
-    A reply that was cut off has a score where it is a loop or has answered already (see ``cut_score``).
+    A reply that was cut off has a score where it is a loop or has answered already (see
+    ``cut_score``).
     """
     if result.outcome not in (Outcome.SCORED, Outcome.TRUNCATED) or result.response is None:
         return result
@@ -49,20 +52,24 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
 
 
 def unscored(result: Result) -> Result:
-    """The result without its score and all that was said of it; the outcome is the caller's to tell."""
-    return replace(result, score=None, answer_class=None, explanation=None, answer_detail=None, parts={})
+    """The result without its score and all that was said of it; the outcome is the caller's to
+    tell."""
+    return replace(
+        result, score=None, answer_class=None, explanation=None, answer_detail=None, parts={}
+    )
 
 
 def rescored(result: Result, experiment: Experiment) -> Result:
-    """The result as judged today. Raises RunError where today's needles are not the ones that were asked about."""
+    """The result as judged today. Raises RunError where today's needles are not the ones that were
+    asked about."""
     planting = experiment.plant(result.trial)
     presenter = presenter_in(experiment)
     if presenter is not None and planting.marks:  # speech has times of its own
         planting = presenter.present(experiment.prompt(result.trial)).planting
     if planting.targets != result.targets:
         raise RunError(
-            f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or task have "
-            "changed since; scores are left as they are"
+            f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or"
+            " task have changed since; scores are left as they are"
         )
     return scored(result, planting, experiment.task)
 
@@ -84,5 +91,9 @@ def search_scores(experiment: Experiment, trials: Iterable[Trial]) -> Mapping[st
 
 def best_search(experiment: Experiment) -> float | None:
     """The best of them over the first epoch of a run; None where no prompt was searched."""
-    trials = [t for t in experiment.trials if t.epoch == 0 and t.control is None and t.context_length <= MOST_TOKENS]
+    trials = [
+        t
+        for t in experiment.trials
+        if t.epoch == 0 and t.control is None and t.context_length <= MOST_TOKENS
+    ]
     return max(search_scores(experiment, trials).values(), default=None)

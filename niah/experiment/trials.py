@@ -1,9 +1,11 @@
-"""The trials of a sweep, each with an id that leaves the model out, and the order in which they are sent.
+"""The trials of a sweep, each with an id that leaves the model out, and the order in which they are
+sent.
 
-Trials go in waves: a wave is sent together, the next one when it is answered. For servers that keep the beginning of
-earlier prompts, an epoch first sends its longest prompt alone (all others begin as it does) and then all the rest by
-rising place of the needle: caches that read only what an earlier request wrote want rising places, and requests in
-flight together cannot see each other, which makes deepest-first without a warm-up the worst order of all.
+Trials go in waves: a wave is sent together, the next one when it is answered. For servers that keep
+the beginning of earlier prompts, an epoch first sends its longest prompt alone (all others begin as
+it does) and then all the rest by rising place of the needle: caches that read only what an earlier
+request wrote want rising places, and requests in flight together cannot see each other, which makes
+deepest-first without a warm-up the worst order of all.
 """
 
 from __future__ import annotations
@@ -30,38 +32,66 @@ def trials_of(
     task: str, experiment: str, lengths: Sequence[int], depths: Sequence[float], epochs: int
 ) -> tuple[Trial, ...]:
     """All trials, by epoch, length and depth."""
-    cells = ((epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths)
+    cells = (
+        (epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths
+    )
     return tuple(_trial(task, experiment, *cell) for cell in cells)
 
 
-def adaptive_trials(task: str, experiment: str, places: Mapping[int, Sequence[tuple[float, int]]]) -> tuple[Trial, ...]:
-    """All trials that an adaptive run may send: by length, depth and epoch of each in their order."""
-    return tuple(_trial(task, experiment, epoch, n, depth) for n, at in places.items() for depth, epoch in at)
+def adaptive_trials(
+    task: str, experiment: str, places: Mapping[int, Sequence[tuple[float, int]]]
+) -> tuple[Trial, ...]:
+    """All trials that an adaptive run may send: by length, depth and epoch of each in their
+    order."""
+    return tuple(
+        _trial(task, experiment, epoch, n, depth) for n, at in places.items() for depth, epoch in at
+    )
 
 
-def controls_of(task: str, experiment: str, lengths: Sequence[int], epochs: int) -> tuple[Trial, ...]:
-    """The control trials: per epoch one absent needle at every length, and one closed book and one oracle."""
+def controls_of(
+    task: str, experiment: str, lengths: Sequence[int], epochs: int
+) -> tuple[Trial, ...]:
+    """The control trials: per epoch one absent needle at every length, and one closed book and one
+    oracle."""
     shortest = min(lengths)
     cells = [
         (epoch, length, control)
         for epoch in range(epochs)
-        for length, control in [(shortest, "closed-book"), (shortest, "oracle"), *((n, "absent") for n in lengths)]
+        for length, control in [
+            (shortest, "closed-book"),
+            (shortest, "oracle"),
+            *((n, "absent") for n in lengths),
+        ]
     ]
-    return tuple(_trial(task, experiment, epoch, length, CONTROL_DEPTH, control) for epoch, length, control in cells)
+    return tuple(
+        _trial(task, experiment, epoch, length, CONTROL_DEPTH, control)
+        for epoch, length, control in cells
+    )
 
 
-def _trial(task: str, experiment: str, epoch: int, length: int, depth: float, control: str | None = None) -> Trial:
+def _trial(
+    task: str, experiment: str, epoch: int, length: int, depth: float, control: str | None = None
+) -> Trial:
     depth = float(depth)  # 50 and 50.0 are one depth, and one needle
     coordinates = f"{experiment}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
     trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
-    return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch, control=control)
+    return Trial(
+        id=trial_id,
+        task=task,
+        context_length=length,
+        depth_percent=depth,
+        epoch=epoch,
+        control=control,
+    )
 
 
-def waves_of(trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int) -> Waves:
+def waves_of(
+    trials: Iterable[Trial], order: str, *, seed: int, haystack_shared: bool, together: int
+) -> Waves:
     """The waves of some trials.
 
-    ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent together),
-    ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
+    ``cache`` is described above (the warm-up is left out where nothing is shared or nothing is sent
+    together), ``length`` goes from short to long, ``shuffled`` is a seeded order of all.
     """
     rest = sorted(trials, key=lambda t: (t.context_length, t.epoch, t.depth_percent))
     if not rest:
@@ -91,10 +121,11 @@ class Shape:
 
 
 def cacheable_tokens(waves: Waves, shape: Callable[[Trial], Shape]) -> int:
-    """Prompt tokens that an endless token-prefix cache serves in this order, one request after the other.
+    """Prompt tokens that an endless token-prefix cache serves in this order, one request after the
+    other.
 
-    Two prompts share what stands before the first needle of either; where they hold the same needle at the same
-    place, the shorter one without its question.
+    Two prompts share what stands before the first needle of either; where they hold the same needle
+    at the same place, the shorter one without its question.
     """
     deepest: dict[object, int] = {}
     longest: dict[tuple[object, str, int], int] = {}

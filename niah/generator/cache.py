@@ -1,6 +1,8 @@
-"""Arrays on disk in numpy's own format, memory-mapped, with a checksum each. What is damaged or stale is made again.
+"""Arrays on disk in numpy's own format, memory-mapped, with a checksum each. What is damaged or
+stale is made again.
 
-The folder may be deleted at any time. Where it cannot be written, nothing is cached and nothing fails.
+The folder may be deleted at any time. Where it cannot be written, nothing is cached and nothing
+fails.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def writable_cache() -> Path:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):
             return root
-    own = f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"  # elsewhere that folder is nobody else's
+    own = (
+        f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"
+    )  # elsewhere that folder is nobody else's
     return Path(tempfile.gettempdir()) / own
 
 
@@ -48,7 +52,8 @@ def key_of(*parts: object) -> str:
 def cached(kind: str, key: str, make: Callable[[], Arrays], *, mapped: bool = True) -> Arrays:
     """The arrays of a key, from disk where they are whole, made and stored otherwise.
 
-    Mapped ones take no memory that cannot be given back, but an open file each: small ones are better read.
+    Mapped ones take no memory that cannot be given back, but an open file each: small ones are
+    better read.
     """
     folder = cache_root() / kind / key
     found = _read(folder, mapped)
@@ -60,7 +65,8 @@ def cached(kind: str, key: str, make: Callable[[], Arrays], *, mapped: bool = Tr
 
 
 def _write(folder: Path, arrays: Arrays) -> None:
-    """Write beside it, then rename: two processes may do this at once, and the last one's folder stays."""
+    """Write beside it, then rename: two processes may do this at once, and the last one's folder
+    stays."""
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent))

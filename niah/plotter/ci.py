@@ -1,4 +1,5 @@
-"""A verdict for pipelines: JUnit XML, a Markdown summary with a heatmap in text, workflow commands of GitHub."""
+"""A verdict for pipelines: JUnit XML, a Markdown summary with a heatmap in text, workflow commands
+of GitHub."""
 
 from __future__ import annotations
 
@@ -31,12 +32,15 @@ _LEVELS = {
 def judgement_json(judgement: Judgement) -> str:
     """The verdict for other programs."""
     return json.dumps(
-        {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)}, ensure_ascii=False, indent=1
+        {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)},
+        ensure_ascii=False,
+        indent=1,
     )
 
 
 def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
-    """A test case for the instrument, one for each gate, one for each length. What is open is skipped, never green.
+    """A test case for the instrument, one for each gate, one for each length. What is open is
+    skipped, never green.
 
     ``at`` is the time of the judgement (ISO 8601).
     """
@@ -46,9 +50,16 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
     suite.add_property("verdict", judgement.verdict.value)
     suite.timestamp = at
     more = f" (and {len(judgement.reasons) - 1} more)" if len(judgement.reasons) > 1 else ""
-    cases: list[tuple[str, Verdict | None, str]] = [("verdict", judgement.verdict, judgement.reasons[0] + more)]
-    cases += [(f"{f.gate}, {f.part}", f.verdict, f.reason + more_words(f)) for f in judgement.findings]
-    cases += [(f"length={length}", *_of_length(judgement, grid, length)) for length in grid.context_lengths]
+    cases: list[tuple[str, Verdict | None, str]] = [
+        ("verdict", judgement.verdict, judgement.reasons[0] + more)
+    ]
+    cases += [
+        (f"{f.gate}, {f.part}", f.verdict, f.reason + more_words(f)) for f in judgement.findings
+    ]
+    cases += [
+        (f"length={length}", *_of_length(judgement, grid, length))
+        for length in grid.context_lengths
+    ]
     for about, verdict, message in cases:
         case = TestCase(about, classname=name, time=0.0)  # the trials took their time before
         case.result = _results(verdict, _plain_text(message))
@@ -63,7 +74,8 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
 
 
 def _results(verdict: Verdict | None, message: str) -> list[FinalResult]:
-    """What JUnit says of a case: nothing where it passes, skipped where it is open or nobody asks."""
+    """What JUnit says of a case: nothing where it passes, skipped where it is open or nobody
+    asks."""
     from junitparser import Error, Failure, Skipped
 
     if verdict is None:
@@ -97,7 +109,10 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
             lines.append(f"| `{f.gate}` | {_cell_text(f.part)} | **{standing(f)}** | {reason} |")
         lines.append("")
     lines += [
-        f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}",
+        (
+            f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack"
+            f" {_cell_text(grid.haystack)}"
+        ),
         "",
     ]
     lines += [*text_heatmap(grid), ""]
@@ -119,23 +134,31 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
     counts = sorted({c.n for c in cells.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     yield ""
-    yield f"{trials} scored trials per cell; 🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
+    yield (
+        f"{trials} scored trials per cell; 🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing"
+        " scored"
+    )
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:
-    """A workflow command of GitHub for each gate that decided, and for a run that cannot be judged; none for a pass."""
+    """A workflow command of GitHub for each gate that decided, and for a run that cannot be judged;
+    none for a pass."""
     if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         for reason in judgement.reasons:
             yield _command(judgement.verdict, judgement.verdict.value, reason)
     for finding in judgement.findings:
         if standing(finding) == judgement.verdict != Verdict.PASS:
-            yield _command(finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding))
+            yield _command(
+                finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding)
+            )
 
 
 def outputs(judgement: Judgement, grid: Grid) -> str:
     """Lines for GITHUB_OUTPUT."""
     mean = "" if grid.whole.mean is None else f"{grid.whole.mean:.4f}"
-    drop = next((f.p_fail for f in judgement.findings if f.gate == "max_drop"), None)  # the first is of the whole run
+    drop = next(
+        (f.p_fail for f in judgement.findings if f.gate == "max_drop"), None
+    )  # the first is of the whole run
     p_value = "" if drop is None else f"{drop:.4g}"
     return f"verdict={judgement.verdict.value}\nmean={mean}\np_value={p_value}\n"
 
@@ -144,7 +167,9 @@ def _command(verdict: Verdict, title: str, message: str) -> str:
     """Control signs are written as GitHub reads them; in a title so are the signs that end it."""
     escaped = {ord(sign): f"%{ord(sign):02X}" for sign in "%\r\n"}
     in_title = escaped | {ord(sign): f"%{ord(sign):02X}" for sign in ":,"}
-    return f"::{_LEVELS[verdict]} title=niah {title.translate(in_title)}::{message.translate(escaped)}"
+    return (
+        f"::{_LEVELS[verdict]} title=niah {title.translate(in_title)}::{message.translate(escaped)}"
+    )
 
 
 def _square(cell: Cell | None) -> str:
@@ -161,5 +186,6 @@ def _cell_text(text: str) -> str:
 
 
 def _plain_text(text: str) -> str:
-    """Without control characters: XML has no place for them, and a line break may begin a workflow command."""
+    """Without control characters: XML has no place for them, and a line break may begin a workflow
+    command."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,6 +1,8 @@
-"""Curves by length: the share found with its interval, and the time to the first token. Several runs on one scale.
+"""Curves by length: the share found with its interval, and the time to the first token. Several
+runs on one scale.
 
-One model under several deliveries has a table in words, and a picture of what was found, by length and by depth.
+One model under several deliveries has a table in words, and a picture of what was found, by length
+and by depth.
 """
 
 from __future__ import annotations
@@ -33,14 +35,19 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 COLOURS_ON_DARK = ("#56B4E9", *COLOURS[1:5], "#F0E442", "#A0A0A0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # the hatching tells them apart in grey print
-_PARTS = (("sent and read", "#009E73", ""), ("sent, not read", "#D55E00", "//"), ("not sent", "#BBBBBB", ".."))
+_PARTS = (
+    ("sent and read", "#009E73", ""),
+    ("sent, not read", "#D55E00", "//"),
+    ("not sent", "#BBBBBB", ".."),
+)
 _DODGE = 0.03  # of a decade: points of several runs at one length stand beside each other
 
 Styled = tuple[RunReport, str, str, str, float]  # with its name, colour, marker and dodge
 
 
 def save_curves(views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
+    unwritable path."""
     words = words_of(views, look=look)
     words = replace(words, spoken=words.spoken.replace("Heatmap of", "Curves by context length of"))
     return save(lambda: curves_figure(views, look, words), words, path, look)
@@ -51,7 +58,9 @@ def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None 
     styled = styled_of(views, names_of(views, 34), look)
     timed = any(t.first_token_s for f, *_ in styled for t in f.times)
     figure = canvas(words or words_of(views, look=look), look)
-    longest = max((cell_len(name) for _, name, *_ in styled), default=0) + 25  # signs, with figures and a line
+    longest = (
+        max((cell_len(name) for _, name, *_ in styled), default=0) + 25
+    )  # signs, with figures and a line
     columns = max(1, min(3, len(styled), int(140 * look.sheet.width / look.sheet.type / longest)))
     rows = -(-len(styled) // columns)
     axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * rows])
@@ -76,7 +85,17 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
         ends = None if f.bracket is not None else [[p[2] for p in points], [p[3] for p in points]]
         x, means = [p[0] for p in points], [p[1] for p in points]
         label = f"{name}: {percent(f.whole.mean)} (n = {f.whole.n:,})"
-        ax.errorbar(x, means, ends, color=colour, marker=marker, markersize=5, capsize=3, linewidth=1.6, label=label)
+        ax.errorbar(
+            x,
+            means,
+            ends,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            capsize=3,
+            linewidth=1.6,
+            label=label,
+        )
     held = next((e for f, *_ in styled if (e := held_by(f))), None)
     if held is not None and held.threshold is not None:
         ax.axhline(held.threshold, color=look.faint, linewidth=1, linestyle="--")
@@ -93,7 +112,8 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
 
 
 def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
-    """Median seconds to the first token by length, both on logarithmic scales: a power is a straight line."""
+    """Median seconds to the first token by length, both on logarithmic scales: a power is a
+    straight line."""
     for f, name, colour, marker, dodge in styled:
         points = [(t.context_length * dodge, t.first_token_s) for t in f.times if t.first_token_s]
         if points:
@@ -101,7 +121,9 @@ def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
             ax.plot(x, y, color=colour, marker=marker, markersize=5, linewidth=1.6, label=name)
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
-    ax.yaxis.set_minor_formatter(FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else ""))
+    ax.yaxis.set_minor_formatter(
+        FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else "")
+    )
     low, high = ax.get_ylim()
     if high < 10 * low:  # perhaps with neither 1, 2 nor 5 in it
         ax.set_yticks([s for s in MaxNLocator(4).tick_values(low, high) if low <= s <= high])
@@ -116,7 +138,13 @@ def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[S
     lengths = sorted({length for v in views if v.report for length in v.report.by_length})
     step = min([_DODGE, *(log10(b / a) / (2 * len(views)) for a, b in pairwise(lengths))])
     return [
-        (v.report, name, colours[i % len(colours)], MARKERS[i % len(MARKERS)], 10 ** (step * (i - middle)))
+        (
+            v.report,
+            name,
+            colours[i % len(colours)],
+            MARKERS[i % len(MARKERS)],
+            10 ** (step * (i - middle)),
+        )
         for i, (v, name) in enumerate(zip(views, names, strict=True))
         if v.report is not None
     ]
@@ -140,19 +168,33 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     """What each sent and cost, whose misses they are, and from which length one beats the other."""
     figures = [d.figures for d in deliveries]
     rows = [("delivery", *(d.name for d in deliveries))]
-    rows.append(("calls a trial", *("not measured" if f.calls is None else digits(f.calls) for f in figures)))
+    rows.append(
+        (
+            "calls a trial",
+            *("not measured" if f.calls is None else digits(f.calls) for f in figures),
+        )
+    )
     rows.append(("tokens a trial", *(_number(f.tokens, "{:,.0f}") for f in figures)))
     rows.append(("dollars", *(_number(d.dollars, "${:,.2f}", "not known") for d in deliveries)))
-    for word, key in (("first token", "first_token_s"), ("whole", "total_s"), ("beside the calls", "prepared_s")):
+    for word, key in (
+        ("first token", "first_token_s"),
+        ("whole", "total_s"),
+        ("beside the calls", "prepared_s"),
+    ):
         rows.append((word, *(seconds_label(getattr(f, key)) for f in figures)))
     if any(f.recall for f in figures):
-        rows += [(f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures)) for k in AT]
+        rows += [
+            (f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures))
+            for k in AT
+        ]
     yield table_of(rows)
     for d in deliveries[1:]:
         yield ""
         rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
         for depth, s in d.figures.by_depth.items():
-            rows.append((f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}"))
+            rows.append(
+                (f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}")
+            )
         yield table_of(rows)
     for d in deliveries[1:]:
         yield from crossover_lines(d, deliveries[0].name)
@@ -160,7 +202,9 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
 
 def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
     """From 8k on retrieve is better than full (95 %: from 4k to 16k)."""
-    there = [c for c in d.crossovers if c.length is not None and c.low is not None and c.high is not None]
+    there = [
+        c for c in d.crossovers if c.length is not None and c.low is not None and c.high is not None
+    ]
     for c in there:
         word, often = "better" if c.better else "worse", f"in {percent(c.share)} of the resamples"
         interval = f"95 % interval {label_of(c.low or 0)} to {label_of(c.high or 0)}, {often}"
@@ -169,16 +213,25 @@ def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
         yield f"{d.name} is neither better nor worse than {first} from any length on"
 
 
-def save_deliveries(deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+def save_deliveries(
+    deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK
+) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
+    unwritable path."""
     words, first, look = words_of(views), deliveries[0], look_for(len(deliveries), look)
     shares = [view.grid.whole.mean for view in views]
     most = max((share for share in shares if share is not None), default=None)
     best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == most]
     said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(most)}"
     said = "No trial has a score" if most is None else said
-    lines = [f"{d.name} against {first.name}: {change_words(d.comparison.whole)}" for d in deliveries if d.comparison]
-    words = replace(words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}")
+    lines = [
+        f"{d.name} against {first.name}: {change_words(d.comparison.whole)}"
+        for d in deliveries
+        if d.comparison
+    ]
+    words = replace(
+        words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}"
+    )
     return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
 
 
@@ -187,16 +240,22 @@ def look_for(count: int, look: Look) -> Look:
     return replace(look, crowded=count > 2)
 
 
-def deliveries_figure(deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK) -> Figure:
+def deliveries_figure(
+    deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK
+) -> Figure:
     """A heatmap for each, then the share found by length, then whose misses they are, by depth."""
     panels = [panel_of(view, d.name) for view, d in zip(views, deliveries, strict=True)]
     grid = views[0].grid
     names = [d.name for d in deliveries]
     title = "share found by length\nwith 95 % intervals"
-    panels.append(Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room)))
+    panels.append(
+        Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room))
+    )
     for n, d in enumerate(deliveries[1:]):
         title = f"{d.name}\nwhose misses, by depth"
-        panels.append(Panel(title=title, grid=grid, draw=partial(split_bars, d.figures, named=not n)))
+        panels.append(
+            Panel(title=title, grid=grid, draw=partial(split_bars, d.figures, named=not n))
+        )
     figure, axes = panels_figure(panels, words, look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure
@@ -209,16 +268,34 @@ def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -
 
 
 def split_bars(figures: DeliveryFigures, ax: Axes, room: Room, *, named: bool) -> None:
-    """For each depth the shares of trials sent and read, sent and not read, not sent; ``named``: with their legend."""
+    """For each depth the shares of trials sent and read, sent and not read, not sent; ``named``:
+    with their legend."""
     depths = list(figures.by_depth)
     for depth, split in figures.by_depth.items():
         left = 0.0
-        for (_, colour, hatch), count in zip(_PARTS, (split.read, split.not_read, split.not_sent), strict=True):
+        for (_, colour, hatch), count in zip(
+            _PARTS, (split.read, split.not_read, split.not_sent), strict=True
+        ):
             width = count / split.n if split.n else 0.0
-            ax.barh(depths.index(depth), width, left=left, color=colour, hatch=hatch, edgecolor="white", height=0.86)
+            ax.barh(
+                depths.index(depth),
+                width,
+                left=left,
+                color=colour,
+                hatch=hatch,
+                edgecolor="white",
+                height=0.86,
+            )
             if width > 0.09:
                 size = room.look.sheet.type * 0.8
-                ax.text(left + width / 2, depths.index(depth), f"{count}", ha="center", va="center", fontsize=size)
+                ax.text(
+                    left + width / 2,
+                    depths.index(depth),
+                    f"{count}",
+                    ha="center",
+                    va="center",
+                    fontsize=size,
+                )
             left += width
     for word, colour, hatch in _PARTS:
         ax.barh(0, 0, color=colour, hatch=hatch, edgecolor="white", label=word)

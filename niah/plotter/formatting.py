@@ -30,14 +30,16 @@ def counted_label(r: Share, *, rest: bool = False) -> str:
 
 
 def brief_label(r: Share) -> str:
-    """ "83 % (66 to 93 %, n = 30)", where several shares stand in one line; the interval is of 95 %."""
+    """ "83 % (66 to 93 %, n = 30)", where several shares stand in one line; the interval is of 95
+    %."""
     if r.mean is None or r.low is None or r.high is None:
         return "not measured"
     return f"{percent(r.mean)} ({interval_label(r.low, r.high)}, n = {r.n:,})"
 
 
 def interval_label(low: float, high: float, to: str = " to ") -> str:
-    """ "66 to 93 %": both ends in whole percent; a low end below 1 is not called 100, a high end above 0 not 0."""
+    """ "66 to 93 %": both ends in whole percent; a low end below 1 is not called 100, a high end
+    above 0 not 0."""
     first, last = round(100 * low), round(100 * high)
     first = min(first, 99) if low < 1 else first
     last = max(last, 1) if high > 0 else last
@@ -45,20 +47,24 @@ def interval_label(low: float, high: float, to: str = " to ") -> str:
 
 
 def headline_label(grid: Grid) -> str:
-    """The share found with its n and interval, and in the same breath the trials that have no score."""
+    """The share found with its n and interval, and in the same breath the trials that have no
+    score."""
     found = found_label(grid.whole) if grid.adaptive is None else grid.adaptive
     return " · ".join([found, *unscored_labels(grid)])
 
 
 def unscored_labels(grid: Grid) -> list[str]:
-    """ "3 of 38 trials without a score (2 overflow, 1 refused)", and how many have not run; nothing where all have."""
+    """ "3 of 38 trials without a score (2 overflow, 1 refused)", and how many have not run; nothing
+    where all have."""
     counts = counts_of(grid)
     every, not_run = sum(counts.values()), counts.pop(MISSING, 0)
     counts.pop("scored", None)
     labels = []
     if counts:
         why = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(counts.items()))
-        labels.append(f"{sum(counts.values()):,} of {plural(every, 'trial')} without a score ({why})")
+        labels.append(
+            f"{sum(counts.values()):,} of {plural(every, 'trial')} without a score ({why})"
+        )
     if not_run:
         labels.append(f"{not_run:,} of {plural(every, 'trial')} not run")
     return labels
@@ -89,7 +95,8 @@ _WITHOUT = {"absent": "no needle", "oracle": "no haystack", "closed-book": "ques
 
 
 def control_labels(by_control: Mapping[str, Share]) -> list[str]:
-    """A line for each kind of control that was run; of absent needles the share that was answered all the same."""
+    """A line for each kind of control that was run; of absent needles the share that was answered
+    all the same."""
     lines = []
     for control, r in by_control.items():
         name = f"{control} ({_WITHOUT[control]})"
@@ -106,12 +113,18 @@ def control_labels(by_control: Mapping[str, Share]) -> list[str]:
 
 def normalised_label(grid: Grid) -> list[str]:
     """A line with the score between guess rate and oracle, where both were run."""
-    return [] if grid.normalised is None else [f"normalised by controls: {percent(grid.normalised)}"]
+    return (
+        [] if grid.normalised is None else [f"normalised by controls: {percent(grid.normalised)}"]
+    )
 
 
 def detail_labels(grid: Grid) -> list[str]:
     """What was scored apart, and the answers by class."""
-    parts = [f"{name} {percent(r.mean)} (n = {r.n:,})" for name, r in grid.parts.items() if r.mean is not None]
+    parts = [
+        f"{name} {percent(r.mean)} (n = {r.n:,})"
+        for name, r in grid.parts.items()
+        if r.mean is not None
+    ]
     classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"apart: {', '.join(parts)}"] if parts else []
     if set(grid.answer_classes) <= {"right"}:

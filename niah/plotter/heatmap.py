@@ -1,11 +1,14 @@
-"""The heatmap: length across, depth down, green where the needle was found. Several runs stand side by side.
+"""The heatmap: length across, depth down, green where the needle was found. Several runs stand side
+by side.
 
-The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at its foot what was
-measured with what. How probable the right answers were is drawn in the same way, in nats on a scale of its own.
+The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at
+its foot what was measured with what. How probable the right answers were is drawn in the same way,
+in nats on a scale of its own.
 
-Of two runs the difference is drawn, too, on a fixed scale from -1 to +1: blue where needles were gained and red where
-they were lost (ColorBrewer's RdBu, told apart by colour-blind readers), with a frame around cells whose change is more
-than chance. A model card is one wide picture with claimed and effective length, a heatmap, tasks, cost and date.
+Of two runs the difference is drawn, too, on a fixed scale from -1 to +1: blue where needles were
+gained and red where they were lost (ColorBrewer's RdBu, told apart by colour-blind readers), with a
+frame around cells whose change is more than chance. A model card is one wide picture with claimed
+and effective length, a heatmap, tasks, cost and date.
 """
 
 from __future__ import annotations
@@ -24,7 +27,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from niah.errors import ConfigError
-from niah.plotter.canvas import Words, canvas, colour_map, colours_of, drawn, fit, save, scale_beside
+from niah.plotter.canvas import (
+    Words,
+    canvas,
+    colour_map,
+    colours_of,
+    drawn,
+    fit,
+    save,
+    scale_beside,
+)
 from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
 from niah.plotter.formatting import plural
 from niah.plotter.look import LOOK, Look
@@ -56,7 +68,9 @@ LEVEL = 0.05
 FRAMED = "framed: more than chance would do, at 5 % over all cells"
 MOST_TASKS = 3
 DARKEST = 5.0  # nats at least: one answer in 150 would be right
-NATS_PALETTE = "cividis_r"  # Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
+NATS_PALETTE = (  # Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
+    "cividis_r"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +83,17 @@ class Panel:
 
 
 def save_heatmaps(
-    views: Sequence[View], path: Path, look: Look = LOOK, title: str | None = None, names: Sequence[str] = ()
+    views: Sequence[View],
+    path: Path,
+    look: Look = LOOK,
+    title: str | None = None,
+    names: Sequence[str] = (),
 ) -> list[str]:
     """Draw runs side by side into a PNG, SVG or PDF; returns warnings (a missing font).
 
-    ``title`` and ``names`` take the place of the finding and the models over several. Raises ConfigError for another
-    file type or an unwritable path, UnknownName for a palette that is not there.
+    ``title`` and ``names`` take the place of the finding and the models over several. Raises
+    ConfigError for another file type or an unwritable path, UnknownName for a palette that is not
+    there.
     """
     words = words_of(views, title, look)
     return save(lambda: figure_of(views, look, words, names), words, path, look)
@@ -93,8 +112,17 @@ def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK)
         by_turns = _by_turns(view, look)
         said = (found_line(view), None if by_turns else lengths_line(view), doubts_line(view))
         lines = [line for line in said if line]
-        return Words(headline=by_turns or headline(view), lines=lines, foot=recipe_line(view), spoken=spoken(view))
-    tasks = [name for name in ("task", "haystack", "tokenizer") if len({getattr(v.grid, name) for v in views}) == 1]
+        return Words(
+            headline=by_turns or headline(view),
+            lines=lines,
+            foot=recipe_line(view),
+            spoken=spoken(view),
+        )
+    tasks = [
+        name
+        for name in ("task", "haystack", "tokenizer")
+        if len({getattr(v.grid, name) for v in views}) == 1
+    ]
     shared = [f"{name} {getattr(views[0].grid, name)}" for name in tasks]
     trials = plural(sum(v.grid.whole.n for v in views), "scored trial")
     foot = " · ".join([*shared, trials, *made_parts(views), *hatched_part(views)])
@@ -105,7 +133,11 @@ def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK)
 def _by_turns(view: View, look: Look) -> str | None:
     """What is found at the fewest and at the most turns; None where no turns are on the axis."""
     found = view.report.by_length if view.report else {}
-    shares = [(look.turns[n], share.mean) for n, share in found.items() if n in look.turns and share.mean is not None]
+    shares = [
+        (look.turns[n], share.mean)
+        for n, share in found.items()
+        if n in look.turns and share.mean is not None
+    ]
     if len(shares) < 2:
         return None
     (few, first), (many, last) = shares[0], shares[-1]
@@ -129,12 +161,20 @@ def panel_of(view: View, name: str) -> Panel:
     """A run with its name over it, and in the next line its figures."""
     r = view.grid.whole
     said = [f"{percent(r.mean)} found (n = {r.n:,})" if r.mean is not None else "nothing scored"]
-    lost = sum(n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing"))
+    lost = sum(
+        n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing")
+    )
     said += [f"{lost:,} unscored"] if lost else []
     held = None if view.report is None else held_by(view.report)
     said += [f"effective {label_of(held.point)}"] if held else []
-    said += [f"claimed {label_of(view.report.claimed)}"] if view.report and view.report.claimed else []
-    return Panel(title=f"{name}\n{' · '.join(said)}", draw=lambda ax, room: draw_grid(view, ax, room), grid=view.grid)
+    said += (
+        [f"claimed {label_of(view.report.claimed)}"] if view.report and view.report.claimed else []
+    )
+    return Panel(
+        title=f"{name}\n{' · '.join(said)}",
+        draw=lambda ax, room: draw_grid(view, ax, room),
+        grid=view.grid,
+    )
 
 
 def columns_for(panels: int) -> int:
@@ -143,7 +183,8 @@ def columns_for(panels: int) -> int:
 
 
 def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Figure, list[Axes]]:
-    """Panels on one sheet, from left to right and from top to bottom; what their axes mean is said once."""
+    """Panels on one sheet, from left to right and from top to bottom; what their axes mean is said
+    once."""
     figure, columns = canvas(words, look), columns_for(len(panels))
     rows = ceil(len(panels) / columns)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -158,7 +199,9 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
     for i, (panel, ax) in enumerate(zip(panels, axes, strict=False)):
         panel.draw(ax, room)
         if not room.alone:
-            title = ax.set_title(panel.title, loc="left", fontsize=look.sheet.type * (0.95 if columns < 4 else 0.8))
+            title = ax.set_title(
+                panel.title, loc="left", fontsize=look.sheet.type * (0.95 if columns < 4 else 0.8)
+            )
             title.set(linespacing=1.35)
             fit(title, room.width * 0.9)
         if i + columns < len(panels):
@@ -169,14 +212,16 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
 
 
 def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) -> list[str]:
-    """Draw one run into a PNG, SVG or PDF; returns warnings. Raises ConfigError where no server told a probability."""
+    """Draw one run into a PNG, SVG or PDF; returns warnings. Raises ConfigError where no server
+    told a probability."""
     told: dict[tuple[int, float], list[float]] = defaultdict(list)
     for r in rows:
         if r.target_nats is not None and r.trial.control is None:
             told[r.trial.context_length, r.trial.depth_percent].append(r.target_nats)
     if not told:
         raise ConfigError(
-            "no trial of the run has a log-probability; sweep with --target-logprob, where a server tells it"
+            "no trial of the run has a log-probability; sweep with --target-logprob, where a server"
+            " tells it"
         )
     means = {place: fmean(nats) for place, nats in told.items()}
     every = [n for nats in told.values() for n in nats]
@@ -192,21 +237,28 @@ def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) ->
     return save(lambda: _nats_figure(view, means, words, look), words, path, look)
 
 
-def _nats_figure(view: View, means: dict[tuple[int, float], float], words: Words, look: Look) -> Figure:
+def _nats_figure(
+    view: View, means: dict[tuple[int, float], float], words: Words, look: Look
+) -> Figure:
     grid, most = view.grid, max(DARKEST, max(means.values()))
     figure = canvas(words, look)
     ax = figure.subplots()
     edges = row_edges(grid)
     told = {place: (nats / most, f"{nats:.1f}") for place, nats in means.items()}
-    boxes = boxes_of(grid, edges, grid.cells, lambda c: told.get((c.context_length, c.depth_percent), (None, "")))
+    boxes = boxes_of(
+        grid, edges, grid.cells, lambda c: told.get((c.context_length, c.depth_percent), (None, ""))
+    )
     room = Room(look=look, width=look.sheet.width * 0.88, height=look.sheet.height * 0.68)
     fill(ax, boxes, room, colour_map(NATS_PALETTE), digits=True)
     axes_of(ax, grid, edges, room)
     return figure
 
 
-def save_comparison(views: Sequence[View], comparison: Comparison | None, path: Path, look: Look = LOOK) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an unwritable path."""
+def save_comparison(
+    views: Sequence[View], comparison: Comparison | None, path: Path, look: Look = LOOK
+) -> list[str]:
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
+    unwritable path."""
     words = comparison_words(views, comparison)
     return save(lambda: comparison_figure(views, comparison, look, words), words, path, look)
 
@@ -218,7 +270,9 @@ def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Wo
         return words
     whole, (before, after) = comparison.whole, names_of(views, 26)
     sure = whole.p_change is not None and whole.p_change <= LEVEL
-    moved = "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
+    moved = (
+        "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
+    )
     doubt = "" if sure or drop == 0 else "; it may be chance"
     lines = [change_words(whole), FRAMED]
     told = f"{words.spoken} {after} minus {before}: {lines[0]}."
@@ -226,7 +280,10 @@ def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Wo
 
 
 def comparison_figure(
-    views: Sequence[View], comparison: Comparison | None, look: Look = LOOK, words: Words | None = None
+    views: Sequence[View],
+    comparison: Comparison | None,
+    look: Look = LOOK,
+    words: Words | None = None,
 ) -> Figure:
     """Small multiples; the difference is the last one."""
     names = names_of(views, 40)
@@ -234,11 +291,22 @@ def comparison_figure(
     if comparison is not None:
         grid = views[-1].grid
         title = f"{names[-1]}\nminus {names[0]}"
-        panels.append(Panel(title=title, draw=lambda ax, room: difference(comparison, ax, grid, room), grid=grid))
+        panels.append(
+            Panel(
+                title=title, draw=lambda ax, room: difference(comparison, ax, grid, room), grid=grid
+            )
+        )
     figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     if comparison is not None:
-        scale_beside(figure, axes[len(views) :], matplotlib.colormaps["RdBu"], "change in the share", look, (-1, 1))
+        scale_beside(
+            figure,
+            axes[len(views) :],
+            matplotlib.colormaps["RdBu"],
+            "change in the share",
+            look,
+            (-1, 1),
+        )
     return figure
 
 
@@ -246,13 +314,26 @@ def difference(comparison: Comparison, ax: Axes, grid: Grid, room: Room) -> None
     """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
     edges = row_edges(grid, true_depths=room.look.true_depths)
     boxes = boxes_of(grid, edges, comparison.cells, lambda c: (c.change, change_label(c.change)))
-    fill(ax, boxes, room, matplotlib.colormaps["RdBu"], digits=any(b.value for b in boxes), ends=(-1, 1))
+    fill(
+        ax,
+        boxes,
+        room,
+        matplotlib.colormaps["RdBu"],
+        digits=any(b.value for b in boxes),
+        ends=(-1, 1),
+    )
     for cell, box in zip(comparison.cells, boxes, strict=True):
         if cell.p is None or cell.p > LEVEL:
             continue
         for colour, line in (("white", 4.0), ("black", 1.8)):  # seen on light and on dark cells
-            corner, width, height = (box.x + 0.07, box.y + 0.09 * box.height), 0.86, 0.82 * box.height
-            ax.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=colour, linewidth=line))
+            corner, width, height = (
+                (box.x + 0.07, box.y + 0.09 * box.height),
+                0.86,
+                0.82 * box.height,
+            )
+            ax.add_patch(
+                Rectangle(corner, width, height, facecolor="none", edgecolor=colour, linewidth=line)
+            )
     axes_of(ax, replace(grid, controls=()), edges, room)
 
 
@@ -263,8 +344,11 @@ def change_label(change: float | None) -> str:
     return f"{change:+.0f}" if abs(change) == 1 else f"{change:+.2f}".replace("0.", ".")
 
 
-def save_card(views: Sequence[View], dollars: float | None, path: Path, look: Look = LOOK) -> list[str]:
-    """Draw runs of one model, the first with its heatmap; ``dollars`` of all of them, None where that is not known.
+def save_card(
+    views: Sequence[View], dollars: float | None, path: Path, look: Look = LOOK
+) -> list[str]:
+    """Draw runs of one model, the first with its heatmap; ``dollars`` of all of them, None where
+    that is not known.
 
     Returns warnings. Raises ConfigError for another type or an unwritable path.
     """
@@ -274,10 +358,20 @@ def save_card(views: Sequence[View], dollars: float | None, path: Path, look: Lo
 
 def card_words(views: Sequence[View], dollars: float | None) -> Words:
     first = views[0]
-    cost = "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
+    cost = (
+        "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
+    )
     trials = sum(n for v in views for outcome, n in counts_of(v.grid).items() if outcome != MISSING)
-    made = [plural(trials, "trial"), f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}", cost]
-    foot, told = " · ".join([*made, *made_parts(views)]), f"Model card. {' '.join(map(spoken, views))}"
+    made = [
+        plural(trials, "trial"),
+        f"haystack {first.grid.haystack}",
+        f"tokenizer {first.grid.tokenizer}",
+        cost,
+    ]
+    foot, told = (
+        " · ".join([*made, *made_parts(views)]),
+        f"Model card. {' '.join(map(spoken, views))}",
+    )
     return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
 
 
@@ -285,7 +379,11 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     """Figures to the left, tasks below them, the heatmap of the first run to the right."""
     figure, unit = canvas(words, look), look.sheet.type
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.75])
-    draw_grid(views[0], right, Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66))
+    draw_grid(
+        views[0],
+        right,
+        Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66),
+    )
     left.set_axis_off()
     left.set(xlim=(-0.025, 1), ylim=(1, 0))
     f, r = views[0].report, views[0].grid.whole
@@ -294,9 +392,18 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     effective = "not measured" if held is None else label_of(held.point)
     for x, name, value in ((0.0, "claimed", claimed), (0.5, "effective", effective)):
         left.text(x, 0.02, name, va="top", size=unit, color=look.faint)
-        left.text(x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold")
+        left.text(
+            x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold"
+        )
     if held is not None:
-        left.text(0.5, 0.27, textwrap.fill(sure_label(held), 22), va="top", size=unit * 0.85, color=look.faint)
+        left.text(
+            0.5,
+            0.27,
+            textwrap.fill(sure_label(held), 22),
+            va="top",
+            size=unit * 0.85,
+            color=look.faint,
+        )
     found = f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task"
     left.text(0.0, 0.4, found, va="top", color=look.faint)
     tasks = [v.grid.task for v in views]
@@ -314,5 +421,7 @@ def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
     ax.text(0.92, y, said, va="top", ha="right", size=unit * 1.1, weight="bold")
     ax.barh(y + 0.085, 0.92, 0.03, color=look.missing)
     if r.mean is not None:
-        ax.barh(y + 0.085, 0.92 * r.mean, 0.03, color=colours_of([r.mean], colour_map(look.palette)))
+        ax.barh(
+            y + 0.085, 0.92 * r.mean, 0.03, color=colours_of([r.mean], colour_map(look.palette))
+        )
         ax.plot([0.92 * low, 0.92 * high], [y + 0.085] * 2, color=look.ink, linewidth=1.2)

@@ -1,8 +1,9 @@
-"""How a picture looks: the size of its sheet, light or dark, and the colours of a score, which the terminal shares.
+"""How a picture looks: the size of its sheet, light or dark, and the colours of a score, which the
+terminal shares.
 
-The convention of the test is red for lost, green for found. Luminance falls monotonically from green to red, so that
-the order survives colour blindness and grey print; ``viridis`` and ``cividis`` of matplotlib are one flag away. Brings
-no drawing library.
+The convention of the test is red for lost, green for found. Luminance falls monotonically from
+green to red, so that the order survives colour blindness and grey print; ``viridis`` and
+``cividis`` of matplotlib are one flag away. Brings no drawing library.
 """
 
 from __future__ import annotations
@@ -54,8 +55,12 @@ class Look:
     palette: str = "red-green"
     dark: bool = False
     true_depths: bool = False  # rows as far apart as their depths are
-    crowded: bool = False  # so many panels that type is to be as small against the sheet as on a slide
-    turns: Mapping[int, int] = field(default_factory=dict, compare=False)  # by context length: on the axis instead
+    crowded: bool = (
+        False  # so many panels that type is to be as small against the sheet as on a slide
+    )
+    turns: Mapping[int, int] = field(
+        default_factory=dict, compare=False
+    )  # by context length: on the axis instead
 
     def check(self) -> None:
         """Raises UnknownName for a palette or a size that is not there."""
@@ -70,7 +75,9 @@ class Look:
     @property
     def sheet(self) -> Sheet:
         sheet, slide = SHEETS[self.size], SHEETS["slide"]
-        return replace(sheet, type=slide.type * sheet.width / slide.width) if self.crowded else sheet
+        return (
+            replace(sheet, type=slide.type * sheet.width / slide.width) if self.crowded else sheet
+        )
 
     @property
     def paper(self) -> str:
@@ -92,7 +99,9 @@ class Look:
     def style(self) -> Mapping[str, Any]:
         """Settings of matplotlib."""
         size, ink, paper = self.sheet.type, self.faint, self.paper
-        colours = dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), ink)
+        colours = dict.fromkeys(
+            ("axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), ink
+        )
         return {
             **colours, "figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper,
             "text.color": self.ink, "font.size": size, "axes.labelsize": size * 0.95, "xtick.labelsize": size * 0.9,
@@ -109,7 +118,11 @@ def red_green(score: float) -> RGB:
     low = min(int(place), len(RED_GREEN) - 2)
     share = place - low
     a, b = RED_GREEN[low], RED_GREEN[low + 1]
-    return (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share)
+    return (
+        a[0] + (b[0] - a[0]) * share,
+        a[1] + (b[1] - a[1]) * share,
+        a[2] + (b[2] - a[2]) * share,
+    )
 
 
 def luminance(colour: RGB) -> float:

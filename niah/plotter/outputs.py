@@ -1,4 +1,5 @@
-"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png of a suite.
+"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png
+of a suite.
 
 The field names of the first are a promise: other programs read them.
 """
@@ -22,14 +23,17 @@ GRID_SCHEMA = SUITE_SCHEMA = 1
 
 def grid_json(grid: Grid) -> str:
     """The grid as JSON; mean is null where nothing was scored."""
-    named = {"recall" if key == "whole" else key: value for key, value in asdict(grid).items()}  # a promise
+    named = {
+        "recall" if key == "whole" else key: value for key, value in asdict(grid).items()
+    }  # a promise
     if not grid.media:
         del named["media"]
     return json.dumps({"schema": GRID_SCHEMA, **named}, ensure_ascii=False, indent=1) + "\n"
 
 
 def grid_csv(grid: Grid) -> str:
-    """One line per cell, with a column per outcome that occurs; an empty field is "not measured"."""
+    """One line per cell, with a column per outcome that occurs; an empty field is "not
+    measured"."""
     outcomes = sorted({o for c in grid.cells for o in c.outcomes})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -46,10 +50,16 @@ def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
     grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
     with writing(folder, "choose another --results"):
         written = grid_json(grid).encode()
-        drawn = picture.exists() and table.exists() and f"Look\0{palette}".encode() in picture.read_bytes()
+        drawn = (
+            picture.exists()
+            and table.exists()
+            and f"Look\0{palette}".encode() in picture.read_bytes()
+        )
         if drawn and table.read_bytes() == written:
             return []
-        picture.unlink(missing_ok=True)  # of other results: if this process ends before the new one, none is there
+        picture.unlink(
+            missing_ok=True
+        )  # of other results: if this process ends before the new one, none is there
         table.write_bytes(written)
         (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
     from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
@@ -58,7 +68,11 @@ def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
 
 
 def write_suite(
-    folder: Path, suite: str, views: Mapping[str, View], searched: Mapping[str, float | None], palette: str
+    folder: Path,
+    suite: str,
+    views: Mapping[str, View],
+    searched: Mapping[str, float | None],
+    palette: str,
 ) -> list[str]:
     """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
     searching, by run.
@@ -69,7 +83,9 @@ def write_suite(
         text = suite_json(suite, {name: v.grid for name, v in views.items()}, searched)
         (folder / "suite.json").write_text(text, encoding="utf-8")
     title = f"{next(iter(views.values())).model}: suite {suite}"
-    return save_heatmaps(list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views))
+    return save_heatmaps(
+        list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views)
+    )
 
 
 def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:

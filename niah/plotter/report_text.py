@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from niah.plotter.formatting import control_labels, found_label, interval_label, plural, points_label
+from niah.plotter.formatting import (
+    control_labels,
+    found_label,
+    interval_label,
+    plural,
+    points_label,
+)
 from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
 from niah.records import Share
@@ -15,7 +21,15 @@ from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent, seconds_label
 from niah.verdict.engine import EngineVerdict
 from niah.verdict.pairs import NatsChange
-from niah.verdict.records import Comparison, Finding, Judgement, Paired, RunReport, Verdict, model_label
+from niah.verdict.records import (
+    Comparison,
+    Finding,
+    Judgement,
+    Paired,
+    RunReport,
+    Verdict,
+    model_label,
+)
 from niah.verdict.sample import BANDS, FEWEST_CLUSTERS
 
 MOST_CELLS = 12  # listed one by one
@@ -26,7 +40,8 @@ Part = str | Table
 
 
 def table_of(rows: Sequence[Sequence[str]]) -> Table:
-    """A plain table: the first row is its head, the first column stands left, the others right; cells wrap at words."""
+    """A plain table: the first row is its head, the first column stands left, the others right;
+    cells wrap at words."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for i in range(len(rows[0])):
         table.add_column(justify="right" if i else "left", overflow="fold")
@@ -59,7 +74,10 @@ def report_lines(f: RunReport) -> list[str]:
 def report_parts(f: RunReport) -> list[Part]:
     """Everything that a run says; what it does not say comes first."""
     if f.bracket is not None:
-        return [f"{model_label(f)}: adaptive run, {plural(f.whole.n, 'scored trial')}", *bracket_lines(f, f.bracket)]
+        return [
+            f"{model_label(f)}: adaptive run, {plural(f.whole.n, 'scored trial')}",
+            *bracket_lines(f, f.bracket),
+        ]
     nats = [f"{label_of(n)} {mean:.2f} (n = {count})" for n, (mean, count) in f.nats.items()]
     return [
         *unfinished_lines(f),
@@ -86,7 +104,11 @@ def report_parts(f: RunReport) -> list[Part]:
 
 def judgement_lines(j: Judgement) -> list[str]:
     """The verdict first, then each gate with its reason."""
-    of = f", {len(j.reasons)} of {plural(len(j.findings), 'gate')}" if j.verdict is Verdict.FAIL else ""
+    of = (
+        f", {len(j.reasons)} of {plural(len(j.findings), 'gate')}"
+        if j.verdict is Verdict.FAIL
+        else ""
+    )
     lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %{of})"]
     if j.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         lines += [f"  {reason}" for reason in j.reasons]
@@ -142,8 +164,13 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
     yield from (f"  {band:<9}  {change_words(p)}" for band, p in c.bands.items() if p.n)
     moved = [cell for cell in c.cells if cell.change]
     surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
-    yield f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance (Holm, 5 %)"
-    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[:MOST_CELLS]:
+    yield (
+        f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance"
+        " (Holm, 5 %)"
+    )
+    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[
+        :MOST_CELLS
+    ]:
         change = f"{100 * (cell.change or 0.0):+.0f} points (n = {cell.n})"
         place = f"{label_of(cell.context_length):>8}  {depth_label(cell.depth_percent):>7}"
         yield f"    {place}  {change}  p = {cell.p:.2g} after Holm"
@@ -164,9 +191,13 @@ def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator
     rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
     ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
     rows.append(("ends minus middle", *ends))
-    effective = [{e.rule: label_of(e.point) for e in f.effective} for f in figures]  # of an adaptive run none
+    effective = [
+        {e.rule: label_of(e.point) for e in f.effective} for f in figures
+    ]  # of an adaptive run none
     for rule in dict.fromkeys(rule for points in effective for rule in points):
-        rows.append((f"effective, {rule}", *(points.get(rule, "not measured") for points in effective)))
+        rows.append(
+            (f"effective, {rule}", *(points.get(rule, "not measured") for points in effective))
+        )
     rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
     rows.append(("first token at the longest", *(seconds_label(s) for s in first)))
@@ -183,9 +214,16 @@ def middle_lines(f: RunReport) -> Iterator[str]:
 
 def incomplete_lines(f: RunReport) -> Iterator[str]:
     """Trials that are yet to be run, or to be run again."""
-    open_trials = [f"{n:,} {what}" for n, what in ((f.missing, "not run"), (f.errors, "ended in an error")) if n]
+    open_trials = [
+        f"{n:,} {what}"
+        for n, what in ((f.missing, "not run"), (f.errors, "ended in an error"))
+        if n
+    ]
     if open_trials:
-        yield f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is about the others"
+        yield (
+            f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is"
+            " about the others"
+        )
     yield from f.notes
 
 
@@ -193,18 +231,26 @@ def unfinished_lines(f: RunReport) -> Iterator[str]:
     """What a run does not say: trials not run, errors, outcomes without a score."""
     yield from incomplete_lines(f)
     if f.unscored:
-        yield f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
+        yield (
+            f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
+        )
 
 
 def _design(f: RunReport) -> Iterator[str]:
     if f.imported:
-        yield f"imported results of {f.imported}: one haystack for all trials, intervals hold for that one only"
+        yield (
+            f"imported results of {f.imported}: one haystack for all trials, intervals hold for"
+            " that one only"
+        )
     elif f.haystacks == 1:
         yield "all trials share one haystack: the intervals hold for that one only"
     elif f.haystacks and f.haystacks < FEWEST_CLUSTERS:
         yield f"trials share {f.haystacks} haystacks: the intervals hold for those only"
     elif f.haystacks:
-        yield f"trials share {f.haystacks} haystacks, and the intervals over several cells respect that"
+        yield (
+            f"trials share {f.haystacks} haystacks, and the intervals over several cells respect"
+            " that"
+        )
 
 
 def _effective(f: RunReport) -> Table:
@@ -214,13 +260,24 @@ def _effective(f: RunReport) -> Table:
     for e in f.effective:
         threshold = "not measured" if e.threshold is None else percent(e.threshold)
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
-        rows.append((f"effective, {e.rule}", label_of(e.point), label_of(e.cautious), label_of(e.hopeful), threshold))
+        rows.append(
+            (
+                f"effective, {e.rule}",
+                label_of(e.point),
+                label_of(e.cautious),
+                label_of(e.hopeful),
+                threshold,
+            )
+        )
     return table_of(rows)
 
 
 def _by_length(f: RunReport) -> Table:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
-    rows += [(label_of(n), *_cells(share), *_cells(f.up_to_length[n])) for n, share in f.by_length.items()]
+    rows += [
+        (label_of(n), *_cells(share), *_cells(f.up_to_length[n]))
+        for n, share in f.by_length.items()
+    ]
     return table_of(rows)
 
 
@@ -237,12 +294,19 @@ def _times(f: RunReport) -> Iterator[Part]:
     rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
     for t in f.times:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
-        seconds = (seconds_label(t.first_token_s), seconds_label(t.total_s), seconds_label(t.total_p95_s))
+        seconds = (
+            seconds_label(t.first_token_s),
+            seconds_label(t.total_s),
+            seconds_label(t.total_p95_s),
+        )
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
     yield table_of(rows)
     for what, g in (("first token", f.first_token_growth), ("whole answer", f.total_growth)):
         if g is not None:
-            yield f"time to {what} grows with length to the power of {g.exponent:.2f} ({g.lengths} lengths)"
+            yield (
+                f"time to {what} grows with length to the power of {g.exponent:.2f} ({g.lengths}"
+                " lengths)"
+            )
 
 
 def _cells(r: Share) -> tuple[str, str, str]:
@@ -259,7 +323,10 @@ def engine_lines(v: EngineVerdict) -> Iterator[str]:
     yield f"{v.verdict.upper()}  {v.change}"
     yield from (f"  {reason}" for reason in v.reasons)
     for name, pairs, nats, same in _arms(v):
-        moved = f"{pairs.lost} lost, {pairs.gained} gained of {plural(pairs.n, 'pair')} ({_points(pairs)})"
+        moved = (
+            f"{pairs.lost} lost, {pairs.gained} gained of {plural(pairs.n, 'pair')}"
+            f" ({_points(pairs)})"
+        )
         told = "" if nats is None else f"; {_cost(nats)} nats"
         yield f"  {name:<10} {moved}; {same} of {v.answers} answers as the base's{told}"
 
@@ -273,14 +340,18 @@ def engine_markdown(v: EngineVerdict) -> str:
         "",
         *(f"- {reason}" for reason in v.reasons),
         "",
-        "| arm | found | lost | gained | change (95 %) | nats per right answer | answers as the base's |",
+        (
+            "| arm | found | lost | gained | change (95 %) | nats per right answer | answers as the"
+            " base's |"
+        ),
         "|---|---|---|---|---|---|---|",
         f"| base | {before} (n = {v.candidate.n}) | | | | | |",
     ]
     for name, p, nats, same in _arms(v):
         found = percent(p.after, "not measured")
         rows.append(
-            f"| {name} | {found} | {p.lost} | {p.gained} | {_points(p)} | {_cost(nats)} | {same} of {v.answers} |"
+            f"| {name} | {found} | {p.lost} | {p.gained} | {_points(p)} | {_cost(nats)} | {same} of"
+            f" {v.answers} |"
         )
     rows += ["", "| length | base | candidate | lost | gained |", "|---|---|---|---|---|"]
     for n, p in v.by_length.items():
@@ -289,20 +360,35 @@ def engine_markdown(v: EngineVerdict) -> str:
             f"| {percent(p.after, '-')} | {p.lost} | {p.gained} |"
         )
     p_loss = "no test" if v.p_loss is None else f"p = {v.p_loss:.2g}"
-    rows += ["", f"A loss counts where it shows against the base and against the base run again (control): {p_loss}."]
+    rows += [
+        "",
+        (
+            "A loss counts where it shows against the base and against the base run again"
+            f" (control): {p_loss}."
+        ),
+    ]
     return "\n".join(rows) + "\n"
 
 
 def _arms(v: EngineVerdict) -> tuple[tuple[str, Paired, NatsChange | None, int], ...]:
-    return (("control", v.control, v.control_nats, v.identical[1]), ("candidate", v.candidate, v.nats, v.identical[0]))
+    return (
+        ("control", v.control, v.control_nats, v.identical[1]),
+        ("candidate", v.candidate, v.nats, v.identical[0]),
+    )
 
 
 def _points(p: Paired) -> str:
     if p.drop is None:
         return "not measured"
-    ends = "" if p.low is None or p.high is None else f" ({-100 * p.high:+.1f} to {-100 * p.low:+.1f})"
+    ends = (
+        "" if p.low is None or p.high is None else f" ({-100 * p.high:+.1f} to {-100 * p.low:+.1f})"
+    )
     return f"{-100 * p.drop + 0.0:+.1f} points{ends}"
 
 
 def _cost(c: NatsChange | None) -> str:
-    return "not told" if c is None else f"{c.loss + 0.0:+.2f} ({c.low:+.2f} to {c.high:+.2f}, n = {c.n})"
+    return (
+        "not told"
+        if c is None
+        else f"{c.loss + 0.0:+.2f} ({c.low:+.2f} to {c.high:+.2f}, n = {c.n})"
+    )

@@ -1,7 +1,9 @@
-"""The heatmap in the terminal, live while a run fills it, and whole afterwards; and the table of several runs.
+"""The heatmap in the terminal, live while a run fills it, and whole afterwards; and the table of
+several runs.
 
-With colours a cell is a coloured block with its value where there is room. Without them (a pipe, NO_COLOR, a dumb
-terminal) a cell without room for a value is a sign. What does not fit is folded into its neighbours, and that is said.
+With colours a cell is a coloured block with its value where there is room. Without them (a pipe,
+NO_COLOR, a dumb terminal) a cell without room for a value is a sign. What does not fit is folded
+into its neighbours, and that is said.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ ASCII_SIGNS: Mapping[str, str] = {FOUND: "#", PARTLY: "+", LOST: "-", UNSCORED: 
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A progress bar and a status line, further lines below them, and the heatmap in what is left of the screen."""
+    """A progress bar and a status line, further lines below them, and the heatmap in what is left
+    of the screen."""
 
     grid: Grid
     columns: int
@@ -68,13 +71,24 @@ class LiveView:
         width = min(40, self.columns - len(count) - cell_len(self.status) - 3)
         if width >= 10:
             bar = Table.grid(padding=(0, 1))
-            bar.add_row(ProgressBar(total=self.total, completed=self.done, width=width), count, self.status)
+            bar.add_row(
+                ProgressBar(total=self.total, completed=self.done, width=width), count, self.status
+            )
             yield bar
         else:
-            yield Text(words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis")
-        below = [line for text in self.below for line in Words(text, "dim").lines(console, options, self.columns)]
+            yield Text(
+                words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis"
+            )
+        below = [
+            line
+            for text in self.below
+            for line in Words(text, "dim").lines(console, options, self.columns)
+        ]
         if self.rows < LOW:
-            below = [Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis") for text in self.below]
+            below = [
+                Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis")
+                for text in self.below
+            ]
             below = below[: max(0, self.rows - 2)]
         yield from below
         yield TerminalHeatmap(self.grid, self.columns, max(0, self.rows - len(below) - 2))
@@ -82,7 +96,8 @@ class LiveView:
 
 @dataclass(frozen=True, slots=True)
 class TerminalHeatmap:
-    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals below.
+    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals
+    below.
 
     Laid out when it is drawn: only then colours and encoding are known.
     """
@@ -106,7 +121,9 @@ class TerminalHeatmap:
                 break
         yield from lines[: self.rows]
 
-    def _fitting(self, console: Console, options: ConsoleOptions, said: Sequence[str], least: int) -> list[Text]:
+    def _fitting(
+        self, console: Console, options: ConsoleOptions, said: Sequence[str], least: int
+    ) -> list[Text]:
         """As many depths as the rows hold, but no fewer than the least."""
         room = len(self.grid.depths)
         lines = self._lines(console, options, room, said)
@@ -115,7 +132,9 @@ class TerminalHeatmap:
             lines = self._lines(console, options, room, said)
         return lines
 
-    def _lines(self, console: Console, options: ConsoleOptions, depths: int, said: Sequence[str]) -> list[Text]:
+    def _lines(
+        self, console: Console, options: ConsoleOptions, depths: int, said: Sequence[str]
+    ) -> list[Text]:
         """All lines, with so many rows of cells at most."""
         grid, columns = self.grid, options.max_width
         folded = fold(grid, max(1, columns - _MARGIN), depths)
@@ -124,12 +143,17 @@ class TerminalHeatmap:
             signs=ASCII_SIGNS if options.ascii_only else SIGNS,
             coloured=console.color_system is not None and not console.no_color,
         )
-        rows = [painter.line(label, cells) for label, cells in zip(folded.rows, folded.cells, strict=True)]
+        rows = [
+            painter.line(label, cells)
+            for label, cells in zip(folded.rows, folded.cells, strict=True)
+        ]
         rows += [Text(""), painter.line("absent", folded.absent)] if folded.absent else []
         rows.append(_axis(folded.columns, painter.step))
         rows += [_axis(folded.media, painter.step)] if folded.media else []
         about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
-        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [Words(line) for line in said]
+        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [
+            Words(line) for line in said
+        ]
         after = [line for words in below for line in words.lines(console, options, columns)]
         return [*Words(about, "bold").lines(console, options, columns), *rows, *after]
 
@@ -147,14 +171,20 @@ class Folded:
 
 
 def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
-    """Neighbouring lengths and depths as one cell each where there are too many of them: nothing is left out."""
+    """Neighbouring lengths and depths as one cell each where there are too many of them: nothing is
+    left out."""
     lengths, depths = grid.context_lengths, grid.depths
     across, down = _groups(lengths, most_columns), _groups(depths, most_rows)
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
-    absent = {c.context_length: c for c in grid.controls if c.control == "absent"}  # how often a model says so
+    absent = {
+        c.context_length: c for c in grid.controls if c.control == "absent"
+    }  # how often a model says so
     said = []
     if len(across) < len(lengths):
-        said.append(f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of each")
+        said.append(
+            f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of"
+            " each"
+        )
     if len(down) < len(depths):
         said.append(f"{len(depths)} depths in {plural(len(down), 'row')}")
     media = [grid.media.get(group[-1]) for group in across]
@@ -163,9 +193,16 @@ def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
         columns=tuple(label_of(group[-1]) for group in across),
         rows=tuple(_span(group) for group in down),
         cells=tuple(
-            tuple(_together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across) for ds in down
+            tuple(
+                _together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across
+            )
+            for ds in down
         ),
-        absent=tuple(_together([absent[n] for n in ns if n in absent]) for ns in across) if absent else (),
+        absent=(
+            tuple(_together([absent[n] for n in ns if n in absent]) for ns in across)
+            if absent
+            else ()
+        ),
         media=tuple(size.label if size else "-" for size in media) if any(media) else (),
         said=("; ".join(said),) if said else (),
     )
@@ -191,7 +228,15 @@ def _together(places: Sequence[Cell | Control]) -> Cell:
         outcomes.update(place.outcomes)
     n = sum(p.n for p in places)
     mean = sum(p.n * (p.mean or 0.0) for p in places) / n if n else None
-    return Cell(context_length=0, depth_percent=0, n=n, mean=mean, low=None, high=None, outcomes=dict(outcomes))
+    return Cell(
+        context_length=0,
+        depth_percent=0,
+        n=n,
+        mean=mean,
+        low=None,
+        high=None,
+        outcomes=dict(outcomes),
+    )
 
 
 class _Painter:
@@ -234,10 +279,13 @@ class _Painter:
         return text or " " * self._width, Style(color=ink, bgcolor=f"rgb({red},{green},{blue})")
 
     def _value(self, cell: Cell) -> str:
-        """The value, with a star where some trials of the cell have no score; nothing where there is no room."""
+        """The value, with a star where some trials of the cell have no score; nothing where there
+        is no room."""
         if self._width < LEAST_WITH_TEXT:
             return ""
-        lost = any(n for outcome, n in cell.outcomes.items() if outcome not in ("scored", "missing"))
+        lost = any(
+            n for outcome, n in cell.outcomes.items() if outcome not in ("scored", "missing")
+        )
         if not lost or self._width <= LEAST_WITH_TEXT:
             return value_label(cell.mean or 0.0)
         self._starred = True
@@ -291,35 +339,67 @@ def summary_view(
         shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
         if searched is not None:
             shares["search"] = percent(searched.get(name))
-        parts = [found_label(grid.whole), *normalised_label(grid), *(f"{c} {share}" for c, share in shares.items())]
+        parts = [
+            found_label(grid.whole),
+            *normalised_label(grid),
+            *(f"{c} {share}" for c, share in shares.items()),
+        ]
         parts += [other] if (other := _commonest(grid)) else []
         lines.append(Words(f"{name}: {', '.join(parts)}"))
     return Group(*lines)
 
 
 def summary_table(
-    title: str, grids: Mapping[str, Grid], rows: str = "run", searched: Mapping[str, float | None] | None = None
+    title: str,
+    grids: Mapping[str, Grid],
+    rows: str = "run",
+    searched: Mapping[str, float | None] | None = None,
 ) -> Table:
-    """One line per run: share found with interval, normalised, controls, what searching scores on the same prompts
-    (where that is known), the commonest answer that was not right."""
+    """One line per run: share found with interval, normalised, controls, what searching scores on
+    the same prompts (where that is known), the commonest answer that was not right."""
     table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
-    for column in ("found", "95 %", "n", "norm.", "halluc.", "oracle", "guess", *(["search"] if searched else [])):
+    for column in (
+        "found",
+        "95 %",
+        "n",
+        "norm.",
+        "halluc.",
+        "oracle",
+        "guess",
+        *(["search"] if searched else []),
+    ):
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
     for name, grid in grids.items():
         r, controls = grid.whole, grid.by_control
-        interval = "-" if r.low is None or r.high is None else interval_label(r.low, r.high, "-").removesuffix(" %")
-        absent, oracle, guess = (controls[c].mean if c in controls else None for c in CONTROL_COLUMNS)
+        interval = (
+            "-"
+            if r.low is None or r.high is None
+            else interval_label(r.low, r.high, "-").removesuffix(" %")
+        )
+        absent, oracle, guess = (
+            controls[c].mean if c in controls else None for c in CONTROL_COLUMNS
+        )
         said = [percent(None if absent is None else 1 - absent), percent(oracle), percent(guess)]
         said += [percent(searched.get(name))] if searched else []
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
-        cells = (name, percent(r.mean), interval, str(r.n), percent(grid.normalised), *said, _commonest(grid))
+        cells = (
+            name,
+            percent(r.mean),
+            interval,
+            str(r.n),
+            percent(grid.normalised),
+            *said,
+            _commonest(grid),
+        )
         table.add_row(*map(Text, cells))  # names of models and classes are no markup
     if counts:
-        table.caption = f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
-            "closed-book", "guess"
+        table.caption = (
+            f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
+                "closed-book", "guess"
+            )
         )
         table.caption_justify = "left"
     return table

@@ -29,7 +29,9 @@ class Words:
         yield from self.lines(console, options, options.max_width)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(max(map(cell_len, self._glued().split()), default=0), cell_len(self.plain))
+        return Measurement(
+            max(map(cell_len, self._glued().split()), default=0), cell_len(self.plain)
+        )
 
     def lines(self, console: Console, options: ConsoleOptions, columns: int) -> list[Text]:
         """The lines that so many columns hold; a word longer than that is cut."""
@@ -39,7 +41,10 @@ class Words:
             behind = Text(glued[len(first.plain) :].lstrip())
             lines = behind.wrap(console, max(1, columns - len(self._indent)))
             rest = [Text(self._indent + line.plain) for line in lines]
-        return [Text(line.plain.rstrip().replace(_GLUE, " "), style=self._style) for line in (first, *rest)]
+        return [
+            Text(line.plain.rstrip().replace(_GLUE, " "), style=self._style)
+            for line in (first, *rest)
+        ]
 
     def _glued(self) -> str:
         return _GLUED.sub(lambda found: found[0].replace(" ", _GLUE), self.plain)
@@ -54,10 +59,12 @@ CUT = "…"
 
 
 def shortened(names: Sequence[str], columns: int) -> list[str]:
-    """Names of at most so many columns (a Chinese sign takes two), with a sign where something is left out.
+    """Names of at most so many columns (a Chinese sign takes two), with a sign where something is
+    left out.
 
-    Each is cut in its middle. Where that makes some alike, what they have in common is left out instead: at first
-    of all that are alike, then of those that still are. Where nothing so short tells them apart, they stay whole.
+    Each is cut in its middle. Where that makes some alike, what they have in common is left out
+    instead: at first of all that are alike, then of those that still are. Where nothing so short
+    tells them apart, they stay whole.
     """
     short = {name: middle_cut(name, columns) for name in names}
     for _ in names:
@@ -90,13 +97,17 @@ def _common(names: Sequence[str]) -> int:
 
 
 def _differing(name: str, head: int, tail: int, columns: int) -> str:
-    """The name without what it has in common with others at its head and its tail, but for what there is room for."""
+    """The name without what it has in common with others at its head and its tail, but for what
+    there is room for."""
     if cell_len(name) <= columns:
         return name
     tail = min(tail, len(name) - head)
     own = middle_cut(name[head : len(name) - tail], columns - 2)
     room = columns - 2 - cell_len(own)
-    before, behind = _first(name[:head], room - room // 2), _last(name[len(name) - tail :], room // 2)
+    before, behind = (
+        _first(name[:head], room - room // 2),
+        _last(name[len(name) - tail :], room // 2),
+    )
     return f"{before}{CUT * (len(before) < head)}{own}{CUT * (len(behind) < tail)}{behind}"
 
 

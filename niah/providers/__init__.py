@@ -1,6 +1,7 @@
 """Providers: each builds requests and reads replies of one API, and does no I/O.
 
-The client sends what ``request`` returns, feeds the stream to a ``TextReply`` and asks ``failure`` about error bodies.
+The client sends what ``request`` returns, feeds the stream to a ``TextReply`` and asks ``failure``
+about error bodies.
 """
 
 from __future__ import annotations
@@ -34,15 +35,21 @@ class ProviderEntry:
     """One row of the registry."""
 
     line: str  # what `niah providers` shows
-    made_by: str | None = None  # module:attribute, called with a Service; None: made by the session itself
+    made_by: str | None = (
+        None  # module:attribute, called with a Service; None: made by the session itself
+    )
     base_url: str | None = None  # {NAME} stands for the environment's variable NAME
     marks: bool = False  # whether its cache takes marks
-    key_variable: str | None = None  # read for the address above only; None: no key unless one is named
+    key_variable: str | None = (
+        None  # read for the address above only; None: no key unless one is named
+    )
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
     embedded: bool = False  # runs inside this process: no address, no key
     free: bool = False
     start: str | None = None  # the command that starts such a server on this machine
-    dialect: Mapping[str, Any] = field(default_factory=dict)  # how it differs from plain Chat Completions
+    dialect: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # how it differs from plain Chat Completions
 
     @property
     def on_this_machine(self) -> bool:
@@ -51,7 +58,8 @@ class ProviderEntry:
 
 
 class _Registry(Mapping[str, ProviderEntry]):
-    """The rows of registry.toml, and behind them those of installed packages, read when they are first asked for."""
+    """The rows of registry.toml, and behind them those of installed packages, read when they are
+    first asked for."""
 
     @cached_property
     def _rows(self) -> dict[str, ProviderEntry]:
@@ -82,7 +90,9 @@ class Service:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    reply_field: str | None = None  # name of the reply budget's field, where the provider's own does not fit
+    reply_field: str | None = (
+        None  # name of the reply budget's field, where the provider's own does not fit
+    )
     longest_context: int = 0  # tokens: for servers that are told their window
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
 
@@ -104,7 +114,9 @@ class Service:
         name = self.key_header or usual
         if not self.api_key:
             return {}
-        return {name: f"Bearer {self.api_key}" if name.casefold() == "authorization" else self.api_key}
+        return {
+            name: f"Bearer {self.api_key}" if name.casefold() == "authorization" else self.api_key
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +125,9 @@ class HttpRequest:
 
     url: str
     headers: Mapping[str, str] = field(repr=False)  # may hold a key
-    body: tuple[bytes, ...] = field(default=(), repr=False)  # parts, sent in turn: a long prompt is not copied again
+    body: tuple[bytes, ...] = field(
+        default=(), repr=False
+    )  # parts, sent in turn: a long prompt is not copied again
     method: str = "POST"
     tokens: int = 0  # of the prompt, in the run's tokenizer
     label: str = ""  # what it is for, for people
@@ -159,7 +173,8 @@ class Provider(Protocol):
         ...
 
     def window_in(self, body: str) -> int | None:
-        """The window in the answer to that, in the server's tokens. Raises whatever an odd shape raises."""
+        """The window in the answer to that, in the server's tokens. Raises whatever an odd shape
+        raises."""
         ...
 
     def models_request(self) -> HttpRequest:
@@ -180,7 +195,8 @@ class ReplyError(Exception):
 
 
 class UnexpectedStop(ValueError):
-    """A reply that stopped for a reason that makes it no answer; ``again`` where another try may help."""
+    """A reply that stopped for a reason that makes it no answer; ``again`` where another try may
+    help."""
 
     def __init__(self, message: str, *, again: bool) -> None:
         super().__init__(message)

@@ -1,4 +1,5 @@
-"""Anthropic Messages. Nothing is cached unless a request marks it: an unmarked sweep pays for no writing."""
+"""Anthropic Messages. Nothing is cached unless a request marks it: an unmarked sweep pays for no
+writing."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ _MARK = {"cache_control": {"type": "ephemeral"}}
 
 
 class MessageReply(TextReply):
-    """One stream of Messages: text comes in deltas, thinking beside it, the input count at the start."""
+    """One stream of Messages: text comes in deltas, thinking beside it, the input count at the
+    start."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +56,8 @@ class MessageReply(TextReply):
         return any(block.get(k) for k in ("text", "thinking", "signature", "data"))
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
-        """Counts are cumulative; the input count leaves out what was read from or written to the cache."""
+        """Counts are cumulative; the input count leaves out what was read from or written to the
+        cache."""
         self._counts.update({k: v for k, v in (usage or {}).items() if v is not None})
         plain = count_of(self._counts.get("input_tokens"))
         read = count_of(self._counts.get("cache_read_input_tokens"))
@@ -64,7 +67,9 @@ class MessageReply(TextReply):
             cached_tokens=read,
             cache_write_tokens=written,
             output_tokens=count_of(self._counts.get("output_tokens")),
-            reasoning_tokens=count_of((self._counts.get("output_tokens_details") or {}).get("thinking_tokens")),
+            reasoning_tokens=count_of(
+                (self._counts.get("output_tokens_details") or {}).get("thinking_tokens")
+            ),
         )
 
 
@@ -91,14 +96,23 @@ class Anthropic(HttpApi):
                 result = shaped.place(message.parts[0])
                 content = [{"type": "tool_result", "tool_use_id": call.id, "content": result}]
             elif call:
-                content = [{"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}]
+                content = [
+                    {
+                        "type": "tool_use",
+                        "id": call.id,
+                        "name": call.name,
+                        "input": dict(call.arguments),
+                    }
+                ]
             else:
                 content = content_of(shaped, message.parts, _MARK, "text", _media)
             join_to(shaped, {"role": role, "content": content}, "content", "text")
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        system = [message["content"] for message in messages if message["role"] == "system"]  # the first, if any
+        system = [
+            message["content"] for message in messages if message["role"] == "system"
+        ]  # the first, if any
         return {
             "model": self.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,

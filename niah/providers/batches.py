@@ -1,8 +1,9 @@
-"""Batch files: a request as a line of a service's file, and from any result line to the reply in it. No I/O.
+"""Batch files: a request as a line of a service's file, and from any result line to the reply in
+it. No I/O.
 
-Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches, Gemini's batchGenerateContent,
-and a line of our own, ``{id, text, stop_reason?, usage?, model?, digest?}`` or ``{id, error}``. Limits of one file are
-those of the services' documentation (2026-11).
+Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches, Gemini's
+batchGenerateContent, and a line of our own, ``{id, text, stop_reason?, usage?, model?, digest?}``
+or ``{id, error}``. Limits of one file are those of the services' documentation (2026-11).
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
 _STREAMING = ("stream", "stream_options")  # fields that no batch takes
-_OWN_USAGE = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}  # the other name that is read
+_OWN_USAGE = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+}  # the other name that is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,12 @@ class BatchForm:
 
 
 FORMS: Mapping[str, BatchForm] = {
-    "openai-batch": BatchForm(provider="openai", speaks=(OpenAI, Responses), most_lines=50_000, most_bytes=200_000_000),
-    "anthropic-batch": BatchForm(provider="anthropic", speaks=(Anthropic,), most_lines=100_000, most_bytes=256_000_000),
+    "openai-batch": BatchForm(
+        provider="openai", speaks=(OpenAI, Responses), most_lines=50_000, most_bytes=200_000_000
+    ),
+    "anthropic-batch": BatchForm(
+        provider="anthropic", speaks=(Anthropic,), most_lines=100_000, most_bytes=256_000_000
+    ),
     "gemini-batch": BatchForm(provider="gemini", speaks=(Gemini,), most_bytes=2_000_000_000),
     "vllm-batch": BatchForm(provider="vllm", speaks=(OpenAI,)),
 }
@@ -55,19 +63,22 @@ class BatchAnswer:
 
 
 def batch_provider(form: str, service: Service) -> Provider:
-    """The provider that makes the requests of a form. Raises ConfigError for one of another protocol."""
+    """The provider that makes the requests of a form. Raises ConfigError for one of another
+    protocol."""
     made_by = PROVIDERS[service.provider].made_by if service.provider in PROVIDERS else None
     provider = provider_of(service) if made_by else None
     if provider is None or not isinstance(provider, FORMS[form].speaks):
         fitting = FORMS[form].provider
         raise ConfigError(
-            f"--format {form} holds requests of another protocol than provider {service.provider!r}: "
-            f"use --provider {fitting}, or another --format"
+            f"--format {form} holds requests of another protocol than provider"
+            f" {service.provider!r}: use --provider {fitting}, or another --format"
         )
     return provider
 
 
-def request_line(form: str, provider: Provider, request_id: str, prompt: Prompt) -> dict[str, object]:
+def request_line(
+    form: str, provider: Provider, request_id: str, prompt: Prompt
+) -> dict[str, object]:
     """One line of a service's file: what a run would send for this prompt, without streaming."""
     body = json.loads(b"".join(provider.request(prompt).body))
     for key in _STREAMING:
@@ -96,7 +107,9 @@ def answer_in(line: bytes) -> BatchAnswer:
         raise ValueError("no custom_id, key or id")
     if isinstance(table.get("text"), str):
         digest = table.get("digest", table.get("prompt_digest"))
-        return BatchAnswer(id=request_id, reply=_Given(table), digest=digest if isinstance(digest, str) else None)
+        return BatchAnswer(
+            id=request_id, reply=_Given(table), digest=digest if isinstance(digest, str) else None
+        )
     if isinstance(table.get("result"), dict):
         return _of_anthropic(request_id, table["result"])
     return _of_openai_or_gemini(request_id, table)
@@ -122,7 +135,9 @@ def _of_openai_or_gemini(request_id: str, table: Mapping[str, Any]) -> BatchAnsw
         if status < 300 and isinstance(body, dict) and not body.get("error"):
             reply = ResponsesReply() if body.get("object") == "response" else ChatReply()
             return _fed(request_id, reply, body)
-        return BatchAnswer(id=request_id, reply=None, status=max(status, 400), error=json.dumps(body or error))
+        return BatchAnswer(
+            id=request_id, reply=None, status=max(status, 400), error=json.dumps(body or error)
+        )
     if not error:
         raise ValueError("neither text, response, result nor error")
     code = error.get("code") if isinstance(error, dict) else None
@@ -158,5 +173,8 @@ class _Given(TextReply):
         counts = table.get("usage") or {}
         if not isinstance(counts, dict):
             raise ValueError("usage is no object")
-        named = {name: count_of(counts.get(name), counts.get(other)) for name, other in _OWN_USAGE.items()}
+        named = {
+            name: count_of(counts.get(name), counts.get(other))
+            for name, other in _OWN_USAGE.items()
+        }
         self._usage = Usage(cached_tokens=count_of(counts.get("cached_tokens")), **named)

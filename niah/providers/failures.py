@@ -1,7 +1,9 @@
-"""What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or plainly wrong.
+"""What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or
+plainly wrong.
 
-Error bodies have any shape. Codes and types decide where there are any; texts (``said.toml``) only where an API has
-no code. Only what the error says of itself is read, never a prompt that it repeats: a haystack may speak of billing.
+Error bodies have any shape. Codes and types decide where there are any; texts (``said.toml``) only
+where an API has no code. Only what the error says of itself is read, never a prompt that it
+repeats: a haystack may speak of billing.
 """
 
 from __future__ import annotations
@@ -17,27 +19,40 @@ from niah.text.outside import json_in, redacted
 
 _UNIT = r"(?=ay|our|in|[\W\d]|$)"  # what may stand behind the first letter of one
 # 6m0s, 1h2m3.5s, 20ms, 12 s, 5 minutes
-SPAN = rf"(?:(\d+) ?d{_UNIT})?(?:(\d+) ?h{_UNIT})?(?:(\d+) ?m{_UNIT})?(?:(\d+(?:\.\d+)?) ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
+SPAN = (
+    rf"(?:(\d+) ?d{_UNIT})?(?:(\d+) ?h{_UNIT})?(?:(\d+) ?m{_UNIT})?(?:(\d+(?:\.\d+)?)"
+    r" ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
+)
 _SOON = re.compile(rf"\b(?:try again|retry) (?:in|after) {SPAN}", re.IGNORECASE)
-_ALLOWANCE = re.compile(r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL)
+_ALLOWANCE = re.compile(
+    r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL
+)
 _MAY_BE_TOO_LONG = frozenset({0, 400, 413, 422, 500})  # 0: inside a stream, and no status named
 _AGAIN = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})
 _MOST_MESSAGE = 300
 _MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
-_REPEATS = frozenset({"input", "flagged_input"})  # fields that hold what was sent, not what is wrong
+_REPEATS = frozenset(
+    {"input", "flagged_input"}
+)  # fields that hold what was sent, not what is wrong
 
 
-def failure_of(status: int, body: str, *, key: str | None = None, quota_refills: bool = False) -> Failure:
-    """Too long, filtered, out of money, worth another try, or plainly wrong. The key never shows in the message.
+def failure_of(
+    status: int, body: str, *, key: str | None = None, quota_refills: bool = False
+) -> Failure:
+    """Too long, filtered, out of money, worth another try, or plainly wrong. The key never shows in
+    the message.
 
-    ``quota_refills``: the server calls it an exhausted quota when there were too many tokens in a minute.
+    ``quota_refills``: the server calls it an exhausted quota when there were too many tokens in a
+    minute.
     """
     said = said_by(body)
     message = f"{status or 'in the stream'}: {message_of(body)}"
     if key:
-        message = message.replace(key, "[key]")  # some servers repeat it; before the cut, which could halve it
+        message = message.replace(
+            key, "[key]"
+        )  # some servers repeat it; before the cut, which could halve it
     message = redacted(message)
     message = " ".join(message.encode(errors="replace").decode().split())[:_MOST_MESSAGE]
     wait_s = _wait_s(said, body)
@@ -61,7 +76,8 @@ def failure_of(status: int, body: str, *, key: str | None = None, quota_refills:
 
 
 def status_in(body: str) -> int:
-    """The status that an error object inside a stream names, by number or by type; 0 where it names none."""
+    """The status that an error object inside a stream names, by number or by type; 0 where it names
+    none."""
     error = error_in(body)
     if not isinstance(error, dict):
         return 0
@@ -108,7 +124,8 @@ def _is_for_good(status: int, said: str, *, quota_refills: bool) -> bool:
 
 
 def _wait_s(said: str, body: str) -> float | None:
-    """The wait that the body asks for: Gemini's RetryInfo ({"retryDelay": "34.07s"}), or in words."""
+    """The wait that the body asks for: Gemini's RetryInfo ({"retryDelay": "34.07s"}), or in
+    words."""
     error = error_in(body)
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else ():
@@ -127,7 +144,8 @@ def seconds_in(span: re.Match[str] | None) -> float | None:
 
 
 def error_in(body: str) -> Any:
-    """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses in a response."""
+    """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses
+    in a response."""
     try:
         table = json_in(body)
     except ValueError:
@@ -151,11 +169,17 @@ def message_of(body: str) -> str:
     if not isinstance(error, dict):
         return _text_of(error)
     text = _text_of(error.get("message") or error)
-    named = [str(error[k]) for k in ("code", "type", "status") if isinstance(error.get(k), str) and error[k]]
+    named = [
+        str(error[k])
+        for k in ("code", "type", "status")
+        if isinstance(error.get(k), str) and error[k]
+    ]
     if named and not any(name in text for name in named):
         text = f"{text} ({named[0]})"
     metadata = error.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("raw"):  # OpenRouter's: what the provider behind it said
+    if isinstance(metadata, dict) and metadata.get(
+        "raw"
+    ):  # OpenRouter's: what the provider behind it said
         text = f"{text}: {_text_of(metadata['raw'])}"
     return text
 
@@ -186,4 +210,6 @@ def _text_of(message: Any) -> str:
     if not isinstance(message, list):
         return str(message)
     parts = [m if isinstance(m, dict) else {"msg": m} for m in message]
-    return "; ".join(f"{'.'.join(map(str, p.get('loc') or ()))} {p.get('msg') or p}".strip() for p in parts)
+    return "; ".join(
+        f"{'.'.join(map(str, p.get('loc') or ()))} {p.get('msg') or p}".strip() for p in parts
+    )

@@ -1,7 +1,9 @@
-"""Media that are uploaded once and referenced: how a service takes a file, and tells that it still has it. No I/O.
+"""Media that are uploaded once and referenced: how a service takes a file, and tells that it still
+has it. No I/O.
 
-An upload is a generator that yields requests and is sent their replies; it returns what the service keeps. Shapes: the
-``/files`` of OpenAI and Anthropic (one form of several parts), and Gemini's resumable one, whose files live 48 hours.
+An upload is a generator that yields requests and is sent their replies; it returns what the service
+keeps. Shapes: the ``/files`` of OpenAI and Anthropic (one form of several parts), and Gemini's
+resumable one, whose files live 48 hours.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ Steps = Generator[HttpRequest, Received, Stored]
 
 
 class FormFiles:
-    """POST /files with a form; ``fields`` are those beside the file itself. ``route`` tells of a file."""
+    """POST /files with a form; ``fields`` are those beside the file itself. ``route`` tells of a
+    file."""
 
     route = "/files/{name}"
 
@@ -62,12 +65,17 @@ class FormFiles:
         """What a service says of a file. Raises whatever an odd shape raises."""
         table = json_in(body)
         failed = table.get("status") == "error" or table.get("deleted")
-        return Stored(reference=table["id"], name=table["id"], expires=_time(table.get("expires_at")), ready=not failed)
+        return Stored(
+            reference=table["id"],
+            name=table["id"],
+            expires=_time(table.get("expires_at")),
+            ready=not failed,
+        )
 
 
 class ResumableFiles:
-    """Gemini's: one request tells where to send the bytes, and a video or long sound is looked at before it can be
-    used. No key goes to that place: its address holds what it needs."""
+    """Gemini's: one request tells where to send the bytes, and a video or long sound is looked at
+    before it can be used. No key goes to that place: its address holds what it needs."""
 
     route = "/{name}"
 
@@ -84,23 +92,35 @@ class ResumableFiles:
         }
         body = json.dumps({"file": {"display_name": f"niah-{part.digest[:16]}"}}).encode()
         begun = yield HttpRequest(
-            url=f"{root}/upload/{version}/files{mark}{query}", headers={**headers, **start}, body=(body,)
+            url=f"{root}/upload/{version}/files{mark}{query}",
+            headers={**headers, **start},
+            body=(body,),
         )
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        reply = yield HttpRequest(url=begun.headers["x-goog-upload-url"], headers=send, body=(content,))
+        reply = yield HttpRequest(
+            url=begun.headers["x-goog-upload-url"], headers=send, body=(content,)
+        )
         stored = self.told(reply.body)
         while not stored.ready:
-            look = HttpRequest(url=service.url(self.route.format(name=stored.name)), headers=headers, method="GET")
+            look = HttpRequest(
+                url=service.url(self.route.format(name=stored.name)), headers=headers, method="GET"
+            )
             stored = self.told((yield look).body)
         return stored
 
     def told(self, body: str) -> Stored:
-        """Raises ValueError for a file that the service could not read, and whatever an odd shape raises."""
+        """Raises ValueError for a file that the service could not read, and whatever an odd shape
+        raises."""
         table: dict[str, Any] = json_in(body)
         table = table.get("file", table)
         if table.get("state") == "FAILED":
-            raise ValueError(f"the service could not read it: {(table.get('error') or {}).get('message', 'no reason')}")
-        stored = Stored(reference=table["uri"], name=table["name"], expires=_time(table.get("expirationTime")))
+            raise ValueError(
+                "the service could not read it:"
+                f" {(table.get('error') or {}).get('message', 'no reason')}"
+            )
+        stored = Stored(
+            reference=table["uri"], name=table["name"], expires=_time(table.get("expirationTime"))
+        )
         return replace(stored, ready=table.get("state", "ACTIVE") == "ACTIVE")
 
 

@@ -61,9 +61,16 @@ class Gemini(HttpApi):
         """Roles user and model, ``functionCall`` and ``functionResponse``."""
         shaped = Shaped()
         for message in messages_of(prompt):
-            call, role = message.call, {"assistant": "model", "tool": "user"}.get(message.role, message.role)
+            call, role = (
+                message.call,
+                {"assistant": "model", "tool": "user"}.get(message.role, message.role),
+            )
             if call and message.role == "tool":
-                response = {"id": call.id, "name": call.name, "response": {"output": shaped.place(message.parts[0])}}
+                response = {
+                    "id": call.id,
+                    "name": call.name,
+                    "response": {"output": shaped.place(message.parts[0])},
+                }
                 parts: list[dict[str, Any]] = [{"functionResponse": response}]
             elif call:
                 said = {"id": call.id, "name": call.name, "args": dict(call.arguments)}
@@ -75,12 +82,16 @@ class Gemini(HttpApi):
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         schemas = [schema_of(tool, "parametersJsonSchema") for tool in prompt.tools]
-        system = [{"parts": message["parts"]} for message in messages if message["role"] == "system"]
+        system = [
+            {"parts": message["parts"]} for message in messages if message["role"] == "system"
+        ]
         return {
             **({"systemInstruction": system[0]} if system else {}),  # it is the first one
             "contents": messages[len(system) :],
             **declared([{"functionDeclarations": schemas}] if schemas else []),
-            "generationConfig": {self.service.reply_field or "maxOutputTokens": prompt.reply_tokens},
+            "generationConfig": {
+                self.service.reply_field or "maxOutputTokens": prompt.reply_tokens
+            },
         }
 
     def window_among(self, table: Any) -> int | None:
@@ -89,7 +100,9 @@ class Gemini(HttpApi):
     def models_in(self, body: str) -> list[ServedModel]:
         """Those that generate content; others embed or count only."""
         return [
-            ServedModel(name=str(row["name"]).removeprefix("models/"), window=self.window_among(row))
+            ServedModel(
+                name=str(row["name"]).removeprefix("models/"), window=self.window_among(row)
+            )
             for row in json_in(body)["models"]
             if "generateContent" in row.get("supportedGenerationMethods", ["generateContent"])
         ]
@@ -104,11 +117,17 @@ def _part(shaped: Shaped, part: TextPart | MediaPart) -> dict[str, Any]:
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
-    """The prompt's count includes what was cached; the candidates' leaves out thoughts, which are paid for as well."""
-    answer, thoughts = count_of(counts.get("candidatesTokenCount")), count_of(counts.get("thoughtsTokenCount"))
+    """The prompt's count includes what was cached; the candidates' leaves out thoughts, which are
+    paid for as well."""
+    answer, thoughts = (
+        count_of(counts.get("candidatesTokenCount")),
+        count_of(counts.get("thoughtsTokenCount")),
+    )
     return Usage(
         input_tokens=count_of(counts.get("promptTokenCount")),
         cached_tokens=count_of(counts.get("cachedContentTokenCount")),
-        output_tokens=None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0),
+        output_tokens=(
+            None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
+        ),
         reasoning_tokens=thoughts,
     )

@@ -1,4 +1,5 @@
-"""The embedded models: which packages carry their weights, what they may be called, how they are prompted. No I/O."""
+"""The embedded models: which packages carry their weights, what they may be called, how they are
+prompted. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from niah.text.validation import path_of
 
 DEFAULT_MODEL = "gemma3-270m"
 
-# A base model has no chat template: the prompt itself, which ends in "Answer:", is what it continues.
+# A base model has no chat template: the prompt itself, which ends in "Answer:", is what it
+# continues.
 PLAIN_TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
 
 
@@ -31,9 +33,12 @@ class LocalModel:
     chat_template: str | None = None  # None: the one in the file
 
     def install_hint(self) -> str:
-        """What to type for engine and weights. A package of its own comes without what it asks for: a compiler."""
+        """What to type for engine and weights. A package of its own comes without what it asks for:
+        a compiler."""
         engine = install_hint("local")
-        return engine if self.alone is None else f"{engine} && {pip_install()} --no-deps {self.alone}"
+        return (
+            engine if self.alone is None else f"{engine} && {pip_install()} --no-deps {self.alone}"
+        )
 
 
 LOCAL_MODELS: Mapping[str, LocalModel] = {
@@ -57,7 +62,8 @@ LOCAL_MODELS: Mapping[str, LocalModel] = {
 
 
 def check_local_model(model: str, mmproj: str | None = None) -> None:
-    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing file.
+    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing
+    file.
 
     ``mmproj`` is the file of a multimodal model's projector.
     """
@@ -65,13 +71,17 @@ def check_local_model(model: str, mmproj: str | None = None) -> None:
         path = path_of(mmproj)
         if model in LOCAL_MODELS:
             raise ConfigError(
-                f"mmproj has no meaning for {model}, which reads text alone; name your own --model PATH.gguf"
+                f"mmproj has no meaning for {model}, which reads text alone; name your own --model"
+                " PATH.gguf"
             )
         if not path.is_file():
             raise ConfigError(f"mmproj {mmproj!r}: no such file")
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise ConfigError(f"mmproj {mmproj!r} is no GGUF file; name the projector that belongs to the model")
+                raise ConfigError(
+                    f"mmproj {mmproj!r} is no GGUF file; name the projector that belongs to the"
+                    " model"
+                )
     if model in LOCAL_MODELS:
         return
     if not model.endswith(".gguf"):

@@ -1,6 +1,8 @@
-"""What services take of pictures and sound, and what they count for them: formulas, and the figures of media.toml.
+"""What services take of pictures and sound, and what they count for them: formulas, and the figures
+of media.toml.
 
-None where a service states nothing: then nothing is checked, and what it counts is learnt from its answers.
+None where a service states nothing: then nothing is checked, and what it counts is learnt from its
+answers.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class MediaLimits:
 
 
 def tiles_512(base: int, tile: int) -> ImageTokens:
-    """OpenAI's detail "high": into 2048 px, the short side down to 768 px, so much for each begun 512 px tile."""
+    """OpenAI's detail "high": into 2048 px, the short side down to 768 px, so much for each begun
+    512 px tile."""
 
     def tokens(width: int, height: int) -> int:
         scale = min(1.0, 2048 / max(width, height))
@@ -44,7 +47,8 @@ def tiles_512(base: int, tile: int) -> ImageTokens:
 
 
 def patches_32(factor: float, most: int = 1_536) -> ImageTokens:
-    """OpenAI's patches: 32 px squares, at most 1,536 of them by scaling down, times a factor of the model."""
+    """OpenAI's patches: 32 px squares, at most 1,536 of them by scaling down, times a factor of the
+    model."""
 
     def tokens(width: int, height: int) -> int:
         if math.ceil(width / 32) * math.ceil(height / 32) > most:
@@ -59,11 +63,14 @@ def patches_32(factor: float, most: int = 1_536) -> ImageTokens:
 
 def gemini_tokens(width: int, height: int) -> int:
     """258 where both sides are at most 384 px, else 258 for each begun tile of 768 px."""
-    return 258 if max(width, height) <= 384 else 258 * math.ceil(width / 768) * math.ceil(height / 768)
+    return (
+        258 if max(width, height) <= 384 else 258 * math.ceil(width / 768) * math.ceil(height / 768)
+    )
 
 
 def anthropic_tokens(width: int, height: int) -> int:
-    """Width times height by 750, once no side is over 1,568 px and the whole at most about 1,600 tokens."""
+    """Width times height by 750, once no side is over 1,568 px and the whole at most about 1,600
+    tokens."""
     scale = min(1.0, 1_568 / max(width, height))
     return min(1_600, math.ceil(width * scale * height * scale / 750))
 
@@ -77,8 +84,12 @@ def media_limits(provider: str, model: str) -> MediaLimits:
     own = provider.split("-")[1] if provider in ("vertex-gemini", "bedrock-anthropic") else provider
     row = dict(table["limits"].get(own, {"takes_sound": True}))
     formula: ImageTokens | None = _FORMULAS.get(row.pop("image_tokens", ""))
-    known = max((name for name in table["openai_models"] if model.startswith(name)), key=len, default=None)
+    known = max(
+        (name for name in table["openai_models"] if model.startswith(name)), key=len, default=None
+    )
     if known and provider in ("openai", "openai-responses", "azure"):
         ((kind, figures),) = table["openai_models"][known].items()
         formula = tiles_512(*figures) if kind == "tiles" else patches_32(*figures)
-    return MediaLimits(**row, image_tokens=formula, takes_files=provider not in table["without_files"])
+    return MediaLimits(
+        **row, image_tokens=formula, takes_files=provider not in table["without_files"]
+    )

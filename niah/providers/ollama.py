@@ -1,6 +1,8 @@
-"""Ollama by its own route: JSON lines, a window that the request sets, and no cutting of long prompts.
+"""Ollama by its own route: JSON lines, a window that the request sets, and no cutting of long
+prompts.
 
-Its Chat Completions route can do neither: it drops the front of a prompt that does not fit, and answers all the same.
+Its Chat Completions route can do neither: it drops the front of a prompt that does not fit, and
+answers all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from niah.providers.shapes import Shaped, chat_messages
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
-# models count other tokens than the run does; a window that changes between requests loads the model anew
+# models count other tokens than the run does; a window that changes between requests loads the
+# model anew
 WINDOW_SHARE = 1.25
 WINDOW_STEP = 1024
 
@@ -31,7 +34,8 @@ class LineReply(TextReply):
             self.finished = True
             self._stop_reason = chunk.get("done_reason") or "stop"
             self._usage = Usage(
-                input_tokens=count_of(chunk.get("prompt_eval_count")), output_tokens=count_of(chunk.get("eval_count"))
+                input_tokens=count_of(chunk.get("prompt_eval_count")),
+                output_tokens=count_of(chunk.get("eval_count")),
             )
         return bool(message.get("content") or message.get("thinking"))
 
@@ -69,7 +73,8 @@ class Ollama(HttpApi):
 
     def window_among(self, table: Any) -> int | None:
         facts = table["model_info"]
-        # of the architecture itself; a part of it, as what sees pictures, has one of its own behind another dot
+        # of the architecture itself; a part of it, as what sees pictures, has one of its own behind
+        # another dot
         names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
         return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
 

@@ -1,9 +1,10 @@
-"""OpenAI's two protocols: Chat Completions, spoken by most servers, and Responses. Both stream, and send no sampling
-parameter unless the config does. By Responses nothing is stored, cut from a long prompt or compacted.
+"""OpenAI's two protocols: Chat Completions, spoken by most servers, and Responses. Both stream, and
+send no sampling parameter unless the config does. By Responses nothing is stored, cut from a long
+prompt or compacted.
 
-Caching: where writing to a cache is free, the server's default stays. OpenAI's models from GPT-5.6 on write at the end
-of every message for 1.25 times the price and read only where an earlier request wrote, which no other prompt of a
-sweep can hit: there it is switched off.
+Caching: where writing to a cache is free, the server's default stays. OpenAI's models from GPT-5.6
+on write at the end of every message for 1.25 times the price and read only where an earlier request
+wrote, which no other prompt of a sweep can hit: there it is switched off.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"
 
 
 def chat(service: Service) -> OpenAI:
-    """A service in the dialect of its provider's row; OpenAI's own is spoken at its own address only."""
+    """A service in the dialect of its provider's row; OpenAI's own is spoken at its own address
+    only."""
     known = known_provider(service.provider)
     if service.provider != "openai":
         return OpenAI(service, **known.dialect)
@@ -46,7 +48,8 @@ def chat(service: Service) -> OpenAI:
 
 
 def cache_off(model: str) -> dict[str, Any]:
-    """The field that stops a model of OpenAI's from writing to its cache, for those where writing costs."""
+    """The field that stops a model of OpenAI's from writing to its cache, for those where writing
+    costs."""
     version = re.match(r"(?:ft:)?gpt-(\d+)(?:\.(\d+))?\b", model)
     if version is None or (int(version[1]), int(version[2] or 0)) < (5, 6):
         return {}
@@ -75,9 +78,13 @@ class ChatReply(TextReply):
 class OpenAI(HttpApi):
     """One service, and how its dialect differs."""
 
-    reply_field: str = "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
+    reply_field: str = (
+        "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
+    )
     # what the dialect adds to every request
-    fields: Mapping[str, Any] = field(default_factory=lambda: {"stream_options": {"include_usage": True}})
+    fields: Mapping[str, Any] = field(
+        default_factory=lambda: {"stream_options": {"include_usage": True}}
+    )
     mark: Mapping[str, Any] = field(default_factory=lambda: OPENAI_MARK)  # the end of a cached part
     quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
 
@@ -108,12 +115,17 @@ class OpenAI(HttpApi):
         return next(filter(None, told), None)
 
 
-# DeepSeek, Moonshot and llama.cpp have names of their own. The input count includes what was read from a cache
+# DeepSeek, Moonshot and llama.cpp have names of their own. The input count includes what was read
+# from a cache
 _USAGE = {
     "input_tokens": "prompt_tokens",
-    "cached_tokens": "prompt_tokens_details.cached_tokens prompt_cache_hit_tokens cached_tokens timings.cache_n",
-    "cache_write_tokens": "prompt_tokens_details.cache_write_tokens "
-    "prompt_tokens_details.cache_creation_input_tokens prompt_tokens_details.created_cache_tokens",
+    "cached_tokens": (
+        "prompt_tokens_details.cached_tokens prompt_cache_hit_tokens cached_tokens timings.cache_n"
+    ),
+    "cache_write_tokens": (
+        "prompt_tokens_details.cache_write_tokens prompt_tokens_details.cache_creation_input_tokens"
+        " prompt_tokens_details.created_cache_tokens"
+    ),
     "output_tokens": "completion_tokens timings.predicted_n",
     "reasoning_tokens": "completion_tokens_details.reasoning_tokens reasoning_tokens",
 }
@@ -135,15 +147,21 @@ def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
 
 
 def _dollars(usage: Mapping[str, Any]) -> float | None:
-    """What OpenRouter asks, and what the provider behind it asks beside that where the user has a key of its own."""
+    """What OpenRouter asks, and what the provider behind it asks beside that where the user has a
+    key of its own."""
     cost = usage.get("cost")
     if not isinstance(cost, int | float):
         return None
-    beside = (usage.get("cost_details") or {}).get("upstream_inference_cost") if usage.get("is_byok") else None
+    beside = (
+        (usage.get("cost_details") or {}).get("upstream_inference_cost")
+        if usage.get("is_byok")
+        else None
+    )
     return cost + (beside or 0)
 
 
-# where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio, llama.cpp
+# where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio,
+# llama.cpp
 _WINDOW_KEYS = (
     "loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window", "n_ctx",
 )  # fmt: skip
@@ -177,10 +195,18 @@ class ResponsesReply(TextReply):
     def _end(self, response: Mapping[str, Any]) -> None:
         self._model, self.request_id = response.get("model"), response.get("id")
         self.finished = True
-        self._stop_reason = (response.get("incomplete_details") or {}).get("reason") or response.get("status")
-        # the whole text; without it the deltas count. A model may comment on its work before the answer proper
+        self._stop_reason = (response.get("incomplete_details") or {}).get(
+            "reason"
+        ) or response.get("status")
+        # the whole text; without it the deltas count. A model may comment on its work before the
+        # answer proper
         messages = [item for item in response.get("output") or () if item.get("type") == "message"]
-        parts = [p for item in messages if item.get("phase") != "commentary" for p in item.get("content") or ()]
+        parts = [
+            p
+            for item in messages
+            if item.get("phase") != "commentary"
+            for p in item.get("content") or ()
+        ]
         if parts:
             self._text = [p.get("text") or "" for p in parts if p.get("type") == "output_text"]
             self._refusal = [p.get("refusal") or "" for p in parts if p.get("type") == "refusal"]
@@ -190,7 +216,8 @@ class ResponsesReply(TextReply):
 
 @dataclass(frozen=True, slots=True)
 class Responses(HttpApi):
-    """One model of OpenAI's, or of a server that speaks this protocol. No route of it tells a window."""
+    """One model of OpenAI's, or of a server that speaks this protocol. No route of it tells a
+    window."""
 
     ROUTE: ClassVar = "/responses"
     REPLY: ClassVar = ResponsesReply
@@ -202,21 +229,35 @@ class Responses(HttpApi):
             call = message.call
             if call and message.role == "tool":
                 output = shaped.place(message.parts[0])
-                shaped.messages.append({"type": "function_call_output", "call_id": call.id, "output": output})
+                shaped.messages.append(
+                    {"type": "function_call_output", "call_id": call.id, "output": output}
+                )
             elif call:
-                shaped.messages.append({"type": "function_call", "call_id": call.id, **function_of(call)})
+                shaped.messages.append(
+                    {"type": "function_call", "call_id": call.id, **function_of(call)}
+                )
             elif message.role == "user":
-                blocks = [block_of(shaped, part, OPENAI_MARK, "input_text", _media) for part in message.parts]
+                blocks = [
+                    block_of(shaped, part, OPENAI_MARK, "input_text", _media)
+                    for part in message.parts
+                ]
                 shaped.messages.append({"role": "user", "content": blocks})
             else:
-                shaped.messages.append({"role": message.role, "content": shaped.place(message.parts[0])})
+                shaped.messages.append(
+                    {"role": message.role, "content": shaped.place(message.parts[0])}
+                )
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "model": self.model,
             "input": messages,
-            **declared([{"type": "function", **schema_of(t, "parameters"), "strict": False} for t in prompt.tools]),
+            **declared(
+                [
+                    {"type": "function", **schema_of(t, "parameters"), "strict": False}
+                    for t in prompt.tools
+                ]
+            ),
             self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
             "stream": True,
             "store": False,
@@ -230,7 +271,11 @@ class Responses(HttpApi):
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
     if part.reference is not None:
-        known = {"type": "input_file"} if part.pixels is None else {"type": "input_image", "detail": "auto"}
+        known = (
+            {"type": "input_file"}
+            if part.pixels is None
+            else {"type": "input_image", "detail": "auto"}
+        )
         return {**known, "file_id": part.reference}
     if part.pixels is not None:
         return {"type": "input_image", "detail": "auto", "image_url": shaped.address(part)}

@@ -1,4 +1,5 @@
-"""What requests cost: by the config's price, or by the table of the package ``genai-prices``. Unknown stays unknown."""
+"""What requests cost: by the config's price, or by the table of the package ``genai-prices``.
+Unknown stays unknown."""
 
 from __future__ import annotations
 
@@ -17,12 +18,15 @@ class Pricing:
     """How one model's requests are priced."""
 
     source: str
-    per_million: Mapping[str, float] | None = None  # input, output, perhaps cached and write; None: ask the table
+    per_million: Mapping[str, float] | None = (
+        None  # input, output, perhaps cached and write; None: ask the table
+    )
     model: str = ""
     base_url: str | None = None
 
     def dollars(self, usage: Usage) -> float:
-        """One request, as the server priced it itself, or by its tokens. Prices may step with a request's length."""
+        """One request, as the server priced it itself, or by its tokens. Prices may step with a
+        request's length."""
         if usage.dollars is not None:
             return usage.dollars
         if self.per_million is None:
@@ -38,8 +42,11 @@ class Pricing:
         ) / _MILLION
 
 
-def pricing_of(provider: str, model: str, base_url: str | None, price: Mapping[str, float] | None) -> Pricing | None:
-    """The pricing of a model at an address, or at its provider's own; None where no price is known."""
+def pricing_of(
+    provider: str, model: str, base_url: str | None, price: Mapping[str, float] | None
+) -> Pricing | None:
+    """The pricing of a model at an address, or at its provider's own; None where no price is
+    known."""
     if price is not None:
         return Pricing(source="the config", per_million=price)
     known = PROVIDERS.get(provider)  # None: one that was handed over
@@ -63,7 +70,9 @@ def _from_table(model: str, base_url: str | None, usage: Usage) -> float:
 
     read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
     counts: Any = Counts(
-        input_tokens=max(usage.input_tokens or 0, read + written),  # a server may leave out what it cached
+        input_tokens=max(
+            usage.input_tokens or 0, read + written
+        ),  # a server may leave out what it cached
         cache_read_tokens=read,
         cache_write_tokens=written,
         output_tokens=usage.output_tokens or 0,

@@ -1,5 +1,5 @@
-"""What all protocols have in common: routes, headers, bodies, what a server is asked beside prompts, and how a reply's
-text, stop reason, usage and names are collected over a stream."""
+"""What all protocols have in common: routes, headers, bodies, what a server is asked beside
+prompts, and how a reply's text, stop reason, usage and names are collected over a stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class TextReply:
-    """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events in ``take``."""
+    """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events
+    in ``take``."""
 
     stops_once = True  # a stop marker stands at the end only
 
@@ -51,7 +52,8 @@ class TextReply:
         return self._usage.input_tokens is not None
 
     def feed(self, event: str) -> bool:
-        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError for an error."""
+        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError
+        for an error."""
         if event.strip() == "[DONE]":
             self.finished = True
             return False
@@ -67,7 +69,8 @@ class TextReply:
         raise NotImplementedError
 
     def first_of(self, choices: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-        """The part of the one answer that was asked for; a server may send others beside it, under other numbers."""
+        """The part of the one answer that was asked for; a server may send others beside it, under
+        other numbers."""
         for choice in choices or []:
             number = choice.get("index") or 0
             if self._choice is None:
@@ -80,20 +83,25 @@ class TextReply:
         text = without_reasoning("".join(self._text)) or "".join(self._refusal)
         return Response(
             text=whole_characters(text),
-            stop_reason=None if self._stop_reason is None else whole_characters(str(self._stop_reason)),
+            stop_reason=(
+                None if self._stop_reason is None else whole_characters(str(self._stop_reason))
+            ),
             usage=plausible(self._usage),
             model=None if self._model is None else whole_characters(str(self._model)),
         )
 
     def outcome(self) -> Outcome:
-        """``scored`` where the answer is whole and can be scored. Raises UnexpectedStop for any other stop reason."""
+        """``scored`` where the answer is whole and can be scored. Raises UnexpectedStop for any
+        other stop reason."""
         meaning = _meaning_of(self._stop_reason)
         if meaning == "declined" or any(self._refusal):
             return Outcome.REFUSED
         if meaning in ("cut_off", "too_long"):
             return Outcome.TRUNCATED if meaning == "cut_off" else Outcome.OVERFLOW
         if self._stop_reason is not None and meaning != "whole":
-            raise UnexpectedStop(f"the reply stopped because of {self._stop_reason!r}", again=meaning == "again")
+            raise UnexpectedStop(
+                f"the reply stopped because of {self._stop_reason!r}", again=meaning == "again"
+            )
         return Outcome.SCORED if self.response().text.strip() else Outcome.EMPTY
 
 
@@ -108,19 +116,25 @@ def is_cut_off(stop_reason: str | None) -> bool:
 
 
 def whole_characters(text: str) -> str:
-    """The text with halves of characters joined where both are there (a stream may part them), else replaced."""
+    """The text with halves of characters joined where both are there (a stream may part them), else
+    replaced."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def plausible(usage: Usage) -> Usage:
-    """The usage without what cannot be: a price is a finite amount, what was written is a part of the input.
+    """The usage without what cannot be: a price is a finite amount, what was written is a part of
+    the input.
 
     More cached than input is kept: it tells that a server leaves out what it cached.
     """
     most = usage.input_tokens
-    dollars = usage.dollars if isinstance(usage.dollars, int | float) and 0 <= usage.dollars < math.inf else None
+    dollars = (
+        usage.dollars
+        if isinstance(usage.dollars, int | float) and 0 <= usage.dollars < math.inf
+        else None
+    )
     cached, written = count_of(usage.cached_tokens), count_of(usage.cache_write_tokens)
     if most is not None:
         written = None if written is None else min(written, max(0, most - (cached or 0)))
@@ -128,9 +142,12 @@ def plausible(usage: Usage) -> Usage:
 
 
 def without_reasoning(text: str) -> str:
-    """The answer behind a block of reasoning that a server left in the text (``<think>…</think>``)."""
+    """The answer behind a block of reasoning that a server left in the text
+    (``<think>…</think>``)."""
     for begin, end in _REASONING:
-        if end in text:  # some templates open the block in the prompt, so that only its end is in the reply
+        if (
+            end in text
+        ):  # some templates open the block in the prompt, so that only its end is in the reply
             return text.rpartition(end)[2].lstrip()
         if text.lstrip().startswith(begin):
             return ""
@@ -148,12 +165,20 @@ def text_in(content: object) -> str:
 
 def count_of(*values: object) -> int | None:
     """The first of the values that counts something; None where none does."""
-    return next((v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None)
+    return next(
+        (v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None
+    )
 
 
 def usage_in(counts: Mapping[str, Any], names: Mapping[str, str]) -> Usage:
-    """The usage in a server's counts: each field by the first of its names that counts; a dot goes into a table."""
-    return Usage(**{field: count_of(*(_at(counts, name) for name in told.split())) for field, told in names.items()})
+    """The usage in a server's counts: each field by the first of its names that counts; a dot goes
+    into a table."""
+    return Usage(
+        **{
+            field: count_of(*(_at(counts, name) for name in told.split()))
+            for field, told in names.items()
+        }
+    )
 
 
 def _at(counts: Any, name: str) -> Any:
@@ -164,7 +189,8 @@ def _at(counts: Any, name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
-    """One model behind one address. A protocol says where its routes are and what its bodies hold."""
+    """One model behind one address. A protocol says where its routes are and what its bodies
+    hold."""
 
     service: Service
     window_path: str | None = None  # the route that tells a model's window
@@ -176,7 +202,11 @@ class HttpApi:
     MODELS: ClassVar[str] = "/models"  # lists the models
     REPLY: ClassVar[type[TextReply]]
     FILES: ClassVar[Files] = FormFiles(  # where media are uploaded
-        {"purpose": "user_data", "expires_after[anchor]": "created_at", "expires_after[seconds]": str(LIVES_S)}
+        {
+            "purpose": "user_data",
+            "expires_after[anchor]": "created_at",
+            "expires_after[seconds]": str(LIVES_S),
+        }
     )
 
     def shaped(self, prompt: Prompt) -> Shaped:
@@ -197,7 +227,9 @@ class HttpApi:
         return HttpRequest(
             url=self.service.url(self.ROUTE.format(model=self.model)),
             headers={**_JSON, **self.ACCEPT, **self.headers()},
-            body=body_with(merged(self.table(prompt, shaped.messages), self.service.extra), *shaped.texts),
+            body=body_with(
+                merged(self.table(prompt, shaped.messages), self.service.extra), *shaped.texts
+            ),
             tokens=prompt.tokens,
         )
 
@@ -208,7 +240,11 @@ class HttpApi:
         return failure_of(status, body, key=self.service.api_key)
 
     def window_request(self) -> HttpRequest | None:
-        return None if self.window_path is None else self.get(self.window_path.format(model=self.model))
+        return (
+            None
+            if self.window_path is None
+            else self.get(self.window_path.format(model=self.model))
+        )
 
     def window_in(self, body: str) -> int | None:
         return self.window_among(json_in(body))
@@ -217,7 +253,10 @@ class HttpApi:
         return self.get(self.MODELS)
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in json_in(body)["data"]]
+        return [
+            ServedModel(name=str(row["id"]), window=self.window_among(row))
+            for row in json_in(body)["data"]
+        ]
 
     @property
     def model(self) -> str:

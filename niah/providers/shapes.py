@@ -1,9 +1,10 @@
 """Messages as the APIs take them: turns, tool calls with their results, pictures and sound. No I/O.
 
-What all shapes share, and that of Chat Completions; the others stand with their protocols. A shape is a list for the
-table of a request, with PLACE where a text or encoded bytes belong, and what belongs there, in order: ``body_with``
-puts both together, the prompt as it is and held once. Roles alternate as every API wants them: niah's messages begin
-with a user's, behind a system's at most, and end with one, and every call of a tool is followed by its result.
+What all shapes share, and that of Chat Completions; the others stand with their protocols. A shape
+is a list for the table of a request, with PLACE where a text or encoded bytes belong, and what
+belongs there, in order: ``body_with`` puts both together, the prompt as it is and held once. Roles
+alternate as every API wants them: niah's messages begin with a user's, behind a system's at most,
+and end with one, and every call of a tool is followed by its result.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Shaped:
 
     def place(self, part: Part, prefix: bytes = b"") -> str:
         """Where a part's text, or its bytes in base64, will stand."""
-        self.texts.append(part.utf8 if isinstance(part, TextPart) else prefix + base64.b64encode(part.load()))
+        self.texts.append(
+            part.utf8 if isinstance(part, TextPart) else prefix + base64.b64encode(part.load())
+        )
         return PLACE
 
     def address(self, part: MediaPart) -> str:
@@ -43,13 +46,15 @@ class Shaped:
 
 
 def messages_of(prompt: Prompt) -> tuple[Message, ...]:
-    """The prompt's messages; without any of its own the whole text as one of the user's, parted where it has splits."""
+    """The prompt's messages; without any of its own the whole text as one of the user's, parted
+    where it has splits."""
     parts = (TextPart(utf8=text, marked=marked) for text, marked in blocks_of(prompt))
     return prompt.messages or (Message(role="user", parts=tuple(parts)),)
 
 
 def chat_messages(prompt: Prompt, mark: Mapping[str, Any]) -> Shaped:
-    """Chat Completions: roles user, assistant with ``tool_calls``, tool. A single text is a plain string."""
+    """Chat Completions: roles user, assistant with ``tool_calls``, tool. A single text is a plain
+    string."""
     shaped = Shaped()
     for message in messages_of(prompt):
         table: Table = {"role": message.role, "content": ""}
@@ -58,16 +63,22 @@ def chat_messages(prompt: Prompt, mark: Mapping[str, Any]) -> Shaped:
         if message.call and message.role == "tool":
             table["tool_call_id"] = message.call.id
         elif message.call:
-            table["tool_calls"] = [{"id": message.call.id, "type": "function", "function": function_of(message.call)}]
+            table["tool_calls"] = [
+                {"id": message.call.id, "type": "function", "function": function_of(message.call)}
+            ]
         shaped.messages.append(table)
     return shaped
 
 
 def chat_tools(prompt: Prompt) -> Table:
-    return declared([{"type": "function", "function": schema_of(t, "parameters")} for t in prompt.tools])
+    return declared(
+        [{"type": "function", "function": schema_of(t, "parameters")} for t in prompt.tools]
+    )
 
 
-def content_of(shaped: Shaped, parts: Sequence[Part], mark: Mapping[str, Any], kind: str, media: Any) -> Any:
+def content_of(
+    shaped: Shaped, parts: Sequence[Part], mark: Mapping[str, Any], kind: str, media: Any
+) -> Any:
     """A plain string where there is one text and nothing to mark, else a list of blocks."""
     if len(parts) == 1 and isinstance(parts[0], TextPart) and not parts[0].marked:
         return shaped.place(parts[0])
@@ -85,7 +96,10 @@ def chat_media(shaped: Shaped, part: MediaPart) -> Table:
         return {"type": "file", "file": {"file_id": part.reference}}
     if part.pixels is not None:
         return {"type": "image_url", "image_url": {"url": shaped.address(part)}}
-    sound = {"data": shaped.place(part), "format": part.mime.removeprefix("audio/").replace("mpeg", "mp3")}
+    sound = {
+        "data": shaped.place(part),
+        "format": part.mime.removeprefix("audio/").replace("mpeg", "mp3"),
+    }
     return {"type": "input_audio", "input_audio": sound}
 
 
@@ -116,7 +130,8 @@ def declared(tools: list[Table]) -> Table:
 
 
 def body_with(table: Mapping[str, Any], *texts: bytes) -> tuple[bytes, ...]:
-    """The body of a request as parts: every PLACE in the table, in order, is filled with the next text (UTF-8)."""
+    """The body of a request as parts: every PLACE in the table, in order, is filled with the next
+    text (UTF-8)."""
     written = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
     frame = written.split(json.dumps(PLACE, ensure_ascii=False))
     parts = [frame[0].encode()]
@@ -128,12 +143,15 @@ def body_with(table: Mapping[str, Any], *texts: bytes) -> tuple[bytes, ...]:
 def blocks_of(prompt: Prompt) -> list[tuple[bytes, bool]]:
     """The prompt cut at its splits, and whether a cache mark belongs at the end of each block.
 
-    Marked are the last ends before the first needle: with needles rising from trial to trial, an earlier trial wrote
-    at one of them, and this one writes the rest.
+    Marked are the last ends before the first needle: with needles rising from trial to trial, an
+    earlier trial wrote at one of them, and this one writes the rest.
     """
     ends = [*prompt.splits, len(prompt.utf8)]
     marked = [end for end in prompt.splits if end <= prompt.shared_bytes][-MARKS:]
-    return [(prompt.utf8[start:end], end in marked) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return [
+        (prompt.utf8[start:end], end in marked)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
 
 
 def json_string(utf8: bytes) -> bytes:
@@ -149,5 +167,7 @@ def merged(table: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]
     both = dict(table)
     for key, value in extra.items():
         old = both.get(key)
-        both[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        both[key] = (
+            merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
     return both

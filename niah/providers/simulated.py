@@ -1,14 +1,16 @@
-"""Models inside this process, without weights: simulated readers, which are no models, and Python functions.
+"""Models inside this process, without weights: simulated readers, which are no models, and Python
+functions.
 
 Each reader sees a part of the prompt it is given, and nothing else, and answers from that.
 
-They speak Chat Completions over an in-process transport, so that a request goes through the real client. ``perfect``
-and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every cell. ``head-tail`` and ``window`` show how a
-model that knows the ends only, or a system that cuts the front, looks in a heatmap. ``search`` understands nothing and
-quotes what shares words with the question: what it scores on a task is not reading.
+They speak Chat Completions over an in-process transport, so that a request goes through the real
+client. ``perfect`` and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every cell.
+``head-tail`` and ``window`` show how a model that knows the ends only, or a system that cuts the
+front, looks in a heatmap. ``search`` understands nothing and quotes what shares words with the
+question: what it scores on a task is not reading.
 
-A model that is a Python function is reached in the same way. It counts no tokens, and niah says so: whether it has read
-the whole prompt cannot be checked.
+A model that is a Python function is reached in the same way. It counts no tokens, and niah says so:
+whether it has read the whole prompt cannot be checked.
 """
 
 from __future__ import annotations
@@ -28,7 +30,13 @@ from niah.text.lengths import length_of
 if TYPE_CHECKING:
     import httpx
 
-READERS = ("perfect", "blind", "head-tail", "window:TOKENS", *(f"search:{way}".strip(":") for way in WAYS))
+READERS = (
+    "perfect",
+    "blind",
+    "head-tail",
+    "window:TOKENS",
+    *(f"search:{way}".strip(":") for way in WAYS),
+)
 BASE_URL = "http://simulated.invalid/v1"
 END_SHARE = 0.1
 DEFAULT_WINDOW = "8k"
@@ -58,9 +66,12 @@ def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTrans
 
 
 def in_process(
-    model: str, answer: Callable[[Any], tuple[str, int | None]], read: Callable[[Messages], Any] | None = None
+    model: str,
+    answer: Callable[[Any], tuple[str, int | None]],
+    read: Callable[[Messages], Any] | None = None,
 ) -> httpx.MockTransport:
-    """A server inside this process: ``answer`` takes a prompt and returns a reply and the tokens it counted, if any.
+    """A server inside this process: ``answer`` takes a prompt and returns a reply and the tokens it
+    counted, if any.
 
     ``read`` makes of the messages what ``answer`` takes: by default their text.
 
@@ -87,7 +98,9 @@ def in_process(
 def text_of(messages: Messages) -> str:
     """What all messages say, each from a new line."""
     contents = [message["content"] for message in messages if message["content"]]
-    return "\n".join(c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents)
+    return "\n".join(
+        c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents
+    )
 
 
 def check_reader(model: str) -> None:
@@ -132,12 +145,18 @@ def _ends(prompt: str) -> str:
 
 def _stream(model: str, text: str, prompt_tokens: int | None) -> bytes:
     def events() -> Iterator[dict[str, object]]:
-        yield {"model": model, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+        yield {
+            "model": model,
+            "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}],
+        }
         yield {"model": model, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         if prompt_tokens is not None:
             yield {"model": model, "choices": [], "usage": {"prompt_tokens": prompt_tokens}}
 
-    return b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events()) + b"data: [DONE]\n\n"
+    return (
+        b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events())
+        + b"data: [DONE]\n\n"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +175,9 @@ class Function(OpenAI):
         except Exception as error:  # somebody else's function may raise anything
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if not isinstance(answer, str):
-            raise NoAnswer(f"{self.service.model} returned {type(answer).__name__}; an answer is a string")
+            raise NoAnswer(
+                f"{self.service.model} returned {type(answer).__name__}; an answer is a string"
+            )
         return answer, None
 
 

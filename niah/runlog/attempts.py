@@ -1,12 +1,14 @@
-"""What was sent and paid for, beside the run log: attempts in ``attempts.jsonl``, finished calls in ``calls.jsonl``.
+"""What was sent and paid for, beside the run log: attempts in ``attempts.jsonl``, finished calls in
+``calls.jsonl``.
 
-Every attempt is noted before it is sent: a line when it is sent (``n``, ``trial``, ``may`` cost, ``sent``), a line when
-it ended (``n``, ``cost``: what the server reported, ``{}`` for nothing, null where that is not known). An attempt
-without an end was cut short by a kill: what it cost is not known either. Lines are handed to the system at once: a
-killed process leaves them behind.
+Every attempt is noted before it is sent: a line when it is sent (``n``, ``trial``, ``may`` cost,
+``sent``), a line when it ended (``n``, ``cost``: what the server reported, ``{}`` for nothing, null
+where that is not known). An attempt without an end was cut short by a kill: what it cost is not
+known either. Lines are handed to the system at once: a killed process leaves them behind.
 
-Of trials that several calls make each finished call has a line: a trial that was cut short in the middle goes on behind
-its last one, and none is paid for twice. A torn last line is a call that is asked again.
+Of trials that several calls make each finished call has a line: a trial that was cut short in the
+middle goes on behind its last one, and none is paid for twice. A torn last line is a call that is
+asked again.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Attempt:
 
 
 class AttemptLog(AbstractContextManager["AttemptLog"]):
-    """The attempts of one run, open for appending. The folder's run log keeps other processes out."""
+    """The attempts of one run, open for appending. The folder's run log keeps other processes
+    out."""
 
     def __init__(self, folder: Path) -> None:
         """Raises RunError where the file cannot be read."""
@@ -66,10 +69,16 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
         return self
 
     def sent(self, trial: str | None, may: Usage) -> int:
-        """Note an attempt that is about to be sent; its number. Raises RunError where it cannot be noted."""
+        """Note an attempt that is about to be sent; its number. Raises RunError where it cannot be
+        noted."""
         number = self._next
         self._next += 1
-        table = {"n": number, "trial": trial, "may": _table(may), "sent": datetime.now(UTC).isoformat("T", "seconds")}
+        table = {
+            "n": number,
+            "trial": trial,
+            "may": _table(may),
+            "sent": datetime.now(UTC).isoformat("T", "seconds"),
+        }
         try:
             self._write(table)
         except OSError as error:
@@ -78,7 +87,8 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
         return number
 
     def ended(self, number: int, cost: Usage | None) -> None:
-        """Note how an attempt ended. Where that cannot be written it counts as the most it may cost."""
+        """Note how an attempt ended. Where that cannot be written it counts as the most it may
+        cost."""
         self._open.discard(number)
         self._paid = self._paid or cost != Usage()
         try:
@@ -99,7 +109,8 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
 
 
 class AttemptReader:
-    """The attempts of a run, read on as its file grows: to begin anew each time took half a second in a long one."""
+    """The attempts of a run, read on as its file grows: to begin anew each time took half a second
+    in a long one."""
 
     def __init__(self, folder: Path) -> None:
         self.attempts: dict[int, Attempt] = {}  # in the order in which they were sent
@@ -109,13 +120,16 @@ class AttemptReader:
         self._at = 0  # byte at which it begins
 
     def news(self) -> list[tuple[Usage, Usage]]:
-        """What attempts count as, before and now, by every line since the last call; an empty usage before the first.
+        """What attempts count as, before and now, by every line since the last call; an empty usage
+        before the first.
 
         Raises RunError for a damaged line. A torn last line is left for the next call.
         """
         lines, seen = whole_lines(self._path, self._at), len(self._last)
         gone: list[tuple[Usage, Usage]] = []
-        if lines[:seen] != self._last:  # a worker that could not start took its file away, and perhaps began another
+        if (
+            lines[:seen] != self._last
+        ):  # a worker that could not start took its file away, and perhaps began another
             gone = [(attempt.counted, Usage()) for attempt in self.attempts.values()]
             self.attempts.clear()
             self._lines = self._at = seen = 0
@@ -141,7 +155,8 @@ class AttemptReader:
 
 
 def read_attempts(folder: Path) -> list[Attempt]:
-    """All attempts of a run; none where an older niah noted none. Raises RunError for a damaged line."""
+    """All attempts of a run; none where an older niah noted none. Raises RunError for a damaged
+    line."""
     reader = AttemptReader(folder)
     reader.news()
     return list(reader.attempts.values())
@@ -155,11 +170,16 @@ class CallLog:
     """The finished calls of one run. The folder's run log keeps other processes out."""
 
     def __init__(self, folder: Path, ended: Container[str]) -> None:
-        """``ended``: ids of trials that need no call any more. Raises RunError for a damaged line."""
+        """``ended``: ids of trials that need no call any more. Raises RunError for a damaged
+        line."""
         self._path = folder / CALLS_NAME
         drop_torn_line(self._path)
         calls = read_lines(self._path, result_of)
-        self._calls = {(call.trial.id, call.prompt_digest): call for call in calls if call.trial.id not in ended}
+        self._calls = {
+            (call.trial.id, call.prompt_digest): call
+            for call in calls
+            if call.trial.id not in ended
+        }
 
     def finished(self, trial: str, digest: str) -> Result | None:
         """The call of a trial with that prompt, if it ended before."""
@@ -173,7 +193,9 @@ class CallLog:
         append(self._path, line_of("call", asdict(call)))
 
 
-def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float] | None) -> float | None:
+def dollars_of(
+    header: Header, results: Iterable[Row], price: Mapping[str, float] | None
+) -> float | None:
     """US dollars of all answered trials; None where a price or a count of tokens is not known."""
     if header.imported is not None:
         return None
@@ -183,13 +205,16 @@ def dollars_of(header: Header, results: Iterable[Row], price: Mapping[str, float
     usages = [r.response.usage for r in results if r.response is not None]
     if usages and all(u.dollars is not None for u in usages):  # the server has said it all
         return sum(u.dollars or 0 for u in usages)
-    if pricing is None or any(u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages):
+    if pricing is None or any(
+        u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages
+    ):
         return None
     return sum(map(pricing.dollars, usages))
 
 
 def unreported_line(folder: Path, header: Header) -> str | None:
-    """What attempts may have cost that the server never reported, for people; None where there are none.
+    """What attempts may have cost that the server never reported, for people; None where there are
+    none.
 
     Raises RunError for a damaged file of attempts.
     """
@@ -213,4 +238,6 @@ def _is_free(header: Header) -> bool:
 
 def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
     config = header.config
-    return pricing_of(str(config["provider"]), str(config["model"]), config.get("base_url"), price or header.price)
+    return pricing_of(
+        str(config["provider"]), str(config["model"]), config.get("base_url"), price or header.price
+    )

@@ -1,4 +1,5 @@
-"""Lines to and from a disk that may be full: whole ones or none, and a reserve for answers that are paid for."""
+"""Lines to and from a disk that may be full: whole ones or none, and a reserve for answers that are
+paid for."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _T = TypeVar("_T")
 def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
     """Append whole lines or nothing, and see them on the disk. ``anew`` empties the file first.
 
-    False where they only fitted because the reserve was given up. Raises RunError where they cannot be written.
+    False where they only fitted because the reserve was given up. Raises RunError where they cannot
+    be written.
     """
     try:
         with path.open("ab", buffering=0) as file:  # nothing may linger in a buffer after a failure
@@ -37,7 +39,9 @@ def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
                 write_whole(file, lines, sync=True)
                 return False
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); what is in it is kept") from error
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}); what is in it is kept"
+        ) from error
 
 
 def write_anew(path: Path, content: bytes) -> None:
@@ -49,11 +53,14 @@ def write_anew(path: Path, content: bytes) -> None:
             write_whole(file, content, sync=True)
         part.replace(path)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror}); choose another --results or --run") from error
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}); choose another --results or --run"
+        ) from error
 
 
 def read_lines(path: Path, read: Callable[[bytes], _T]) -> list[_T]:
-    """What ``read`` makes of every whole line; nothing where there is no file. Raises RunError for a damaged line."""
+    """What ``read`` makes of every whole line; nothing where there is no file. Raises RunError for
+    a damaged line."""
     return taken_in(path, whole_lines(path), read)
 
 
@@ -69,14 +76,19 @@ def whole_lines(path: Path, start: int = 0) -> list[bytes]:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def taken_in(path: Path, lines: Iterable[bytes], read: Callable[[bytes], _T], first: int = 1) -> list[_T]:
-    """What ``read`` makes of some lines of a file, from its ``first`` on. Raises RunError for a damaged one."""
+def taken_in(
+    path: Path, lines: Iterable[bytes], read: Callable[[bytes], _T], first: int = 1
+) -> list[_T]:
+    """What ``read`` makes of some lines of a file, from its ``first`` on. Raises RunError for a
+    damaged one."""
     found = []
     for number, line in enumerate(lines, first):
         try:
             found += [read(line)] if line.strip() else []
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise RunError(f"{path}:{number}: damaged line ({error!r:.80}); remove that line and run again") from error
+            raise RunError(
+                f"{path}:{number}: damaged line ({error!r:.80}); remove that line and run again"
+            ) from error
     return found
 
 
@@ -103,7 +115,9 @@ def reserve(path: Path) -> Iterator[None]:
             os.fsync(file.fileno())
     except OSError as error:
         file_name.unlink(missing_ok=True)
-        raise RunError(f"{path.parent}: no room for a run ({error.strerror}); free some disk space") from error
+        raise RunError(
+            f"{path.parent}: no room for a run ({error.strerror}); free some disk space"
+        ) from error
     try:
         yield
     finally:
@@ -111,7 +125,8 @@ def reserve(path: Path) -> Iterator[None]:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut what follows the last newline: a line that a crash left half-written. Its trial runs again."""
+    """Cut what follows the last newline: a line that a crash left half-written. Its trial runs
+    again."""
     try:
         with path.open("r+b") as file:
             if not (size := os.fstat(file.fileno()).st_size):

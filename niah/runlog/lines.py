@@ -1,6 +1,7 @@
 """Lines of a run log: from a record to JSON, and back with every value checked.
 
-A log may have been edited: whatever a line holds, it becomes a record whose values have their kinds, or a ValueError.
+A log may have been edited: whatever a line holds, it becomes a record whose values have their
+kinds, or a ValueError.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from niah.text.renamed import class_name, new_names, task_label_today
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R", bound=Row)
 _T = TypeVar("_T")
-_KINDS = {"int": "int", "float": "float or int", "string": "str"}  # by the beginning of pydantic's name of a fault
+_KINDS = {
+    "int": "int",
+    "float": "float or int",
+    "string": "str",
+}  # by the beginning of pydantic's name of a fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,9 @@ def header_of(table: Mapping[str, Any]) -> Header:
         try:
             RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
         except ValidationError as error:
-            raise ValueError(f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used") from None
+            raise ValueError(
+                f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used"
+            ) from None
         except NiahError as error:
             raise ValueError(f"config: {error}") from None
     if "design" in table:
@@ -94,7 +101,9 @@ def header_of(table: Mapping[str, Any]) -> Header:
 
         known = asdict(design_of(config))
     recipe = new_names(_object(known, "recipe"))
-    header = record_of(Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []})
+    header = record_of(
+        Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []}
+    )
     part_of(known)
     for cell in header.design.cells:
         _check_part(cell)
@@ -134,7 +143,8 @@ def _check_part(part: Part) -> None:
 
 
 def entry_of(line: bytes) -> Row | Part | None:
-    """A finished trial without its words, or a further grid; None for what a newer niah wrote. Raises ValueError."""
+    """A finished trial without its words, or a further grid; None for what a newer niah wrote.
+    Raises ValueError."""
     table = table_of(line)
     if table.get("kind") == "extended":
         return part_of(table)
@@ -153,7 +163,9 @@ def _judged(kind: type[_R], line: bytes, table: Mapping[str, Any]) -> _R:
     if row.outcome is Outcome.SCORED and row.response is None and row.attempts:
         raise ValueError("scored, but there is no response")
     if row.trial.control is not None and row.trial.control not in CONTROLS:
-        raise ValueError(f"control is {_short(row.trial.control)}, one of {', '.join(CONTROLS)} is known")
+        raise ValueError(
+            f"control is {_short(row.trial.control)}, one of {', '.join(CONTROLS)} is known"
+        )
     if any(share > 1 for share in row.parts.values()):
         raise ValueError("parts hold more than 1")
     today = row.answer_class and class_name(row.answer_class)

@@ -1,8 +1,10 @@
-"""The run log: append-only JSON Lines, a header first, every line flushed and synced. Also reads it back.
+"""The run log: append-only JSON Lines, a header first, every line flushed and synced. Also reads it
+back.
 
-A log without a result binds nobody: the header is written with the first result, and a run that could not start leaves
-nothing behind. A run may be extended: the same config with more lengths, depths or epochs adds a line of its own kind.
-Answers stay on disk: what is held of a finished trial is its Row, and whole results are read when they are asked for.
+A log without a result binds nobody: the header is written with the first result, and a run that
+could not start leaves nothing behind. A run may be extended: the same config with more lengths,
+depths or epochs adds a line of its own kind. Answers stay on disk: what is held of a finished trial
+is its Row, and whole results are read when they are asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ from niah.errors import RunError
 from niah.experiment.config import RunConfig
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
-from niah.runlog.lines import entry_of, header_line, header_of, line_of, result_line, result_of, table_of
+from niah.runlog.lines import (
+    entry_of,
+    header_line,
+    header_of,
+    line_of,
+    result_line,
+    result_of,
+    table_of,
+)
 from niah.text.outside import visible, without_secrets
 
 LOG_NAME = "run.jsonl"
@@ -31,7 +41,8 @@ GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension
 
 
 class Rows(dict[str, Row]):
-    """Finished trials by id, without their words, and at any time those that need not be sent again."""
+    """Finished trials by id, without their words, and at any time those that need not be sent
+    again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,10 +56,15 @@ class Rows(dict[str, Row]):
     def _compact(self, row: Row) -> Row:
         """The row alone, as a screen may show it, with one copy of what many rows repeat."""
         values = {field.name: getattr(row, field.name) for field in fields(Row)}
-        values |= {name: self._one(values[name]) for name in ("score", "answer_class", "answer_detail", "finished")}
+        values |= {
+            name: self._one(values[name])
+            for name in ("score", "answer_class", "answer_detail", "finished")
+        }
         trial, response = row.trial, row.response
         repeated = ("task", "context_length", "depth_percent")
-        values["trial"] = replace(trial, **{name: self._one(getattr(trial, name)) for name in repeated})
+        values["trial"] = replace(
+            trial, **{name: self._one(getattr(trial, name)) for name in repeated}
+        )
         if response is not None:
             stop_reason, model = _shown(response.stop_reason), _shown(response.model)
             values["response"] = self._one(
@@ -83,7 +99,9 @@ class Stored(Mapping[str, Result]):
 
     def __getitem__(self, trial_id: str) -> Result:
         number, start = self._lines[trial_id]
-        return _checked(self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of)
+        return _checked(
+            self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
@@ -101,7 +119,9 @@ class RunLog:
     results: Rows
     is_full: bool = False  # the disk is, and the reserve is in use: nothing more should be sent
     added: Part | None = None  # the grid by which this command extends the run
-    first: bytes = b""  # what is written before the next result: a header, or the line of an extension
+    first: bytes = (
+        b""  # what is written before the next result: a header, or the line of an extension
+    )
     fresh: bool = False  # whatever the file holds is replaced
 
     @property
@@ -118,7 +138,8 @@ class RunLog:
                 self.header, self.added = extended(self.header, part), part
 
     def write(self, *results: Result) -> None:
-        """Write results; they are on disk when this returns. Raises RunError where they cannot be."""
+        """Write results; they are on disk when this returns. Raises RunError where they cannot
+        be."""
         lines = self.first + b"".join(map(result_line, results))
         if not disk.append(self.path, lines, anew=self.fresh):
             self.is_full = True
@@ -136,17 +157,20 @@ class RunLog:
 
 @contextmanager
 def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
-    """The log in a folder, for as long as the block runs: a new one, or the old one of the same config.
+    """The log in a folder, for as long as the block runs: a new one, or the old one of the same
+    config.
 
-    A config that differs in lengths, depths or epochs only extends the run. Raises RunError where the folder belongs
-    to another config, haystack, tokenizer or task version, or to a process.
+    A config that differs in lengths, depths or epochs only extends the run. Raises RunError where
+    the folder belongs to another config, haystack, tokenizer or task version, or to a process.
     """
     path = folder / LOG_NAME
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); choose another --results or --name"
+        ) from error
     with _locked(path):
         try:
             disk.drop_torn_line(path)
@@ -172,7 +196,8 @@ def _opened(path: Path, header: Header) -> RunLog:
 
 @contextmanager
 def reopen_log(folder: Path) -> Iterator[RunLog]:
-    """The log of a run that is there, to append to, for as long as the block runs. Raises RunError."""
+    """The log of a run that is there, to append to, for as long as the block runs. Raises
+    RunError."""
     path = folder / LOG_NAME
     if not path.is_file():
         raise RunError(f"{folder}: no run here ({LOG_NAME} is missing)")
@@ -191,23 +216,35 @@ def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
             file.write(header_line(header))
             file.writelines(map(result_line, results))
     except FileExistsError:
-        raise RunError(f"{folder} holds a run already; choose another --name, or remove it") from None
+        raise RunError(
+            f"{folder} holds a run already; choose another --name, or remove it"
+        ) from None
     except OSError as error:
         with suppress(OSError):
             path.unlink()  # half a run looks like one
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --results or --name") from error
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); choose another --results or --name"
+        ) from error
 
 
 def read_rows(folder: Path) -> tuple[Header, Rows]:
-    """Header and the last row of every trial, without answers. A torn last line is left out. Raises RunError."""
+    """Header and the last row of every trial, without answers. A torn last line is left out. Raises
+    RunError."""
     rows = Rows()
-    return _read(folder / LOG_NAME, lambda row, number, start: rows.__setitem__(row.trial.id, row)), rows
+    return (
+        _read(folder / LOG_NAME, lambda row, number, start: rows.__setitem__(row.trial.id, row)),
+        rows,
+    )
 
 
 def read_log(folder: Path) -> tuple[Header, Stored]:
-    """The same with whole results, each read from the file when it is asked for. Raises RunError."""
+    """The same with whole results, each read from the file when it is asked for. Raises
+    RunError."""
     places: dict[str, tuple[int, int]] = {}
-    header = _read(folder / LOG_NAME, lambda row, number, start: places.__setitem__(row.trial.id, (number, start)))
+    header = _read(
+        folder / LOG_NAME,
+        lambda row, number, start: places.__setitem__(row.trial.id, (number, start)),
+    )
     return header, Stored(folder / LOG_NAME, places)
 
 
@@ -242,7 +279,9 @@ def _header(path: Path, line: bytes) -> Header:
             )
         return header_of(table)
     except ValueError as error:
-        raise RunError(f"{path}:1: not a run header ({visible(str(error))}); this is no run log of niah") from error
+        raise RunError(
+            f"{path}:1: not a run header ({visible(str(error))}); this is no run log of niah"
+        ) from error
 
 
 @contextmanager
@@ -273,9 +312,13 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunError(f"{path.parent}: another niah is running here; wait for it, or choose another --name") from None
+        raise RunError(
+            f"{path.parent}: another niah is running here; wait for it, or choose another --name"
+        ) from None
     except OSError as error:
-        raise RunError(f"{path.parent}: cannot be written ({error.strerror}); choose another --results") from error
+        raise RunError(
+            f"{path.parent}: cannot be written ({error.strerror}); choose another --results"
+        ) from error
     try:
         yield
     finally:
@@ -295,7 +338,8 @@ def is_running(folder: Path) -> bool:
 
 
 def _remove_unused(path: Path, made: list[Path]) -> None:
-    """Take away a log that holds nothing, and the folders that were made for it, innermost first."""
+    """Take away a log that holds nothing, and the folders that were made for it, innermost
+    first."""
     with suppress(OSError):
         if _holds(path):
             return
@@ -310,7 +354,8 @@ def _holds(path: Path) -> bool:
 
 
 def write_plan(folder: Path, header: Header) -> None:
-    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be written.
+    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be
+    written.
 
     A plan grows and never shrinks: answers to what it planned may come.
     """
@@ -320,22 +365,29 @@ def write_plan(folder: Path, header: Header) -> None:
         check_same_run(folder, old, header)
         if path.is_file() and adds(header, old):
             raise RunError(
-                f"{folder} plans further trials; name all lengths, depths and epochs of theirs, or another --run"
+                f"{folder} plans further trials; name all lengths, depths and epochs of theirs, or"
+                " another --run"
             )
     disk.write_anew(path, header_line(header))
 
 
 def planned_header(folder: Path) -> Header:
-    """What a folder's run asks for, whether answers have come or not. Raises RunError where there is none."""
+    """What a folder's run asks for, whether answers have come or not. Raises RunError where there
+    is none."""
     path = folder / PLAN_NAME
     if not path.is_file():
         if (folder / LOG_NAME).is_file():
             return read_rows(folder)[0]
-        raise RunError(f"{folder}: no run here; plan one with niah build --run NAME, or niah batch submit --run NAME")
+        raise RunError(
+            f"{folder}: no run here; plan one with niah build --run NAME, or niah batch submit"
+            " --run NAME"
+        )
     try:
         return header_of(table_of(path.read_bytes()))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: not the plan of a run ({error}); remove it, and build the prompts again") from error
+        raise RunError(
+            f"{path}: not the plan of a run ({error}); remove it, and build the prompts again"
+        ) from error
 
 
 def check_same_run(folder: Path, old: Header, new: Header) -> None:
@@ -343,8 +395,8 @@ def check_same_run(folder: Path, old: Header, new: Header) -> None:
     differing = _differences(old, new)
     if differing:
         raise RunError(
-            f"{folder} holds a run of another config ({'; '.join(differing)}); "
-            "choose another --name, repeat the old command to resume it, or move the folder away to begin anew"
+            f"{folder} holds a run of another config ({'; '.join(differing)}); choose another"
+            " --name, repeat the old command to resume it, or move the folder away to begin anew"
         )
 
 
@@ -383,11 +435,19 @@ def _differences(old: Header, new: Header) -> list[str]:
     """What differs between two headers that no extension bridges, for people."""
     defaults = RunConfig().identity()  # a key that an older niah did not know had this value
     was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
-    grid = {"lengths"} if now.get("adaptive") else GRID_KEYS  # the order of depths decides what is tried
+    grid = (
+        {"lengths"} if now.get("adaptive") else GRID_KEYS
+    )  # the order of depths decides what is tried
     keys = {*was, *now} - (grid if not now.get("aligned") else set())
-    found = [f"{k} was {was.get(k)!r}, is {now.get(k)!r}" for k in sorted(keys) if was.get(k) != now.get(k)]
+    found = [
+        f"{k} was {was.get(k)!r}, is {now.get(k)!r}"
+        for k in sorted(keys)
+        if was.get(k) != now.get(k)
+    ]
     if was.get("seed") != now.get("seed"):
-        found.append("further --epochs of the old seed draw other needles and other text into the same run")
+        found.append(
+            "further --epochs of the old seed draw other needles and other text into the same run"
+        )
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack has changed")
     if old.recordings_digest not in (None, new.recordings_digest):  # an older niah did not note it

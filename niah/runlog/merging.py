@@ -1,4 +1,5 @@
-"""Several logs of one run as one: the parts that workers answered, or the same run from several machines."""
+"""Several logs of one run as one: the parts that workers answered, or the same run from several
+machines."""
 
 from __future__ import annotations
 
@@ -18,11 +19,14 @@ _PART = "part"  # key of an attempt's line that came from another folder
 def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
     """Take all results of some folders into one run; how many came in, and how many it holds.
 
-    Raises RunError, before anything is written, where two are not of one run, or a trial has two answers.
+    Raises RunError, before anything is written, where two are not of one run, or a trial has two
+    answers.
     """
     headers: list[Header] = []
     found: dict[str, Result] = {}
-    folders = list({folder.resolve(): folder for folder in folders}.values())  # one that is named twice is one part
+    folders = list(
+        {folder.resolve(): folder for folder in folders}.values()
+    )  # one that is named twice is one part
     for folder in (*folders, into):
         read_attempts(folder)  # says what is damaged
     for folder in folders:
@@ -32,13 +36,19 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
         headers.append(header)
         for result in stored.values():
             found[result.trial.id] = _better(found.get(result.trial.id), result, folder)
-    order = sorted(found.values(), key=lambda r: (r.trial.epoch, r.trial.context_length, r.trial.depth_percent))
+    order = sorted(
+        found.values(), key=lambda r: (r.trial.epoch, r.trial.context_length, r.trial.depth_percent)
+    )
     first, *further = sorted(headers, key=lambda h: h.created)
     with open_log(into, first) as log:
         for header in further:
             log.extend(header)
         held = log.stored()
-        new = [r for r in order if (old := held.get(r.trial.id)) is None or _better(old, r, into) != old]
+        new = [
+            r
+            for r in order
+            if (old := held.get(r.trial.id)) is None or _better(old, r, into) != old
+        ]
         if new:
             log.write(*new)
         for result in new:
@@ -48,19 +58,24 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
 
 
 def _better(old: Result | None, new: Result, folder: Path) -> Result:
-    """The one that has ended; of two answers either, if they agree. Raises RunError where they do not."""
+    """The one that has ended; of two answers either, if they agree. Raises RunError where they do
+    not."""
     if old is None or old.outcome is Outcome.ERROR:
         return new
     if new.outcome is Outcome.ERROR:
         return old
     said = [None if r.response is None else r.response.text for r in (old, new)]
     if said[0] != said[1] or old.prompt_digest != new.prompt_digest:
-        raise RunError(f"{folder}: trial {new.trial.id} has another answer in another part; remove one of the two")
+        raise RunError(
+            f"{folder}: trial {new.trial.id} has another answer in another part; remove one of"
+            " the two"
+        )
     return old
 
 
 def _merge_attempts(folders: Sequence[Path], into: Path) -> None:
-    """The attempts of some parts beside the run's own, numbered anew; what came of these parts before is replaced."""
+    """The attempts of some parts beside the run's own, numbered anew; what came of these parts
+    before is replaced."""
     path, names = into / ATTEMPTS_NAME, {folder.name for folder in folders}
     lines = [table for table in read_lines(path, json.loads) if table.get(_PART) not in names]
     for folder in folders:

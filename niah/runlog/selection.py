@@ -1,4 +1,5 @@
-"""Choose trials of a run: by how they ended, by their cell, by their id, or by what another run made of them."""
+"""Choose trials of a run: by how they ended, by their cell, by their id, or by what another run
+made of them."""
 
 from __future__ import annotations
 
@@ -25,14 +26,24 @@ class Difference:
 def by_cell(results: Iterable[Result]) -> list[Result]:
     """By length, depth and epoch; the controls of a length behind its other trials."""
     return sorted(
-        results, key=lambda r: (r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch)
+        results,
+        key=lambda r: (
+            r.trial.context_length,
+            r.trial.control or "",
+            r.trial.depth_percent,
+            r.trial.epoch,
+        ),
     )
 
 
-def chosen(results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], classes: Iterable[str]) -> list[Result]:
-    """Those that were scored below 1 (wrong), ended in one of the outcomes, and were answered by one of the classes.
+def chosen(
+    results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], classes: Iterable[str]
+) -> list[Result]:
+    """Those that were scored below 1 (wrong), ended in one of the outcomes, and were answered by
+    one of the classes.
 
-    What is not asked for does not choose. Raises ConfigError for an outcome or class that no trial has.
+    What is not asked for does not choose. Raises ConfigError for an outcome or class that no trial
+    has.
     """
     results, outcomes, classes = list(results), set(outcomes), set(classes)
     _check("outcome", outcomes, {r.outcome.value for r in results} | {o.value for o in Outcome})
@@ -47,28 +58,44 @@ def chosen(results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], c
 
 
 def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[Result]:
-    """The trials at an address: the beginning of an id, a length, or a length and depths. Raises ConfigError."""
+    """The trials at an address: the beginning of an id, a length, or a length and depths. Raises
+    ConfigError."""
     if len(address) > 1 or _is_length(address[0], results):
         return _in_cell(results.values(), address)
     found = [r for i, r in results.items() if i.startswith(address[0])]
     if len(found) > 1:
         ids = _listed((r.trial.id for r in found), len(found), most=3)
-        raise ConfigError(f"trial {address[0]!r}: {len(found)} ids begin so ({ids}); write more of it")
+        raise ConfigError(
+            f"trial {address[0]!r}: {len(found)} ids begin so ({ids}); write more of it"
+        )
     if not found:
         near = difflib.get_close_matches(address[0], results, n=1, cutoff=0.6)
         guess = f" (did you mean {near[0]!r}?)" if near else ""
         raise ConfigError(
-            f"no trial {address[0]!r} in this run{guess}; write the beginning of an id, or a cell like 8k 50"
+            f"no trial {address[0]!r} in this run{guess}; write the beginning of an id, or a cell"
+            " like 8k 50"
         )
     return found
 
 
-def differences(old: Mapping[str, Result], new: Mapping[str, Result]) -> tuple[int, list[Difference]]:
-    """How many trials both runs scored, and those of them with another score, by cell. Raises RunError for none."""
-    known = ((old.get(i), after) for i, after in new.items() if after.score is not None)  # each is read from disk once
-    pairs = [(before, after) for before, after in known if before is not None and before.score is not None]
+def differences(
+    old: Mapping[str, Result], new: Mapping[str, Result]
+) -> tuple[int, list[Difference]]:
+    """How many trials both runs scored, and those of them with another score, by cell. Raises
+    RunError for none."""
+    known = (
+        (old.get(i), after) for i, after in new.items() if after.score is not None
+    )  # each is read from disk once
+    pairs = [
+        (before, after)
+        for before, after in known
+        if before is not None and before.score is not None
+    ]
     if not pairs:
-        raise RunError("the two runs have no scored trial in common; they must have the same task, haystack and seed")
+        raise RunError(
+            "the two runs have no scored trial in common; they must have the same task, haystack"
+            " and seed"
+        )
     differing = {after.trial.id: before for before, after in pairs if before.score != after.score}
     ordered = by_cell(after for _, after in pairs if after.trial.id in differing)
     return len(pairs), [Difference(old=differing[r.trial.id], new=r) for r in ordered]
@@ -82,7 +109,8 @@ def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result
     if not here:
         known = sorted({r.trial.context_length for r in results})
         raise ConfigError(
-            f"length {address[0]!r}: no trial of this run; there are {_listed(map(label_of, known), len(known))}"
+            f"length {address[0]!r}: no trial of this run; there are"
+            f" {_listed(map(label_of, known), len(known))}"
         )
     if len(address) == 1:
         return by_cell(here)
@@ -98,7 +126,8 @@ def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result
 
 
 def _is_length(text: str, results: Mapping[str, Result]) -> bool:
-    """Whether a word is a length and no id: one in plain digits only where the run has that length."""
+    """Whether a word is a length and no id: one in plain digits only where the run has that
+    length."""
     try:
         length = length_of(text)
     except ConfigError:

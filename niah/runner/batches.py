@@ -1,9 +1,11 @@
-"""Batches at OpenAI, Anthropic and Gemini: submit, look, fetch the results. Safe to kill at any point.
+"""Batches at OpenAI, Anthropic and Gemini: submit, look, fetch the results. Safe to kill at any
+point.
 
-The state of a run's batches is ``batches.json`` in its folder, and is written before and after every step that costs:
-a batch is first intended, under a name of its own, then created with that name. After a kill between the two the
-service is asked whether it has a batch of that name, so nothing is submitted twice. Results go into files beside it,
-which ``collect`` takes in; what failed or expired is missing there, and is submitted again by the same command.
+The state of a run's batches is ``batches.json`` in its folder, and is written before and after
+every step that costs: a batch is first intended, under a name of its own, then created with that
+name. After a kill between the two the service is asked whether it has a batch of that name, so
+nothing is submitted twice. Results go into files beside it, which ``collect`` takes in; what failed
+or expired is missing there, and is submitted again by the same command.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ class Service(Protocol):
     """One service's routes. Every function may raise ProviderError."""
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
-        """The id of a batch that was created as intended, though nobody noted it; none of those that are ``known``.
+        """The id of a batch that was created as intended, though nobody noted it; none of those
+        that are ``known``.
 
         A batch of which nothing was answered is submitted again under its own name.
         """
@@ -81,7 +84,8 @@ def read_state(folder: Path) -> list[Batch]:
         return [Batch(**table) for table in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError) as error:
         raise RunError(
-            f"{path}: not the batches of a run ({error}); move it away, and nothing is known of them"
+            f"{path}: not the batches of a run ({error}); move it away, and nothing is known of"
+            " them"
         ) from None
 
 
@@ -102,7 +106,8 @@ def intended(folder: Path, file: Path) -> Batch:
 
 
 def created(folder: Path, service: Service) -> list[Batch]:
-    """Create what is intended; every step is kept. Raises ProviderError, and the same command goes on."""
+    """Create what is intended; every step is kept. Raises ProviderError, and the same command goes
+    on."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
         if batch.id is None:
@@ -127,7 +132,8 @@ def looked_at(folder: Path, service: Service) -> list[Batch]:
 
 
 def fetched(folder: Path, service: Service) -> list[Path]:
-    """The result files of all batches that have ended, partial results among them; each is fetched once."""
+    """The result files of all batches that have ended, partial results among them; each is fetched
+    once."""
     batches = looked_at(folder, service)
     for number, batch in enumerate(batches):
         if batch.state in ("ended", "failed") and batch.results is None:
@@ -144,15 +150,19 @@ def fetched(folder: Path, service: Service) -> list[Path]:
 
 @contextmanager
 def _asking(folder: Path) -> Iterator[None]:
-    """An answer of an odd shape, and a file of the run that cannot be read or written, as errors of ours."""
+    """An answer of an odd shape, and a file of the run that cannot be read or written, as errors of
+    ours."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, ValueError) as odd:
         raise ProviderError(
-            f"an answer of no known shape ({type(odd).__name__}: {odd}); is base_url that of a batch service?"
+            f"an answer of no known shape ({type(odd).__name__}: {odd}); is base_url that of a"
+            " batch service?"
         ) from odd
     except OSError as error:
-        raise RunError(f"{folder}: cannot be read or written ({error.strerror}); free some space") from error
+        raise RunError(
+            f"{folder}: cannot be read or written ({error.strerror}); free some space"
+        ) from error
 
 
 class _Http:
@@ -164,23 +174,31 @@ class _Http:
         # of a planned run, which keeps no secrets, only the header's name may be known
         further = {name: value for name, value in config.headers.items() if value != KEY}
         trust = trust_of(config.ca_file)
-        self._open = partial(httpx.Client, headers={**further, **headers}, verify=trust, timeout=_TIMES)
+        self._open = partial(
+            httpx.Client, headers={**further, **headers}, verify=trust, timeout=_TIMES
+        )
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             with self._open() as client:
                 response = client.request(method, self._url(path), **what)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ProviderError(f"{method} {path}: no answer ({error}); the same command goes on") from error
+            raise ProviderError(
+                f"{method} {path}: no answer ({error}); the same command goes on"
+            ) from error
         if response.status_code >= 300:
-            raise ProviderError(f"{method} {path}: {response.status_code}: {redacted(message_of(response.text))[:300]}")
+            raise ProviderError(
+                f"{method} {path}: {response.status_code}:"
+                f" {redacted(message_of(response.text))[:300]}"
+            )
         return response
 
     def table(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         return dict(json_in(self.ask(method, path, **what).text))
 
     def lines(self, path: str) -> Iterator[bytes]:
-        """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028, as it is."""
+        """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028, as it
+        is."""
         rest = b""
         try:
             with self._open() as client, client.stream("GET", self._url(path)) as response:
@@ -190,7 +208,9 @@ class _Http:
                     *lines, rest = (rest + chunk).split(b"\n")
                     yield from filter(bytes.strip, lines)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ProviderError(f"GET {path}: broke off ({error}); the same command goes on") from error
+            raise ProviderError(
+                f"GET {path}: broke off ({error}); the same command goes on"
+            ) from error
         if rest.strip():
             yield rest
 
@@ -228,10 +248,15 @@ class OpenAIBatches:
         table = self._http.table("GET", f"/batches/{batch.id}")
         counts, status = table.get("request_counts") or {}, str(table.get("status"))
         errors = ((table.get("errors") or {}).get("data") or [{}])[0].get("message")
-        said = f"{status}, {counts.get('completed', 0)} of {counts.get('total', batch.requests)} done"
-        state = {"completed": "ended", "expired": "ended", "cancelled": "ended", "failed": "failed"}.get(
-            status, "waiting"
+        said = (
+            f"{status}, {counts.get('completed', 0)} of {counts.get('total', batch.requests)} done"
         )
+        state = {
+            "completed": "ended",
+            "expired": "ended",
+            "cancelled": "ended",
+            "failed": "failed",
+        }.get(status, "waiting")
         return state, f"{said}: {errors}" if errors else said
 
     def results(self, batch: Batch) -> Iterator[bytes]:
@@ -242,7 +267,8 @@ class OpenAIBatches:
 
 
 class AnthropicBatches:
-    """``/messages/batches``. A batch has no name there: one of as many requests, made since, is it."""
+    """``/messages/batches``. A batch has no name there: one of as many requests, made since, is
+    it."""
 
     def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
         access = {"x-api-key": key} if key else {}
@@ -255,7 +281,11 @@ class AnthropicBatches:
             since += parsedate_to_datetime(told) - datetime.now(UTC)
         for table in json_in(reply.text).get("data") or []:
             as_many = sum((table.get("request_counts") or {}).values()) == batch.requests
-            if as_many and datetime.fromisoformat(table["created_at"]) >= since and table["id"] not in known:
+            if (
+                as_many
+                and datetime.fromisoformat(table["created_at"]) >= since
+                and table["id"] not in known
+            ):
                 return str(table["id"])
         return None
 
@@ -268,11 +298,15 @@ class AnthropicBatches:
             yield b"]}"
 
         headers = {"Content-Type": "application/json"}
-        return str(self._http.table("POST", "/messages/batches", content=body(), headers=headers)["id"])
+        return str(
+            self._http.table("POST", "/messages/batches", content=body(), headers=headers)["id"]
+        )
 
     def look(self, batch: Batch) -> tuple[str, str]:
         table = self._http.table("GET", f"/messages/batches/{batch.id}")
-        counts = ", ".join(f"{n} {what}" for what, n in (table.get("request_counts") or {}).items() if n)
+        counts = ", ".join(
+            f"{n} {what}" for what, n in (table.get("request_counts") or {}).items() if n
+        )
         ended = table.get("processing_status") == "ended"
         return "ended" if ended else "waiting", f"{table.get('processing_status')}, {counts}"
 
@@ -288,13 +322,18 @@ class GeminiBatches:
     def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
         self._http = _Http(base_url, config, {"x-goog-api-key": key} if key else {})
         root, _, version = base_url.rstrip("/").rpartition("/")
-        self._upload, self._download = f"{root}/upload/{version}/files", f"{root}/download/{version}"
+        self._upload, self._download = (
+            f"{root}/upload/{version}/files",
+            f"{root}/download/{version}",
+        )
         self._model = str(config.model).removeprefix("models/")
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         table = self._http.table("GET", "/batches?pageSize=100")
         for entry in table.get("operations") or table.get("batches") or []:
-            if (entry.get("metadata") or entry).get("displayName") == batch.name and entry["name"] not in known:
+            if (entry.get("metadata") or entry).get("displayName") == batch.name and entry[
+                "name"
+            ] not in known:
                 return str(entry["name"])
         return None
 
@@ -305,14 +344,22 @@ class GeminiBatches:
             "X-Goog-Upload-Header-Content-Length": str(file.stat().st_size),
             "X-Goog-Upload-Header-Content-Type": "application/jsonl",
         }
-        started = self._http.ask("POST", self._upload, json={"file": {"display_name": name}}, headers=headers)
+        started = self._http.ask(
+            "POST", self._upload, json={"file": {"display_name": name}}, headers=headers
+        )
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
         with file.open("rb") as source:
             where = started.headers["x-goog-upload-url"]
             length = {"Content-Length": str(file.stat().st_size)}
             uploaded = self._http.table("POST", where, content=source, headers={**send, **length})
-        body = {"batch": {"displayName": name, "inputConfig": {"fileName": uploaded["file"]["name"]}}}
-        return str(self._http.table("POST", f"/models/{self._model}:batchGenerateContent", json=body)["name"])
+        body = {
+            "batch": {"displayName": name, "inputConfig": {"fileName": uploaded["file"]["name"]}}
+        }
+        return str(
+            self._http.table("POST", f"/models/{self._model}:batchGenerateContent", json=body)[
+                "name"
+            ]
+        )
 
     def look(self, batch: Batch) -> tuple[str, str]:
         table = self._http.table("GET", f"/{batch.id}")
@@ -323,7 +370,12 @@ class GeminiBatches:
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/{batch.id}")
-        answer = table.get("response") or (table.get("metadata") or {}).get("output") or table.get("dest") or {}
+        answer = (
+            table.get("response")
+            or (table.get("metadata") or {}).get("output")
+            or table.get("dest")
+            or {}
+        )
         name = answer.get("responsesFile") or answer.get("fileName")
         if name:
             yield from self._http.lines(f"{self._download}/{name}:download?alt=media")
@@ -337,6 +389,7 @@ SERVICES: Mapping[str, Callable[[str, RunConfig, str | None], Service]] = {
 
 
 def service_of(form: str, config: RunConfig) -> Service:
-    """The service that takes files of a form. Raises ConfigError where its key or certificates cannot be used."""
+    """The service that takes files of a form. Raises ConfigError where its key or certificates
+    cannot be used."""
     base_url = config.base_url or str(known_provider(config.provider).base_url)
     return SERVICES[form](base_url, config, api_key_of(config))

@@ -1,8 +1,9 @@
 """What a run may cost: dollars and tokens of the whole run, as the server reports them.
 
-Every attempt is admitted on its own: it is sent where its prompt, as the server should count it, and its whole reply
-budget still fit. What an attempt cost that broke off is not reported: it counts as the most it may cost. So a cap is
-passed by nothing, unless the server counts more than it should.
+Every attempt is admitted on its own: it is sent where its prompt, as the server should count it,
+and its whole reply budget still fit. What an attempt cost that broke off is not reported: it counts
+as the most it may cost. So a cap is passed by nothing, unless the server counts more than it
+should.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Spent:
     dollars: float | None = None
 
     def __add__(self, other: Spent) -> Spent:
-        both = None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
+        both = (
+            None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
+        )
         return Spent(tokens=self.tokens + other.tokens, dollars=both)
 
     def __neg__(self) -> Spent:
@@ -42,8 +45,9 @@ class Budget:
         """Raises ConfigError where dollars are limited and no price is known."""
         if config.max_cost is not None and pricing is None:
             raise ConfigError(
-                f"max_cost needs a price, and none is known for model {config.model!r}; give --price "
-                f"input=DOLLARS,output=DOLLARS per million tokens, or {install_hint('prices')}"
+                f"max_cost needs a price, and none is known for model {config.model!r}; give"
+                " --price input=DOLLARS,output=DOLLARS per million tokens, or"
+                f" {install_hint('prices')}"
             )
         self._max_cost = config.max_cost
         self._max_tokens = config.max_tokens
@@ -60,15 +64,24 @@ class Budget:
     def cost_of(self, usage: Usage) -> Spent:
         """A request's tokens and dollars."""
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        return Spent(tokens=tokens, dollars=None if self._pricing is None else self._pricing.dollars(usage))
+        return Spent(
+            tokens=tokens, dollars=None if self._pricing is None else self._pricing.dollars(usage)
+        )
 
     def refuses(self, may: Usage) -> str | None:
-        """Why a request that may cost so much may not be sent beside what is in flight; None where it may."""
+        """Why a request that may cost so much may not be sent beside what is in flight; None where
+        it may."""
         after = self.spent + self.others + self._held + self.cost_of(may)
         if self._max_cost is not None and (after.dollars or 0.0) > self._max_cost:
-            return f"max_cost ${self._max_cost:,.2f} is reached (${(self.spent + self.others).dollars or 0:,.2f} spent)"
+            return (
+                f"max_cost ${self._max_cost:,.2f} is reached"
+                f" (${(self.spent + self.others).dollars or 0:,.2f} spent)"
+            )
         if self._max_tokens is not None and after.tokens > self._max_tokens:
-            return f"max_tokens {self._max_tokens:,} is reached ({(self.spent + self.others).tokens:,} used)"
+            return (
+                f"max_tokens {self._max_tokens:,} is reached ({(self.spent + self.others).tokens:,}"
+                " used)"
+            )
         return None
 
     def hold(self, may: Usage) -> None:
@@ -95,7 +108,8 @@ class Holding:
 
 
 class Ledger:
-    """Admits every attempt, and keeps what it may cost. This one knows no limit and keeps nothing."""
+    """Admits every attempt, and keeps what it may cost. This one knows no limit and keeps
+    nothing."""
 
     @asynccontextmanager
     async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
@@ -105,7 +119,8 @@ class Ledger:
 
 @dataclass(slots=True)
 class RunLedger(Ledger):
-    """Keeps to the budget of a run, notes each attempt before it is sent, and knows what earlier commands paid."""
+    """Keeps to the budget of a run, notes each attempt before it is sent, and knows what earlier
+    commands paid."""
 
     budget: Budget
     attempts: AttemptLog
@@ -126,7 +141,8 @@ class RunLedger(Ledger):
 
     @property
     def spent(self) -> Spent:
-        """Tokens and dollars of the whole run, with what attempts may have cost that the server did not report."""
+        """Tokens and dollars of the whole run, with what attempts may have cost that the server did
+        not report."""
         return self.budget.spent
 
     def refuses(self, tokens: int) -> str | None:
@@ -169,7 +185,8 @@ class RunLedger(Ledger):
         return self.shared is not None
 
     def _note(self, trial: str | None, may: Usage) -> int | None:
-        """The number of an attempt that is about to be sent; None, and the run stops, where it may not be."""
+        """The number of an attempt that is about to be sent; None, and the run stops, where it may
+        not be."""
         try:
             with self.shared.lock if self.shared else nullcontext():
                 # what is held holds this one
@@ -183,7 +200,8 @@ class RunLedger(Ledger):
 
 
 def _counted(usage: Usage, may: Usage) -> Usage:
-    """The usage, its output as it was held where an answer did not report it. An empty one is of no answer: free."""
+    """The usage, its output as it was held where an answer did not report it. An empty one is of no
+    answer: free."""
     if usage == Usage() or usage.output_tokens is not None:
         return usage
     return replace(usage, output_tokens=may.output_tokens)

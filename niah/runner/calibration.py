@@ -1,13 +1,15 @@
 """How a server counts tokens, and when its count is of less than the whole prompt.
 
-A server that counts the small requests to the token as we do is *exact*: it is held to a few tokens at every length,
-since all it may add is the constant frame of its chat template. For any other there is a ratio for each script and a
-tolerance: measured over four haystacks and two tokenizers, the ratio between two tokenizers stays within 5 % in
-stretches of 1,000 tokens of one language, within 2 % in 4,000 and within 1 % in 16,000; between two scripts it differs
-by a third. The first long prompt that was surely counted in full refines the ratios, once: a server that drops more
-and more must not be followed.
+A server that counts the small requests to the token as we do is *exact*: it is held to a few tokens
+at every length, since all it may add is the constant frame of its chat template. For any other
+there is a ratio for each script and a tolerance: measured over four haystacks and two tokenizers,
+the ratio between two tokenizers stays within 5 % in stretches of 1,000 tokens of one language,
+within 2 % in 4,000 and within 1 % in 16,000; between two scripts it differs by a third. The first
+long prompt that was surely counted in full refines the ratios, once: a server that drops more and
+more must not be followed.
 
-Whether a count holds what was read from a cache is one fact about a server, found out once, by evidence.
+Whether a count holds what was read from a cache is one fact about a server, found out once, by
+evidence.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ class Calibration:
         return None if self.per_media is None else round(units * self.per_media)
 
     def with_media(self, counted: Counted, units: float) -> Calibration:
-        """The calibration with what a prompt tells whose ``tokens`` are those of its text beside pages or sound."""
+        """The calibration with what a prompt tells whose ``tokens`` are those of its text beside
+        pages or sound."""
         beside = counted.server_tokens - self.expected(counted.text, counted.tokens)
         return replace(self, per_media=beside / units) if units and beside > 0 else self
 
@@ -88,8 +91,11 @@ class Calibration:
         """What a server's template adds for so many turns, beside their text."""
         return round(self.frame + turns * self.per_turn)
 
-    def with_turns(self, few: Counted, few_turns: int, many: Counted, many_turns: int) -> Calibration:
-        """The calibration with what two prompts of one text tell, parted into few turns and into many.
+    def with_turns(
+        self, few: Counted, few_turns: int, many: Counted, many_turns: int
+    ) -> Calibration:
+        """The calibration with what two prompts of one text tell, parted into few turns and into
+        many.
 
         Such counts are held to no token: what stands at the joints differs from turn to turn.
         """
@@ -118,26 +124,44 @@ class Calibration:
         return expected * self.tolerance(expected) + _FEW_TOKENS
 
     def tolerance(self, tokens: int) -> float:
-        """The share by which another tokenizer's count of so many tokens may fall short by chance."""
-        return LEAST_SHORTFALL + _OF_PROMPT / sqrt(max(tokens, 1)) + _OF_SAMPLE / sqrt(max(self.sample_tokens, 1))
+        """The share by which another tokenizer's count of so many tokens may fall short by
+        chance."""
+        return (
+            LEAST_SHORTFALL
+            + _OF_PROMPT / sqrt(max(tokens, 1))
+            + _OF_SAMPLE / sqrt(max(self.sample_tokens, 1))
+        )
 
     def refined(self, tokens: int, server_tokens: int, expected: int) -> Calibration:
-        """The calibration after a prompt that it expected to be ``expected``, as a larger sample; else itself.
+        """The calibration after a prompt that it expected to be ``expected``, as a larger sample;
+        else itself.
 
-        A count in the outer half of the tolerance is not taken: it could be the beginning of a shortfall.
+        A count in the outer half of the tolerance is not taken: it could be the beginning of a
+        shortfall.
         """
         scale = (server_tokens - self.overhead) / max(1.0, expected - self.overhead)
-        if self.is_exact or self.is_refined or tokens < LONG_TOKENS or abs(scale - 1) > self.tolerance(expected) / 2:
+        if (
+            self.is_exact
+            or self.is_refined
+            or tokens < LONG_TOKENS
+            or abs(scale - 1) > self.tolerance(expected) / 2
+        ):
             return self
         # lines from one stretch tell less than as many from all over
         return replace(
-            self, narrow=self.narrow * scale, wide=self.wide * scale, sample_tokens=tokens // 2, is_refined=True
+            self,
+            narrow=self.narrow * scale,
+            wide=self.wide * scale,
+            sample_tokens=tokens // 2,
+            is_refined=True,
         )
 
     def after(self, first: Counted, again: Counted) -> Calibration:
-        """What one more prompt tells, asked twice: whether the counts are exact indeed, and what a cache does to them.
+        """What one more prompt tells, asked twice: whether the counts are exact indeed, and what a
+        cache does to them.
 
-        The first count decides about exactness, the second (which a cache may have served) about caching.
+        The first count decides about exactness, the second (which a cache may have served) about
+        caching.
         """
         expected = self.expected(first.text, first.tokens)
         if self.is_exact and not any(_total(*_counts(first), c) == expected for c in CacheCount):
@@ -145,12 +169,21 @@ class Calibration:
             return replace(loose, cache=loose.cache or loose.cache_count(*_counts(again), expected))
         return replace(self, cache=self.cache or self.cache_count(*_counts(again), expected))
 
-    def cache_count(self, server_tokens: int, cached_tokens: int, expected: int) -> CacheCount | None:
-        """The one way of counting by which a cached prompt was whole; None where no or more than one fits."""
+    def cache_count(
+        self, server_tokens: int, cached_tokens: int, expected: int
+    ) -> CacheCount | None:
+        """The one way of counting by which a cached prompt was whole; None where no or more than
+        one fits."""
         if cached_tokens > server_tokens:
             return CacheCount.LEFT_OUT
-        fitting = [c for c in CacheCount if self.is_whole(_total(server_tokens, cached_tokens, c), expected)]
-        return fitting[0] if len(fitting) == 1 and cached_tokens > 2 * self.slack(expected) else None
+        fitting = [
+            c
+            for c in CacheCount
+            if self.is_whole(_total(server_tokens, cached_tokens, c), expected)
+        ]
+        return (
+            fitting[0] if len(fitting) == 1 and cached_tokens > 2 * self.slack(expected) else None
+        )
 
     def _ratio(self, text: bytes) -> float:
         if self.narrow == self.wide:
@@ -163,7 +196,8 @@ class Calibration:
 
 
 def calibrated(counted: Sequence[Counted]) -> Calibration | None:
-    """From the counts of a bare prompt and of one with haystack, or of two with haystack in narrow and wide script.
+    """From the counts of a bare prompt and of one with haystack, or of two with haystack in narrow
+    and wide script.
 
     None where the counts do not grow with the prompt: they are no counts.
     """
@@ -186,8 +220,12 @@ def _of_counts(found: Calibration) -> Calibration | None:
 def _calibrated(counted: Sequence[Counted], cache: CacheCount) -> Calibration:
     """The calibration if caches are counted in this way."""
     bare, *samples = [replace(c, server_tokens=_total(*_counts(c), cache)) for c in counted]
-    # server tokens per token of ours in what a sample holds more; a server that counts nothing more gives 0
-    ratios = [max(0.0, (s.server_tokens - bare.server_tokens) / max(1, s.tokens - bare.tokens)) for s in samples]
+    # server tokens per token of ours in what a sample holds more; a server that counts nothing more
+    # gives 0
+    ratios = [
+        max(0.0, (s.server_tokens - bare.server_tokens) / max(1, s.tokens - bare.tokens))
+        for s in samples
+    ]
     first, last = samples[0], samples[-1]
     is_exact = all(ratio == 1 for ratio in ratios)
     overhead = bare.server_tokens - bare.tokens * ratios[0]

@@ -38,13 +38,16 @@ PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
 _FACTS_S = 15.0  # for a small request beside the sweep
 _MOST_FACTS_BYTES = 16_000_000  # a list of models may be long
-_PERHAPS_PAID = frozenset({504, 524})  # a gateway that waited no longer: what is behind it may have read the prompt
+_PERHAPS_PAID = frozenset(
+    {504, 524}
+)  # a gateway that waited no longer: what is behind it may have read the prompt
 _MOST_PAGES = 2  # web pages before the first answer: the address is wrong, not the moment
 
 
 @dataclass(slots=True)
 class Client:
-    """Asks one provider. Clock is monotonic, in seconds; ``start`` is the command that starts such a server."""
+    """Asks one provider. Clock is monotonic, in seconds; ``start`` is the command that starts such
+    a server."""
 
     pool: Pool
     provider: Provider
@@ -63,7 +66,8 @@ class Client:
     _pages: int = 0
 
     async def ask(self, request: HttpRequest, *, trial: str | None = None) -> Answer | None:
-        """The answer to a request, after as many attempts as the limit allows; None where a stop came before any.
+        """The answer to a request, after as many attempts as the limit allows; None where a stop
+        came before any.
 
         Attempts at a server that is throttled or away are not counted, as long as patience lasts.
         """
@@ -75,7 +79,9 @@ class Client:
             sent += 1
             answer = replace(ended.answer, attempts=sent)
             waits = ended.kind != "fault" and self._met and self.patience_s > 0
-            given_up = ended.wait_s is not None and waits and self.throttle.trouble_s >= self.patience_s
+            given_up = (
+                ended.wait_s is not None and waits and self.throttle.trouble_s >= self.patience_s
+            )
             counted += 0 if waits else 1
             wait_s = None if given_up or counted >= self.attempts else ended.wait_s
             self.observer.attempt(request, replace(ended, answer=answer, wait_s=wait_s))
@@ -89,30 +95,42 @@ class Client:
                 return answer
 
     async def ask_or_raise(
-        self, request: HttpRequest, failed: str, hint: Callable[[str | None], str] = lambda error: ""
+        self,
+        request: HttpRequest,
+        failed: str,
+        hint: Callable[[str | None], str] = lambda error: "",
     ) -> Answer:
-        """The answer to a request without which nothing goes on; ``failed`` says what its failure means.
+        """The answer to a request without which nothing goes on; ``failed`` says what its failure
+        means.
 
         ``hint`` says what to do about an error.
 
-        Raises OutageError where no server answers, and at a stop, ProviderError where it never will.
+        Raises OutageError where no server answers, and at a stop, ProviderError where it never
+        will.
         """
         answer = await self.ask(request)
         if answer is None:
             raise OutageError("stopped before the small requests were answered")
         if answer.outcome is Outcome.ERROR:
-            raise (OutageError if answer.retried else ProviderError)(f"{failed}: {answer.error}{hint(answer.error)}")
+            raise (OutageError if answer.retried else ProviderError)(
+                f"{failed}: {answer.error}{hint(answer.error)}"
+            )
         return answer
 
     async def fetch(self, request: HttpRequest, within_s: float = _FACTS_S) -> str | None:
-        """The body of a small request beside the sweep; None where it does not come in time, or at a stop."""
+        """The body of a small request beside the sweep; None where it does not come in time, or at
+        a stop."""
         with suppress(*CAUGHT):
-            got = await self.throttle.unless_stopped(self.pool.read(request, within_s, _MOST_FACTS_BYTES))
+            got = await self.throttle.unless_stopped(
+                self.pool.read(request, within_s, _MOST_FACTS_BYTES)
+            )
             if got is not None and got[0] == 200 and len(got[1]) <= _MOST_FACTS_BYTES:
                 return got[1].decode(errors="replace")
         return None
 
-    async def _admitted(self, request: HttpRequest, number: int, trial: str | None) -> Attempt | None:
+    async def _admitted(
+        self, request: HttpRequest, number: int, trial: str | None
+    ) -> Attempt | None:
         """One attempt, once budget and throttle let it through; None where they do not."""
         async with self.ledger.holding(request.tokens, trial) as holding:
             if holding is None or not await self.throttle.enter(request.tokens):
@@ -129,18 +147,27 @@ class Client:
     async def _attempt(self, request: HttpRequest, number: int) -> Attempt:
         times = self.timeouts.times(request.tokens, number)
         exchange = Exchange(self.provider, request, times, self.clock)
-        silent = asyncio.get_running_loop().call_later(FIRST_WORD_S, self._tell_silence, request, times)
+        silent = asyncio.get_running_loop().call_later(
+            FIRST_WORD_S, self._tell_silence, request, times
+        )
         paid: Usage | None = Usage()
         try:
             answer = await exchange.run(self.pool)
         except Refused as refused:
-            failure, paid = self._failure_of(refused), None if refused.status in _PERHAPS_PAID else Usage()
+            failure, paid = (
+                self._failure_of(refused),
+                None if refused.status in _PERHAPS_PAID else Usage(),
+            )
         except ReplyError as error:  # its status stands in the body, if anywhere
             failure, paid = self.provider.failure(status_in(error.body), error.body), None
-        except WebPage as page:  # it may be a passing one of a gateway's, but not where nothing else ever came
+        except (
+            WebPage
+        ) as page:  # it may be a passing one of a gateway's, but not where nothing else ever came
             self._pages += 1
             wrong = not self._understood and self._pages >= _MOST_PAGES
-            failure = Failure(outcome=Outcome.ERROR, message=str(page), retry=not wrong, fatal=wrong)
+            failure = Failure(
+                outcome=Outcome.ERROR, message=str(page), retry=not wrong, fatal=wrong
+            )
         except CAUGHT as error:
             nobody = isinstance(error, httpx.ConnectError | httpx.ProxyError) and not self._met
             failure = self._nobody(request, error) if nobody else failure_of_exception(error)
@@ -158,14 +185,19 @@ class Client:
         self.throttle.answered()
         self.timeouts.learn(request.tokens, answer.first_token_s)
         usage = answer.response.usage if answer.response else Usage()
-        paid = usage if usage.input_tokens is not None else replace(usage, input_tokens=request.tokens)
+        paid = (
+            usage if usage.input_tokens is not None else replace(usage, input_tokens=request.tokens)
+        )
         return Attempt(answer=answer, paid=paid, heard=exchange.heard)
 
     def _failure_of(self, refused: Refused) -> Failure:
         """What a reply that is no 200 means."""
         if refused.location is not None:
             place = refused.location.partition("?")[0]
-            message = f"{refused.status}: redirected to {place}, which is not followed; is base_url right?"
+            message = (
+                f"{refused.status}: redirected to {place}, which is not followed; is base_url"
+                " right?"
+            )
             return Failure(outcome=Outcome.ERROR, message=message[:300], retry=False)
         return self.provider.failure(refused.status, refused.body)
 
@@ -179,14 +211,19 @@ class Client:
         message = f"nobody answers at {request.address} ({words}); {advice}"
         return Failure(outcome=Outcome.ERROR, message=message, retry=True, fatal=True)
 
-    def _failed(self, failure: Failure, number: int, exchange: Exchange, paid: Usage | None) -> Attempt:
+    def _failed(
+        self, failure: Failure, number: int, exchange: Exchange, paid: Usage | None
+    ) -> Attempt:
         """How a failed attempt ended; at a server that is overloaded or away everyone waits."""
         asked_s = retry_after_s(exchange.headers)
         asked_s = failure.wait_s if asked_s is None else asked_s
         too_long = failure.retry and asked_s is not None and asked_s > self.longest_wait_s
         error = failure.message
         if too_long:
-            error = f"the server asks to wait {asked_s:,.0f} s, longest_wait_s is {self.longest_wait_s:g}: {error}"
+            error = (
+                f"the server asks to wait {asked_s:,.0f} s, longest_wait_s is"
+                f" {self.longest_wait_s:g}: {error}"
+            )
         answer = Answer(
             outcome=failure.outcome,
             request_id=exchange.request_id,
@@ -203,7 +240,9 @@ class Client:
             wait_s = self.throttle.trouble(exchange.started, asked_s)
         else:
             wait_s = self.throttle.pause_s(number)
-            if asked_s is not None:  # at its word the first time; a server that keeps asking for too little gets more
+            if (
+                asked_s is not None
+            ):  # at its word the first time; a server that keeps asking for too little gets more
                 wait_s = asked_s if number == 1 else max(asked_s, wait_s)
         return Attempt(answer=answer, paid=paid, wait_s=wait_s, kind=kind, heard=exchange.heard)
 
@@ -213,7 +252,13 @@ class Client:
             gives_up_s = max(0.0, self.patience_s - self.throttle.trouble_s)
         reason, address = ended.answer.error or "", request.address
         self.observer.trouble(
-            Trouble(kind=ended.kind, reason=reason, wait_s=wait_s, address=address, gives_up_s=gives_up_s)
+            Trouble(
+                kind=ended.kind,
+                reason=reason,
+                wait_s=wait_s,
+                address=address,
+                gives_up_s=gives_up_s,
+            )
         )
 
     def _tell_silence(self, request: HttpRequest, times: Times) -> None:
@@ -221,4 +266,6 @@ class Client:
             return
         reason = f"no word for {FIRST_WORD_S:.0f} s"
         wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
-        self.observer.trouble(Trouble(kind="fault", reason=reason, wait_s=wait_s, address=request.address))
+        self.observer.trouble(
+            Trouble(kind="fault", reason=reason, wait_s=wait_s, address=request.address)
+        )

@@ -1,4 +1,5 @@
-"""Answers from files as results of a run: outcomes, truncation check and scores as in a sweep, without times.
+"""Answers from files as results of a run: outcomes, truncation check and scores as in a sweep,
+without times.
 
 All files are read, and whatever is wrong with them is said, before anything is written.
 """
@@ -40,7 +41,9 @@ class Collected:
     torn: int  # last lines that were cut short
     missing: tuple[str, ...]  # trials of the run without an answer, errors among them
     errors: int  # of these, requests that failed
-    unchecked: str | None  # why nobody knows whether prompts were read whole; None: how the server counts is known
+    unchecked: (
+        str | None
+    )  # why nobody knows whether prompts were read whole; None: how the server counts is known
 
     def words(self) -> Iterator[str]:
         """For people."""
@@ -50,9 +53,15 @@ class Collected:
         if self.torn:
             yield f"{self.torn:,} last lines were cut short, and left out"
         if self.missing:
-            more = f" and {len(self.missing) - _MOST_NAMED:,} more" if len(self.missing) > _MOST_NAMED else ""
+            more = (
+                f" and {len(self.missing) - _MOST_NAMED:,} more"
+                if len(self.missing) > _MOST_NAMED
+                else ""
+            )
             named = ", ".join(self.missing[:_MOST_NAMED]) + more
-            yield f"{len(self.missing):,} trials are missing, {self.errors:,} of them failed: {named}"
+            yield (
+                f"{len(self.missing):,} trials are missing, {self.errors:,} of them failed: {named}"
+            )
         if self.unchecked:
             yield f"not checked for dropped parts of prompts: {self.unchecked}"
 
@@ -67,20 +76,28 @@ class _Read:
 
 
 def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> Collected:
-    """Take the answers in some files into a run's log. Raises RunError, before anything is written."""
+    """Take the answers in some files into a run's log. Raises RunError, before anything is
+    written."""
     trials = {trial.id: trial for trial in experiment.trials}
     sender_of(experiment)
     read = _Read()
     for file in files:
         _read_file(file, read)
-    small = {key: read.answers.pop(key) for key in list(read.answers) if key.startswith(CALIBRATION)}
+    small = {
+        key: read.answers.pop(key) for key in list(read.answers) if key.startswith(CALIBRATION)
+    }
     _check_known(read.answers, trials)
     stored = log.stored()
     new = [
-        t for t in experiment.trials if t.id in read.answers and not _is_known(t.id, read.answers[t.id], log, stored)
+        t
+        for t in experiment.trials
+        if t.id in read.answers and not _is_known(t.id, read.answers[t.id], log, stored)
     ]
     checks = AnswerChecks(log.results.values(), experiment.tokenizer.count)
-    known, unchecked = _calibration(experiment, small), "the small requests that tell it have no answer here"
+    known, unchecked = (
+        _calibration(experiment, small),
+        "the small requests that tell it have no answer here",
+    )
     if presenter_in(experiment) is not None:
         known, unchecked = None, "no small request of a file tells what turns, pages or sound take"
     checks.begin(Preflight(answers=(), calibration=known, window=None))
@@ -102,7 +119,8 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
 
 
 def _read_file(file: Path, read: _Read) -> None:
-    """Take in a file. A last line that was cut short is counted; raises RunError for any other damage."""
+    """Take in a file. A last line that was cut short is counted; raises RunError for any other
+    damage."""
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -125,9 +143,14 @@ def _take(answer: BatchAnswer, read: _Read, where: str) -> None:
     before = read.answers.get(answer.id)
     if before is None or before.reply is None:
         read.answers[answer.id] = answer
-    elif answer.reply is not None and not answer.id.startswith(CALIBRATION):  # one of an earlier file will do
+    elif answer.reply is not None and not answer.id.startswith(
+        CALIBRATION
+    ):  # one of an earlier file will do
         if answer.reply.response().text != before.reply.response().text:
-            raise RunError(f"{where}: a second answer to {answer.id}, which differs from the first; remove one of them")
+            raise RunError(
+                f"{where}: a second answer to {answer.id}, which differs from the first; remove one"
+                " of them"
+            )
         read.doubles += 1
 
 
@@ -141,24 +164,31 @@ def _check_known(answers: Mapping[str, BatchAnswer], trials: Mapping[str, Trial]
         )
 
 
-def _is_known(trial_id: str, answer: BatchAnswer, log: RunLog, stored: Mapping[str, Result]) -> bool:
+def _is_known(
+    trial_id: str, answer: BatchAnswer, log: RunLog, stored: Mapping[str, Result]
+) -> bool:
     """Whether a run holds the answer already. Raises RunError where it holds another."""
     if trial_id not in log.finished:
         return False
     held = stored[trial_id].response
     if answer.reply is not None and held is not None and held.text != answer.reply.response().text:
-        raise RunError(f"trial {trial_id} has another answer in {log.path.parent} already; collect into another --run")
+        raise RunError(
+            f"trial {trial_id} has another answer in {log.path.parent} already; collect into"
+            " another --run"
+        )
     return True
 
 
-def _check_digests(experiment: Experiment, trials: Sequence[Trial], answers: Mapping[str, BatchAnswer]) -> None:
+def _check_digests(
+    experiment: Experiment, trials: Sequence[Trial], answers: Mapping[str, BatchAnswer]
+) -> None:
     """Raises RunError for a prompt that is another one today than the one that was answered."""
     for trial in trials:
         digest = answers[trial.id].digest
         if digest is not None and experiment.prompt(trial).digest != digest:
             raise RunError(
-                f"trial {trial.id} was asked with another prompt than its own of today: haystack, task or niah "
-                "have changed since; build the prompts again"
+                f"trial {trial.id} was asked with another prompt than its own of today: haystack,"
+                " task or niah have changed since; build the prompts again"
             )
 
 
@@ -168,13 +198,18 @@ def _calibration(experiment: Experiment, small: Mapping[str, BatchAnswer]) -> Ca
         return None
     prompts = small_prompts(experiment)
     answers = [small.get(f"{CALIBRATION}{number}") for number in range(len(prompts))]
-    counted = [counted_of(p, _answer(a)) for p, a in zip(prompts, answers, strict=True) if a is not None]
+    counted = [
+        counted_of(p, _answer(a)) for p, a in zip(prompts, answers, strict=True) if a is not None
+    ]
     known = [c for c in counted if c is not None]
     return calibrated(known) if len(known) == len(prompts) > 1 else None
 
 
 def _results(
-    experiment: Experiment, trials: Sequence[Trial], answers: Mapping[str, BatchAnswer], checks: AnswerChecks
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    answers: Mapping[str, BatchAnswer],
+    checks: AnswerChecks,
 ) -> Iterator[Result]:
     """The results of some trials; one prompt is held at a time."""
     deliverer = Deliverer(experiment)
@@ -184,20 +219,31 @@ def _results(
         try:
             course = deliverer.course(trial)
         except PromptError as error:
-            yield unanswered(trial, None, Outcome.ERROR, str(error), experiment.plant(trial).targets)
+            yield unanswered(
+                trial, None, Outcome.ERROR, str(error), experiment.plant(trial).targets
+            )
             continue
         asked = course.next(None)
         if not isinstance(asked, Prompt):
-            raise RunError(f"trial {trial.id}: its delivery asks a server first")  # sender_of refuses it before
+            raise RunError(
+                f"trial {trial.id}: its delivery asks a server first"
+            )  # sender_of refuses it before
         answer = _answer(answers[trial.id])
-        course.results.append(_checked(trial, deliverer.presented(asked), answer, experiment, checks))
+        course.results.append(
+            _checked(trial, deliverer.presented(asked), answer, experiment, checks)
+        )
         yield replace(course.whole(), prepared_s=None)
 
 
-def _checked(trial: Trial, sent: Prompt, answer: Answer, experiment: Experiment, checks: AnswerChecks) -> Result:
-    """The result of an answer; without its score where the prompt or the answer is not the trial's own."""
+def _checked(
+    trial: Trial, sent: Prompt, answer: Answer, experiment: Experiment, checks: AnswerChecks
+) -> Result:
+    """The result of an answer; without its score where the prompt or the answer is not the trial's
+    own."""
     expected = checks.calibration.expected(sent.utf8, sent.tokens) if checks.calibration else None
-    result = result_of(Call(trial=trial, prompt=sent, request=_ELSEWHERE, expected=expected), answer, experiment)
+    result = result_of(
+        Call(trial=trial, prompt=sent, request=_ELSEWHERE, expected=expected), answer, experiment
+    )
     # nobody can be asked again: an answer parted into other tokens than ours is taken
     before = [] if answer.response is None else [answer.response.text]
     mismatch = checks.mismatch(result, [needle.value for needle in sent.planting.needles], before)
@@ -217,4 +263,10 @@ def _answer(answer: BatchAnswer) -> Answer:
         outcome, error = answer.reply.outcome(), None
     except UnexpectedStop as stop:
         outcome, error = Outcome.ERROR, str(stop)
-    return Answer(outcome=outcome, attempts=1, response=response, request_id=answer.reply.request_id, error=error)
+    return Answer(
+        outcome=outcome,
+        attempts=1,
+        response=response,
+        request_id=answer.reply.request_id,
+        error=error,
+    )

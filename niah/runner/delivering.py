@@ -1,7 +1,9 @@
-"""The calls of one trial, as its delivery asks for them: most deliveries make one, summaries make many.
+"""The calls of one trial, as its delivery asks for them: most deliveries make one, summaries make
+many.
 
-Every call is asked, checked and paid for as a trial's only one is; the trial's result is that of the last one, with
-the sums of all. A call that ended is kept at once: a trial that was cut short goes on behind it.
+Every call is asked, checked and paid for as a trial's only one is; the trial's result is that of
+the last one, with the sums of all. A call that ended is kept at once: a trial that was cut short
+goes on behind it.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Course:
     results: list[Result] = field(default_factory=list)  # of the calls that have ended
 
     def next(self, answer: Any) -> Prompt | Embed | None:
-        """What is asked once an answer has come (None at the beginning); None where nothing more is."""
+        """What is asked once an answer has come (None at the beginning); None where nothing more
+        is."""
         began = time.perf_counter()
         try:
             asked = self.steps.send(answer)
@@ -53,7 +56,9 @@ class Course:
     def whole(self) -> Result:
         """The last call's result as the trial's, with the sums of all calls."""
         self.steps.close()
-        result = replace(self.results[-1], prompt_tokens=self.prompt.tokens, prompt_digest=self.prompt.digest)
+        result = replace(
+            self.results[-1], prompt_tokens=self.prompt.tokens, prompt_digest=self.prompt.digest
+        )
         if (known := result.delivered) is not None:
             if (got := self.embedded) is not None:
                 known = replace(known, embed_calls=got.calls, embed_tokens=got.tokens)

@@ -1,5 +1,5 @@
-"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``, asked as the model is: with the run's attempts,
-times, certificates, proxy and budget. A text is sent once in a run."""
+"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``, asked as the model is: with
+the run's attempts, times, certificates, proxy and budget. A text is sent once in a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class _Vectors(ChatReply):
 
     def take(self, chunk: dict[str, Any]) -> bool:
         rows = sorted(chunk["data"], key=lambda row: row.get("index", 0))
-        self._text.append(json.dumps([[float(value) for value in row["embedding"]] for row in rows]))
+        self._text.append(
+            json.dumps([[float(value) for value in row["embedding"]] for row in rows])
+        )
         tokens = count_of((chunk.get("usage") or {}).get("prompt_tokens"))
         self._usage, self._stop_reason = Usage(input_tokens=tokens, output_tokens=0), "stop"
         return True
@@ -67,13 +69,19 @@ class Embedded:
 class Embedder:
     """The vectors of one run's server; one request at a time."""
 
-    def __init__(self, session: Session, experiment: Experiment, observer: Observer, ledger: RunLedger) -> None:
+    def __init__(
+        self, session: Session, experiment: Experiment, observer: Observer, ledger: RunLedger
+    ) -> None:
         """Raises ConfigError for a key, a proxy or certificates that cannot be used."""
         config = experiment.config
         url, key = str(config.embed_url), embed_key_of(config)
-        self._api = _Embeddings(Service(provider="openai", model=str(config.embed_model), base_url=url, api_key=key))
+        self._api = _Embeddings(
+            Service(provider="openai", model=str(config.embed_model), base_url=url, api_key=key)
+        )
         there = replace(session, provider=self._api, address=url, transport=None, start=None)
-        self.pool = pool_of(there, config.model_copy(update={"headers": {}}))  # those are for the model's server
+        self.pool = pool_of(
+            there, config.model_copy(update={"headers": {}})
+        )  # those are for the model's server
         self.throttle = Throttle(
             cap=1, in_flight_tokens=config.in_flight_tokens, clock=time.monotonic, observer=observer
         )
@@ -91,14 +99,27 @@ class Embedder:
                 request = self._api.vectors_request(texts, sum(map(self._count, texts)), trial)
                 answer = await self._client.ask(request, trial=trial)
                 if answer is None or answer.response is None:
-                    said = f"no vectors: {answer and answer.error}".replace("base_url", "--embed-url")
+                    said = f"no vectors: {answer and answer.error}".replace(
+                        "base_url", "--embed-url"
+                    )
                     return Embedded(failed=answer and replace(answer, error=said))
                 rows = json.loads(answer.response.text)
                 sizes = sorted({len(row) for row in (*rows, *islice(self._known.values(), 1))})
                 if len(rows) != len(texts) or len(sizes) > 1:
-                    why = f"no vectors: {len(rows)} vectors for {len(texts)} texts, of sizes {sizes}"
-                    return Embedded(failed=replace(answer, response=None, error=why, retried=False, fatal=True))
-                self._known |= {text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)}
-                calls, tokens = calls + 1, tokens + (answer.response.usage.input_tokens or request.tokens)
+                    why = (
+                        f"no vectors: {len(rows)} vectors for {len(texts)} texts, of sizes {sizes}"
+                    )
+                    return Embedded(
+                        failed=replace(answer, response=None, error=why, retried=False, fatal=True)
+                    )
+                self._known |= {
+                    text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)
+                }
+                calls, tokens = (
+                    calls + 1,
+                    tokens + (answer.response.usage.input_tokens or request.tokens),
+                )
             found = np.stack([self._known[text] for text in wanted.texts])
-        return Embedded(vectors=found, seconds=time.perf_counter() - began, calls=calls, tokens=tokens)
+        return Embedded(
+            vectors=found, seconds=time.perf_counter() - began, calls=calls, tokens=tokens
+        )

@@ -1,8 +1,9 @@
 """One request and its reply: sent, read to the end, within times and sizes.
 
-What is whole stays whole, whatever follows it: behind a stop marker the rest of a reply is waited for only a moment.
-Longer prompts are waited for longer, as finished answers taught. What an exception of the network means for a trial
-says the row of its class, or of the nearest one above it.
+What is whole stays whole, whatever follows it: behind a stop marker the rest of a reply is waited
+for only a moment. Longer prompts are waited for longer, as finished answers taught. What an
+exception of the network means for a trial says the row of its class, or of the nearest one above
+it.
 """
 
 from __future__ import annotations
@@ -95,9 +96,12 @@ class Refused(Exception):
 
 
 class Exchange:
-    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of the bytes that came in."""
+    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of the bytes that
+    came in."""
 
-    def __init__(self, provider: Provider, request: HttpRequest, times: Times, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, provider: Provider, request: HttpRequest, times: Times, clock: Callable[[], float]
+    ) -> None:
         self._request = request
         self._times = times
         self._clock = clock
@@ -108,7 +112,9 @@ class Exchange:
         self._first_token_s: float | None = None
         self._total_s = 0.0
         self.started = clock()
-        self._stamp: Callable[[], float | None] = lambda: None  # when bytes came in last, where the transport knows
+        self._stamp: Callable[[], float | None] = lambda: (
+            None
+        )  # when bytes came in last, where the transport knows
         self.headers = httpx.Headers()  # of the reply, once it has begun
         self.heard = Heard()
 
@@ -123,16 +129,21 @@ class Exchange:
         return next((self.headers[name] for name in _ID_HEADERS if self.headers.get(name)), None)
 
     async def run(self, pool: Pool) -> Answer:
-        """Raises Refused, NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that is none."""
+        """Raises Refused, NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that
+        is none."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
         try:
-            async with asyncio.timeout(min(self._times.first_word_s, self._times.total_s)) as deadline:
+            async with asyncio.timeout(
+                min(self._times.first_word_s, self._times.total_s)
+            ) as deadline:
                 await self._exchanged(pool, deadline)
         except (TimeoutError, httpx.ReadTimeout) as error:
             if self._complete_at is None:
                 silent = isinstance(error, httpx.ReadTimeout)
                 waited = f"no answer in {self._clock() - self.started:.0f} s"
-                words = f"ReadTimeout: silent for {self._times.silence_s:.0f} s" if silent else waited
+                words = (
+                    f"ReadTimeout: silent for {self._times.silence_s:.0f} s" if silent else waited
+                )
                 raise TimeoutError(words) from error
         except httpx.TransportError:
             if self._complete_at is None or not self._reply.stops_once:
@@ -140,7 +151,9 @@ class Exchange:
         return self._whole()
 
     async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> None:
-        timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None)
+        timeout = httpx.Timeout(
+            connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None
+        )
         async with pool.sent(self._request, timeout) as reply:
             self._stamp = reply.extensions.get("stamp", self._stamp)
             self.headers, self.heard.status = reply.headers, reply.status_code
@@ -152,7 +165,8 @@ class Exchange:
             await self._read(reply, deadline)
 
     async def _read(self, reply: httpx.Response, deadline: asyncio.Timeout) -> None:
-        """Read the reply to its end. Every word moves the deadline, up to the end of the whole time."""
+        """Read the reply to its end. Every word moves the deadline, up to the end of the whole
+        time."""
         size = 0
         async for chunk in reply.aiter_bytes():
             size += len(chunk)
@@ -252,26 +266,35 @@ class Times:
     """How long one attempt may take, in seconds."""
 
     silence_s: float  # between two bytes
-    first_word_s: float  # of the answer, and from one word to the next: comments must not hold a run
+    first_word_s: (
+        float  # of the answer, and from one word to the next: comments must not hold a run
+    )
     total_s: float  # nor may a trickle of words
 
 
 class AdaptiveTimeout:
-    """Times in seconds. A fixed silence is the same for every prompt. ``reply_tokens`` is the reply budget."""
+    """Times in seconds. A fixed silence is the same for every prompt. ``reply_tokens`` is the reply
+    budget."""
 
     def __init__(self, fixed_s: float | None, *, reply_tokens: int = 0) -> None:
         self._fixed_s = fixed_s
         self._reply_tokens = reply_tokens
-        self._seen: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)  # prompt tokens, time to first token
+        self._seen: deque[tuple[int, float]] = deque(
+            maxlen=_REMEMBERED
+        )  # prompt tokens, time to first token
 
     def silence_s(self, tokens: int, attempt: int) -> float:
-        """The longest silence to bear in one attempt. After a timeout the next attempt has twice as long."""
+        """The longest silence to bear in one attempt. After a timeout the next attempt has twice as
+        long."""
         if self._fixed_s is not None:
             return self._fixed_s
         silence_s = LEAST_SILENCE_S + tokens / SLOWEST_TOKENS_PER_S
         if self._seen:
             expected_s = median(_expected_s(tokens, *seen) for seen in self._seen)
-            silence_s = min(max(LEAST_SILENCE_S, TIMES_EXPECTED * expected_s), max(MOST_SILENCE_S, 2 * expected_s))
+            silence_s = min(
+                max(LEAST_SILENCE_S, TIMES_EXPECTED * expected_s),
+                max(MOST_SILENCE_S, 2 * expected_s),
+            )
         return silence_s * float(2 ** min(attempt - 1, 2))
 
     def times(self, tokens: int, attempt: int) -> Times:
@@ -288,7 +311,8 @@ class AdaptiveTimeout:
 
 
 def _expected_s(tokens: int, seen_tokens: int, seen_s: float) -> float:
-    """Time to first token as one finished trial leads to expect: the square where it was of about that length."""
+    """Time to first token as one finished trial leads to expect: the square where it was of about
+    that length."""
     ratio = max(1.0, tokens / seen_tokens)
     return seen_s * (ratio**2 if ratio <= 4 else 4 * ratio)
 
@@ -325,7 +349,14 @@ FAULTS: Mapping[type[Exception], Fault] = {
     httpx.CookieConflict: _HERE,
     httpx.TooManyRedirects: Fault(retry=False),
 }
-CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict, NoAnswer, TimeoutError)
+CAUGHT = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpx.CookieConflict,
+    NoAnswer,
+    TimeoutError,
+)
 
 
 def fault_of(error: Exception) -> Fault:
@@ -336,7 +367,13 @@ def fault_of(error: Exception) -> Fault:
 def failure_of_exception(error: Exception) -> Failure:
     """The failure of an attempt that an exception ended."""
     fault, name = fault_of(error), type(error).__name__
-    words = str(error) if isinstance(error, NoAnswer | TimeoutError) else f"{name}: {error}" if str(error) else name
+    words = (
+        str(error)
+        if isinstance(error, NoAnswer | TimeoutError)
+        else f"{name}: {error}"
+        if str(error)
+        else name
+    )
     return Failure(
         outcome=Outcome.ERROR,
         # redacted before the cut, which could halve a key

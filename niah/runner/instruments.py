@@ -1,9 +1,11 @@
-"""The providers ``ocr`` and ``listener``: no models, but instruments that prove what was sent. They look and listen.
+"""The providers ``ocr`` and ``listener``: no models, but instruments that prove what was sent. They
+look and listen.
 
-The body is decoded as it would go over the wire, and one of the simulated readers answers from what was seen or heard:
-wrong order, lost pages or minutes and illegible type all show. Tesseract reads every picture. PocketSphinx looks for
-the beginning of a needle in every stretch between two silences, and hears such a stretch again by a grammar of needles:
-English, of the plain number alone; each line stands below the time at which it begins.
+The body is decoded as it would go over the wire, and one of the simulated readers answers from what
+was seen or heard: wrong order, lost pages or minutes and illegible type all show. Tesseract reads
+every picture. PocketSphinx looks for the beginning of a needle in every stretch between two
+silences, and hears such a stretch again by a grammar of needles: English, of the plain number
+alone; each line stands below the time at which it begins.
 """
 
 from __future__ import annotations
@@ -32,14 +34,21 @@ if TYPE_CHECKING:
     import httpx
 
 OCR, LISTENER = "ocr", "listener"
-DATA = {"en": "eng", "zh-Hant": "chi_tra", "zh-Hans": "chi_sim", "es": "spa"}  # tesseract's names of languages
+DATA = {
+    "en": "eng",
+    "zh-Hant": "chi_tra",
+    "zh-Hans": "chi_sim",
+    "es": "spa",
+}  # tesseract's names of languages
 _KEPT_PAGES = 1_024
 _WIDE = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
 _SPACED = re.compile(f"(?<=[{_WIDE}]) +|(?<=[0-9]) +(?=[{_WIDE}])| +(?=[{_WIDE}])")
 TOKENS_PER_S = 32.0  # what it counts for sound, as Gemini does
 _FORM = "magic.number.sentence"
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_SAID = {  # names that the recogniser's dictionary lacks, and ways of a voice that lacks them; in its own signs
+# names that the recogniser's dictionary lacks, and ways of a voice that lacks them; in its own
+# signs
+_SAID = {
     "aleppo": "AH L EH P OW / AH L AH P OW",
     "bratislava": "B R AA T IH S L AA V AH / B R AE T IH S L AA V AH",
     "cusco": "K UW S K OW",
@@ -57,26 +66,35 @@ _SAID = {  # names that the recogniser's dictionary lacks, and ways of a voice t
     "tirana": "T R AE N AH",
     "utrecht": "Y UW T R EH K T",
 }
-_PAUSE = 0.2  # how likely one is between two words: by the usual 0.005 digits are put where voices pause
+_PAUSE = (
+    0.2  # how likely one is between two words: by the usual 0.005 digits are put where voices pause
+)
 _WINDOW_S, _LEAST_S = 0.2, 0.5  # of silence ends a stretch; a shorter stretch is no needle
 _FRAMES_S, _BEFORE_S = 100, 0.3  # of the recogniser; a needle's first word, by which it is not told
 _KEPT_PIECES = 256
 
 
 def _check_ocr(data: str) -> None:
-    """Raises ConfigError where tesseract is missing, or lacks a language: it would read nothing, all red."""
+    """Raises ConfigError where tesseract is missing, or lacks a language: it would read nothing,
+    all red."""
     if shutil.which("tesseract") is None:
         raise ConfigError(
-            "provider 'ocr' needs tesseract; install it (Debian: tesseract-ocr, for Chinese with -chi-tra)"
+            "provider 'ocr' needs tesseract; install it (Debian: tesseract-ocr, for Chinese with"
+            " -chi-tra)"
         )
     listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, check=False)  # noqa: S607
     if data not in (listed.stdout + listed.stderr).decode(errors="replace").split():
         package = f"tesseract-ocr-{data.replace('_', '-')}"
-        raise ConfigError(f"provider 'ocr' needs tesseract's data of {data!r}; install it (Debian: {package})")
+        raise ConfigError(
+            f"provider 'ocr' needs tesseract's data of {data!r}; install it (Debian: {package})"
+        )
 
 
-def looking(model: str, solve: Callable[[str], str], tokenizer: Tokenizer, language: str) -> httpx.MockTransport:
-    """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader that is not there."""
+def looking(
+    model: str, solve: Callable[[str], str], tokenizer: Tokenizer, language: str
+) -> httpx.MockTransport:
+    """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader that
+    is not there."""
     reads, data = reader_of(model, solve, tokenizer), DATA.get(language, "eng")
     _check_ocr(data)
 
@@ -86,12 +104,16 @@ def looking(model: str, solve: Callable[[str], str], tokenizer: Tokenizer, langu
             tokenizer.count(text) if counted is None else counted for text, counted in seen
         )
 
-    return in_process(model, answer, lambda messages: [_seen(part, data) for part in _parts(messages)])
+    return in_process(
+        model, answer, lambda messages: [_seen(part, data) for part in _parts(messages)]
+    )
 
 
 def _parts(messages: Messages) -> list[Mapping[str, Any]]:
     contents = [message["content"] for message in messages]
-    return [p for c in contents for p in ([{"type": "text", "text": c}] if isinstance(c, str) else c)]
+    return [
+        p for c in contents for p in ([{"type": "text", "text": c}] if isinstance(c, str) else c)
+    ]
 
 
 def _seen(part: Mapping[str, Any], data: str) -> tuple[str, int | None]:
@@ -108,13 +130,17 @@ def _seen(part: Mapping[str, Any], data: str) -> tuple[str, int | None]:
 def _read(png: bytes, data: str) -> str:
     """The lines of one page; spaces between wide signs are not the text's."""
     command = ["tesseract", "-", "-", "-l", data, "--psm", "6"]
-    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # more threads only take time from each other
+    environment = {
+        **os.environ,
+        "OMP_THREAD_LIMIT": "1",
+    }  # more threads only take time from each other
     done = subprocess.run(command, input=png, capture_output=True, check=False, env=environment)  # noqa: S603
     return _SPACED.sub("", done.stdout.decode(errors="replace")).strip()
 
 
 def listening(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> httpx.MockTransport:
-    """An in-process server that listens. Raises ConfigError without PocketSphinx, UnknownName for a reader."""
+    """An in-process server that listens. Raises ConfigError without PocketSphinx, UnknownName for a
+    reader."""
     ears, reads, turn = Ears(), reader_of(model, solve, tokenizer), Lock()
 
     @lru_cache(maxsize=_KEPT_PIECES)
@@ -135,7 +161,9 @@ def listening(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> 
             seconds = len(sound) / 2 / RATE
             began, tokens = began + seconds, tokens + seconds * TOKENS_PER_S
         heard = "\n".join(texts[1:-1])
-        return "\n\n".join([*texts[:1], *([heard] if heard else []), *texts[1:][-1:]]), round(tokens)
+        return "\n\n".join([*texts[:1], *([heard] if heard else []), *texts[1:][-1:]]), round(
+            tokens
+        )
 
     return in_process(model, lambda heard: (reads(heard[0]) or NOTHING, heard[1]), read)
 
@@ -147,7 +175,9 @@ class Ears:
         try:
             import pocketsphinx
         except ImportError:
-            raise ConfigError(f"provider 'listener' needs PocketSphinx: {install_hint('speech')}") from None
+            raise ConfigError(
+                f"provider 'listener' needs PocketSphinx: {install_hint('speech')}"
+            ) from None
         self._sphinx: Any = pocketsphinx
 
     def heard(self, samples: bytes) -> Iterator[tuple[float, str]]:
@@ -166,7 +196,11 @@ class Ears:
 
     def _stretches(self, samples: bytes) -> Iterator[tuple[float, bytes]]:
         """The sound between two silences, and the second at which it begins."""
-        endpoints, held, began = self._sphinx.Endpointer(sample_rate=RATE, window=_WINDOW_S), b"", 0.0
+        endpoints, held, began = (
+            self._sphinx.Endpointer(sample_rate=RATE, window=_WINDOW_S),
+            b"",
+            0.0,
+        )
         size = endpoints.frame_bytes
         for at in range(0, len(samples) - size + 1, size):
             speech = endpoints.process(samples[at : at + size])
@@ -195,8 +229,14 @@ class Ears:
         wording = wording_of("en")
         for word, ways in _SAID.items():
             for n, sounds in enumerate(ways.split(" / ")):
-                decoder.add_word(f"{word}(rule-{n})" if decoder.lookup_word(word) else word, sounds, True)
-        known = [word for word in map(str.casefold, wording.words("names.places")) if decoder.lookup_word(word)]
+                decoder.add_word(
+                    f"{word}(rule-{n})" if decoder.lookup_word(word) else word, sounds, True
+                )
+        known = [
+            word
+            for word in map(str.casefold, wording.words("names.places"))
+            if decoder.lookup_word(word)
+        ]
         digits = " ".join(["<digit>"] * 7)
         said = wording.form(_FORM).fill(key="<place>", value=digits).casefold().rstrip(".")
         decoder.add_jsgf_string(

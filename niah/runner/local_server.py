@@ -1,4 +1,5 @@
-"""Start an embedded model as a server on loopback, inside this process, and stop it again (by xllamacpp)."""
+"""Start an embedded model as a server on loopback, inside this process, and stop it again (by
+xllamacpp)."""
 
 from __future__ import annotations
 
@@ -37,8 +38,9 @@ def local_server(
 
     ``mmproj`` is the projector of a multimodal one.
 
-    Its window is twice the longest context (scripts differ in tokens between tokenizers), or the model's own where
-    that is less. Raises ConfigError where engine or weights are missing or damaged.
+    Its window is twice the longest context (scripts differ in tokens between tokenizers), or the
+    model's own where that is less. Raises ConfigError where engine or weights are missing or
+    damaged.
     """
     engine = _engine()
     known = LOCAL_MODELS.get(model)
@@ -59,10 +61,13 @@ def _engine() -> Any:
     try:
         import xllamacpp
     except ModuleNotFoundError:
-        raise ConfigError(f"provider 'local' needs the embedded engine: {install_hint('local')}") from None
+        raise ConfigError(
+            f"provider 'local' needs the embedded engine: {install_hint('local')}"
+        ) from None
     except ImportError as error:  # the wheel does not bundle the OpenMP runtime
         raise ConfigError(
-            f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install libgomp1"
+            f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install"
+            " libgomp1"
         ) from error
     return xllamacpp
 
@@ -87,7 +92,9 @@ def _start(
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
     params.hostnames = ["127.0.0.1"]
     params.port = 0  # the kernel picks one
-    params.swa_full = True  # without it a prompt that shares only a part of the previous one is computed afresh
+    params.swa_full = (
+        True  # without it a prompt that shares only a part of the previous one is computed afresh
+    )
     params.cache_prompt = True
     params.verbosity = 0
     if known and known.chat_template:
@@ -99,15 +106,18 @@ def _start(
         return engine.Server(params)
     except Exception as error:  # the engine raises whatever its C++ raised
         raise ConfigError(
-            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text model"
-            f"{', and mmproj that of the same one' if mmproj else ''}?"
+            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text"
+            f" model{', and mmproj that of the same one' if mmproj else ''}?"
         ) from error
 
 
 def _setting(params: Any, key: str, value: Any) -> Any:
-    """A value of a setting of the engine; of a choice by the end of its name: q4_0, linear. Raises ConfigError."""
+    """A value of a setting of the engine; of a choice by the end of its name: q4_0, linear. Raises
+    ConfigError."""
     if not hasattr(params, key) or key.startswith("_"):
-        raise UnknownName("engine setting", key, [name for name in dir(params) if not name.startswith("_")])
+        raise UnknownName(
+            "engine setting", key, [name for name in dir(params) if not name.startswith("_")]
+        )
     usual = getattr(params, key)
     if isinstance(usual, Enum):
         ends = {member.name.lower(): member for member in type(usual)}
@@ -120,8 +130,12 @@ def _setting(params: Any, key: str, value: Any) -> Any:
             taken = type(usual)(value)
             if taken == value or isinstance(usual, str):
                 return taken
-        raise ConfigError(f"engine setting {key} = {value!r}: write one like {usual!r}, which is usual")
-    raise ConfigError(f"engine setting {key} = {value!r}: only numbers, switches, words and choices can be set")
+        raise ConfigError(
+            f"engine setting {key} = {value!r}: write one like {usual!r}, which is usual"
+        )
+    raise ConfigError(
+        f"engine setting {key} = {value!r}: only numbers, switches, words and choices can be set"
+    )
 
 
 @contextmanager
@@ -129,7 +143,9 @@ def weights(model: str, known: LocalModel, say: Say) -> Iterator[Path]:
     """The file of a known model, its SHA-256 checked at every start."""
     spec = importlib.util.find_spec(known.package)
     if spec is None or spec.origin is None:
-        raise ConfigError(f"the weights of {model} are not installed ({known.licence}): {known.install_hint()}")
+        raise ConfigError(
+            f"the weights of {model} are not installed ({known.licence}): {known.install_hint()}"
+        )
     whole = Path(spec.origin).with_name(known.file)
     if whole.is_file():
         _check(whole, _sha256([whole]), model, known)
@@ -158,14 +174,16 @@ def _sha256(paths: Iterable[Path]) -> str:
                 while block := file.read(_BLOCK):
                     digest.update(block)
     except OSError as error:
-        raise ConfigError(f"weights cannot be read: {path} ({error.strerror}); install them again") from error
+        raise ConfigError(
+            f"weights cannot be read: {path} ({error.strerror}); install them again"
+        ) from error
     return digest.hexdigest()
 
 
 @contextmanager
 def _joined(name: str, parts: Sequence[Path], say: Say) -> Iterator[Path]:
-    """Parts as one file that the engine can map: in memory where the system has such files, so that the weights lie
-    on disk once; elsewhere in the cache folder, joined once."""
+    """Parts as one file that the engine can map: in memory where the system has such files, so that
+    the weights lie on disk once; elsewhere in the cache folder, joined once."""
     with _file_in_memory(name) as file:
         if file is None:
             yield _joined_on_disk(name, parts, say)
@@ -174,13 +192,16 @@ def _joined(name: str, parts: Sequence[Path], say: Say) -> Iterator[Path]:
             _copy(parts, file)
             file.flush()
         except OSError as error:
-            raise ConfigError(f"no memory to join {name} in ({error.strerror}); 260 MB are needed") from error
+            raise ConfigError(
+                f"no memory to join {name} in ({error.strerror}); 260 MB are needed"
+            ) from error
         yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 @contextmanager
 def _file_in_memory(name: str) -> Iterator[BinaryIO | None]:
-    """None where the system has none (it is Linux that has), or does not let us open it by a path."""
+    """None where the system has none (it is Linux that has), or does not let us open it by a
+    path."""
     try:
         file = os.fdopen(os.memfd_create(name), "wb")
     except (AttributeError, OSError):
@@ -203,7 +224,9 @@ def _joined_on_disk(name: str, parts: Sequence[Path], say: Say) -> Path:
         temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ConfigError(f"cannot join the weights in {target.parent} ({error}); 260 MB are needed there") from error
+        raise ConfigError(
+            f"cannot join the weights in {target.parent} ({error}); 260 MB are needed there"
+        ) from error
     return target
 
 

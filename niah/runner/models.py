@@ -1,4 +1,5 @@
-"""Ask a server about itself: its models, how it counts, whether it caches, and where its window truly ends."""
+"""Ask a server about itself: its models, how it counts, whether it caches, and where its window
+truly ends."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.checks import READERS, key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import HttpRequest, Provider, ServedModel, known_provider, provider_of, simulated
+from niah.providers import (
+    HttpRequest,
+    Provider,
+    ServedModel,
+    known_provider,
+    provider_of,
+    simulated,
+)
 from niah.providers.local import LOCAL_MODELS
 from niah.records import Outcome, Trial, Usage
 from niah.runner.client import Client
@@ -29,14 +37,17 @@ MOST_BYTES = 8_000_000
 _TRAINED = ("n_ctx_train", "original_max_position_embeddings", "max_position_embeddings")
 _WINDOW = ("n_ctx", "max_model_len", "context_length", "max_context_length")
 WITHIN = 0.01  # of the window
-_AROUND = (0.85, 1.1)  # of an edge: safely before it, and behind; a tokenizer counts otherwise than ours
+_AROUND = (
+    0.85,
+    1.1,
+)  # of an edge: safely before it, and behind; a tokenizer counts otherwise than ours
 
 
 def served_models(config: RunConfig, total_s: float = TOTAL_S) -> list[ServedModel]:
     """The models of a config's provider; of those inside this process the ones that are known.
 
-    Raises OutageError where no server answers in time, ProviderError where it answers with anything but a list of
-    models, ConfigError for a key that is missing.
+    Raises OutageError where no server answers in time, ProviderError where it answers with anything
+    but a list of models, ConfigError for a key that is missing.
     """
     if config.provider == "local":
         return [ServedModel(name=name, window=known.window) for name, known in LOCAL_MODELS.items()]
@@ -56,34 +67,52 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
         try:
             status, raw = await pool.read(request, total_s, MOST_BYTES)
         except TimeoutError:
-            raise OutageError(f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?") from None
+            raise OutageError(
+                f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?"
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             if "CERTIFICATE" in words.upper():
                 advice = "name the certificate authority of that server with --ca-file"
                 raise OutageError(f"{place}: {words}; {advice}") from error
-            why = "nobody answers" if isinstance(error, httpx.ConnectError) else f"no answer ({words})"
-            raise OutageError(f"{place}: {why}; start the server, or give its --base-url") from error
+            why = (
+                "nobody answers"
+                if isinstance(error, httpx.ConnectError)
+                else f"no answer ({words})"
+            )
+            raise OutageError(
+                f"{place}: {why}; start the server, or give its --base-url"
+            ) from error
     if len(raw) > MOST_BYTES:
-        raise ProviderError(f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list")
+        raise ProviderError(
+            f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list"
+        )
     body = raw.decode("utf-8-sig", errors="replace")
     if status == 404:
-        raise ProviderError(f"{place}: this server lists no models (404); its documentation names them")
+        raise ProviderError(
+            f"{place}: this server lists no models (404); its documentation names them"
+        )
     if status != 200:
-        raise ProviderError(f"{place}: {(said := provider.failure(status, body).message)}{key_hint(config, said)}")
+        raise ProviderError(
+            f"{place}: {(said := provider.failure(status, body).message)}{key_hint(config, said)}"
+        )
     try:
         return sorted(provider.models_in(body), key=lambda m: m.name)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise ProviderError(f"{place}: the answer is no list of models; is this the right --base-url?") from error
+        raise ProviderError(
+            f"{place}: the answer is no list of models; is this the right --base-url?"
+        ) from error
 
 
 def told_edges(experiment: Experiment) -> tuple[int | None, int | None]:
-    """Window and trained length in the server's tokens, as its list of models and its properties tell them."""
+    """Window and trained length in the server's tokens, as its list of models and its properties
+    tell them."""
     return asyncio.run(_told(experiment))
 
 
 def lengths_around(window: int | None, trained: int | None, least: int) -> list[int]:
-    """Lengths before and behind half the window, the window, the trained length and twice it; none over the window."""
+    """Lengths before and behind half the window, the window, the trained length and twice it; none
+    over the window."""
     edges = [window and window // 2, window, trained, trained and 2 * trained]
     around = {round(edge * share) for edge in edges if edge for share in _AROUND}
     most = round(window * _AROUND[0]) if window else max(around, default=0)
@@ -95,7 +124,11 @@ async def _told(experiment: Experiment) -> tuple[int | None, int | None]:
         provider = session.provider
         requests = [provider.models_request(), provider.window_request()]
         async with connected(session, experiment, Observer()) as client:
-            bodies = [await client.fetch(request) for request in requests if isinstance(request, HttpRequest)]
+            bodies = [
+                await client.fetch(request)
+                for request in requests
+                if isinstance(request, HttpRequest)
+            ]
     return _least(bodies, _WINDOW), _least(bodies, _TRAINED)
 
 
@@ -140,7 +173,8 @@ class Probe:
     _found: Preflight | None = None
 
     async def look(self) -> tuple[Preflight, Answer | None]:
-        """The small requests, and the answer to the last of them sent again: a server that caches reads it then.
+        """The small requests, and the answer to the last of them sent again: a server that caches
+        reads it then.
 
         Raises ProviderError or OutageError where they fail.
         """
@@ -149,9 +183,11 @@ class Probe:
         return self._found, again
 
     async def window(self, most: int, on_step: Callable[[Step], None]) -> Window:
-        """The true window, by trying longer and longer prompts up to ``most`` and then halving what is open.
+        """The true window, by trying longer and longer prompts up to ``most`` and then halving what
+        is open.
 
-        Starts near the window that the server tells. Raises ProviderError or OutageError for a request that fails.
+        Starts near the window that the server tells. Raises ProviderError or OutageError for a
+        request that fails.
         """
         fits: Step | None = None
         too_long: Step | None = None
@@ -172,7 +208,9 @@ class Probe:
                 if length >= most:
                     return Window(fits=fits, too_long=too_long)
                 length = min(most, round(length * factor))
-            elif too_long.context_length - fits.context_length <= max(1, WITHIN * too_long.context_length):
+            elif too_long.context_length - fits.context_length <= max(
+                1, WITHIN * too_long.context_length
+            ):
                 return Window(fits=fits, too_long=too_long)
             else:
                 length = (fits.context_length + too_long.context_length) // 2
@@ -190,14 +228,23 @@ class Probe:
 
     async def _try(self, length: int) -> Step:
         """Whether a prompt of this length is accepted and counted as a whole."""
-        trial = Trial(id="", task=self.experiment.config.task, context_length=length, depth_percent=0, epoch=0)
+        trial = Trial(
+            id="", task=self.experiment.config.task, context_length=length, depth_percent=0, epoch=0
+        )
         prompt = self.experiment.prompt(trial)
-        answer = await self.client.ask_or_raise(self.provider.request(prompt), f"at {length:,} tokens")
+        answer = await self.client.ask_or_raise(
+            self.provider.request(prompt), f"at {length:,} tokens"
+        )
         known = self._found.calibration if self._found else None
         usage = answer.response.usage if answer.response else Usage()
         counted = known.total(usage) if known else usage.input_tokens
         if answer.outcome is Outcome.OVERFLOW:
-            return Step(context_length=length, fits=False, server_tokens=counted, why=f"refused ({answer.error})")
+            return Step(
+                context_length=length,
+                fits=False,
+                server_tokens=counted,
+                why=f"refused ({answer.error})",
+            )
         expected = known.expected(prompt.utf8, prompt.tokens) if known else None
         if known and expected and counted and known.is_short(counted, expected):
             why = f"cut in silence: {counted:,} tokens counted where about {expected:,} were sent"

@@ -1,10 +1,10 @@
 """As many connections as are in use at once, each with the headers that every request has.
 
-A shared pool looks at all its connections for every request: with 64 in flight that cost more than all the rest of a
-trial. Here a connection belongs to one request at a time, and goes from bytes to a socket by the shortest way that
-httpcore offers: a client of httpx costs three times the processor of this, for what a sweep never uses. The socket is
-asyncio's own, so that a reply is stamped when the loop hands its bytes over, before the answers of a whole round wait
-for each other to be read.
+A shared pool looks at all its connections for every request: with 64 in flight that cost more than
+all the rest of a trial. Here a connection belongs to one request at a time, and goes from bytes to
+a socket by the shortest way that httpcore offers: a client of httpx costs three times the processor
+of this, for what a sweep never uses. The socket is asyncio's own, so that a reply is stamped when
+the loop hands its bytes over, before the answers of a whole round wait for each other to be read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from niah import __version__
 from niah.providers import HttpRequest
 
 _PIECE = 262_144  # bytes; so many may wait in a socket before writing waits, too
-_ALWAYS = {"User-Agent": f"niah/{__version__}", "Accept-Encoding": "identity"}  # what is packed does not stream
+_ALWAYS = {
+    "User-Agent": f"niah/{__version__}",
+    "Accept-Encoding": "identity",
+}  # what is packed does not stream
 
 
 async def body_of(reply: httpx.Response, most: int, within_s: float | None = None) -> bytes:
@@ -45,14 +48,18 @@ async def body_of(reply: httpx.Response, most: int, within_s: float | None = Non
 class Pool(AbstractAsyncContextManager["Pool"]):
     """Connections, made when they are needed, the last used one first. No redirect is followed."""
 
-    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], httpx.AsyncBaseTransport], headers: Mapping[str, str] | None = None
+    ) -> None:
         self._make = make
         self._headers = httpx.Headers({**_ALWAYS, **(headers or {})})
         self._all: list[httpx.AsyncBaseTransport] = []
         self._free: list[httpx.AsyncBaseTransport] = []
 
     @asynccontextmanager
-    async def sent(self, request: HttpRequest, timeout: httpx.Timeout) -> AsyncIterator[httpx.Response]:
+    async def sent(
+        self, request: HttpRequest, timeout: httpx.Timeout
+    ) -> AsyncIterator[httpx.Response]:
         """The reply to a request, its body unread. Raises the exceptions of httpx."""
         url, headers = _parsed(request.url), self._headers.copy()
         headers.update(request.headers)
@@ -74,7 +81,8 @@ class Pool(AbstractAsyncContextManager["Pool"]):
                 await reply.aclose()
 
     async def read(self, request: HttpRequest, within_s: float, most: int) -> tuple[int, bytes]:
-        """Status and body of a small reply: at most so many bytes and one. Raises TimeoutError as well."""
+        """Status and body of a small reply: at most so many bytes and one. Raises TimeoutError as
+        well."""
         async with asyncio.timeout(within_s), self.sent(request, httpx.Timeout(within_s)) as reply:
             return reply.status_code, await body_of(reply, most)
 
@@ -96,7 +104,8 @@ class Pool(AbstractAsyncContextManager["Pool"]):
 
 
 class _Pieces(httpx.AsyncByteStream):
-    """A body, a piece at a time: a long one must not keep the other requests waiting, a short one goes at once."""
+    """A body, a piece at a time: a long one must not keep the other requests waiting, a short one
+    goes at once."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self._body = body
@@ -119,13 +128,18 @@ def _parsed(url: str) -> httpx.URL:
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
-    """One connection to one server, kept alive between requests; a new one where the server hung up.
+    """One connection to one server, kept alive between requests; a new one where the server hung
+    up.
 
     Raises the exceptions of httpx.
     """
 
     def __init__(
-        self, trust: ssl.SSLContext | None = None, *, idle_s: float = 4.0, options: Iterable[Any] | None = None
+        self,
+        trust: ssl.SSLContext | None = None,
+        *,
+        idle_s: float = 4.0,
+        options: Iterable[Any] | None = None,
     ) -> None:
         self._trust = trust
         self._idle_s = idle_s  # after which a connection is not used again
@@ -135,7 +149,9 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
         with _as_httpx():
             connection = await self._usable(target.origin)
             reply = await connection.handle_async_request(
@@ -148,7 +164,10 @@ class DirectTransport(httpx.AsyncBaseTransport):
                 )
             )
         return httpx.Response(
-            reply.status, headers=reply.headers, stream=_Body(reply), extensions={"stamp": self._backend.stamp}
+            reply.status,
+            headers=reply.headers,
+            stream=_Body(reply),
+            extensions={"stamp": self._backend.stamp},
         )
 
     async def aclose(self) -> None:
@@ -158,9 +177,16 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     async def _usable(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
         old = self._connection
-        for _ in range(2 if old is not None else 0):  # a hang-up that has come in is seen by the loop now
+        for _ in range(
+            2 if old is not None else 0
+        ):  # a hang-up that has come in is seen by the loop now
             await asyncio.sleep(0)
-        if old is not None and old.can_handle_request(origin) and old.is_available() and not old.has_expired():
+        if (
+            old is not None
+            and old.can_handle_request(origin)
+            and old.is_available()
+            and not old.has_expired()
+        ):
             return old
         if old is not None:
             await old.aclose()
@@ -211,7 +237,9 @@ class StampingBackend(httpcore.AsyncNetworkBackend):
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
-                transport, _ = await loop.create_connection(lambda: protocol, host, port, happy_eyeballs_delay=0.25)
+                transport, _ = await loop.create_connection(
+                    lambda: protocol, host, port, happy_eyeballs_delay=0.25
+                )
         for option in socket_options or ():
             transport.get_extra_info("socket").setsockopt(*option)
         transport.set_write_buffer_limits(high=_PIECE)
@@ -250,10 +278,14 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._writer.drain()
 
     async def aclose(self) -> None:
-        self._writer.transport.abort()  # nothing is owed to a server whose reply is read or given up
+        # nothing is owed to a server whose reply is read or given up
+        self._writer.transport.abort()
 
     async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         with _named(httpcore.ConnectTimeout, httpcore.ConnectError):
             async with asyncio.timeout(timeout):
@@ -261,7 +293,9 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # of an idle connection: the server hung up, or sent what nobody asked for
+        if (
+            info == "is_readable"
+        ):  # of an idle connection: the server hung up, or sent what nobody asked for
             return self._reader.at_eof() or bool(self._reader._buffer)  # type: ignore[attr-defined]
         return self._writer.get_extra_info(info)
 

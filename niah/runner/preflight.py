@@ -1,14 +1,15 @@
-"""Before a sweep: small requests that prove key, model and fields, and tell how the server counts tokens.
+"""Before a sweep: small requests that prove key, model and fields, and tell how the server counts
+tokens.
 
-One prompt without a haystack gives what the server adds around every prompt; one with lines from all over the run's
-stretch of haystack gives its tokens per token of ours. Where a haystack holds two scripts there is one for each, since
-tokenizers differ most between scripts. During a sweep one more prompt may be needed, sent twice: where counts are in
-doubt, and where a cache is first seen.
+One prompt without a haystack gives what the server adds around every prompt; one with lines from
+all over the run's stretch of haystack gives its tokens per token of ours. Where a haystack holds
+two scripts there is one for each, since tokenizers differ most between scripts. During a sweep one
+more prompt may be needed, sent twice: where counts are in doubt, and where a cache is first seen.
 
-Where it is asked for, canaries show whether front and middle of the longest prompt are seen at all: for servers that do
-not count, or count a prompt that they then cut. A canary is easier than any needle, the same line several times over;
-the same question over these lines alone is its control, so that a model which cannot answer it anyway is not taken for
-a server that cuts.
+Where it is asked for, canaries show whether front and middle of the longest prompt are seen at all:
+for servers that do not count, or count a prompt that they then cut. A canary is easier than any
+needle, the same line several times over; the same question over these lines alone is its control,
+so that a model which cannot answer it anyway is not taken for a server that cuts.
 """
 
 from __future__ import annotations
@@ -54,12 +55,16 @@ class Preflight:
     answers: tuple[Answer, ...]
     calibration: Calibration | None  # None: the server does not count
     window: int | None  # in the server's tokens, where it tells
-    canary: tuple[str, ...] = ()  # what the canary check found, a line each; empty where it was not asked for
+    canary: tuple[
+        str, ...
+    ] = ()  # what the canary check found, a line each; empty where it was not asked for
 
     @property
     def model(self) -> str | None:
         """The name by which the server calls the model."""
-        return next((a.response.model for a in self.answers if a.response and a.response.model), None)
+        return next(
+            (a.response.model for a in self.answers if a.response and a.response.model), None
+        )
 
     def warnings(self, experiment: Experiment) -> list[str]:
         """What a person must know about the server before a sweep."""
@@ -67,27 +72,37 @@ class Preflight:
         if known is None:
             look = "" if self.canary else "; --canary looks for one"
             lines.append(
-                "the server does not say how many prompt tokens it counted, or always says the same: "
-                f"a part that it drops in silence cannot be noticed{look}"
+                "the server does not say how many prompt tokens it counted, or always says the"
+                f" same: a part that it drops in silence cannot be noticed{look}"
             )
         elif not known.is_exact:
             name = experiment.tokenizer.name
             lines.append(
-                f"the server counts {known.narrow:.2f} tokens for one of {name}: a dropped part of less than "
-                f"{known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the model's own finds any"
+                f"the server counts {known.narrow:.2f} tokens for one of {name}: a dropped part of"
+                f" less than {known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the"
+                " model's own finds any"
             )
-        ratio = 1.0 if known is None else min(known.narrow, known.wide)  # surely, whatever the script
-        beyond = [n for n in experiment.config.lengths if self.window is not None and n * ratio > self.window]
+        ratio = (
+            1.0 if known is None else min(known.narrow, known.wide)
+        )  # surely, whatever the script
+        beyond = [
+            n
+            for n in experiment.config.lengths
+            if self.window is not None and n * ratio > self.window
+        ]
         if beyond:
             lengths = ", ".join(map(label_of, beyond))
-            lines.append(f"the server says its window is {self.window:,} tokens: {lengths} will not fit")
+            lines.append(
+                f"the server says its window is {self.window:,} tokens: {lengths} will not fit"
+            )
         return lines
 
 
 async def preflight(
     client: Client, provider: Provider, experiment: Experiment, uploads: Uploads | None = None
 ) -> Preflight:
-    """Send the small requests. Raises ProviderError where one is refused, OutageError where none is answered."""
+    """Send the small requests. Raises ProviderError where one is refused, OutageError where none is
+    answered."""
     prompts = small_prompts(experiment)
     answers = [await _asked(client, provider.request(prompt), experiment) for prompt in prompts]
     _check_budget(answers, experiment)
@@ -101,10 +116,16 @@ async def preflight(
     calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
     presenter = presenter_in(experiment)
     if calibration is not None and isinstance(presenter, Chat | Tools):
-        calibration = await _with_turns(client, provider, presenter, experiment, prompts[-1], calibration)
+        calibration = await _with_turns(
+            client, provider, presenter, experiment, prompts[-1], calibration
+        )
     elif calibration is not None and presenter is not None:
-        calibration = await _with_media(client, provider, presenter, experiment, calibration, uploads)
-    return Preflight(answers=tuple(answers), calibration=calibration, window=await told_window(client, provider))
+        calibration = await _with_media(
+            client, provider, presenter, experiment, calibration, uploads
+        )
+    return Preflight(
+        answers=tuple(answers), calibration=calibration, window=await told_window(client, provider)
+    )
 
 
 async def _with_turns(
@@ -115,7 +136,8 @@ async def _with_turns(
     prompt: Prompt,
     known: Calibration,
 ) -> Calibration | None:
-    """What a server adds for each turn, by two prompts of one text; None where it does not count them."""
+    """What a server adds for each turn, by two prompts of one text; None where it does not count
+    them."""
     counted, turns = [], []
     for size in (prompt.tokens, max(1, prompt.tokens // FURTHER_TURNS)):
         sent = replace(presenter, turn_tokens=size).present(prompt)
@@ -124,7 +146,11 @@ async def _with_turns(
             return None
         counted.append(found)
         turns.append(sent.delivered.turns or 0)
-    return known.with_turns(counted[0], turns[0], counted[1], turns[1]) if turns[1] > turns[0] else known
+    return (
+        known.with_turns(counted[0], turns[0], counted[1], turns[1])
+        if turns[1] > turns[0]
+        else known
+    )
 
 
 async def _with_media(
@@ -135,7 +161,8 @@ async def _with_media(
     known: Calibration,
     uploads: Uploads | None,
 ) -> Calibration:
-    """What a server counts for a page or a second of sound, by a small prompt; what it does not tell stays unknown."""
+    """What a server counts for a page or a second of sound, by a small prompt; what it does not
+    tell stays unknown."""
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
     sample = _thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS)
     sent = presenter.present(_small(experiment, planting, sample))
@@ -152,12 +179,16 @@ async def _with_media(
 
 
 async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer:
-    """The answer to a small request; asked again where it is refused as too long, which a busy server says too.
+    """The answer to a small request; asked again where it is refused as too long, which a busy
+    server says too.
 
     Raises ProviderError or OutageError for an answer that promises nothing for the sweep.
     """
     for _ in range(2):
-        failed, hint = "the first request failed, and nothing more was sent", partial(key_hint, experiment.config)
+        failed, hint = (
+            "the first request failed, and nothing more was sent",
+            partial(key_hint, experiment.config),
+        )
         answer = await client.ask_or_raise(request, failed, hint)
         if answer.outcome is not Outcome.OVERFLOW:
             return answer
@@ -166,7 +197,8 @@ async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -
 
 
 def sample_tokens(experiment: Experiment) -> int:
-    """Tokens of haystack in a small request: never more than in a run's longest prompt, which a window is made for."""
+    """Tokens of haystack in a small request: never more than in a run's longest prompt, which a
+    window is made for."""
     return min(SAMPLE_TOKENS, max(experiment.config.lengths))
 
 
@@ -184,7 +216,8 @@ def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
 
 
 async def told_window(client: Client, provider: Provider) -> int | None:
-    """The window as the server tells it; None where it does not, or in a shape that is not known."""
+    """The window as the server tells it; None where it does not, or in a shape that is not
+    known."""
     request = provider.window_request()
     body = await client.fetch(request) if request else None
     try:
@@ -202,16 +235,22 @@ def small_prompts(experiment: Experiment) -> list[Prompt]:
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
     most = sample_tokens(experiment)
-    samples = [_thinned(part, experiment.tokenizer, most) for part in ((narrow, wide) if both else (lines,))]
+    samples = [
+        _thinned(part, experiment.tokenizer, most)
+        for part in ((narrow, wide) if both else (lines,))
+    ]
     return [_small(experiment, planting, sample) for sample in ([], *filter(None, samples))]
 
 
 def further_prompt(experiment: Experiment) -> Prompt:
-    """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a run's longest."""
+    """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a
+    run's longest."""
     planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
     longest = max(experiment.config.lengths)
     tokens = min(FURTHER_TOKENS, longest, max(SAMPLE_TOKENS, longest // 2))
-    places = sorted({experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))})
+    places = sorted(
+        {experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))}
+    )
     tour = stream_of(experiment.haystack, experiment.config.seed, 0)
     lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
     return _small(experiment, planting, _thinned(lines, experiment.tokenizer, tokens))
@@ -241,31 +280,44 @@ def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
 
 
 def _check_budget(answers: list[Answer], experiment: Experiment) -> None:
-    """Raises ProviderError where reasoning leaves no room for an answer: no trial could ever be scored."""
-    silent = [a for a in answers if a.outcome is Outcome.TRUNCATED and a.response and not a.response.text.strip()]
+    """Raises ProviderError where reasoning leaves no room for an answer: no trial could ever be
+    scored."""
+    silent = [
+        a
+        for a in answers
+        if a.outcome is Outcome.TRUNCATED and a.response and not a.response.text.strip()
+    ]
     if answers and len(silent) == len(answers):
         raise ProviderError(
-            f"the reply budget of {experiment.reply_tokens} tokens was used up before a word of an answer, as "
-            "reasoning models do; give more with --reply-tokens 4k, or have it reason less (--extra)"
+            f"the reply budget of {experiment.reply_tokens} tokens was used up before a word of an"
+            " answer, as reasoning models do; give more with --reply-tokens 4k, or have it reason"
+            " less (--extra)"
         )
 
 
-async def look_for_canaries(client: Client, provider: Provider, experiment: Experiment) -> tuple[str, ...]:
+async def look_for_canaries(
+    client: Client, provider: Provider, experiment: Experiment
+) -> tuple[str, ...]:
     """What was found, a line for each place.
 
-    Raises ProviderError where a place of the long prompt is not seen, OutageError where nobody answers.
+    Raises ProviderError where a place of the long prompt is not seen, OutageError where nobody
+    answers.
     """
     seen = [await _look(client, provider, experiment, place) for place in PLACES]
     if missing := [line for line, is_fine in seen if not is_fine]:
         raise ProviderError(
-            f"{'; '.join(missing)}: the server seems to drop a part of long prompts in silence; "
-            "give it a larger window or ask for shorter --lengths, or go on with --no-canary if the model is to blame"
+            f"{'; '.join(missing)}: the server seems to drop a part of long prompts in silence;"
+            " give it a larger window or ask for shorter --lengths, or go on with --no-canary if"
+            " the model is to blame"
         )
     return tuple(line for line, _ in seen)
 
 
-async def _look(client: Client, provider: Provider, experiment: Experiment, place: str) -> tuple[str, bool]:
-    """What is found of one canary, as a line, and whether that is fine: not where only the long prompt fails."""
+async def _look(
+    client: Client, provider: Provider, experiment: Experiment, place: str
+) -> tuple[str, bool]:
+    """What is found of one canary, as a line, and whether that is fine: not where only the long
+    prompt fails."""
     planting, length = planted(experiment, place), max(experiment.config.lengths)
     alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
     failed = "the canary check failed, and no trial was sent"
@@ -287,7 +339,9 @@ def planted(experiment: Experiment, place: str) -> Planting:
     """All canaries, and the question about one; the haystack around them is the same for each."""
     trial = _longest(experiment)
     options = replace(experiment.options, value_kind="number")
-    site = TaskContext(trial=trial, haystack=experiment.haystack, language=experiment.language, options=options)
+    site = TaskContext(
+        trial=trial, haystack=experiment.haystack, language=experiment.language, options=options
+    )
     draw = Draw(experiment.config.seed, "canary")
     planting = magic.planted(Planter(draw, site), list(PLACES.values()))
     asked = planting.needles[list(PLACES).index(place)]
@@ -303,7 +357,9 @@ def long_prompt(experiment: Experiment, planting: Planting) -> Prompt:
 
 def _longest(experiment: Experiment) -> Trial:
     length = max(experiment.config.lengths)
-    return Trial(id="", task=experiment.config.task, context_length=length, depth_percent=0.0, epoch=0)
+    return Trial(
+        id="", task=experiment.config.task, context_length=length, depth_percent=0.0, epoch=0
+    )
 
 
 def _is_right(answer: Answer, planting: Planting) -> bool:

@@ -1,8 +1,10 @@
-"""What a server tells of its rate limits in its headers, and how long to wait so that a request fits in.
+"""What a server tells of its rate limits in its headers, and how long to wait so that a request
+fits in.
 
-OpenAI, Groq, vLLM gateways and others send ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}`` (OpenAI's guide
-"Rate limits"), Anthropic ``anthropic-ratelimit-{requests,tokens,input-tokens}-{limit,remaining,reset}`` (its API
-reference, "Rate limits"). Both describe token buckets: they refill evenly and are full again at the reset.
+OpenAI, Groq, vLLM gateways and others send
+``x-ratelimit-{limit,remaining,reset}-{requests,tokens}`` (OpenAI's guide "Rate limits"), Anthropic
+``anthropic-ratelimit-{requests,tokens,input-tokens}-{limit,remaining,reset}`` (its API reference,
+"Rate limits"). Both describe token buckets: they refill evenly and are full again at the reset.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from email.utils import parsedate_to_datetime
 
 from niah.providers.failures import SPAN, seconds_in
 
-LONGEST_WAIT_S = 120.0  # a bucket that needs longer, as a day's, is left to the server's own refusal
+LONGEST_WAIT_S = (
+    120.0  # a bucket that needs longer, as a day's, is left to the server's own refusal
+)
 _KINDS = {
     "x-ratelimit-{}-requests": "requests",
     "x-ratelimit-{}-tokens": "tokens",
@@ -61,16 +65,24 @@ class ToldRates:
         if not any("ratelimit" in name for name in headers):
             return
         for name, kind in _KINDS.items():
-            limit, remaining = (_number(headers.get(name.format(part))) for part in ("limit", "remaining"))
+            limit, remaining = (
+                _number(headers.get(name.format(part))) for part in ("limit", "remaining")
+            )
             reset_s = span_s(headers.get(name.format("reset")), headers.get("date"))
             if limit and remaining is not None and reset_s is not None:
                 self._buckets[name] = Bucket(
-                    kind=kind, limit=limit, remaining=remaining, reset_s=reset_s, told_at=self._clock()
+                    kind=kind,
+                    limit=limit,
+                    remaining=remaining,
+                    reset_s=reset_s,
+                    told_at=self._clock(),
                 )
 
     def wait_s(self, tokens: int) -> float:
         """Seconds until a request of so many tokens fits into all of them."""
-        return max((bucket.wait_s(tokens, self._clock()) for bucket in self._buckets.values()), default=0.0)
+        return max(
+            (bucket.wait_s(tokens, self._clock()) for bucket in self._buckets.values()), default=0.0
+        )
 
     def take(self, tokens: int) -> None:
         """A request of so many tokens is sent."""
@@ -80,7 +92,8 @@ class ToldRates:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a date.
+    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a
+    date.
 
     A date is compared with the server's own clock where it sends one: ours may be wrong.
     """
@@ -92,14 +105,19 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
             return None
         if value.strip().replace(".", "", 1).isdigit():
             return float(value)
-        clock = parsedate_to_datetime(headers["date"]) if "date" in headers else now or datetime.now(UTC)
+        clock = (
+            parsedate_to_datetime(headers["date"])
+            if "date" in headers
+            else now or datetime.now(UTC)
+        )
         return max(0.0, (parsedate_to_datetime(value) - clock).total_seconds())
     except (ValueError, TypeError):
         return None
 
 
 def span_s(value: str | None, date: str | None = None) -> float | None:
-    """Seconds until a reset that is told as a span (``6m0s``), in seconds, or as a time (RFC 3339)."""
+    """Seconds until a reset that is told as a span (``6m0s``), in seconds, or as a time (RFC
+    3339)."""
     if not value:
         return None
     value = value.strip()

@@ -1,6 +1,8 @@
-"""Requests and replies as JSON lines, for whoever has to find out why a server does not answer as expected.
+"""Requests and replies as JSON lines, for whoever has to find out why a server does not answer as
+expected.
 
-Keys are hidden, prompts are cut to their ends unless asked for, and the file has a size that it does not pass.
+Keys are hidden, prompts are cut to their ends unless asked for, and the file has a size that it
+does not pass.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _ENDS = 2_000  # bytes kept of a long body, at its beginning and at its end
 
 
 class RequestLog:
-    """Appends to one file. It never stops a run: where it cannot be written any more, it says so once."""
+    """Appends to one file. It never stops a run: where it cannot be written any more, it says so
+    once."""
 
     def __init__(
         self,
@@ -33,7 +36,8 @@ class RequestLog:
         say: Callable[[str], None] = lambda text: None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """``headers`` go with every request. Raises ConfigError where the file cannot be written."""
+        """``headers`` go with every request. Raises ConfigError where the file cannot be
+        written."""
         self._path = path
         self._prompts = prompts
         self._headers = dict(headers or {})
@@ -43,7 +47,9 @@ class RequestLog:
             with path.open("ab") as file:
                 self._size = file.tell()
         except OSError as error:
-            raise ConfigError(f"--log-requests {str(path)!r}: cannot be written ({error.strerror})") from error
+            raise ConfigError(
+                f"--log-requests {str(path)!r}: cannot be written ({error.strerror})"
+            ) from error
 
     def take(self, request: HttpRequest, attempt: Attempt) -> None:
         """Take in how an attempt ended."""
@@ -87,7 +93,10 @@ class RequestLog:
         line = text.encode(errors="replace")
         if self._size + len(line) > self._most:
             self._size = self._most
-            self._say(f"{self._path} has reached {self._most // 1_000_000} MB: no more requests are logged")
+            self._say(
+                f"{self._path} has reached {self._most // 1_000_000} MB: no more requests are"
+                " logged"
+            )
             return
         try:
             with self._path.open("ab") as file:
@@ -105,4 +114,7 @@ def told(request: HttpRequest, attempt: Attempt) -> str | None:
         return None
     after = "not tried again" if attempt.wait_s is None else f"again in {attempt.wait_s:.1f} s"
     clock = time.strftime("%H:%M:%S")
-    return f"{clock}  {request.label or 'a small request'}, attempt {answer.attempts}: {answer.error}; {after}"
+    return (
+        f"{clock}  {request.label or 'a small request'}, attempt {answer.attempts}: {answer.error};"
+        f" {after}"
+    )

@@ -1,4 +1,5 @@
-"""Open what a config names: key, server, provider, transport, client. Only this knows how each provider is reached."""
+"""Open what a config names: key, server, provider, transport, client. Only this knows how each
+provider is reached."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ from niah.runner.uploads import Uploads
 from niah.text.validation import path_of
 
 KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
-# routers forget connections that are silent for minutes, and a long prompt is: probe every minute (as Anthropic's SDK)
+# routers forget connections that are silent for minutes, and a long prompt is: probe every minute
+# (as Anthropic's SDK)
 _ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
     (socket.IPPROTO_TCP, getattr(socket, name), value)
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5))
@@ -64,15 +66,22 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     config, own = experiment.config, experiment.own.provider
     embed_key_of(config)  # before anything is made
     model = str(config.model)
-    if own is not None:  # its address is the one that its requests go to; one that runs here brings its transport
+    if (
+        own is not None
+    ):  # its address is the one that its requests go to; one that runs here brings its transport
         inside = own.transport() if isinstance(own, Function) else None
         yield _session(config, own, own.models_request().url, transport=inside)
     elif config.provider in READERS:
         transport = _reader(experiment, model)
-        yield _session(config, simulated.simulated(model, config.extra), "", priced=False, transport=transport)
+        yield _session(
+            config, simulated.simulated(model, config.extra), "", priced=False, transport=transport
+        )
     elif config.provider == "local":
-        with local_server(model, experiment.longest, say, settings=config.engine, mmproj=config.mmproj) as base_url:
-            # a busy embedded server hangs up on what it has not yet looked at; connecting anew costs nothing here
+        with local_server(
+            model, experiment.longest, say, settings=config.engine, mmproj=config.mmproj
+        ) as base_url:
+            # a busy embedded server hangs up on what it has not yet looked at; connecting anew
+            # costs nothing here
             provider = local_models.local(model, base_url, config.extra)
             yield _session(config, provider, base_url, priced=False, idle_s=0.0)
     else:
@@ -91,24 +100,34 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
     if experiment.config.provider == instruments.LISTENER:
         heard = experiment.language, experiment.options.value_kind
         if heard != ("en", "number"):  # it would hear nothing, and all would be red
-            raise ConfigError(f"provider 'listener' hears English needles of plain numbers, not {' '.join(heard)}")
+            raise ConfigError(
+                f"provider 'listener' hears English needles of plain numbers, not {' '.join(heard)}"
+            )
         return instruments.listening(model, solve, experiment.tokenizer)
     return simulated.transport(model, solve, experiment.tokenizer)
 
 
-def _session(config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any) -> Session:
+def _session(
+    config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any
+) -> Session:
     known, priced = PROVIDERS.get(config.provider), priced or config.price is not None
     return Session(
         provider=provider,
         concurrency=concurrency_of(config),
-        pricing=pricing_of(config.provider, str(config.model), address, config.price) if priced else None,
+        pricing=(
+            pricing_of(config.provider, str(config.model), address, config.price)
+            if priced
+            else None
+        ),
         address=address,
         start=known.start if known and is_loopback(address) else None,
         **differs,
     )
 
 
-def throttle_of(experiment: Experiment, session: Session, observer: Observer, shared: Shared | None = None) -> Throttle:
+def throttle_of(
+    experiment: Experiment, session: Session, observer: Observer, shared: Shared | None = None
+) -> Throttle:
     """The throttle that a config sets; ``shared``: its rates are those of all workers of a run."""
     config = experiment.config
     return Throttle(
@@ -130,7 +149,8 @@ def client_of(
     observer: Observer,
     ledger: Ledger | None = None,
 ) -> Client:
-    """A client over some connections. It follows no redirect: the key goes to the named server only."""
+    """A client over some connections. It follows no redirect: the key goes to the named server
+    only."""
     config = experiment.config
     return Client(
         pool,
@@ -147,17 +167,23 @@ def client_of(
     )
 
 
-def uploads_of(session: Session, experiment: Experiment, folder: Path, client: Client) -> Uploads | None:
+def uploads_of(
+    session: Session, experiment: Experiment, folder: Path, client: Client
+) -> Uploads | None:
     """What uploads a run's media; None where they go with every request. Raises ConfigError."""
     if experiment.config.media == "inline":
         return None
     if not isinstance(session.provider, HttpApi):
-        raise ConfigError("media = 'upload' has no meaning for a provider of your own; use --media inline")
+        raise ConfigError(
+            "media = 'upload' has no meaning for a provider of your own; use --media inline"
+        )
     return Uploads(folder, session.provider, client, clock=time.time)
 
 
 @asynccontextmanager
-async def connected(session: Session, experiment: Experiment, observer: Observer) -> AsyncIterator[Client]:
+async def connected(
+    session: Session, experiment: Experiment, observer: Observer
+) -> AsyncIterator[Client]:
     """A client without a budget, for as long as the block runs."""
     throttle = throttle_of(experiment, session, observer)
     async with pool_of(session, experiment.config) as pool:
@@ -165,23 +191,35 @@ async def connected(session: Session, experiment: Experiment, observer: Observer
 
 
 def pool_of(session: Session, config: RunConfig) -> Pool:
-    """The connections of a config, to be opened. Raises ConfigError where proxy or certificates cannot be used."""
+    """The connections of a config, to be opened. Raises ConfigError where proxy or certificates
+    cannot be used."""
     if (transport := session.transport) is not None:
         return Pool(lambda: transport, config.headers)
     trust, proxy = trust_of(config.ca_file), _proxy_for(session.address)
     if proxy is None:
-        return Pool(partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE), config.headers)
+        return Pool(
+            partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE), config.headers
+        )
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-    make = partial(httpx.AsyncHTTPTransport, verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy)
+    make = partial(
+        httpx.AsyncHTTPTransport, verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy
+    )
     try:
         make()  # opens nothing
-    except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy of the environment that httpx cannot use
-        raise ConfigError(f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY") from error
+    except (
+        ImportError,
+        ValueError,
+        httpx.InvalidURL,
+    ) as error:  # a proxy of the environment that httpx cannot use
+        raise ConfigError(
+            f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY"
+        ) from error
     return Pool(make, config.headers)
 
 
 def _proxy_for(address: str) -> str | None:
-    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None on this machine."""
+    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None
+    on this machine."""
     if is_loopback(address):
         return None
     parts = urlsplit(address)
@@ -193,15 +231,20 @@ def _proxy_for(address: str) -> str | None:
 
 
 def trust_of(ca_file: str | None) -> ssl.SSLContext:
-    """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those of a file."""
+    """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those
+    of a file."""
     try:
         trust = httpx.create_ssl_context(trust_env=True)  # also on loopback, where no proxy is used
     except OSError as error:
-        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})") from error
+        raise ConfigError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})"
+        ) from error
     if ca_file is not None:
         try:
             trust.load_verify_locations(cafile=path_of(ca_file))
         except OSError as error:  # no certificate in it is one, too
             why = error.strerror or error
-            raise ConfigError(f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates") from error
+            raise ConfigError(
+                f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates"
+            ) from error
     return trust

@@ -1,4 +1,5 @@
-"""What the results of a sweep teach: what is too long for the server, and whether it is still there."""
+"""What the results of a sweep teach: what is too long for the server, and whether it is still
+there."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ _REFUSALS = 2  # one may be a fluke of one machine behind the address
 
 
 class OverflowMemory:
-    """Which prompts are too long, as refusals and answers showed. Lengths are prompt tokens of ours.
+    """Which prompts are too long, as refusals and answers showed. Lengths are prompt tokens of
+    ours.
 
-    An error that speaks of a context size is no proof: servers whose requests share one cache (llama.cpp by default)
-    say so when there is too much at once.
+    An error that speaks of a context size is no proof: servers whose requests share one cache
+    (llama.cpp by default) say so when there is too much at once.
     """
 
     def __init__(self, results: Iterable[Row]) -> None:
@@ -31,24 +33,29 @@ class OverflowMemory:
             self.take(result)
 
     def surely_too_long(self, prompt_tokens: int) -> Row | None:
-        """What the server refused that is shorter than a prompt, where longer ones need not be sent."""
+        """What the server refused that is shorter than a prompt, where longer ones need not be
+        sent."""
         first = bisect_right(self._refused, self._longest_accepted, key=_length)
         shortest = self._refused[first : first + _REFUSALS]
         sure = len(shortest) == _REFUSALS and shortest[-1].sent_tokens < prompt_tokens
         return shortest[0] if sure else None
 
     def fits(self, prompt_tokens: int, server_tokens: int | None) -> bool:
-        """Whether an earlier answer, or what the server tells of its window, shows that there is room for a prompt.
+        """Whether an earlier answer, or what the server tells of its window, shows that there is
+        room for a prompt.
 
         ``server_tokens`` is what prompt and reply should take of the window, where that is known.
         """
         if prompt_tokens > self._longest_accepted and self._refused_at(prompt_tokens):
             return False
-        told = server_tokens is not None and self.window is not None and server_tokens <= self.window
+        told = (
+            server_tokens is not None and self.window is not None and server_tokens <= self.window
+        )
         return prompt_tokens <= self._longest_accepted or told
 
     def believes(self, prompt_tokens: int, server_tokens: int | None) -> bool:
-        """Whether a first refusal as too long is final; else the same prompt is asked again, alone."""
+        """Whether a first refusal as too long is final; else the same prompt is asked again,
+        alone."""
         if prompt_tokens <= self._longest_accepted:
             return False
         if self._refused_at(prompt_tokens):
@@ -100,7 +107,9 @@ class CircuitBreaker:
         if answer.fatal and (answer.retried or self._fatal_in_a_row >= MOST_FATAL_IN_A_ROW):
             return f"the server refuses requests: {answer.error}"
         silent_s = self._clock() - self._answered_at
-        if self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW and (not answer.retried or silent_s >= LEAST_OUTAGE_S):
+        if self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW and (
+            not answer.retried or silent_s >= LEAST_OUTAGE_S
+        ):
             return f"{self._errors_in_a_row} trials in a row failed: {answer.error}"
         if self._max_errors is not None and self._errors >= self._max_errors:
             return f"max_errors {self._max_errors}: {answer.error}"

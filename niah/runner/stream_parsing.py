@@ -1,8 +1,10 @@
-"""Cut a byte stream into events, whatever the chunks: server-sent events, JSON lines, or one plain reply.
+"""Cut a byte stream into events, whatever the chunks: server-sent events, JSON lines, or one plain
+reply.
 
-Servers and the proxies before them name content types as they like, so the first sign decides: a brace or bracket
-begins JSON, ``<`` a web page, anything else server-sent events. A byte order mark is dropped; lines end in LF, CR or
-CRLF, as the standard allows (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+Servers and the proxies before them name content types as they like, so the first sign decides: a
+brace or bracket begins JSON, ``<`` a web page, anything else server-sent events. A byte order mark
+is dropped; lines end in LF, CR or CRLF, as the standard allows
+(https://html.spec.whatwg.org/multipage/server-sent-events.html).
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class StreamReader:
 
 
 class _Lines:
-    """Whole lines out of chunks. Text may hold U+2028 and its like: only LF, CR and CRLF end a line."""
+    """Whole lines out of chunks. Text may hold U+2028 and its like: only LF, CR and CRLF end a
+    line."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -71,12 +74,15 @@ class _Lines:
         self._parts += [chunk] if chunk else []
         self._size += len(chunk)
         if self._size > MOST_EVENT_BYTES:
-            raise ValueError(f"a line of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream")
+            raise ValueError(
+                f"a line of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream"
+            )
         return [line.rstrip(b"\r\n") for line in lines]
 
 
 class EventStream:
-    """Server-sent events: their data lines. The message of an event named ``error`` is handed on as an error object."""
+    """Server-sent events: their data lines. The message of an event named ``error`` is handed on as
+    an error object."""
 
     def __init__(self) -> None:
         self._cut = _Lines()
@@ -91,7 +97,9 @@ class EventStream:
                 self._lines.append(line[5:].removeprefix(b" ").decode(errors="replace"))
                 self._size += len(line)
                 if self._size > MOST_EVENT_BYTES:
-                    raise ValueError(f"an event of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream")
+                    raise ValueError(
+                        f"an event of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream"
+                    )
             elif line.startswith(b"event:"):
                 self._is_error = line[6:].strip() == b"error"
             elif not line:
@@ -109,7 +117,8 @@ class EventStream:
 
 
 class JsonReader:
-    """JSON lines, or one object in one piece: told apart by whether the first line is JSON by itself."""
+    """JSON lines, or one object in one piece: told apart by whether the first line is JSON by
+    itself."""
 
     def __init__(self) -> None:
         self._cut = _Lines()

@@ -1,7 +1,8 @@
 """Send the trials of an experiment that are missing from its log, within limits and budget.
 
-Which trial is next says ``Experiment.schedule``, a trial is carried out by ``TrialRunner``. Results are logged as they
-land, and a stop lets what is in flight finish: what lands together is synced to disk once.
+Which trial is next says ``Experiment.schedule``, a trial is carried out by ``TrialRunner``. Results
+are logged as they land, and a stop lets what is in flight finish: what lands together is synced to
+disk once.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _Landed = tuple[Result, asyncio.Future[None]]
 def send_missing(experiment: Experiment, log: RunLog, observer: Observer) -> str | None:
     """Send every trial that is not finished; the reason where the sweep stopped early.
 
-    Not to be called in a thread whose event loop runs. Raises ProviderError, OutageError or ConfigError.
+    Not to be called in a thread whose event loop runs. Raises ProviderError, OutageError or
+    ConfigError.
     """
     for warning in experiment.warnings():
         observer.warned(warning)
@@ -52,8 +54,15 @@ def send_missing(experiment: Experiment, log: RunLog, observer: Observer) -> str
 class Sweep:
     """One run in progress."""
 
-    def __init__(self, experiment: Experiment, session: Session, log: RunLog, observer: Observer | None = None) -> None:
-        """Raises ConfigError for a budget that cannot be kept, and for a proxy or certificates that cannot be used."""
+    def __init__(
+        self,
+        experiment: Experiment,
+        session: Session,
+        log: RunLog,
+        observer: Observer | None = None,
+    ) -> None:
+        """Raises ConfigError for a budget that cannot be kept, and for a proxy or certificates that
+        cannot be used."""
         config = experiment.config
         self.stopped_because: str | None = None
         self._experiment = experiment
@@ -62,17 +71,33 @@ class Sweep:
         self._observer = observer or Observer()
         self._writer = LogWriter(log)
         folder = log.path.parent
-        shared = Shared(folder.parent) if folder.parent.name == SHARDS else None  # with the workers of other shards
+        shared = (
+            Shared(folder.parent) if folder.parent.name == SHARDS else None
+        )  # with the workers of other shards
         self._throttle = throttle_of(experiment, session, self._observer, shared)
         self._pool = pool_of(session, config)
-        budget = Budget(config, session.pricing)  # before the attempts: a run that cannot start makes no file
+        budget = Budget(
+            config, session.pricing
+        )  # before the attempts: a run that cannot start makes no file
         self._attempts = AttemptLog(log.path.parent)
         rows = log.results.values()
         self._ledger = RunLedger(
-            budget, self._attempts, self._throttle, rows, may_cost=self._may_cost, on_refusal=self.stop, shared=shared
+            budget,
+            self._attempts,
+            self._throttle,
+            rows,
+            may_cost=self._may_cost,
+            on_refusal=self.stop,
+            shared=shared,
         )
-        self._client = client_of(session, experiment, self._pool, self._throttle, self._observer, self._ledger)
-        self._embedder = Embedder(session, experiment, self._observer, self._ledger) if config.embed_url else None
+        self._client = client_of(
+            session, experiment, self._pool, self._throttle, self._observer, self._ledger
+        )
+        self._embedder = (
+            Embedder(session, experiment, self._observer, self._ledger)
+            if config.embed_url
+            else None
+        )
         self._uploads = uploads_of(session, experiment, folder, self._client)
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
@@ -108,13 +133,17 @@ class Sweep:
         """
         minutes = self._experiment.config.max_minutes
         if minutes is not None:
-            asyncio.get_running_loop().call_later(60 * minutes, self.stop, f"max_minutes {minutes:g} are over")
+            asyncio.get_running_loop().call_later(
+                60 * minutes, self.stop, f"max_minutes {minutes:g} are over"
+            )
         async with self._observer.beside(self):
             try:
                 with self._attempts:
                     async with self._pool, self._embedder.pool if self._embedder else nullcontext():
                         if await self._ready():
-                            for wave in self._experiment.schedule(self._log.results, self._breaker.hopeless):
+                            for wave in self._experiment.schedule(
+                                self._log.results, self._breaker.hopeless
+                            ):
                                 await self._send(wave)
                         for warning in self._trials.checks.warnings():
                             self._observer.warned(warning)
@@ -125,7 +154,9 @@ class Sweep:
     async def _ready(self) -> bool:
         """Whether the small requests found a server to sweep; False where a stop came first."""
         try:
-            found = await preflight(self._client, self._session.provider, self._experiment, self._uploads)
+            found = await preflight(
+                self._client, self._session.provider, self._experiment, self._uploads
+            )
             if self._throttle.stopping:
                 return False
             self._trials.begin(found)
@@ -134,7 +165,9 @@ class Sweep:
                 if refused := self._ledger.refuses(len(PLACES) * longest):
                     self.stop(f"no room for the canary check: {refused}")
                     return False
-                canary = await look_for_canaries(self._client, self._session.provider, self._experiment)
+                canary = await look_for_canaries(
+                    self._client, self._session.provider, self._experiment
+                )
                 found = replace(found, canary=canary)
         except NiahError:
             if self._throttle.stopping:  # interrupted in the middle of it
@@ -149,8 +182,12 @@ class Sweep:
     async def _send(self, wave: Sequence[Trial]) -> None:
         """All trials of a wave; where one fails, its failure is raised when the others are done."""
         trials = iter(wave)  # one iterator for all workers
-        workers = min(2 * self._session.concurrency, len(wave))  # one half builds while the other waits
-        ended = await asyncio.gather(*(self._worker(trials) for _ in range(workers)), return_exceptions=True)
+        workers = min(
+            2 * self._session.concurrency, len(wave)
+        )  # one half builds while the other waits
+        ended = await asyncio.gather(
+            *(self._worker(trials) for _ in range(workers)), return_exceptions=True
+        )
         for end in ended:
             if isinstance(end, BaseException):
                 raise end
@@ -187,7 +224,11 @@ class Sweep:
         if known is not None:
             tokens = round(known.overhead + tokens * max(known.narrow, known.wide))
         written = tokens if self._experiment.config.cache_marks else None
-        return Usage(input_tokens=tokens, cache_write_tokens=written, output_tokens=most_reply_tokens(self._experiment))
+        return Usage(
+            input_tokens=tokens,
+            cache_write_tokens=written,
+            output_tokens=most_reply_tokens(self._experiment),
+        )
 
 
 class LogWriter:
@@ -199,7 +240,8 @@ class LogWriter:
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, result: Result) -> None:
-        """Return when the result is on disk and in the log's results. Raises RunError where it cannot be."""
+        """Return when the result is on disk and in the log's results. Raises RunError where it
+        cannot be."""
         written = asyncio.get_running_loop().create_future()
         self._landed.append((result, written))
         self._writer()
@@ -231,13 +273,17 @@ class LogWriter:
                 batch[0][1].set_exception(error)
             return False
         for result, written in batch:
-            self._log.results[result.trial.id] = result  # here: the live view reads it in this thread
+            self._log.results[result.trial.id] = (
+                result  # here: the live view reads it in this thread
+            )
             if not written.cancelled():
                 written.set_result(None)
         return True
 
 
-def ask_judge(folder: Path, place: Path, judge: RunConfig, told: Callable[[str], None]) -> Agreement:
+def ask_judge(
+    folder: Path, place: Path, judge: RunConfig, told: Callable[[str], None]
+) -> Agreement:
     """Ask for every scored answer that has no verdict yet; verdicts are kept in ``place``.
 
     ``judge`` names provider and model; ``told`` hears how an embedded server comes up. Raises
@@ -246,7 +292,8 @@ def ask_judge(folder: Path, place: Path, judge: RunConfig, told: Callable[[str],
     header, stored = read_log(folder)
     if header.imported is not None:
         raise RunError(
-            f"{folder} was imported from {header.imported}: its questions are not known, and no judge is asked"
+            f"{folder} was imported from {header.imported}: its questions are not known, and no"
+            " judge is asked"
         )
     experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)
     if not experiment.trials:

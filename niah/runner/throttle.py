@@ -1,15 +1,17 @@
-"""What may be sent now: requests and tokens in flight, both per minute, and one pause that holds for all.
+"""What may be sent now: requests and tokens in flight, both per minute, and one pause that holds
+for all.
 
 Requests in flight start low and double every RAMP_S as long as nothing is refused: a refusal comes
 back long before an answer. At an overload they are halved, and rise by one a round again (additive
-increase, multiplicative decrease), never above the cap. While nothing answers, one request at a time
-asks whether the server is back, after pauses that double. Rates are leaky buckets, by aiolimiter,
-and what the server tells of its own.
+increase, multiplicative decrease), never above the cap. While nothing answers, one request at a
+time asks whether the server is back, after pauses that double. Rates are leaky buckets, by
+aiolimiter, and what the server tells of its own.
 
-The workers of one run share budget and rates by files beside their logs: nothing has to run for them. Every attempt is
-noted before it is sent, with what it may cost, in its worker's ``attempts.jsonl``; a worker adds up all of these under
-a lock before it notes one of its own. A rate is one leaky bucket in a file; workers on several machines need a shared
-folder and clocks that agree to about a second.
+The workers of one run share budget and rates by files beside their logs: nothing has to run for
+them. Every attempt is noted before it is sent, with what it may cost, in its worker's
+``attempts.jsonl``; a worker adds up all of these under a lock before it notes one of its own. A
+rate is one leaky bucket in a file; workers on several machines need a shared folder and clocks that
+agree to about a second.
 """
 
 from __future__ import annotations
@@ -37,18 +39,23 @@ START = 8  # requests in flight at first
 RAMP_S = 0.15
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 28.0  # so that a server that is back is asked within half a minute
-_LEAST_OF_PAUSE = 0.75  # the rest is chance: wider, and ten minutes of refusals see more than 40 requests
+_LEAST_OF_PAUSE = (
+    0.75  # the rest is chance: wider, and ten minutes of refusals see more than 40 requests
+)
 _MINUTE_S = 60.0
 _SPOKEN_OF_S = 5.0  # a longer wait for the server's own rates is told
-_BURST_S = 6.0  # a bucket holds what flows in so many seconds: a minute never sees more than a tenth above the rate
+# a bucket holds what flows in so many seconds: a minute never sees more than a tenth above the rate
+_BURST_S = 6.0
 _LOCK = ".limits.lock"
-_LONGEST_SLEEP_S = 1.0  # for a shared rate, then look again: another worker may have given up its turn
+_LONGEST_SLEEP_S = (
+    1.0  # for a shared rate, then look again: another worker may have given up its turn
+)
 _T = TypeVar("_T")
 
 
 class Throttle:
-    """The limits of one sweep. Clock (seconds, monotonic), sleep and jitter (0 to 1) are arguments; sleep tells
-    whether to go on."""
+    """The limits of one sweep. Clock (seconds, monotonic), sleep and jitter (0 to 1) are arguments;
+    sleep tells whether to go on."""
 
     def __init__(
         self,
@@ -65,7 +72,9 @@ class Throttle:
     ) -> None:
         self._cap = cap
         self._allowed = float(min(cap, START))
-        self._threshold = float(cap)  # below it an answer adds one, above it a round of answers does
+        self._threshold = float(
+            cap
+        )  # below it an answer adds one, above it a round of answers does
         self._ramp: asyncio.TimerHandle | None = None
         self._busy = 0
         self._most_tokens = in_flight_tokens
@@ -76,7 +85,9 @@ class Throttle:
         self._observer = observer or Observer()
         self._state = Signal()
         self.changed = self._state.changed  # have everyone who waits look again
-        self._in_turn = asyncio.Lock()  # first come, first served: a long prompt is not overtaken for ever
+        self._in_turn = (
+            asyncio.Lock()
+        )  # first come, first served: a long prompt is not overtaken for ever
         self.stopping = False
         self._resume_at = clock()
         self._cut_at = clock()
@@ -85,7 +96,9 @@ class Throttle:
         self._refused = False  # ever: the first rise is over
         self._told = ToldRates(clock)
         self.told = self._told.learn  # what a reply's headers say of the server's own rates
-        self._requests = _bucket(requests_per_minute, shared, "requests")  # shared: with other workers
+        self._requests = _bucket(
+            requests_per_minute, shared, "requests"
+        )  # shared: with other workers
         self._tokens = _bucket(tokens_per_minute, shared, "tokens")
 
     @property
@@ -106,7 +119,9 @@ class Throttle:
     async def hold(self, tokens: int) -> bool:
         """Wait until so many tokens more may be in flight; False where a stop came first."""
         async with self._in_turn:
-            free = await self.until(lambda: not self._held_tokens or self._held_tokens + tokens <= self._most_tokens)
+            free = await self.until(
+                lambda: not self._held_tokens or self._held_tokens + tokens <= self._most_tokens
+            )
             self._held_tokens += tokens if free else 0
         return free
 
@@ -119,7 +134,9 @@ class Throttle:
         while True:
             if self._busy >= int(self._allowed):
                 self._ramp_up()
-            if not await self._pass_pause() or not await self.until(lambda: self._busy < int(self._allowed)):
+            if not await self._pass_pause() or not await self.until(
+                lambda: self._busy < int(self._allowed)
+            ):
                 return False
             if self._resume_at <= self._clock():
                 break
@@ -142,13 +159,16 @@ class Throttle:
     def answered(self) -> None:
         """The server keeps up."""
         self.reached()
-        self._allowed = min(self._cap, self._allowed + (1 if self._allowed < self._threshold else 1 / self._allowed))
+        self._allowed = min(
+            self._cap, self._allowed + (1 if self._allowed < self._threshold else 1 / self._allowed)
+        )
 
     def trouble(self, sent_at: float, asked_s: float | None = None) -> float:
-        """The server is overloaded or away: fewer at once, and nobody sends before the pause is over. Its seconds.
+        """The server is overloaded or away: fewer at once, and nobody sends before the pause is
+        over. Its seconds.
 
-        A first wait that the server asks for is taken at its word. Requests that were sent before the last trouble say
-        nothing new.
+        A first wait that the server asks for is taken at its word. Requests that were sent before
+        the last trouble say nothing new.
         """
         now, pause_s = self._clock(), asked_s or 0.0
         if sent_at >= self._cut_at:
@@ -159,7 +179,8 @@ class Throttle:
         return max(0.0, self._resume_at - now)
 
     def crowded(self) -> None:
-        """There is too much at once for a server that answers: fewer from now on, without a pause."""
+        """There is too much at once for a server that answers: fewer from now on, without a
+        pause."""
         self._refused = True
         self._allowed = self._threshold = max(1.0, self._allowed / 2)
 
@@ -174,7 +195,8 @@ class Throttle:
         return not self.stopping
 
     async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
-        """The result of something to wait for; None, and it is cancelled, where a stop comes first."""
+        """The result of something to wait for; None, and it is cancelled, where a stop comes
+        first."""
         task = asyncio.ensure_future(waiting)
         task.add_done_callback(lambda _: self.changed())
         try:
@@ -246,7 +268,9 @@ class Throttle:
         return not self.stopping
 
 
-def _bucket(per_minute: float | None, shared: Shared | None, name: str) -> AsyncLimiter | SharedRate | None:
+def _bucket(
+    per_minute: float | None, shared: Shared | None, name: str
+) -> AsyncLimiter | SharedRate | None:
     """A leaky bucket of a rate, with room for at least one."""
     if per_minute is None:
         return None
@@ -268,7 +292,8 @@ class Shared:
         return SharedRate(self.folder / f".{name}-rate", self.lock, size, per_minute)
 
     def news_of_others(self, own: Path) -> Iterator[tuple[Usage, Usage]]:
-        """What attempts of the other workers count as, before and now, where it changed since the last call."""
+        """What attempts of the other workers count as, before and now, where it changed since the
+        last call."""
         for path in sorted({*self._read, *self.folder.glob(f"*/{ATTEMPTS_NAME}")}):
             if path.parent != own:
                 reader = self._read.setdefault(path, AttemptReader(path.parent))
@@ -276,7 +301,8 @@ class Shared:
 
 
 class SharedRate:
-    """A leaky bucket in a file: the moment at which it will be empty, in seconds of the system's clock."""
+    """A leaky bucket in a file: the moment at which it will be empty, in seconds of the system's
+    clock."""
 
     def __init__(self, path: Path, lock: FileLock, size: float, per_minute: float) -> None:
         self.max_rate = size  # what it holds
@@ -296,9 +322,16 @@ class SharedRate:
                 now = time.time()
                 raw = self._path.read_bytes() if self._path.exists() else b""
                 empty_at = max(now, struct.unpack("d", raw)[0] if len(raw) == 8 else now)
-                wait_s: float = empty_at + amount * self._seconds_each - self.max_rate * self._seconds_each - now
+                wait_s: float = (
+                    empty_at
+                    + amount * self._seconds_each
+                    - self.max_rate * self._seconds_each
+                    - now
+                )
                 if wait_s <= 0:
                     self._path.write_bytes(struct.pack("d", empty_at + amount * self._seconds_each))
                 return max(0.0, wait_s)
         except OSError as error:
-            raise RunError(f"{self._path}: cannot be written ({error.strerror}); free some space") from error
+            raise RunError(
+                f"{self._path}: cannot be written ({error.strerror}); free some space"
+            ) from error

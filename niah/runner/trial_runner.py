@@ -1,7 +1,8 @@
-"""Carry out one trial: build its prompt, ask until the answer can be believed, judge it. Here and nowhere else.
+"""Carry out one trial: build its prompt, ask until the answer can be believed, judge it. Here and
+nowhere else.
 
-Refusals as too long are believed where they come to a prompt that was asked alone. Further evidence about a server is
-asked for once, when it first matters.
+Refusals as too long are believed where they come to a prompt that was asked alone. Further evidence
+about a server is asked for once, when it first matters.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request of a trial, and its prompt without the text: one copy of it waits for the answer."""
+    """One request of a trial, and its prompt without the text: one copy of it waits for the
+    answer."""
 
     trial: Trial
     prompt: Prompt
@@ -106,7 +108,9 @@ class TrialRunner:
             return await self._through(course, asked)
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
-            return unanswered(trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets)
+            return unanswered(
+                trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets
+            )
         except NotStored as failed:
             return None if failed.answer is None else self._unasked(course, failed.answer)
 
@@ -129,7 +133,9 @@ class TrialRunner:
                     return self._unasked(course, got.failed) if got.failed else None
                 answer = got.vectors
             elif isinstance(asked, Call):
-                result = self._calls.finished(course.trial.id, asked.prompt.digest) or await self._believed(asked)
+                result = self._calls.finished(
+                    course.trial.id, asked.prompt.digest
+                ) or await self._believed(asked)
                 if result is None:
                     return None
                 course.results.append(result)
@@ -142,20 +148,25 @@ class TrialRunner:
         return whole if whole is None else await self._with_nats(whole)
 
     def _unasked(self, course: Course, failed: Answer) -> Result:
-        """The result of a trial whose vectors or uploads failed: an error, and none of the model's."""
+        """The result of a trial whose vectors or uploads failed: an error, and none of the
+        model's."""
         targets = self._experiment.plant(course.trial).targets
         result = unanswered(course.trial, course.prompt, Outcome.ERROR, failed.error, targets)
         self._breaker.take(result, failed)
         return replace(result, attempts=failed.attempts)
 
     async def _with_nats(self, result: Result) -> Result:
-        """The result with how sure the model is of the right answer, where that is asked and the server tells it."""
+        """The result with how sure the model is of the right answer, where that is asked and the
+        server tells it."""
         service = getattr(self._provider, "service", None)
         asked = self._experiment.config.target_logprob and result.outcome is Outcome.SCORED
         if not asked or service is None or len(result.targets) != 1:
             return result
         prompt = await self._aside(partial(self._experiment.prompt, result.trial))
-        budget = {service.reply_field or getattr(self._provider, "reply_field", "max_tokens"): prompt.reply_tokens}
+        budget = {
+            service.reply_field
+            or getattr(self._provider, "reply_field", "max_tokens"): prompt.reply_tokens
+        }
         asked_of = replace(service, extra={**service.extra, **budget})
         steps, nats = forced(asked_of)(prompt.text, result.targets[0]), None
         try:
@@ -164,8 +175,16 @@ class TrialRunner:
                 request = steps.send(body)
         except StopIteration as ended:
             nats = ended.value
-        except (ValueError, LookupError, TypeError, AttributeError) as odd:  # whatever an odd shape raises
-            self._say(f"the log-probability of the right answer is not told ({odd.__class__.__name__}: {odd})")
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as odd:  # whatever an odd shape raises
+            self._say(
+                f"the log-probability of the right answer is not told ({odd.__class__.__name__}:"
+                f" {odd})"
+            )
         return result if nats is None else replace(result, target_nats=max(0.0, round(nats, 4)))
 
     def _next(self, course: Course, answer: Any) -> Call | Prompt | Embed | None:
@@ -179,9 +198,17 @@ class TrialRunner:
     def _call(self, trial: Trial, sent: Prompt) -> Call:
         known = self.checks.calibration
         expected = None if known is None else known.expected(sent.utf8, sent.tokens)
-        if known is not None and sent.delivered is not None and sent.delivered.text_tokens is not None:
+        if (
+            known is not None
+            and sent.delivered is not None
+            and sent.delivered.text_tokens is not None
+        ):
             media = known.of_media(sent.delivered.pages or sent.delivered.seconds or 0)
-            expected = None if media is None else known.expected(sent.utf8, sent.delivered.text_tokens) + media
+            expected = (
+                None
+                if media is None
+                else known.expected(sent.utf8, sent.delivered.text_tokens) + media
+            )
             sent = replace(sent, delivered=replace(sent.delivered, media_tokens=media))
         if known and expected and sent.delivered and sent.delivered.turns:
             beside = known.of_turns(sent.delivered.turns)
@@ -211,7 +238,9 @@ class TrialRunner:
                 return None
             answer, result = await self._judged(call, answer)
             attempts += answer.attempts
-            if result.response is not None and self.checks.need_evidence(result.response.usage, call.expected):
+            if result.response is not None and self.checks.need_evidence(
+                result.response.usage, call.expected
+            ):
                 await self._look_again()
             mismatch = self.checks.mismatch(result, planted, before)
             if mismatch is None or not self.checks.repeats.pay(mismatch, len(mismatches) + 1):
@@ -230,7 +259,8 @@ class TrialRunner:
         return result
 
     async def _answer(self, call: Call) -> Answer | None:
-        """An answer; a refusal as too long only where it is believed, without an attempt where it is sure before."""
+        """An answer; a refusal as too long only where it is believed, without an attempt where it
+        is sure before."""
         async with self._slots.shared():
             if self._throttle.stopping:
                 return None
@@ -248,7 +278,9 @@ class TrialRunner:
         tries = MOST_ALONE if self._overflows.fits(call.prompt.tokens, room) else 1
         async with self._slots.exclusive():
             for number in range(tries):
-                await asyncio.sleep(RECOVERY_S if number else 0)  # a cache makes room when it has been found full
+                await asyncio.sleep(
+                    RECOVERY_S if number else 0
+                )  # a cache makes room when it has been found full
                 again = await self._client.ask(call.request, trial=call.trial.id)
                 if again is None:
                     return None
@@ -258,7 +290,8 @@ class TrialRunner:
         return answer
 
     async def _judged(self, call: Call, answer: Answer) -> tuple[Answer, Result]:
-        """The result, judged beside the event loop; an answer that cannot be judged in time is an error."""
+        """The result, judged beside the event loop; an answer that cannot be judged in time is an
+        error."""
         size = len(answer.response.text) if answer.response else 0
         judge = partial(result_of, call, experiment=self._experiment)
         try:
@@ -284,7 +317,9 @@ class TrialRunner:
 
 def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
     """One line for the run log: only a whole answer is scored."""
-    blank = unanswered(call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets)
+    blank = unanswered(
+        call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets
+    )
     result = replace(
         blank,
         response=answer.response,
@@ -309,7 +344,11 @@ def withheld(result: Result, why: str) -> Result:
 
 
 def unanswered(
-    trial: Trial, prompt: Prompt | None, outcome: Outcome, error: str | None, targets: tuple[str, ...]
+    trial: Trial,
+    prompt: Prompt | None,
+    outcome: Outcome,
+    error: str | None,
+    targets: tuple[str, ...],
 ) -> Result:
     """A result without an answer; without a prompt where none can be built."""
     return Result(
@@ -332,7 +371,8 @@ def _label(trial: Trial) -> str:
 
 
 def _speed(answer: Answer) -> float | None:
-    """Output tokens per second after the first one; None where they came in one piece or are not counted."""
+    """Output tokens per second after the first one; None where they came in one piece or are not
+    counted."""
     tokens = None if answer.response is None else answer.response.usage.output_tokens
     if not tokens or tokens < 2 or answer.first_token_s is None or answer.total_s is None:
         return None

@@ -1,7 +1,8 @@
 """Upload every page and piece of sound once, and put a reference in its place.
 
-What a service keeps is noted in ``uploads.jsonl`` of the run's folder, by the digest of the bytes and without any key:
-trials share it, and a run that goes on asks once for each piece whether it is still there.
+What a service keeps is noted in ``uploads.jsonl`` of the run's folder, by the digest of the bytes
+and without any key: trials share it, and a run that goes on asks once for each piece whether it is
+still there.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _LOOK_S = 2.0
 
 
 class NotStored(ProviderError):
-    """A piece that could not be uploaded, as the end of the trial that needs it. None: a stop came first."""
+    """A piece that could not be uploaded, as the end of the trial that needs it. None: a stop came
+    first."""
 
     def __init__(self, answer: Answer | None) -> None:
         super().__init__("stopped" if answer is None else f"{answer.error}; nothing more was sent")
@@ -48,7 +50,9 @@ class NotStored(ProviderError):
 class Uploads:
     """What one run has uploaded to one service. ``clock`` tells seconds since 1970."""
 
-    def __init__(self, folder: Path, api: HttpApi, client: Client, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, api: HttpApi, client: Client, *, clock: Callable[[], float]
+    ) -> None:
         self._path, self._api, self._client, self._clock = folder / UPLOADS_NAME, api, client, clock
         self._address = urlsplit(api.service.base_url).netloc
         self._kept = self._read()
@@ -68,7 +72,10 @@ class Uploads:
         messages = tuple(
             replace(
                 m,
-                parts=tuple(replace(p, reference=stored[p.digest]) if isinstance(p, MediaPart) else p for p in m.parts),
+                parts=tuple(
+                    replace(p, reference=stored[p.digest]) if isinstance(p, MediaPart) else p
+                    for p in m.parts
+                ),
             )
             for m in prompt.messages
         )
@@ -77,7 +84,9 @@ class Uploads:
     async def _stored(self, part: MediaPart) -> str:
         async with self._locks[part.digest], self._room:
             known = self._kept.get(part.digest)
-            lives = known is not None and (known.expires is None or known.expires - self._clock() > _LEFT_S)
+            lives = known is not None and (
+                known.expires is None or known.expires - self._clock() > _LEFT_S
+            )
             if known is None or not lives or not await self._is_there(part.digest, known):
                 known = await self._uploaded(part)
                 self._kept[part.digest] = known
@@ -90,7 +99,9 @@ class Uploads:
         """Asked once in a command."""
         if digest in self._sure:
             return True
-        body = await self._client.fetch(self._api.get(self._api.FILES.route.format(name=known.name)))
+        body = await self._client.fetch(
+            self._api.get(self._api.FILES.route.format(name=known.name))
+        )
         try:
             return body is not None and self._api.FILES.told(body).ready
         except (ValueError, LookupError, TypeError, AttributeError):  # whatever an odd shape raises
@@ -99,32 +110,55 @@ class Uploads:
     async def _uploaded(self, part: MediaPart) -> Stored:
         """As many attempts as a request has. Raises NotStored."""
         number = 1
-        while not isinstance(got := await self._attempt(part), Stored) and got.retry and number < self._client.attempts:
-            if not await self._client.throttle.pause(got.wait_s or self._client.throttle.pause_s(number)):
+        while (
+            not isinstance(got := await self._attempt(part), Stored)
+            and got.retry
+            and number < self._client.attempts
+        ):
+            if not await self._client.throttle.pause(
+                got.wait_s or self._client.throttle.pause_s(number)
+            ):
                 raise NotStored(None)
             number += 1
         if isinstance(got, Stored):
             return got
-        error = f"upload of {part.mime} failed: {got.message}; if this server takes none, use --media inline"
-        raise NotStored(Answer(outcome=Outcome.ERROR, error=error, retried=got.retry, fatal=got.fatal))
+        error = (
+            f"upload of {part.mime} failed: {got.message}; if this server takes none, use --media"
+            " inline"
+        )
+        raise NotStored(
+            Answer(outcome=Outcome.ERROR, error=error, retried=got.retry, fatal=got.fatal)
+        )
 
     async def _attempt(self, part: MediaPart) -> Stored | Failure:
-        """One upload from its first request to its last. Raises NotStored where a stop came before the end."""
+        """One upload from its first request to its last. Raises NotStored where a stop came before
+        the end."""
         try:
-            return await self._driven(self._api.FILES.upload(self._api.service, self._api.headers(), part))
+            return await self._driven(
+                self._api.FILES.upload(self._api.service, self._api.headers(), part)
+            )
         except CAUGHT as error:
             return failure_of_exception(error)
-        except (ValueError, LookupError, TypeError, AttributeError) as odd:  # whatever an odd shape raises
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as odd:  # whatever an odd shape raises
             why = redacted(f"a reply of an unexpected shape ({type(odd).__name__}: {odd})")
             return Failure(outcome=Outcome.ERROR, message=why[:300], retry=False)
 
     async def _driven(self, steps: Steps) -> Stored | Failure:
         request, looks = next(steps), 0
         while True:
-            if request.method == "GET":  # whether the service has read the file: at once, then after a while
+            if (
+                request.method == "GET"
+            ):  # whether the service has read the file: at once, then after a while
                 looks += 1
                 if looks > _MOST_LOOKS:
-                    raise NoAnswer(f"the service was not done with it after {looks * _LOOK_S:.0f} s")
+                    raise NoAnswer(
+                        f"the service was not done with it after {looks * _LOOK_S:.0f} s"
+                    )
                 if looks > 1 and not await self._client.throttle.pause(_LOOK_S):
                     raise NotStored(None)
             received = await self._client.throttle.unless_stopped(self._received(request))
@@ -139,13 +173,17 @@ class Uploads:
                 return stored
 
     async def _received(self, request: HttpRequest) -> Received | Failure:
-        async with asyncio.timeout(_WITHIN_S), self._client.pool.sent(request, httpx.Timeout(_WITHIN_S)) as reply:
+        async with (
+            asyncio.timeout(_WITHIN_S),
+            self._client.pool.sent(request, httpx.Timeout(_WITHIN_S)) as reply,
+        ):
             body = (await body_of(reply, _MOST_BYTES)).decode(errors="replace")
         done = reply.status_code in (200, 201)
         return Received(reply.headers, body) if done else self._api.failure(reply.status_code, body)
 
     def _read(self) -> dict[str, Stored]:
-        """What earlier commands uploaded to this address; a damaged line is a piece that is uploaded again."""
+        """What earlier commands uploaded to this address; a damaged line is a piece that is
+        uploaded again."""
         kept: dict[str, Stored] = {}
         if not self._path.is_file():
             return kept

@@ -1,8 +1,9 @@
 """Cut a folded answer into clauses: the stretches in which one thing is said of a value.
 
-A sentence ends at a full stop, a question mark, a semicolon or a line end; a clause at a comma, a colon, a bracket or
-a word such as "but" and 而. No cut goes through a value or a key: 7,421,830 has no clauses. Nor does one part a value
-between commas from what is said of it: "another number, 42, is said there".
+A sentence ends at a full stop, a question mark, a semicolon or a line end; a clause at a comma, a
+colon, a bracket or a word such as "but" and 而. No cut goes through a value or a key: 7,421,830 has
+no clauses. Nor does one part a value between commas from what is said of it: "another number, 42,
+is said there".
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 
 from niah.scorers.words import LINE, phrase
 
-_LONGEST = 300  # signs of a clause: a longer stretch is cut before a value, so that reading stays cheap
+_LONGEST = (
+    300  # signs of a clause: a longer stretch is cut before a value, so that reading stays cheap
+)
 _MOST_LEADS = 8  # clauses that may lead to another
 _ENDS = tuple(f"{LINE}。;…!?.")
 _joints = phrase(  # a full stop, a comma, or the place before a word such as "but"
@@ -35,7 +38,8 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """A part of a sentence, with the signs before and behind it, such as "," or "." with a line end."""
+    """A part of a sentence, with the signs before and behind it, such as "," or "." with a line
+    end."""
 
     text: str
     start: int
@@ -48,7 +52,13 @@ class Clause:
 class Layout:
     """An answer as clauses, with the values and keys in each of them."""
 
-    def __init__(self, text: str, values: Iterable[Mention], asked: Sequence[Mention], others: Iterable[Mention]):
+    def __init__(
+        self,
+        text: str,
+        values: Iterable[Mention],
+        asked: Sequence[Mention],
+        others: Iterable[Mention],
+    ):
         self.text = text
         self.values = sorted(values, key=lambda m: (m.start, -m.stop))
         self._asked = {(m.start, m.stop) for m in asked}
@@ -77,12 +87,17 @@ class Layout:
         return self.text[mention.start : mention.stop]
 
     def lead(self, i: int) -> int:
-        """The first of the clauses before, in the same sentence, that hold no value and so lead to this one."""
+        """The first of the clauses before, in the same sentence, that hold no value and so lead to
+        this one."""
         first = i
         while first and i - first < _MOST_LEADS:
             before = self.clauses[first - 1]
             about_value = self._is_aside(first - 1) and self.values_in(first - 2)
-            if before.sentence != self.clauses[i].sentence or self.values_in(first - 1) or about_value:
+            if (
+                before.sentence != self.clauses[i].sentence
+                or self.values_in(first - 1)
+                or about_value
+            ):
                 break
             first -= 1
         return first
@@ -121,7 +136,11 @@ class Layout:
         """The place of a value, with the commas around it where a verb follows."""
         said = _predicate().match(self.text, value.stop)
         head = self.text[max(0, value.start - 2) : value.start].rstrip()
-        return (value.start - 2, said.end()) if said and head.endswith(",") else (value.start, value.stop)
+        return (
+            (value.start - 2, said.end())
+            if said and head.endswith(",")
+            else (value.start, value.stop)
+        )
 
     def _by_clause(self, mentions: Sequence[Mention]) -> dict[int, list[Mention]]:
         found: dict[int, list[Mention]] = {}
@@ -131,13 +150,18 @@ class Layout:
 
 
 def clauses_of(text: str, kept: Sequence[tuple[int, int]]) -> list[Clause]:
-    """The clauses of a folded text that are not empty, in order. No cut goes through a ``kept`` place."""
+    """The clauses of a folded text that are not empty, in order. No cut goes through a ``kept``
+    place."""
     found: list[Clause] = []
     sentence, before, start = 0, "", 0
     for stop, behind in _cuts(text, kept):
         said, sign = text[start : min(stop, start + 2 * _LONGEST)], text[stop:behind].strip()
         if re.search(r"\w", said):
-            found.append(Clause(text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign))
+            found.append(
+                Clause(
+                    text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign
+                )
+            )
             before = sign
         else:
             before = (before + sign)[:8]

@@ -1,4 +1,5 @@
-"""Where names stand in a text, however they are spelt: case, width, script of Chinese, accents, hyphens, spaces."""
+"""Where names stand in a text, however they are spelt: case, width, script of Chinese, accents,
+hyphens, spaces."""
 
 from __future__ import annotations
 
@@ -21,7 +22,15 @@ _MONEY = (  # spellings of one unit, folded
     {"£", "pound", "pounds", "gbp", "quid", "英镑"},
     {"¥", "元", "块", "块钱", "人民币", "yuan", "rmb", "圆"},
 )
-_SCALES = {"dozen", "hundred", "thousand", "million", "billion", "percent", "point"}  # "17 dozen loaves" are no 17
+_SCALES = {
+    "dozen",
+    "hundred",
+    "thousand",
+    "million",
+    "billion",
+    "percent",
+    "point",
+}  # "17 dozen loaves" are no 17
 
 
 def names_in(answer: str, names: Iterable[str]) -> set[str]:
@@ -33,7 +42,8 @@ def names_in(answer: str, names: Iterable[str]) -> set[str]:
 
 
 def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
-    """``names_in`` with the places in a ``spaced`` text. A whole number is found however it is written."""
+    """``names_in`` with the places in a ``spaced`` text. A whole number is found however it is
+    written."""
     by_form: dict[str, str] = {}
     for candidate in names:
         by_form.setdefault(_form_of(candidate)[0], candidate)
@@ -79,11 +89,14 @@ def _letters_of(name: str) -> str:
 
 def number_of(form: str) -> int | None:
     """The value of a name that is nothing but a whole number."""
-    return next((v for v, start, stop in located_numbers(form) if (start, stop) == (0, len(form))), None)
+    return next(
+        (v for v, start, stop in located_numbers(form) if (start, stop) == (0, len(form))), None
+    )
 
 
 def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
-    """Where the number of a counted target ("87 jars", 八十七階, $87) stands without its unit, and with no other one.
+    """Where the number of a counted target ("87 jars", 八十七階, $87) stands without its unit, and with
+    no other one.
 
     The unit may be spelt otherwise (dollars, USD) and have a word before it ("87 empty jars").
     """
@@ -94,12 +107,15 @@ def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
     return [
         (a, b)
         for v, a, b in located_numbers(folded)
-        if v == number and _stands_alone(folded, a, b) and _has_unit(folded[max(0, a - 1) : a], folded[b:], same)
+        if v == number
+        and _stands_alone(folded, a, b)
+        and _has_unit(folded[max(0, a - 1) : a], folded[b:], same)
     ]
 
 
 def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bool:
-    """Whether a number stands with another currency than a spelling of it does: 3500美元, and 3500元 was said."""
+    """Whether a number stands with another currency than a spelling of it does: 3500美元, and 3500元
+    was said."""
     units = {unit for _, unit in map(_counted, map(spaced, spellings))}
     same = set().union(*(money for money in _MONEY if money & units))
     near = re.match(rf"\s*([a-z]+|[{HAN}]+|[$€£¥])", folded[number.stop : number.stop + 20])
@@ -108,10 +124,13 @@ def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bo
 
 
 def in_longer_word(folded: str, name: Mention, question: str) -> bool:
-    """Whether all that is said is one longer Chinese word, and the name its middle: 臭豆腐店, of a dog called 豆腐."""
+    """Whether all that is said is one longer Chinese word, and the name its middle: 臭豆腐店, of a dog
+    called 豆腐."""
     sides = folded[: name.start], folded[name.stop :].rstrip("。!")
     known = fold(question) + chinese("onward", "backward")  # 到里昂去
-    return all(re.fullmatch(rf"[{HAN}]{{1,2}}", side) and not is_small(side, known) for side in sides)
+    return all(
+        re.fullmatch(rf"[{HAN}]{{1,2}}", side) and not is_small(side, known) for side in sides
+    )
 
 
 def _counted(form: str) -> tuple[int | None, str]:
@@ -124,7 +143,8 @@ def _counted(form: str) -> tuple[int | None, str]:
 
 
 def _has_unit(before: str, behind: str, same: Collection[str]) -> bool:
-    """Whether a number has one of the ``same`` units, or none: nothing, a sign, or a small word behind it."""
+    """Whether a number has one of the ``same`` units, or none: nothing, a sign, or a small word
+    behind it."""
     if before in ("$", "€", "£", "¥") and before not in same:
         return False
     behind = behind[:40]
@@ -145,7 +165,8 @@ def _letters(text: str) -> str:
 
 
 def _bounded(form: str) -> str:
-    """A name where it is no part of a longer word or number; a longer one with any punctuation in it."""
+    """A name where it is no part of a longer word or number; a longer one with any punctuation in
+    it."""
     before = rf"(?<![{_DIGIT}])(?<!\d[.,:])" if re.match(rf"[{_DIGIT}]", form) else ""
     after = rf"(?![{_DIGIT}]|[.,:]\d)" if re.search(rf"[{_DIGIT}]$", form) else ""
     before += r"(?<![a-z0-9])" if re.match(r"[^\W_]", form, re.ASCII) else ""

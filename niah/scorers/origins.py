@@ -1,15 +1,22 @@
-"""Scoring rules of other benchmarks, to the letter: each as its origin's code scores one answer, slips included.
+"""Scoring rules of other benchmarks, to the letter: each as its origin's code scores one answer,
+slips included.
 
-A rule takes the raw answer and what a row of the benchmark says (``Facts``), and returns a score from 0 to 1. Its
-name with its version stands in every line of a run that is scored by it. Sources, with the commit that was read:
+A rule takes the raw answer and what a row of the benchmark says (``Facts``), and returns a score
+from 0 to 1. Its name with its version stands in every line of a run that is scored by it. Sources,
+with the commit that was read:
 
-ruler-all, ruler-part   NVIDIA/RULER c3f5e3b, scripts/eval: string_match_all, string_match_part, postprocess_pred
-litm-kv, litm-qa        nelson-liu/lost-in-the-middle 29b8a6d: evaluate_kv_responses, best_subspan_em
+ruler-all, ruler-part   NVIDIA/RULER c3f5e3b, scripts/eval: string_match_all, string_match_part,
+postprocess_pred
+litm-kv, litm-qa        nelson-liu/lost-in-the-middle 29b8a6d: evaluate_kv_responses,
+best_subspan_em
 babilong                booydar/babilong 7a6efee, babilong/metrics.py: compare_answers
 mrcr                    openai/mrcr, its dataset card: grade
-graphwalks              openai/graphwalks, its dataset card; two slips of the printed code are mended, see below
-nolima                  adobe-research/NoLiMa 7532e4e, metric "contains", as its configurations set it
-contains                ours: any target in the answer, letter case ignored; where the origin asks a judge model
+graphwalks              openai/graphwalks, its dataset card; two slips of the printed code are
+mended, see below
+nolima                  adobe-research/NoLiMa 7532e4e, metric "contains", as its configurations set
+it
+contains                ours: any target in the answer, letter case ignored; where the origin asks a
+judge model
 """
 
 from __future__ import annotations
@@ -98,19 +105,27 @@ def labels_of(task: str) -> str:
 
 
 def babilong(answer: str, facts: Facts) -> float:
-    """Whether the first sentence names the target, and no other label that the question does not name."""
+    """Whether the first sentence names the target, and no other label that the question does not
+    name."""
     text = answer.lower().split(".")[0]
-    for mark in ("<context>", "<example>", "Question"):  # the last one never stands in lower-case text
+    for mark in (
+        "<context>",
+        "<example>",
+        "Question",
+    ):  # the last one never stands in lower-case text
         text = text.split(mark)[0]
     labels = {label.lower() for label in labels_of(facts.task).split()}
-    named = {label for label in labels if label in text} - {x for x in labels if x in facts.question.lower()}
+    named = {label for label in labels if label in text} - {
+        x for x in labels if x in facts.question.lower()
+    }
     target = facts.targets[0].lower()
     several = target.split(",") if "," in target and len(target) > 3 else [target]
     return float(all(t in named for t in several) and len(named) == len(several))
 
 
 def mrcr(answer: str, facts: Facts) -> float:
-    """0 unless the answer begins with the prefix, then how alike the rest is to the rest of the target."""
+    """0 unless the answer begins with the prefix, then how alike the rest is to the rest of the
+    target."""
     if not answer.startswith(facts.prefix):
         return 0.0
     rest = (answer.removeprefix(facts.prefix), facts.targets[0].removeprefix(facts.prefix))
@@ -120,12 +135,14 @@ def mrcr(answer: str, facts: Facts) -> float:
 def graphwalks(answer: str, facts: Facts) -> float:
     """F1 of the nodes in the list on the last line.
 
-    As the card prints it, the first node keeps the words "Final Answer: [" and answers without a common node
-    score 1; no published figure can come of that. Here the words go, and such an answer scores 0, unless both
-    lists are empty, which is 1.
+    As the card prints it, the first node keeps the words "Final Answer: [" and answers without a
+    common node score 1; no published figure can come of that. Here the words go, and such an answer
+    scores 0, unless both lists are empty, which is 1.
     """
     last = answer.split("\n")[-1]
-    found = re.search(r"Final Answer: ?\[.*\]", last[: last.rfind("]") + 1])  # a bracket without an end costs nothing
+    found = re.search(
+        r"Final Answer: ?\[.*\]", last[: last.rfind("]") + 1]
+    )  # a bracket without an end costs nothing
     if found is None:
         return 0.0
     listed = found[0].removeprefix("Final Answer:").strip().strip("[]")
@@ -166,11 +183,19 @@ def rule_of(name: str) -> Rule:
 
 
 ROLES = ("system", "user", "assistant")
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a line of prompts, and what each must be
+_FIELDS: Mapping[
+    str, tuple[Callable[[Any], bool], str]
+] = {  # of a line of prompts, and what each must be
     **dict.fromkeys(("task", "question", "prefix"), (lambda v: isinstance(v, str), "text")),
-    **dict.fromkeys(("context_length", "reply_tokens"), (lambda v: _is_count(v) and v > 0, "1 or more tokens")),
+    **dict.fromkeys(
+        ("context_length", "reply_tokens"),
+        (lambda v: _is_count(v) and v > 0, "1 or more tokens"),
+    ),
     "prompt_tokens": (lambda v: _is_count(v), "a number of tokens"),
-    "depth_percent": (lambda v: v is None or (not isinstance(v, bool) and 0 <= v <= 100), "from 0 to 100"),
+    "depth_percent": (
+        lambda v: v is None or (not isinstance(v, bool) and 0 <= v <= 100),
+        "from 0 to 100",
+    ),
     "targets": (
         lambda v: all(isinstance(t, str) and t for t in v) and not isinstance(v, str),
         "a list of texts, none of them empty",
@@ -179,7 +204,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {  # of a line of pro
 
 
 def check_line(line: Mapping[str, Any]) -> None:
-    """Raises KeyError, TypeError, ValueError or UnknownName for a line of prompts that cannot be asked or scored."""
+    """Raises KeyError, TypeError, ValueError or UnknownName for a line of prompts that cannot be
+    asked or scored."""
     for key, (is_right, wanted) in _FIELDS.items():
         if not is_right(line[key]):
             raise ValueError(f"{key} {line[key]!r} is not {wanted}")
@@ -189,8 +215,14 @@ def check_line(line: Mapping[str, Any]) -> None:
     if not line["targets"] and line["rule"] != "graphwalks":
         raise ValueError("no target")
     roles = [message["role"] for message in line["messages"]]
-    if not all(role in ROLES for role in roles) or "system" in roles[1:] or roles in ([], ["system"]):
-        raise ValueError(f"messages are of {', '.join(ROLES)}: a system's, if any, is the first of several")
+    if (
+        not all(role in ROLES for role in roles)
+        or "system" in roles[1:]
+        or roles in ([], ["system"])
+    ):
+        raise ValueError(
+            f"messages are of {', '.join(ROLES)}: a system's, if any, is the first of several"
+        )
     if not all(isinstance(message["content"], str) for message in line["messages"]):
         raise ValueError("the content of a message is one text")
 

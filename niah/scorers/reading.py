@@ -1,7 +1,9 @@
-"""Read what an answer says of each value: of which key, given or denied, as a conclusion or in passing.
+"""Read what an answer says of each value: of which key, given or denied, as a conclusion or in
+passing.
 
-One grammar for all values and languages. A clause says something of the values in it. Its key is the key beside the
-value; a denial, a doubt, a correction or an order of time is a word of the clause. Words are data (grammar/).
+One grammar for all values and languages. A clause says something of the values in it. Its key is
+the key beside the value; a denial, a doubt, a correction or an order of time is a word of the
+clause. Words are data (grammar/).
 """
 
 from __future__ import annotations
@@ -14,7 +16,16 @@ from functools import cache, cached_property
 from niah.scorers.clauses import Clause, Layout, Mention
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
-from niah.scorers.statements import ASKED, OTHER, Statement, grouped, key_of, names_unknown_key, paired, rank_of
+from niah.scorers.statements import (
+    ASKED,
+    OTHER,
+    Statement,
+    grouped,
+    key_of,
+    names_unknown_key,
+    paired,
+    rank_of,
+)
 from niah.scorers.words import (
     HAN,
     LINE,
@@ -45,18 +56,28 @@ _takes_up = phrase(r"\W*(?:{conjunction}\W*)?{reference}")  # but it; 但那
 # says nothing other than 42; there is no doubt that it is 42
 _excepted = phrase(r"(?:\b(?:{latin not}|without)\b|n't\b).*(?:{except}\W*|{doubt}.*)$")
 # #'s landlord; #的房东; the landlord of #
-_owns = phrase(r"#'s\s+[a-z]+(?:\s[a-z]+)?\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*")
+_owns = phrase(
+    r"#'s\s+[a-z]+(?:\s[a-z]+)?\W*|#的[{HAN}]{2,4}\W*|(?:[a-z]+\s+){2,3}(?:of|del?)\s+#\W*"
+)
 _claims = phrase(r"{claim}\W*$")
 _landmark = phrase(r"{landmark}\W*$")
 _is = phrase(r"{linking}\W*$")
 _is_denial = phrase(r"\W*(?:{conjunction}\W*)?{negation}")
-_rejects = phrase(r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}")
+_rejects = phrase(
+    r"\W*(?:{conjunction}\s*)?{linking}\s*(?:(?:[a-z]+(?:ly|mente)|just)\s+)?{rejection}"
+)
 
 
 class Reading(Layout):
     """An answer taken apart. Text, question and values are folded in one way."""
 
-    def __init__(self, text: str, values: Sequence[Mention], expected: Expected, fold_as: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        text: str,
+        values: Sequence[Mention],
+        expected: Expected,
+        fold_as: Callable[[str], str],
+    ) -> None:
         taken = {(m.start, m.stop) for m in values}
         asked, others = (
             [m for m in names_at(text, keys) if (m.start, m.stop) not in taken]
@@ -88,7 +109,8 @@ class Reading(Layout):
         return [i for i, clause in enumerate(self.clauses) if _dismisses().match(clause.text)]
 
     def context(self, statement: Statement) -> str:
-        """What is said together with a value: its clause, what leads to it, and a bracket behind it, without values."""
+        """What is said together with a value: its clause, what leads to it, and a bracket behind
+        it, without values."""
         i = statement.clause
         keyed = (j + 1 for j in range(i - 1, self.lead(i) - 1, -1) if self.keys_in(j))
         first = next(keyed, self.lead(i))
@@ -96,8 +118,12 @@ class Reading(Layout):
         return f"{lead} {self._said(i)} {self.aside(i)}"
 
     def says(self, statement: Statement, rule: str, *, behind: bool = True) -> bool:
-        """Whether a word of a rule stands in what is said together with a value, also ``behind`` it in its sentence."""
-        said = [self.context(statement), *(clause.text for clause in self.behind(statement.clause) if behind)]
+        """Whether a word of a rule stands in what is said together with a value, also ``behind`` it
+        in its sentence."""
+        said = [
+            self.context(statement),
+            *(clause.text for clause in self.behind(statement.clause) if behind),
+        ]
         return words(rule).search(" ".join(said)) is not None
 
     def is_reason(self, statement: Statement) -> bool:
@@ -106,7 +132,8 @@ class Reading(Layout):
         return any(_starts("reason", clause.text) for clause in self.clauses[self.lead(i) : i + 1])
 
     def is_relative(self, statement: Statement) -> bool:
-        """Whether a value stands in a clause that goes on about the value before: "42, which replaced 41"."""
+        """Whether a value stands in a clause that goes on about the value before: "42, which
+        replaced 41"."""
         return _starts("relative", self.clauses[statement.clause].text)
 
     def is_landmark(self, statement: Statement) -> bool:
@@ -122,7 +149,9 @@ class Reading(Layout):
     def turns_to(self, statement: Statement) -> bool:
         """Whether a value stands behind a "but"."""
         i = statement.clause
-        return any(_starts("contrast", clause.text) for clause in self.clauses[self.lead(i) : i + 1])
+        return any(
+            _starts("contrast", clause.text) for clause in self.clauses[self.lead(i) : i + 1]
+        )
 
     def holds(self, rule: str) -> bool:
         """Whether a word of a rule stands in any clause."""
@@ -130,7 +159,8 @@ class Reading(Layout):
 
     @property
     def ends_in_absence(self) -> bool:
-        """Whether the last line is of the asked key, and says that there is none: "Lusaka: not mentioned"."""
+        """Whether the last line is of the asked key, and says that there is none: "Lusaka: not
+        mentioned"."""
         last = len(self.clauses) - 1
         if last not in self.absences or not self.clauses[last].before.startswith(":"):
             return False
@@ -138,11 +168,13 @@ class Reading(Layout):
         return all(map(self.is_asked, label)) and bool(label or self._echoes(last - 1))
 
     def claims(self, statement: Statement) -> bool:
-        """Whether a value is what something without a name is said to be: "but from memory it is 42"."""
+        """Whether a value is what something without a name is said to be: "but from memory it is
+        42"."""
         return is_claimed(self.text, statement.start)
 
     def is_only_early(self, statement: Statement) -> bool:
-        """Whether nothing is said of a value but that it was said before others: "Previously 42"."""
+        """Whether nothing is said of a value but that it was said before others: "Previously
+        42"."""
         said, early = self._said(statement.clause), words("early")
         return early.search(said) is not None and is_small(early.sub(" ", said))
 
@@ -150,7 +182,9 @@ class Reading(Layout):
         i = self.clause_at(mention.start)
         before, after = self._before(mention.start), self.text[mention.stop : self.clauses[i].stop]
         key, manner = key_of(self, mention, i), self._manner(i)
-        unknown = key is None and (names_unknown_key(after, self._question) or self._is_elsewhere(i))
+        unknown = key is None and (
+            names_unknown_key(after, self._question) or self._is_elsewhere(i)
+        )
         other = unknown if key is None else not self.is_asked(key)
         return replace(
             manner,
@@ -173,7 +207,9 @@ class Reading(Layout):
         if i not in self._manners:
             clause, echoes = self.clauses[i], self._echoes(i)
             guessed = bool(words("guess").search(clause.text))
-            concedes = _concedes(clause) and not echoes and not guessed  # "although it could be 2" sets nothing aside
+            concedes = (
+                _concedes(clause) and not echoes and not guessed
+            )  # "although it could be 2" sets nothing aside
             self._manners[i] = Statement(
                 value="",
                 start=clause.start,
@@ -201,7 +237,9 @@ class Reading(Layout):
         """The last sentence, where it is a question by its form: "Is it 42?"."""
         last = self.clauses[-1]
         first = next(c for c in self.clauses if c.sentence == last.sentence)
-        asks = last.behind.startswith("?") and (_starts("asks", first.text) or last.text.endswith("吗"))
+        asks = last.behind.startswith("?") and (
+            _starts("asks", first.text) or last.text.endswith("吗")
+        )
         return last.sentence if asks else None
 
     @cached_property
@@ -210,7 +248,8 @@ class Reading(Layout):
 
     @cached_property
     def _concluded(self) -> set[int]:
-        """Clauses from a word of conclusion to the end of their sentence; of the next one, where it stands alone."""
+        """Clauses from a word of conclusion to the end of their sentence; of the next one, where it
+        stands alone."""
         found, sentence = set[int](), -1
         for i, clause in enumerate(self.clauses):
             if _concludes(clause):
@@ -227,7 +266,9 @@ class Reading(Layout):
             return False  # the planted line
         if any(self._is_thin(before[m.end() :]) for m in words("negation").finditer(before)):
             return True
-        unsaid = absence().search(clause) or (words("unsaid").search(before) and words("not_there").search(before))
+        unsaid = absence().search(clause) or (
+            words("unsaid").search(before) and words("not_there").search(before)
+        )
         if unsaid and unsaid.start() < len(clause) - len(after):
             return True
         rest = _refuted().match(_THOSE.sub("", after))
@@ -237,12 +278,18 @@ class Reading(Layout):
         return refuted or _is_rejected(after)
 
     def _is_of_another(self, before: str, after: str) -> bool:
-        """Whether a name only says whose something is: "Niamh's landlord", and not "Niamh's the one"."""
+        """Whether a name only says whose something is: "Niamh's landlord", and not "Niamh's the
+        one"."""
         owned = _owns().fullmatch(f"{before.lstrip(_MARKS)}#{after}")
-        return owned is not None and not is_small(owned[0]) and not content_words(owned[0]) & self._cues
+        return (
+            owned is not None
+            and not is_small(owned[0])
+            and not content_words(owned[0]) & self._cues
+        )
 
     def _is_elsewhere(self, i: int) -> bool:
-        """Whether a clause is about something that is not named: "42 belongs to some other city"."""
+        """Whether a clause is about something that is not named: "42 belongs to some other
+        city"."""
         said = [c.text for c in (*self.clauses[self.lead(i) : i + 1], *self.behind(i))]
         return any(words("elsewhere").search(t) and not words("negation").search(t) for t in said)
 
@@ -255,7 +302,8 @@ class Reading(Layout):
         return self.without(i, self.values_in(i))
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
-        """A clause without its keys and some values, in its length: there is a 未 in the name 雷克雅未克."""
+        """A clause without its keys and some values, in its length: there is a 未 in the name
+        雷克雅未克."""
         clause = self.clauses[i]
         text = clause.text
         for m in [*self.keys_in(i), *values]:
@@ -264,7 +312,8 @@ class Reading(Layout):
         return text
 
     def _denied_ahead(self, i: int) -> bool:
-        """Whether a value is denied right before its clause: "not at the start, where it is 42", "Wrong: 42"."""
+        """Whether a value is denied right before its clause: "not at the start, where it is 42",
+        "Wrong: 42"."""
         if not i or self.values_in(i - 1):
             return False
         lead, clause = self.clauses[i - 1], self.clauses[i]
@@ -274,25 +323,36 @@ class Reading(Layout):
         return denied and _starts("relative", clause.text) and lead.sentence == clause.sentence
 
     def _denied_behind(self, i: int) -> bool:
-        """Whether a clause behind takes the last value of a clause up and denies it: "42 is there, but it's not X"."""
+        """Whether a clause behind takes the last value of a clause up and denies it: "42 is there,
+        but it's not X"."""
         if i + 1 == len(self.clauses) or self.values_in(i + 1):
             return False
         behind = self.clauses[i + 1]
-        said, aside = behind.text, behind.sentence == self.clauses[i].sentence and not behind.behind.startswith(":")
-        if _is_rejected(said) or (aside and words("rejection").fullmatch(said.strip())):  # 42 (wrong)
+        said, aside = (
+            behind.text,
+            behind.sentence == self.clauses[i].sentence and not behind.behind.startswith(":"),
+        )
+        if _is_rejected(said) or (
+            aside and words("rejection").fullmatch(said.strip())
+        ):  # 42 (wrong)
             return True
         taken_up = _takes_up().match(said)
         rest = _refuted().match(said, taken_up.end()) if taken_up else None
         if rest is None or words("only").match(rest[1].strip()):
             return False
-        return not rest[1].strip() or (bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1]))
+        return not rest[1].strip() or (
+            bool(content_words(rest[1]) & self._cues) and self._is_thin(rest[1])
+        )
 
     def _is_thin(self, text: str) -> bool:
-        """Whether the words between "not" and a value only name the value, or others in a list with it."""
+        """Whether the words between "not" and a value only name the value, or others in a list with
+        it."""
         named = {self.spelt(m) for m in [*self.values[:20], *self.keys[:20]]}
         for form in sorted((f for f in named if f in text), key=len, reverse=True):
             text = text.replace(form, " ")
-        return is_small(words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " ")), self._small)
+        return is_small(
+            words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " ")), self._small
+        )
 
     @cached_property
     def _small(self) -> set[str]:
@@ -300,23 +360,33 @@ class Reading(Layout):
 
     def is_bare(self, i: int) -> bool:
         """Whether a clause holds values and small words only."""
-        rest = words("conjunction", "guess", "addition", "thin").sub(" ", self._said(i).replace("'s", " "))
+        rest = words("conjunction", "guess", "addition", "thin").sub(
+            " ", self._said(i).replace("'s", " ")
+        )
         return not self.keys_in(i) and is_small(rest)
 
     def _echoes(self, i: int) -> int:
-        """Words of the question in a clause, what leads to it, or what it labels; or 1 for words of the asked fact."""
-        told = [j for j in range(self.lead(i), i) if re.search(r"\w", self.without(j, self.keys_in(j)))]  # no bare list
-        labelled = (c.text for c in self.behind(i, 1) if c.before.startswith(":"))  # Spain of "Niamh: Spain"
+        """Words of the question in a clause, what leads to it, or what it labels; or 1 for words of
+        the asked fact."""
+        told = [
+            j for j in range(self.lead(i), i) if re.search(r"\w", self.without(j, self.keys_in(j)))
+        ]  # no bare list
+        labelled = (
+            c.text for c in self.behind(i, 1) if c.before.startswith(":")
+        )  # Spain of "Niamh: Spain"
         said = [*(self.clauses[j].text for j in told), self._said(i), *labelled, self.aside(i)]
         taken_up = content_words(" ".join(said)) & self._cues
         return len(taken_up - self.expected.words) or min(1, len(taken_up))
 
     def _is_absence(self, i: int, clause: Clause) -> bool:
-        """Whether a clause says of what was asked, or of nothing in particular, that the text does not tell it."""
+        """Whether a clause says of what was asked, or of nothing in particular, that the text does
+        not tell it."""
         if _starts("condition", clause.text) or self._retells(clause.text):
             return False
         keys, values = self.keys_in(i), self.values_in(i)
-        if any(key_of(self, m, i) is None or _excepted().search(self._before(m.start)) for m in values):
+        if any(
+            key_of(self, m, i) is None or _excepted().search(self._before(m.start)) for m in values
+        ):
             return False  # it denies a value
         asked, unnamed = any(map(self.is_asked, keys)), self._unnamed(i, values)
         if is_not_there_clause(unnamed):
@@ -325,13 +395,15 @@ class Reading(Layout):
         return bool(_starts("nobody", clause.text) or (asked and not values and lacks))
 
     def _retells(self, clause: str) -> bool:
-        """Whether a clause tells a planted line with a negation in it: "no one trims a beard like the Lemur"."""
+        """Whether a clause tells a planted line with a negation in it: "no one trims a beard like
+        the Lemur"."""
         negated = self.expected.negated
         said = words("not_there").sub(" ", absence().sub(" ", clause)) if negated else ""
         return len(content_words(said) & negated) >= _LEAST_RETOLD
 
     def _rank(self, mention: Mention, i: int) -> int:
-        """Where a value stands in time, by the words between it and the value before, or behind it."""
+        """Where a value stands in time, by the words between it and the value before, or behind
+        it."""
         values = self.values_in(i)
         at = values.index(mention)
         start = values[at - 1].stop if at else self.clauses[self.lead(i)].start

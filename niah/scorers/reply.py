@@ -1,8 +1,10 @@
-"""From a reply to the answer in it: behind the reasoning, before a next turn, from "Answer:" to "Explanation:".
+"""From a reply to the answer in it: behind the reasoning, before a next turn, from "Answer:" to
+"Explanation:".
 
-What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the head and the tail are
-read: an answer stands at one of them, and judging takes no longer than for MOST_SIGNS signs. Of a reply that the budget
-cut off: whether it goes round in a loop, and what is whole of it.
+What a terminal or a text layout would eat is no part of an answer. Of a very long reply only the
+head and the tail are read: an answer stands at one of them, and judging takes no longer than for
+MOST_SIGNS signs. Of a reply that the budget cut off: whether it goes round in a loop, and what is
+whole of it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,13 @@ from niah.text.normalise import fold, without_accents
 HEAD_SIGNS, TAIL_SIGNS = 6_000, 14_000
 MOST_SIGNS = HEAD_SIGNS + TAIL_SIGNS
 _OPEN = re.compile(r"<(?:think(?:ing)?|thought|reasoning)>|◁think▷", re.IGNORECASE)
-_CLOSED = re.compile(r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>", re.IGNORECASE)
-_STOP = re.compile(r"<\|(?:im_(?:end|start)|eot_id|endoftext|end)\|>|</s>|<end_of_turn>|<eos>")  # a token as text
+_CLOSED = re.compile(
+    r"</(?:think(?:ing)?|thought|reasoning)>|◁/think▷|<\|channel\|>final<\|message\|>",
+    re.IGNORECASE,
+)
+_STOP = re.compile(
+    r"<\|(?:im_(?:end|start)|eot_id|endoftext|end)\|>|</s>|<end_of_turn>|<eos>"
+)  # a token as text
 _UNSEEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor: ESC [ 1 m
     r"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # window titles: ESC ] 0 ; text BEL
@@ -25,7 +32,9 @@ _UNSEEN = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _STRUCK = re.compile(r"~~(?!\s)[^~\n]{1,200}~~")  # ~~struck out~~
-_A_MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"  # above or below a sign
+_A_MARK = (  # above or below a sign
+    r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+)
 _MARKS_ABOVE = re.compile(rf"({_A_MARK}{{4}}){_A_MARK}+")
 _TAIL_SIGNS = 3_000
 _LEAST_LOOP, _ROUNDS = 24, 3  # signs that a loop fills, and how often it says the same
@@ -35,14 +44,18 @@ _ENUMERATOR = re.compile(r"(?<!\d)\d{1,4}(?=[.)、:]\s)")
 _END = re.compile(r"[.!?][\"'*)]*(?=\s|$)|[。！？]|\n")
 
 # **Answer:**, "answer": and 答案是, with what stands between it and the answer
-_label = phrase(r"{label}\W{0,3}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{)", re.IGNORECASE)
-# a line that starts with "Explanation:" or 說明：, behind the answer that it explains, or with "Question:" or 問題：
+_label = phrase(
+    r"{label}\W{0,3}[:：][^\w\-−$]*|(?:答案|答案应该)[是为為][:：]?\s*|\\boxed(?=\{)", re.IGNORECASE
+)
+# a line that starts with "Explanation:" or 說明：, behind the answer that it explains, or with
+# "Question:" or 問題：
 _explanation = phrase(r"^[^\w\n]*(?:{explanation}|說明|解釋)\W*[:：]", re.IGNORECASE | re.MULTILINE)
 _turn = phrase(r"^[ \t>*#\[(]*(?:{turn}|問題|用戶)[ \t*\])]*[:：]", re.IGNORECASE | re.MULTILINE)
 
 
 def answer_in(text: str, question: str = "") -> str:
-    """What is given as the answer: before a next turn, behind a last "Answer:", before an "Explanation:"."""
+    """What is given as the answer: before a next turn, behind a last "Answer:", before an
+    "Explanation:"."""
     answer = said_in(text, question)
     behind = [answer[m.end() :] for m in _label().finditer(without_accents(answer))]
     given = next((said for said in reversed(behind) if re.search(r"\w", said)), answer)
@@ -61,13 +74,15 @@ def goes_on(text: str, question: str = "") -> bool:
 
 
 def without_reasoning(text: str) -> str:
-    """The answer behind a block of reasoning, in the marks that models use for one. An open block holds no answer."""
+    """The answer behind a block of reasoning, in the marks that models use for one. An open block
+    holds no answer."""
     text = _CLOSED.split(text)[-1]
     return _OPEN.split(text)[0]
 
 
 def seen(text: str) -> str:
-    """A text as a reader sees it, without escape sequences and control signs; of a long one head and tail."""
+    """A text as a reader sees it, without escape sequences and control signs; of a long one head
+    and tail."""
     if len(text) > MOST_SIGNS:
         text = f"{text[:HEAD_SIGNS]}\n{text[-TAIL_SIGNS:]}"
     text = _STRUCK.sub("", text)
@@ -86,7 +101,8 @@ def lines_kept(text: str) -> str:
 
 
 def is_loop(text: str) -> bool:
-    """Whether a text ends in the same words three times over, in counting up, or in one endless number.
+    """Whether a text ends in the same words three times over, in counting up, or in one endless
+    number.
 
     Numbers of a list do not hide a loop: "1. 42 2. 42 3. 42".
     """
@@ -111,11 +127,14 @@ def head_of(text: str) -> str:
 
 
 def _without_next_turn(text: str, question: str) -> str:
-    """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked one."""
+    """A reply up to where the model goes on to ask itself: a line "Question:" that is not the asked
+    one."""
     asked = squashed(question)
     ends = [m.start() for m in _STOP.finditer(text)]
     for turn in _turn().finditer(without_accents(text)):
-        again = asked and squashed(text[turn.end() : turn.end() + 2 * len(question) + 40]).startswith(asked)
+        again = asked and squashed(
+            text[turn.end() : turn.end() + 2 * len(question) + 40]
+        ).startswith(asked)
         if not again:
             ends.append(turn.start())
     said = re.search(r"\w", _STOP.sub(lambda m: " " * len(m[0]), text))

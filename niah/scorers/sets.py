@@ -24,9 +24,10 @@ from niah.scorers.values import like, named_text, numbers_at, spelt
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
     """Judge the values of an answer against a set of targets.
 
-    Recall is the share of targets given (RULER's string_match_all), precision the share of given values that are
-    targets. The score is the smaller of the two: naming more than was asked does not help. An answer that also names
-    most of the known wrong values has not chosen, and scores nought.
+    Recall is the share of targets given (RULER's string_match_all), precision the share of given
+    values that are targets. The score is the smaller of the two: naming more than was asked does
+    not help. An answer that also names most of the known wrong values has not chosen, and scores
+    nought.
     """
     given, targets = set(found), set(expected.targets)
     if not given:
@@ -37,7 +38,13 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
     if hits and 2 * len(given & set(expected.wrong)) > len(expected.wrong) > 0:
         return wrong_score("several", f"listed most of what was planted: {why}")
     answer_class, detail = _class_of(given, targets, expected)
-    return Score(value=min(parts.values()), answer_class=answer_class, explanation=why, detail=detail, parts=parts)
+    return Score(
+        value=min(parts.values()),
+        answer_class=answer_class,
+        explanation=why,
+        detail=detail,
+        parts=parts,
+    )
 
 
 def number_set(text: str, expected: Expected) -> Score:
@@ -49,15 +56,19 @@ def number_set(text: str, expected: Expected) -> Score:
 def number_pairs(text: str, expected: Expected) -> Score:
     """Judge each value under its own key. ``expected.keys`` belong to the targets, in order.
 
-    Where the answer labels its values, the labels bind; where it gives exactly as many as were asked for, their order
-    does; otherwise it is judged as a set. ``parts`` holds recall and precision of the set, and the share of pairs.
+    Where the answer labels its values, the labels bind; where it gives exactly as many as were
+    asked for, their order does; otherwise it is judged as a set. ``parts`` holds recall and
+    precision of the set, and the share of pairs.
     """
     answer = answer_in(text, expected.question)
     score, given = _judged(answer, _numbers(answer, expected))
     pairs = _pairs(given, expected)
     if pairs is None or not score.parts:
         return score
-    right = sum(pairs.get(key) == target for key, target in zip(expected.keys, expected.targets, strict=True))
+    right = sum(
+        pairs.get(key) == target
+        for key, target in zip(expected.keys, expected.targets, strict=True)
+    )
     share = right / len(expected.targets)
     if share >= score.value:
         return replace(score, parts={**score.parts, "pairs": share})
@@ -65,12 +76,18 @@ def number_pairs(text: str, expected: Expected) -> Score:
     kept = score.answer_class if score.answer_class != "right" else "wrong"
     parts = {**score.parts, "pairs": share}
     return replace(
-        score, value=share, answer_class=kept, detail=score.detail or "mixed up", explanation=why, parts=parts
+        score,
+        value=share,
+        answer_class=kept,
+        detail=score.detail or "mixed up",
+        explanation=why,
+        parts=parts,
     )
 
 
 def name_set(text: str, expected: Expected, shape: str) -> Score:
-    """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper case."""
+    """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper
+    case."""
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong])
@@ -81,24 +98,36 @@ def name_set(text: str, expected: Expected, shape: str) -> Score:
 
 
 def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> Score:
-    """1 for the targets in their order and nothing else, else 0 (Sequential-NIAH's strict rule, without a judge).
+    """1 for the targets in their order and nothing else, else 0 (Sequential-NIAH's strict rule,
+    without a judge).
 
-    Where an answer names them more than once, its last whole list counts. ``parts`` holds recall and precision of the
-    set, and of the pairs of targets that are given the share in the right order.
+    Where an answer names them more than once, its last whole list counts. ``parts`` holds recall
+    and precision of the set, and of the pairs of targets that are given the share in the right
+    order.
     """
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong, *others])
-    score, given = _judged(answer, Reading(folded, mentions, expected.told_alike(), named_text), done_only=True)
+    score, given = _judged(
+        answer, Reading(folded, mentions, expected.told_alike(), named_text), done_only=True
+    )
     if not score.parts:
         return score
     listed = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
-    pairs = [expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(listed, 2)]
-    score = replace(score, parts={**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0})
+    pairs = [
+        expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(listed, 2)
+    ]
+    score = replace(
+        score, parts={**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
+    )
     why = f"{score.explanation}, {'in order' if all(pairs) else 'out of order'}"
     if score.value < 1:
         return replace(score, value=0.0, explanation=why)
-    return score if all(pairs) else replace(wrong_score("wrong", why, "out of order"), parts=score.parts)
+    return (
+        score
+        if all(pairs)
+        else replace(wrong_score("wrong", why, "out of order"), parts=score.parts)
+    )
 
 
 def _last_list(values: Sequence[str]) -> list[str]:
@@ -115,8 +144,11 @@ def _numbers(answer: str, expected: Expected) -> Reading:
     return Reading(folded, like(numbers_at(folded), expected.target), expected.told_alike(), spelt)
 
 
-def _judged(answer: str, reading: Reading, *, done_only: bool = False) -> tuple[Score, list[Statement]]:
-    """The score of the values that are given, and what is said of them. ``done_only``: not of what did not happen."""
+def _judged(
+    answer: str, reading: Reading, *, done_only: bool = False
+) -> tuple[Score, list[Statement]]:
+    """The score of the values that are given, and what is said of them. ``done_only``: not of what
+    did not happen."""
     given, not_there = all_given(reading)
     if not_there:
         return wrong_score("not-there", "said that it is not there"), given
@@ -133,7 +165,11 @@ def _pairs(given: Iterable[Statement], expected: Expected) -> dict[str, str] | N
         keys = {named_text(k): k for k in expected.keys}
         return {keys[n]: s.value for s in labelled if (n := named_text(s.name or "")) in keys}
     values = list(dict.fromkeys(s.value for s in said))
-    return dict(zip(expected.keys, values, strict=True)) if len(values) == len(expected.targets) else None
+    return (
+        dict(zip(expected.keys, values, strict=True))
+        if len(values) == len(expected.targets)
+        else None
+    )
 
 
 def _class_of(given: set[str], targets: set[str], expected: Expected) -> tuple[str, str | None]:

@@ -1,7 +1,9 @@
-"""The words of the grammar as patterns over a folded answer: one file of rules for each language, all read as one.
+"""The words of the grammar as patterns over a folded answer: one file of rules for each language,
+all read as one.
 
-A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands. Longer patterns are
-written as phrases: ``\\W*{dismissal}\\W*$`` holds any word of the rule ``dismissal``.
+A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands.
+Longer patterns are written as phrases: ``\\W*{dismissal}\\W*$`` holds any word of the rule
+``dismissal``.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ from typing import Any
 from niah.text.normalise import without_accents
 
 HAN = "\u3400-\u9fff"
-LINE = "¶"  # stands for a line end in a folded answer: folding takes white space out between Chinese characters
+# stands for a line end in a folded answer: folding takes white space out between Chinese characters
+LINE = "¶"
 FOLDER = Path(__file__).with_name("grammar")
 
 
 @cache
 def grammars() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Of every language its rules, with their words and an example."""
-    return {f.stem: tomllib.loads(f.read_text(encoding="utf-8")) for f in sorted(FOLDER.glob("*.toml"))}
+    return {
+        f.stem: tomllib.loads(f.read_text(encoding="utf-8")) for f in sorted(FOLDER.glob("*.toml"))
+    }
 
 
 @cache
@@ -35,7 +40,9 @@ def words(*names: str) -> re.Pattern[str]:
 @cache
 def spelling(*names: str) -> str:
     """The pattern of ``words`` as text, to be a part of a longer one."""
-    parts = [rf"(?<![a-z0-9'])(?:{any_latin})(?![a-z0-9])" for any_latin in [latin(*names)] if any_latin]
+    parts = [
+        rf"(?<![a-z0-9'])(?:{any_latin})(?![a-z0-9])" for any_latin in [latin(*names)] if any_latin
+    ]
     parts += [f"(?:{anywhere})" for anywhere in [chinese(*names)] if anywhere]
     return f"(?:{'|'.join(parts)})"
 
@@ -43,8 +50,8 @@ def spelling(*names: str) -> str:
 def phrase(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
     """A pattern that is made when it is first asked for: the words of the grammar are read late.
 
-    ``{rule}`` are the words of a rule with their borders, ``{latin rule}`` and ``{chinese rule}`` those without any,
-    ``{HAN}`` and ``{LINE}`` signs.
+    ``{rule}`` are the words of a rule with their borders, ``{latin rule}`` and ``{chinese rule}``
+    those without any, ``{HAN}`` and ``{LINE}`` signs.
     """
 
     def filled(blank: re.Match[str]) -> str:
@@ -52,7 +59,9 @@ def phrase(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
         signs = {"HAN": HAN, "LINE": LINE}
         return signs.get(rule) or {"": spelling, "latin": latin, "chinese": chinese}[form](rule)
 
-    return cache(lambda: re.compile(re.sub(r"\{((?:latin |chinese )?[A-Za-z_]+)\}", filled, text), flags))
+    return cache(
+        lambda: re.compile(re.sub(r"\{((?:latin |chinese )?[A-Za-z_]+)\}", filled, text), flags)
+    )
 
 
 @cache
@@ -71,14 +80,18 @@ def chinese(*names: str) -> str:
 def vocabulary(*names: str) -> frozenset[str]:
     """The words of some rules in all languages, folded as answers are."""
     return frozenset(
-        without_accents(w) for name in names for grammar in grammars().values() for w in grammar[name]["words"]
+        without_accents(w)
+        for name in names
+        for grammar in grammars().values()
+        for w in grammar[name]["words"]
     )
 
 
 # not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned
 absence = phrase(
     r"(?:(?<!called )(?<!named )(?<![a-z'])(?:{latin not})\b(?!\s+(?:{latin merely}))|n't\b)"
-    r"[^.!?;{LINE}]{0,40}?{unsaid}|(?:{chinese not})(?!{chinese merely})[^。!?;,{LINE}]{0,6}?{unsaid}"
+    r"[^.!?;{LINE}]{0,40}?{unsaid}|(?:{chinese not})(?!{chinese merely})[^。"
+    r"!?;,{LINE}]{0,6}?{unsaid}"
 )
 
 
@@ -93,7 +106,8 @@ def is_small(text: str, more: Iterable[str] = ()) -> bool:
 
 
 def content_words(folded: str) -> set[str]:
-    """The words of a text that say something: stems of four letters, and pairs of Chinese characters."""
+    """The words of a text that say something: stems of four letters, and pairs of Chinese
+    characters."""
     stems = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
     return stems | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
 

@@ -50,14 +50,17 @@ class TaskContext:
 
 
 class Task(Protocol):
-    """What to plant, what to ask, how to score. An object or a module is one; _USUAL is what it need not say."""
+    """What to plant, what to ask, how to score. An object or a module is one; _USUAL is what it
+    need not say."""
 
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
     OPTIONS: tuple[str, ...]  # config keys that this task reads
     REPLY_TOKENS: int
     WORDING: tuple[str, ...]  # keys of words that a haystack should not hold by itself
-    FILLER: str | None  # the made haystack that this task stands in, instead of speech: pairs or noise
+    FILLER: (
+        str | None
+    )  # the made haystack that this task stands in, instead of speech: pairs or noise
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         """The needles of a trial. No key or value stands in the haystack or twice."""
@@ -68,7 +71,8 @@ class Task(Protocol):
     def solve(self, text: str, options: Options | None = None) -> str:
         """The answer of a reader who sees this text only; the simulated readers use it.
 
-        ``options`` are needed where the text alone cannot answer: questions about speech that nobody planted.
+        ``options`` are needed where the text alone cannot answer: questions about speech that
+        nobody planted.
         """
         ...
 
@@ -82,7 +86,8 @@ _SEVERAL = {  # what stands at the depth of a trial where one question has sever
 
 
 def depth_of(task: Task, placement: str) -> str:
-    """What stands at a trial's depth: what the task says (DEPTH_OF), the needle, or a stated place of several."""
+    """What stands at a trial's depth: what the task says (DEPTH_OF), the needle, or a stated place
+    of several."""
     said: str | None = getattr(task, "DEPTH_OF", None)
     if said is not None:
         return said
@@ -101,7 +106,8 @@ def _built_in() -> Mapping[str, Mapping[str, Any]]:
 
 @cache
 def task_of(name: str) -> Task:
-    """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be loaded."""
+    """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be
+    loaded."""
     if name in _built_in():
         row = _built_in()[name]
         module, _, kind = row["class"].partition(":")
@@ -131,7 +137,11 @@ class Measured:
     def search(self, *, again: bool = True) -> dict[str, float]:
         """The best score of searching by language, with or without searching for what was found."""
         return {
-            language: max(v for k, v in scores.items() if k.startswith("search") and (again or k not in SEARCH_AGAIN))
+            language: max(
+                v
+                for k, v in scores.items()
+                if k.startswith("search") and (again or k not in SEARCH_AGAIN)
+            )
             for language, scores in self.scores.items()
         }
 
@@ -140,7 +150,11 @@ class Measured:
         """reading, repeated retrieval, or retrieval."""
         if max(self.search().values()) < READING_BELOW:
             return "reading"
-        return "repeated retrieval" if max(self.search(again=False).values()) < READING_BELOW else "retrieval"
+        return (
+            "repeated retrieval"
+            if max(self.search(again=False).values()) < READING_BELOW
+            else "retrieval"
+        )
 
 
 @cache

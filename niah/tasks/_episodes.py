@@ -1,7 +1,9 @@
-"""The episodes of a haystack as text that quotes, times and answers are looked for in, line by line.
+"""The episodes of a haystack as text that quotes, times and answers are looked for in, line by
+line.
 
-A line is a segment of the haystack, counted from the start of its episode. A span is its first line and its last.
-``draft`` writes questions to fill in: places of a haystack, evenly spread, each with what is said there.
+A line is a segment of the haystack, counted from the start of its episode. A span is its first line
+and its last. ``draft`` writes questions to fill in: places of a haystack, evenly spread, each with
+what is said there.
 """
 
 from __future__ import annotations
@@ -56,7 +58,10 @@ class Episode:
         """Every occurrence of some words."""
         wanted, at = squash(quote), -1
         while wanted and (at := self.text.find(wanted, at + 1)) >= 0:
-            yield bisect_right(self.starts, at) - 1, bisect_right(self.starts, at + len(wanted) - 1) - 1
+            yield (
+                bisect_right(self.starts, at) - 1,
+                bisect_right(self.starts, at + len(wanted) - 1) - 1,
+            )
 
     def minute(self, second: int) -> Span | None:
         """The lines of the minute from a second on."""
@@ -65,7 +70,8 @@ class Episode:
         return (inside[0], inside[-1]) if inside else None
 
     def saying(self, answers: Sequence[str], without: Collection[int] = ()) -> list[Span]:
-        """The lines that hold an answer, or a few that hold it together, where some lines are taken out."""
+        """The lines that hold an answer, or a few that hold it together, where some lines are taken
+        out."""
         left = [i for i in range(len(self.lines)) if i not in without]
         found: list[Span] = []
         for size in range(1, _MOST_LINES + 1):
@@ -81,14 +87,16 @@ class Episode:
         return " ".join(self.lines[i] for i in lines)
 
     def near(self, quote: str) -> list[tuple[float, Span]]:
-        """The lines most like some words, with the share of the words' pieces that they and the next line hold."""
+        """The lines most like some words, with the share of the words' pieces that they and the
+        next line hold."""
         size = _GRAM if squash(quote).isascii() else _GRAM - 1
         wanted = _pieces(quote, size)
         found = []
         for i, line in enumerate(self.lines):
             after = self.lines[i + 1] if i + 1 < len(self.lines) else ""
             both, own = (
-                (wanted & _pieces(text, size)).total() / max(1, wanted.total()) for text in (line + after, line)
+                (wanted & _pieces(text, size)).total() / max(1, wanted.total())
+                for text in (line + after, line)
             )
             if both >= _LEAST_ALIKE and own >= both / 2:
                 found.append((both, (i, i)))
@@ -106,17 +114,23 @@ class Episode:
 
     @cached_property
     def marks(self) -> dict[int, int]:
-        """Line -> second, for lines above which the transcript has a time of its own, MARKS_APART_S apart or more."""
+        """Line -> second, for lines above which the transcript has a time of its own, MARKS_APART_S
+        apart or more."""
         marks: dict[int, int] = {}
         last = -MARKS_APART_S
         for line in range(len(self.lines)):
             start = self.start_of(line)
-            if start is not None and self.block.begins[self.first + line] and start - last >= MARKS_APART_S:
+            if (
+                start is not None
+                and self.block.begins[self.first + line]
+                and start - last >= MARKS_APART_S
+            ):
                 marks[line] = last = start
         return marks
 
     def window(self, span: Span) -> tuple[int, int, int]:
-        """The mark that stands above a span: its line and second, and the second of the next mark behind the span."""
+        """The mark that stands above a span: its line and second, and the second of the next mark
+        behind the span."""
         above = [line for line in self.marks if line <= span[0]]
         behind = [second for line, second in self.marks.items() if line > span[1]]
         end = float(self.block.end_s[self.stop - 1])
@@ -147,14 +161,19 @@ def _pieces(text: str, size: int) -> Counter[str]:
 
 
 def draft(episodes: Sequence[Episode], name: str, haystack: str, count: int) -> str:
-    """A TOML file of ``count`` [[questions]] without question and answer, in the order of the haystack."""
+    """A TOML file of ``count`` [[questions]] without question and answer, in the order of the
+    haystack."""
     drafted = _HEAD.format(name=name, haystack=haystack)
     for episode, span in _places(episodes, count):
         start = episode.start_of(span[0])
         when = "" if start is None else f" {clock(start)}"
-        said = "".join(f"#   {visible(line)}\n" for line in episode.lines[span[0] : span[1] + 1])  # TOML takes no other
+        said = "".join(
+            f"#   {visible(line)}\n" for line in episode.lines[span[0] : span[1] + 1]
+        )  # TOML takes no other
         keys = {"question": "", "answer": "", "quote": _quote(episode, span, episodes)}
-        rows = "".join(f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items())
+        rows = "".join(
+            f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items()
+        )
         drafted += f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{_TIME if start is not None else ''}"
     return drafted
 
@@ -180,10 +199,14 @@ def _around(episode: Episode, line: int) -> Span:
 
 
 def _quote(episode: Episode, span: Span, episodes: Sequence[Episode]) -> str:
-    """The line nearest to the middle that stands once in the haystack and is neither very short nor long."""
+    """The line nearest to the middle that stands once in the haystack and is neither very short nor
+    long."""
     middle = (span[0] + span[1]) / 2
     for line in sorted(range(span[0], span[1] + 1), key=lambda i: (abs(i - middle), i)):
         text = episode.lines[line]
-        if _LEAST_QUOTE <= len(text) <= _MOST_QUOTE and sum(len(list(e.quoted(text))) for e in episodes) == 1:
+        if (
+            _LEAST_QUOTE <= len(text) <= _MOST_QUOTE
+            and sum(len(list(e.quoted(text))) for e in episodes) == 1
+        ):
             return text
     return episode.lines[span[0]]

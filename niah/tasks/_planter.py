@@ -1,12 +1,14 @@
-"""What a task of niah plants with: names and values that nobody says by chance, sentences of the language, and depths.
+"""What a task of niah plants with: names and values that nobody says by chance, sentences of the
+language, and depths.
 
-No name is part of another of its list, and none is famous. Depth is the trial's; what it means where one question has
-several needles is stated for each way. ``together``: all at the depth, line after line. ``spread``: evenly over a span
-with the depth as its centre, 40 points wide and cut at both ends of the text. ``random``: one of them at the depth (of
-unordered ones the first), the others anywhere. Ordered needles keep their order.
+No name is part of another of its list, and none is famous. Depth is the trial's; what it means
+where one question has several needles is stated for each way. ``together``: all at the depth, line
+after line. ``spread``: evenly over a span with the depth as its centre, 40 points wide and cut at
+both ends of the text. ``random``: one of them at the depth (of unordered ones the first), the
+others anywhere. Ordered needles keep their order.
 
-Around every haystack stand an opening, and a closing with the question. The closing ends in "Answer:" without a space,
-which is what models without a chat template continue best.
+Around every haystack stand an opening, and a closing with the question. The closing ends in
+"Answer:" without a space, which is what models without a chat template continue best.
 """
 
 from __future__ import annotations
@@ -36,11 +38,14 @@ APART_PERCENT = 5.0  # distractors of one fact keep so far from it
 _DRAWS = 400
 _VARIABLES = 600
 NO_QUESTION = "There is no question."
-MAY_BE_ABSENT = ByLanguage(lambda wording: wording.text("frame.may_be_absent"))  # said where a needle may be left out
+MAY_BE_ABSENT = ByLanguage(
+    lambda wording: wording.text("frame.may_be_absent")
+)  # said where a needle may be left out
 
 
 class BuiltIn(ABC):
-    """A task of niah: what it plants with its Planter, and how it answers its questions; the rest is alike for all."""
+    """A task of niah: what it plants with its Planter, and how it answers its questions; the rest
+    is alike for all."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         """What tasks.toml says of it."""
@@ -50,7 +55,9 @@ class BuiltIn(ABC):
         self.COUNT: int | None = row.get("needles")  # the usual needle_count
         self.FILLER: str | None = row.get("filler")
         self.DEPTH_OF: str | None = row.get("depth_of")
-        self.OPTIONS, self.WORDING, self._asks = (tuple(row.get(k, ())) for k in ("options", "wording", "asks"))
+        self.OPTIONS, self.WORDING, self._asks = (
+            tuple(row.get(k, ())) for k in ("options", "wording", "asks")
+        )
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         return self.planted(Planter(draw, site, self.COUNT or 1))
@@ -65,24 +72,37 @@ class BuiltIn(ABC):
 
     @abstractmethod
     def answer(self, asked: Asked) -> str | None:
-        """What a reader answers who sees the text of a prompt only; None where the text does not tell."""
+        """What a reader answers who sees the text of a prompt only; None where the text does not
+        tell."""
 
     def solve(self, text: str, options: Options | None = None) -> str:
         """The answer to the question at the end of a text; says so where nothing answers it."""
         asked = asked_in(text)
         if asked is None:
             return NO_QUESTION
-        forms = {key: asked.wording.form(key).parse(asked.question) for key in self._asks} or {"": {}}
-        read = (replace(asked, options=options, key=key, blanks=b) for key, b in forms.items() if b is not None)
+        forms = {key: asked.wording.form(key).parse(asked.question) for key in self._asks} or {
+            "": {}
+        }
+        read = (
+            replace(asked, options=options, key=key, blanks=b)
+            for key, b in forms.items()
+            if b is not None
+        )
         return next(map(self.answer, read), None) or asked.wording.text("frame.not_there")
 
 
 class Planter:
-    """Draws and sentences of one trial. No key or value stands in the haystack, and none is drawn twice."""
+    """Draws and sentences of one trial. No key or value stands in the haystack, and none is drawn
+    twice."""
 
     def __init__(self, draw: Draw, site: TaskContext, needle_count: int = 1) -> None:
         """``needle_count`` is what it is where no option says it."""
-        self.draw, self.trial, self.options, self.language = draw, site.trial, site.options, site.language
+        self.draw, self.trial, self.options, self.language = (
+            draw,
+            site.trial,
+            site.options,
+            site.language,
+        )
         self.depth, self.wording = site.trial.depth_percent, wording_of(site.language)
         self.haystack, self.needle_count = site.haystack, site.options.needle_count or needle_count
         self._taken: set[str] = set()
@@ -97,7 +117,10 @@ class Planter:
         count = self.needle_count
         if count < least or (most is not None and count > most):
             which = f"{least} or more" if most is None else f"{least} to {most}"
-            raise ConfigError(f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; give one of these")
+            raise ConfigError(
+                f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; give one of"
+                " these"
+            )
         return count
 
     def one(self, key: str) -> Form:
@@ -119,11 +142,21 @@ class Planter:
         value: str,
         **blanks: str,
     ) -> Needle:
-        """A line in which ``value`` is told of ``key``; ``blanks`` are what else the form asks for."""
+        """A line in which ``value`` is told of ``key``; ``blanks`` are what else the form asks
+        for."""
         text = form.fill(key=key, value=value, **blanks)
-        return Needle(key=key, value=value, text=text, depth_percent=depth, answer_class=answer_class, detail=detail)
+        return Needle(
+            key=key,
+            value=value,
+            text=text,
+            depth_percent=depth,
+            answer_class=answer_class,
+            detail=detail,
+        )
 
-    def planting(self, hint: str, question: str, needles: Sequence[Needle], targets: Sequence[str]) -> Planting:
+    def planting(
+        self, hint: str, question: str, needles: Sequence[Needle], targets: Sequence[str]
+    ) -> Planting:
         """A planting in speech, under an opening with the hint of a key."""
         opening = speech_opening(self.language, self.wording.text(hint))
         return planting_of(self.language, opening, question, needles, targets)
@@ -133,15 +166,20 @@ class Planter:
         if self.options.placement == "together" or count == 1:
             return [self.depth] * count
         if self.options.placement == "spread":
-            low, high = max(0.0, self.depth - SPAN_PERCENT / 2), min(100.0, self.depth + SPAN_PERCENT / 2)
+            low, high = (
+                max(0.0, self.depth - SPAN_PERCENT / 2),
+                min(100.0, self.depth + SPAN_PERCENT / 2),
+            )
             return [low + (high - low) * i / (count - 1) for i in range(count)]
         depths = [self.depth, *(self.anywhere() for _ in range(count - 1))]
         return sorted(depths) if ordered else depths
 
     def beside(self, count: int, low: float, high: float) -> list[float]:
-        """Rising depths of ``count`` further needles on one side of the asked one, from ``low`` to ``high``.
+        """Rising depths of ``count`` further needles on one side of the asked one, from ``low`` to
+        ``high``.
 
-        ``together``: at its depth. ``random``: anywhere on that side. ``spread``: one in each equal part of it.
+        ``together``: at its depth. ``random``: anywhere on that side. ``spread``: one in each equal
+        part of it.
         """
         if self.options.placement == "together":
             return [self.depth] * count
@@ -162,10 +200,13 @@ class Planter:
                 return drawn
 
     def key(self) -> str:
-        """What a magic number belongs to: a place, or in a haystack of needles a term like all others there."""
+        """What a magic number belongs to: a place, or in a haystack of needles a term like all
+        others there."""
         if not self.among_needles:
             return self.place()
-        return self.said("haystack.needle_key", term=self.one_of(spare_terms(self.language), "terms"))
+        return self.said(
+            "haystack.needle_key", term=self.one_of(spare_terms(self.language), "terms")
+        )
 
     def value(self, kind: str) -> str:
         """A number of seven digits, a word or a uuid."""
@@ -183,7 +224,8 @@ class Planter:
             if str(value) not in self._taken and value not in self.haystack.leaks.numbers:
                 return self._take(str(value))
         raise HaystackError(
-            f"haystack {self.haystack.name!r} holds nearly every number of seven digits; leave out an episode"
+            f"haystack {self.haystack.name!r} holds nearly every number of seven digits; leave out"
+            " an episode"
         )
 
     def uuid(self) -> str:
@@ -206,7 +248,9 @@ class Planter:
         """A thing of some kind with a colour: the teal amulet."""
         form, colours = self.wording.form("hops.thing"), self.wording.texts("hops.colours")
         nouns = self.wording.texts(f"hops.{kind}")
-        return self.one_of([form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns], "things")
+        return self.one_of(
+            [form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns], "things"
+        )
 
     def one_of(self, words: Sequence[str], what: str) -> str:
         """One of some words that is free. Raises ConfigError or HaystackError where none is."""
@@ -218,11 +262,13 @@ class Planter:
         if len(held) * 2 < len(words):
             free = len(set(words) - set(held))
             raise ConfigError(
-                f"there are {free} {what} to plant, and more are needed; lower distractor_count or needle_count"
+                f"there are {free} {what} to plant, and more are needed; lower distractor_count or"
+                " needle_count"
             )
         raise HaystackError(
-            f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself: {len(held)} of "
-            f"{len(words)} are taken by it; lower distractor_count or needle_count, or leave out an episode"
+            f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself:"
+            f" {len(held)} of {len(words)} are taken by it; lower distractor_count or needle_count,"
+            " or leave out an episode"
         )
 
     def _take(self, value: str) -> str:
@@ -231,7 +277,8 @@ class Planter:
 
 
 def places_like(question: str) -> tuple[str, ...]:
-    """All places of the lists that have the one that a question names: Lusaka is spelt alike in several languages."""
+    """All places of the lists that have the one that a question names: Lusaka is spelt alike in
+    several languages."""
     lists = [names for names in PLACES.values() if any(name in question for name in names)]
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
@@ -242,12 +289,14 @@ def cities() -> set[str]:
 
 
 def names_of_city(name: str) -> tuple[str, ...]:
-    """What an answer may call a city, in any language: Vienna, Wien and 维也纳. A name of none stands for itself."""
+    """What an answer may call a city, in any language: Vienna, Wien and 维也纳. A name of none stands
+    for itself."""
     return next((names for names in _cities() if fold(name) in map(fold, names)), (name,))
 
 
 def words_in(answer: str) -> set[str]:
-    """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn, in any language."""
+    """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn, in any
+    language."""
     return set(_any_word().findall(scorers.spaced(answer)))
 
 
@@ -265,7 +314,12 @@ def _any_word() -> re.Pattern[str]:
 def _pair_of(language: str, *words: Sequence[str]) -> str:
     """Any two words as the language joins them: \\b(?:amber|ashen) (?:abacus|acorn)\\b."""
     first, second = ("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)
-    joint = " " if " " in scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b")) else ""
+    joint = (
+        " "
+        if " "
+        in scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b"))
+        else ""
+    )
     edge = r"\b" if joint else ""
     return rf"{edge}(?:{first}){joint}(?:{second}){edge}"
 
@@ -273,7 +327,9 @@ def _pair_of(language: str, *words: Sequence[str]) -> str:
 @cache
 def _variables() -> tuple[str, ...]:
     draw = Draw(0, "variables")
-    return tuple("".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES))
+    return tuple(
+        "".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,9 +344,17 @@ class Asked:
     blanks: Mapping[str, str] = field(default_factory=dict)
 
     def found(self, *forms: str | Form, **known: str) -> list[tuple[int, dict[str, str]]]:
-        """Every line in one of some forms, or of those of a key, in order: its place, and the words in its blanks."""
-        all_forms = [f for form in forms for f in (self.wording.forms(form) if isinstance(form, str) else [form])]
-        return sorted((line for f in all_forms for line in f.found_in(self.text, **known)), key=lambda line: line[0])
+        """Every line in one of some forms, or of those of a key, in order: its place, and the words
+        in its blanks."""
+        all_forms = [
+            f
+            for form in forms
+            for f in (self.wording.forms(form) if isinstance(form, str) else [form])
+        ]
+        return sorted(
+            (line for f in all_forms for line in f.found_in(self.text, **known)),
+            key=lambda line: line[0],
+        )
 
 
 def speech_opening(language: str, hint: str) -> str:
@@ -339,4 +403,7 @@ def listed(wording: Wording, items: Sequence[str]) -> str:
 
 def unlisted(wording: Wording, text: str) -> list[str]:
     """The items of "A, B and C"."""
-    return re.split("|".join(re.escape(wording.text(f"frame.{joint}")) for joint in ("comma", "last_comma")), text)
+    return re.split(
+        "|".join(re.escape(wording.text(f"frame.{joint}")) for joint in ("comma", "last_comma")),
+        text,
+    )

@@ -1,8 +1,10 @@
-"""Question files for task natural: TOML with question, answer, aliases and place; and what proves nothing of them.
+"""Question files for task natural: TOML with question, answer, aliases and place; and what proves
+nothing of them.
 
-A place is a quote of a few words that stand there, or the name of an episode with a time in it. Where the fact is told
-elsewhere as well, ``also_at`` names these places, and no prompt holds them. With ``asks = "time"`` the answer is when
-the quote is said, on the transcript's own times. A located question has its passage in a haystack.
+A place is a quote of a few words that stand there, or the name of an episode with a time in it.
+Where the fact is told elsewhere as well, ``also_at`` names these places, and no prompt holds them.
+With ``asks = "time"`` the answer is when the quote is said, on the transcript's own times. A
+located question has its passage in a haystack.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from niah.errors import ConfigError, HaystackError
 from niah.generator.haystack import Corpus
@@ -27,12 +36,17 @@ from niah.tasks._episodes import Episode, Span, mark
 from niah.text.normalise import fold
 
 _MOST_SIGNS = 80  # of a question or passage in a message
-_RULE = "a question has question, answer and quote (or episode and at), perhaps aliases, also_at and asks"
+_RULE = (
+    "a question has question, answer and quote (or episode and at), perhaps aliases, also_at and"
+    " asks"
+)
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _Texts = Annotated[tuple[_Text, ...], Strict(False)]  # a list in the file
 _MOST_NEAR = 3  # lines like a quote that is nowhere
 _MOST_PLACES = 12
-_TIMED = re.compile(r"(?:(?P<episode>\S.*?)\s+)?(?P<time>\d+(?::\d\d){1,2})")  # 12:01, talk.txt 12:01
+_TIMED = re.compile(
+    r"(?:(?P<episode>\S.*?)\s+)?(?P<time>\d+(?::\d\d){1,2})"
+)  # 12:01, talk.txt 12:01
 _Place = tuple[Episode, Span]
 
 
@@ -72,7 +86,9 @@ class _Row(BaseModel):
 
     def _asks_for_a_time(self) -> Self:
         if self.answer or self.aliases:
-            raise ValueError('asks = "time": the time of the quote is the answer; leave answer and aliases out')
+            raise ValueError(
+                'asks = "time": the time of the quote is the answer; leave answer and aliases out'
+            )
         if self.quote is None:
             raise ValueError('asks = "time": it needs a quote of what is said at that time')
         return self
@@ -94,14 +110,17 @@ def question_file(name: str) -> Path:
     for candidate in (path, shipped):
         if candidate.is_file():
             return candidate
-    raise ConfigError(f"questions {name!r}: no such file; write a TOML file of [[questions]] (see docs/tasks.md)")
+    raise ConfigError(
+        f"questions {name!r}: no such file; write a TOML file of [[questions]] (see docs/tasks.md)"
+    )
 
 
 def read_questions(names: Sequence[str]) -> list[Question]:
     """All questions of some files. Raises ConfigError for what is missing or misspelt."""
     if not names:
         raise ConfigError(
-            "task natural needs a file of questions: --questions FILE.toml (for an example: --set questions=FILE.toml)"
+            "task natural needs a file of questions: --questions FILE.toml (for an example: --set"
+            " questions=FILE.toml)"
         )
     rows = [row for name in names for row in questions_in(question_file(name))]
     if fault := next((row for row in rows if isinstance(row, ConfigError)), None):
@@ -114,14 +133,19 @@ def read_questions(names: Sequence[str]) -> list[Question]:
 
 
 def questions_in(path: Path) -> Iterator[Question | ConfigError]:
-    """Every question of a file, or what is wrong with it. Raises ConfigError where it is no file of questions."""
+    """Every question of a file, or what is wrong with it. Raises ConfigError where it is no file of
+    questions."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         rows = table["questions"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise ConfigError(f"{path}: not a file of [[questions]] ({error}); see docs/tasks.md") from error
+        raise ConfigError(
+            f"{path}: not a file of [[questions]] ({error}); see docs/tasks.md"
+        ) from error
     if not isinstance(rows, list):
-        raise ConfigError(f"{path}: not a file of [[questions]], which have two brackets; see docs/tasks.md")
+        raise ConfigError(
+            f"{path}: not a file of [[questions]], which have two brackets; see docs/tasks.md"
+        )
     for number, row in enumerate(rows, 1):
         try:
             whole = _Row.model_validate(row)
@@ -150,10 +174,15 @@ def _check_apart(names: Sequence[str], found: Sequence[Question]) -> None:
     """Raises ConfigError where two files would be one part, or a question stands twice."""
     stems = [question_file(name).stem for name in names]
     if double := next((stem for stem in stems if stems.count(stem) > 1), None):
-        raise ConfigError(f"two files of questions are called {double!r} and could not be told apart; rename one")
+        raise ConfigError(
+            f"two files of questions are called {double!r} and could not be told apart; rename one"
+        )
     asked = [fold(q.question) for q in found]
     if twice := next((q for q in found if asked.count(fold(q.question)) > 1), None):
-        raise ConfigError(f"question {shortened(twice.question)!r} stands twice in {', '.join(names)}; leave one out")
+        raise ConfigError(
+            f"question {shortened(twice.question)!r} stands twice in {', '.join(names)}; leave"
+            " one out"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,14 +195,16 @@ class Fault:
 
 @lru_cache(maxsize=4)
 def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
-    """The questions with their passages. Raises HaystackError where a fact is missing or not unique."""
+    """The questions with their passages. Raises HaystackError where a fact is missing or not
+    unique."""
     episodes = episodes_of(haystack)
     found = []
     for question in read_questions(names):
         placed, faults = checked(question, episodes)
         if faults:
             raise HaystackError(
-                f"question {shortened(question.question)!r}: {faults[0].what} (all faults: niah questions check)"
+                f"question {shortened(question.question)!r}: {faults[0].what} (all faults: niah"
+                " questions check)"
             )
         found.append(placed)
     return tuple(found)
@@ -189,15 +220,23 @@ def checked(question: Question, episodes: Sequence[Episode]) -> tuple[Question, 
     if len(places) != 1:
         return question, [_not_once(question, places, episodes)]
     left_out, faults = _left_out(question, places[0], episodes)
-    found, more = (_timed if question.asks == "time" else _told)(question, places[0], left_out, episodes)
+    found, more = (_timed if question.asks == "time" else _told)(
+        question, places[0], left_out, episodes
+    )
     return found, [*faults, *more]
 
 
 def tokens_free(question: Question, haystack: Corpus) -> int:
     """Haystack tokens that the longest prompt of a located question can hold."""
     assert question.passage is not None  # noqa: S101  # located
-    spans = [haystack.episodes[question.passage.episode]] if question.passage.marks else haystack.episodes
-    whole = sum(int(block.token_offsets[stop] - block.token_offsets[first]) for block, first, stop in spans)
+    spans = (
+        [haystack.episodes[question.passage.episode]]
+        if question.passage.marks
+        else haystack.episodes
+    )
+    whole = sum(
+        int(block.token_offsets[stop] - block.token_offsets[first]) for block, first, stop in spans
+    )
     gone = [(haystack.episodes[e][0].token_offsets, a, b) for e, a, b in question.passage.left_out]
     return whole - sum(int(offsets[b] - offsets[a]) for offsets, a, b in gone)
 
@@ -217,17 +256,23 @@ def _not_once(question: Question, places: Sequence[_Place], episodes: Sequence[E
     place = question.quote or f"{question.episode} {question.at}"
     hints = [f"there: {_shown(*p)}" for p in places[:_MOST_PLACES]]
     if not places and question.quote:
-        near = sorted(((n, e, s) for e in episodes for n, s in e.near(question.quote)), key=lambda n: -n[0])
+        near = sorted(
+            ((n, e, s) for e in episodes for n, s in e.near(question.quote)), key=lambda n: -n[0]
+        )
         hints = [f"near: {_shown(episode, span)}" for _, episode, span in near[:_MOST_NEAR]]
     if not places and question.episode and not any(e.called(question.episode) for e in episodes):
         hints = [f"episodes: {', '.join(e.name for e in episodes)}"]
-    return Fault(what=f"{shortened(place)!r} {where}; give a quote that stands there once", hints=tuple(hints))
+    return Fault(
+        what=f"{shortened(place)!r} {where}; give a quote that stands there once",
+        hints=tuple(hints),
+    )
 
 
 def _left_out(
     question: Question, place: _Place, episodes: Sequence[Episode]
 ) -> tuple[dict[int, set[int]], list[Fault]]:
-    """By episode the lines that tell the fact again, and places of ``also_at`` where nothing does."""
+    """By episode the lines that tell the fact again, and places of ``also_at`` where nothing
+    does."""
     gone: dict[int, set[int]] = {e.number: set() for e in episodes}
     faults = []
     for other in question.also_at:
@@ -241,8 +286,11 @@ def _left_out(
     return gone, faults
 
 
-def _also(question: Question, own: Episode, other: str, episodes: Sequence[Episode]) -> Iterator[_Place]:
-    """The lines that a place of ``also_at`` names: a quote wherever it stands, or those of a minute with the answer."""
+def _also(
+    question: Question, own: Episode, other: str, episodes: Sequence[Episode]
+) -> Iterator[_Place]:
+    """The lines that a place of ``also_at`` names: a quote wherever it stands, or those of a minute
+    with the answer."""
     timed = _TIMED.fullmatch(other)
     if timed is None:
         yield from ((e, span) for e in episodes for span in e.quoted(other))
@@ -261,7 +309,8 @@ def _also(question: Question, own: Episode, other: str, episodes: Sequence[Episo
 def _told(
     question: Question, place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]
 ) -> tuple[Question, list[Fault]]:
-    """A question about a fact: its passage holds the answer, and nothing that is in a prompt holds it, too."""
+    """A question about a fact: its passage holds the answer, and nothing that is in a prompt holds
+    it, too."""
     episode, (first, last) = place
     text = "\n".join(episode.lines[first : last + 1])
     passage = Passage(
@@ -274,7 +323,9 @@ def _told(
     if not names_in(text, question.answers):
         said = [_shown(e, s) for e in episodes for s in e.saying(question.answers)]
         hints = tuple(f"said: {s}" for s in said[:_MOST_PLACES])
-        return found, [Fault(what=f"the passage {shortened(text)!r} does not hold its answer", hints=hints)]
+        return found, [
+            Fault(what=f"the passage {shortened(text)!r} does not hold its answer", hints=hints)
+        ]
     known = {**left_out, episode.number: left_out[episode.number] | set(range(first, last + 1))}
     again = [(e, span) for e in episodes for span in e.saying(question.answers, known[e.number])]
     return found, [_said_again(question, again, episode)] if again else []
@@ -287,8 +338,11 @@ def _said_again(question: Question, again: Sequence[_Place], own: Episode) -> Fa
     hints = [f"said: {_shown(*p)}" for p in again[:_MOST_PLACES]]
     hints.append(f"to leave these out: also_at = {json.dumps([*entries], ensure_ascii=False)}")
     return Fault(
-        what=f"its answer {min(held)!r} also stands elsewhere in {episode.name}, so a right answer would not prove "
-        "that the passage was read; name all such places in also_at, and no prompt holds them",
+        what=(
+            f"its answer {min(held)!r} also stands elsewhere in {episode.name}, so a right answer"
+            " would not prove that the passage was read; name all such places in also_at, and no"
+            " prompt holds them"
+        ),
         hints=tuple(hints),
     )
 
@@ -311,7 +365,9 @@ def _timed(
     """A question about when a quote is said: its passage begins with the mark above it."""
     episode, span = place
     if not any(line <= span[0] for line in episode.marks):
-        return question, [Fault(what=f'{episode.name} has no times; asks = "time" needs a transcript with them')]
+        return question, [
+            Fault(what=f'{episode.name} has no times; asks = "time" needs a transcript with them')
+        ]
     line, start, end = episode.window(span)
     passage = Passage(
         episode=episode.number,
@@ -321,15 +377,24 @@ def _timed(
         marks=tuple((episode.first + i, mark(second)) for i, second in episode.marks.items()),
     )
     text = episode.marked((line, span[1]))
-    placed = {"answer": clock(start), "passage": passage, "text": text, "window_s": max(0, end - start)}
+    placed = {
+        "answer": clock(start),
+        "passage": passage,
+        "text": text,
+        "window_s": max(0, end - start),
+    }
     found = question.model_copy(update=placed)
     return found, []
 
 
-def _spans(left_out: dict[int, set[int]], episodes: Sequence[Episode]) -> tuple[tuple[int, int, int], ...]:
+def _spans(
+    left_out: dict[int, set[int]], episodes: Sequence[Episode]
+) -> tuple[tuple[int, int, int], ...]:
     """Single lines as spans of a passage: episode, first segment, the segment behind."""
     return tuple(
-        (e.number, e.first + line, e.first + line + 1) for e in episodes for line in sorted(left_out[e.number])
+        (e.number, e.first + line, e.first + line + 1)
+        for e in episodes
+        for line in sorted(left_out[e.number])
     )
 
 

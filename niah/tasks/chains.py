@@ -18,14 +18,18 @@ _VARIABLE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
 
 
 class Tracking(BuiltIn):
-    """A chain of variables, each set to the value of the one before (RULER's variable tracking), beside others."""
+    """A chain of variables, each set to the value of the one before (RULER's variable tracking),
+    beside others."""
 
     def planted(self, plan: Planter) -> Planting:
-        """The asked chain as ``placement`` says, other chains anywhere; the lines of each in order."""
+        """The asked chain as ``placement`` says, other chains anywhere; the lines of each in
+        order."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count, ordered=True), "right")
         for _ in range(plan.options.distractor_count):
-            needles += self._chain(plan, sorted(plan.anywhere() for _ in range(count)), "distractor")
+            needles += self._chain(
+                plan, sorted(plan.anywhere() for _ in range(count)), "distractor"
+            )
         question = plan.said("tracking.question", value=needles[0].key)
         return plan.planting("tracking.hint", question, needles, [n.value for n in needles[:count]])
 
@@ -42,25 +46,40 @@ class Tracking(BuiltIn):
         return ", ".join(holding)
 
     def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
-        """One line per depth; the key of each is the chain's value, which only the first one names."""
+        """One line per depth; the key of each is the chain's value, which only the first one
+        names."""
         number, needles = plan.number(), list[Needle]()
         for depth in depths:
             before = needles[-1].value if needles else ""
-            form, name = plan.wording.form("tracking.next" if before else "tracking.first"), plan.variable()
+            form, name = (
+                plan.wording.form("tracking.next" if before else "tracking.first"),
+                plan.variable(),
+            )
             text = form.fill(name=name, before=before, value=number)
-            needles.append(Needle(key=number, value=name, text=text, depth_percent=depth, answer_class=answer_class))
+            needles.append(
+                Needle(
+                    key=number,
+                    value=name,
+                    text=text,
+                    depth_percent=depth,
+                    answer_class=answer_class,
+                )
+            )
         return needles
 
 
 class Hops(BuiltIn):
-    """A chain of facts across depths: a thing is in a trunk, the trunk in a boathouse, the boathouse in a city.
+    """A chain of facts across depths: a thing is in a trunk, the trunk in a boathouse, the
+    boathouse in a city.
 
-    The question names the thing and asks for the city, so that no single line answers it (as in NeedleBench's and
-    BABILong's chains of facts). Other chains, for other things, end in other cities.
+    The question names the thing and asks for the city, so that no single line answers it (as in
+    NeedleBench's and BABILong's chains of facts). Other chains, for other things, end in other
+    cities.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The links of the asked chain as ``placement`` says, in order; links of other chains anywhere."""
+        """The links of the asked chain as ``placement`` says, in order; links of other chains
+        anywhere."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count), "right")
         for _ in range(plan.options.distractor_count):
@@ -69,21 +88,37 @@ class Hops(BuiltIn):
         return plan.planting("hops.hint", question, needles, [needles[count - 1].value])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The city at the end of the chain. A link on the way to it is a near miss; other cities are distractors."""
+        """The city at the end of the chain. A link on the way to it is a near miss; other cities
+        are distractors."""
         expected, everywhere = scorers.expected_of(planting), cities()
         mine = [n for n in planting.needles if n.answer_class == "right"]
         links = {n.value: WrongValue(answer_class="near-miss", detail=ON_THE_WAY) for n in mine}
-        wrong = {v: k for v, k in {**links, **expected.wrong}.items() if v in everywhere and v not in planting.targets}
+        wrong = {
+            v: k
+            for v, k in {**links, **expected.wrong}.items()
+            if v in everywhere and v not in planting.targets
+        }
         asked, foreign = _keys(planting)
-        aliases = {name: target for target in planting.targets for name in names_of_city(target) if name != target}
+        aliases = {
+            name: target
+            for target in planting.targets
+            for name in names_of_city(target)
+            if name != target
+        }
         held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign, aliases=aliases)
         score = scorers.name(text, held, sorted(everywhere), place=True, row=True)
         if score.value or score.answer_class in ("distractor", "several", "not-there"):
             return score
-        nodes = {name for n in planting.needles for name in (n.key, n.value)} - everywhere - {n.key for n in mine[:1]}
+        nodes = (
+            {name for n in planting.needles for name in (n.key, n.value)}
+            - everywhere
+            - {n.key for n in mine[:1]}
+        )
         named = scorers.names_in(scorers.answer_in(text), nodes)
         if named - set(links):
-            return Score(value=0.0, answer_class="distractor", explanation="named a thing of another chain")
+            return Score(
+                value=0.0, answer_class="distractor", explanation="named a thing of another chain"
+            )
         if named:
             why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {expected.target}"
             return Score(value=0.0, answer_class="near-miss", explanation=why, detail=ON_THE_WAY)
@@ -94,7 +129,9 @@ class Hops(BuiltIn):
         here, seen = asked.blanks["a"], set[str]()
         while here not in seen:
             seen.add(here)
-            here = next((line["b"] for _, line in asked.found("hops.inside", "hops.where", a=here)), here)
+            here = next(
+                (line["b"] for _, line in asked.found("hops.inside", "hops.where", a=here)), here
+            )
         return here if here in PLACES[asked.wording.language] else None
 
     def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
@@ -104,7 +141,10 @@ class Hops(BuiltIn):
         nodes = [*map(plan.coloured, kinds), plan.place()]
         forms = [*[plan.wording.form("hops.inside")] * (count - 1), plan.wording.form("hops.where")]
         links = zip(forms, depths, nodes, nodes[1:], strict=False)
-        return [plan.needle(form, depth, answer_class, key=a, value=b, a=a, b=b) for form, depth, a, b in links]
+        return [
+            plan.needle(form, depth, answer_class, key=a, value=b, a=a, b=b)
+            for form, depth, a, b in links
+        ]
 
 
 def _keys(planting: Planting) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -127,19 +167,23 @@ def _noun(thing: str) -> str:
 class Moves(BuiltIn):
     """A thing goes from hand to hand and from city to city; where is it in the end, or was before?
 
-    After the second and third task of bAbI and BABILong (arXiv:2406.10149): somebody picks the thing
-    up, travels, gives it to somebody else, who travels on. The line that says where it is does not
-    name it. Whoever gave it away travels on as well, before and behind that line. Half of the trials
-    ask where it was before that city. Depth is that of the last journey of the thing; all others of it
-    come before it, as ``placement`` says (see ``Planter.beside``). ``distractor_count`` other
-    things have a journey each, anywhere.
+    After the second and third task of bAbI and BABILong (arXiv:2406.10149): somebody picks the
+    thing up, travels, gives it to somebody else, who travels on. The line that says where it is
+    does not name it. Whoever gave it away travels on as well, before and behind that line. Half of
+    the trials ask where it was before that city. Depth is that of the last journey of the thing;
+    all others of it come before it, as ``placement`` says (see ``Planter.beside``).
+    ``distractor_count`` other things have a journey each, anywhere.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The way of the thing in its order, the last journey at the trial's depth; then what misleads."""
+        """The way of the thing in its order, the last journey at the trial's depth; then what
+        misleads."""
         thing, giver, taker = plan.coloured("things"), plan.person(), plan.person()
         way, handed = _way(plan, thing, giver, taker)
-        asked, places = plan.draw.choice(("now", "before")), [n.value for n in way if n.value != taker]
+        asked, places = (
+            plan.draw.choice(("now", "before")),
+            [n.value for n in way if n.value != taker],
+        )
         target = places[-1 if asked == "now" else -2]
         beside_way = (plan.anywhere(handed, plan.depth), plan.anywhere(plan.depth, 100.0))
         aside = [_went(plan, giver, thing, depth) for depth in beside_way]
@@ -158,15 +202,23 @@ class Moves(BuiltIn):
         All lines are told alike: the words of a line do not show which city is given as the answer.
         """
         expected = scorers.expected_of(planting).told_alike()
-        wrong = {value: known for value, known in expected.wrong.items() if value in cities()}  # and no persons
+        wrong = {
+            value: known for value, known in expected.wrong.items() if value in cities()
+        }  # and no persons
         judged = replace(expected, wrong=wrong, words=frozenset())
         before = any(fold(city) in fold(planting.question) for city in wrong)
-        return (scorers.name_by_place if before else scorers.name)(text, judged, sorted(cities()), place=True)
+        return (scorers.name_by_place if before else scorers.name)(
+            text, judged, sorted(cities()), place=True
+        )
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""
         thing = asked.blanks["thing"]
-        lines = [(at, key, line) for key in ("took", "handed") for at, line in asked.found(f"moves.{key}", thing=thing)]
+        lines = [
+            (at, key, line)
+            for key in ("took", "handed")
+            for at, line in asked.found(f"moves.{key}", thing=thing)
+        ]
         lines += [(at, "went", line) for at, line in asked.found("moves.went")]
         holder, way = "", list[str]()
         for _, key, line in sorted(lines, key=lambda found: found[0]):
@@ -200,7 +252,11 @@ def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle
     first, *depths = [*plan.beside(count + 1, 0.0, plan.depth), plan.depth]
     way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]
     handed = plan.wording.form("moves.handed")
-    way.append(plan.needle(handed, depths[own], key=thing, value=taker, person=giver, thing=thing, other=taker))
+    way.append(
+        plan.needle(
+            handed, depths[own], key=thing, value=taker, person=giver, thing=thing, other=taker
+        )
+    )
     return [*way, *(_went(plan, taker, thing, d) for d in depths[own + 1 :])], depths[own]
 
 

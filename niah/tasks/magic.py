@@ -1,8 +1,9 @@
-"""Tasks about the needle in its plainest form: a value that belongs to a place, or to a key in a made haystack.
+"""Tasks about the needle in its plainest form: a value that belongs to a place, or to a key in a
+made haystack.
 
-The first after the original one ("the magic number is 42"), with a key so that one text can hold several, and seven
-digits so that guessing is hopeless. The wording is ours; the construction is RULER's niah tasks (arXiv:2404.06654),
-whose value types are numbers, words and uuids.
+The first after the original one ("the magic number is 42"), with a key so that one text can hold
+several, and seven digits so that guessing is hopeless. The wording is ours; the construction is
+RULER's niah tasks (arXiv:2404.06654), whose value types are numbers, words and uuids.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from niah import scorers
 from niah.generator.templated import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.scorers import Expected
-from niah.tasks._planter import Asked, BuiltIn, Planter, listed, places_like, planting_of, unlisted, words_in
+from niah.tasks._planter import (
+    Asked,
+    BuiltIn,
+    Planter,
+    listed,
+    places_like,
+    planting_of,
+    unlisted,
+    words_in,
+)
 from niah.text.wording import Form, wording_of
 
 KINDS = ("number", "word", "uuid")
@@ -35,13 +45,17 @@ def planted(plan: Planter, depths: Sequence[float | None]) -> Planting:
     needles = [needle(plan, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     several = len(needles) > 1 or plan.among_needles
     question = question_for(plan.language, kind, needles[0].key)
-    return plan.planting(f"magic.{kind}.{'hints' if several else 'hint'}", question, needles, [needles[0].value])
+    return plan.planting(
+        f"magic.{kind}.{'hints' if several else 'hint'}", question, needles, [needles[0].value]
+    )
 
 
 def needle(plan: Planter, kind: str, depth: float | None, *, distractor: bool = False) -> Needle:
     """The magic number for Lisbon is 7421830. The key is a new one."""
     said, key = plan.wording.form(f"magic.{kind}.sentence"), plan.key()
-    return plan.needle(said, depth, "distractor" if distractor else "right", key=key, value=plan.value(kind))
+    return plan.needle(
+        said, depth, "distractor" if distractor else "right", key=key, value=plan.value(kind)
+    )
 
 
 def expected_of(planting: Planting) -> Expected:
@@ -66,7 +80,8 @@ def stated(asked: Asked, key: str) -> list[str]:
 
 
 class Single(BuiltIn):
-    """One needle, one question: the plain needle in a haystack. A smoke test; good models are all green."""
+    """One needle, one question: the plain needle in a haystack. A smoke test; good models are all
+    green."""
 
     def planted(self, plan: Planter) -> Planting:
         """One needle at the trial's depth."""
@@ -81,7 +96,8 @@ class Single(BuiltIn):
 
 
 class Multikey(Single):
-    """The plain needle among needles of the same form for other places: wrong answers (RULER's niah_multikey_1).
+    """The plain needle among needles of the same form for other places: wrong answers (RULER's
+    niah_multikey_1).
 
     With ``haystack = needles:LANGUAGE`` the whole haystack is such needles (niah_multikey_2).
     """
@@ -92,7 +108,8 @@ class Multikey(Single):
 
 
 class Multivalue(BuiltIn):
-    """Several values for one key, all of them asked for (RULER's niah_multivalue), among needles for other keys."""
+    """Several values for one key, all of them asked for (RULER's niah_multivalue), among needles
+    for other keys."""
 
     def planted(self, plan: Planter) -> Planting:
         """The needles of one key as ``placement`` says, others at random depths."""
@@ -103,7 +120,9 @@ class Multivalue(BuiltIn):
             other, value = plan.key(), plan.number()
             needles.append(plan.needle(form, plan.anywhere(), "distractor", key=other, value=value))
         targets = [n.value for n in needles[: len(depths)]]
-        return plan.planting("magic.number.hints", plan.said("multivalue.question", key=key), needles, targets)
+        return plan.planting(
+            "magic.number.hints", plan.said("multivalue.question", key=key), needles, targets
+        )
 
     def score(self, text: str, planting: Planting) -> Score:
         """Recall of the values, lowered by values that were not asked for."""
@@ -115,20 +134,27 @@ class Multivalue(BuiltIn):
 
 
 class Multiquery(BuiltIn):
-    """Several keys, one value each, all asked for in one question (RULER's niah_multiquery), beside others."""
+    """Several keys, one value each, all asked for in one question (RULER's niah_multiquery), beside
+    others."""
 
     def planted(self, plan: Planter) -> Planting:
         """The asked needles as ``placement`` says, others at random depths."""
         asked = [needle(plan, "number", depth) for depth in plan.depths(plan.needle_count)]
         others = [
-            needle(plan, "number", plan.anywhere(), distractor=True) for _ in range(plan.options.distractor_count)
+            needle(plan, "number", plan.anywhere(), distractor=True)
+            for _ in range(plan.options.distractor_count)
         ]
         order = plan.draw.shuffled(asked)  # the question does not follow the order of the text
-        question = plan.said("multiquery.question", keys=listed(plan.wording, [n.key for n in order]))
-        return plan.planting("magic.number.hints", question, [*asked, *others], [n.value for n in order])
+        question = plan.said(
+            "multiquery.question", keys=listed(plan.wording, [n.key for n in order])
+        )
+        return plan.planting(
+            "magic.number.hints", question, [*asked, *others], [n.value for n in order]
+        )
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The share of keys with their own value, by labels or by the asked order; otherwise recall, as in RULER."""
+        """The share of keys with their own value, by labels or by the asked order; otherwise
+        recall, as in RULER."""
         key_of = {n.value: n.key for n in planting.needles}
         keys = tuple(key_of.get(target, target) for target in planting.targets)
         return scorers.number_pairs(text, replace(expected_of(planting), keys=keys))
@@ -140,25 +166,33 @@ class Multiquery(BuiltIn):
 
 
 class Update(BuiltIn):
-    """The number of a place changes as the talk goes on; what holds in the end, or held at first, is asked for.
+    """The number of a place changes as the talk goes on; what holds in the end, or held at first,
+    is asked for.
 
-    After LongMemEval's knowledge updates and bAbI's first task. The asked statement is worded otherwise than the
-    question; behind the latest one somebody recalls a number of long ago, before the first one somebody announces a
-    coming one, both in the question's own words and in the place where a reader who goes by position looks. Depth is
-    that of the asked statement. The other statements stand before it (``ask_for = latest``) or behind it (``first``),
-    and ``placement`` says how: next to it, one in each part of that side, or anywhere there. Numbers of other places,
+    After LongMemEval's knowledge updates and bAbI's first task. The asked statement is worded
+    otherwise than the question; behind the latest one somebody recalls a number of long ago, before
+    the first one somebody announces a coming one, both in the question's own words and in the place
+    where a reader who goes by position looks. Depth is that of the asked statement. The other
+    statements stand before it (``ask_for = latest``) or behind it (``first``), and ``placement``
+    says how: next to it, one in each part of that side, or anywhere there. Numbers of other places,
     ``distractor_count`` of them, stand anywhere, the first on the far side of the asked statement.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The statements about the asked place in the order in which they stand, then those about others."""
-        latest, plain, key = plan.options.ask_for == "latest", plan.wording.form("magic.number.sentence"), plan.key()
+        """The statements about the asked place in the order in which they stand, then those about
+        others."""
+        latest, plain, key = (
+            plan.options.ask_for == "latest",
+            plan.wording.form("magic.number.sentence"),
+            plan.key(),
+        )
 
         def told(form: Form, of: str, depth: float, *said: str) -> Needle:
             return plan.needle(form, depth, *said, key=of, value=plan.number())
 
         statements = [
-            told(plan.one(retold) if retold else plain, key, depth, *said) for retold, depth, said in _statements(plan)
+            told(plan.one(retold) if retold else plain, key, depth, *said)
+            for retold, depth, said in _statements(plan)
         ]
         far = (plan.depth, 100.0) if latest else (0.0, plan.depth)
         aside = plan.one("update.recalled" if latest else "update.announced")
@@ -166,7 +200,9 @@ class Update(BuiltIn):
         others = []
         for i in range(plan.options.distractor_count):
             form, of = plain if i % 2 else plan.one("update.changed"), plan.key()
-            others.append(told(form, of, plan.anywhere() if i else plan.anywhere(*far), "distractor"))
+            others.append(
+                told(form, of, plan.anywhere() if i else plan.anywhere(*far), "distractor")
+            )
         needles = [*statements, *misleading] if latest else [*misleading, *statements]
         target = next(n.value for n in statements if n.answer_class == "right")
         question = plan.said(f"update.{plan.options.ask_for}", key=key)
@@ -177,7 +213,8 @@ class Update(BuiltIn):
         return scorers.number(text, expected_of(planting))
 
     def answer(self, asked: Asked) -> str | None:
-        """The last (or first) value stated for the key; neither what was long ago nor what is to come."""
+        """The last (or first) value stated for the key; neither what was long ago nor what is to
+        come."""
         latest = asked.key == "update.latest"
         changed = "update.changed" if latest else "update.started"
         found = asked.found("magic.number.sentence", changed, key=asked.blanks["key"])
@@ -185,27 +222,42 @@ class Update(BuiltIn):
 
 
 def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
-    """Of each statement about the asked place, in order: the key of its other words, its depth, and its answer class.
+    """Of each statement about the asked place, in order: the key of its other words, its depth, and
+    its answer class.
 
     Only what is asked for is not in the words of the question, and all that was changed.
     """
     others, depth = plan.count(2, "statements") - 1, plan.depth
     if plan.options.ask_for == "first":
-        return [("update.started", depth, ("right",)), *(("", d, LATER) for d in plan.beside(others, depth, 100.0))]
+        return [
+            ("update.started", depth, ("right",)),
+            *(("", d, LATER) for d in plan.beside(others, depth, 100.0)),
+        ]
     classes = [*["earlier"] * (others - 1), "stale", "right"]
     retold = ["", *["update.changed"] * others]
-    return list(zip(retold, [*plan.beside(others, 0.0, depth), depth], ((said,) for said in classes), strict=True))
+    return list(
+        zip(
+            retold,
+            [*plan.beside(others, 0.0, depth), depth],
+            ((said,) for said in classes),
+            strict=True,
+        )
+    )
 
 
 class Passkey(BuiltIn):
-    """A pass key between lines that say the same over and over (Mohtashami & Jaggi, arXiv:2305.16300). The easiest."""
+    """A pass key between lines that say the same over and over (Mohtashami & Jaggi,
+    arXiv:2305.16300). The easiest."""
 
     def planted(self, plan: Planter) -> Planting:
-        """One needle at the trial's depth. Its first digit is not 0, so that it is one number however it is written."""
+        """One needle at the trial's depth. Its first digit is not 0, so that it is one number
+        however it is written."""
         value = str(plan.draw.between(10_000, 99_999))
         needle = plan.needle(plan.wording.form("passkey.needle"), None, key="pass key", value=value)
         opening = f"{plan.wording.text('passkey.opening')}\n\n"
-        return planting_of(plan.language, opening, plan.wording.text("passkey.question"), [needle], [value])
+        return planting_of(
+            plan.language, opening, plan.wording.text("passkey.question"), [needle], [value]
+        )
 
     def score(self, text: str, planting: Planting) -> Score:
         """The five digits, and no others."""
@@ -217,7 +269,8 @@ class Passkey(BuiltIn):
 
 
 class Kv(BuiltIn):
-    """One value out of a JSON object of uuids (Liu et al., Lost in the Middle, arXiv:2307.03172)."""
+    """One value out of a JSON object of uuids (Liu et al., Lost in the Middle,
+    arXiv:2307.03172)."""
 
     def planted(self, plan: Planter) -> Planting:
         """One pair at the trial's depth, in a form that no other pair differs from."""
@@ -228,13 +281,18 @@ class Kv(BuiltIn):
         return replace(planting, closing=f"\n}}{planting.closing}")
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The uuid, whole, in either case. The value of another pair of the haystack is a distractor."""
+        """The uuid, whole, in either case. The value of another pair of the haystack is a
+        distractor."""
         score = scorers.uuid(text, scorers.expected_of(planting))
         answer = scorers.answer_in(text).casefold()
         if score.answer_class == "wrong" and any(value in answer for value in pair_values()):
-            return replace(score, answer_class="distractor", explanation="answered the value of another pair")
+            return replace(
+                score, answer_class="distractor", explanation="answered the value of another pair"
+            )
         return score
 
     def answer(self, asked: Asked) -> str | None:
         """The value on the line of the key."""
-        return next((found["value"] for _, found in asked.found(_PAIR, key=asked.blanks["key"])), None)
+        return next(
+            (found["value"] for _, found in asked.found(_PAIR, key=asked.blanks["key"])), None
+        )

@@ -1,4 +1,5 @@
-"""Tasks in which the needle is told in other words than the question: what shares most words with it is no answer."""
+"""Tasks in which the needle is told in other words than the question: what shares most words with
+it is no answer."""
 
 from __future__ import annotations
 
@@ -34,10 +35,11 @@ class _Fact:
 class Distractors(BuiltIn):
     """One fact among near misses: sentences that each break exactly one condition of the question.
 
-    Another person, another season, the worst instead of the best, another kind of shop (the idea of graded distractors
-    is Chroma's context-rot report; conditions and sentences are ours). The fact is told in other words than the
-    question, and every other near miss in the question's own: what shares most words with the question is never the
-    answer. Each near miss has an answer of its own, so a wrong answer says which condition was not read.
+    Another person, another season, the worst instead of the best, another kind of shop (the idea of
+    graded distractors is Chroma's context-rot report; conditions and sentences are ours). The fact
+    is told in other words than the question, and every other near miss in the question's own: what
+    shares most words with the question is never the answer. Each near miss has an answer of its
+    own, so a wrong answer says which condition was not read.
     """
 
     def planted(self, plan: Planter) -> Planting:
@@ -82,8 +84,13 @@ class Distractors(BuiltIn):
 def _conditions() -> tuple[tuple[str, ...], ...]:
     """The seasons, shops and judgements of all languages."""
     wordings = [wording_of(language) for language in LANGUAGES]
-    kinds = (tuple(name for w in wordings for name in _names(w, what)) for what in ("seasons", "shops"))
-    return (*kinds, tuple(w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")))
+    kinds = (
+        tuple(name for w in wordings for name in _names(w, what)) for what in ("seasons", "shops")
+    )
+    return (
+        *kinds,
+        tuple(w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")),
+    )
 
 
 def _names(wording: Wording, what: str) -> list[str]:
@@ -91,7 +98,8 @@ def _names(wording: Wording, what: str) -> list[str]:
 
 
 def _new(plan: Planter, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
-    """The fact with one condition changed, as no needle before has it; where none is left, by another person.
+    """The fact with one condition changed, as no needle before has it; where none is left, by
+    another person.
 
     Two needles with the same conditions and different names would contradict each other.
     """
@@ -114,8 +122,12 @@ def _broken(plan: Planter, fact: _Fact, kind: str) -> _Fact:
 
 def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
     """Every sentence that means some conditions without naming season, kind and judgement."""
-    when = next(r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"])
-    does = next(r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"])
+    when = next(
+        r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"]
+    )
+    does = next(
+        r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"]
+    )
     judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
     known = {**conditions, "when": when, "does": does, "value": "{value}"}
     return tuple(Form(form.fill(**known)) for form in wording.forms(f"distractors.{judged}"))
@@ -160,14 +172,15 @@ def pairs(language: str) -> tuple[Pair, ...]:
 class Associative(BuiltIn):
     """Question and needle share no content word; common knowledge joins them (NoLiMa, 2502.05167).
 
-    "Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching for
-    the question's words finds nothing. All pairs are ours, one file for each language in
+    "Who lives in London?" is answered by "Tamsin hears Big Ben from the kitchen window". Searching
+    for the question's words finds nothing. All pairs are ours, one file for each language in
     associations/; distractors are needles of other pairs, about other people. ``lure_count`` is the
     hard form: sentences in the question's own words, about people who only ask.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The needle at the trial's depth, those of other pairs and lures at random depths away from it."""
+        """The needle at the trial's depth, those of other pairs and lures at random depths away
+        from it."""
         draw = plan.draw
 
         def told(form: Form, *said: str) -> Needle:
@@ -178,7 +191,9 @@ class Associative(BuiltIn):
         needles = [told(Form(draw.choice(asked.told)))]
         needles += [told(Form(draw.choice(pair.told)), "distractor") for pair in others]
         for _ in range(plan.options.lure_count):
-            lure = draw.choice(plan.wording.texts("associative.lures")).replace("{asked}", _said(asked.question))
+            lure = draw.choice(plan.wording.texts("associative.lures")).replace(
+                "{asked}", _said(asked.question)
+            )
             needles.append(told(Form(lure), "near-miss", "only asks"))
         needles[1:] = [replace(needle, depth_percent=plan.apart()) for needle in needles[1:]]
         question = asked.question + plan.wording.text("associative.only")
@@ -190,9 +205,15 @@ class Associative(BuiltIn):
         return scorers.name(text, scorers.expected_of(planting), everybody)
 
     def answer(self, asked: Asked) -> str | None:
-        """The person in the needle that belongs to the question: the pairs are this reader's common knowledge."""
+        """The person in the needle that belongs to the question: the pairs are this reader's common
+        knowledge."""
         question = asked.question.removesuffix(asked.wording.text("associative.only"))
-        told = [Form(said) for pair in pairs(asked.wording.language) if pair.question == question for said in pair.told]
+        told = [
+            Form(said)
+            for pair in pairs(asked.wording.language)
+            if pair.question == question
+            for said in pair.told
+        ]
         return next((blanks["name"] for form in told for _, blanks in asked.found(form)), None)
 
 
@@ -203,7 +224,8 @@ def _said(question: str) -> str:
 
 
 def _chosen(plan: Planter, count: int) -> list[Pair]:
-    """So many pairs of which the haystack holds no word; the first one is another in every epoch of a cell."""
+    """So many pairs of which the haystack holds no word; the first one is another in every epoch of
+    a cell."""
     trial, haystack, known = plan.trial, plan.haystack, pairs(plan.language)
     held = haystack.leaks.held([word for pair in known for word in pair.words])
     free = [pair for pair in known if not held & set(pair.words)]
@@ -214,7 +236,8 @@ def _chosen(plan: Planter, count: int) -> list[Pair]:
             chosen.append(pair)
     if len(chosen) < count:
         raise HaystackError(
-            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch itself, of which "
-            f"{len(chosen)} fit into one text, and {count} are needed; lower distractor_count or leave out an episode"
+            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch"
+            f" itself, of which {len(chosen)} fit into one text, and {count} are needed; lower"
+            " distractor_count or leave out an episode"
         )
     return chosen

@@ -1,4 +1,5 @@
-"""A task that plants nothing: questions about what speakers say anyway, in the user's own transcripts."""
+"""A task that plants nothing: questions about what speakers say anyway, in the user's own
+transcripts."""
 
 from __future__ import annotations
 
@@ -23,31 +24,42 @@ from niah.text.seeded import Draw
 class Natural(BuiltIn):
     """Questions about what speakers say anyway, in the user's own transcripts; nothing is planted.
 
-    The haystack is turned so that the passage with the fact comes at the asked depth, in its own surroundings. Every
-    question is asked once in each cell where ``epochs`` is their number; which one comes first is drawn from length and
-    depth and not from the seed, so that every seed asks the same in the same cells. A question file is a part of its
-    own in the scores, so a public and a hidden half can be kept and reported apart.
+    The haystack is turned so that the passage with the fact comes at the asked depth, in its own
+    surroundings. Every question is asked once in each cell where ``epochs`` is their number; which
+    one comes first is drawn from length and depth and not from the seed, so that every seed asks
+    the same in the same cells. A question file is a part of its own in the scores, so a public and
+    a hidden half can be kept and reported apart.
 
-    A question may ask when something is said. Then the haystack is the one episode, with the transcript's own times in
-    it; right is any time from the minute of the mark above the passage up to the next mark behind it.
+    A question may ask when something is said. Then the haystack is the one episode, with the
+    transcript's own times in it; right is any time from the minute of the mark above the passage up
+    to the next mark behind it.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """No needle, but the passage of one question. Raises HaystackError where the answer is not unique."""
+        """No needle, but the passage of one question. Raises HaystackError where the answer is not
+        unique."""
         trial, haystack = plan.trial, plan.haystack
         if not isinstance(haystack, Corpus):
-            raise ConfigError(f"task natural asks about transcripts, and {haystack.name!r} has none; name a haystack")
+            raise ConfigError(
+                f"task natural asks about transcripts, and {haystack.name!r} has none; name a"
+                " haystack"
+            )
         questions = located(haystack, plan.options.questions)
-        first = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}").below(len(questions))
+        first = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}").below(
+            len(questions)
+        )
         question = questions[(first + trial.epoch) % len(questions)]
-        short, hint = ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
+        short, hint = (
+            ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
+        )
         asked = question.question + plan.wording.text(f"natural.{short}")
         needle = Needle(key=question.part, value=question.answer, text=question.text)
         planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers)
         return replace(planting, passage=question.passage, tolerance_s=float(question.window_s))
 
     def score(self, text: str, planting: Planting) -> Score:
-        """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under the file's name."""
+        """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under
+        the file's name."""
         asks_for_time = planting.passage is not None and planting.passage.marks
         score = (_time_score if asks_for_time else _fact_score)(text, planting)
         return replace(score, parts={planting.needles[0].key: score.value})
@@ -66,7 +78,8 @@ class Natural(BuiltIn):
 
 
 def _fact_score(text: str, planting: Planting) -> Score:
-    """The answer by name; where it is not found so, with numbers as digits and without the marks inside phrases."""
+    """The answer by name; where it is not found so, with numbers as digits and without the marks
+    inside phrases."""
     score = _named(text, planting.targets, planting.question)
     if score.answer_class not in ("wrong", "off-format"):
         return score
@@ -76,7 +89,9 @@ def _fact_score(text: str, planting: Planting) -> Score:
 
 def _named(text: str, targets: Sequence[str], question: str) -> Score:
     answer, *aliases = targets
-    expected = scorers.Expected(targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=question)
+    expected = scorers.Expected(
+        targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=question
+    )
     return scorers.name(text, expected, place=True)
 
 
@@ -89,7 +104,8 @@ def _plain(text: str) -> str:
 
 
 def _time_score(text: str, planting: Planting) -> Score:
-    """Right from the minute of the mark above the passage up to the next mark: "at minute 12" is right for 12:16."""
+    """Right from the minute of the mark above the passage up to the next mark: "at minute 12" is
+    right for 12:16."""
     expected = scorers.Expected(targets=planting.targets, question=planting.question)
     score = scorers.time_of_day(text, expected, planting.tolerance_s)
     if score.value == 1:
@@ -118,4 +134,6 @@ def _time_above(quote: str, text: str) -> str | None:
     if place < 0:
         return None
     ends = accumulate(len(line) for _, line in lines)
-    return next(scorers.clock(second) for (second, _), end in zip(lines, ends, strict=True) if place < end)
+    return next(
+        scorers.clock(second) for (second, _), end in zip(lines, ends, strict=True) if place < end
+    )

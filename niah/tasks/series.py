@@ -1,4 +1,5 @@
-"""Tasks about what comes again and again: how many, in which order, which was the third; and a rule for every turn."""
+"""Tasks about what comes again and again: how many, in which order, which was the third; and a rule
+for every turn."""
 
 from __future__ import annotations
 
@@ -28,16 +29,28 @@ class Count(BuiltIn):
         """The meetings as ``placement`` says, in a drawn order; what misleads anywhere."""
         person, different = plan.person(), plan.draw.between(2, plan.count(2, "people", self.COUNT))
 
-        def met(form: Form, who: str, other: str, depth: float, answer_class: str = "right") -> Needle:
+        def met(
+            form: Form, who: str, other: str, depth: float, answer_class: str = "right"
+        ) -> Needle:
             place = plan.place()
-            return plan.needle(form, depth, answer_class, key=other, value=place, person=who, other=other, place=place)
+            return plan.needle(
+                form,
+                depth,
+                answer_class,
+                key=other,
+                value=place,
+                person=who,
+                other=other,
+                place=place,
+            )
 
         people = [plan.person() for _ in range(different)]
         again = plan.draw.shuffled(people)[: plan.draw.between(1, _MOST_AGAIN)]
         people = plan.draw.shuffled([*people, *again])
         depths = plan.depths(len(people))
         needles = [
-            met(plan.one("count.met"), person, other, depth) for other, depth in zip(people, depths, strict=True)
+            met(plan.one("count.met"), person, other, depth)
+            for other, depth in zip(people, depths, strict=True)
         ]
         for i in range(plan.options.distractor_count):
             form = plan.one("count.met" if i % 2 else "count.missed")
@@ -48,7 +61,9 @@ class Count(BuiltIn):
 
     def score(self, text: str, planting: Planting) -> Score:
         """The number, and no other. That there was nobody is said of an absent needle."""
-        return scorers.count(text, replace(scorers.expected_of(planting).told_alike(), other_keys=()))
+        return scorers.count(
+            text, replace(scorers.expected_of(planting).told_alike(), other_keys=())
+        )
 
     def answer(self, asked: Asked) -> str | None:
         """The number of names in the sentences that tell of a meeting of the asked person."""
@@ -57,7 +72,8 @@ class Count(BuiltIn):
 
 
 class Order(BuiltIn):
-    """Journeys of one year, told in any order; the cities in the order of the calendar are asked for.
+    """Journeys of one year, told in any order; the cities in the order of the calendar are asked
+    for.
 
     Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither
     where it stands in the text nor a date to sort by gives its place (ordered needles after
@@ -73,9 +89,13 @@ class Order(BuiltIn):
         person = plan.person()
 
         def went(form: Form, who: str, place: str, day: str, depth: float, *said: str) -> Needle:
-            return plan.needle(form, depth, *said, key=who, value=place, person=who, place=place, when=day)
+            return plan.needle(
+                form, depth, *said, key=who, value=place, person=who, place=place, when=day
+            )
 
-        dated = draw.shuffled([(day, plan.place()) for day in sorted(draw.shuffled(range(len(days)))[:count])])
+        dated = draw.shuffled(
+            [(day, plan.place()) for day in sorted(draw.shuffled(range(len(days)))[:count])]
+        )
         needles = [
             went(plan.one("order.told"), person, place, days[day], depth)
             for (day, place), depth in zip(dated, plan.depths(count), strict=True)
@@ -83,67 +103,91 @@ class Order(BuiltIn):
         for i in range(plan.options.distractor_count):
             day, depth = draw.choice(days), plan.anywhere()
             form = plan.one("order.told" if i % 2 else "order.cancelled")
-            who, said = (plan.person(), ["distractor"]) if i % 2 else (person, ["near-miss", "cancelled"])
+            who, said = (
+                (plan.person(), ["distractor"]) if i % 2 else (person, ["near-miss", "cancelled"])
+            )
             needles.append(went(form, who, plan.place(), day, depth, *said))
         question = plan.said("order.question", person=person)
         return plan.planting("order.hint", question, needles, [place for _, place in sorted(dated)])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """1 for all cities in their order and no other, else 0; how many were found is scored apart."""
+        """1 for all cities in their order and no other, else 0; how many were found is scored
+        apart."""
         return scorers.name_sequence(text, scorers.expected_of(planting), cities())
 
     def answer(self, asked: Asked) -> str | None:
         """The cities of the asked person's journeys by the place of their days in the calendar."""
-        told = (asked.found("order.told", when=day, **asked.blanks) for day in asked.wording.texts("order.days"))
+        told = (
+            asked.found("order.told", when=day, **asked.blanks)
+            for day in asked.wording.texts("order.days")
+        )
         return ", ".join(dict.fromkeys(line["place"] for lines in told for _, line in lines))
 
 
 class Repeat(BuiltIn):
     """The third of several like things: which film was it that somebody recommended third?
 
-    After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over and
-    over, in other words than the question, and the place in the order of the text is asked for. It is
-    drawn anew for every trial, so that neither the first nor the last one is the answer more often
-    than others. Depth is that of the asked one; the others stand on both sides of it, as ``placement``
-    says (see ``Planter.beside``). ``distractor_count`` things are of another kind by the same person or
-    of the same kind by others, every other one in the question's own words.
+    After MRCR (Michelangelo, arXiv:2409.12640): the same person recommends things of one kind over
+    and over, in other words than the question, and the place in the order of the text is asked for.
+    It is drawn anew for every trial, so that neither the first nor the last one is the answer more
+    often than others. Depth is that of the asked one; the others stand on both sides of it, as
+    ``placement`` says (see ``Planter.beside``). ``distractor_count`` things are of another kind by
+    the same person or of the same kind by others, every other one in the question's own words.
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """What the asked person recommends of the asked kind, in order; then what is of another kind or person."""
-        ordinals, kinds = plan.wording.texts("repeat.ordinals"), [r["name"] for r in plan.wording.rows("repeat.kinds")]
+        """What the asked person recommends of the asked kind, in order; then what is of another
+        kind or person."""
+        ordinals, kinds = (
+            plan.wording.texts("repeat.ordinals"),
+            [r["name"] for r in plan.wording.rows("repeat.kinds")],
+        )
         count, draw, depth = plan.count(2, "things", len(ordinals)), plan.draw, plan.depth
 
         def told(form: Form, who: str, kind: str, depth: float, *said: str) -> Needle:
-            return plan.needle(form, depth, *said, key=who, value=plan.title(), person=who, kind=kind)
+            return plan.needle(
+                form, depth, *said, key=who, value=plan.title(), person=who, kind=kind
+            )
 
         person, kind, asked = plan.person(), draw.choice(kinds), draw.below(count)
         before, after = plan.beside(asked, 0.0, depth), plan.beside(count - 1 - asked, depth, 100.0)
         retold = _retellings(plan.wording, kind)
         needles = [told(draw.choice(retold), person, kind, d) for d in [*before, depth, *after]]
         needles[:asked] = [replace(n, answer_class="earlier") for n in needles[:asked]]
-        needles[asked + 1 :] = [replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]]
+        needles[asked + 1 :] = [
+            replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]
+        ]
         others = [name for name in kinds if name != kind]
         for i in range(plan.options.distractor_count):
             who, what = (person, draw.choice(others)) if i % 2 == 0 else (plan.person(), kind)
-            form = plan.wording.form("repeat.said") if i % 4 < 2 else draw.choice(_retellings(plan.wording, what))
+            form = (
+                plan.wording.form("repeat.said")
+                if i % 4 < 2
+                else draw.choice(_retellings(plan.wording, what))
+            )
             needles.append(told(form, who, what, plan.anywhere(), "distractor"))
         question = plan.said("repeat.question", ordinal=ordinals[asked], kind=kind, person=person)
         return plan.planting("repeat.hint", question, needles, [needles[asked].value])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The title, and no other. What is given another place of the order, also by the numbers of a list, is none."""
+        """The title, and no other. What is given another place of the order, also by the numbers of
+        a list, is none."""
         expected, said = scorers.expected_of(planting), scorers.answer_in(text)
         every = (wording_of(language).texts("repeat.ordinals") for language in LANGUAGES)
-        ordinals = next((o for o in every if any(ordinal in planting.question for ordinal in o)), ())
+        ordinals = next(
+            (o for o in every if any(ordinal in planting.question for ordinal in o)), ()
+        )
         asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
         for number, ordinal in enumerate(ordinals, 1):
             said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)|[(（]{number}[)）]", f"{ordinal}: ", said)
-        keyed = replace(expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked))
+        keyed = replace(
+            expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked)
+        )
         return scorers.name_by_place(said, keyed, words_in(said))
 
     def answer(self, asked: Asked) -> str | None:
-        """The title that comes at the asked place among those that the person recommends, of the kind."""
+        """The title that comes at the asked place among those that the person recommends, of the
+        kind."""
         form = asked.wording.form("repeat.question").text
         for kind in (row["name"] for row in asked.wording.rows("repeat.kinds")):
             # kind by kind, because in Chinese nothing stands between it and the place
@@ -163,11 +207,13 @@ def _retellings(wording: Wording, kind: str) -> tuple[Form, ...]:
 class Instruction(BuiltIn):
     """A rule is set in one turn and must hold in the last: after how many turns is it forgotten?
 
-    The user says a name and wants it in every answer; talk follows, read out turn by turn, and between any two turns
-    the assistant says a word, with the name in it (``history = keeps``) or without (``breaks``). Then a greeting is
-    asked for, which says nothing of the rule. Depth is that of the rule: 0 is the first turn, 100 puts it right before
-    the question, which is the control "said again at the end". The control ``absent`` has no rule: what still says the
-    name copies the history. Made for ``--as chat``; as text the assistant's words are lines among others.
+    The user says a name and wants it in every answer; talk follows, read out turn by turn, and
+    between any two turns the assistant says a word, with the name in it (``history = keeps``) or
+    without (``breaks``). Then a greeting is asked for, which says nothing of the rule. Depth is
+    that of the rule: 0 is the first turn, 100 puts it right before the question, which is the
+    control "said again at the end". The control ``absent`` has no rule: what still says the name
+    copies the history. Made for ``--as chat``; as text the assistant's words are lines among
+    others.
     """
 
     def planted(self, plan: Planter) -> Planting:
@@ -180,18 +226,26 @@ class Instruction(BuiltIn):
         marks = []
         for i, depth in enumerate(depths):
             keeps = plan.options.history == "keeps" and depth > plan.depth
-            word = (kept if keeps else bare)[i % len(bare)].fill(**({"value": name} if keeps else {}))
+            word = (kept if keeps else bare)[i % len(bare)].fill(
+                **({"value": name} if keeps else {})
+            )
             marks.append(replace(rule, text=word, depth_percent=depth, speaker="assistant"))
         opening = plan.said("instruction.opening") + "\n\n"
-        planting = planting_of(plan.language, opening, plan.said("instruction.question"), [rule], [name])
+        planting = planting_of(
+            plan.language, opening, plan.said("instruction.question"), [rule], [name]
+        )
         return replace(planting, marks=tuple(marks))
 
     def score(self, text: str, planting: Planting) -> Score:
         """Whether the name is said. Without a rule in the text, any other greeting is right."""
         (name,), answer = planting.targets, scorers.said_in(text, planting.question)
         absent = answer.casefold() in _NOT_THERE
-        if not absent and (not re.search(r"\w", answer) or scorers.is_echo(answer, planting.question)):
-            return Score(value=0.0, answer_class="echo", explanation="repeated the question, or said nothing")
+        if not absent and (
+            not re.search(r"\w", answer) or scorers.is_echo(answer, planting.question)
+        ):
+            return Score(
+                value=0.0, answer_class="echo", explanation="repeated the question, or said nothing"
+            )
         if scorers.names_in(answer, [name]):
             return Score(value=1.0, answer_class="right", explanation=f"said {name}")
         kind = "forgot" if planting.needles and not absent else "not-there"
@@ -200,4 +254,8 @@ class Instruction(BuiltIn):
     def answer(self, asked: Asked) -> str | None:
         """A greeting, by name where the text sets the rule."""
         rules = asked.found("instruction.rule")
-        return asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"]) if rules else None
+        return (
+            asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"])
+            if rules
+            else None
+        )

@@ -18,7 +18,8 @@ _NAMES = (
     "YaHei", "SimHei", "Droid Sans Fallback", "AR PL",
 )  # fmt: skip
 NO_FONT = (
-    "no installed font has these Chinese characters, so they are drawn as boxes; install one (Debian: fonts-noto-cjk)"
+    "no installed font has these Chinese characters, so they are drawn as boxes; install one"
+    " (Debian: fonts-noto-cjk)"
 )
 
 
@@ -29,19 +30,23 @@ def fonts_for(text: str) -> tuple[list[str], list[str]]:
         return [BASE], []
     for name, path in chain(_known(), _newly_installed()):
         if _draws(path, wide):
-            # such fonts come in one weight, and matplotlib says so for every text that asks for another
+            # such fonts come in one weight, and matplotlib says so for every text that asks for
+            # another
             logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
             return [BASE, name], []
     return [BASE], [NO_FONT]
 
 
 def font_file(text: str, named: str | None = None) -> str:
-    """The file of a font that has the signs of a text, the one that is named if any. Raises ConfigError."""
+    """The file of a font that has the signs of a text, the one that is named if any. Raises
+    ConfigError."""
     wide = {c for c in text if unicodedata.east_asian_width(c) in "WF"}
     if named is not None:
         if not Path(named).is_file() or not _draws(named, wide):
             missing = "has not all signs of the text" if Path(named).is_file() else "is no file"
-            raise ConfigError(f"font {named!r} {missing}; name a .ttf, .otf or .ttc, or leave it out")
+            raise ConfigError(
+                f"font {named!r} {missing}; name a .ttf, .otf or .ttc, or leave it out"
+            )
         return named
     if not wide:
         return font_manager.findfont(BASE)
@@ -49,22 +54,32 @@ def font_file(text: str, named: str | None = None) -> str:
         if _draws(path, wide):
             return path
     raise ConfigError(
-        "no installed font has the Chinese signs of the text; install one (Debian: fonts-noto-cjk) or name a file"
+        "no installed font has the Chinese signs of the text; install one (Debian: fonts-noto-cjk)"
+        " or name a file"
     )
 
 
 def _known() -> Iterator[tuple[str, str]]:
     """Name and path of the fonts in matplotlib's own list, regular weights first."""
-    entries = [e for e in font_manager.fontManager.ttflist if any(name in e.name for name in _NAMES)]
-    for entry in sorted(entries, key=lambda e: (e.weight not in (400, "normal", "regular"), e.name, e.fname)):
+    entries = [
+        e for e in font_manager.fontManager.ttflist if any(name in e.name for name in _NAMES)
+    ]
+    for entry in sorted(
+        entries, key=lambda e: (e.weight not in (400, "normal", "regular"), e.name, e.fname)
+    ):
         yield entry.name, entry.fname
 
 
 def _newly_installed() -> Iterator[tuple[str, str]]:
-    """Fonts that were installed after matplotlib made its list; found by file name, and added to the list."""
+    """Fonts that were installed after matplotlib made its list; found by file name, and added to
+    the list."""
     known = {e.fname for e in font_manager.fontManager.ttflist}
     patterns = [name.replace(" ", "").casefold() for name in _NAMES]
-    found = [p for p in font_manager.findSystemFonts() if any(n in _file(p) for n in patterns) and p not in known]
+    found = [
+        p
+        for p in font_manager.findSystemFonts()
+        if any(n in _file(p) for n in patterns) and p not in known
+    ]
     for path in found:  # all weights first, so that none is missed when a title is bold
         font_manager.fontManager.addfont(path)
     for path in sorted(found, key=lambda p: ("regular" not in _file(p), p)):

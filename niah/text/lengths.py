@@ -1,10 +1,11 @@
 """Read context lengths and depths as people write them, and write lengths as pictures show them.
 
-With ``--aligned`` they lie on a common lattice, so that prompts share what is behind the needle too. With haystacks of
-i * (D - 1) * u tokens and D evenly spaced depths, the needle's place i * j * u is met at several lengths. The needle
-there is drawn by its place, so a short prompt is, up to its question, the beginning of every longer one with the same
-place. About two thirds of the prompt tokens can then be cache hits, and "same needle, same place, only the length
-differs" is a cleaner contrast.
+With ``--aligned`` they lie on a common lattice, so that prompts share what is behind the needle
+too. With haystacks of i * (D - 1) * u tokens and D evenly spaced depths, the needle's place i * j *
+u is met at several lengths. The needle there is drawn by its place, so a short prompt is, up to its
+question, the beginning of every longer one with the same place. About two thirds of the prompt
+tokens can then be cache hits, and "same needle, same place, only the length differs" is a cleaner
+contrast.
 """
 
 from __future__ import annotations
@@ -33,20 +34,25 @@ def length_of(text: str | float, least: int = LEAST_LENGTH, most: int = GREATEST
     match = _LENGTH.match(normalize("NFKC", str(text)).strip().replace("_", ""))
     tokens = float(match[1]) * _UNITS[match[2].lower()] if match else 0.5
     if abs(tokens - round(tokens)) > 1e-6 or not least <= round(tokens) <= most:
-        raise ConfigError(f"length {text!r}: use whole tokens from {least} to {most:,}, like 512, 8k, 1.2M, 10萬")
+        raise ConfigError(
+            f"length {text!r}: use whole tokens from {least} to {most:,}, like 512, 8k, 1.2M, 10萬"
+        )
     return round(tokens)
 
 
 def lengths_of(value: Given) -> tuple[int, ...]:
     """Context lengths, rising and without repeats.
 
-    "1k,2k,4k" is a list, "10k:50k:10k" a range (start:stop:step), "1k..1M" doubles up to 1M, "1k..1M:7" are 7 lengths
-    in equal ratios (rounded to two digits, or to as many as keep them apart).
+    "1k,2k,4k" is a list, "10k:50k:10k" a range (start:stop:step), "1k..1M" doubles up to 1M,
+    "1k..1M:7" are 7 lengths in equal ratios (rounded to two digits, or to as many as keep them
+    apart).
     """
     items = _items(value)
     if not items:
         raise ConfigError("lengths is empty; give at least one, like 1k,2k,4k")
-    return _bounded("lengths", sorted({length for item in items for length in _lengths_in(str(item))}))
+    return _bounded(
+        "lengths", sorted({length for item in items for length in _lengths_in(str(item))})
+    )
 
 
 def _lengths_in(item: str) -> list[int]:
@@ -54,7 +60,9 @@ def _lengths_in(item: str) -> list[int]:
     if geometric:
         start, stop = length_of(geometric[1]), length_of(geometric[2])
         if start >= stop or geometric[3] in ("0", "1"):
-            raise ConfigError(f"lengths {item!r}: write START..STOP or START..STOP:COUNT, rising, like 1k..1M:7")
+            raise ConfigError(
+                f"lengths {item!r}: write START..STOP or START..STOP:COUNT, rising, like 1k..1M:7"
+            )
         if geometric[3]:
             return _in_ratio(start, stop, int(geometric[3]))
         return [*(start << n for n in range(stop.bit_length()) if start << n < stop), stop]
@@ -77,7 +85,9 @@ def _in_ratio(start: int, stop: int, count: int) -> list[int]:
         lengths = [start, *(_rounded(n, digits) for n in inner), stop]
         if len(set(lengths)) == count:
             return lengths
-    raise ConfigError(f"{asked}: so many whole lengths in equal ratios do not fit between the two; ask for fewer")
+    raise ConfigError(
+        f"{asked}: so many whole lengths in equal ratios do not fit between the two; ask for fewer"
+    )
 
 
 def _rounded(number: float, digits: int) -> int:
@@ -86,7 +96,8 @@ def _rounded(number: float, digits: int) -> int:
 
 
 def depths_of(value: Given) -> tuple[float, ...]:
-    """Depths in percent from "0,25,50", a range "0:100:25" (start:stop:step, stop included) or a list."""
+    """Depths in percent from "0,25,50", a range "0:100:25" (start:stop:step, stop included) or a
+    list."""
     depths: set[float] = set()
     for item in _items(value):
         parts = [_percent(item, part) for part in str(item).split(":")]
@@ -96,7 +107,9 @@ def depths_of(value: Given) -> tuple[float, ...]:
             steps = min(MOST, int((parts[1] - parts[0]) / parts[2] + 1e-9))
             depths |= {round(parts[0] + i * parts[2], 6) for i in range(steps + 1)}
         else:
-            raise ConfigError(f"depths {item!r}: a range is start:stop:step in percent, like 0:100:25")
+            raise ConfigError(
+                f"depths {item!r}: a range is start:stop:step in percent, like 0:100:25"
+            )
     if not depths:
         raise ConfigError("depths is empty; give at least one, like 0,50,100")
     return _bounded("depths", sorted(depths))
@@ -104,7 +117,9 @@ def depths_of(value: Given) -> tuple[float, ...]:
 
 def _bounded(what: str, values: list[_Number]) -> tuple[_Number, ...]:
     if len(values) >= MOST:
-        raise ConfigError(f"{what}: {len(values)} or more values; at most {MOST - 1} make sense in one run")
+        raise ConfigError(
+            f"{what}: {len(values)} or more values; at most {MOST - 1} make sense in one run"
+        )
     return tuple(values)
 
 
@@ -120,7 +135,9 @@ def _percent(item: object, text: str) -> float:
     except ValueError:
         depth = -1.0
     if not 0 <= depth <= 100:
-        raise ConfigError(f"depth {item!r}: depths are percent from 0 (the very front) to 100 (the end)")
+        raise ConfigError(
+            f"depth {item!r}: depths are percent from 0 (the very front) to 100 (the end)"
+        )
     return depth
 
 
@@ -134,14 +151,20 @@ def label_of(context_length: int | None, missing: str = "none") -> str:
     return str(context_length)
 
 
-def aligned_lengths(lengths: Sequence[int], depths: Sequence[float], overhead: int) -> tuple[int, ...]:
-    """The lattice lengths nearest to the asked ones; ``overhead`` is all of a prompt that is no haystack.
+def aligned_lengths(
+    lengths: Sequence[int], depths: Sequence[float], overhead: int
+) -> tuple[int, ...]:
+    """The lattice lengths nearest to the asked ones; ``overhead`` is all of a prompt that is no
+    haystack.
 
-    The unit u comes from the shortest length. Raises ConfigError where the depths do not run evenly from 0 to 100.
+    The unit u comes from the shortest length. Raises ConfigError where the depths do not run evenly
+    from 0 to 100.
     """
     steps = len(depths) - 1
     if steps < 1 or any(abs(d - 100 * j / steps) > 1e-6 for j, d in enumerate(depths)):
-        raise ConfigError('layout "aligned" needs depths that run evenly from 0 to 100, like 0:100:10')
+        raise ConfigError(
+            'layout "aligned" needs depths that run evenly from 0 to 100, like 0:100:10'
+        )
     row = max(1, (min(lengths) - overhead) // steps) * steps
     most = (GREATEST_LENGTH - overhead) // row
     rows = {min(most, max(1, round((length - overhead) / row))) for length in lengths}

@@ -1,4 +1,5 @@
-"""Whole numbers as people write and say them: digits of any width, with separators, scaled, in Chinese, or in words."""
+"""Whole numbers as people write and say them: digits of any width, with separators, scaled, in
+Chinese, or in words."""
 
 from __future__ import annotations
 
@@ -22,7 +23,15 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-_SCALES = {"": 1, "百": 100, "千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
+_SCALES = {
+    "": 1,
+    "百": 100,
+    "千": 1_000,
+    "万": 10_000,
+    "萬": 10_000,
+    "亿": 100_000_000,
+    "億": 100_000_000,
+}
 _FORMAL = dict(
     zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
 )  # of cheques
@@ -32,7 +41,8 @@ _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
 
 
 class NumberWords:
-    """The number words of one language, as its file of wordings has them; none where it writes numerals by rule."""
+    """The number words of one language, as its file of wordings has them; none where it writes
+    numerals by rule."""
 
     def __init__(self, wording: Wording) -> None:
         self.values = _valued(wording, "words")
@@ -40,14 +50,21 @@ class NumberWords:
         self._bare, self._beside = (wording.words(f"numerals.{key}") for key in ("bare", "beside"))
         self.joint = wording.text("numerals.and")
         exact = "|".join(scale for scale, value in self._scales.items() if value >= 1_000)
-        self._decimal = re.compile(rf"(?<![\d.,])(\d{{1,4}}(?:\.\d{{1,6}}|,\d{{1,2}})) ?({exact or '(?!)'})\b")
+        self._decimal = re.compile(
+            rf"(?<![\d.,])(\d{{1,4}}(?:\.\d{{1,6}}|,\d{{1,2}})) ?({exact or '(?!)'})\b"
+        )
 
     def located(self, folded: str) -> list[tuple[int, int, int]]:
-        """The numbers in a folded text with their first and last place: "seven million", "7.4 million"."""
+        """The numbers in a folded text with their first and last place: "seven million", "7.4
+        million"."""
         if not self.values:
             return []
         spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside)
-        found = [(self.value(m[0]), *m.span()) for m in spelt if len(re.findall("[ -]", m[0])) < _MOST_SIGNS]
+        found = [
+            (self.value(m[0]), *m.span())
+            for m in spelt
+            if len(re.findall("[ -]", m[0])) < _MOST_SIGNS
+        ]
         return found + [
             (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
             for m in self._decimal.finditer(folded)
@@ -56,7 +73,10 @@ class NumberWords:
     @cached_property
     def _spelt(self) -> re.Pattern[str]:
         first = _longest([*self.values, *self._bare])
-        return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self.joint} )(?:{_longest([*self.values, *self._scales])}))*\b")
+        return re.compile(
+            rf"\b(?:{first})(?:(?:,? |-| {self.joint}"
+            rf" )(?:{_longest([*self.values, *self._scales])}))*\b"
+        )
 
     def value(self, folded: str) -> int:
         """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
@@ -67,7 +87,9 @@ class NumberWords:
         for word in said:
             scale = self._scales.get(word, 0)
             if scale >= 1_000:
-                total = (total + part or 1) * scale if scale > total else total + (part or 1) * scale
+                total = (
+                    (total + part or 1) * scale if scale > total else total + (part or 1) * scale
+                )
                 part = 0
             elif scale:
                 part = (part or 1) * scale
@@ -82,12 +104,15 @@ def whole_numbers(text: str) -> list[int]:
     "7,421,830", "7.421.830", "7 421 830", "７４２１８３０", "742萬1830", "七百四十二萬一千八百三十" are one.
     "1.000" may be either one or a thousand, and is a thousand here.
     """
-    spelt = text.replace("…", " ")  # its compatibility form is three full stops, which look like a decimal point
+    spelt = text.replace(
+        "…", " "
+    )  # its compatibility form is three full stops, which look like a decimal point
     return [value for value, _, _ in _digits_in(unicodedata.normalize("NFKC", spelt))]
 
 
 def located_numbers(folded: str) -> list[tuple[int, int, int]]:
-    """The whole numbers of a folded text with their first and last place; words ("forty-two") as well."""
+    """The whole numbers of a folded text with their first and last place; words ("forty-two") as
+    well."""
     found = _digits_in(folded)
     for spelt in NUMBER_WORDS.values():
         found += spelt.located(folded)
@@ -97,7 +122,10 @@ def located_numbers(folded: str) -> list[tuple[int, int, int]]:
 def _valued(wording: Wording, key: str) -> dict[str, int]:
     """ "one 1 two 2" as a table, without accents."""
     listed = wording.words(f"numerals.{key}")
-    return {without_accents(word): int(value) for word, value in zip(listed[::2], listed[1::2], strict=True)}
+    return {
+        without_accents(word): int(value)
+        for word, value in zip(listed[::2], listed[1::2], strict=True)
+    }
 
 
 def _longest(words: Iterable[str]) -> str:
@@ -112,7 +140,9 @@ def _digits_in(text: str) -> list[tuple[int, int, int]]:
 def _value(match: re.Match[str]) -> int | None:
     if match["scaled"]:
         parts = re.findall(r"(\d+(?:\.\d+)?)([百千万萬亿億]?)", match["scaled"])
-        return round(sum(float(n) * _SCALES[scale] for n, scale in parts))  # 3萬2千, 742萬1830, 1.2万
+        return round(
+            sum(float(n) * _SCALES[scale] for n, scale in parts)
+        )  # 3萬2千, 742萬1830, 1.2万
     if match["chinese"]:
         return _chinese(match["chinese"])
     return int(re.sub(r"\D", "", match["spaced"] or match["grouped"] or match["plain"]))

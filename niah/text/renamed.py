@@ -1,6 +1,8 @@
-"""Names that niah 0.1 knew by another word. Logs and baselines that hold the old ones are read; who types one is told.
+"""Names that niah 0.1 knew by another word. Logs and baselines that hold the old ones are read; who
+types one is told.
 
-Digests (of trials, folders and baselines) are made with the first names, so that nothing that exists gets another.
+Digests (of trials, folders and baselines) are made with the first names, so that nothing that
+exists gets another.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ RENAMED: Mapping[str, str] = {
     "lures": "lure_count", "cache": "cache_marks", "layout": "aligned", "min_recall": "min_found",
     "min_recall_per_length": "min_found_per_length", "min_recall_per_band": "min_found_per_band",
 }  # fmt: skip
-_SWITCHES = {"cache": ("auto", "marks"), "layout": ("free", "aligned")}  # that had words for no and yes
+_SWITCHES = {
+    "cache": ("auto", "marks"),
+    "layout": ("free", "aligned"),
+}  # that had words for no and yes
 _FIRST = {new: old for old, new in RENAMED.items()}
 _CLASSES = {"absent": "not-there"}  # of answers
 

@@ -1,4 +1,5 @@
-"""TOML files into tables and tables into models, with every fault in the words of all other errors."""
+"""TOML files into tables and tables into models, with every fault in the words of all other
+errors."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def table_in(path: Path, advice: str = "") -> dict[str, Any]:
-    """The table of a TOML file. Raises ConfigError; ``advice`` stands behind the name of a file that is not there."""
+    """The table of a TOML file. Raises ConfigError; ``advice`` stands behind the name of a file
+    that is not there."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         json.dumps(table)  # a date is valid TOML, and nothing here is one
@@ -34,7 +36,8 @@ def table_in(path: Path, advice: str = "") -> dict[str, Any]:
 
 
 def path_of(text: str) -> Path:
-    """A path with its ``~`` filled in; that of a user who is not there stays as it is: no such file."""
+    """A path with its ``~`` filled in; that of a user who is not there stays as it is: no such
+    file."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -42,17 +45,23 @@ def path_of(text: str) -> Path:
 
 
 def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str = "") -> _M:
-    """The model of a table. Raises UnknownName for a key that it lacks (called ``what``), ConfigError for a value."""
+    """The model of a table. Raises UnknownName for a key that it lacks (called ``what``),
+    ConfigError for a value."""
     for key in table:
         if key not in model.model_fields:
             if name := new_name(key):
                 raise ConfigError(f"{what} {key!r} is called {name!r} now")
             raise UnknownName(what, key, model.model_fields)
-    numbers = {key for key, field in model.model_fields.items() if plain_type(field) in (int, float)}
+    numbers = {
+        key for key, field in model.model_fields.items() if plain_type(field) in (int, float)
+    }
     for key, value in table.items():
         if key in numbers and isinstance(value, bool):  # which Python takes for 1 and 0
             raise ConfigError(f"{prefix}{key} = {value}: use {allowed_in(model.model_fields[key])}")
-    folded = {k: normalize("NFKC", v) if k in numbers and isinstance(v, str) else v for k, v in table.items()}
+    folded = {
+        k: normalize("NFKC", v) if k in numbers and isinstance(v, str) else v
+        for k, v in table.items()
+    }
     try:
         return model(**folded)
     except ValidationError as error:
@@ -101,7 +110,9 @@ def _range_of(field: FieldInfo) -> str:
         for name in ("ge", "gt", "le", "lt")
         if (bound := getattr(rule, name, None)) is not None
     }
-    upper = "".join(f" {w} {bounds[k]:,}" for k, w in (("le", "to"), ("lt", "to below")) if k in bounds)
+    upper = "".join(
+        f" {w} {bounds[k]:,}" for k, w in (("le", "to"), ("lt", "to below")) if k in bounds
+    )
     if "ge" in bounds:
         return f" from {bounds['ge']:,}{upper}" if upper else f" of {bounds['ge']:,} or more"
     if "gt" in bounds:

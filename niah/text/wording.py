@@ -1,8 +1,9 @@
 """What niah says in each language: one TOML file a language, read here and nowhere else.
 
-Sentences have blanks in braces. The same ``Form`` fills them and finds them again, so that what is planted and what a
-reader of the text looks for cannot drift apart. Adding a language is one file with the keys of the others: it is
-recognised as soon as its file is there, by the commonest words that only it has; of Chinese scripts by such characters.
+Sentences have blanks in braces. The same ``Form`` fills them and finds them again, so that what is
+planted and what a reader of the text looks for cannot drift apart. Adding a language is one file
+with the keys of the others: it is recognised as soon as its file is there, by the commonest words
+that only it has; of Chinese scripts by such characters.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ T = TypeVar("T")
 
 
 class Form:
-    """A sentence with blanks: "The {a} is kept in the {b}." A blank that comes twice holds the same words."""
+    """A sentence with blanks: "The {a} is kept in the {b}." A blank that comes twice holds the same
+    words."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -40,12 +42,14 @@ class Form:
         return self.text.format(**blanks)
 
     def parse(self, text: str) -> dict[str, str] | None:
-        """The words in the blanks of a text that is this form from end to end; None where it is not."""
+        """The words in the blanks of a text that is this form from end to end; None where it is
+        not."""
         match = re.fullmatch(self._pattern({}), text)
         return match.groupdict() if match else None
 
     def found_in(self, text: str, **known: str) -> Iterator[tuple[int, dict[str, str]]]:
-        """Every line of a text in this form, in order: its place, and the words in the blanks that are not known."""
+        """Every line of a text in this form, in order: its place, and the words in the blanks that
+        are not known."""
         for match in re.finditer(f"^{self._pattern(known)}$", text, re.MULTILINE):
             yield match.start(), match.groupdict()
 
@@ -127,25 +131,38 @@ def wording_of(language: str) -> Wording:
     """The wording of a language. Raises UnknownName."""
     if language not in LANGUAGES:
         raise UnknownName("language", language, LANGUAGES)
-    return Wording(language, tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+    return Wording(
+        language, tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    )
 
 
 COMMON = ByLanguage(lambda wording: frozenset(wording.words("language.common")))
 
 
 def language_of(text: str) -> str:
-    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a quarter."""
+    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a
+    quarter."""
     words = Counter(_WORD.findall(text.casefold()))
     han = sum(count for word, count in words.items() if _CHINESE.match(word))
-    share = han / max(1, han + 2 * (words.total() - han))  # a Latin word says about as much as two Han characters
+    share = han / max(
+        1, han + 2 * (words.total() - han)
+    )  # a Latin word says about as much as two Han characters
     if 0.25 <= share < 0.75:
         return "mixed"
-    alike = [language for language, common in COMMON.items() if bool(_CHINESE.match(min(common))) == (share >= 0.75)]
-    return max(alike, key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD))
+    alike = [
+        language
+        for language, common in COMMON.items()
+        if bool(_CHINESE.match(min(common))) == (share >= 0.75)
+    ]
+    return max(
+        alike,
+        key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD),
+    )
 
 
 def language_of_all(names: Sequence[str]) -> str:
-    """The language of several texts together: of Chinese in both scripts the more frequent one, else ``mixed``."""
+    """The language of several texts together: of Chinese in both scripts the more frequent one,
+    else ``mixed``."""
     if len(set(names)) == 1:
         return names[0]
     if set(names) <= {"zh-Hant", "zh-Hans"}:

@@ -1,5 +1,6 @@
-"""A run as a small JSON file, fit for git (what a comparison needs, no answers, a line per trial), and whether runs may
-be judged and compared: a log agrees with itself, what decides their prompts is the same, and neither is a copy.
+"""A run as a small JSON file, fit for git (what a comparison needs, no answers, a line per trial),
+and whether runs may be judged and compared: a log agrees with itself, what decides their prompts is
+the same, and neither is a copy.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Baseline:
     prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
     saved: str | None = None  # date, where it is a file of its own
     finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
-    nats: Mapping[str, float | None] = field(default_factory=dict)  # cost of the right answer; None: not told
+    nats: Mapping[str, float | None] = field(
+        default_factory=dict
+    )  # cost of the right answer; None: not told
     served: tuple[str, ...] = ()  # the model as the server names it
 
 
@@ -40,7 +43,9 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
     return Baseline(
         header=header,
         scores={r.trial.id: r.score for r in ordinary},
-        prompts={r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary},
+        prompts={
+            r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary
+        },
         finished=last_answer(ordinary),
         nats={r.trial.id: r.target_nats for r in ordinary if r.target_nats is not None},
         served=served_by(ordinary),
@@ -48,14 +53,21 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
 
 
 def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
-    """Several runs of one recipe as one: the mean score of every trial, so that no lucky run stays one for ever.
+    """Several runs of one recipe as one: the mean score of every trial, so that no lucky run stays
+    one for ever.
 
     A trial without a score in any of them has none. Raises RunError for runs of different trials.
     """
     last = max(baselines, key=lambda b: b.finished or "")
     for other in baselines:
-        if digest_of(other.header) != digest_of(last.header) or other.scores.keys() != last.scores.keys():
-            raise RunError("the runs of one baseline must be of the same recipe and trials; save those that are alike")
+        if (
+            digest_of(other.header) != digest_of(last.header)
+            or other.scores.keys() != last.scores.keys()
+        ):
+            raise RunError(
+                "the runs of one baseline must be of the same recipe and trials; save those that"
+                " are alike"
+            )
 
     def mean(values: Sequence[float | None]) -> float | None:
         told = [value for value in values if value is not None]
@@ -65,12 +77,19 @@ def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
         {i: mean([t.get(i) for t in some]) for i in last.scores}
         for some in ([b.scores for b in baselines], [b.nats for b in baselines])
     )
-    return replace(last, scores=scores, nats=nats, served=tuple(sorted({name for b in baselines for name in b.served})))
+    return replace(
+        last,
+        scores=scores,
+        nats=nats,
+        served=tuple(sorted({name for b in baselines for name in b.served})),
+    )
 
 
 def served_by(results: Iterable[Row]) -> tuple[str, ...]:
     """The names that a server gave the model of some trials."""
-    return tuple(sorted({r.response.model for r in results if r.response is not None and r.response.model}))
+    return tuple(
+        sorted({r.response.model for r in results if r.response is not None and r.response.model})
+    )
 
 
 def last_answer(results: Iterable[Row]) -> str | None:
@@ -96,7 +115,8 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
 
 
 def baseline_from(text: str, name: str) -> Baseline:
-    """The baseline of a file's text. Raises RunError for anything else, also for a header that was edited."""
+    """The baseline of a file's text. Raises RunError for anything else, also for a header that was
+    edited."""
     try:
         table: dict[str, Any] = json_in(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
@@ -109,7 +129,9 @@ def baseline_from(text: str, name: str) -> Baseline:
             raise ValueError("it holds no trials")
         baseline = Baseline(
             header=header,
-            scores={i: None if s is None else checked_score(s, Outcome.SCORED) for i, _, s, *_ in trials},
+            scores={
+                i: None if s is None else checked_score(s, Outcome.SCORED) for i, _, s, *_ in trials
+            },
             prompts={i: prompt for i, prompt, *_ in trials},
             nats={i: float(nats[0]) for i, _, _, *nats in trials if nats},
             served=tuple(map(str, table.get("served", ()))),
@@ -117,31 +139,48 @@ def baseline_from(text: str, name: str) -> Baseline:
             finished=table.get("finished"),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN") from error
+        raise RunError(
+            f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN"
+        ) from error
     if table.get("recipe_digest") != digest_of(header):
         raise RunError(
-            f"{name}: its recipe digest is not that of its header; save it again with: niah baseline save RUN"
+            f"{name}: its recipe digest is not that of its header; save it again with: niah"
+            " baseline save RUN"
         )
     if table.get("trials_digest") != _digest(_rows(baseline)):
-        raise RunError(f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN")
+        raise RunError(
+            f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN"
+        )
     return baseline
 
 
 def _header(table: Mapping[str, Any]) -> Header:
     parts = _parts(table.get("extended", ()))
     d = table["design"]
-    grid = {"lengths": tuple(d["lengths"]), "depths": tuple(d["depths"]), "cells": _parts(d.get("cells", ()))}
+    grid = {
+        "lengths": tuple(d["lengths"]),
+        "depths": tuple(d["depths"]),
+        "cells": _parts(d.get("cells", ())),
+    }
     design = Design(**{**d, **grid, "recipe": new_names(d["recipe"])})
-    return Header(**{**table, "extended": parts, "design": design, "config": new_names(table["config"])})
+    return Header(
+        **{**table, "extended": parts, "design": design, "config": new_names(table["config"])}
+    )
 
 
 def _parts(tables: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
-    return tuple(Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"]) for p in tables)
+    return tuple(
+        Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"])
+        for p in tables
+    )
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:
     told = {i: [nats] for i, nats in baseline.nats.items() if nats is not None}
-    return [[i, baseline.prompts[i], score, *told.get(i, ())] for i, score in sorted(baseline.scores.items())]
+    return [
+        [i, baseline.prompts[i], score, *told.get(i, ())]
+        for i, score in sorted(baseline.scores.items())
+    ]
 
 
 def _no_number(text: str) -> float:
@@ -151,7 +190,9 @@ def _no_number(text: str) -> float:
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
     recipe, config = first_names(header.design.recipe), first_names(header.config)
-    stated = {key: config.get(key) for key in recipe}  # the same, unless somebody edited one of them
+    stated = {
+        key: config.get(key) for key in recipe
+    }  # the same, unless somebody edited one of them
     return _digest([recipe, stated, header.haystack_digest, header.tokenizer, header.task_version])
 
 
@@ -161,11 +202,17 @@ def _digest(table: object) -> str:
 
 
 def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
-    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a model."""
+    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a
+    model."""
     simulated, was = (h.design.simulated for h in (header, baseline.header))
     if simulated != was:
-        names = ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
-        raise RunError(f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the other lost")
+        names = (
+            ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
+        )
+        raise RunError(
+            f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the"
+            " other lost"
+        )
     ordinary = [r for r in results if r.trial.control is None]
     last = last_answer(ordinary)
     dated = header.imported is None and last is not None
@@ -177,8 +224,11 @@ def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -
         )
 
 
-def check_comparable(baseline: Baseline, header: Header, ordinary: Sequence[Row], *, partly: bool = False) -> None:
-    """Raises RunError where two runs asked other things; ``partly`` allows trials that only one of them has."""
+def check_comparable(
+    baseline: Baseline, header: Header, ordinary: Sequence[Row], *, partly: bool = False
+) -> None:
+    """Raises RunError where two runs asked other things; ``partly`` allows trials that only one of
+    them has."""
     old, differing = baseline.header, recipe_differences(baseline.header, header)
     unknown = sum(r.trial.id not in baseline.scores for r in ordinary)
     if ordinary and unknown == len(ordinary):
@@ -186,11 +236,14 @@ def check_comparable(baseline: Baseline, header: Header, ordinary: Sequence[Row]
         raise RunError(f"the runs have no trial in common, so they cannot be compared: {why}")
     if not partly and header.imported is None:
         if differing:
-            raise RunError(f"the runs are of different recipes, so a gate cannot compare them: {'; '.join(differing)}")
+            raise RunError(
+                "the runs are of different recipes, so a gate cannot compare them:"
+                f" {'; '.join(differing)}"
+            )
         if unknown:
             raise RunError(
-                f"the baseline lacks {unknown} of {len(ordinary)} trials of the run; finish it, and save it again "
-                "with: niah baseline save RUN"
+                f"the baseline lacks {unknown} of {len(ordinary)} trials of the run; finish it, and"
+                " save it again with: niah baseline save RUN"
             )
     for r in ordinary:
         before = baseline.prompts.get(r.trial.id)
@@ -202,9 +255,14 @@ def check_comparable(baseline: Baseline, header: Header, ordinary: Sequence[Row]
 
 
 def recipe_differences(old: Header, new: Header) -> list[str]:
-    """In what two runs differ that decides their prompts, in words. A setting that one niah did not know is none."""
+    """In what two runs differ that decides their prompts, in words. A setting that one niah did not
+    know is none."""
     was, now = old.design.recipe, new.design.recipe
-    found = [f"{k} was {_short(was[k])}, is {_short(now[k])}" for k in sorted({*was} & {*now}) if was[k] != now[k]]
+    found = [
+        f"{k} was {_short(was[k])}, is {_short(now[k])}"
+        for k in sorted({*was} & {*now})
+        if was[k] != now[k]
+    ]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")
     if None not in (heard := {old.recordings_digest, new.recordings_digest}) and len(heard) > 1:
@@ -217,9 +275,12 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
 
 
 def _other_prompts(old: Header, new: Header) -> str:
-    """Why runs of the same settings hold other trials: niah changed what it asks, between or within versions."""
+    """Why runs of the same settings hold other trials: niah changed what it asks, between or within
+    versions."""
     versions = (
-        f"by niah {old.version} and {new.version}" if old.version != new.version else f"by a niah {new.version} each"
+        f"by niah {old.version} and {new.version}"
+        if old.version != new.version
+        else f"by a niah {new.version} each"
     )
     return (
         f"their settings agree and their prompts do not; they were made {versions}, "
@@ -232,7 +293,9 @@ def _short(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
 
 
-LEAST_COUNTED = 0.5  # of the tokens that a server should count, in a trial that has a score all the same
+LEAST_COUNTED = (
+    0.5  # of the tokens that a server should count, in a trial that has a score all the same
+)
 
 
 def check_consistent(header: Header, rows: Iterable[Row]) -> None:
@@ -243,7 +306,10 @@ def check_consistent(header: Header, rows: Iterable[Row]) -> None:
     if header.imported is not None:
         return
     rows = list(rows)
-    places = Counter((r.trial.context_length, r.trial.depth_percent, r.trial.epoch, r.trial.control) for r in rows)
+    places = Counter(
+        (r.trial.context_length, r.trial.depth_percent, r.trial.epoch, r.trial.control)
+        for r in rows
+    )
     prompts = Counter(r.prompt_digest for r in rows if r.prompt_digest)
     for r in rows:
         t = r.trial
@@ -253,7 +319,10 @@ def check_consistent(header: Header, rows: Iterable[Row]) -> None:
         elif r.outcome is Outcome.SCORED:
             wrong = _contradiction(r, t.control is None and prompts[r.prompt_digest or ""] > 1)
         if wrong is not None:
-            where = f"trial {t.id} ({t.context_length:,} tokens, depth {t.depth_percent:g} %, epoch {t.epoch})"
+            where = (
+                f"trial {t.id} ({t.context_length:,} tokens, depth {t.depth_percent:g} %, epoch"
+                f" {t.epoch})"
+            )
             raise RunError(f"{where}: {wrong}")
 
 
@@ -266,6 +335,13 @@ def _contradiction(r: Row, prompt_is_shared: bool) -> str | None:
         return "another trial has the same prompt, so they are no two trials; run it anew"
     if r.score == 1 and r.answer_class == "wrong":
         return "its answer is called wrong and scored 1; score the run again: niah score RUN"
-    if counted is not None and r.expected_input_tokens and counted < LEAST_COUNTED * r.expected_input_tokens:
-        return f"the server counted {counted:,} of {r.expected_input_tokens:,} tokens, and it has a score; run it anew"
+    if (
+        counted is not None
+        and r.expected_input_tokens
+        and counted < LEAST_COUNTED * r.expected_input_tokens
+    ):
+        return (
+            f"the server counted {counted:,} of {r.expected_input_tokens:,} tokens, and it has a"
+            " score; run it anew"
+        )
     return None

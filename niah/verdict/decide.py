@@ -1,8 +1,9 @@
 """From findings to one verdict.
 
-Passing asks every gate to be shown, each at the full level; failing asks one of them to be broken, corrected for their
-number (Holm 1979). So a run without a fault fails at most as often as the level says, however many gates there are.
-The order of verdicts: an instrument that cannot be trusted, a run that is not finished, a fail, not enough evidence.
+Passing asks every gate to be shown, each at the full level; failing asks one of them to be broken,
+corrected for their number (Holm 1979). So a run without a fault fails at most as often as the level
+says, however many gates there are. The order of verdicts: an instrument that cannot be trusted, a
+run that is not finished, a fail, not enough evidence.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from niah.verdict.sample import Sample
 
 
 def judge(evidence: Evidence, notes: tuple[str, ...] = (), *, count_more: bool = True) -> Judgement:
-    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials outside its grid.
+    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials
+    outside its grid.
 
-    How many more trials would decide what is open takes most of the time, and is told where ``count_more`` asks for it.
+    How many more trials would decide what is open takes most of the time, and is told where
+    ``count_more`` asks for it.
     """
     _check_grid(evidence)
     pending = findings_of(evidence)
-    findings = _decided(pending if count_more else [replace(p, more=None) for p in pending], evidence.limits.level)
+    findings = _decided(
+        pending if count_more else [replace(p, more=None) for p in pending], evidence.limits.level
+    )
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
     return Judgement(
@@ -47,7 +52,8 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
     cut, ended = sum(r.outcome is Outcome.MISMATCH for r in e.results), len(e.results)
     if cut and cut / ended > limits.max_mismatch:
         found.append(
-            f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of {ended} trials"
+            f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of"
+            f" {ended} trials"
         )
     stale = _stale(e)
     if stale:
@@ -56,16 +62,26 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
     lost = oracle.n and oracle.mean < limits.min_oracle
     if lost and (not oracle.mean or oracle.p_below(limits.min_oracle) <= limits.level):
         asked = f"at least {limits.min_oracle:g} asked"
-        found.append(f"control oracle: right with nothing but the needle in {_of_trials(oracle)}, {asked}")
+        found.append(
+            f"control oracle: right with nothing but the needle in {_of_trials(oracle)}, {asked}"
+        )
     guessed = _controls(e, "closed-book")
-    if guessed.n and guessed.mean > limits.max_guess and guessed.p_above(limits.max_guess) <= limits.level:
+    if (
+        guessed.n
+        and guessed.mean > limits.max_guess
+        and guessed.p_above(limits.max_guess) <= limits.level
+    ):
         asked = f"at most {limits.max_guess:g} asked"
-        found.append(f"control closed-book: right without any haystack in {_of_trials(guessed)}, {asked}")
+        found.append(
+            f"control closed-book: right without any haystack in {_of_trials(guessed)}, {asked}"
+        )
     return tuple(found)
 
 
 def _controls(e: Evidence, name: str) -> Sample:
-    return Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))  # a refusal is nothing right
+    return Sample(
+        scores=tuple(r.score or 0.0 for r in e.controls(name))
+    )  # a refusal is nothing right
 
 
 def _of_trials(right: Sample) -> str:
@@ -90,7 +106,13 @@ def _stale(e: Evidence) -> str | None:
 
 def _age(age: timedelta) -> str:
     hours = age.total_seconds() / 3600
-    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.3g} days"
+    return (
+        f"{hours * 60:.0f} min"
+        if hours < 2
+        else f"{hours:.0f} h"
+        if hours < 48
+        else f"{hours / 24:.3g} days"
+    )
 
 
 def unfinished(e: Evidence) -> tuple[str, ...]:
@@ -102,9 +124,13 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
         found.append(f"{counts[MISSING]} of {planned} trials have not been run")
     errors = sum(r.outcome is Outcome.ERROR for r in e.results)
     if errors:
-        found.append(f"{errors} of {len(e.results)} trials ended in an error of server or transport")
+        found.append(
+            f"{errors} of {len(e.results)} trials ended in an error of server or transport"
+        )
     for name in CONTROLS:
-        own = sum((Counter(c.outcomes) for c in e.grid.controls if c.control == name), Counter[str]())
+        own = sum(
+            (Counter(c.outcomes) for c in e.grid.controls if c.control == name), Counter[str]()
+        )
         if own[MISSING]:
             found.append(f"{own[MISSING]} of {own.total()} control trials {name} have not been run")
     if not e.ordinary:
@@ -113,16 +139,24 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
 
 
 def _check_grid(e: Evidence) -> None:
-    """Raises RunError for results that the config does not ask for: its figures would leave them out."""
+    """Raises RunError for results that the config does not ask for: its figures would leave them
+    out."""
     if e.header.design.adaptive:
-        raise RunError("an adaptive run has no fixed grid to judge; its verdict is: niah effective --at-least LENGTH")
+        raise RunError(
+            "an adaptive run has no fixed grid to judge; its verdict is: niah effective --at-least"
+            " LENGTH"
+        )
     if e.header.imported is not None:
         return
     planned = e.header.planned()
-    for place, n in Counter((r.trial.context_length, r.trial.depth_percent) for r in e.ordinary).items():
+    for place, n in Counter(
+        (r.trial.context_length, r.trial.depth_percent) for r in e.ordinary
+    ).items():
         if n > planned.get(place, 0):
             where = f"{n} results at {place[0]:,} tokens and depth {place[1]:g} %"
-            raise RunError(f"the run holds {where}, its config asks for {planned.get(place, 0)}; run it anew")
+            raise RunError(
+                f"the run holds {where}, its config asks for {planned.get(place, 0)}; run it anew"
+            )
 
 
 def _decided(pending: list[PendingFinding], level: float) -> list[Finding]:
@@ -132,7 +166,9 @@ def _decided(pending: list[PendingFinding], level: float) -> list[Finding]:
     for p in pending:
         finding = p.finding
         p_fail = 1.0 if finding.p_fail is None else next(corrected)
-        if finding.p_pass is not None and finding.p_pass <= level:  # first: a small loss inside its margin may be real
+        if (
+            finding.p_pass is not None and finding.p_pass <= level
+        ):  # first: a small loss inside its margin may be real
             finding = replace(finding, verdict=Verdict.PASS)
         elif p_fail <= level:
             finding = replace(finding, verdict=Verdict.FAIL)
@@ -150,7 +186,11 @@ def _verdict(
     if incomplete:
         return Verdict.INCOMPLETE, incomplete
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
-        told = [f for f in findings if f.verdict is verdict and not (f.watched and verdict is Verdict.INCONCLUSIVE)]
+        told = [
+            f
+            for f in findings
+            if f.verdict is verdict and not (f.watched and verdict is Verdict.INCONCLUSIVE)
+        ]
         if told:
             return verdict, tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
     return Verdict.INCONCLUSIVE, ("no gate could be judged",)

@@ -1,5 +1,5 @@
-"""One model, several deliveries of the same trials: what each sent, what it cost, whose misses they are, and from
-which length one beats the other."""
+"""One model, several deliveries of the same trials: what each sent, what it cost, whose misses they
+are, and from which length one beats the other."""
 
 from __future__ import annotations
 
@@ -41,13 +41,16 @@ class DeliveryFigures:
     first_token_s: float | None  # median, from the trial's first call on
     total_s: float | None  # median
     prepared_s: float | None  # median, of retrieval or of putting summaries together
-    recall: dict[int, float]  # share of trials with all needles among the first 1, 5, 10 chunks; empty: no ranks
+    recall: dict[
+        int, float
+    ]  # share of trials with all needles among the first 1, 5, 10 chunks; empty: no ranks
     by_depth: dict[float, Split]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossover:
-    """The length from which a later run is better than the first one, or worse; with a 95 % bootstrap interval."""
+    """The length from which a later run is better than the first one, or worse; with a 95 %
+    bootstrap interval."""
 
     better: bool  # whether the later run is the better one from there on
     length: int | None  # None: at no length
@@ -81,7 +84,11 @@ def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
         first_token_s=_of(median, [r.first_token_s for r in scored]),
         total_s=_of(median, [r.total_s for r in scored]),
         prepared_s=_of(median, [r.prepared_s for r in scored]),
-        recall={k: fmean(rank is not None and rank <= k for rank in ranks) for k in AT} if ranks else {},
+        recall=(
+            {k: fmean(rank is not None and rank <= k for rank in ranks) for k in AT}
+            if ranks
+            else {}
+        ),
         by_depth={depth: split_of(depths[depth]) for depth in sorted(depths)},
     )
 
@@ -98,13 +105,17 @@ def split_of(rows: Iterable[Row]) -> Split:
 
 
 def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
-    """From which length on the later run is better (or worse); None where there are too few lengths or witnesses.
+    """From which length on the later run is better (or worse); None where there are too few lengths
+    or witnesses.
 
-    It is the length from which the paired differences add up to the most, if that is more than nothing. The interval
-    resamples witnesses: trials within a length, or epochs where trials share a haystack.
+    It is the length from which the paired differences add up to the most, if that is more than
+    nothing. The interval resamples witnesses: trials within a length, or epochs where trials share
+    a haystack.
     """
     lengths = sorted({p.trial.context_length for p in pairs.pairs})
-    witness: Callable[[Pair], object] = (lambda p: p.trial.epoch) if pairs.by_epoch else (lambda p: p.trial.id)
+    witness: Callable[[Pair], object] = (
+        (lambda p: p.trial.epoch) if pairs.by_epoch else (lambda p: p.trial.id)
+    )
     groups: dict[object, list[float]] = defaultdict(lambda: [0.0] * len(lengths))
     strata: dict[object, int] = {}
     for p in pairs.pairs:
@@ -114,14 +125,21 @@ def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
     if len(lengths) < 2 or len(groups) < 5:
         return None
     sums, random = np.array(list(groups.values())), np.random.Generator(np.random.PCG64(0))
-    kinds = [np.flatnonzero(np.array(list(strata.values())) == kind) for kind in sorted(set(strata.values()))]
+    kinds = [
+        np.flatnonzero(np.array(list(strata.values())) == kind)
+        for kind in sorted(set(strata.values()))
+    ]
     found = []
     for _ in range(_RESAMPLED):
         chosen = np.concatenate([random.choice(kind, len(kind)) for kind in kinds])
         found.append(_from(sums[chosen].sum(0)))
     known = sorted(place for place in found if place is not None)
     here = _from(sums.sum(0))
-    ends = [int(np.percentile(known, q, method="nearest")) for q in (_EDGE, 100 - _EDGE)] if known else None
+    ends = (
+        [int(np.percentile(known, q, method="nearest")) for q in (_EDGE, 100 - _EDGE)]
+        if known
+        else None
+    )
     return Crossover(
         better=better,
         length=None if here is None else lengths[here],
@@ -132,7 +150,8 @@ def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
 
 
 def _from(sums: Sequence[float]) -> int | None:
-    """Where the largest sum of all that follows begins; the last such place, None where it is not above nothing."""
+    """Where the largest sum of all that follows begins; the last such place, None where it is not
+    above nothing."""
     behind = np.cumsum(np.asarray(sums)[::-1])
     return len(behind) - 1 - int(behind.argmax()) if behind.max() > 0 else None
 

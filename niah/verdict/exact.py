@@ -34,7 +34,8 @@ def log_choices(n: int, k: int) -> float:
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Exact one-sided McNemar test (McNemar 1947): is a trial that changed more often lost than gained?"""
+    """Exact one-sided McNemar test (McNemar 1947): is a trial that changed more often lost than
+    gained?"""
     return at_least(lost, lost + gained, 0.5)
 
 
@@ -43,10 +44,12 @@ def mcnemar_two_sided(lost: int, gained: int) -> float:
 
 
 def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
-    """The score statistic of Tango (1998) for paired shares: how far the data lie above a given drop.
+    """The score statistic of Tango (1998) for paired shares: how far the data lie above a given
+    drop.
 
-    The shares are fitted under the given drop, so that it holds with no changed trial at all. Fractional losses and
-    gains go in as their sums: they vary less than whole ones, so the statistic is nearer to 0 than it need be.
+    The shares are fitted under the given drop, so that it holds with no changed trial at all.
+    Fractional losses and gains go in as their sums: they vary less than whole ones, so the
+    statistic is nearer to 0 than it need be.
     """
     a, b = 2 * n, -lost - gained + (2 * n - lost + gained) * drop
     c = -gained * drop * (1 - drop)
@@ -59,7 +62,8 @@ def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
 
 
 def ratio_z(share: float, n: float, base: float, of_base: float, ratio: float) -> float:
-    """The score statistic of Farrington and Manning (1990): how far a share lies above a ratio of another one.
+    """The score statistic of Farrington and Manning (1990): how far a share lies above a ratio of
+    another one.
 
     ``n`` and ``of_base`` are the trials of each. The shares are fitted under the given ratio.
     """
@@ -90,8 +94,8 @@ def paired_interval(lost: float, gained: float, n: int, z: float) -> tuple[float
 def sign_flip(differences: Sequence[float]) -> float:
     """One-sided permutation test: is the sum of independent differences above 0 (Fisher 1935)?
 
-    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; of 30 sizes or more, the normal limit.
-    Differences of 0 say nothing.
+    All signs are tried, or, of more than 14 differences, 9,999 seeded draws; of 30 sizes or more,
+    the normal limit. Differences of 0 say nothing.
     """
     moved = [d for d in differences if d]
     if not moved:
@@ -106,8 +110,13 @@ def sign_flip(differences: Sequence[float]) -> float:
             sums = [s + d for s in sums] + [s - d for s in sums]
         return sum(s >= seen for s in sums) / len(sums)
     draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
-    for _ in range(DRAWS):  # of so many equal differences, the set bits of a random number are those that stay up
-        hits += sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items()) >= seen
+    for _ in range(
+        DRAWS
+    ):  # of so many equal differences, the set bits of a random number are those that stay up
+        hits += (
+            sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items())
+            >= seen
+        )
     return hits / (DRAWS + 1)
 
 
@@ -145,7 +154,8 @@ def student_quantile(above: float, freedom: float) -> float:
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function (continued fraction by Lentz's method; DLMF 8.17.22)."""
+    """The regularised incomplete beta function (continued fraction by Lentz's method; DLMF
+    8.17.22)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):

@@ -1,4 +1,5 @@
-"""A gate.toml in, Limits out: what a run must hold, declared before it is run. Defaults are written here only."""
+"""A gate.toml in, Limits out: what a run must hold, declared before it is run. Defaults are written
+here only."""
 
 from __future__ import annotations
 
@@ -31,37 +32,74 @@ class GateConfig(BaseModel):
 
     confidence: float = Field(0.95, ge=0.5, lt=1, description="Of every pass and every fail.")
     haystacks: Literal["any", "these"] = Field(
-        "any", description="Whether the verdict is to hold for any stretch of haystack, or for those of the run only."
+        "any",
+        description=(
+            "Whether the verdict is to hold for any stretch of haystack, or for those of the run"
+            " only."
+        ),
     )
     min_found: float | None = Field(None, description="Least share found, over the whole run.")
-    min_found_per_length: float | None = Field(None, description="Least share found at every length.")
-    min_found_per_band: float | None = Field(None, description="Least share found in head, middle and tail.")
-    min_effective_length: int | None = Field(None, description="Least effective context length, like 16k.")
-    effective_rule: str = Field("absolute:0.856", description="all-green:0.9, absolute:0.856 or relative:0.85.")
-    max_drop: float = Field(0.0, ge=0, lt=1, description="Greatest loss against the baseline; more is a fail.")
-    drop_margin: float = Field(0.05, description="A loss shown to be smaller than max_drop plus this passes.")
+    min_found_per_length: float | None = Field(
+        None, description="Least share found at every length."
+    )
+    min_found_per_band: float | None = Field(
+        None, description="Least share found in head, middle and tail."
+    )
+    min_effective_length: int | None = Field(
+        None, description="Least effective context length, like 16k."
+    )
+    effective_rule: str = Field(
+        "absolute:0.856", description="all-green:0.9, absolute:0.856 or relative:0.85."
+    )
+    max_drop: float = Field(
+        0.0, ge=0, lt=1, description="Greatest loss against the baseline; more is a fail."
+    )
+    drop_margin: float = Field(
+        0.05, description="A loss shown to be smaller than max_drop plus this passes."
+    )
     drop_per_length: bool = Field(False, description="Also fail on a loss at any one length.")
     drop_per_band: bool = Field(False, description="Also fail on a loss in head, middle or tail.")
-    max_nats_lost: float | None = Field(None, gt=0, description="Greatest loss of log-probability, in nats a trial.")
-    max_hallucination: float | None = Field(None, description="Greatest share of answers to what is not there.")
-    max_unscored: float | None = Field(None, ge=0, le=1, description="Greatest share of trials without a score.")
-    max_p95_s: float | None = Field(None, gt=0, description="Seconds in which 95 % of trials must be answered.")
+    max_nats_lost: float | None = Field(
+        None, gt=0, description="Greatest loss of log-probability, in nats a trial."
+    )
+    max_hallucination: float | None = Field(
+        None, description="Greatest share of answers to what is not there."
+    )
+    max_unscored: float | None = Field(
+        None, ge=0, le=1, description="Greatest share of trials without a score."
+    )
+    max_p95_s: float | None = Field(
+        None, gt=0, description="Seconds in which 95 % of trials must be answered."
+    )
     max_cost: float | None = Field(None, ge=0, description="US dollars that the run may have cost.")
-    price: dict[str, float] | None = Field(None, description="US dollars per million tokens: input, cached, output.")
+    price: dict[str, float] | None = Field(
+        None, description="US dollars per million tokens: input, cached, output."
+    )
     min_trials: int | None = Field(None, ge=1, description="Least scored trials.")
-    min_trials_per_length: int | None = Field(None, ge=1, description="Least scored trials at every length.")
-    max_age: timedelta | None = Field(None, description="Oldest last answer that still is evidence, like 36h or 2d.")
-    max_mismatch: float = Field(0.0, ge=0, le=1, description="Greatest share of prompts that a server cut.")
-    min_oracle: float = Field(0.9, ge=0, le=1, description="Least share right where only the needle is given.")
-    max_guess: float = Field(0.1, ge=0, le=1, description="Greatest share right where no haystack is given.")
+    min_trials_per_length: int | None = Field(
+        None, ge=1, description="Least scored trials at every length."
+    )
+    max_age: timedelta | None = Field(
+        None, description="Oldest last answer that still is evidence, like 36h or 2d."
+    )
+    max_mismatch: float = Field(
+        0.0, ge=0, le=1, description="Greatest share of prompts that a server cut."
+    )
+    min_oracle: float = Field(
+        0.9, ge=0, le=1, description="Least share right where only the needle is given."
+    )
+    max_guess: float = Field(
+        0.1, ge=0, le=1, description="Greatest share right where no haystack is given."
+    )
 
     @field_validator(*_SHOWN)
     @classmethod
     def _can_be_shown(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None and not 0 < value < 1:
             raise ConfigError(
-                f"{info.field_name} = {value:g}: use a share above 0 and below 1; no number of trials can show that "
-                "everything is found (try 0.99; 'niah power' says how many trials that takes)"
+                f"{info.field_name} = {value:g}: use a share above 0 and below 1; no number of"
+                " trials can show that everything is found (try 0.99; 'niah power' says how many"
+                " trials that takes)"
             )
         return value
 
@@ -72,7 +110,9 @@ class GateConfig(BaseModel):
             not {"input", "output"} <= set(value) <= {"input", "cached", "output"}
             or not all(0 <= dollars < inf for dollars in value.values())
         ):
-            raise ConfigError(f"price = {value}: give input and output, perhaps cached, each a number not below 0")
+            raise ConfigError(
+                f"price = {value}: give input and output, perhaps cached, each a number not below 0"
+            )
         return value
 
     @field_validator("min_effective_length", mode="before")
@@ -83,7 +123,11 @@ class GateConfig(BaseModel):
     @field_validator("max_age", mode="before")
     @classmethod
     def _age(cls, value: Any) -> Any:
-        matched = re.fullmatch(r"(\d{1,6}(?:\.\d+)?) *([mhd])", value.strip()) if isinstance(value, str) else None
+        matched = (
+            re.fullmatch(r"(\d{1,6}(?:\.\d+)?) *([mhd])", value.strip())
+            if isinstance(value, str)
+            else None
+        )
         if value is not None and (matched is None or not float(matched[1])):
             raise ConfigError(f"max_age = {value!r}: use minutes, hours or days, like 90m, 36h, 2d")
         return timedelta(minutes=float(matched[1]) * _MINUTES[matched[2]]) if matched else None
@@ -92,10 +136,13 @@ class GateConfig(BaseModel):
     def _nothing_is_ignored(self) -> GateConfig:
         for key, of in (("effective_rule", "min_effective_length"), ("price", "max_cost")):
             if key in self.model_fields_set and getattr(self, of) is None:
-                raise ConfigError(f"{key} has no meaning without {of}; set that too, or leave it out")
+                raise ConfigError(
+                    f"{key} has no meaning without {of}; set that too, or leave it out"
+                )
         if self.max_drop + self.drop_margin >= 1:
             raise ConfigError(
-                f"max_drop = {self.max_drop:g} with drop_margin = {self.drop_margin:g}: their sum must be below 1"
+                f"max_drop = {self.max_drop:g} with drop_margin = {self.drop_margin:g}: their sum"
+                " must be below 1"
             )
         return self
 
@@ -112,21 +159,33 @@ class GateConfig(BaseModel):
     @property
     def asks(self) -> bool:
         """Whether any gate is set that needs no baseline."""
-        gates = [n for n in GateConfig.model_fields if n.startswith(("min_", "max_")) and n not in _ALWAYS]
+        gates = [
+            n
+            for n in GateConfig.model_fields
+            if n.startswith(("min_", "max_")) and n not in _ALWAYS
+        ]
         return any(getattr(self, name) is not None for name in gates)
 
 
-DROP_KEYS = frozenset({"max_drop", "drop_margin", "drop_per_length", "drop_per_band", "max_nats_lost"})
-_ALWAYS = frozenset({"max_drop", "max_nats_lost", "max_mismatch", "min_oracle", "max_guess", "max_age"})
+DROP_KEYS = frozenset(
+    {"max_drop", "drop_margin", "drop_per_length", "drop_per_band", "max_nats_lost"}
+)
+_ALWAYS = frozenset(
+    {"max_drop", "max_nats_lost", "max_mismatch", "min_oracle", "max_guess", "max_age"}
+)
 
 
 def read_gate_config(path: Path | None) -> GateConfig:
-    """The limits of a gate.toml, or the usual ones. Raises ConfigError, UnknownName for an unknown key."""
+    """The limits of a gate.toml, or the usual ones. Raises ConfigError, UnknownName for an unknown
+    key."""
     if path is None:
         return GateConfig()
     return gate_config_of(table_in(path, "; 'niah init gate' writes one"), path)
 
 
 def gate_config_of(table: Mapping[str, Any], path: Path | None = None) -> GateConfig:
-    """The gates of a table, which stands in that file. Raises ConfigError, UnknownName for an unknown key."""
-    return model_from(GateConfig, table, f"gate in {path}" if path else "gate", f"{path}: " if path else "")
+    """The gates of a table, which stands in that file. Raises ConfigError, UnknownName for an
+    unknown key."""
+    return model_from(
+        GateConfig, table, f"gate in {path}" if path else "gate", f"{path}: " if path else ""
+    )

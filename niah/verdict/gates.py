@@ -2,8 +2,9 @@
 
 Which of them pass or fail, decide.py says for all together.
 
-A finding that a test decides carries two chances: of such data where the limit is held (small: fail) and where it is
-not (small: pass). A finding without them is a plain count, or nothing can be said, and final.
+A finding that a test decides carries two chances: of such data where the limit is held (small:
+fail) and where it is not (small: pass). A finding without them is a plain count, or nothing can be
+said, and final.
 """
 
 from __future__ import annotations
@@ -24,9 +25,20 @@ from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes, 
 from niah.verdict.pairs import Pairs, nats_change
 from niah.verdict.records import Finding, Verdict
 from niah.verdict.report import base_lengths, rule_of
-from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Sample, Samples, band_of, clusters_shared, percentile, share_of
+from niah.verdict.sample import (
+    BANDS,
+    FEWEST_CLUSTERS,
+    Sample,
+    Samples,
+    band_of,
+    clusters_shared,
+    percentile,
+    share_of,
+)
 
-MANY_UNSCORED = 0.05  # without a gate of its own, so many trials without a score leave the run undecided
+MANY_UNSCORED = (
+    0.05  # without a gate of its own, so many trials without a score leave the run undecided
+)
 QUICK_SHARE = 0.95  # of trials within max_p95_s
 WHOLE = "whole run"
 
@@ -54,7 +66,8 @@ class Evidence:
 
     @cached_property
     def answered(self) -> tuple[datetime, datetime] | None:
-        """When its first and its last trial ended, UTC where they name no zone; None where no line says it."""
+        """When its first and its last trial ended, UTC where they name no zone; None where no line
+        says it."""
         times = []
         for r in self.results:
             with suppress(ValueError):
@@ -64,20 +77,28 @@ class Evidence:
 
     @cached_property
     def _clusters(self) -> int | None:
-        return None if self.limits.haystacks == "these" else clusters_shared(self.header, self.ordinary)
+        return (
+            None
+            if self.limits.haystacks == "these"
+            else clusters_shared(self.header, self.ordinary)
+        )
 
     def too_few(self, *samples: Sample) -> str:
-        """That the run, or one of some samples, has too few clusters to speak for others, to end a reason with."""
+        """That the run, or one of some samples, has too few clusters to speak for others, to end a
+        reason with."""
         counts = (self._clusters, *(s.few for s in samples))
         return next((f"; {few(n)}" for n in counts if n and n < FEWEST_CLUSTERS), "")
 
     @cached_property
     def samples(self) -> Samples:
         """The ordinary trials, whole and by parts."""
-        return Samples(header=self.header, rows=self.ordinary, these_only=self.limits.haystacks == "these")
+        return Samples(
+            header=self.header, rows=self.ordinary, these_only=self.limits.haystacks == "these"
+        )
 
     def controls(self, name: str) -> list[Row]:
-        """The control trials of a kind that the model answered, or did not answer: no errors, no cut prompts."""
+        """The control trials of a kind that the model answered, or did not answer: no errors, no
+        cut prompts."""
         faults = (Outcome.ERROR, Outcome.MISMATCH)
         return [r for r in self.results if r.trial.control == name and r.outcome not in faults]
 
@@ -86,7 +107,11 @@ class Evidence:
 
 
 def few(clusters: int) -> str:
-    have = "all trials share one haystack" if clusters == 1 else f"its trials share {clusters} haystacks"
+    have = (
+        "all trials share one haystack"
+        if clusters == 1
+        else f"its trials share {clusters} haystacks"
+    )
     return f"{have}, at least {FEWEST_CLUSTERS} or one per trial are needed to speak for others"
 
 
@@ -95,7 +120,9 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     notes = []
     if evidence.answered is not None:
         first, last = (f"{time.astimezone(UTC):%Y-%m-%d %H:%M}" for time in evidence.answered)
-        notes.append(f"answered from {first} to {last} UTC" if first != last else f"answered {last} UTC")
+        notes.append(
+            f"answered from {first} to {last} UTC" if first != last else f"answered {last} UTC"
+        )
     if evidence.header.imported:
         notes.append(f"imported results of {evidence.header.imported}")
     if evidence.limits.haystacks == "these":
@@ -105,10 +132,14 @@ def notes_on(evidence: Evidence, baseline: Baseline | None) -> tuple[str, ...]:
     notes += uneven_notes(evidence.grid)
     if baseline is not None and evidence.pairs is not None:
         saved = f", saved {baseline.saved}" if baseline.saved else ""
-        notes.append(f"baseline {baseline.header.design.model}, run {baseline.header.created}{saved}")
+        notes.append(
+            f"baseline {baseline.header.design.model}, run {baseline.header.created}{saved}"
+        )
         was, now = (", ".join(names) for names in (baseline.served, served_by(evidence.results)))
         if was and now and was != now:
-            notes.append(f"the server names another model than for the baseline: {now}, and {was} before")
+            notes.append(
+                f"the server names another model than for the baseline: {now}, and {was} before"
+            )
         if baseline.header.created > evidence.header.created:
             notes.append("the baseline is the younger run: are they the right way round?")
         notes += unpaired_notes(evidence.pairs.n, max(len(baseline.scores), len(evidence.ordinary)))
@@ -127,7 +158,9 @@ class PendingFinding:
         return PendingFinding(replace(self.finding, p_fail=p_fail, p_pass=p_pass), more)
 
 
-Gate = Callable[[Evidence, str, Any], Iterator[PendingFinding]]  # its key in gate.toml, and what is set there
+Gate = Callable[
+    [Evidence, str, Any], Iterator[PendingFinding]
+]  # its key in gate.toml, and what is set there
 
 
 def findings_of(evidence: Evidence) -> list[PendingFinding]:
@@ -147,7 +180,15 @@ def _final(
     verdict: Verdict = Verdict.INCONCLUSIVE,
 ) -> PendingFinding:
     return PendingFinding(
-        Finding(gate=gate, part=part, verdict=verdict, reason=reason, measured=measured, limit=limit, n=n)
+        Finding(
+            gate=gate,
+            part=part,
+            verdict=verdict,
+            reason=reason,
+            measured=measured,
+            limit=limit,
+            n=n,
+        )
     )
 
 
@@ -155,7 +196,9 @@ def _least(e: Evidence, said: PendingFinding, sample: Sample, floor: float) -> P
     """A share that must not be below a floor, and what is said of it."""
     if too_few := e.too_few(sample):
         return replace(said, finding=replace(said.finding, reason=said.finding.reason + too_few))
-    return said.tested(sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor))
+    return said.tested(
+        sample.p_below(floor), sample.p_above(floor), partial(sample.more_to_decide, floor)
+    )
 
 
 def _parts(e: Evidence, gate: str) -> Iterator[tuple[str, Sample]]:
@@ -171,17 +214,20 @@ def _parts(e: Evidence, gate: str) -> Iterator[tuple[str, Sample]]:
 def _share(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
     for part, sample in _parts(e, gate):
         if sample.n:
-            reason = f"{percent(sample.mean)} found (n = {sample.n:,}), at least {percent(limit)} asked"
+            reason = (
+                f"{percent(sample.mean)} found (n = {sample.n:,}), at least {percent(limit)} asked"
+            )
             yield _least(e, _final(gate, part, reason, limit, sample.n, sample.mean), sample, limit)
         else:
             yield _final(gate, part, f"nothing scored, at least {percent(limit)} asked", limit)
 
 
 def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
-    """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm within).
+    """Every length up to the wanted one must hold: all of them to pass, any of them to fail (Holm
+    within).
 
-    Where the wanted length was not run itself, the next longer one may show that it holds, but not that it is lost;
-    shorter ones may show that it is lost, but not that it holds.
+    Where the wanted length was not run itself, the next longer one may show that it holds, but not
+    that it is lost; shorter ones may show that it is lost, but not that it holds.
     """
     part = f"up to {wanted:,} tokens"
     name, value = rule_of(e.limits.effective_rule)
@@ -191,18 +237,33 @@ def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
     samples = _held(e, name, lengths)
     n = sum(s.n for s in samples)
     if not all(s.n for s in samples) or (base is not None and not (base.n and base.mean)):
-        yield _final(gate, part, "a part of it has nothing scored, or nothing is found when it is short", value, n)
+        yield _final(
+            gate,
+            part,
+            "a part of it has nothing scored, or nothing is found when it is short",
+            value,
+            n,
+        )
         return
     if not samples:
-        short = f"all lengths of the run up to there are the base of the rule {e.limits.effective_rule}"
+        short = (
+            f"all lengths of the run up to there are the base of the rule {e.limits.effective_rule}"
+        )
         yield _final(gate, part, f"{short}: it says something of longer ones only", value)
         return
     worst = min(samples, key=lambda s: s.mean)
     limit = value * (1.0 if base is None else base.mean)
     reaches = lengths[-1] >= wanted
-    reason = f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n}), at least {percent(limit)} asked"
+    reason = (
+        f"the weakest of {len(samples)} has {percent(worst.mean)} (n = {worst.n}), at least"
+        f" {percent(limit)} asked"
+    )
     reason += "" if base is None else f" ({value:g} of {percent(base.mean)}, n = {base.n})"
-    reason += "" if reaches else f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
+    reason += (
+        ""
+        if reaches
+        else f"; {wanted:,} tokens asked, the longest length of the run is {lengths[-1]:,}"
+    )
     too_few = e.too_few(*samples, *([base] if base else []))
     said = partial(_final, gate, part, reason + too_few, limit, n, worst.mean)
     against = _held(e, name, [length for length in lengths if length <= wanted])
@@ -215,7 +276,9 @@ def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
     else:
         p_fail = min(holm([_tails(s, limit, base, value)[0] for s in against]), default=1.0)
         p_pass = max(_tails(s, limit, base, value)[1] for s in samples) if reaches else 1.0
-        yield said().tested(p_fail, p_pass, partial(_more, worst, len(samples) if reaches else 0, limit))
+        yield said().tested(
+            p_fail, p_pass, partial(_more, worst, len(samples) if reaches else 0, limit)
+        )
 
 
 def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
@@ -243,7 +306,8 @@ def _tails(sample: Sample, limit: float, base: Sample | None, ratio: float) -> t
 
 
 def _more(worst: Sample, samples: int, limit: float, fail: float, passing: float) -> int | None:
-    """All lengths grow together, and the weakest decides; without any sample none would do: a longer one is needed."""
+    """All lengths grow together, and the weakest decides; without any sample none would do: a
+    longer one is needed."""
     more = worst.more_to_decide(limit, fail / samples, passing) if samples else None
     return None if more is None else more * samples
 
@@ -253,9 +317,16 @@ def _drop(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
         return
     said = partial(_loss, e, gate, limit)
     yield said(WHOLE, e.pairs)
-    parts = [(f"{n:,} tokens", e.pairs.at_length(n)) for n in e.grid.context_lengths if e.limits.drop_per_length]
+    parts = [
+        (f"{n:,} tokens", e.pairs.at_length(n))
+        for n in e.grid.context_lengths
+        if e.limits.drop_per_length
+    ]
     parts += [(band, e.pairs.in_band(band)) for band in e.bands() if e.limits.drop_per_band]
-    for part, pairs in parts:  # too few trials to be shown to hold, but enough to see it break; none is not a few
+    for (
+        part,
+        pairs,
+    ) in parts:  # too few trials to be shown to hold, but enough to see it break; none is not a few
         yield PendingFinding(replace(said(part, pairs).finding, watched=pairs.n > 0))
 
 
@@ -277,10 +348,16 @@ def _loss(e: Evidence, gate: str, limit: float, part: str, pairs: Pairs) -> Pend
     before, p_fail = share_of([p.before for p in pairs.pairs]), pairs.p_drop(limit)
     if before.low is not None and before.low <= margin and p_fail > e.limits.level:
         there = f"the baseline finds {percent(before.mean)} (n = {pairs.n:,})"
-        return said(f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen")
+        return said(
+            f"; {there}, so that a loss of more than {100 * margin:g} points could not be seen"
+        )
     worst = pairs.worst()
-    return said(f" ({pairs.test(limit)}){told}; up to {100 * margin:g} points are tolerated once shown").tested(
-        p_fail, worst.p_within(margin) if pairs.complete else 1.0, partial(worst.more_to_decide, limit, margin)
+    return said(
+        f" ({pairs.test(limit)}){told}; up to {100 * margin:g} points are tolerated once shown"
+    ).tested(
+        p_fail,
+        worst.p_within(margin) if pairs.complete else 1.0,
+        partial(worst.more_to_decide, limit, margin),
     )
 
 
@@ -289,12 +366,19 @@ def _nats(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
         return
     change = nats_change(e.pairs, limit)
     if change is None:
-        told = "too few trials tell a log-probability in both runs (ask for it with --target-logprob)"
+        told = (
+            "too few trials tell a log-probability in both runs (ask for it with --target-logprob)"
+        )
         yield _final(gate, WHOLE, told, limit)
         return
     untold = e.pairs.worst().n - change.n
-    reason = f"{change.loss:+.3g} nats a right answer ({change.low:+.3g} to {change.high:+.3g}, n = {change.n:,}), "
-    reason += f"at most {limit:g} asked" + (f"; {untold:,} trials tell none, so it cannot pass" if untold else "")
+    reason = (
+        f"{change.loss:+.3g} nats a right answer ({change.low:+.3g} to {change.high:+.3g}, n ="
+        f" {change.n:,}), "
+    )
+    reason += f"at most {limit:g} asked" + (
+        f"; {untold:,} trials tell none, so it cannot pass" if untold else ""
+    )
     yield _final(gate, WHOLE, reason, limit, change.n, change.loss).tested(
         change.p(1), 1.0 if untold or not e.pairs.complete else change.p(-1), change.more_to_decide
     )
@@ -306,7 +390,10 @@ def _hallucination(e: Evidence, gate: str, limit: float) -> Iterator[PendingFind
         yield _final(gate, part, "the run has no trials without a needle (control absent)", limit)
         return
     made_up = 1 - absent.mean
-    reason = f"{percent(made_up)} answered though nothing was there (n = {absent.n}), at most {percent(limit)} asked"
+    reason = (
+        f"{percent(made_up)} answered though nothing was there (n = {absent.n}), at most"
+        f" {percent(limit)} asked"
+    )
     yield _least(e, _final(gate, part, reason, limit, absent.n, made_up), absent, 1 - limit)
 
 
@@ -319,7 +406,10 @@ def _unscored(e: Evidence, gate: str, asked: float | None) -> Iterator[PendingFi
     if not ended or (asked is None and share <= limit):
         return
     kinds = ", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "none"
-    reason = f"{percent(share)} of {ended:,} trials have no score ({kinds}), at most {percent(limit)} asked"
+    reason = (
+        f"{percent(share)} of {ended:,} trials have no score ({kinds}), at most {percent(limit)}"
+        " asked"
+    )
     said = partial(_final, gate, WHOLE, reason, limit, ended, share)
     if asked is None:
         yield said()
@@ -327,23 +417,31 @@ def _unscored(e: Evidence, gate: str, asked: float | None) -> Iterator[PendingFi
         yield said(Verdict.FAIL if share > limit else Verdict.PASS)
     else:
         whole = [r for r in e.ordinary if r.outcome is not Outcome.ERROR]
-        having = e.samples.of(replace(r, outcome=Outcome.SCORED, score=float(r.score is not None)) for r in whole)
+        having = e.samples.of(
+            replace(r, outcome=Outcome.SCORED, score=float(r.score is not None)) for r in whole
+        )
         floor = 1 - limit
         if having.few:
             yield _final(gate, WHOLE, f"{reason}; {few(having.few)}", limit, ended, share)
         else:
-            yield said().tested(having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor))
+            yield said().tested(
+                having.p_below(floor), having.p_above(floor), partial(having.more_to_decide, floor)
+            )
 
 
 def _time(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
-    seconds = [r.total_s for r in e.ordinary if r.outcome is not Outcome.ERROR and r.total_s is not None]
+    seconds = [
+        r.total_s for r in e.ordinary if r.outcome is not Outcome.ERROR and r.total_s is not None
+    ]
     if not seconds:
         yield _final(gate, WHOLE, "no trial has a time", limit)
         return
     quick = Sample(scores=tuple(float(s <= limit) for s in seconds))
     reason = f"{percent(quick.mean)} within {limit:g} s (n = {quick.n}), at least 95 % asked"
     yield _final(gate, WHOLE, reason, limit, quick.n, percentile(seconds, QUICK_SHARE)).tested(
-        quick.p_below(QUICK_SHARE), quick.p_above(QUICK_SHARE), partial(quick.more_to_decide, QUICK_SHARE)
+        quick.p_below(QUICK_SHARE),
+        quick.p_above(QUICK_SHARE),
+        partial(quick.more_to_decide, QUICK_SHARE),
     )
 
 
@@ -360,7 +458,9 @@ def _cost(e: Evidence, gate: str, limit: float) -> Iterator[PendingFinding]:
 def _trials(e: Evidence, gate: str, least: int) -> Iterator[PendingFinding]:
     for part, n in ((part, sample.n) for part, sample in _parts(e, gate)):
         verdict = Verdict.PASS if n >= least else Verdict.INCONCLUSIVE
-        yield _final(gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict)
+        yield _final(
+            gate, part, f"{n:,} scored trials, at least {least:,} asked", least, n, n, verdict
+        )
 
 
 GATES: Mapping[str, Gate] = {

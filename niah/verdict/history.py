@@ -1,13 +1,15 @@
 """A run as one line of a history, and when a history says that the model behind a name has changed.
 
-A line holds right and wrong as a bitmap over the sorted ids of its trials, so that runs of one recipe pair trial by
-trial. The first runs are the reference: they say how likely each trial is to be right. Every later run is held against
-them by a CUSUM of log-likelihood ratios (Page 1954), one for a loss and one for a gain. How high it may go is simulated
-from the reference itself, for a whole year of runs: an unchanged model alarms in so many years as the level says. A
-comparison with last night alarms in most of them. The date of a change is the most likely one, looking back.
+A line holds right and wrong as a bitmap over the sorted ids of its trials, so that runs of one
+recipe pair trial by trial. The first runs are the reference: they say how likely each trial is to
+be right. Every later run is held against them by a CUSUM of log-likelihood ratios (Page 1954), one
+for a loss and one for a gain. How high it may go is simulated from the reference itself, for a
+whole year of runs: an unchanged model alarms in so many years as the level says. A comparison with
+last night alarms in most of them. The date of a change is the most likely one, looking back.
 
-Answers of a run are taken to vary independently of each other, given the trial. A file is append-only: a line is never
-changed, lines of two writers merge, and what a merge leaves between them is passed over.
+Answers of a run are taken to vary independently of each other, given the trial. A file is
+append-only: a line is never changed, lines of two writers merge, and what a merge leaves between
+them is passed over.
 """
 
 from __future__ import annotations
@@ -40,7 +42,12 @@ LEVEL = 0.05  # share of such years with an alarm, where nothing has changed
 SHIFT = 0.05  # the loss, or gain, that the CUSUM is sharpest for
 SIMULATED, AT_ONCE = 1_000, 50  # years drawn for the threshold, so many at once in memory
 UNSURE = 0.02  # no trial is taken to be right, or wrong, more surely than by so much
-_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves where a merge was not finished
+_CONFLICT = (
+    "<<<<<<<",
+    "=======",
+    ">>>>>>>",
+    "|||||||",
+)  # what git leaves where a merge was not finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,9 @@ class HistoryLine:
     def bits(self) -> tuple[Array, Array]:
         """Right, and scored, of every trial in the order of ids."""
         right = _unpacked(self.right, self.size)
-        return right, np.ones(self.size, bool) if self.scored is None else _unpacked(self.scored, self.size)
+        return right, (
+            np.ones(self.size, bool) if self.scored is None else _unpacked(self.scored, self.size)
+        )
 
     @property
     def share(self) -> float | None:
@@ -95,14 +104,16 @@ class Signal:
 
 
 def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
-    """A finished run as a line. Raises RunError where it has no answer, or more trials than a line can hold."""
+    """A finished run as a line. Raises RunError where it has no answer, or more trials than a line
+    can hold."""
     rows = sorted((r for r in results if r.trial.control is None), key=lambda r: r.trial.id)
     date = max((r.finished for r in rows), default="")
     try:
         datetime.fromisoformat(date)
     except ValueError:
         raise RunError(
-            f"no trial of the run tells when it was answered ({date!r}), so a history cannot date it"
+            f"no trial of the run tells when it was answered ({date!r}), so a history cannot"
+            " date it"
         ) from None
     scored = [r.score is not None for r in rows]
     usage = [r.response.usage for r in rows if r.response is not None]
@@ -138,7 +149,8 @@ def text_of(line: HistoryLine) -> str:
 
 
 def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
-    """The runs of a file by date, each once; what git leaves of a merge is passed over. Raises RunError."""
+    """The runs of a file by date, each once; what git leaves of a merge is passed over. Raises
+    RunError."""
     lines: dict[str, HistoryLine] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         if not raw.strip() or raw.startswith(_CONFLICT):
@@ -153,13 +165,16 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
             if int(scored.sum()) != line.n or (right & ~scored).any():
                 raise ValueError("n is not that of its bitmap")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RunError(f"{name}, line {number}: no run of a history ({error}); take that line out") from error
+            raise RunError(
+                f"{name}, line {number}: no run of a history ({error}); take that line out"
+            ) from error
         lines[text_of(line)] = line
     return tuple(sorted(lines.values(), key=lambda line: (line.date, line.right)))
 
 
 def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signal:
-    """Whether the runs of one recipe changed after the reference. Raises RunError for runs of several recipes."""
+    """Whether the runs of one recipe changed after the reference. Raises RunError for runs of
+    several recipes."""
     kinds = {(line.recipe, line.trials) for line in lines}
     if len(kinds) > 1:
         raise RunError(f"{len(kinds)} recipes or grids in one history: keep a file for each")
@@ -168,11 +183,20 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signa
         return Signal(runs=tuple(lines), reference=reference, renamed=renamed)
     right, scored = (np.array(bits) for bits in zip(*(line.bits() for line in lines), strict=True))
     usual = _usual(right[:reference], scored[:reference])
-    steps = {lost: _steps(right[reference:], scored[reference:], usual, lost=lost) for lost in (True, False)}
+    steps = {
+        lost: _steps(right[reference:], scored[reference:], usual, lost=lost)
+        for lost in (True, False)
+    }
     sums = {lost: _cusum(step) for lost, step in steps.items()}
     limits = thresholds_of(usual, reference)
-    over = [(int(np.argmax(s >= limits[lost])), lost) for lost, s in sums.items() if (s >= limits[lost]).any()]
-    at, lost = max(over, default=(None, True), key=lambda found: found[1])  # a loss, where a gain was before it
+    over = [
+        (int(np.argmax(s >= limits[lost])), lost)
+        for lost, s in sums.items()
+        if (s >= limits[lost]).any()
+    ]
+    at, lost = max(
+        over, default=(None, True), key=lambda found: found[1]
+    )  # a loss, where a gain was before it
     changed = None if at is None else _began(steps[lost], at)
     scale = limits[True] / limits[False]  # both drawn against one threshold
     return Signal(
@@ -186,24 +210,37 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signa
         lost=lost,
         renamed=renamed,
         usual=_share(right[:reference], scored[:reference]),
-        since=None if changed is None else _share(right[reference + changed :], scored[reference + changed :]),
+        since=(
+            None
+            if changed is None
+            else _share(right[reference + changed :], scored[reference + changed :])
+        ),
     )
 
 
 def thresholds_of(usual: Array, reference: int) -> dict[bool, float]:
-    """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years without a change."""
+    """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years
+    without a change."""
     drawn, peaks = np.random.default_rng(0), dict[bool, list[Array]]({True: [], False: []})
     for _ in range(SIMULATED // AT_ONCE):
         runs = drawn.random((AT_ONCE, reference + YEAR, len(usual)), dtype=np.float32) < usual
         scored = np.ones_like(runs)
-        known = _usual(runs[:, :reference], scored[:, :reference])  # with the luck of a reference in it
+        known = _usual(
+            runs[:, :reference], scored[:, :reference]
+        )  # with the luck of a reference in it
         for lost, found in peaks.items():
-            found.append(_cusum(_steps(runs[:, reference:], scored[:, reference:], known, lost=lost)).max(-1))
-    return {lost: float(np.quantile(np.concatenate(found), 1 - LEVEL / 2)) for lost, found in peaks.items()}
+            found.append(
+                _cusum(_steps(runs[:, reference:], scored[:, reference:], known, lost=lost)).max(-1)
+            )
+    return {
+        lost: float(np.quantile(np.concatenate(found), 1 - LEVEL / 2))
+        for lost, found in peaks.items()
+    }
 
 
 def _usual(right: Array, scored: Array) -> Array:
-    """How likely each trial is to be right, by the reference. Runs and trials are the last two axes."""
+    """How likely each trial is to be right, by the reference. Runs and trials are the last two
+    axes."""
     counted = scored.sum(-2)
     share = right.sum(-2) / np.maximum(counted, 1)
     whole = right.sum((-2, -1)) / np.maximum(1, scored.sum((-2, -1)))
@@ -246,7 +283,8 @@ def _cusum(steps: Array) -> Array:
 
 
 def _began(steps: Array, alarm: int) -> int:
-    """The run with which a change most likely began: from there on the likelihood of all steps is greatest."""
+    """The run with which a change most likely began: from there on the likelihood of all steps is
+    greatest."""
     return alarm - int(np.argmax(np.cumsum(steps[alarm::-1])))
 
 

@@ -1,14 +1,16 @@
-"""A test per length that may stop at any trial, the search for the last length that holds, and an adaptive run as both
-see it, replayed from its log: few trials, same answer.
+"""A test per length that may stop at any trial, the search for the last length that holds, and an
+adaptive run as both see it, replayed from its log: few trials, same answer.
 
-At every length two bets run side by side: that the share found is above the threshold, and that it is below. Each is
-the likelihood of the trials so far, averaged over the shares on its side, over that at the threshold: a test martingale
-(Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021), so a length that lies on the other side earns 1/level at most
-so often as the level says, however often one looks. Fractional scores are rounded against the bet. Depths come in
-blocks that hold each of them once, which makes their sum less erratic than independent draws (Hoeffding 1963).
+At every length two bets run side by side: that the share found is above the threshold, and that it
+is below. Each is the likelihood of the trials so far, averaged over the shares on its side, over
+that at the threshold: a test martingale (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021),
+so a length that lies on the other side earns 1/level at most so often as the level says, however
+often one looks. Fractional scores are rounded against the bet. Depths come in blocks that hold each
+of them once, which makes their sum less erratic than independent draws (Hoeffding 1963).
 
-The trials of a length have a fixed order. A wave holds only trials that are surely needed: so many as could decide at
-the soonest. What is sent is therefore the same at any concurrency, and after any interruption.
+The trials of a length have a fixed order. A wave holds only trials that are surely needed: so many
+as could decide at the soonest. What is sent is therefore the same at any concurrency, and after any
+interruption.
 """
 
 from __future__ import annotations
@@ -27,8 +29,11 @@ from niah.text.shares import percent
 from niah.verdict.exact import at_least, at_most
 from niah.verdict.records import EXIT_CODES, Verdict
 
-LEAN = 80  # trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly always
-OPEN_MIND = 0.1  # part of that bet that is on any share above, alike: for a low threshold, and readers far from sure
+# trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly
+# always
+LEAN = 80
+# part of that bet that is on any share above, alike: for a low threshold, and readers far from sure
+OPEN_MIND = 0.1
 BLIND = 5  # so many trials without any score end a length: its prompts are refused or cut
 
 Place = tuple[int, float, int]  # length, depth, epoch
@@ -96,14 +101,16 @@ class Bracket:
 
     @property
     def monotone(self) -> bool | None:
-        """Whether what lies beyond the bracket is lost as well; None where that was not tried or not decided."""
+        """Whether what lies beyond the bracket is lost as well; None where that was not tried or
+        not decided."""
         if self.probe is None or self.probe.held is Held.OPEN:
             return None
         return not self.probe.above
 
 
 def step_of(context_length: int, scores: Sequence[float | None], rule: Rule) -> Step:
-    """A length from its scores in drawn order (None: ended without one), up to the trial that decides."""
+    """A length from its scores in drawn order (None: ended without one), up to the trial that
+    decides."""
     found, n, tried, ahead, held = 0.0, 0, 0, 1.0, Held.OPEN
     for tried, score in enumerate(scores[: rule.most], 1):
         if score is not None:
@@ -130,7 +137,8 @@ def step_of(context_length: int, scores: Sequence[float | None], rule: Rule) -> 
 
 
 def soonest(found: float, n: int, tried: int, rule: Rule) -> int:
-    """So many further trials could decide at the soonest, all of them found or none: they are needed in any case."""
+    """So many further trials could decide at the soonest, all of them found or none: they are
+    needed in any case."""
     for more in range(1, rule.most - tried + 1):
         all_found = bets(found + more, n + more, tried + more, rule.threshold)[0]
         none_found = bets(found, n + more, tried + more, rule.threshold)[1]
@@ -140,7 +148,8 @@ def soonest(found: float, n: int, tried: int, rule: Rule) -> int:
 
 
 def bets(found: float, n: int, tried: int, threshold: float) -> tuple[float, float]:
-    """What a bet of 1 on "above" and on "below" has grown to; a trial without a score is one more loss to the first."""
+    """What a bet of 1 on "above" and on "below" has grown to; a trial without a score is one more
+    loss to the first."""
     return _above(floor(found + 1e-9), tried, threshold), _below(ceil(found - 1e-9), n, threshold)
 
 
@@ -159,7 +168,8 @@ def _below(found: int, n: int, threshold: float) -> float:
 
 
 def _mixed(found: int, n: int, threshold: float, part: float, width: float) -> float:
-    """The likelihood averaged over one side of the threshold (``part`` of a beta integral), over that at it."""
+    """The likelihood averaged over one side of the threshold (``part`` of a beta integral), over
+    that at it."""
     if part <= 0:
         return 0.0
     whole = lgamma(found + 1) + lgamma(n - found + 1) - lgamma(n + 2)
@@ -168,11 +178,14 @@ def _mixed(found: int, n: int, threshold: float, part: float, width: float) -> f
     return exp(ratio) if ratio < 700 else inf
 
 
-def next_length(lengths: Sequence[int], steps: Mapping[int, Step], search: str = "up") -> int | None:
+def next_length(
+    lengths: Sequence[int], steps: Mapping[int, Step], search: str = "up"
+) -> int | None:
     """The length to try next, from those tried so far; None where the search has ended.
 
-    ``up`` goes from the shortest to the first that fails, as effective length is defined; ``bisect`` takes for granted
-    that a model which fails at one length fails at all longer ones. Both then probe one step beyond.
+    ``up`` goes from the shortest to the first that fails, as effective length is defined;
+    ``bisect`` takes for granted that a model which fails at one length fails at all longer ones.
+    Both then probe one step beyond.
     """
     lengths = sorted(lengths)
     low, high = -1, len(lengths)
@@ -183,7 +196,9 @@ def next_length(lengths: Sequence[int], steps: Mapping[int, Step], search: str =
             return lengths[at]
         low, high = (at, high) if above else (low, at)
     beyond = lengths[high + 1 : high + 2]
-    refused = high < len(lengths) and steps[lengths[high]].held is Held.UNSCORED  # a longer prompt would be, too
+    refused = (
+        high < len(lengths) and steps[lengths[high]].held is Held.UNSCORED
+    )  # a longer prompt would be, too
     if not beyond or refused or (beyond[0] in steps and steps[beyond[0]].held is not Held.OPEN):
         return None
     return beyond[0]
@@ -216,9 +231,13 @@ class Ladder:
     @cached_property
     def rule(self) -> Rule:
         if not self.header.design.adaptive:
-            raise RunError("the run is not adaptive: it asks all of its grid (niah run --adaptive finds a bracket)")
+            raise RunError(
+                "the run is not adaptive: it asks all of its grid (niah run --adaptive finds a"
+                " bracket)"
+            )
         return Rule(
-            threshold=self.header.design.recipe["threshold"], most=self.header.design.recipe["trials_per_length"]
+            threshold=self.header.design.recipe["threshold"],
+            most=self.header.design.recipe["trials_per_length"],
         )
 
     @cached_property
@@ -240,9 +259,14 @@ class Ladder:
         return steps
 
     def _rule_at(self, length: int, steps: Mapping[int, Step]) -> Rule:
-        """That of a probe where the next shorter length fails; bisection has longer ones decided before."""
+        """That of a probe where the next shorter length fails; bisection has longer ones decided
+        before."""
         shorter = steps.get(max((n for n in self.lengths if n < length), default=0))
-        return self.rule.probing if shorter and shorter.above is False and self.search == "up" else self.rule
+        return (
+            self.rule.probing
+            if shorter and shorter.above is False and self.search == "up"
+            else self.rule
+        )
 
     @cached_property
     def bracket(self) -> Bracket:
@@ -250,7 +274,8 @@ class Ladder:
 
     @cached_property
     def next(self) -> tuple[Place, ...]:
-        """The trials that are surely needed now, in their order; none where the search has ended."""
+        """The trials that are surely needed now, in their order; none where the search has
+        ended."""
         length = next_length(self.lengths, self.steps, self.search)
         if length is None:
             return ()
@@ -264,13 +289,18 @@ class Ladder:
     @property
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials by cell: those that were asked for, and the next one where the search goes on."""
-        cells = {(length, float(depth)): 0 for length in self.lengths for depth in self.header.design.depths}
+        cells = {
+            (length, float(depth)): 0
+            for length in self.lengths
+            for depth in self.header.design.depths
+        }
         for length, depth, _ in (*self._known, *self.next[:1]):
             cells[length, depth] = cells.get((length, depth), 0) + 1
         return cells
 
     def marked(self, grid: Grid) -> Grid:
-        """The grid without the intervals of a fixed n, which a rule did not fix, and with the bracket in words."""
+        """The grid without the intervals of a fixed n, which a rule did not fix, and with the
+        bracket in words."""
         cells = tuple(replace(cell, low=None, high=None, by_rule=True) for cell in grid.cells)
         whole = replace(grid.whole, low=None, high=None)
         words = bracket_words(self.bracket, ended=not self.next)
@@ -280,12 +310,17 @@ class Ladder:
         """Depth and epoch of a length's trials, in their order."""
         design = self.header.design
         seed = self.header.design.recipe["seed"]
-        return adaptive_places(seed, length, design.depths, self.rule.most, shared=design.haystack_shared)
+        return adaptive_places(
+            seed, length, design.depths, self.rule.most, shared=design.haystack_shared
+        )
 
     @cached_property
     def _known(self) -> Mapping[Place, Row]:
         ordinary = (r for r in self.rows if r.trial.control is None)
-        return {(r.trial.context_length, float(r.trial.depth_percent), r.trial.epoch): r for r in ordinary}
+        return {
+            (r.trial.context_length, float(r.trial.depth_percent), r.trial.epoch): r
+            for r in ordinary
+        }
 
     def _ended(self, place: Place) -> bool:
         return place in self._known and self._known[place].outcome is not Outcome.ERROR
@@ -318,18 +353,27 @@ class Effective:
 def effective_of(header: Header, rows: Iterable[Row], at_least: int | None) -> Effective:
     """The bracket of an adaptive run, and whether the model holds at least so many tokens.
 
-    Only a length that is shown to hold passes, only one that is shown not to fails. Raises RunError for another run.
+    Only a length that is shown to hold passes, only one that is shown not to fails. Raises RunError
+    for another run.
     """
     ladder = Ladder(header, rows)
     bracket, ended = ladder.bracket, not ladder.next
     verdict = Verdict.PASS if ended else Verdict.INCOMPLETE
     if at_least is not None:
-        sure = [s for s in bracket.steps if s.evidence >= 1 / ladder.rule.level]  # a step beyond may stop earlier
-        held = [s for s in sure if s.held is Held.HOLDS and s.context_length >= at_least and s is not bracket.probe]
+        sure = [
+            s for s in bracket.steps if s.evidence >= 1 / ladder.rule.level
+        ]  # a step beyond may stop earlier
+        held = [
+            s
+            for s in sure
+            if s.held is Held.HOLDS and s.context_length >= at_least and s is not bracket.probe
+        ]
         lost = [s for s in sure if s.held is Held.FAILS and s.context_length <= at_least]
         undecided = Verdict.INCONCLUSIVE if ended else Verdict.INCOMPLETE
         verdict = Verdict.FAIL if lost else Verdict.PASS if held else undecided
-    return Effective(bracket=bracket, ended=ended, at_least=at_least, verdict=verdict, claimed=header.claimed)
+    return Effective(
+        bracket=bracket, ended=ended, at_least=at_least, verdict=verdict, claimed=header.claimed
+    )
 
 
 def bracket_words(b: Bracket, ended: bool = True) -> str:
@@ -346,6 +390,10 @@ def bracket_words(b: Bracket, ended: bool = True) -> str:
 
 
 def _step_words(step: Step) -> str:
-    unsure = {Held.LEVEL: ", on the line", Held.UNSCORED: ", without a score", Held.OPEN: ", open"}.get(step.held, "")
+    unsure = {
+        Held.LEVEL: ", on the line",
+        Held.UNSCORED: ", without a score",
+        Held.OPEN: ", open",
+    }.get(step.held, "")
     share = f"{percent(step.found / step.n)} of " if step.n else ""
     return f"{label_of(step.context_length)} ({share}n = {step.n}{unsure})"

@@ -1,4 +1,5 @@
-"""How many trials a gate, or a comparison with a baseline, needs: the chance that it decides, computed, not guessed."""
+"""How many trials a gate, or a comparison with a baseline, needs: the chance that it decides,
+computed, not guessed."""
 
 from __future__ import annotations
 
@@ -25,28 +26,36 @@ GOOD = (0.99, 0.97, 0.95)  # found by models that most gates should let pass
 DRAWS = 100
 
 
-def chance_to_fail(n: int, lost: float, gained: float, level: float, margin: float | None = None) -> float:
-    """The chance that the exact McNemar test finds a loss among n independent pairs, of which these shares change.
+def chance_to_fail(
+    n: int, lost: float, gained: float, level: float, margin: float | None = None
+) -> float:
+    """The chance that the exact McNemar test finds a loss among n independent pairs, of which these
+    shares change.
 
     With a margin, a loss that is shown to be smaller does not count: the gate passes it.
     """
 
     def fewest(changed: int) -> int:
         return max(
-            _fewest_to_fail(changed, level), 0 if margin is None else _most_to_pass(n, changed, margin, level) + 1
+            _fewest_to_fail(changed, level),
+            0 if margin is None else _most_to_pass(n, changed, margin, level) + 1,
         )
 
-    return sum(p * at_least(fewest(m), m, _of(lost, gained)) for m, p in _binomial(n, lost + gained))
+    return sum(
+        p * at_least(fewest(m), m, _of(lost, gained)) for m, p in _binomial(n, lost + gained)
+    )
 
 
 def chance_to_pass(n: int, lost: float, gained: float, margin: float, level: float) -> float:
-    """The chance that a loss is shown to be smaller than the margin, which is not that of a real loss."""
+    """The chance that a loss is shown to be smaller than the margin, which is not that of a real
+    loss."""
     most = ((m, p, _most_to_pass(n, m, margin, level)) for m, p in _binomial(n, lost + gained))
     return sum(p * at_most(k, m, _of(lost, gained)) for m, p, k in most if k >= 0)
 
 
 def pairs_needed(chance: Callable[[int], float], wanted: float) -> int | None:
-    """The fewest pairs from which on the chance is as wanted, to within a hundredth; None beyond 100,000.
+    """The fewest pairs from which on the chance is as wanted, to within a hundredth; None beyond
+    100,000.
 
     Counts are whole, so the chance goes up in a saw's teeth: a tenth more pairs must hold too.
     """
@@ -73,12 +82,15 @@ class Outlook:
 
     undecided: tuple[Finding, ...]  # gates that not even the best run there could be would pass
     can_fail: bool  # whether the worst run there could be would fail
-    chances: tuple[Chance, ...] = ()  # of models that are good, but not perfect; none where not even such a one passes
+    chances: tuple[
+        Chance, ...
+    ] = ()  # of models that are good, but not perfect; none where not even such a one passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """How often a model of so much found, everywhere alike, passes; every answer drawn anew, its baseline's too."""
+    """How often a model of so much found, everywhere alike, passes; every answer drawn anew, its
+    baseline's too."""
 
     found: float
     passes: float
@@ -86,35 +98,49 @@ class Chance:
 
 
 def outlook_of(limits: GateConfig, header: Header, trials: Sequence[Trial]) -> Outlook:
-    """The verdicts on the best run there could be (everything found, at once, nothing lost), and on the worst."""
+    """The verdicts on the best run there could be (everything found, at once, nothing lost), and on
+    the worst."""
     every = [1.0] * len(trials)
-    best, worst = (judge(_run_of(limits, header, trials, [s] * len(trials), every)) for s in (1.0, 0.0))
+    best, worst = (
+        judge(_run_of(limits, header, trials, [s] * len(trials), every)) for s in (1.0, 0.0)
+    )
     undecided = tuple(f for f in best.findings if f.verdict is not Verdict.PASS and not f.watched)
     chances = () if undecided else tuple(_chance(limits, header, trials, found) for found in GOOD)
     return Outlook(undecided=undecided, can_fail=worst.verdict is Verdict.FAIL, chances=chances)
 
 
 def _chance(limits: GateConfig, header: Header, trials: Sequence[Trial], found: float) -> Chance:
-    draw, opened, passes = random.Random(0), Counter[str](), 0  # noqa: S311 - seeded, for statistics
+    draw = random.Random(0)  # noqa: S311 - seeded, for statistics
+    opened, passes = Counter[str](), 0
     for _ in range(DRAWS):
         after, before = ([float(draw.random() < found) for _ in trials] for _ in range(2))
         judgement = judge(_run_of(limits, header, trials, after, before), count_more=False)
         passes += judgement.verdict is Verdict.PASS
         opened.update(
-            f"{f.gate}, {f.part}" for f in judgement.findings if f.verdict is not Verdict.PASS and not f.watched
+            f"{f.gate}, {f.part}"
+            for f in judgement.findings
+            if f.verdict is not Verdict.PASS and not f.watched
         )
     bottleneck = opened.most_common(1)[0][0] if opened else None
     return Chance(found=found, passes=passes / DRAWS, bottleneck=bottleneck)
 
 
 def _run_of(
-    limits: GateConfig, header: Header, trials: Sequence[Trial], scores: Sequence[float], before: Sequence[float]
+    limits: GateConfig,
+    header: Header,
+    trials: Sequence[Trial],
+    scores: Sequence[float],
+    before: Sequence[float],
 ) -> Evidence:
     """A run of such scores after a baseline of those; controls are as they should be."""
     known = {"oracle": 1.0, "closed-book": 0.0}
-    results = tuple(_result(t, known.get(t.control or "", s)) for t, s in zip(trials, scores, strict=True))
+    results = tuple(
+        _result(t, known.get(t.control or "", s)) for t, s in zip(trials, scores, strict=True)
+    )
     ordinary = [(r, was) for r, was in zip(results, before, strict=True) if r.trial.control is None]
-    both = tuple(Pair(trial=r.trial, before=was, after=r.score or 0.0, nats=0.0) for r, was in ordinary)
+    both = tuple(
+        Pair(trial=r.trial, before=was, after=r.score or 0.0, nats=0.0) for r, was in ordinary
+    )
     by_epoch = header.design.haystack_shared and limits.haystacks == "any"
     pairs = Pairs(pairs=both, by_epoch=by_epoch) if limits.compares else None
     return Evidence(header=header, results=results, limits=limits, pairs=pairs, dollars=0.0)
@@ -139,12 +165,16 @@ def _of(lost: float, gained: float) -> float:
 
 @cache
 def _fewest_to_fail(changed: int, level: float) -> int:
-    """So many losses among the changed pairs are more than chance; one more than there are, where none can be."""
-    return bisect_left(range(changed + 1), True, key=lambda lost: mcnemar(lost, changed - lost) <= level)
+    """So many losses among the changed pairs are more than chance; one more than there are, where
+    none can be."""
+    return bisect_left(
+        range(changed + 1), True, key=lambda lost: mcnemar(lost, changed - lost) <= level
+    )
 
 
 def _most_to_pass(n: int, changed: int, margin: float, level: float) -> int:
-    """Up to so many losses among the changed pairs are shown to be within the margin; -1 where none are."""
+    """Up to so many losses among the changed pairs are shown to be within the margin; -1 where none
+    are."""
 
     def fails(lost: int) -> bool:
         return normal_above(-paired_z(lost, changed - lost, n, margin)) > level
@@ -176,7 +206,9 @@ class Aim:
     margin: float = 5.0  # drop_margin of the gate
     confidence: float = 95.0  # of the gate
     chance: float = 90.0  # wanted of seeing the loss
-    pairs: int | None = None  # of two runs of one model that the flips were measured on; None: they are a guess
+    pairs: int | None = (
+        None  # of two runs of one model that the flips were measured on; None: they are a guess
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +283,12 @@ def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | Non
 
 
 def measured_flips(repeat: Paired) -> dict[str, float | int]:
-    """The flips between two runs of one model, each way, as settings of an aim. Raises ConfigError for no pairs."""
+    """The flips between two runs of one model, each way, as settings of an aim. Raises ConfigError
+    for no pairs."""
     if not repeat.n:
-        raise ConfigError("--from: the two runs have no trial with a score in both; run the same trials twice")
+        raise ConfigError(
+            "--from: the two runs have no trial with a score in both; run the same trials twice"
+        )
     return {"flips": 100 * (repeat.lost + repeat.gained) / 2 / repeat.n, "pairs": repeat.n}
 
 
@@ -266,4 +301,6 @@ def _check(aim: Aim) -> None:
         if not least <= value < 100 or (value == 0 and name != "flips"):
             raise ConfigError(f"--{name} {value:g}: give percent above {least} and below 100")
     if aim.drop + 2 * aim.flips > 100:
-        raise ConfigError(f"--drop {aim.drop:g} --flips {aim.flips:g}: more trials change than there are")
+        raise ConfigError(
+            f"--drop {aim.drop:g} --flips {aim.flips:g}: more trials change than there are"
+        )

@@ -1,8 +1,10 @@
-"""A page as one file: each run with its grid, figures and trials as plain values, and HTML, style and script around it.
+"""A page as one file: each run with its grid, figures and trials as plain values, and HTML, style
+and script around it.
 
-Field names are short where they stand in every trial; a value that was not measured is left out. Style and script are
-named in a policy by their hashes and no address is allowed, so that nothing a model answers can run, load or send
-anything. The data is compressed and in base64: no answer can end the element that holds it.
+Field names are short where they stand in every trial; a value that was not measured is left out.
+Style and script are named in a policy by their hashes and no address is allowed, so that nothing a
+model answers can run, load or send anything. The data is compressed and in base64: no answer can
+end the element that holds it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,13 @@ from niah.verdict.pairs import Agreed
 from niah.verdict.records import Comparison
 from niah.verdict.sample import BANDS
 
-SCRIPTS = ("base.js", "grid.js", "trials.js", "curves.js", "compare.js")  # in this order; main.js begins
+SCRIPTS = (
+    "base.js",
+    "grid.js",
+    "trials.js",
+    "curves.js",
+    "compare.js",
+)  # in this order; main.js begins
 MOST_TRIALS = 10_000  # with more, all that are not right, and a part of the right ones
 MOST_SIGNS = 20_000  # of an answer; what is left out is said
 AROUND = 240  # characters before and after a needle
@@ -46,7 +54,8 @@ AROUND = 240  # characters before and after a needle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The text around a needle, and what else was planted: of a prompt that was built again and checked."""
+    """The text around a needle, and what else was planted: of a prompt that was built again and
+    checked."""
 
     question: str
     before: str
@@ -60,10 +69,14 @@ def surroundings_of(prompt: Prompt) -> Surroundings:
     planting, text = prompt.planting, prompt.text
     needle = planting.needles[0].text if planting.needles else ""
     at = text.find(needle) if needle and prompt.placements else -1
-    before, after = ("", "") if at < 0 else (text[max(0, at - AROUND) : at], text[at + len(needle) :][:AROUND])
+    before, after = (
+        ("", "") if at < 0 else (text[max(0, at - AROUND) : at], text[at + len(needle) :][:AROUND])
+    )
     kinds = tuple(n.answer_class for n in planting.needles)
     shown = needle if at >= 0 else ""
-    return Surroundings(question=planting.question, before=before, needle=shown, after=after, kinds=kinds)
+    return Surroundings(
+        question=planting.question, before=before, needle=shown, after=after, kinds=kinds
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +91,33 @@ class Told:
     not_built: str | None = None  # why some or all surroundings are missing
     warnings: Sequence[str] = ()
     dollars: Mapping[int, float] = field(default_factory=dict)  # by context length
-    searched: Mapping[int, float] = field(default_factory=dict)  # what searching scores, by context length
-    judges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # verdicts by judge and trial
-    marks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by trial: mark, who, when
+    searched: Mapping[int, float] = field(
+        default_factory=dict
+    )  # what searching scores, by context length
+    judges: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # verdicts by judge and trial
+    marks: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # by trial: mark, who, when
     agreed: Sequence[tuple[str, Agreed]] = ()  # scores beside people and judges
 
 
 def page_data(
     told: Sequence[Told], comparisons: Sequence[Comparison | str] = (), history: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The whole page. ``comparisons``: of every run with the first, or why there is none; ``history``: of all runs."""
+    """The whole page. ``comparisons``: of every run with the first, or why there is none;
+    ``history``: of all runs."""
     titles = names_of([t.view for t in told], 60)
     runs = [run_data(t, title) for t, title in zip(told, titles, strict=True)]
     compared = [c if isinstance(c, str) else _comparison(c) for c in comparisons]
-    return {"schema": 1, "colours": RED_GREEN, "runs": runs, "comparisons": compared, "history": history}
+    return {
+        "schema": 1,
+        "colours": RED_GREEN,
+        "runs": runs,
+        "comparisons": compared,
+        "history": history,
+    }
 
 
 def run_data(t: Told, title: str) -> dict[str, Any]:
@@ -143,9 +169,17 @@ def trial_data(r: Result, t: Told) -> dict[str, Any]:
     around = t.surroundings.get(r.trial.id)
     text = None if r.response is None else r.response.text
     place = r.placements[0] if r.placements else None
-    known = {} if around is None else {k: getattr(around, k) for k in ("question", "before", "needle", "after")}
+    known = (
+        {}
+        if around is None
+        else {k: getattr(around, k) for k in ("question", "before", "needle", "after")}
+    )
     kinds = around.kinds if around is not None else ()
-    judged = {judge: verdicts[r.trial.id] for judge, verdicts in t.judges.items() if r.trial.id in verdicts}
+    judged = {
+        judge: verdicts[r.trial.id]
+        for judge, verdicts in t.judges.items()
+        if r.trial.id in verdicts
+    }
     return _without_none(
         {
             "id": r.trial.id, "length": r.trial.context_length, "depth": r.trial.depth_percent, "epoch": r.trial.epoch,
@@ -173,7 +207,8 @@ def expected_label(trial: Trial, targets: Sequence[str]) -> str:
 
 
 def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
-    """The trials that are shown by cell and epoch, and what is left out of a very large run; never in silence."""
+    """The trials that are shown by cell and epoch, and what is left out of a very large run; never
+    in silence."""
 
     def place(r: Result) -> tuple[int, str, float, int]:
         return r.trial.context_length, r.trial.control or "", r.trial.depth_percent, r.trial.epoch
@@ -191,7 +226,10 @@ def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
     gone = plural(len(ordered) - len(kept), "right answer")
     return (
         kept,
-        f"of {plural(len(ordered), 'trial')} all that are not right are listed; {gone} are left out of the list",
+        (
+            f"of {plural(len(ordered), 'trial')} all that are not right are listed; {gone} are left"
+            " out of the list"
+        ),
     )
 
 
@@ -234,15 +272,26 @@ def page_html(data: Mapping[str, Any], *, served: bool = False) -> str:
     runs: Sequence[Mapping[str, Any]] = data["runs"]
     title = runs[0]["headline"] if len(runs) == 1 else f"{len(runs)} runs"
     scripts = (*SCRIPTS, *(["view.js"] if served else []), "main.js")
-    return document(f"{title} · {runs[0]['model']} · niah", _intro(runs), packed(data), scripts=scripts, served=served)
+    return document(
+        f"{title} · {runs[0]['model']} · niah",
+        _intro(runs),
+        packed(data),
+        scripts=scripts,
+        served=served,
+    )
 
 
-def document(title: str, body: str, data: str = "", *, scripts: Sequence[str], served: bool = False) -> str:
+def document(
+    title: str, body: str, data: str = "", *, scripts: Sequence[str], served: bool = False
+) -> str:
     """HTML around a body that is escaped already."""
     code = "\n".join(map(_asset, scripts))
     style, script = _asset("page.css"), f'"use strict";\n(() => {{\n{code}\n}})();\n'
     more = "form-action 'self'; connect-src 'self'" if served else "form-action 'none'"
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; {more}"
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri"
+        f" 'none'; {more}"
+    )
     parts = {"title": html.escape(title), "policy": html.escape(policy), "body": body, "data": data}
     parts |= {"style": style, "script": script}
     return re.sub(r"{{(\w+)}}", lambda blank: parts[blank[1]], _asset("page.html"))
@@ -258,13 +307,23 @@ def _intro(runs: Sequence[Mapping[str, Any]]) -> str:
     """What is seen before anything is unpacked, and where no script runs."""
     parts = []
     for run in runs:
-        lines = [line for key in ("found", "lengths_said", "doubts", "recipe") if (line := run[key])]
+        lines = [
+            line for key in ("found", "lengths_said", "doubts", "recipe") if (line := run[key])
+        ]
         warnings = "".join(f"<li>{html.escape(w)}</li>" for w in run["warnings"])
         said = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-        kind = {"simulated": "simulated reader, no model", "imported": f"imported from {run.get('tool')}"}
-        chip = f'<span class="chip {run["kind"]}">{html.escape(kind.get(run["kind"], run["kind"]))}</span>'
+        kind = {
+            "simulated": "simulated reader, no model",
+            "imported": f"imported from {run.get('tool')}",
+        }
+        chip = (
+            '<span class="chip'
+            f' {run["kind"]}">{html.escape(kind.get(run["kind"], run["kind"]))}</span>'
+        )
         head = f"<h1>{html.escape(run['headline'])} {chip}</h1>"
-        parts.append(f"<header>{head}{said}{f'<ul class=warnings>{warnings}</ul>' if warnings else ''}</header>")
+        parts.append(
+            f"<header>{head}{said}{f'<ul class=warnings>{warnings}</ul>' if warnings else ''}</header>"
+        )
     return "".join(parts)
 
 
