@@ -3,13 +3,14 @@ provider is reached."""
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -231,20 +232,27 @@ def _proxy_for(address: str) -> str | None:
 
 
 def trust_of(ca_file: str | None) -> ssl.SSLContext:
-    """The certificate authorities that are believed: the usual ones, or SSL_CERT_FILE's, and those
-    of a file."""
+    """The certificate authorities that are believed: the usual ones, and those of a file."""
+    if ca_file is None:
+        return _usual_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    trust = _usual_trust.__wrapped__()  # one of its own, which the file is added to
     try:
-        trust = httpx.create_ssl_context(trust_env=True)  # also on loopback, where no proxy is used
+        trust.load_verify_locations(cafile=path_of(ca_file))
+    except OSError as error:  # no certificate in it is one, too
+        why = error.strerror or error
+        raise ConfigError(
+            f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates"
+        ) from error
+    return trust
+
+
+@lru_cache(maxsize=1)  # reading them takes longer than a small run
+def _usual_trust(*_environment: str | None) -> ssl.SSLContext:
+    """Those that httpx knows, or SSL_CERT_FILE's and SSL_CERT_DIR's; also on loopback, where no
+    proxy is used."""
+    try:
+        return httpx.create_ssl_context(trust_env=True)
     except OSError as error:
         raise ConfigError(
             f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used ({error.strerror or error})"
         ) from error
-    if ca_file is not None:
-        try:
-            trust.load_verify_locations(cafile=path_of(ca_file))
-        except OSError as error:  # no certificate in it is one, too
-            why = error.strerror or error
-            raise ConfigError(
-                f"ca_file {ca_file!r} cannot be used ({why}); name a PEM file of certificates"
-            ) from error
-    return trust
