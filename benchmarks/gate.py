@@ -66,11 +66,13 @@ def trials_of(epochs: int) -> list[Trial]:
 
 def header_of(design: Design, epochs: int) -> Header:
     config = {
-        "provider": "simulated", "model": "drawn", "task": "single", "distractors": 0, "haystack": ["drawn"],
+        "provider": "simulated", "model": "drawn", "task": "single", "distractors": 0,
+        "haystack": ["drawn"],
         "lengths": LENGTHS, "depths": DEPTHS, "epochs": epochs, "haystack_per": design.haystack_per,
     }  # fmt: skip
     return Header(
-        schema=1, version="0", created="", config=config, design=design_of(config), haystack_digest="",
+        schema=1, version="0", created="", config=config, design=design_of(config),
+        haystack_digest="",
         tokenizer="", task_version=1,
         unique_share=None,
     )  # fmt: skip
@@ -127,7 +129,8 @@ def evidence_of(
     header: Header, trials: list[Trial], before: np.ndarray, after: np.ndarray, limits: GateConfig
 ) -> Evidence:
     results = tuple(
-        Result(trial=t, outcome=Outcome.SCORED, placements=(), targets=(), prompt_tokens=t.context_length,
+        Result(trial=t, outcome=Outcome.SCORED, placements=(), targets=(),
+               prompt_tokens=t.context_length,
                prompt_digest=None, unique_share=None, score=float(s))
         for t, s in zip(trials, after, strict=True)
     )  # fmt: skip

@@ -88,7 +88,8 @@ def write_run(root: Path, trials: int, answer_bytes: int) -> tuple[list[str], st
     experiment = experiment_of(config)
     first = experiment.trials[0]
     prompt = experiment.prompt(first)
-    real = replace(result(first, answer_bytes), prompt_digest=prompt.digest, targets=prompt.planting.targets,
+    real = replace(result(first, answer_bytes), prompt_digest=prompt.digest,
+                   targets=prompt.planting.targets,
                    placements=prompt.placements)  # fmt: skip
     write_log(
         root / "r",
@@ -101,7 +102,8 @@ def write_run(root: Path, trials: int, answer_bytes: int) -> tuple[list[str], st
 def result(trial: Trial, answer_bytes: int) -> Result:
     number = str(1_000_000 + int(trial.id[:8], 16) % 9_000_000)
     right = int(trial.id[-2:], 16) > 20
-    place = Placement(key="Oslo", depth_percent=trial.depth_percent, actual_depth_percent=trial.depth_percent + 0.013,
+    place = Placement(key="Oslo", depth_percent=trial.depth_percent,
+                      actual_depth_percent=trial.depth_percent + 0.013,
                       tokens_before=trial.context_length * 7 // 10)  # fmt: skip
     return Result(
         trial=trial,

@@ -52,8 +52,10 @@ def main() -> None:
 def row(folder: Path, size: tuple[int, int, int], chromium: Any) -> str:
     lengths, depths, epochs = size
     run = niah.sweep(
-        provider="simulated", model="head-tail", task="multikey", lengths=f"600..8k:{lengths}", epochs=epochs,
-        depths=[100 * i / (depths - 1) for i in range(depths)], results=folder, name="-".join(map(str, size)),
+        provider="simulated", model="head-tail", task="multikey", lengths=f"600..8k:{lengths}",
+        epochs=epochs,
+        depths=[100 * i / (depths - 1) for i in range(depths)], results=folder,
+        name="-".join(map(str, size)),
     )  # fmt: skip
     begin = time.process_time()
     path = niah.page(run)

@@ -102,10 +102,12 @@ class BatchServer:
         batch = self.batches[name]
         done = batch["results"]
         table = {
-            "id": name, "object": "batch", "endpoint": batch["endpoint"], "completion_window": "24h",
+            "id": name, "object": "batch", "endpoint": batch["endpoint"],
+            "completion_window": "24h",
             "created_at": 1, "input_file_id": "file-1", "metadata": batch["metadata"],
             "status": "in_progress" if done is None else "completed",
-            "request_counts": {"total": len(batch["requests"]), "completed": len(done or []), "failed": 0},
+            "request_counts": {"total": len(batch["requests"]), "completed": len(done or []),
+                               "failed": 0},
         }  # fmt: skip
         if done is not None:
             good = [line for line in done if line.get("response")]
@@ -144,8 +146,10 @@ class BatchServer:
         }
         counts["expired"] = 0 if done is None else whole - good
         return {
-            "id": name, "type": "message_batch", "processing_status": "in_progress" if done is None else "ended",
-            "request_counts": counts, "created_at": batch["created_at"], "expires_at": "2999-01-01T00:00:00Z",
+            "id": name, "type": "message_batch",
+            "processing_status": "in_progress" if done is None else "ended",
+            "request_counts": counts, "created_at": batch["created_at"],
+            "expires_at": "2999-01-01T00:00:00Z",
             "results_url": None if done is None else f"{self.url}/messages/batches/{name}/results",
         }  # fmt: skip
 

@@ -25,7 +25,8 @@ from niah.tasks import task_of
 from niah.tasks._planter import PLACES
 
 _KINDS = {  # which forms fit a task, beside "any"
-    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"), "said-at": ("keyed",),
+    "single": ("keyed",), "multikey": ("keyed",), "when": ("keyed", "denied"),
+    "said-at": ("keyed",),
     "update": ("order",),
     "associative": ("named",), "distractors": ("named",), "hops": (), "passkey": (), "kv": (),
     "multikey words": ("keyed",), "moves": (), "repeat": (),
@@ -116,7 +117,8 @@ def _slots(whole: Planting, language: str, *, other_keys: bool) -> dict[str, str
     others = [*others, *_invented(asked, language)][:2]
     lines = [n.text.split("\n")[-1] for n in (asked, others[0])]
     return {
-        "A": asked.value, "K": asked.key, "B": others[0].value, "X": others[0].key, "C": others[1].value,
+        "A": asked.value, "K": asked.key, "B": others[0].value, "X": others[0].key,
+        "C": others[1].value,
         "Y": others[1].key, "TA": lines[0], "TB": lines[1],
     }  # fmt: skip
 

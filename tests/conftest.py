@@ -134,6 +134,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("thorough")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: much of the time is waiting for servers and kills."""
+    return -(-3 * (os.cpu_count() or 1) // 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem in SLOW_FILES or getattr(item, "originalname", item.name) in SLOW_TESTS:

@@ -88,9 +88,12 @@ _HTML = b"<html><body>Bad gateway</body></html>"
 _AGAIN = (408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529, 530)
 _WAITS = {
     "0": {"Retry_After": "0"}, "0.0": {"Retry_After": "0.0"}, "ms": {"retry_after_ms": "1"},
-    "ms, words": {"retry_after_ms": "soon"}, "a date that is over": {"Retry_After": "Thu, 01 Jan 2026 00:00:00 GMT"},
-    "words": {"Retry_After": "soon"}, "negative": {"Retry_After": "-5"}, "nan": {"Retry_After": "nan"},
-    "empty": {"Retry_After": ""}, "inf": {"Retry_After": "inf"}, "ms, negative": {"retry_after_ms": "-5"},
+    "ms, words": {"retry_after_ms": "soon"},
+    "a date that is over": {"Retry_After": "Thu, 01 Jan 2026 00:00:00 GMT"},
+    "words": {"Retry_After": "soon"}, "negative": {"Retry_After": "-5"},
+    "nan": {"Retry_After": "nan"},
+    "empty": {"Retry_After": ""}, "inf": {"Retry_After": "inf"},
+    "ms, negative": {"retry_after_ms": "-5"},
 }  # fmt: skip
 _NOT_ANSWERS = {
     "a web page": (_HTML, "text/html"), "a web page as events": (_HTML, ""),
@@ -98,8 +101,10 @@ _NOT_ANSWERS = {
     "nothing as JSON": (b"", "application/json"), "null": (b"null", "application/json"),
     "a list": (b"[1, 2]", "application/json"), "a number": (b"7421830", "application/json"),
     "a text": (b'"7421830"', "application/json"), "an empty object": (b"{}", "application/json"),
-    "an error object": (_ERROR, "application/json"), "an error text": (b'{"error": "no"}', "application/json"),
-    "half an object": (b'{"choices": [{"mess', "application/json"), "words": (b"upstream gone", "text/plain"),
+    "an error object": (_ERROR, "application/json"),
+    "an error text": (b'{"error": "no"}', "application/json"),
+    "half an object": (b'{"choices": [{"mess', "application/json"),
+    "words": (b"upstream gone", "text/plain"),
     "the end alone": (b"data: [DONE]\n\n", ""), "comments alone": (b": ping\n\n: ping\n\n", ""),
     "brackets": (b"data: " + b"[" * 5_000 + b"\n\n", ""),
     "an event of a number": (b"data: 7\n\n", ""), "an event of null": (b"data: null\n\n", ""),
@@ -270,7 +275,8 @@ def clothed_kinds() -> Iterator[Kind]:
     for said, kind in {"text": "text/plain", "nothing": "", "events": "text/event-stream",
                        "a problem": "application/problem+json"}.items():  # fmt: skip
         yield clothes(f"one object as {said}", in_one_object, header(Content_Type=kind))
-    yield clothes("one object behind a BOM", in_one_object, bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
+    yield clothes("one object behind a BOM", in_one_object,
+                  bytes_as(lambda raw: b"\xef\xbb\xbf" + raw),
                   header(Content_Type="application/json"))  # fmt: skip
     yield clothes(
         "pings without an end",
@@ -308,10 +314,14 @@ def _spelt(write: Callable[[str], str]) -> Answers:
 
 
 HONEST: Mapping[str, CountsBy] = {
-    "exactly": exactly, "exactly, no frame": framed_by(0), "exactly, a frame of 500": framed_by(500),
-    "exactly, and the end": framed_by(FRAME, eos=1), "1.3 for one": by_ratio(1.3), "0.8 for one": by_ratio(0.8),
-    "1.01 for one": by_ratio(1.01), "as cl100k": in_cl100k, "not": never, "nought": always(0), "always 17": always(17),
-    "cached, 2 %": cached(0.02), "cached, a quarter": cached(0.25), "cached, nearly half": cached(0.45),
+    "exactly": exactly, "exactly, no frame": framed_by(0),
+    "exactly, a frame of 500": framed_by(500),
+    "exactly, and the end": framed_by(FRAME, eos=1), "1.3 for one": by_ratio(1.3),
+    "0.8 for one": by_ratio(0.8),
+    "1.01 for one": by_ratio(1.01), "as cl100k": in_cl100k, "not": never, "nought": always(0),
+    "always 17": always(17),
+    "cached, 2 %": cached(0.02), "cached, a quarter": cached(0.25),
+    "cached, nearly half": cached(0.45),
     "cached, left out": cached(0.45, "out"), "cached, a quarter left out": cached(0.25, "out"),
     "cached, twice": cached(0.45, "twice"), "output always 7": of_output(lambda text: 7),
     "output always 1": of_output(lambda text: 1), "output in letters": of_output(len),
@@ -350,7 +360,8 @@ def cut_kinds() -> Iterator[Kind]:
                 warns="DROPPED A PART OF 3 OF 6",
             )
     for where, share in itertools.product(("front", "middle", "end"), (0.1, 0.3, 0.45, 0.5)):
-        lie = Lie(name=f"drops {share:.0%} at the {where}, and tells it as cached", keeps=drops(where, share),
+        lie = Lie(name=f"drops {share:.0%} at the {where}, and tells it as cached",
+                  keeps=drops(where, share),
                   counts=cached_to_fit)  # fmt: skip
         yield Kind(
             lie=lie, lengths=(SHORT, LONG), ends=ends, once=False, warns="DROPPED A PART OF 3 OF 6"
@@ -372,7 +383,8 @@ UNTOLD: Mapping[str, CountsBy] = {
 
 def canary_kinds() -> Iterator[Kind]:
     """Servers whose counts tell nothing: only the canary check sees that they cut."""
-    cuts = {"front": drops("front", 0.03), "front, a half": drops("front", 0.5), "middle": drops("middle", 0.05),
+    cuts = {"front": drops("front", 0.03), "front, a half": drops("front", 0.5),
+            "middle": drops("middle", 0.05),
             "middle, a half": drops("middle", 0.5), "window": window(9_000)}  # fmt: skip
     for (counts, by), (where, keeps) in itertools.product(UNTOLD.items(), cuts.items()):
         lie = Lie(name=f"canary: drops at the {where}, counts {counts}", keeps=keeps, counts=by)
@@ -436,6 +448,7 @@ def lasting_kinds() -> Iterator[Kind]:
 
 
 def kinds() -> tuple[Kind, ...]:
-    groups = (passing_kinds, doubtful_kinds, overflow_kinds, clothed_kinds, honest_kinds, cut_kinds, canary_kinds,
+    groups = (passing_kinds, doubtful_kinds, overflow_kinds, clothed_kinds, honest_kinds, cut_kinds,
+              canary_kinds,
               lasting_kinds)  # fmt: skip
     return tuple(kind for group in groups for kind in group())

@@ -55,9 +55,12 @@ def _result(experiment: Experiment, trial: Trial, answer: Answer) -> Result:
     return Result(
         trial=trial, outcome=outcome, placements=prompt.placements, targets=prompt.planting.targets,
         prompt_tokens=prompt.tokens, prompt_digest=prompt.digest, unique_share=prompt.unique_share,
-        response=None if isinstance(said, Outcome) else Response(text=said, stop_reason="stop", usage=usage),
-        score=None if score is None else score.value, answer_class=None if score is None else score.answer_class,
+        response=None if isinstance(said, Outcome) else Response(text=said, stop_reason="stop",
+                                                                 usage=usage),
+        score=None if score is None else score.value,
+        answer_class=None if score is None else score.answer_class,
         explanation=None if score is None else score.explanation,
         first_token_s=0.2 + trial.context_length / 10_000, total_s=1.0, attempts=1,
-        error="too long" if isinstance(said, Outcome) else None, finished="2026-11-27T10:00:00+00:00",
+        error="too long" if isinstance(said, Outcome) else None,
+        finished="2026-11-27T10:00:00+00:00",
     )  # fmt: skip

@@ -28,13 +28,16 @@ def header(
     **others: Any,
 ) -> Header:
     config = {
-        "provider": "openai", "model": model, "base_url": None, "task": "single", "distractor_count": 2,
-        "haystack": ["en"], "tokenizer": "o200k_base", "lengths": list(lengths), "depths": list(depths),
+        "provider": "openai", "model": model, "base_url": None, "task": "single",
+        "distractor_count": 2,
+        "haystack": ["en"], "tokenizer": "o200k_base", "lengths": list(lengths),
+        "depths": list(depths),
         "epochs": epochs, "seed": 0, "haystack_per": haystack_per,
     }  # fmt: skip
     config = {**config, **others.pop("config", {})}
     return Header(
-        schema=1, version="0", created="2026-01-01", config=config, design=design_of(config), haystack_digest="h",
+        schema=1, version="0", created="2026-01-01", config=config, design=design_of(config),
+        haystack_digest="h",
         tokenizer="o200k_base", task_version=1, unique_share=1.0, **others,
     )  # fmt: skip
 

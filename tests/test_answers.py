@@ -47,9 +47,7 @@ def test_fresh_answers_are_misjudged_no_more_often_than_when_they_were_new(
     assert sum(abs(off) > 0.01 for _, off in rows) <= misjudged[0]
 
 
-def test_of_the_last_fresh_answers_at_most_one_in_a_hundred_was_misjudged_and_none_falsely_right() -> (
-    None
-):
+def test_of_the_last_fresh_answers_at_most_one_in_a_hundred_was_misjudged() -> None:
     misjudged, falsely_right = list(golden.FRESH.values())[-1]
     assert falsely_right == 0
     assert 100 * misjudged <= len(list(golden.judged(list(golden.FRESH)[-1]))) > 300

@@ -438,7 +438,8 @@ def test_a_comparison_says_what_the_newer_run_has_lost() -> None:
 @pytest.mark.parametrize("given", [None, 200])
 def test_power_prices_the_prompts_that_a_run_sends(values: str, given: int | None) -> None:
     settings: dict[str, Any] = {
-        "provider": "openai", "model": "m", "lengths": "1k,4k", "depths": "0,50,100", "value_kind": values,
+        "provider": "openai", "model": "m", "lengths": "1k,4k", "depths": "0,50,100",
+        "value_kind": values,
         "price": {"input": 1_000.0, "output": 1_000.0}, "reply_tokens": given,
     }  # fmt: skip
     found = niah.power(**settings)

@@ -405,7 +405,7 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(kind: str,
 
 
 # --- exceptions
-# ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 OF_HTTPX = [
     kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)
@@ -503,7 +503,7 @@ def test_short_work_is_done_at_once() -> None:
 
 
 # --- certificates
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from conftest import NEEDS_PROC, Niah
 from niah.generator.tokenizers import tokenizer_of
 
 FIELDS = {
-    "id", "messages", "context_length", "reply_tokens", "prompt_tokens", "depth_percent", "actual_depth_percent",
+    "id", "messages", "context_length", "reply_tokens", "prompt_tokens", "depth_percent",
+    "actual_depth_percent",
     "targets", "question", "digest", "unique_share", "haystack",
 }  # fmt: skip
 

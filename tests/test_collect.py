@@ -56,7 +56,8 @@ def replied(form: str, key: str, text: str, tokens: int, stop: str | None = None
         usage = {"input_tokens": tokens, "output_tokens": 9}
         message = {
             "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "usage": usage,
-            "content": [{"type": "text", "text": text}], "stop_reason": stop or "end_turn", "stop_sequence": None,
+            "content": [{"type": "text", "text": text}], "stop_reason": stop or "end_turn",
+            "stop_sequence": None,
         }  # fmt: skip
         return {"custom_id": key, "result": {"type": "succeeded", "message": message}}
     if form == "gemini-batch":

@@ -32,8 +32,10 @@ def test_a_report_holds_every_figure_with_its_n(niah: Niah) -> None:
     said = niah("report", "r").out
     for part in (
         "without a score: 10 overflow", "87.5 % found (n = 240",
-        "ends minus middle +20 points", "n = 90 and 150", "weakest at 16k to 128k tokens, depth 50 %",
-        "0 % found (n = 30)", "time to first token grows with length to the power of 0.00 (5 lengths)",
+        "ends minus middle +20 points", "n = 90 and 150",
+        "weakest at 16k to 128k tokens, depth 50 %",
+        "0 % found (n = 30)",
+        "time to first token grows with length to the power of 0.00 (5 lengths)",
     ):  # fmt: skip
         assert part in said
     lengths = [

@@ -59,7 +59,8 @@ def lined(count: int) -> Prompt:
         opening=opening, closing=closing, question="what?", needles=(), targets=("x",)
     )
     return Prompt(
-        utf8=text.encode(), tokens=TOKENIZER.count(text), reply_tokens=8, haystack_tokens=0, unique_share=1.0,
+        utf8=text.encode(), tokens=TOKENIZER.count(text), reply_tokens=8, haystack_tokens=0,
+        unique_share=1.0,
         placements=(), planting=planting, digest="",
     )  # fmt: skip
 

@@ -144,7 +144,8 @@ def test_holm_keeps_the_order(p_values: list[float]) -> None:
     ("n", "lost", "gained", "level", "power"),
     [
         (225, 0.03, 0.0, 0.05, 0.81), (150, 0.05, 0.0, 0.05, 0.87), (75, 0.05, 0.01, 0.05, 0.19),
-        (450, 0.05, 0.02, 0.05, 0.74), (225, 0.10, 0.02, 0.01, 0.88), (1_225, 0.02, 0.005, 0.05, 0.95),
+        (450, 0.05, 0.02, 0.05, 0.74), (225, 0.10, 0.02, 0.01, 0.88),
+        (1_225, 0.02, 0.005, 0.05, 0.95),
         (250, 0.06, 0.01, 0.05, 0.92), (100, 0.06, 0.01, 0.05, 0.44), (500, 0.04, 0.01, 0.05, 0.91),
     ],
 )  # fmt: skip
@@ -159,7 +160,8 @@ def test_power_is_that_of_simulations_done_elsewhere(
 def test_the_normal_limit_of_the_sign_flip_test_is_near_that_of_scipy(n: int, shift: float) -> None:
     differences = np.random.default_rng(n).uniform(-0.5, 0.5, n) + shift
     expected = stats.permutation_test(
-        (differences,), np.sum, permutation_type="samples", alternative="greater", n_resamples=9_999,
+        (differences,), np.sum, permutation_type="samples", alternative="greater",
+        n_resamples=9_999,
         rng=np.random.default_rng(1),
     )  # fmt: skip
     assert sign_flip(differences.tolist()) == pytest.approx(expected.pvalue, abs=0.012)

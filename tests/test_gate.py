@@ -142,7 +142,8 @@ def controls(kind: str, right: int, n: int) -> list[Result]:
 @pytest.mark.parametrize(
     ("kind", "right", "verdict"),
     [
-        ("oracle", 10, "pass"), ("oracle", 8, "pass"), ("oracle", 6, "invalid"), ("closed-book", 0, "pass"),
+        ("oracle", 10, "pass"), ("oracle", 8, "pass"), ("oracle", 6, "invalid"),
+        ("closed-book", 0, "pass"),
         ("closed-book", 2, "pass"), ("closed-book", 4, "invalid"),
         ("absent", 0, "pass"),
     ],

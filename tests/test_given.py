@@ -145,45 +145,60 @@ def rows_of(form: str) -> list[Table]:
     ask = {"role": "user", "content": "Prepend aYooSG8CQg to the 1st poem."}
     rows: dict[str, list[Table]] = {
         "ruler": [
-            {"index": i, "input": f"{filler[: 900 * i]}One of them is {i}234567. {filler}", "outputs": [f"{i}234567"],
-             "length": 4096, "answer_prefix": " The number is", "token_position_answer": 9} for i in (1, 2)
+            {"index": i, "input": f"{filler[: 900 * i]}One of them is {i}234567. {filler}",
+             "outputs": [f"{i}234567"],
+             "length": 4096, "answer_prefix": " The number is",
+             "token_position_answer": 9} for i in (1, 2)
         ],
         "litm-kv": [
-            {"ordered_kv_records": [[f"k{n}", f"v{n}{i}"] for n in range(40)], "key": "k10", "value": f"v10{i}"}
+            {"ordered_kv_records": [[f"k{n}", f"v{n}{i}"] for n in range(40)], "key": "k10",
+             "value": f"v10{i}"}
             for i in (1, 2)
         ],
         "litm-qa": [
             {"question": "who?", "answers": [f"Ada {i}"], "ctxs": [
                 {"title": "T", "text": filler, "hasanswer": False, "isgold": False},
-                {"title": "U", "text": f"It was Ada {i}.", "hasanswer": True, "isgold": True}]} for i in (1, 2)
+                {"title": "U", "text": f"It was Ada {i}.", "hasanswer": True,
+                 "isgold": True}]} for i in (1, 2)
         ],
         "babilong": [
-            {"input": f"{filler} Mary went to the {p}.", "question": "Where is Mary?", "target": p, "task": "qa1"}
+            {"input": f"{filler} Mary went to the {p}.", "question": "Where is Mary?", "target": p,
+             "task": "qa1"}
             for p in ("garden", "kitchen")
         ],
         "mrcr": [
-            {"prompt": json.dumps([*chat, {**ask, "content": ask["content"] + str(i)}]), "answer": "aYooSG8CQgRoses.",
-             "random_string_to_prepend": "aYooSG8CQg", "n_needles": 2, "desired_msg_index": 1, "total_messages": 7}
+            {"prompt": json.dumps([*chat, {**ask, "content": ask["content"] + str(i)}]),
+             "answer": "aYooSG8CQgRoses.",
+             "random_string_to_prepend": "aYooSG8CQg", "n_needles": 2, "desired_msg_index": 1,
+             "total_messages": 7}
             for i in (1, 2)
         ],
         "graphwalks": [
-            {"prompt": f"a -> b{i}\n{filler}", "answer_nodes": [f"b{i}", "a"], "prompt_chars": 9, "problem_type": "bfs"}
+            {"prompt": f"a -> b{i}\n{filler}", "answer_nodes": [f"b{i}", "a"], "prompt_chars": 9,
+             "problem_type": "bfs"}
             for i in (1, 2)
         ],
         "longmemeval": [
-            {"question_id": f"q{i}", "question_type": "multi-session", "question": "What boat?", "answer": f"boat {i}",
-             "question_date": "2023/05", "haystack_session_ids": ["a", "b"], "haystack_dates": ["2023/02", "2023/01"],
-             "haystack_sessions": [[{"role": "user", "content": f"I took boat {i}.", "has_answer": True}],
-                                   [{"role": "user", "content": filler}]], "answer_session_ids": ["a"]}
+            {"question_id": f"q{i}", "question_type": "multi-session", "question": "What boat?",
+             "answer": f"boat {i}",
+             "question_date": "2023/05", "haystack_session_ids": ["a", "b"],
+             "haystack_dates": ["2023/02", "2023/01"],
+             "haystack_sessions": [[{"role": "user", "content": f"I took boat {i}.",
+                                     "has_answer": True}],
+                                   [{"role": "user", "content": filler}]],
+                                   "answer_session_ids": ["a"]}
             for i in (1, 2)
         ],
         "nolima": [
-            {"text": f"{filler} Yuki{i} lives there.", "retrieval_question": "Who?", "gold_answers": [f"Yuki{i}"],
-             "system_prompt": "You are helpful.", "task_template": "Read:\n{haystack}\n{question}", "depth": 0.9}
+            {"text": f"{filler} Yuki{i} lives there.", "retrieval_question": "Who?",
+             "gold_answers": [f"Yuki{i}"],
+             "system_prompt": "You are helpful.", "task_template": "Read:\n{haystack}\n{question}",
+             "depth": 0.9}
             for i in (1, 2)
         ],
         "jsonl": [
-            {"prompt": f"{filler} The code is {i}77.", "targets": [f"{i}77"], "depth_percent": 99, "id": f"own-{i}"}
+            {"prompt": f"{filler} The code is {i}77.", "targets": [f"{i}77"], "depth_percent": 99,
+             "id": f"own-{i}"}
             for i in (1, 2)
         ],
     }  # fmt: skip
@@ -194,9 +209,12 @@ def rows_of(form: str) -> list[Table]:
 @pytest.mark.parametrize(
     ("form", "rule", "depths"),
     [
-        ("ruler", "ruler-all@1", {20.0, 30.0}), ("litm-kv", "litm-kv@1", {30.0}), ("litm-qa", "litm-qa@1", {100.0}),
-        ("babilong", "babilong@1", {0.0}), ("mrcr", "mrcr@1", {10.0}), ("graphwalks", "graphwalks@1", {0.0}),
-        ("longmemeval", "contains@1", {100.0}), ("nolima", "nolima@1", {90.0}), ("jsonl", "contains@1", {100.0}),
+        ("ruler", "ruler-all@1", {20.0, 30.0}), ("litm-kv", "litm-kv@1", {30.0}),
+        ("litm-qa", "litm-qa@1", {100.0}),
+        ("babilong", "babilong@1", {0.0}), ("mrcr", "mrcr@1", {10.0}),
+        ("graphwalks", "graphwalks@1", {0.0}),
+        ("longmemeval", "contains@1", {100.0}), ("nolima", "nolima@1", {90.0}),
+        ("jsonl", "contains@1", {100.0}),
     ],
 )  # fmt: skip
 def test_rows_of_another_benchmark_are_run_resumed_shown_and_scored_again(
@@ -355,13 +373,18 @@ def test_of_a_given_prompt_no_place_of_a_needle_is_made_up(niah: Niah) -> None:
 
 ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
 ODD = [
-    ({"context_length": "4k"}, "context_length '4k'"), ({"context_length": -4}, "context_length -4"),
+    ({"context_length": "4k"}, "context_length '4k'"),
+    ({"context_length": -4}, "context_length -4"),
     ({"reply_tokens": -1}, "reply_tokens -1"), ({"rule": "contians"}, "did you mean 'contains'"),
-    ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"), ({"depth_percent": True}, "from 0 to"),
+    ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"),
+    ({"depth_percent": True}, "from 0 to"),
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "is one text"),
-    ({"messages": [{"role": "user", "content": None}]}, "is one text"), ({"prompt": 5}, "is one text"),
-    ({"rule": "babilong", "task": "qa2024"}, "unknown task of BABILong 'qa2024'"), ({"rule": "babilong"}, "'prompts'"),
-    ({"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]}, "is the first"),
+    ({"messages": [{"role": "user", "content": None}]}, "is one text"),
+    ({"prompt": 5}, "is one text"),
+    ({"rule": "babilong", "task": "qa2024"}, "unknown task of BABILong 'qa2024'"),
+    ({"rule": "babilong"}, "'prompts'"),
+    ({"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]},
+     "is the first"),
 ]  # fmt: skip
 
 
@@ -378,8 +401,10 @@ def test_a_row_that_cannot_be_asked_or_scored_is_named(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"context_length": "4k"}, {"depth_percent": "50"}, {"depth_percent": 500}, {"prompt_tokens": "x"},
-        {"reply_tokens": None}, {"targets": "77"}, {"targets": [7]}, {"messages": []}, {"task": ["t"]}, {"rule": "no"},
+        {"context_length": "4k"}, {"depth_percent": "50"}, {"depth_percent": 500},
+        {"prompt_tokens": "x"},
+        {"reply_tokens": None}, {"targets": "77"}, {"targets": [7]}, {"messages": []},
+        {"task": ["t"]}, {"rule": "no"},
     ],
 )  # fmt: skip
 def test_a_line_of_prompts_that_was_changed_by_hand_is_named(
@@ -513,7 +538,8 @@ def test_predictions_of_ruler_and_logs_of_inspect_become_runs(niah: Niah) -> Non
     folder = Path("m/synthetic/4096/pred")
     folder.mkdir(parents=True)
     for task, outputs in (("niah_single_1", ["77"]), ("qa_1", ["Ada", "Bea"])):
-        rows = [{"index": i, "input": "x 77 x", "outputs": outputs, "pred": pred, "others": {}, "length": 4000}
+        rows = [{"index": i, "input": "x 77 x", "outputs": outputs, "pred": pred, "others": {},
+                 "length": 4000}
                 for i, pred in enumerate(["it is 77, Ada", "no"])]  # fmt: skip
         (folder / f"{task}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert "--model NAME" in niah("import-results", "m", "--format", "ruler").err
@@ -526,8 +552,10 @@ def test_predictions_of_ruler_and_logs_of_inspect_become_runs(niah: Niah) -> Non
     assert [t["score"] for t in package.open_run("results/ruler/qa_1").trials] == [1.0, 0.0]
     about = {"target_context_length": 1000, "target_position": 50, "position": 400}
     samples = [
-        {"id": f"s{n}", "epoch": 1, "input": "n", "target": "t", "metadata": about, "scores": {"g": {"value": value}},
-         "output": {"choices": [{"message": {"role": "assistant", "content": "a"}, "stop_reason": "stop"}]}}
+        {"id": f"s{n}", "epoch": 1, "input": "n", "target": "t", "metadata": about,
+         "scores": {"g": {"value": value}},
+         "output": {"choices": [{"message": {"role": "assistant", "content": "a"},
+                                 "stop_reason": "stop"}]}}
         for n, value in enumerate([10, 1, None])
     ]  # fmt: skip
     header = {"version": 2, "status": "success", "eval": {"task": "niah", "model": "openai/m"}}

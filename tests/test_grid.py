@@ -92,7 +92,8 @@ def test_the_tables_say_null_and_nothing_where_nothing_was_measured() -> None:
     assert table["schema"] == 1
     assert set(table) >= {"model", "task", "haystack", "tokenizer", "recall", "cells"}
     assert table["cells"][2] == {
-        "context_length": 2_000, "depth_percent": 0.0, "n": 0, "mean": None, "low": None, "high": None,
+        "context_length": 2_000, "depth_percent": 0.0, "n": 0, "mean": None, "low": None,
+        "high": None,
         "outcomes": {"overflow": 2}, "answer_classes": {}, "normalised": None, "by_rule": False,
     }  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(grid_csv(grid()))))

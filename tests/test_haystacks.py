@@ -228,7 +228,8 @@ def test_real_transcripts_import_with_one_command_and_run(
     assert added.exit_code == 0
     assert "too short for its text, dropped" in added.out
     ended = niah(
-        "run", "--provider", "simulated", "--model", "perfect", "--haystack", "real", "--language", "zh-Hant",
+        "run", "--provider", "simulated", "--model", "perfect", "--haystack", "real", "--language",
+        "zh-Hant",
         "--lengths", "1k,4k,16k,64k",
     )  # fmt: skip
     assert "100 % found (n = 20" in ended.err

@@ -100,8 +100,10 @@ def test_the_words_say_what_a_reader_must_know() -> None:
         for t in figure_of([View(grid=grid(), date="2026-11-27T08", version="0.1.0")]).texts
     )
     for part in (
-        "m · ", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3", "50 % of the longest",
-        "95 % interval", "2026-11-27", "niah 0.1.0", "3 of 8 trials without a score (1 error, 2 overflow)",
+        "m · ", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3",
+        "50 % of the longest",
+        "95 % interval", "2026-11-27", "niah 0.1.0",
+        "3 of 8 trials without a score (1 error, 2 overflow)",
     ):  # fmt: skip
         assert part in said
 

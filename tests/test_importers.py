@@ -35,7 +35,8 @@ def test_a_published_grid_gives_the_published_figures(niah: Niah) -> None:
     ended = niah("import-results", PUBLISHED, "--format", "kamradt", "--name", "claude")
     assert ended.exit_code == 0, ended.err
     for part in (
-        "1,376 results in 1,225 cells (35 lengths x 35 depths), 151 of them repeats", "sum 8,835", "mean 6.4208",
+        "1,376 results in 1,225 cells (35 lengths x 35 depths), 151 of them repeats", "sum 8,835",
+        "mean 6.4208",
         "mean of cell means 6.0163", "673 cells at 10 throughout",
     ):  # fmt: skip
         assert part in ended.err
@@ -147,16 +148,21 @@ def test_a_trial_without_a_score_is_an_error_and_not_zero(tmp_path: Path) -> Non
 def line(**changes: Any) -> dict[str, Any]:
     """A line as needlehaystack 2.0.0 writes it."""
     return {
-        "schema_version": 2, "run_name": "run", "model_id": "half", "model_request_name": "half-1", "task_type": "uuid",
+        "schema_version": 2, "run_name": "run", "model_id": "half", "model_request_name": "half-1",
+        "task_type": "uuid",
         "context_length": 1_000, "target_depth_percent": 50.0,
         "recipe": {
             "haystack": {"type": "files", "path": "essays"}, "inserter": "single_depth",
-            "needle_placements": [{"text": "Code 7.", "insertion_token_index": 489, "actual_depth_percent": 48.9}],
+            "needle_placements": [{"text": "Code 7.", "insertion_token_index": 489,
+                                   "actual_depth_percent": 48.9}],
             "final_context_token_count": 1_023,
         },
-        "needle_metadata": {}, "expected_answer": "7", "prompt_question": "What is the code?", "response": "7",
-        "score": {"value": 1.0, "details": {}}, "usage": {"input_tokens": 1_040, "output_tokens": 3}, "cost_usd": None,
-        "duration_seconds": 0.5, "status": "ok", "error": None, "timestamp_utc": "2026-05-01T00:00:00+00:00", "seed": 1,
+        "needle_metadata": {}, "expected_answer": "7", "prompt_question": "What is the code?",
+        "response": "7",
+        "score": {"value": 1.0, "details": {}},
+        "usage": {"input_tokens": 1_040, "output_tokens": 3}, "cost_usd": None,
+        "duration_seconds": 0.5, "status": "ok", "error": None,
+        "timestamp_utc": "2026-05-01T00:00:00+00:00", "seed": 1,
         **changes,
     }  # fmt: skip
 
@@ -173,7 +179,8 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(
     path = tmp_path / "r.jsonl"
     rows = [
         line(), line(seed=2, score={"value": 0.0, "details": {}}), line(target_depth_percent=0.0),
-        failed(target_depth_percent=0.0, seed=2), failed(target_depth_percent=100.0), line(target_depth_percent=100.0),
+        failed(target_depth_percent=0.0, seed=2), failed(target_depth_percent=100.0),
+        line(target_depth_percent=100.0),
         line(target_depth_percent=100.0, seed=2, score={"value": 0.4, "details": {}}),
     ]  # fmt: skip
     text = "\n".join(json.dumps(r) for r in rows)
@@ -181,7 +188,8 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(
     imported = read_needlehaystack2(path, None)
     cells = {c.depth_percent: c for c in grid_of(imported.header, imported.results).cells}
     assert {d: (c.n, c.mean, dict(c.outcomes)) for d, c in cells.items()} == {
-        0.0: (1, 1.0, {"error": 1, "scored": 1}), 50.0: (2, 0.5, {"scored": 2}), 100.0: (2, 0.7, {"scored": 2}),
+        0.0: (1, 1.0, {"error": 1, "scored": 1}), 50.0: (2, 0.5, {"scored": 2}),
+        100.0: (2, 0.7, {"scored": 2}),
     }  # fmt: skip
     assert "1 damaged lines were left out" in imported.said
     first = imported.results[0]
@@ -201,9 +209,11 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"score": 0.5}, {"score": {"value": None}}, {"score": {"value": 7}}, {"score": {"value": float("nan")}},
+        {"score": 0.5}, {"score": {"value": None}}, {"score": {"value": 7}},
+        {"score": {"value": float("nan")}},
         {"context_length": "long"}, {"context_length": [1]}, {"target_depth_percent": float("nan")},
-        {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": 1}]}}, {"duration_seconds": "fast"},
+        {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": 1}]}},
+        {"duration_seconds": "fast"},
         {"recipe": {"needle_placements": 5}}, {"usage": 5},
     ],
 )  # fmt: skip
@@ -267,8 +277,10 @@ SAMPLE = {
 @pytest.mark.parametrize(
     "log",
     [
-        {"eval": [1], "samples": [SAMPLE]}, {"eval": {}, "samples": [1]}, {"eval": None, "samples": {"a": 1}},
-        {"samples": [{**SAMPLE, "scores": {"g": 1}}]}, {"samples": [{**SAMPLE, "output": {"choices": ["x"]}}]},
+        {"eval": [1], "samples": [SAMPLE]}, {"eval": {}, "samples": [1]},
+        {"eval": None, "samples": {"a": 1}},
+        {"samples": [{**SAMPLE, "scores": {"g": 1}}]},
+        {"samples": [{**SAMPLE, "output": {"choices": ["x"]}}]},
     ],
 )  # fmt: skip
 def test_an_odd_log_of_inspect_is_one_line(tmp_path: Path, log: dict[str, Any]) -> None:

@@ -67,8 +67,11 @@ def commanding(text: str) -> str:
 @given(st.text())
 def test_visible_text_commands_no_terminal_and_keeps_every_plain_sign(text: str) -> None:
     shown = visible(text)
-    assert not re.sub("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]|[\U00013430-\U0001343f]"
-                      "|[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]", "", commanding(shown))  # fmt: skip
+    seen = (
+        "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]"
+        "|[\U00013430-\U0001343f]|[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
+    )
+    assert not re.sub(seen, "", commanding(shown))
     assert visible(shown) == shown
     assert [c for c in text if c.isprintable()] == [
         c for c in text if c in shown and c.isprintable()
@@ -225,7 +228,8 @@ def sent_with(server: Server, place: str) -> bool:
 def test_a_run_is_the_same_whatever_its_key() -> None:
     def identity(key: str) -> object:
         flags = {"headers": {"X-Auth-Token": key}, "extra": {"api_key": key}, "base_url": f"http://h/v1?key={key}",
-                 "delivery": "retrieve:dense", "embed_url": f"http://e/v1?key={key}", "embed_model": "e"}  # fmt: skip
+                 "delivery": "retrieve:dense", "embed_url": f"http://e/v1?key={key}",
+                 "embed_model": "e"}  # fmt: skip
         return read_config(None, flags).identity()
 
     assert identity("one-key-of-mine") == identity("another-key-of-mine")
@@ -309,7 +313,8 @@ def lines_of(run: Header) -> list[str]:
 
 LINES, ADAPTIVE_LINES = lines_of(RUN), lines_of(ADAPTIVE)
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]), st.just({}), st.just([[1]]),
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just([]),
+    st.just({}), st.just([[1]]),
     st.sampled_from(["scored", "absent", "1e999", 10**400, -1, 1e308, "single", "simulated"]),
 )  # fmt: skip
 

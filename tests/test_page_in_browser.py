@@ -285,7 +285,8 @@ def test_the_policy_stops_what_would_get_into_the_page(browser: Any, runs: Path)
     tab.wait_for_selector("html[data-ready]")
     stopped = tab.evaluate("""async () => {
           const stopped = [];
-          const all = new Promise((done) => document.addEventListener("securitypolicyviolation", (e) => {
+          const event = "securitypolicyviolation";
+          const all = new Promise((done) => document.addEventListener(event, (e) => {
             stopped.push(e.effectiveDirective);
             if (e.effectiveDirective === "form-action") done(); // the last of them
           }));

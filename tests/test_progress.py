@@ -212,8 +212,10 @@ def test_troubles_are_counted_by_status_and_the_wait_runs_down() -> None:
 @pytest.mark.parametrize(
     ("reason", "kind", "label"),
     [
-        ("429: slow down", "throttled", "429"), ("ConnectError: refused", "unreachable", "ConnectError"),
-        ("no answer in 60 s", "fault", "fault"), ("", "throttled", "throttled"), ("x" * 60, "fault", "fault"),
+        ("429: slow down", "throttled", "429"),
+        ("ConnectError: refused", "unreachable", "ConnectError"),
+        ("no answer in 60 s", "fault", "fault"), ("", "throttled", "throttled"),
+        ("x" * 60, "fault", "fault"),
         ("the server asks: wait", "throttled", "throttled"),
     ],
 )  # fmt: skip
@@ -225,8 +227,10 @@ def test_a_trouble_is_called_by_its_status_or_error_and_else_by_its_kind(
 
 def progress(**others: object) -> Progress:
     usual = Progress(
-        done=12, total=35, elapsed_s=100.0, tokens=40_000, tokens_per_s=400.0, trials_per_min=7.2, left_s=360.0,
-        left_is_rough=False, spent_tokens=41_000, dollars=None, errors=0, last_error=None, retries={}, trouble=None,
+        done=12, total=35, elapsed_s=100.0, tokens=40_000, tokens_per_s=400.0, trials_per_min=7.2,
+        left_s=360.0,
+        left_is_rough=False, spent_tokens=41_000, dollars=None, errors=0, last_error=None,
+        retries={}, trouble=None,
     )  # fmt: skip
     return replace(usual, **others)  # type: ignore[arg-type]  # fields by name
 
@@ -430,7 +434,8 @@ def test_a_picture_is_folded_again_only_when_something_landed(
 def test_a_line_break_in_a_reason_does_not_end_an_annotation() -> None:
     """What follows a line break could be a workflow command of its own."""
     finding = Finding(
-        gate="min_found", part="whole\nrun", verdict=Verdict.FAIL, reason="100 %\r\n::set-output name=x::y",
+        gate="min_found", part="whole\nrun", verdict=Verdict.FAIL,
+        reason="100 %\r\n::set-output name=x::y",
         measured=0.1, limit=0.9, n=10,
     )  # fmt: skip
     judgement = Judgement(verdict=Verdict.FAIL, model="m", reasons=(), findings=(finding,))

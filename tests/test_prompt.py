@@ -360,7 +360,8 @@ def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_fur
 @pytest.mark.parametrize(
     ("text", "ends"),
     [
-        ("so it is.", True), ("is it?", True), ('he said "no."', True), ("她說「好。」", True), ("wait…", True),
+        ("so it is.", True), ("is it?", True), ('he said "no."', True), ("她說「好。」", True),
+        ("wait…", True),
         ("and so", False), ("well,", False), ("3.5", False), ("", False), ("好 那我們", False),
     ],
 )  # fmt: skip

@@ -114,7 +114,7 @@ def answered(
 
 
 # --- replies
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 ANSWER = "The magic number for Marble Harbour is 7421830."
 BEGUN = "The magic number"
@@ -666,7 +666,7 @@ def test_reasoning_in_the_text_is_stripped(text: str, answer: str) -> None:
 
 
 # --- errors
-# ----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -702,9 +702,12 @@ REFUSALS = [
 @pytest.mark.parametrize(
     ("asked", "seconds"),
     [
-        ("try again in 5 minutes", 300.0), ("retry after 2 hours", 7_200.0), ("try again in 1 day", 86_400.0),
-        ("try again in 1h5m", 3_900.0), ("try again in 220ms", 0.22), ("retry after 20 seconds", 20.0),
-        ("try again in 500 milliseconds", None), ("try again in 10 ways", None), ("try again in 3 months", None),
+        ("try again in 5 minutes", 300.0), ("retry after 2 hours", 7_200.0),
+        ("try again in 1 day", 86_400.0),
+        ("try again in 1h5m", 3_900.0), ("try again in 220ms", 0.22),
+        ("retry after 20 seconds", 20.0),
+        ("try again in 500 milliseconds", None), ("try again in 10 ways", None),
+        ("try again in 3 months", None),
     ],
 )  # fmt: skip
 def test_a_wait_is_read_in_letters_and_in_words(asked: str, seconds: float | None) -> None:
@@ -789,7 +792,7 @@ def test_any_error_body_is_some_failure(body: str, status: int) -> None:
 
 
 # --- requests
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 BEARER = {"authorization": f"Bearer {KEY}"}
 STREAMED = {"accept": "text/event-stream"}
@@ -1107,7 +1110,7 @@ def test_every_provider_has_its_request_in_the_table() -> None:
 
 
 # --- windows
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def listed(*entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -305,9 +305,11 @@ def test_an_episode_stands_in_order_but_for_one_place_where_it_begins_again() ->
 @pytest.mark.parametrize(
     ("reply", "score"),
     [
-        ("9:09", 1), ("(9:09)", 1), ("9:09 to 10:10", 1), ("at 9:45", 1), ("10:10", 1), ("9 minutes", 1),
+        ("9:09", 1), ("(9:09)", 1), ("9:09 to 10:10", 1), ("at 9:45", 1), ("10:10", 1),
+        ("9 minutes", 1),
         ("第9分鐘", 1),
-        ("8:59", 0), ("10:11", 0), ("8:08", 0), ("11 minutes", 0), ("19:09", 0), ("9:09 or 15:15", 0),
+        ("8:59", 0), ("10:11", 0), ("8:08", 0), ("11 minutes", 0), ("19:09", 0),
+        ("9:09 or 15:15", 0),
         ("The text does not say.", 0), ("bells", 0),
     ],
 )  # fmt: skip
@@ -400,11 +402,13 @@ def test_without_its_passage_a_prompt_does_not_say_when() -> None:
 @pytest.mark.parametrize(
     ("answer", "reply", "score"),
     [
-        ("八十七階", "87", 1), ("八十七階", "八十七", 1), ("八十七階", "87階", 1), ("八十七階", "共八十七階。", 1),
+        ("八十七階", "87", 1), ("八十七階", "八十七", 1), ("八十七階", "87階", 1),
+        ("八十七階", "共八十七階。", 1),
         ("八十七階", "78", 0), ("八十七階", "187階", 0), ("87階", "八十七階", 1),
         ("老罗你来看", "老罗，你来看", 1), ("老罗你来看", "老罗你别看", 0),
         ("12 kilos", "12", 1), ("12 kilos", "twelve kilos", 1), ("12 kilos", "21 kilos", 0),
-        ("mind your step, Tom", "Mind your step Tom!", 1), ("mind your step Tom", "Mind your step, Tom.", 1),
+        ("mind your step, Tom", "Mind your step Tom!", 1),
+        ("mind your step Tom", "Mind your step, Tom.", 1),
         ("New York", "New York, Boston and Lima", 0), ("7 or 8", "9", 0), ("twelve", "12", 1),
     ],
 )  # fmt: skip

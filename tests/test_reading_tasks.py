@@ -119,8 +119,10 @@ def test_the_line_that_says_where_a_thing_is_does_not_name_it_and_is_not_the_las
 @pytest.mark.parametrize(
     ("task", "count", "says"),
     [
-        ("order", 1, "2 to 8 journeys"), ("order", 9, "2 to 8 journeys"), ("count", 10, "2 to 9 people"),
-        ("count", 1, "2 to 9 people"), ("moves", 2, "3 or more journeys"), ("repeat", 9, "2 to 8 things"),
+        ("order", 1, "2 to 8 journeys"), ("order", 9, "2 to 8 journeys"),
+        ("count", 10, "2 to 9 people"),
+        ("count", 1, "2 to 9 people"), ("moves", 2, "3 or more journeys"),
+        ("repeat", 9, "2 to 8 things"),
     ],
 )  # fmt: skip
 def test_a_needle_count_that_makes_no_task_is_refused(task: str, count: int, says: str) -> None:

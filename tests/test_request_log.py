@@ -33,7 +33,8 @@ def logged(niah: Niah, *flags: str, provider: str = "openai") -> tuple[list[dict
     busy = fails(500, {"error": {"message": f"engine busy with {KEY}"}})
     with serving(busy, cuts_the_stream, otherwise=READS, preflight=READS) as server:
         address = server.base_url + ("beta" if provider == "gemini" else "")
-        ended = niah("run", "--provider", provider, "--base-url", address, *ONE, "--api-key-env", "SOME_KEY",
+        ended = niah("run", "--provider", provider, "--base-url", address, *ONE, "--api-key-env",
+                     "SOME_KEY",
                      "--log-requests", "requests.jsonl", *flags)  # fmt: skip
     assert ended.exit_code == 0
     lines = Path("requests.jsonl").read_text(encoding="utf-8").splitlines()

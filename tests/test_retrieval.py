@@ -172,7 +172,8 @@ def test_dense_and_fused_retrieval_find_the_plain_needle(haystack: str) -> None:
         assert sum(rank is not None and rank <= 5 for rank in found) >= 10
 
 
-DENSE = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2k", "--depths", "0,50,100",
+DENSE = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2k", "--depths",
+         "0,50,100",
          "--name", "d", "--delivery", "retrieve:dense", "--embed-model", "e")  # fmt: skip
 
 
@@ -308,8 +309,10 @@ def test_a_proxy_for_vectors_that_cannot_be_used_leaves_nothing_behind(
 def test_hybrid_sends_everything_where_the_model_says_that_the_chunks_do_not_tell(
     niah: Niah,
 ) -> None:
-    command = ("run", "--provider", "simulated", "--model", "perfect", "--task", "associative", "--lengths", "4k",
-               "--depths", "0:100:25", "--delivery", "hybrid", "--chunk-count", "1", "--name", "h")  # fmt: skip
+    command = ("run", "--provider", "simulated", "--model", "perfect", "--task", "associative",
+               "--lengths", "4k",
+               "--depths", "0:100:25", "--delivery", "hybrid", "--chunk-count", "1", "--name",
+               "h")  # fmt: skip
     assert niah(*command).exit_code == 0
     lines = results_in("h")
     assert {line["score"] for line in lines} == {1.0}
@@ -344,8 +347,10 @@ def test_all_of_the_text_holds_all_of_its_needles_if_any(
 def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_twice(
     niah: Niah, tmp_path: Path
 ) -> None:
-    command = ["run", "--provider", "openai", "--model", "m", "--lengths", "4k", "--depths", "50", "--epochs", "2",
-               "--concurrency", "1", "--delivery", "summarise", "--chunk-tokens", "256", "--name", "r"]  # fmt: skip
+    command = ["run", "--provider", "openai", "--model", "m", "--lengths", "4k", "--depths", "50",
+               "--epochs", "2",
+               "--concurrency", "1", "--delivery", "summarise", "--chunk-tokens", "256", "--name",
+               "r"]  # fmt: skip
     with serving(otherwise=slowly(0.1)) as server:
         command += ["--base-url", server.base_url]
         killed = niah_process(*command, cwd=tmp_path)
@@ -373,7 +378,8 @@ def test_after_kill_9_in_the_middle_of_summaries_no_finished_call_is_paid_for_tw
 
 
 def test_a_torn_line_of_calls_costs_that_call_only(niah: Niah, tmp_path: Path) -> None:
-    command = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2k", "--depths", "50",
+    command = ("run", "--provider", "simulated", "--model", "perfect", "--lengths", "2k",
+               "--depths", "50",
                "--delivery", "summarise", "--chunk-tokens", "512", "--name", "r")  # fmt: skip
     assert niah(*command).exit_code == 0
     calls, log = tmp_path / "results/r/calls.jsonl", tmp_path / "results/r/run.jsonl"

@@ -449,16 +449,17 @@ def test_time_answers(text: str, exact: float, within: float, answer_class: str)
 
 
 ABSENT = """
-not available|Not in the text|not listed|not present|No|isn't discussed|The key does not exist|not applicable|nobody
-No one|Insufficient information|I have no idea|impossible to tell|Nothing is said about that|missing|not recorded
-没有明确提到|文本中未明确说明|未被提及|未曾提及|沒有任何地方提到|沒有任何人提到過|未記錄|未涉及|查無此資料|無此信息
-没有这个数字|不在文中|无|没有|没有人|not mentioned|沒有提到|I don't know.|It is not mentioned.
+not available|Not in the text|not listed|not present|No|isn't discussed|The key does not exist
+not applicable|nobody|No one|Insufficient information|I have no idea|impossible to tell
+Nothing is said about that|missing|not recorded|没有明确提到|文本中未明确说明|未被提及|未曾提及
+沒有任何地方提到|沒有任何人提到過|未記錄|未涉及|查無此資料|無此信息|没有这个数字|不在文中|无|没有
+没有人|not mentioned|沒有提到|I don't know.|It is not mentioned.
 I read the whole transcript, but it is not mentioned.|answer: not mentioned
 """
 GIVEN = """
-Not sure, maybe Rosie's Flowers|I cannot say for sure, but Rosie's Flowers|It is called Not Mentioned Florist
-The passage does not contain it, but I would guess Oslo|Not mentioned; perhaps 1234567|无法国人
-No problem! The answer is Kwame
+Not sure, maybe Rosie's Flowers|I cannot say for sure, but Rosie's Flowers
+It is called Not Mentioned Florist|The passage does not contain it, but I would guess Oslo
+Not mentioned; perhaps 1234567|无法国人|No problem! The answer is Kwame
 """
 TAIL = " If the text does not say, answer: not mentioned."
 

@@ -387,7 +387,8 @@ def test_the_headline_of_picture_and_terminal_counts_trials_without_a_score() ->
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.66, 0.93, "66 to 93 %"), (0, 0.793, "0 to 79 %"), (0.9966, 1, "99 to 100 %"), (0, 0.001, "0 to 1 %"),
+        (0.66, 0.93, "66 to 93 %"), (0, 0.793, "0 to 79 %"), (0.9966, 1, "99 to 100 %"),
+        (0, 0.001, "0 to 1 %"),
         (0, 0, "0 to 0 %"), (1, 1, "100 to 100 %"), (0.2, 1.0, "20 to 100 %"),
     ],
 )  # fmt: skip
@@ -485,24 +486,31 @@ def test_what_is_claimed_stands_beside_what_is_held() -> None:
 SHAPES: dict[str, tuple[Callable[[Trial], float], ByLength, ByDepth, str]] = {
     "an edge": (
         lambda t: float(t.context_length <= 16_000), ByLength.EDGE, ByDepth.EVEN,
-        "finds less beyond 16k: 100 % (98 to 100 %, n = 150) up to it, 0 % (0 to 4 %, n = 100) from 64k on",
+        "finds less beyond 16k: 100 % (98 to 100 %, n = 150) up to it, "
+        "0 % (0 to 4 %, n = 100) from 64k on",
     ),
     "a lost middle": (
-        lambda t: float(t.depth_percent in (0, 100)), ByLength.EVEN, ByDepth.MIDDLE, "loses the middle: found in the",
+        lambda t: float(t.depth_percent in (0, 100)), ByLength.EVEN, ByDepth.MIDDLE,
+        "loses the middle: found in the",
     ),
     "a lost beginning": (
-        lambda t: float(t.depth_percent > 0), ByLength.EVEN, ByDepth.HEAD, "loses the beginning: found in the first f",
+        lambda t: float(t.depth_percent > 0), ByLength.EVEN, ByDepth.HEAD,
+        "loses the beginning: found in the first f",
     ),
-    "a lost end": (lambda t: float(t.depth_percent < 100), ByLength.EVEN, ByDepth.TAIL, "loses the end: found in"),
+    "a lost end": (lambda t: float(t.depth_percent < 100), ByLength.EVEN, ByDepth.TAIL,
+                   "loses the end: found in"),
     "the end only": (
-        lambda t: float(t.depth_percent == 100), ByLength.EVEN, ByDepth.ALL_BUT_TAIL, "reads the end better than",
+        lambda t: float(t.depth_percent == 100), ByLength.EVEN, ByDepth.ALL_BUT_TAIL,
+        "reads the end better than",
     ),
     "the beginning only": (
-        lambda t: float(t.depth_percent == 0), ByLength.EVEN, ByDepth.ALL_BUT_HEAD, "reads the beginning better",
+        lambda t: float(t.depth_percent == 0), ByLength.EVEN, ByDepth.ALL_BUT_HEAD,
+        "reads the beginning better",
     ),
     "a lost length": (
         lambda t: float(t.context_length != 16_000), ByLength.DIP, ByDepth.EVEN,
-        "not a matter of length alone: 0 % (0 to 7 %, n = 50) at 16k, but 100 % (93 to 100 %, n = 50) at 64k",
+        "not a matter of length alone: 0 % (0 to 7 %, n = 50) at 16k, "
+        "but 100 % (93 to 100 %, n = 50) at 64k",
     ),
 }  # fmt: skip
 

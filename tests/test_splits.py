@@ -18,7 +18,8 @@ def test_prompts_of_an_epoch_share_all_before_the_first_planted_line(
     task: str, haystack: str
 ) -> None:
     config = RunConfig(
-        provider="anthropic", model="m", task=task, haystack=haystack, lengths="4k,8k", depths="20,60,100",
+        provider="anthropic", model="m", task=task, haystack=haystack, lengths="4k,8k",
+        depths="20,60,100",
         cache_marks=True, controls=True,
     )  # fmt: skip
     experiment = experiment_of(config)

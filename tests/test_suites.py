@@ -268,7 +268,8 @@ def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> N
 
 def test_a_table_reads_names_as_they_are_and_never_calls_a_low_end_all() -> None:
     grid = Grid(
-        model="m", task="single", haystack="en", tokenizer="o200k_base", epochs=1, simulated=False, unique_share=None,
+        model="m", task="single", haystack="en", tokenizer="o200k_base", epochs=1, simulated=False,
+        unique_share=None,
         whole=share_of([1.0] * 2_000), cells=(), answer_classes={"near-miss: [/x]": 3},
     )  # fmt: skip
     for columns in (200, 30):

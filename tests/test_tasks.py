@@ -105,9 +105,11 @@ def planted(task: str, language: str, haystack: Corpus, seed: int = 0, **keys: o
 
 def test_a_task_goes_by_its_name() -> None:
     assert task_names() == [
-        "associative", "count", "distractors", "hops", "instruction", "kv", "moves", "multikey", "multiquery",
+        "associative", "count", "distractors", "hops", "instruction", "kv", "moves", "multikey",
+        "multiquery",
         "multivalue", "natural",
-        "order", "passkey", "repeat", "said-at", "single", "tracking", "update", "when", "when-and-what",
+        "order", "passkey", "repeat", "said-at", "single", "tracking", "update", "when",
+        "when-and-what",
     ]  # fmt: skip
     with pytest.raises(UnknownName, match=r"did you mean 'single'"):
         task_of("singel")
@@ -206,7 +208,8 @@ def test_a_perfect_reader_finds_everything_and_a_blind_one_nothing(
     assert {c.mean for c in found.cells} == {1.0}
     assert found.answer_classes == {"right": 6}
     assert {(c.control, c.context_length, c.mean) for c in found.controls} == {
-        ("absent", 1_000, 1.0), ("absent", 3_000, 1.0), ("closed-book", None, 0.0), ("oracle", None, 1.0),
+        ("absent", 1_000, 1.0), ("absent", 3_000, 1.0), ("closed-book", None, 0.0),
+        ("oracle", None, 1.0),
     }  # fmt: skip
     assert found.normalised == 1.0
     nothing = run(config, tmp_path / "blind", blind)
@@ -262,8 +265,10 @@ def test_an_echo_of_the_question_never_scores(task: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("asked", "which", "answer_class"),
     [
-        ("latest", 1, "stale"), ("latest", 0, "earlier"), ("latest", 3, "earlier"), ("latest", -1, "distractor"),
-        ("first", 2, "distractor: later"), ("first", 0, "distractor: later"), ("first", -1, "distractor"),
+        ("latest", 1, "stale"), ("latest", 0, "earlier"), ("latest", 3, "earlier"),
+        ("latest", -1, "distractor"),
+        ("first", 2, "distractor: later"), ("first", 0, "distractor: later"),
+        ("first", -1, "distractor"),
     ],
 )  # fmt: skip
 def test_an_outdated_value_is_named_as_such(
@@ -832,7 +837,8 @@ def test_a_link_of_another_chain_is_a_distractor(haystack: Corpus) -> None:
     mine = [n for n in planting.needles if n.answer_class == "right"]
     other = next(n for n in planting.needles if n.answer_class == "distractor")
     score = task_of("hops").score
-    assert (score(mine[0].value, planting).answer_class, score(other.value, planting).answer_class) == (
+    assert (score(mine[0].value, planting).answer_class,
+            score(other.value, planting).answer_class) == (
         "near-miss", "distractor",
     )  # fmt: skip
     assert (

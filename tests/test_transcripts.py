@@ -31,7 +31,8 @@ def test_minute_windows_run_past_59_minutes_and_keep_their_times(tmp_path: Path)
 
 
 def test_long_windows_are_cut_at_the_breaks_of_speech_recognition(tmp_path: Path) -> None:
-    speech = "哈囉大家好,歡迎收聽 這是一個白話跟你聊科技的節目 希望可以用簡單易懂的方式 帶你了解時下的話題"
+    speech = "哈囉大家好,歡迎收聽 這是一個白話跟你聊科技的節目 希望可以用簡單易懂的方式"
+    speech += " 帶你了解時下的話題"
     found = parsed(tmp_path, f"(00:00~01:00) {speech}\n(01:00~02:00) 短短的一句\n")
     assert " ".join(texts(found)) == f"{speech} 短短的一句"
     assert len(found.segments) > 2

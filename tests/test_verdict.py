@@ -50,7 +50,8 @@ def test_a_perfect_run_holds_everywhere_and_has_no_weak_region() -> None:
         None,
     )
     assert {e.rule: (e.point, e.hopeful) for e in f.effective} == {
-        "all-green:0.9": (128_000, 128_000), "absolute:0.856": (128_000, 128_000), "relative:0.85": (128_000, 128_000)
+        "all-green:0.9": (128_000, 128_000), "absolute:0.856": (128_000, 128_000),
+        "relative:0.85": (128_000, 128_000)
     }  # fmt: skip
     assert [e.cautious for e in f.effective] == [
         None,
