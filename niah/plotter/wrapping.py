@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,13 +15,13 @@ from rich.text import Text
 _GLUED = re.compile(r"\(?n = [\d,]+|\(?[\d.,]+ to [\d.,]+ %|[\d.,]+ (?:%|s\b)")
 _GLUE = "\ue000"  # a sign of private use that stands for a space inside a number and its unit
 _IN_ASCII = str.maketrans({"·": "-", "…": "...", "×": "x"})
-_INDENT = "  "  # of what goes on
+CUT = "…"
 
 
 class Words:
     """A line of words. What goes on is indented, further than the line itself."""
 
-    def __init__(self, text: str, style: str = "", *, indent: str = _INDENT) -> None:
+    def __init__(self, text: str, style: str = "", *, indent: str = "  ") -> None:
         self.plain, self._style = text, style
         self._indent = text[: len(text) - len(text.lstrip())] + indent if indent else ""
 
@@ -29,22 +29,19 @@ class Words:
         yield from self.lines(console, options, options.max_width)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(
-            max(map(cell_len, self._glued().split()), default=0), cell_len(self.plain)
-        )
+        longest = max(map(cell_len, self._glued().split()), default=0)
+        return Measurement(longest, cell_len(self.plain))
 
     def lines(self, console: Console, options: ConsoleOptions, columns: int) -> list[Text]:
-        """The lines that so many columns hold; a word longer than that is cut."""
+        """The lines that so many columns hold; a longer word is cut."""
         glued = words_for(options, self._glued())
         first, *rest = Text(glued).wrap(console, max(columns, 1)) or [Text("")]
         if rest:
             behind = Text(glued[len(first.plain) :].lstrip())
             lines = behind.wrap(console, max(1, columns - len(self._indent)))
             rest = [Text(self._indent + line.plain) for line in lines]
-        return [
-            Text(line.plain.rstrip().replace(_GLUE, " "), style=self._style)
-            for line in (first, *rest)
-        ]
+        plain = (line.plain.rstrip().replace(_GLUE, " ") for line in (first, *rest))
+        return [Text(line, style=self._style) for line in plain]
 
     def _glued(self) -> str:
         return _GLUED.sub(lambda found: found[0].replace(" ", _GLUE), self.plain)
@@ -55,12 +52,8 @@ def words_for(options: ConsoleOptions, text: str) -> str:
     return text.translate(_IN_ASCII) if options.ascii_only else text
 
 
-CUT = "…"
-
-
 def shortened(names: Sequence[str], columns: int) -> list[str]:
-    """Names of at most so many columns (a Chinese sign takes two), with a sign where something is
-    left out.
+    """Names of at most so many columns (a Chinese sign takes two), with "…" for what is left out.
 
     Each is cut in its middle. Where that makes some alike, what they have in common is left out
     instead: at first of all that are alike, then of those that still are. Where nothing so short
@@ -97,27 +90,20 @@ def _common(names: Sequence[str]) -> int:
 
 
 def _differing(name: str, head: int, tail: int, columns: int) -> str:
-    """The name without what it has in common with others at its head and its tail, but for what
-    there is room for."""
+    """The name with so much of the head and tail it shares with others as there is room for."""
     if cell_len(name) <= columns:
         return name
     tail = min(tail, len(name) - head)
     own = middle_cut(name[head : len(name) - tail], columns - 2)
     room = columns - 2 - cell_len(own)
-    before, behind = (
-        _first(name[:head], room - room // 2),
-        _last(name[len(name) - tail :], room // 2),
-    )
+    before = _first(name[:head], room - room // 2)
+    behind = _last(name[len(name) - tail :], room // 2)
     return f"{before}{CUT * (len(before) < head)}{own}{CUT * (len(behind) < tail)}{behind}"
 
 
 def _first(text: str, columns: int) -> str:
-    used = 0
-    for i, sign in enumerate(text):
-        used += cell_len(sign)
-        if used > columns:
-            return text[:i]
-    return text
+    widths = accumulate(map(cell_len, text))
+    return text[: sum(used <= columns for used in widths)]
 
 
 def _last(text: str, columns: int) -> str:
