@@ -1,5 +1,4 @@
-"""What all pictures share: a canvas of a fixed size, light or dark, words around the panels, and
-one way to save.
+"""What all pictures share: a canvas of a fixed size, words around the panels, one way to save.
 
 Type scales with the canvas and cells shrink, so that a grid of five by seven and one of a hundred
 by a hundred both read. Uses matplotlib's object interface: no pyplot, no global state.
@@ -8,9 +7,8 @@ by a hundred both read. Uses matplotlib's object interface: no pyplot, no global
 from __future__ import annotations
 
 import io
-import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +43,13 @@ class Words:
 
     @property
     def all(self) -> str:
-        return "".join((self.headline, *self.lines, self.foot))
+        return "".join((self.headline, *self.lines, self.foot, self.spoken))
 
 
 def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF, in fonts that hold the words; returns warnings (a missing font).
 
-    Raises ConfigError for another file type or an unwritable path, UnknownName for a palette or
-    size that is not there.
+    Raises ConfigError for another file type or an unwritable path, UnknownName as ``drawn`` does.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path.name}: a picture ends in {', '.join(FORMATS)}")
@@ -65,45 +62,39 @@ def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK
 
 def canvas(words: Words, look: Look) -> Figure:
     """An empty picture with its words in place; axes go between them by the constrained layout."""
-    size, ink = look.sheet, look.ink
-    figure = Figure(
-        figsize=(size.width, size.height), dpi=size.dpi
-    )  # so that type is measured as it is drawn
+    sheet, points = look.sheet, look.sheet.type
+    # type is measured with the dots per inch that it is drawn with
+    figure = Figure(figsize=(sheet.width, sheet.height), dpi=sheet.dpi)
     FigureCanvasAgg(figure)
-    edge, unit = 0.028 * size.width, size.type / 72  # inches
-    y = size.height - edge
-    left, wide = edge / size.width, size.width - 2 * edge
+    edge, unit = 0.028 * sheet.width, points / 72  # inches
+    wide = sheet.width - 2 * edge
+
+    def write(y: float, text: str, least: float = _LEAST_TYPE, **style: Any) -> Text:
+        line = figure.text(edge / sheet.width, y / sheet.height, text, **style)
+        line.set_in_layout(False)
+        fit(line, wide, least)
+        return line
+
+    y = sheet.height - edge
+    title: dict[str, Any] = {"size": points * 2.0, "weight": "bold", "color": look.ink, "va": "top"}
+    write(y, words.headline, _LEAST_HEADLINE, **title)
+    y -= points * 2.0 / 72 * 1.5
     lines = []
-    for n, line in enumerate((words.headline, *words.lines)):
-        points, weight, colour = (
-            (size.type * 2.0, "bold", ink) if n == 0 else (size.type * 1.08, "normal", look.faint)
-        )
-        said = figure.text(
-            left, y / size.height, line, size=points, weight=weight, color=colour, va="top"
-        )
-        said.set_in_layout(False)
-        fit(said, wide, _LEAST_TYPE if n else _LEAST_HEADLINE)
-        lines += [said] if n else []
-        y -= points / 72 * (1.5 if n == 0 else 1.4)
-    for said in lines:  # of one size
-        said.set_fontsize(min(float(line.get_fontsize()) for line in lines))
-    foot = figure.text(
-        left, 0.6 * edge / size.height, words.foot, size=size.type * 0.85, color=look.faint
-    )
-    foot.set_in_layout(False)
-    fit(foot, wide)
-    low = (0.6 * edge + 1.7 * unit) / size.height
-    side = 0.6 * edge / size.width
-    figure.set_layout_engine(
-        "constrained",
-        rect=(side, low, 1 - 2 * side, y / size.height - low - 0.3 * unit / size.height),
-    )
+    for text in words.lines:
+        lines.append(write(y, text, size=points * 1.08, color=look.faint, va="top"))
+        y -= points * 1.08 / 72 * 1.4
+    smallest = min((float(line.get_fontsize()) for line in lines), default=0.0)
+    for line in lines:  # of one size
+        line.set_fontsize(smallest)
+    write(0.6 * edge, words.foot, size=points * 0.85, color=look.faint)
+    side, low = 0.6 * edge / sheet.width, (0.6 * edge + 1.7 * unit) / sheet.height
+    height = y / sheet.height - low - 0.3 * unit / sheet.height
+    figure.set_layout_engine("constrained", rect=(side, low, 1 - 2 * side, height))
     return figure
 
 
 def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
-    """Make a text smaller where it is too wide, and cut its lines in their middle where that is not
-    enough."""
+    """Make a text smaller where it is too wide, and where that is not enough cut its lines."""
     figure = text.get_figure(root=True)
     assert figure is not None  # noqa: S101  # whatever is drawn has one
     width = text.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
@@ -119,25 +110,17 @@ def fit(text: Text, inches: float, least: float = _LEAST_TYPE) -> None:
 def drawn(
     draw: Callable[[], Figure], words: Words, look: Look, form: str
 ) -> tuple[bytes, list[str]]:
-    """The same in memory, with its warnings. Raises UnknownName for a palette or a size that is not
-    there."""
+    """The same in memory, with its warnings. Raises UnknownName for an unknown palette or size."""
     look.check()
-    families, said = fonts_for(words.all + words.spoken)
-    told: dict[str, Any] = {"Title": words.headline}
-    told |= {
+    families, said = fonts_for(words.all)
+    metadata: Mapping[str, dict[str, Any]] = {  # without a date: the same run, the same bytes
         "png": {"Description": words.spoken, "Look": look.palette},
-        "pdf": {"Subject": words.spoken},
-    }.get(form, {})
-    told |= {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
-        form, {}
-    )  # the same run, the same bytes
-    style: Any = {
-        "font.family": families,
-        "svg.hashsalt": "niah",
-        "hatch.linewidth": 0.6,
-        "text.parse_math": False,
-        **look.style,
+        "pdf": {"Subject": words.spoken, "CreationDate": None},
+        "svg": {"Date": None},
     }
+    told = {"Title": words.headline, **metadata[form]}
+    style: Any = {"font.family": families, "svg.hashsalt": "niah", "text.parse_math": False}
+    style |= {"hatch.linewidth": 0.6, **look.style}
     picture = io.BytesIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
@@ -145,12 +128,9 @@ def drawn(
     image = picture.getvalue()
     if form == "svg":  # one that a screen reader can tell about
         heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
-        image = re.sub(
-            rb"(<svg )([^>]*>)",
-            lambda m: m[1] + b'role="img" ' + m[2] + heard.encode(),
-            image,
-            count=1,
-        )
+        before, mark, after = image.partition(b"<svg ")
+        tag, end, behind = after.partition(b">")
+        image = b"".join((before, mark, b'role="img" ', tag, end, heard.encode(), behind))
     return image, said
 
 
@@ -179,9 +159,7 @@ def scale_beside(
     scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
     bar = figure.colorbar(scale, ax=list(axes), shrink=0.92, aspect=32, pad=0.012, fraction=0.05)
     bar.set_label(label, fontsize=look.sheet.type * 0.85)
-    bar.set_ticks(
-        [ends[0], sum(ends) / 2, ends[1]],
-        labels=[f"{100 * e:g} %" for e in (ends[0], sum(ends) / 2, ends[1])],
-    )
+    ticks = [ends[0], sum(ends) / 2, ends[1]]
+    bar.set_ticks(ticks, labels=[f"{100 * tick:g} %" for tick in ticks])
     bar.ax.tick_params(labelsize=look.sheet.type * 0.8, length=0)
     bar.outline.set_visible(False)

@@ -1,5 +1,4 @@
-"""Curves by length: the share found with its interval, and the time to the first token. Several
-runs on one scale.
+"""Curves by length: share found with its interval, time to the first token; several on one scale.
 
 One model under several deliveries has a table in words, and a picture of what was found, by length
 and by depth.
@@ -7,27 +6,28 @@ and by depth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from math import log10
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from rich.cells import cell_len
 
 from niah.plotter.canvas import Words, canvas, colour_map, save, scale_beside
 from niah.plotter.cells import Room, every_nth
 from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
-from niah.plotter.look import LOOK, Look
+from niah.plotter.look import LOOK, TURNS, Look
 from niah.plotter.report_text import Part, change_words, table_of
 from niah.plotter.summary import View, held_by, names_of
 from niah.text.lengths import label_of
 from niah.text.shares import digits, percent, seconds_label
-from niah.verdict.deliveries import AT, Delivery, DeliveryFigures
+from niah.verdict.deliveries import AT, Delivery, Split
 from niah.verdict.records import RunReport
 
 # Okabe and Ito 2008: told apart by colour-blind readers; markers tell them apart in grey print
@@ -41,13 +41,13 @@ _PARTS = (
     ("not sent", "#BBBBBB", ".."),
 )
 _DODGE = 0.03  # of a decade: points of several runs at one length stand beside each other
+_LINE: Mapping[str, Any] = {"markersize": 5, "linewidth": 1.6}
 
 Styled = tuple[RunReport, str, str, str, float]  # with its name, colour, marker and dodge
 
 
 def save_curves(views: Sequence[View], path: Path, look: Look = LOOK) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
-    unwritable path."""
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError as ``canvas.save``."""
     words = words_of(views, look=look)
     words = replace(words, spoken=words.spoken.replace("Heatmap of", "Curves by context length of"))
     return save(lambda: curves_figure(views, look, words), words, path, look)
@@ -58,9 +58,7 @@ def curves_figure(views: Sequence[View], look: Look = LOOK, words: Words | None 
     styled = styled_of(views, names_of(views, 34), look)
     timed = any(t.first_token_s for f, *_ in styled for t in f.times)
     figure = canvas(words or words_of(views, look=look), look)
-    longest = (
-        max((cell_len(name) for _, name, *_ in styled), default=0) + 25
-    )  # signs, with figures and a line
+    longest = max((cell_len(name) for _, name, *_ in styled), default=0) + 25  # figures and a line
     columns = max(1, min(3, len(styled), int(140 * look.sheet.width / look.sheet.type / longest)))
     rows = -(-len(styled) // columns)
     axes = figure.subplot_mosaic("ft;nn" if timed else "f;n", height_ratios=[1, 0.075 * rows])
@@ -85,45 +83,36 @@ def found_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
         ends = None if f.bracket is not None else [[p[2] for p in points], [p[3] for p in points]]
         x, means = [p[0] for p in points], [p[1] for p in points]
         label = f"{name}: {percent(f.whole.mean)} (n = {f.whole.n:,})"
-        ax.errorbar(
-            x,
-            means,
-            ends,
-            color=colour,
-            marker=marker,
-            markersize=5,
-            capsize=3,
-            linewidth=1.6,
-            label=label,
-        )
+        ax.errorbar(x, means, ends, color=colour, marker=marker, capsize=3, label=label, **_LINE)
     held = next((e for f, *_ in styled if (e := held_by(f))), None)
     if held is not None and held.threshold is not None:
-        ax.axhline(held.threshold, color=look.faint, linewidth=1, linestyle="--")
-        said = f"{percent(held.threshold)}: counts as reliable"
-        ax.annotate(
-            said, (0.01, held.threshold), (0, -3), xycoords=("axes fraction", "data"), textcoords="offset points",
-            va="top", fontsize=look.sheet.type * 0.8, color=look.faint, zorder=4,
-            bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )  # fmt: skip
+        _threshold(held.threshold, ax, look)
     ax.set_ylim(-0.03, 1.03)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     ax.set_ylabel("share found, with 95 % interval")
     _finish(ax, styled, look)
 
 
+def _threshold(share: float, ax: Axes, look: Look) -> None:
+    ax.axhline(share, color=look.faint, linewidth=1, linestyle="--")
+    ax.annotate(
+        f"{percent(share)}: counts as reliable", (0.01, share), (0, -3),
+        xycoords=("axes fraction", "data"), textcoords="offset points", va="top", zorder=4,
+        fontsize=look.sheet.type * 0.8, color=look.faint,
+        bbox={"facecolor": look.paper, "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    )  # fmt: skip
+
+
 def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
-    """Median seconds to the first token by length, both on logarithmic scales: a power is a
-    straight line."""
+    """Median seconds to the first token by length, on logarithmic scales: a power is straight."""
     for f, name, colour, marker, dodge in styled:
         points = [(t.context_length * dodge, t.first_token_s) for t in f.times if t.first_token_s]
         if points:
             x, y = [p[0] for p in points], [p[1] for p in points]
-            ax.plot(x, y, color=colour, marker=marker, markersize=5, linewidth=1.6, label=name)
+            ax.plot(x, y, color=colour, marker=marker, label=name, **_LINE)
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s:g} s"))
-    ax.yaxis.set_minor_formatter(
-        FuncFormatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else "")
-    )
+    ax.yaxis.set_major_formatter(lambda s, _: f"{s:g} s")
+    ax.yaxis.set_minor_formatter(lambda s, _: f"{s:g} s" if f"{s:.0e}"[0] in "25" else "")
     low, high = ax.get_ylim()
     if high < 10 * low:  # perhaps with neither 1, 2 nor 5 in it
         ax.set_yticks([s for s in MaxNLocator(4).tick_values(low, high) if low <= s <= high])
@@ -137,17 +126,12 @@ def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[S
     colours, middle = COLOURS_ON_DARK if look.dark else COLOURS, (len(views) - 1) / 2
     lengths = sorted({length for v in views if v.report for length in v.report.by_length})
     step = min([_DODGE, *(log10(b / a) / (2 * len(views)) for a, b in pairwise(lengths))])
-    return [
-        (
-            v.report,
-            name,
-            colours[i % len(colours)],
-            MARKERS[i % len(MARKERS)],
-            10 ** (step * (i - middle)),
-        )
-        for i, (v, name) in enumerate(zip(views, names, strict=True))
-        if v.report is not None
-    ]
+    styled = []
+    for i, (v, name) in enumerate(zip(views, names, strict=True)):
+        colour, marker = colours[i % len(colours)], MARKERS[i % len(MARKERS)]
+        if v.report is not None:
+            styled.append((v.report, name, colour, marker, 10 ** (step * (i - middle))))
+    return styled
 
 
 def _finish(ax: Axes, styled: Sequence[Styled], look: Look) -> None:
@@ -156,45 +140,37 @@ def _finish(ax: Axes, styled: Sequence[Styled], look: Look) -> None:
     ax.set_xscale("log")
     ax.set_xticks(shown, [look.length_label(n) for n in shown])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("turns of the conversation" if look.turns else "context length (tokens)")
+    ax.set_xlabel(TURNS if look.turns else "context length (tokens)")
     ax.grid(visible=True)
     ax.set_axisbelow(True)
-    ax.tick_params(length=0)
-    ax.tick_params(length=0, which="minor")
+    ax.tick_params(length=0, which="both")
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
     """What each sent and cost, whose misses they are, and from which length one beats the other."""
     figures = [d.figures for d in deliveries]
-    rows = [("delivery", *(d.name for d in deliveries))]
-    rows.append(
-        (
-            "calls a trial",
-            *("not measured" if f.calls is None else digits(f.calls) for f in figures),
-        )
-    )
-    rows.append(("tokens a trial", *(_number(f.tokens, "{:,.0f}") for f in figures)))
-    rows.append(("dollars", *(_number(d.dollars, "${:,.2f}", "not known") for d in deliveries)))
-    for word, key in (
-        ("first token", "first_token_s"),
-        ("whole", "total_s"),
-        ("beside the calls", "prepared_s"),
-    ):
-        rows.append((word, *(seconds_label(getattr(f, key)) for f in figures)))
-    if any(f.recall for f in figures):
-        rows += [
-            (f"in the first {k}", *(percent(f.recall.get(k), "no chunks") for f in figures))
-            for k in AT
-        ]
+    calls = ("not measured" if f.calls is None else digits(f.calls) for f in figures)
+    tokens = ("not measured" if f.tokens is None else f"{f.tokens:,.0f}" for f in figures)
+    costs = ("not known" if d.dollars is None else f"${d.dollars:,.2f}" for d in deliveries)
+    rows = [
+        ("delivery", *(d.name for d in deliveries)),
+        ("calls a trial", *calls),
+        ("tokens a trial", *tokens),
+        ("dollars", *costs),
+        ("first token", *(seconds_label(f.first_token_s) for f in figures)),
+        ("whole", *(seconds_label(f.total_s) for f in figures)),
+        ("beside the calls", *(seconds_label(f.prepared_s) for f in figures)),
+    ]
+    for k in AT if any(f.recall for f in figures) else ():
+        found = (percent(f.recall.get(k), "no chunks") for f in figures)
+        rows.append((f"in the first {k}", *found))
     yield table_of(rows)
     for d in deliveries[1:]:
         yield ""
         rows = [(f"{d.name}, by depth", *(word for word, _, _ in _PARTS), "n")]
         for depth, s in d.figures.by_depth.items():
-            rows.append(
-                (f"{depth:g} %", *(f"{n:,}" for n in (s.read, s.not_read, s.not_sent)), f"{s.n:,}")
-            )
+            rows.append((f"{depth:g} %", *(f"{n:,}" for n in (*_counts(s), s.n))))
         yield table_of(rows)
     for d in deliveries[1:]:
         yield from crossover_lines(d, deliveries[0].name)
@@ -202,13 +178,11 @@ def delivery_parts(deliveries: Sequence[Delivery]) -> Iterator[Part]:
 
 def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
     """From 8k on retrieve is better than full (95 %: from 4k to 16k)."""
-    there = [
-        c for c in d.crossovers if c.length is not None and c.low is not None and c.high is not None
-    ]
+    there = [c for c in d.crossovers if c.length is not None and c.low is not None]
     for c in there:
         word, often = "better" if c.better else "worse", f"in {percent(c.share)} of the resamples"
-        interval = f"95 % interval {label_of(c.low or 0)} to {label_of(c.high or 0)}, {often}"
-        yield f"from {label_of(c.length or 0)} on {d.name} is {word} than {first} ({interval})"
+        interval = f"95 % interval {label_of(c.low)} to {label_of(c.high)}, {often}"
+        yield f"from {label_of(c.length)} on {d.name} is {word} than {first} ({interval})"
     if d.crossovers and not there:
         yield f"{d.name} is neither better nor worse than {first} from any length on"
 
@@ -216,22 +190,17 @@ def crossover_lines(d: Delivery, first: str) -> Iterator[str]:
 def save_deliveries(
     deliveries: Sequence[Delivery], views: Sequence[View], path: Path, look: Look = LOOK
 ) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
-    unwritable path."""
-    words, first, look = words_of(views), deliveries[0], look_for(len(deliveries), look)
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError as ``canvas.save``."""
+    words, first, look = words_of(views), deliveries[0].name, look_for(len(deliveries), look)
     shares = [view.grid.whole.mean for view in views]
     most = max((share for share in shares if share is not None), default=None)
     best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == most]
     said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(most)}"
     said = "No trial has a score" if most is None else said
-    lines = [
-        f"{d.name} against {first.name}: {change_words(d.comparison.whole)}"
-        for d in deliveries
-        if d.comparison
-    ]
-    words = replace(
-        words, headline=said, lines=lines[:3], spoken=f"{words.spoken} {' '.join(lines)}"
-    )
+    pairs = {d.name: d.comparison.whole for d in deliveries if d.comparison}
+    lines = [f"{name} against {first}: {change_words(pair)}" for name, pair in pairs.items()]
+    told = f"{words.spoken} {' '.join(lines)}"
+    words = replace(words, headline=said, lines=lines[:3], spoken=told)
     return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
 
 
@@ -244,18 +213,13 @@ def deliveries_figure(
     deliveries: Sequence[Delivery], views: Sequence[View], words: Words, look: Look = LOOK
 ) -> Figure:
     """A heatmap for each, then the share found by length, then whose misses they are, by depth."""
-    panels = [panel_of(view, d.name) for view, d in zip(views, deliveries, strict=True)]
-    grid = views[0].grid
     names = [d.name for d in deliveries]
+    panels = [panel_of(view, name) for view, name in zip(views, names, strict=True)]
     title = "share found by length\nwith 95 % intervals"
-    panels.append(
-        Panel(title=title, grid=grid, draw=lambda ax, room: _curves(views, names, ax, room))
-    )
+    panels.append(Panel(title=title, draw=partial(_curves, views, names)))
     for n, d in enumerate(deliveries[1:]):
-        title = f"{d.name}\nwhose misses, by depth"
-        panels.append(
-            Panel(title=title, grid=grid, draw=partial(split_bars, d.figures, named=not n))
-        )
+        title, bars = f"{d.name}\nwhose misses, by depth", partial(_split_bars, d, named=n == 0)
+        panels.append(Panel(title=title, draw=bars))
     figure, axes = panels_figure(panels, words, look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure
@@ -267,35 +231,21 @@ def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -
     _legend_below(ax, room, columns=2)
 
 
-def split_bars(figures: DeliveryFigures, ax: Axes, room: Room, *, named: bool) -> None:
-    """For each depth the shares of trials sent and read, sent and not read, not sent; ``named``:
-    with their legend."""
-    depths = list(figures.by_depth)
-    for depth, split in figures.by_depth.items():
+def _split_bars(d: Delivery, ax: Axes, room: Room, *, named: bool) -> None:
+    """For each depth the shares of trials sent and read, sent and not read, not sent.
+
+    ``named``: with their legend.
+    """
+    depths, size = d.figures.by_depth, room.look.sheet.type * 0.8
+    for row, split in enumerate(depths.values()):
         left = 0.0
-        for (_, colour, hatch), count in zip(
-            _PARTS, (split.read, split.not_read, split.not_sent), strict=True
-        ):
+        for (_, colour, hatch), count in zip(_PARTS, _counts(split), strict=True):
             width = count / split.n if split.n else 0.0
-            ax.barh(
-                depths.index(depth),
-                width,
-                left=left,
-                color=colour,
-                hatch=hatch,
-                edgecolor="white",
-                height=0.86,
-            )
+            style: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white"}
+            ax.barh(row, width, left=left, height=0.86, **style)
             if width > 0.09:
-                size = room.look.sheet.type * 0.8
-                ax.text(
-                    left + width / 2,
-                    depths.index(depth),
-                    f"{count}",
-                    ha="center",
-                    va="center",
-                    fontsize=size,
-                )
+                middle = left + width / 2
+                ax.text(middle, row, f"{count}", ha="center", va="center", fontsize=size)
             left += width
     for word, colour, hatch in _PARTS:
         ax.barh(0, 0, color=colour, hatch=hatch, edgecolor="white", label=word)
@@ -313,13 +263,15 @@ def _legend_below(ax: Axes, room: Room, columns: int) -> None:
     if not columns:
         return
     handles, labels = ax.get_legend_handles_labels()
+    names = [label.rpartition(": ")[0] if "%" in label else label for label in labels]
     legend = ax.legend(
-        handles, [label.rpartition(": ")[0] if "%" in label else label for label in labels], loc="upper left",
-        bbox_to_anchor=(-0.12, -0.16), ncols=columns, frameon=False, fontsize=room.look.sheet.type * 0.78,
-        columnspacing=1.0, handlelength=1.4, handletextpad=0.4,
+        handles, names, loc="upper left", bbox_to_anchor=(-0.12, -0.16), ncols=columns,
+        frameon=False, fontsize=room.look.sheet.type * 0.78, columnspacing=1.0,
+        handlelength=1.4, handletextpad=0.4,
     )  # fmt: skip
     legend.set_in_layout(False)
 
 
-def _number(value: float | None, form: str, missing: str = "not measured") -> str:
-    return missing if value is None else form.format(value)
+def _counts(split: Split) -> tuple[int, int, int]:
+    """In the order of the parts."""
+    return split.read, split.not_read, split.not_sent

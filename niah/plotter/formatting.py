@@ -30,43 +30,36 @@ def counted_label(r: Share, *, rest: bool = False) -> str:
 
 
 def brief_label(r: Share) -> str:
-    """ "83 % (66 to 93 %, n = 30)", where several shares stand in one line; the interval is of 95
-    %."""
+    """ "83 % (66 to 93 %, n = 30)" with its 95 % interval, where several stand in one line."""
     if r.mean is None or r.low is None or r.high is None:
         return "not measured"
     return f"{percent(r.mean)} ({interval_label(r.low, r.high)}, n = {r.n:,})"
 
 
 def interval_label(low: float, high: float, to: str = " to ") -> str:
-    """ "66 to 93 %": both ends in whole percent; a low end below 1 is not called 100, a high end
-    above 0 not 0."""
-    first, last = round(100 * low), round(100 * high)
-    first = min(first, 99) if low < 1 else first
-    last = max(last, 1) if high > 0 else last
+    """ "66 to 93 %"; a low end below 1 is not called 100, nor a high one above 0 called 0."""
+    first = min(round(100 * low), 99) if low < 1 else 100
+    last = max(round(100 * high), 1) if high > 0 else 0
     return f"{first}{to}{last} %"
 
 
 def headline_label(grid: Grid) -> str:
-    """The share found with its n and interval, and in the same breath the trials that have no
-    score."""
+    """The share found with n and interval, and in the same breath the trials without a score."""
     found = found_label(grid.whole) if grid.adaptive is None else grid.adaptive
     return " · ".join([found, *unscored_labels(grid)])
 
 
 def unscored_labels(grid: Grid) -> list[str]:
-    """ "3 of 38 trials without a score (2 overflow, 1 refused)", and how many have not run; nothing
-    where all have."""
+    """ "3 of 38 trials without a score (2 overflow, 1 refused)"; and how many have not run."""
     counts = counts_of(grid)
-    every, not_run = sum(counts.values()), counts.pop(MISSING, 0)
+    every, not_run = plural(counts.total(), "trial"), counts.pop(MISSING, 0)
     counts.pop("scored", None)
     labels = []
     if counts:
         why = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(counts.items()))
-        labels.append(
-            f"{sum(counts.values()):,} of {plural(every, 'trial')} without a score ({why})"
-        )
+        labels.append(f"{counts.total():,} of {every} without a score ({why})")
     if not_run:
-        labels.append(f"{not_run:,} of {plural(every, 'trial')} not run")
+        labels.append(f"{not_run:,} of {every} not run")
     return labels
 
 
@@ -91,31 +84,29 @@ def trials_label(grid: Grid) -> str:
     return f"{plural(grid.epochs, 'trial')} per cell"
 
 
-_WITHOUT = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
+CONTROL_WORDS = {"absent": "no needle", "oracle": "no haystack", "closed-book": "question alone"}
 
 
 def control_labels(by_control: Mapping[str, Share]) -> list[str]:
-    """A line for each kind of control that was run; of absent needles the share that was answered
-    all the same."""
+    """A line for each kind of control that was run; of absent needles the share answered anyhow."""
     lines = []
     for control, r in by_control.items():
-        name = f"{control} ({_WITHOUT[control]})"
         if r.mean is None:
-            lines.append(f"{name}: nothing scored")
+            said = "nothing scored"
         elif control == "absent":
-            rate = f"hallucination rate {percent(1 - r.mean)} {counted_label(r, rest=True)}"
-            lines.append(f"{name}: {rate}")
+            said = f"hallucination rate {percent(1 - r.mean)} {counted_label(r, rest=True)}"
         else:
             what = "found" if control == "oracle" else "guessed"
-            lines.append(f"{name}: {percent(r.mean)} {what} {counted_label(r)}")
+            said = f"{percent(r.mean)} {what} {counted_label(r)}"
+        lines.append(f"{control} ({CONTROL_WORDS[control]}): {said}")
     return lines
 
 
 def normalised_label(grid: Grid) -> list[str]:
     """A line with the score between guess rate and oracle, where both were run."""
-    return (
-        [] if grid.normalised is None else [f"normalised by controls: {percent(grid.normalised)}"]
-    )
+    if grid.normalised is None:
+        return []
+    return [f"normalised by controls: {percent(grid.normalised)}"]
 
 
 def detail_labels(grid: Grid) -> list[str]:
@@ -134,5 +125,15 @@ def detail_labels(grid: Grid) -> list[str]:
 
 def unscored_label(cell: Cell) -> str:
     """The most frequent outcome other than scored."""
-    others = {k: v for k, v in cell.outcomes.items() if k != "scored"}
-    return max(others, key=lambda k: others[k]) if others else ""
+    return commonest(cell.outcomes, "scored")
+
+
+def commonest(counts: Mapping[str, int], but: str = "") -> str:
+    """What was counted most, one thing left out; nothing where there is no other."""
+    others = {name: n for name, n in counts.items() if name != but}
+    return max(others, key=others.__getitem__, default="")
+
+
+def lost_trials(cell: Cell) -> int:
+    """Trials of a cell that ended without a score."""
+    return sum(n for outcome, n in cell.outcomes.items() if outcome not in ("scored", MISSING))

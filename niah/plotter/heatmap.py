@@ -1,5 +1,4 @@
-"""The heatmap: length across, depth down, green where the needle was found. Several runs stand side
-by side.
+"""The heatmap: length across, depth down, green where the needle was found; several side by side.
 
 The scale is fixed from 0 to 1. Every picture says its finding first, then n and interval, and at
 its foot what was measured with what. How probable the right answers were is drawn in the same way,
@@ -15,11 +14,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -38,11 +39,12 @@ from niah.plotter.canvas import (
     scale_beside,
 )
 from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
-from niah.plotter.formatting import plural
+from niah.plotter.formatting import lost_trials, plural
 from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import change_words
 from niah.plotter.summary import (
     View,
+    claimed_part,
     doubts_line,
     found_line,
     hatched_part,
@@ -68,9 +70,9 @@ LEVEL = 0.05
 FRAMED = "framed: more than chance would do, at 5 % over all cells"
 MOST_TASKS = 3
 DARKEST = 5.0  # nats at least: one answer in 150 would be right
-NATS_PALETTE = (  # Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
-    "cividis_r"
-)
+# Nunez, Anderton and Renslow 2018: its lightness rises evenly, for all readers
+NATS_PALETTE = "cividis_r"
+CHANGES = "RdBu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,6 @@ class Panel:
 
     title: str
     draw: Callable[[Axes, Room], None]
-    grid: Grid
 
 
 def save_heatmaps(
@@ -92,8 +93,7 @@ def save_heatmaps(
     """Draw runs side by side into a PNG, SVG or PDF; returns warnings (a missing font).
 
     ``title`` and ``names`` take the place of the finding and the models over several. Raises
-    ConfigError for another file type or an unwritable path, UnknownName for a palette that is not
-    there.
+    ConfigError for another file type or an unwritable path, UnknownName for an unknown palette.
     """
     words = words_of(views, title, look)
     return save(lambda: figure_of(views, look, words, names), words, path, look)
@@ -107,37 +107,26 @@ def heatmap_png(view: View) -> bytes:
 
 def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK) -> Words:
     """The finding of one run, or what several found."""
+    told = " ".join(map(spoken, views))
     if len(views) == 1 and title is None:
         (view,) = views
         by_turns = _by_turns(view, look)
-        said = (found_line(view), None if by_turns else lengths_line(view), doubts_line(view))
-        lines = [line for line in said if line]
-        return Words(
-            headline=by_turns or headline(view),
-            lines=lines,
-            foot=recipe_line(view),
-            spoken=spoken(view),
-        )
-    tasks = [
-        name
-        for name in ("task", "haystack", "tokenizer")
-        if len({getattr(v.grid, name) for v in views}) == 1
-    ]
-    shared = [f"{name} {getattr(views[0].grid, name)}" for name in tasks]
+        said = (found_line(view), "" if by_turns else lengths_line(view), doubts_line(view))
+        lines, title = [line for line in said if line], by_turns or headline(view)
+        return Words(headline=title, lines=lines, foot=recipe_line(view), spoken=told)
+    shared = []
+    for name in ("task", "haystack", "tokenizer"):
+        values = {getattr(v.grid, name) for v in views}
+        shared += [f"{name} {values.pop()}"] if len(values) == 1 else []
     trials = plural(sum(v.grid.whole.n for v in views), "scored trial")
     foot = " · ".join([*shared, trials, *made_parts(views), *hatched_part(views)])
-    told = " ".join(spoken(v) for v in views)
     return Words(headline=title or several_headline(views), lines=[], foot=foot, spoken=told)
 
 
 def _by_turns(view: View, look: Look) -> str | None:
     """What is found at the fewest and at the most turns; None where no turns are on the axis."""
-    found = view.report.by_length if view.report else {}
-    shares = [
-        (look.turns[n], share.mean)
-        for n, share in found.items()
-        if n in look.turns and share.mean is not None
-    ]
+    found = view.report.by_length.items() if view.report else ()
+    shares = [(look.turns[n], r.mean) for n, r in found if n in look.turns and r.mean is not None]
     if len(shares) < 2:
         return None
     (few, first), (many, last) = shares[0], shares[-1]
@@ -159,32 +148,24 @@ def figure_of(
 
 def panel_of(view: View, name: str) -> Panel:
     """A run with its name over it, and in the next line its figures."""
-    r = view.grid.whole
+    r, held = view.grid.whole, held_by(view.report)
     said = [f"{percent(r.mean)} found (n = {r.n:,})" if r.mean is not None else "nothing scored"]
-    lost = sum(
-        n for c in view.grid.cells for o, n in c.outcomes.items() if o not in ("scored", "missing")
-    )
+    lost = sum(map(lost_trials, view.grid.cells))
     said += [f"{lost:,} unscored"] if lost else []
-    held = None if view.report is None else held_by(view.report)
     said += [f"effective {label_of(held.point)}"] if held else []
-    said += (
-        [f"claimed {label_of(view.report.claimed)}"] if view.report and view.report.claimed else []
-    )
-    return Panel(
-        title=f"{name}\n{' · '.join(said)}",
-        draw=lambda ax, room: draw_grid(view, ax, room),
-        grid=view.grid,
-    )
+    said += claimed_part(view.report)
+    return Panel(title=f"{name}\n{' · '.join(said)}", draw=partial(draw_grid, view))
 
 
 def columns_for(panels: int) -> int:
     """How many stand side by side on a wide sheet."""
-    return panels if panels <= 3 else ceil(panels / 2) if panels <= 8 else 4
+    if panels <= 3:
+        return panels
+    return min(4, ceil(panels / 2))
 
 
 def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Figure, list[Axes]]:
-    """Panels on one sheet, from left to right and from top to bottom; what their axes mean is said
-    once."""
+    """Panels on one sheet, row by row; what their axes mean is said once."""
     figure, columns = canvas(words, look), columns_for(len(panels))
     rows = ceil(len(panels) / columns)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -196,13 +177,11 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
         height=look.sheet.height * 0.68 / rows,
         alone=len(panels) == 1,
     )
+    size = look.sheet.type * (0.95 if columns < 4 else 0.8)
     for i, (panel, ax) in enumerate(zip(panels, axes, strict=False)):
         panel.draw(ax, room)
         if not room.alone:
-            title = ax.set_title(
-                panel.title, loc="left", fontsize=look.sheet.type * (0.95 if columns < 4 else 0.8)
-            )
-            title.set(linespacing=1.35)
+            title = ax.set_title(panel.title, loc="left", fontsize=size, linespacing=1.35)
             fit(title, room.width * 0.9)
         if i + columns < len(panels):
             ax.set_xlabel("")
@@ -212,20 +191,22 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
 
 
 def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) -> list[str]:
-    """Draw one run into a PNG, SVG or PDF; returns warnings. Raises ConfigError where no server
-    told a probability."""
+    """Draw one run into a PNG, SVG or PDF; returns warnings.
+
+    Raises ConfigError where no server told a probability.
+    """
     told: dict[tuple[int, float], list[float]] = defaultdict(list)
     for r in rows:
         if r.target_nats is not None and r.trial.control is None:
             told[r.trial.context_length, r.trial.depth_percent].append(r.target_nats)
     if not told:
         raise ConfigError(
-            "no trial of the run has a log-probability; sweep with --target-logprob, where a server"
-            " tells it"
+            "no trial of the run has a log-probability; "
+            "sweep with --target-logprob, where a server tells it"
         )
     means = {place: fmean(nats) for place, nats in told.items()}
     every = [n for nats in told.values() for n in nats]
-    worst = max(means, key=lambda place: means[place])
+    worst = max(means, key=means.__getitem__)
     rarest = f"rarest at {label_of(worst[0])}, depth {worst[1]:g} %: {means[worst]:.2f} nats"
     line = f"{view.model} · n = {len(every)} · {rarest}"
     words = Words(
@@ -234,49 +215,45 @@ def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) ->
         foot=recipe_line(view),
         spoken=f"Heatmap of log-probabilities: {line}",
     )
-    return save(lambda: _nats_figure(view, means, words, look), words, path, look)
+    panel = Panel(title="", draw=partial(_nats, view.grid, means))
+    return save(lambda: panels_figure([panel], words, look)[0], words, path, look)
 
 
-def _nats_figure(
-    view: View, means: dict[tuple[int, float], float], words: Words, look: Look
-) -> Figure:
-    grid, most = view.grid, max(DARKEST, max(means.values()))
-    figure = canvas(words, look)
-    ax = figure.subplots()
-    edges = row_edges(grid)
-    told = {place: (nats / most, f"{nats:.1f}") for place, nats in means.items()}
-    boxes = boxes_of(
-        grid, edges, grid.cells, lambda c: told.get((c.context_length, c.depth_percent), (None, ""))
-    )
-    room = Room(look=look, width=look.sheet.width * 0.88, height=look.sheet.height * 0.68)
+def _nats(grid: Grid, means: Mapping[tuple[int, float], float], ax: Axes, room: Room) -> None:
+    edges, most = row_edges(grid), max(DARKEST, *means.values())
+    cells: dict[tuple[int, float], tuple[float | None, str]] = {
+        (c.context_length, c.depth_percent): (None, "") for c in grid.cells
+    }
+    cells |= {place: (nats / most, f"{nats:.1f}") for place, nats in means.items()}
+    boxes = boxes_of(grid, edges, [(*place, *shown) for place, shown in cells.items()])
     fill(ax, boxes, room, colour_map(NATS_PALETTE), digits=True)
     axes_of(ax, grid, edges, room)
-    return figure
 
 
 def save_comparison(
     views: Sequence[View], comparison: Comparison | None, path: Path, look: Look = LOOK
 ) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
-    unwritable path."""
+    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError as ``canvas.save``."""
     words = comparison_words(views, comparison)
     return save(lambda: comparison_figure(views, comparison, look, words), words, path, look)
 
 
 def comparison_words(views: Sequence[View], comparison: Comparison | None) -> Words:
     """What has changed, in a sentence and in figures."""
-    words, drop = words_of(views), None if comparison is None else comparison.whole.drop
-    if comparison is None or drop is None:
+    words = words_of(views)
+    if comparison is None or comparison.whole.drop is None:
         return words
-    whole, (before, after) = comparison.whole, names_of(views, 26)
-    sure = whole.p_change is not None and whole.p_change <= LEVEL
-    moved = (
-        "finds as much as" if drop == 0 else "finds less than" if drop > 0 else "finds more than"
-    )
-    doubt = "" if sure or drop == 0 else "; it may be chance"
+    whole, drop = comparison.whole, comparison.whole.drop
+    before, after = names_of(views, 26)
+    if drop == 0:
+        said = f"{after} finds as much as {before}"
+    else:
+        sure = whole.p_change is not None and whole.p_change <= LEVEL
+        said = f"{after} finds {'less' if drop > 0 else 'more'} than {before}"
+        said += "" if sure else "; it may be chance"
     lines = [change_words(whole), FRAMED]
     told = f"{words.spoken} {after} minus {before}: {lines[0]}."
-    return replace(words, headline=f"{after} {moved} {before}{doubt}", lines=lines, spoken=told)
+    return replace(words, headline=said, lines=lines, spoken=told)
 
 
 def comparison_figure(
@@ -286,54 +263,35 @@ def comparison_figure(
     words: Words | None = None,
 ) -> Figure:
     """Small multiples; the difference is the last one."""
-    names = names_of(views, 40)
+    names = names_of(views)
     panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
     if comparison is not None:
-        grid = views[-1].grid
-        title = f"{names[-1]}\nminus {names[0]}"
-        panels.append(
-            Panel(
-                title=title, draw=lambda ax, room: difference(comparison, ax, grid, room), grid=grid
-            )
-        )
+        title, grid = f"{names[-1]}\nminus {names[0]}", views[-1].grid
+        panels.append(Panel(title=title, draw=partial(difference, comparison, grid)))
     figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     if comparison is not None:
-        scale_beside(
-            figure,
-            axes[len(views) :],
-            matplotlib.colormaps["RdBu"],
-            "change in the share",
-            look,
-            (-1, 1),
-        )
+        colours = matplotlib.colormaps[CHANGES]
+        scale_beside(figure, axes[len(views) :], colours, "change in the share", look, (-1, 1))
     return figure
 
 
-def difference(comparison: Comparison, ax: Axes, grid: Grid, room: Room) -> None:
+def difference(comparison: Comparison, grid: Grid, ax: Axes, room: Room) -> None:
     """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
     edges = row_edges(grid, true_depths=room.look.true_depths)
-    boxes = boxes_of(grid, edges, comparison.cells, lambda c: (c.change, change_label(c.change)))
-    fill(
-        ax,
-        boxes,
-        room,
-        matplotlib.colormaps["RdBu"],
-        digits=any(b.value for b in boxes),
-        ends=(-1, 1),
-    )
+    shown = [
+        (c.context_length, c.depth_percent, c.change, change_label(c.change))
+        for c in comparison.cells
+    ]
+    boxes, colours = boxes_of(grid, edges, shown), matplotlib.colormaps[CHANGES]
+    fill(ax, boxes, room, colours, digits=any(b.value for b in boxes), ends=(-1, 1))
     for cell, box in zip(comparison.cells, boxes, strict=True):
         if cell.p is None or cell.p > LEVEL:
             continue
+        corner = (box.x + 0.07, box.y + 0.09 * box.height)
         for colour, line in (("white", 4.0), ("black", 1.8)):  # seen on light and on dark cells
-            corner, width, height = (
-                (box.x + 0.07, box.y + 0.09 * box.height),
-                0.86,
-                0.82 * box.height,
-            )
-            ax.add_patch(
-                Rectangle(corner, width, height, facecolor="none", edgecolor=colour, linewidth=line)
-            )
+            style: dict[str, Any] = {"edgecolor": colour, "linewidth": line, "facecolor": "none"}
+            ax.add_patch(Rectangle(corner, 0.86, 0.82 * box.height, **style))
     axes_of(ax, replace(grid, controls=()), edges, room)
 
 
@@ -347,8 +305,7 @@ def change_label(change: float | None) -> str:
 def save_card(
     views: Sequence[View], dollars: float | None, path: Path, look: Look = LOOK
 ) -> list[str]:
-    """Draw runs of one model, the first with its heatmap; ``dollars`` of all of them, None where
-    that is not known.
+    """Draw runs of one model, the first with its heatmap; ``dollars`` of all, None where not known.
 
     Returns warnings. Raises ConfigError for another type or an unwritable path.
     """
@@ -357,21 +314,13 @@ def save_card(
 
 
 def card_words(views: Sequence[View], dollars: float | None) -> Words:
-    first = views[0]
-    cost = (
-        "cost not known" if dollars is None else "no cost" if dollars == 0 else f"${dollars:,.2f}"
-    )
-    trials = sum(n for v in views for outcome, n in counts_of(v.grid).items() if outcome != MISSING)
-    made = [
-        plural(trials, "trial"),
-        f"haystack {first.grid.haystack}",
-        f"tokenizer {first.grid.tokenizer}",
-        cost,
-    ]
-    foot, told = (
-        " · ".join([*made, *made_parts(views)]),
-        f"Model card. {' '.join(map(spoken, views))}",
-    )
+    first, cost = views[0], "cost not known"
+    if dollars is not None:
+        cost = f"${dollars:,.2f}" if dollars else "no cost"
+    trials = sum(c.total() - c[MISSING] for c in (counts_of(v.grid) for v in views))
+    texts = [f"haystack {first.grid.haystack}", f"tokenizer {first.grid.tokenizer}"]
+    foot = " · ".join([plural(trials, "trial"), *texts, cost, *made_parts(views)])
+    told = f"Model card. {' '.join(map(spoken, views))}"
     return Words(headline=first.model, lines=[headline(first)], foot=foot, spoken=told)
 
 
@@ -379,31 +328,21 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     """Figures to the left, tasks below them, the heatmap of the first run to the right."""
     figure, unit = canvas(words, look), look.sheet.type
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.75])
-    draw_grid(
-        views[0],
-        right,
-        Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66),
-    )
+    room = Room(look=look, width=look.sheet.width * 0.56, height=look.sheet.height * 0.66)
+    draw_grid(views[0], right, room)
     left.set_axis_off()
     left.set(xlim=(-0.025, 1), ylim=(1, 0))
     f, r = views[0].report, views[0].grid.whole
-    held = None if f is None else held_by(f)
+    held = held_by(f)
     claimed = label_of(f.claimed if f else None, "not stated")
     effective = "not measured" if held is None else label_of(held.point)
     for x, name, value in ((0.0, "claimed", claimed), (0.5, "effective", effective)):
         left.text(x, 0.02, name, va="top", size=unit, color=look.faint)
-        left.text(
-            x, 0.09, value, va="top", size=unit * (2.7 if len(value) < 6 else 1.3), weight="bold"
-        )
+        size = unit * (2.7 if len(value) < 6 else 1.3)
+        left.text(x, 0.09, value, va="top", size=size, weight="bold")
     if held is not None:
-        left.text(
-            0.5,
-            0.27,
-            textwrap.fill(sure_label(held), 22),
-            va="top",
-            size=unit * 0.85,
-            color=look.faint,
-        )
+        sure = textwrap.fill(sure_label(held), 22)
+        left.text(0.5, 0.27, sure, va="top", size=unit * 0.85, color=look.faint)
     found = f"found, of {r.n:,} trials with a score" if len(views) == 1 else "found, by task"
     left.text(0.0, 0.4, found, va="top", color=look.faint)
     tasks = [v.grid.task for v in views]
@@ -415,13 +354,13 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
 
 def _bar(view: View, name: str, ax: Axes, y: float, look: Look) -> None:
     r, unit = view.grid.whole, look.sheet.type
-    low, high = r.low or 0.0, r.high or 0.0
     said = percent(r.mean, "not measured")
     ax.text(0, y, middle_cut(name, 30), va="top", size=unit * 0.95)
     ax.text(0.92, y, said, va="top", ha="right", size=unit * 1.1, weight="bold")
-    ax.barh(y + 0.085, 0.92, 0.03, color=look.missing)
+    y += 0.085
+    ax.barh(y, 0.92, 0.03, color=look.missing)
     if r.mean is not None:
-        ax.barh(
-            y + 0.085, 0.92 * r.mean, 0.03, color=colours_of([r.mean], colour_map(look.palette))
-        )
-        ax.plot([0.92 * low, 0.92 * high], [y + 0.085] * 2, color=look.ink, linewidth=1.2)
+        colour = colours_of([r.mean], colour_map(look.palette))
+        ends = [0.92 * (r.low or 0.0), 0.92 * (r.high or 0.0)]
+        ax.barh(y, 0.92 * r.mean, 0.03, color=colour)
+        ax.plot(ends, [y, y], color=look.ink, linewidth=1.2)

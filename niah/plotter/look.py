@@ -1,5 +1,4 @@
-"""How a picture looks: the size of its sheet, light or dark, and the colours of a score, which the
-terminal shares.
+"""How a picture looks: its sheet, light or dark, and the colours of scores, which terminals share.
 
 The convention of the test is red for lost, green for found. Luminance falls monotonically from
 green to red, so that the order survives colour blindness and grey print; ``viridis`` and
@@ -28,6 +27,7 @@ RED_GREEN: tuple[RGB, ...] = (
     (0.64, 0.93, 0.66),
 )
 PALETTES = ("red-green", "viridis", "cividis")
+TURNS = "turns of the conversation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,9 @@ class Look:
     palette: str = "red-green"
     dark: bool = False
     true_depths: bool = False  # rows as far apart as their depths are
-    crowded: bool = (
-        False  # so many panels that type is to be as small against the sheet as on a slide
-    )
-    turns: Mapping[int, int] = field(
-        default_factory=dict, compare=False
-    )  # by context length: on the axis instead
+    crowded: bool = False  # with many panels, type as small against the sheet as on a slide
+    # of the conversation, by context length: they stand on the axis instead
+    turns: Mapping[int, int] = field(default_factory=dict, compare=False)
 
     def check(self) -> None:
         """Raises UnknownName for a palette or a size that is not there."""
@@ -75,9 +72,9 @@ class Look:
     @property
     def sheet(self) -> Sheet:
         sheet, slide = SHEETS[self.size], SHEETS["slide"]
-        return (
-            replace(sheet, type=slide.type * sheet.width / slide.width) if self.crowded else sheet
-        )
+        if not self.crowded:
+            return sheet
+        return replace(sheet, type=slide.type * sheet.width / slide.width)
 
     @property
     def paper(self) -> str:
@@ -98,14 +95,14 @@ class Look:
     @property
     def style(self) -> Mapping[str, Any]:
         """Settings of matplotlib."""
-        size, ink, paper = self.sheet.type, self.faint, self.paper
-        colours = dict.fromkeys(
-            ("axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), ink
-        )
+        lines = ("axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor", "grid.color")
+        faces = ("figure.facecolor", "axes.facecolor", "savefig.facecolor")
+        size = self.sheet.type
         return {
-            **colours, "figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper,
-            "text.color": self.ink, "font.size": size, "axes.labelsize": size * 0.95, "xtick.labelsize": size * 0.9,
-            "ytick.labelsize": size * 0.9, "legend.fontsize": size * 0.85, "grid.color": ink, "grid.alpha": 0.2,
+            **dict.fromkeys(lines, self.faint), **dict.fromkeys(faces, self.paper),
+            "text.color": self.ink, "grid.alpha": 0.2,
+            "font.size": size, "axes.labelsize": size * 0.95, "xtick.labelsize": size * 0.9,
+            "ytick.labelsize": size * 0.9, "legend.fontsize": size * 0.85,
         }  # fmt: skip
 
 
@@ -116,13 +113,9 @@ def red_green(score: float) -> RGB:
     """The colour of a score, linear between the anchors."""
     place = min(max(score, 0.0), 1.0) * (len(RED_GREEN) - 1)
     low = min(int(place), len(RED_GREEN) - 2)
-    share = place - low
-    a, b = RED_GREEN[low], RED_GREEN[low + 1]
-    return (
-        a[0] + (b[0] - a[0]) * share,
-        a[1] + (b[1] - a[1]) * share,
-        a[2] + (b[2] - a[2]) * share,
-    )
+    pairs = zip(RED_GREEN[low], RED_GREEN[low + 1], strict=True)
+    red, green, blue = (a + (b - a) * (place - low) for a, b in pairs)
+    return red, green, blue
 
 
 def luminance(colour: RGB) -> float:
