@@ -1,5 +1,4 @@
-"""Pure functions from an answer and what was planted to a Score. Values are parsed, not searched
-for as substrings."""
+"""Pure functions from an answer to a Score. Values are parsed, not searched for as substrings."""
 
 from niah.scorers.decide import is_echo, offers_anyway, says_not_there, without_phrase
 from niah.scorers.expected import Expected, WrongValue, expected_of
@@ -13,7 +12,7 @@ from niah.scorers.reply import (
     whole_part,
     without_reasoning,
 )
-from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set, value_set
+from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set
 from niah.scorers.times import clock, seconds_in, time_of_day
 from niah.scorers.values import count, name, name_by_place, number, uuid
 
@@ -43,7 +42,6 @@ __all__ = [
     "spaced",
     "time_of_day",
     "uuid",
-    "value_set",
     "whole_part",
     "without_phrase",
     "without_reasoning",

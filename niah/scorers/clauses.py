@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from niah.scorers.words import LINE, phrase
 
-_LONGEST = (
-    300  # signs of a clause: a longer stretch is cut before a value, so that reading stays cheap
-)
+_LONGEST = 300  # signs of a clause: a longer one is cut before a value, so that reading stays cheap
 _MOST_LEADS = 8  # clauses that may lead to another
 _ENDS = tuple(f"{LINE}。;…!?.")
 _joints = phrase(  # a full stop, a comma, or the place before a word such as "but"
@@ -38,8 +37,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """A part of a sentence, with the signs before and behind it, such as "," or "." with a line
-    end."""
+    """A part of a sentence, with the signs before and behind it, such as "," or ".¶"."""
 
     text: str
     start: int
@@ -87,28 +85,23 @@ class Layout:
         return self.text[mention.start : mention.stop]
 
     def lead(self, i: int) -> int:
-        """The first of the clauses before, in the same sentence, that hold no value and so lead to
-        this one."""
-        first = i
+        """The first of the clauses before in its sentence that hold no value and so lead to it."""
+        sentence, first = self.clauses[i].sentence, i
         while first and i - first < _MOST_LEADS:
-            before = self.clauses[first - 1]
-            about_value = self._is_aside(first - 1) and self.values_in(first - 2)
-            if (
-                before.sentence != self.clauses[i].sentence
-                or self.values_in(first - 1)
-                or about_value
-            ):
+            of_value = self._is_aside(first - 1) and self.values_in(first - 2)
+            parted = self.clauses[first - 1].sentence != sentence
+            if parted or of_value or self.values_in(first - 1):
                 break
             first -= 1
         return first
 
     def behind(self, i: int, most: int = 3) -> list[Clause]:
         """The clauses without a value behind a clause in its sentence."""
-        found: list[Clause] = []
-        for j in range(i + 1, min(i + 1 + most, len(self.clauses))):
-            if self.values_in(j) or self.clauses[j].sentence != self.clauses[i].sentence:
+        found = []
+        for j, clause in enumerate(self.clauses[i + 1 : i + 1 + most], i + 1):
+            if self.values_in(j) or clause.sentence != self.clauses[i].sentence:
                 break
-            found.append(self.clauses[j])
+            found.append(clause)
         return found
 
     def in_brackets(self, place: int) -> bool:
@@ -136,37 +129,33 @@ class Layout:
         """The place of a value, with the commas around it where a verb follows."""
         said = _predicate().match(self.text, value.stop)
         head = self.text[max(0, value.start - 2) : value.start].rstrip()
-        return (
-            (value.start - 2, said.end())
-            if said and head.endswith(",")
-            else (value.start, value.stop)
-        )
+        if said and head.endswith(","):
+            return value.start - 2, said.end()
+        return value.start, value.stop
 
-    def _by_clause(self, mentions: Sequence[Mention]) -> dict[int, list[Mention]]:
-        found: dict[int, list[Mention]] = {}
+    def _by_clause(self, mentions: Sequence[Mention]) -> Mapping[int, list[Mention]]:
+        found = defaultdict[int, list[Mention]](list)
         for m in mentions:
-            found.setdefault(self.clause_at(m.start), []).append(m)
+            found[self.clause_at(m.start)].append(m)
         return found
 
 
 def clauses_of(text: str, kept: Sequence[tuple[int, int]]) -> list[Clause]:
-    """The clauses of a folded text that are not empty, in order. No cut goes through a ``kept``
-    place."""
+    """The clauses of a folded text that hold a word, in order; none parts a ``kept`` place."""
     found: list[Clause] = []
     sentence, before, start = 0, "", 0
-    for stop, behind in _cuts(text, kept):
-        said, sign = text[start : min(stop, start + 2 * _LONGEST)], text[stop:behind].strip()
+    for stop, next_start in _cuts(text, kept):
+        said, sign = text[start : min(stop, start + 2 * _LONGEST)], text[stop:next_start].strip()
         if re.search(r"\w", said):
-            found.append(
-                Clause(
-                    text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign
-                )
+            clause = Clause(
+                text=said, start=start, stop=stop, sentence=sentence, before=before, behind=sign
             )
+            found.append(clause)
             before = sign
         else:
             before = (before + sign)[:8]
         sentence += sign.startswith(_ENDS)
-        start = behind
+        start = next_start
     return found
 
 

@@ -1,5 +1,4 @@
-"""What an answer is held against: the targets and what they belong to, and every other value that
-was planted."""
+"""What an answer is held against: the targets with their keys, and every other planted value."""
 
 from __future__ import annotations
 
@@ -18,12 +17,8 @@ class WrongValue:
 
     answer_class: str = "distractor"
     detail: str | None = None
-    words: frozenset[str] = (
-        frozenset()
-    )  # of its fact, that neither the question nor the asked fact has
-    denies: bool = (
-        False  # its line says of something that it is not so, and the asked line does not
-    )
+    words: frozenset[str] = frozenset()  # of its fact, but for the question's and the asked fact's
+    denies: bool = False  # its line holds a negation, and the asked line does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +32,9 @@ class Expected:
     keys: tuple[str, ...] = ()  # what the targets belong to; of pairs one for each target, in order
     other_keys: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()  # of the asked fact
-    negated: frozenset[str] = (
-        frozenset()
-    )  # of lines that hold a negation: who tells them denies nothing
-    conditions: tuple[
-        tuple[str, ...], ...
-    ] = ()  # of each kind, such as seasons, all that a fact could meet
+    negated: frozenset[str] = frozenset()  # of asked lines with a negation: telling denies nothing
+    # of each kind, such as seasons, all that a fact could meet
+    conditions: tuple[tuple[str, ...], ...] = ()
     order: str | None = None  # latest or first: which of several values of one key is asked for
 
     @property
@@ -51,24 +43,22 @@ class Expected:
 
     def told_alike(self) -> Expected:
         """The same where the words of a line do not show whose value it is."""
-        return replace(
-            self, wrong={v: replace(known, words=frozenset()) for v, known in self.wrong.items()}
-        )
+        alike = {v: replace(known, words=frozenset()) for v, known in self.wrong.items()}
+        return replace(self, wrong=alike)
 
 
 def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
-    """The targets of a planting with their keys; as known wrong answers all other values it
-    planted, with theirs.
+    """The targets of a planting with their keys; its other values, with theirs, as wrong answers.
 
     ``places`` are names that could be keys though nothing was planted for them.
     """
     right = [n for n in planting.needles if n.answer_class == "right"]
-    others = [
-        n for n in planting.needles if n.answer_class != "right" and n.value not in planting.targets
-    ]
+    aside = [n for n in planting.needles if n.answer_class != "right"]
+    others = [n for n in aside if n.value not in planting.targets]
     question = fold(planting.question)
-    asked = [p for p in (*places, *(n.key for n in others)) if _folded(p) in question]
-    keys = tuple(dict.fromkeys([n.key for n in right] + asked))
+    known = dict.fromkeys([*places, *(n.key for n in others)])
+    asked = [key for key in known if _folded(key) in question]
+    keys = tuple(dict.fromkeys([*(n.key for n in right), *asked]))
     told = frozenset().union(*map(_words_of, right))
     denied = frozenset().union(*(_words_of(n) for n in right if _denies(n)))
     order = _order_of(planting)
@@ -81,15 +71,12 @@ def expected_of(planting: Planting, places: Collection[str] = ()) -> Expected:
         )
         for n in others
     }
-    other_keys = dict.fromkeys(
-        k for k in (*(n.key for n in others), *places) if _folded(k) not in question
-    )
     return Expected(
         targets=planting.targets,
         wrong=wrong,
         question=planting.question,
         keys=keys,
-        other_keys=tuple(k for k in other_keys if k not in keys),
+        other_keys=tuple(key for key in known if key not in keys and key not in asked),
         words=told,
         negated=denied - content_words(question),
         order=order,

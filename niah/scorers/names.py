@@ -1,5 +1,4 @@
-"""Where names stand in a text, however they are spelt: case, width, script of Chinese, accents,
-hyphens, spaces."""
+"""Where names stand in a text, in any case, width or script, with or without accents or hyphens."""
 
 from __future__ import annotations
 
@@ -22,15 +21,8 @@ _MONEY = (  # spellings of one unit, folded
     {"£", "pound", "pounds", "gbp", "quid", "英镑"},
     {"¥", "元", "块", "块钱", "人民币", "yuan", "rmb", "圆"},
 )
-_SCALES = {
-    "dozen",
-    "hundred",
-    "thousand",
-    "million",
-    "billion",
-    "percent",
-    "point",
-}  # "17 dozen loaves" are no 17
+# "17 dozen loaves" are no 17
+_SCALES = {"dozen", "hundred", "thousand", "million", "billion", "percent", "point"}
 
 
 def names_in(answer: str, names: Iterable[str]) -> set[str]:
@@ -56,13 +48,12 @@ def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
     bare = _letters(folded)
     counted = set(numbers.values())
     present = {f for f, n in by_form.items() if f and f not in counted and _letters_of(n) in bare}
-    if present:
-        order = sorted(present, key=lambda f: (-len(f), f))
-        forms = "|".join(f"({_bounded(f)})" for f in order)
-        found += [
-            Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end())
-            for m in re.finditer(forms, folded)
-        ]
+    order = sorted(present, key=lambda f: (-len(f), f))
+    forms = "|".join(f"({_bounded(f)})" for f in order)
+    found += [
+        Mention(value=by_form[order[(m.lastindex or 1) - 1]], start=m.start(), stop=m.end())
+        for m in (re.finditer(forms, folded) if order else ())
+    ]
     return sorted(found, key=lambda m: m.start)
 
 
@@ -76,9 +67,10 @@ def spaced(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _form_of(name: str) -> tuple[str, int | None]:
-    """A name as it is looked for, and its value where it is a number."""
+    """A name as it is looked for, and its value where it is nothing but a whole number."""
     form = spaced(name)
-    return form, number_of(form)
+    whole = (v for v, *place in located_numbers(form) if place == [0, len(form)])
+    return form, next(whole, None)
 
 
 @lru_cache(maxsize=8192)
@@ -87,18 +79,11 @@ def _letters_of(name: str) -> str:
     return _letters(_form_of(name)[0])
 
 
-def number_of(form: str) -> int | None:
-    """The value of a name that is nothing but a whole number."""
-    return next(
-        (v for v, start, stop in located_numbers(form) if (start, stop) == (0, len(form))), None
-    )
-
-
 def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
-    """Where the number of a counted target ("87 jars", 八十七階, $87) stands without its unit, and with
-    no other one.
+    """Where the number of a counted target stands without its unit, and with no other one.
 
-    The unit may be spelt otherwise (dollars, USD) and have a word before it ("87 empty jars").
+    Such targets are "87 jars", 八十七階 and $87. The unit may be spelt otherwise (dollars, USD) and
+    have a word before it ("87 empty jars").
     """
     number, unit = _counted(spaced(target))
     if number is None or not unit:
@@ -114,8 +99,7 @@ def without_unit(folded: str, target: str) -> list[tuple[int, int]]:
 
 
 def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bool:
-    """Whether a number stands with another currency than a spelling of it does: 3500美元, and 3500元
-    was said."""
+    """Whether a number is said in another currency than its spellings: 3500美元, and not 3500元."""
     units = {unit for _, unit in map(_counted, map(spaced, spellings))}
     same = set().union(*(money for money in _MONEY if money & units))
     near = re.match(rf"\s*([a-z]+|[{HAN}]+|[$€£¥])", folded[number.stop : number.stop + 20])
@@ -124,13 +108,11 @@ def in_other_money(folded: str, number: Mention, spellings: Iterable[str]) -> bo
 
 
 def in_longer_word(folded: str, name: Mention, question: str) -> bool:
-    """Whether all that is said is one longer Chinese word, and the name its middle: 臭豆腐店, of a dog
-    called 豆腐."""
+    """Whether the name is but the middle of a Chinese word: 臭豆腐店, of a dog called 豆腐."""
     sides = folded[: name.start], folded[name.stop :].rstrip("。!")
     known = fold(question) + chinese("onward", "backward")  # 到里昂去
-    return all(
-        re.fullmatch(rf"[{HAN}]{{1,2}}", side) and not is_small(side, known) for side in sides
-    )
+    word = re.compile(rf"[{HAN}]{{1,2}}")
+    return all(word.fullmatch(side) and not is_small(side, known) for side in sides)
 
 
 def _counted(form: str) -> tuple[int | None, str]:
@@ -143,12 +125,10 @@ def _counted(form: str) -> tuple[int | None, str]:
 
 
 def _has_unit(before: str, behind: str, same: Collection[str]) -> bool:
-    """Whether a number has one of the ``same`` units, or none: nothing, a sign, or a small word
-    behind it."""
-    if before in ("$", "€", "£", "¥") and before not in same:
-        return False
+    """Whether a number has one of the ``same`` units, or none: nothing or a small word behind."""
     behind = behind[:40]
-    if behind.lstrip().startswith("%"):
+    other = before in ("$", "€", "£", "¥") and before not in same
+    if other or behind.lstrip().startswith("%"):
         return False
     near = re.match(rf"\s*([a-z]+|[{HAN}]+)(?:\s+([a-z]+))?", behind)
     if near is None:
@@ -165,8 +145,7 @@ def _letters(text: str) -> str:
 
 
 def _bounded(form: str) -> str:
-    """A name where it is no part of a longer word or number; a longer one with any punctuation in
-    it."""
+    """A name that is no part of a longer word or number; a long one with any punctuation in it."""
     before = rf"(?<![{_DIGIT}])(?<!\d[.,:])" if re.match(rf"[{_DIGIT}]", form) else ""
     after = rf"(?![{_DIGIT}]|[.,:]\d)" if re.search(rf"[{_DIGIT}]$", form) else ""
     before += r"(?<![a-z0-9])" if re.match(r"[^\W_]", form, re.ASCII) else ""

@@ -188,8 +188,7 @@ _FIELDS: Mapping[
 ] = {  # of a line of prompts, and what each must be
     **dict.fromkeys(("task", "question", "prefix"), (lambda v: isinstance(v, str), "text")),
     **dict.fromkeys(
-        ("context_length", "reply_tokens"),
-        (lambda v: _is_count(v) and v > 0, "1 or more tokens"),
+        ("context_length", "reply_tokens"), (lambda v: _is_count(v) and v > 0, "1 or more tokens")
     ),
     "prompt_tokens": (lambda v: _is_count(v), "a number of tokens"),
     "depth_percent": (

@@ -18,7 +18,7 @@ from niah.scorers.names import names_at
 from niah.scorers.reading import Reading
 from niah.scorers.reply import answer_in
 from niah.scorers.statements import Statement
-from niah.scorers.values import like, named_text, numbers_at, spelt
+from niah.scorers.values import named_text, numbers_at, spelt
 
 
 def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
@@ -37,14 +37,9 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
     why = f"{hits} of {len(targets)} found, {len(given) - hits} other"
     if hits and 2 * len(given & set(expected.wrong)) > len(expected.wrong) > 0:
         return wrong_score("several", f"listed most of what was planted: {why}")
-    answer_class, detail = _class_of(given, targets, expected)
-    return Score(
-        value=min(parts.values()),
-        answer_class=answer_class,
-        explanation=why,
-        detail=detail,
-        parts=parts,
-    )
+    kind, detail = _class_of(given, targets, expected)
+    score = min(parts.values())
+    return Score(value=score, answer_class=kind, explanation=why, detail=detail, parts=parts)
 
 
 def number_set(text: str, expected: Expected) -> Score:
@@ -65,69 +60,51 @@ def number_pairs(text: str, expected: Expected) -> Score:
     pairs = _pairs(given, expected)
     if pairs is None or not score.parts:
         return score
-    right = sum(
-        pairs.get(key) == target
-        for key, target in zip(expected.keys, expected.targets, strict=True)
-    )
+    own = zip(expected.keys, expected.targets, strict=True)
+    right = sum(pairs.get(key) == target for key, target in own)
     share = right / len(expected.targets)
+    score = replace(score, parts={**score.parts, "pairs": share})
     if share >= score.value:
-        return replace(score, parts={**score.parts, "pairs": share})
+        return score
     why = f"{score.explanation}, {right} of {len(expected.targets)} under their own key"
-    kept = score.answer_class if score.answer_class != "right" else "wrong"
-    parts = {**score.parts, "pairs": share}
-    return replace(
-        score,
-        value=share,
-        answer_class=kept,
-        detail=score.detail or "mixed up",
-        explanation=why,
-        parts=parts,
-    )
+    kind = "wrong" if score.answer_class == "right" else score.answer_class
+    detail = score.detail or "mixed up"
+    return replace(score, value=share, answer_class=kind, explanation=why, detail=detail)
 
 
 def name_set(text: str, expected: Expected, shape: str) -> Score:
-    """``value_set`` over names; ``shape`` is a pattern of what else would be a value, in upper
-    case."""
+    """``value_set`` over names; ``shape`` is a pattern of other values, in upper case."""
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong])
     known = {m.start for m in mentions}
     found = (m for m in re.finditer(shape, folded, re.IGNORECASE) if m.start() not in known)
     mentions += [Mention(value=m[0].upper(), start=m.start(), stop=m.end()) for m in found]
-    return _judged(answer, Reading(folded, mentions, expected.told_alike(), named_text))[0]
+    return _judged(answer, _names(folded, mentions, expected))[0]
 
 
 def name_sequence(text: str, expected: Expected, others: Iterable[str] = ()) -> Score:
-    """1 for the targets in their order and nothing else, else 0 (Sequential-NIAH's strict rule,
-    without a judge).
+    """1 for the targets in their order and nothing else, else 0: Sequential-NIAH's strict rule.
 
     Where an answer names them more than once, its last whole list counts. ``parts`` holds recall
-    and precision of the set, and of the pairs of targets that are given the share in the right
-    order.
+    and precision of the set, and the share of the pairs of given targets in the right order.
     """
     answer = answer_in(text, expected.question)
     folded = named_text(answer)
     mentions = names_at(folded, [*expected.targets, *expected.wrong, *others])
-    score, given = _judged(
-        answer, Reading(folded, mentions, expected.told_alike(), named_text), done_only=True
-    )
+    score, given = _judged(answer, _names(folded, mentions, expected), done_only=True)
     if not score.parts:
         return score
-    listed = [v for v in _last_list([s.value for s in given]) if v in expected.targets]
-    pairs = [
-        expected.targets.index(a) < expected.targets.index(b) for a, b in combinations(listed, 2)
-    ]
-    score = replace(
-        score, parts={**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
-    )
+    place = {target: i for i, target in enumerate(expected.targets)}
+    listed = [place[v] for v in _last_list([s.value for s in given]) if v in place]
+    pairs = [a < b for a, b in combinations(listed, 2)]
+    parts = {**score.parts, "order": sum(pairs) / len(pairs) if pairs else 0.0}
     why = f"{score.explanation}, {'in order' if all(pairs) else 'out of order'}"
     if score.value < 1:
-        return replace(score, value=0.0, explanation=why)
-    return (
-        score
-        if all(pairs)
-        else replace(wrong_score("wrong", why, "out of order"), parts=score.parts)
-    )
+        return replace(score, value=0.0, explanation=why, parts=parts)
+    if not all(pairs):
+        return replace(wrong_score("wrong", why, "out of order"), parts=parts)
+    return replace(score, parts=parts)
 
 
 def _last_list(values: Sequence[str]) -> list[str]:
@@ -140,15 +117,20 @@ def _last_list(values: Sequence[str]) -> list[str]:
 
 
 def _numbers(answer: str, expected: Expected) -> Reading:
+    """What is said of the numbers with as many digits as the targets."""
     folded = spelt(answer)
-    return Reading(folded, like(numbers_at(folded), expected.target), expected.told_alike(), spelt)
+    alike = [m for m in numbers_at(folded) if len(m.value) == len(expected.target)]
+    return Reading(folded, alike, expected.told_alike(), spelt)
+
+
+def _names(folded: str, mentions: Sequence[Mention], expected: Expected) -> Reading:
+    return Reading(folded, mentions, expected.told_alike(), named_text)
 
 
 def _judged(
     answer: str, reading: Reading, *, done_only: bool = False
 ) -> tuple[Score, list[Statement]]:
-    """The score of the values that are given, and what is said of them. ``done_only``: not of what
-    did not happen."""
+    """The score of what is given, and what is said of it; ``done_only``: where it happened."""
     given, not_there = all_given(reading)
     if not_there:
         return wrong_score("not-there", "said that it is not there"), given
@@ -157,19 +139,16 @@ def _judged(
     return value_set(answer, {s.value for s in given}, reading.expected), given
 
 
-def _pairs(given: Iterable[Statement], expected: Expected) -> dict[str, str] | None:
+def _pairs(given: Sequence[Statement], expected: Expected) -> dict[str, str] | None:
     """The value of each key; None where neither labels nor order tell."""
-    said = list(given)
-    labelled = [s for s in said if s.name]
+    labelled = {named_text(s.name): s.value for s in given if s.name}
     if labelled:
         keys = {named_text(k): k for k in expected.keys}
-        return {keys[n]: s.value for s in labelled if (n := named_text(s.name or "")) in keys}
-    values = list(dict.fromkeys(s.value for s in said))
-    return (
-        dict(zip(expected.keys, values, strict=True))
-        if len(values) == len(expected.targets)
-        else None
-    )
+        return {keys[name]: value for name, value in labelled.items() if name in keys}
+    values = list(dict.fromkeys(s.value for s in given))
+    if len(values) != len(expected.targets):
+        return None
+    return dict(zip(expected.keys, values, strict=True))
 
 
 def _class_of(given: set[str], targets: set[str], expected: Expected) -> tuple[str, str | None]:

@@ -1,5 +1,4 @@
-"""What an answer says of one value: of which key, when it was said, and what the values of a list
-share.
+"""What an answer says of one value: of which key, when, and what the values of a list share.
 
 A key is told by where both stand: "Oslo's is 1", "Oslo: 1", "1 (Oslo)", "1, that is Oslo's".
 "First 1, then 2" and "it changed from 1 to 2" tell an order; two lists side by side are pairs.
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TypeVar
@@ -55,89 +54,87 @@ class Statement:
     bold: bool = False
     echoes: int = 0  # words of the question that the clause takes up
     rank: int = PLAIN  # where it stands in time
-    coupled: bool = False  # joined to the one before by "and" or "or"
     group: int = 0  # values of one list have the same number
 
 
 def key_of(layout: Layout, mention: Mention, i: int) -> Mention | None:
-    """The key of a value in clause ``i``: one beside it, else one that the sentence is about, else
-    one behind."""
+    """The key of a value in clause ``i``: beside it, else of its sentence's topic, else behind."""
     return _beside(layout, mention, i) or _topic(layout, i) or _attribution(layout, i)
 
 
 def names_unknown_key(after: str, question: str) -> bool:
-    """Whether a value is said to belong to something that is not in the question: "42 is for
-    Oslo"."""
+    """Whether a value belongs to something that is not in the question: "42 is for Oslo"."""
     other = _unknown_key().match(after)
     name = (other[1] or other[2]) if other else ""
     if not name or name in question or is_small(name):
         return False
-    return not words("early", "late", "last", "unsaid", "truth").search(
-        name
-    )  # 42是主持人说的 names no key
+    # 42是主持人说的 names no key
+    return not words("early", "late", "last", "unsaid", "truth").search(name)
 
 
 def _beside(layout: Layout, mention: Mention, i: int) -> Mention | None:
-    """Of several keys in a clause the one of a value: in turn, else the nearest before it, else the
-    first."""
+    """Of several keys in a clause the one of a value: in turn, the nearest before, or the first."""
     keys, values = layout.keys_in(i), layout.values_in(i)
-    if 1 < len(keys) == len(values):
-        places = sorted([*((k.start, "k") for k in keys), *((v.start, "v") for v in values)])
-        order = "".join(kind for _, kind in places)
+    if len(values) == len(keys) > 1:
+        order = _order(keys, values)
         if order in ("kv" * len(keys), "vk" * len(keys)):
             return keys[values.index(mention)]
     return next((k for k in reversed(keys) if k.stop <= mention.start), keys[0] if keys else None)
 
 
+def _order(keys: Iterable[Mention], values: Iterable[Mention | Statement]) -> str:
+    """How keys and values follow each other: kvkv."""
+    places = [*((k.start, "k") for k in keys), *((v.start, "v") for v in values)]
+    return "".join(kind for _, kind in sorted(places))
+
+
 def _topic(layout: Layout, i: int) -> Mention | None:
-    """The key of a clause before, that is about nothing else: "For Oslo, it is 42", "Oslo: 42",
-    "Oslo (42)"."""
+    """The key of the clause before that is about nothing else: "For Oslo, it is 42", "Oslo: 42"."""
     keys = layout.keys_in(i - 1) if i and not layout.values_in(i - 1) else []
     if not keys:
         return None
     clause, topic = layout.clauses[i], layout.clauses[i - 1]
     if ")" in clause.before:
         return None  # a bracket is about what stands before it
-    if _takes_up(layout, i - 1) and any(
-        layout.values_in(j) for j in range(max(0, i - _MOST_BEHIND), i - 1)
-    ):
+    told = any(layout.values_in(j) for j in range(max(0, i - _MOST_BEHIND), i - 1))
+    if told and _takes_up(layout, i - 1):
         return None  # "1... sorry, that is Oslo's: 2"
     label = ":" in clause.before
     if clause.sentence != topic.sentence:
         return keys[-1] if label and clause.sentence - topic.sentence == 1 else None
     left = words("conjunction").sub(" ", layout.without(i - 1, keys)).replace("'s", " ")
     left = re.sub(r"\d{5,}", " ", left)  # a number, where times are read
-    about = is_small(left) and re.search(
-        r"\w", left + layout.without(i, layout.values_in(i))
-    )  # no bare list
-    dashed = "—" in clause.before and not re.search(r"\w", left)
-    led = words("condition").match(topic.text.strip()) or words("relative").match(
-        clause.text.lstrip()
+    bare_list = not re.search(r"\w", left + layout.without(i, layout.values_in(i)))
+    is_topic = (
+        label
+        or (is_small(left) and not bare_list)
+        or ("—" in clause.before and not re.search(r"\w", left))
+        or words("condition").match(topic.text.strip())
+        or words("relative").match(clause.text.lstrip())
+        or re.search(r"[(|]", clause.before)
     )
-    return (
-        keys[-1] if label or about or dashed or led or re.search(r"[(|]", clause.before) else None
-    )
+    return keys[-1] if is_topic else None
 
 
 def _attribution(layout: Layout, i: int) -> Mention | None:
-    """The key of a clause behind, that takes the value up: "42, but that is for Oslo", "42
-    (Oslo)"."""
-    for j in range(i + 1, min(i + 1 + _MOST_BEHIND, len(layout.clauses))):
+    """The key of a clause behind that takes a value up: "42, but that is for Oslo", "42 (Oslo)"."""
+    for j, clause in enumerate(layout.clauses[i + 1 : i + 1 + _MOST_BEHIND], i + 1):
         if layout.values_in(j):
             return None
         if layout.keys_in(j):
-            clause = layout.clauses[j]
-            leads_on = not clause.behind.startswith(")") and layout.values_in(
-                j + 1
-            )  # "42 (Oslo: 43)"
-            bracket = j == i + 1 and clause.before.startswith("(") and not leads_on
-            bracket = bracket and not words("only", "negation").search(
-                clause.text
-            )  # "(all others hold 3)"
-            return layout.keys_in(j)[0] if bracket or _takes_up(layout, j) else None
-        if len(layout.clauses[j].text) > _MOST_ASIDE:
+            in_brackets = j == i + 1 and _is_in_brackets(layout, j)
+            return layout.keys_in(j)[0] if in_brackets or _takes_up(layout, j) else None
+        if len(clause.text) > _MOST_ASIDE:
             return None
     return None
+
+
+def _is_in_brackets(layout: Layout, i: int) -> bool:
+    """42 (Oslo). Not: 42 (Oslo: 43), 42 (all others hold 3)."""
+    clause = layout.clauses[i]
+    if not clause.before.startswith("(") or words("only", "negation").search(clause.text):
+        return False
+    return clause.behind.startswith(")") or not layout.values_in(i + 1)
 
 
 def _takes_up(layout: Layout, i: int) -> bool:
@@ -147,40 +144,28 @@ def _takes_up(layout: Layout, i: int) -> bool:
     starts = _refers().match(head)
     if not starts or words("negation").search(clause.text):
         return False
-    return bool(
-        words("belonging").search(head[starts.end() - 1 :])
-        or re.match(r"'s\b|的", tail)
-        or "'s" in head
-    )
+    belongs = words("belonging").search(head[starts.end() - 1 :])
+    return bool(belongs or re.match(r"'s\b|的", tail) or "'s" in head)
 
 
 def rank_of(gap: str, behind: str) -> int:
-    """EARLY, PLAIN, LATE or LAST.
-
-    ``gap`` stands between the value before and this one, ``behind`` between this one and the end of
-    its clause.
-    """
-    for said in (_turned(gap), _timed(gap), _timed(behind)):
-        if said is not None:
-            return said
-    return PLAIN
+    """EARLY, PLAIN, LATE or LAST, by the ``gap`` to the value before and what stands ``behind``."""
+    ranks = (_turned(gap), _timed(gap), _timed(behind))
+    return next((rank for rank in ranks if rank is not None), PLAIN)
 
 
 def _turned(gap: str) -> int | None:
     """By the word that turns from one value to the next: "to", "replaced"."""
     timed = [m.span() for m in words("early", "last").finditer(gap)]
-    onward = [m.span() for m in words("onward").finditer(gap)]
-    onward = [
-        o for o in onward if not any(a <= o[0] and o[1] <= b and o != (a, b) for a, b in timed)
-    ]  # "used to be"
-    back = [m.start() for m in words("backward").finditer(gap)]
-    found = [(start, LATE) for start, _ in onward]
     late = max((start for start, _ in timed), default=-1)  # "and after the last change"
-    found += [
-        (at, EARLY)
-        for at in back
-        if at > late and not any(start <= at < stop for start, stop in onward)
-    ]
+    onward = [
+        (start, stop)
+        for start, stop in (m.span() for m in words("onward").finditer(gap))
+        if not any(a <= start and stop <= b and (a, b) != (start, stop) for a, b in timed)
+    ]  # "used to be" turns to nothing
+    back = (m.start() for m in words("backward").finditer(gap))
+    found = [(start, LATE) for start, _ in onward]
+    found += [(at, EARLY) for at in back if at > late and not any(at in range(*o) for o in onward)]
     return max(found)[1] if found else None
 
 
@@ -197,18 +182,13 @@ def grouped(text: str, said: Sequence[Statement]) -> Iterator[Statement]:
         coupled = ["、" in joint or words("joint").search(joint) is not None for joint in joints]
         before = text[max(0, group[0].start - _MOST_GAP) : group[0].start]
         left_open = len(group) == 2 and between().search(before) is not None
-        yield from (
-            replace(s, group=number, denied=s.denied or left_open) for s in _shared(group, coupled)
-        )
+        for s in _shared(group, coupled):
+            yield replace(s, group=number, denied=s.denied or left_open)
 
 
 def paired(layout: Layout, said: Sequence[Statement]) -> list[Statement]:
-    """With the keys of "Oslo, 1; Riga, 2", of "Oslo, Riga and Lusaka are 1, 2 and 3", and of a
-    table's first row."""
-    places = sorted([*((k.start, "k") for k in layout.keys), *((s.start, "v") for s in said)])
-    if 1 < len(said) == len(layout.keys) and "".join(kind for _, kind in places) == "kv" * len(
-        said
-    ):
+    """With the keys of "Oslo, 1; Riga, 2", "Oslo and Riga are 1 and 2", and a table's first row."""
+    if len(said) > 1 and _order(layout.keys, said) == "kv" * len(said):
         return [_keyed(layout, s, k) for s, k in zip(said, layout.keys, strict=True)]
     named = [group for group in _groups(layout.text, layout.keys) if len(group) > 1]
     stops, starts = [group[-1].stop for group in named], [group[0].start for group in named]
@@ -217,29 +197,21 @@ def paired(layout: Layout, said: Sequence[Statement]) -> list[Statement]:
         group = list(members)
         at = bisect_right(stops, group[0].start) - 1
         pairs = at >= 0 and len(named[at]) == len(group) and _side_by_side(layout, stops[at], group)
-        behind = at + 1 < len(named) and len(named[at + 1]) == len(group) > 1
-        if (
-            not pairs
-            and behind
-            and _belong().fullmatch(layout.text[group[-1].stop : starts[at + 1]])
-        ):
-            at, pairs = at + 1, True  # "1 and 2 belong to Oslo and Riga"
-        found += (
-            [_keyed(layout, s, k) for s, k in zip(group, named[at], strict=True)]
-            if pairs
-            else group
-        )
+        if not pairs and at + 1 < len(named) and len(named[at + 1]) == len(group):
+            at += 1  # "1 and 2 belong to Oslo and Riga"
+            pairs = _belong().fullmatch(layout.text[group[-1].stop : starts[at]]) is not None
+        if pairs:
+            group = [_keyed(layout, s, k) for s, k in zip(group, named[at], strict=True)]
+        found += group
     return found
 
 
 def _side_by_side(layout: Layout, stop: int, group: Sequence[Statement]) -> bool:
-    """Whether nothing but a verb stands between a list of keys that stops there and a list of
-    values."""
-    text, first, last = layout.text, group[0].start, group[-1].start
-    joined = re.search(r"[.。;!?]", text[stop:first]) or any(
-        stop <= k.start < last for k in layout.keys
-    )
-    return not joined and not words("alternative").search(text[first:last])
+    """Whether only a verb stands between a list of keys that stops there and a list of values."""
+    first, last = group[0].start, group[-1].start
+    gap, listed = layout.text[stop:first], layout.text[first:last]
+    parted = re.search(r"[.。;!?]", gap) or words("alternative").search(listed)
+    return not parted and not any(stop <= k.start < last for k in layout.keys)
 
 
 def _keyed(layout: Layout, s: Statement, key: Mention) -> Statement:
@@ -247,8 +219,7 @@ def _keyed(layout: Layout, s: Statement, key: Mention) -> Statement:
 
 
 def _shared(group: Sequence[Statement], coupled: Sequence[bool]) -> list[Statement]:
-    """The values of a list with what is said of it: its key, its denial, its time, and the question
-    it takes up."""
+    """The values of a list with what is said of all of it: key, denial, time, the question."""
     before, found = group[0], list[Statement]()
     for s, joined in zip(group, coupled, strict=True):
         before = replace(
@@ -257,16 +228,12 @@ def _shared(group: Sequence[Statement], coupled: Sequence[bool]) -> list[Stateme
             name=s.name or before.name,
             denied=s.denied or (before.denied and any(coupled)),
             rank=before.rank if joined and s.rank == PLAIN else s.rank,
-            coupled=joined,
         )
         found.append(before)
     if any(coupled):  # "1 and 2 are for Oslo" says it of both
         found = [replace(s, key=s.key or before.key, name=s.name or before.name) for s in found]
-    echoes, added, bare = (
-        max(s.echoes for s in found),
-        any(s.added for s in found),
-        all(s.bare for s in found),
-    )
+    echoes, bare = max(s.echoes for s in found), all(s.bare for s in found)
+    added = any(s.added for s in found)
     return [replace(s, echoes=echoes, added=added, bare=bare) for s in found]
 
 

@@ -35,19 +35,18 @@ def clock(seconds: int) -> str:
 def seconds_in(text: str) -> list[int]:
     """The times in a text, in seconds, in order.
 
-    "12:01", "00:12:01", "12分01秒", "12m1s", "PT12M1S" and "twelve minutes one second" are one; so is
-    "12点01分", which is how the sign 12:01 is read aloud.
+    "12:01", "00:12:01", "12分01秒", "12m1s", "PT12M1S" and "twelve minutes one second" are one; so
+    is "12点01分", which is how the sign 12:01 is read aloud.
     """
     return [seconds for seconds, _, _ in _located(_timed(text))]
 
 
 def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
-    """Whether the one time the answer gives is the target (as ``clock`` writes it), exactly and
-    within a tolerance.
+    """Whether the one time given is the target, as ``clock`` writes it, or near it.
 
-    The score is exact; ``parts`` holds both. A time within the tolerance is a near miss, unless it
-    is the time of another fact. A range of a minute or less is its start, since a mark stands above
-    what it is the time of.
+    The score is exact; ``parts`` holds what it is within the tolerance, too. A time within it is a
+    near miss, unless it is the time of another fact. A range of a minute or less is its start,
+    since a mark stands above what it is the time of.
     """
     answer, target = answer_in(text, expected.question), seconds_in(expected.target)[0]
     folded = _timed(answer)
@@ -55,16 +54,13 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
     points = [m for m in mentions if not _is_beside(folded, m)]
     verdict = decide(Reading(folded, points, expected, _timed))
     score = one_value(answer, verdict, expected, named={m.value for m in mentions})
-    near = (
-        len(verdict.values) == 1 and abs(seconds_in(min(verdict.values))[0] - target) <= tolerance_s
-    )
+    off = [abs(seconds_in(value)[0] - target) for value in verdict.values]
+    near = len(off) == 1 and off[0] <= tolerance_s
     within = near and score.answer_class in ("right", "wrong")
-    parts = {"exact": score.value, "within tolerance": float(within)}
+    score = replace(score, parts={"exact": score.value, "within tolerance": float(within)})
     if within and score.answer_class == "wrong":
-        return replace(
-            score, answer_class="near-miss", detail=f"within {tolerance_s:g} s", parts=parts
-        )
-    return replace(score, parts=parts)
+        return replace(score, answer_class="near-miss", detail=f"within {tolerance_s:g} s")
+    return score
 
 
 def _timed(text: str) -> str:
@@ -73,8 +69,7 @@ def _timed(text: str) -> str:
 
 
 def _points(folded: str) -> list[Mention]:
-    """The times of an answer that are points of the recording: of a range its start, of a length
-    nothing."""
+    """The times that are points of the recording: of a range its start, of a length nothing."""
     found: list[Mention] = []
     last = (0, 0)  # the second and the end of the time before
     for second, start, stop in _located(folded):
@@ -112,7 +107,7 @@ def _and() -> str:
 def _located(folded: str) -> list[tuple[int, int, int]]:
     """Every time with its place, in order; what two forms read, the first one of them has."""
     found: list[tuple[int, int, int]] = []
-    taken = bytearray(len(folded) + 1)
+    taken = bytearray(len(folded))
     for kind, form in _forms():
         for match in form.finditer(folded):
             start, stop = match.span()
@@ -139,41 +134,34 @@ def _count(text: str) -> int:
     for spelt in NUMBER_WORDS.values():
         if first in spelt.values:
             return spelt.value(text)
-    text = text.removeprefix("零") or "零"
-    return next(
-        iter(whole_numbers(text if text[-1] not in "0123456789" else text.removeprefix("零"))), 0
-    )
+    return next(iter(whole_numbers(text.removeprefix("零") or "零")), 0)
 
 
 @cache
 def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """How a time is written, with the kind of its three groups: hours first, or minutes where the
-    third is missing.
+    """How a time is written: as three ``units``, hours first, or on a ``clock``.
 
-    Counts are bounded, so that no long run of digits is read again from each of its places.
+    Of a clock the first group is minutes where the third is missing. Counts are bounded, so that
+    no long run of digits is read again from each of its places.
     """
     small = "|".join(filter(None, map(_small_numbers, NUMBER_WORDS.values())))
     count = rf"(零?(?<!\d)\d{{1,6}}(?:\.0{{1,3}})?|(?<!{_HAN_DIGIT}){_HAN_DIGIT}{{1,9}}|{small})"
     hour, minute, second = map(_unit, ("hour", "minute", "second"))
-    joint = rf"[\s,]*(?:(?:{_and()})\s+)?"
+    joint, any_joint = rf"[\s,]*(?:(?:{_and()})\s+)?", r"[\s,]*(?:[a-z]{1,3}\s+)?"
     units = (
         rf"(?<![a-z0-9点])(?<!\d[:.])(?:{count}\s*(?:-\s*)?(?:{hour}){joint})?"
         rf"(?:{count}\s*(?:-\s*)?(?:{minute}){joint}又?)?(?:{count}\s*(?:-\s*)?(?:{second}))?"
     )
+    whole_minute, whole_second = _whole("minute"), _whole("second")
     written = (
         ("units", r"(?<!\d)()(\d{1,3})\s*['′’]\s*(\d{1,2})\s*(?:[\"”]|['′’]{2})"),  # 12' 01"
-        ("units", rf"()\b(?:{_whole('minute')})\s+{count}{joint}(?:{_whole('second')})\s+{count}"),
-        (
-            "units",
-            rf"()\b(?:{_whole('minute')})\s+{count}[\s,]*(?:[a-z]{{1,3}}\s+)?{count}\s*(?:{second})",
-        ),
+        # minute 12 and second 1; minute 12, and 1 second
+        ("units", rf"()\b(?:{whole_minute})\s+{count}{joint}(?:{whole_second})\s+{count}"),
+        ("units", rf"()\b(?:{whole_minute})\s+{count}{any_joint}{count}\s*(?:{second})"),
         ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
         ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
         ("units", rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])"),
-        (
-            "clock",
-            rf"{count}点{count}分(?:{count}秒)?",
-        ),  # the sign 12:01 read aloud, not a time of day
+        ("clock", rf"{count}点{count}分(?:{count}秒)?"),  # the sign 12:01 read aloud
         ("clock", _COLONS),
         ("units", units),
     )
@@ -186,18 +174,15 @@ def _unit(rule: str) -> str:
 
 
 def _whole(rule: str) -> str:
-    """The units that are no abbreviations: minute|minutes."""
-    return "|".join(
-        word for word in sorted(vocabulary(rule), reverse=True) if re.fullmatch("[a-z]{4,}", word)
-    )
+    """The units that are no abbreviations: minutes|minute."""
+    return "|".join(filter(re.compile("[a-z]{4,}").fullmatch, sorted(vocabulary(rule))[::-1]))
 
 
 def _small_numbers(spelt: NumberWords) -> str:
     """Number words below a hundred: thirty-two, treinta y dos."""
     low = {word: value for word, value in spelt.values.items() if value < 100}
-    tens, ones = (
-        [w for w, v in low.items() if v in found] for found in (range(20, 100, 10), range(1, 10))
-    )
+    tens = [word for word, value in low.items() if value in range(20, 100, 10)]
+    ones = [word for word, value in low.items() if value in range(1, 10)]
     others = "|".join(sorted(set(low) - set(tens), key=len, reverse=True))
     joint = rf"[\s-](?:{spelt.joint}\s)?"
     return rf"(?:{'|'.join(tens)})(?:{joint}(?:{'|'.join(ones)})\b)?|(?:{others})" if low else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import compress, pairwise
 
 from niah.records import Score
 from niah.scorers.clauses import Mention
@@ -30,13 +31,9 @@ _UUID = re.compile(
 _HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]+(?:-[0-9a-f]+)+|(?<![0-9a-z])[0-9a-f]{8,}")
 _LABELLED = re.compile(r"\b(?:id|uuid|key|value)-(?=[0-9a-f]{8}-)")
 _DASH = re.compile(r"[‐‑‒–—−]")
-_LEAST_BESIDE = (
-    3  # digits of a number that is a second answer where it stands right beside the first
-)
+_LEAST_BESIDE = 3  # digits of a number that is a second answer right beside the first
 _LEAST_NEAR = 5  # digits of a number that is a misread target wherever it stands
-_MOST_OF_NAME = (
-    12  # Chinese characters, or half as many words: a longer answer without a known name is no name
-)
+_MOST_OF_NAME = 12  # Chinese characters, or half as many words, of an answer that is a name
 _MOST_HEAD = 4  # words of an answer that stands alone in front
 _MOST_OF_LIST = 80  # signs of an answer that is nothing but a list
 _AN_ITEM = re.compile(
@@ -51,24 +48,22 @@ _NOBODY_MET = r"没有?(?:人|遇到|碰到)"
 _beside = phrase(r"\s*(?:[/,;、&]|{joint})\s*")
 # between the items of a list, in an answer as it is written: ", and ", " or ", 或
 _list_joint = phrase(
-    r"\s*[,、;；/&\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin"
-    r" joint})\s+|或(?:者)?(?!许|許)|和|还是|還是"
+    r"\s*[,、;；/&\n]\s*(?:(?:{latin joint})\s+)?|\s+(?:{latin joint})\s+"
+    r"|或(?:者)?(?!许|許)|和|还是|還是"
 )
 _GLOSS = re.compile(r"\s?[(（/]\s?")
 
 
 def number(text: str, expected: Expected) -> Score:
-    """Whether the one number of the target's digits that the answer gives is the target (after
-    RULER, parsed)."""
+    """Whether the one number that is given with the target's digits is the target (after RULER)."""
     answer, target = answer_in(text, expected.question), expected.target
     folded = spelt(answer)
     mentions = numbers_at(folded)
     asked = {str(v) for v in whole_numbers(expected.question)} - {target}
     values = _candidates(folded, [m for m in mentions if m.value not in asked], target)
     verdict = decide(Reading(folded, values, expected, spelt))
-    if verdict.values == {target} and not any(
-        _is_plain(folded, m) for m in values if m.value == target
-    ):
+    plain = any(_is_plain(folded, m) for m in values if m.value == target)
+    if verdict.values == {target} and not plain:
         return wrong_score("wrong", f"named {target} without giving it as the answer")
     near = {m.value for m in mentions if 2 * len(m.value) > len(target)} - asked
     alike = {m.value for m in values if len(m.value) == len(target)}
@@ -76,8 +71,7 @@ def number(text: str, expected: Expected) -> Score:
 
 
 def count(text: str, expected: Expected) -> Score:
-    """``number`` of a count; the numbers of a list's items are none, nor is 一 in 一下. Nobody is an
-    abstention."""
+    """``number`` of a count: none is the 2. of a list, or 一 in 一下. Nobody is an abstention."""
     answer = _NO_COUNT.sub(" ", answer_in(text, expected.question))
     if len(_ITEM_NUMBER.findall(answer)) > 1:
         answer = _ITEM_NUMBER.sub("- ", answer)
@@ -99,20 +93,13 @@ def numbers_at(folded: str) -> list[Mention]:
 
 
 def spelt(text: str) -> str:
-    """Folded for numbers: line ends are kept; a word may stick to its number, and 1-6-4-6-2 is
-    one."""
+    """Folded for numbers: line ends stay; a word may stick to its number, and 1-6-4-6-2 is one."""
     folded = re.sub(r"(?<=[a-z]{3})(?=\d)", " ", fold(lines_kept(text)))
     return re.sub(r"(?<![\d-])\d(?:[- ]\d){3,}(?![\d-])", lambda m: re.sub(r"\D", "", m[0]), folded)
 
 
-def like(mentions: Iterable[Mention], target: str) -> list[Mention]:
-    """The numbers with as many digits as the target."""
-    return [m for m in mentions if len(m.value) == len(target)]
-
-
 def uuid(text: str, expected: Expected) -> Score:
-    """Whether the one uuid in the answer is the target, in either case (after RULER and Lost in the
-    Middle)."""
+    """Whether the one uuid given is the target, in either case (RULER and Lost in the Middle)."""
     answer, question = answer_in(text, expected.question), fold(expected.question)
     folded = _LABELLED.sub("", _DASH.sub("-", fold(lines_kept(answer))))
     mentions = [Mention(value=m[0], start=m.start(), stop=m.end()) for m in _UUID.finditer(folded)]
@@ -132,52 +119,36 @@ def name(
     place: bool = False,
     row: bool = False,
 ) -> Score:
-    """Whether the target, or an alias of it, is the one name in the answer (NoLiMa's containment,
-    with boundaries).
+    """Whether the target, or an alias of it, is the one name in the answer (after NoLiMa).
 
     ``others`` are names that were not planted and would be a second answer. A bare list of names is
     several answers, but for one word behind a ``place`` ("Lisbon, Portugal"); so is a ``row`` of
     names without commas. Case, width, script of Chinese, accents, hyphens and the spaces of speech
     recognition make no difference; "Anna" is not "Ann".
     """
-    answer = answer_in(text, expected.question)
+    answer, target = answer_in(text, expected.question), expected.target
     folded = named_text(answer)
-    names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
-    spellings = (expected.target, *expected.aliases)
-    mentions = [m for m in names_at(folded, names) if not in_other_money(folded, m, spellings)]
-    mentions = [m for m in mentions if not in_longer_word(folded, m, expected.question)]
-    asked = fold(expected.question)
-    mentions = [m for m in mentions if fold(m.value) not in asked or is_claimed(folded, m.start)]
-    known = {*expected.wrong, *expected.targets}
-    pairs = zip([None, *mentions], mentions, strict=False)
-    mentions = [
-        m
-        for before, m in pairs
-        if not (before and m.value not in known and _is_gloss(folded, before, m))
-    ]
-    if not any(expected.aliases.get(m.value, m.value) == expected.target for m in mentions):
-        bare = (p for spelling in spellings for p in without_unit(folded, spelling))
-        mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
+    mentions = _named(folded, expected, others)
+    if not mentions:
+        return _unknown_name(answer, expected)
     values = [replace(m, value=expected.aliases.get(m.value, m.value)) for m in mentions]
     reading = Reading(folded, values, expected, named_text)
     verdict = decide(reading)
-    if not values:
-        return _unknown_name(answer, expected)
-    found = {m.value for m in mentions}
-    offers = _offers_another(folded, found) or _is_list(
-        answer, found, expected.question, place=place, row=row
-    )
-    offers = offers or (not expected.wrong and _tells_of_another(answer, reading))
-    if verdict.values == {expected.target} and not verdict.refused and offers:
-        return wrong_score("several", f"offered another answer beside {expected.target}")
+    if verdict.values == {target} and not verdict.refused:
+        found = {m.value for m in mentions}
+        if (
+            _offers_another(folded, found)
+            or _is_list(answer, found, expected.question, place=place, row=row)
+            or (not expected.wrong and _tells_of_another(answer, reading))
+        ):
+            return wrong_score("several", f"offered another answer beside {target}")
     return one_value(answer, verdict, expected, named={v.value for v in values})
 
 
 def name_by_place(
     text: str, expected: Expected, others: Iterable[str] = (), *, place: bool = False
 ) -> Score:
-    """``name`` where a place in a sequence is asked for: what is said last is only given where
-    nothing else tells."""
+    """``name`` of a place in a sequence: the last is only given where nothing else tells."""
     score = name(text, replace(expected, order=None), others, place=place)
     return name(text, expected, others, place=place) if score.answer_class == "several" else score
 
@@ -188,46 +159,55 @@ def named_text(text: str) -> str:
 
 
 def _candidates(folded: str, mentions: list[Mention], target: str) -> list[Mention]:
-    """The numbers that could be an answer: of the target's digits, nearly so, or right beside such
-    a one."""
+    """The numbers of the target's digits, or nearly so, or right beside one of these."""
     sizes = [(len(m.value), abs(len(m.value) - len(target))) for m in mentions]
     found = [off == 0 or (off <= 2 and size >= _LEAST_NEAR) for size, off in sizes]
-    for i in range(1, len(mentions)):
-        if found[i] != found[i - 1] and _beside().fullmatch(
-            folded[mentions[i - 1].stop : mentions[i].start][:20]
-        ):
-            found[i - 1 : i + 1] = [
-                found[j] or len(mentions[j].value) >= _LEAST_BESIDE for j in (i - 1, i)
-            ]
-    return [
-        m
-        for m, could in zip(mentions, found, strict=True)
-        if could and not _is_rough(folded, m, target)
-    ]
+    for i, (before, m) in enumerate(pairwise(mentions), 1):
+        gap = folded[before.stop : m.start][:20]
+        if found[i] != found[i - 1] and _beside().fullmatch(gap):
+            found[i - 1] |= len(before.value) >= _LEAST_BESIDE
+            found[i] |= len(m.value) >= _LEAST_BESIDE
+    return [m for m in compress(mentions, found) if not _is_rough(folded, m, target)]
 
 
 def _is_rough(folded: str, mention: Mention, target: str) -> bool:
     """Whether a number is the target said roughly, as in "7421830, about 7.42 million"."""
-    value = mention.value
-    rounded = len(value.rstrip("0")) <= len(value) - 3 and abs(
-        int(value) - int(target)
-    ) * 200 < int(target)
-    spelt = not re.fullmatch(r"[\d,. ]+", folded[mention.start : mention.stop])
-    said = spelt or re.search(
-        rf"(?:{spelling('roughly')}\W*|[~≈]\s*)$",
-        folded[max(0, mention.start - 20) : mention.start],
-    )
-    return value != target and rounded and bool(said)
+    value, before = mention.value, folded[max(0, mention.start - 20) : mention.start]
+    if value == target or not value.endswith("000"):
+        return False
+    if abs(int(value) - int(target)) * 200 >= int(target):
+        return False
+    in_words = not re.fullmatch(r"[\d,. ]+", folded[mention.start : mention.stop])
+    return in_words or bool(re.search(rf"(?:{spelling('roughly')}\W*|[~≈]\s*)$", before))
 
 
 def _is_plain(folded: str, mention: Mention) -> bool:
-    """Whether no other quantity is made of the digits: -42, "under 42", 42 million, 42+. "- 42" is
-    one of a list."""
-    before, behind = folded[: mention.start][-4:], folded[mention.start :]
-    signed = re.search(r"(?:^|[\s:(])[-−]$", before) and not re.search(r"¶\s*-$", before)
-    other = re.match(rf"\s*(?:%|\+(?!\s*\d+:)|{spelling('quantity')})", folded[mention.stop :][:40])
-    bound = re.search(rf"{spelling('bound')}\s*$", folded[: mention.start][-16:])
-    return not (signed or bound or behind.startswith("0") or other)
+    """Whether the digits make no other quantity: -42, "under 42", 42 million, 42+. A bullet may."""
+    before, behind = folded[: mention.start], folded[mention.stop :][:40]
+    signed = re.search(r"(?:^|[\s:(])[-−]$", before[-4:]) and not re.search(r"¶\s*-$", before[-4:])
+    bound = re.search(rf"{spelling('bound')}\s*$", before[-16:])
+    other = re.match(rf"\s*(?:%|\+(?!\s*\d+:)|{spelling('quantity')})", behind)
+    return not (signed or bound or other or folded.startswith("0", mention.start))
+
+
+def _named(folded: str, expected: Expected, others: Iterable[str]) -> list[Mention]:
+    """The names that could be the answer; the number of a counted target also without its unit."""
+    names = [*expected.targets, *expected.wrong, *expected.aliases, *others]
+    spellings = (expected.target, *expected.aliases)
+    asked, known = fold(expected.question), {*expected.wrong, *expected.targets}
+    mentions = [
+        m
+        for m in names_at(folded, names)
+        if not in_other_money(folded, m, spellings)
+        and not in_longer_word(folded, m, expected.question)
+        and (fold(m.value) not in asked or is_claimed(folded, m.start))
+    ]
+    glosses = [b for a, b in pairwise(mentions) if b.value not in known and _is_gloss(folded, a, b)]
+    mentions = [m for m in mentions if m not in glosses]
+    if not any(expected.aliases.get(m.value, m.value) == expected.target for m in mentions):
+        bare = (place for spelling in spellings for place in without_unit(folded, spelling))
+        mentions += [Mention(value=expected.target, start=a, stop=b) for a, b in bare]
+    return mentions
 
 
 def _is_gloss(folded: str, before: Mention, m: Mention) -> bool:
@@ -237,14 +217,12 @@ def _is_gloss(folded: str, before: Mention, m: Mention) -> bool:
 
 
 def _unknown_name(answer: str, expected: Expected) -> Score:
-    """Judge an answer without a known name: one that is short enough to be a name is a wrong
-    one."""
+    """Judge an answer without a known name: what is short enough to be a name is a wrong one."""
     score = no_value(answer, expected)
     size = len(re.findall(rf"[{HAN}]", answer)) + 2 * len(re.findall(r"[A-Za-z]+", answer))
     if score.answer_class == "off-format" and 0 < size <= _MOST_OF_NAME:
-        return wrong_score(
-            "wrong", f"answered {' '.join(answer.split())!r} instead of {expected.target}"
-        )
+        given = " ".join(answer.split())
+        return wrong_score("wrong", f"answered {given!r} instead of {expected.target}")
     return score
 
 
@@ -252,29 +230,23 @@ def _offers_another(folded: str, found: Iterable[str]) -> bool:
     """Whether an "or" stands beside a found name, with another word behind or before it."""
     names = "|".join(re.escape(spaced(n)) for n in found)
     joint = rf"(?: (?:{latin('alternative')}) |/|或者?(?!许)|还是)"
-    return bool(
-        re.search(rf"(?:{names}){joint}[$€£¥]?\w", folded)
-        or re.search(rf"\w{joint}(?:{names})", folded)
-    )
+    offer = rf"(?:{names}){joint}[$€£¥]?\w|\w{joint}(?:{names})"
+    return re.search(offer, folded) is not None
 
 
 def _tells_of_another(answer: str, reading: Reading) -> bool:
-    """Whether an unknown name is the answer by its place: "The Atlantic; he left the Pacific for
-    later", or by what is said of it: "Tess baked in Omaha and did billing in Des Moines" where
-    billing was asked for.
+    """Whether an unknown name is the answer by its place or by what is said of it.
 
-    A name is a word with a capital that begins no clause.
+    "The Atlantic; he left the Pacific for later"; or "Tess baked in Omaha and did billing in Des
+    Moines" where billing was asked for. A name is a word with a capital that begins no clause.
     """
-    asked = content_words(asked_part(fold(reading.expected.question)))
+    expected = reading.expected
+    asked = content_words(asked_part(fold(expected.question)))
     told = {s.clause for s in reading.statements}
     taken_up = set().union(*(asked & content_words(reading.clauses[i].text) for i in told))
-    capitals = {fold(word) for word in re.findall(r"[A-ZÀ-Þ][\w'’-]+", answer)} - vocabulary(
-        "interjection"
-    )
-    known = fold(
-        " ".join([reading.expected.question, *reading.expected.targets, *reading.expected.aliases])
-    )
-    unknown = {word for word in capitals if word not in known}
+    capitals = {fold(word) for word in re.findall(r"[A-ZÀ-Þ][\w'’-]+", answer)}
+    known = fold(" ".join([expected.question, *expected.targets, *expected.aliases]))
+    unknown = {word for word in capitals - vocabulary("interjection") if word not in known}
     for i, clause in enumerate(reading.clauses if unknown else ()):
         said = re.findall(r"[^\W\d_][\w'-]*", clause.text)
         if i in told or not unknown & set(said[1:]):
@@ -292,19 +264,16 @@ def _is_list(answer: str, found: Collection[str], question: str, *, place: bool,
     """
     text = answer.strip().strip(".。\"'*")
     parts = text.split()
-    if (
-        row
-        and len(parts) > 2
-        and all(p[0].isupper() or not p.isascii() for p in parts if _AN_ITEM.fullmatch(p))
-    ):
-        return all(map(_AN_ITEM.fullmatch, parts))
+    if row and len(parts) > 2:
+        named = [p for p in parts if _AN_ITEM.fullmatch(p)]
+        if all(p[0].isupper() or not p.isascii() for p in named):
+            return len(named) == len(parts)
     items = [i for i in _list_joint().split(text) if i] if len(text) <= _MOST_OF_LIST else []
     if len(items) < 2 or not all(map(_AN_ITEM.fullmatch, items)):
         return False
     asked, spellings = content_words(asked_part(fold(question))), [spaced(f) for f in found]
     own = [bool(names_in(i, found)) or any(spaced(i) in s for s in spellings) for i in items]
     beside = [fold(i) for i, mine in zip(items, own, strict=True) if not mine]
-    others = [
-        i for i in beside if i not in vocabulary("interjection") and not asked & content_words(i)
-    ]
+    said = vocabulary("interjection")
+    others = [i for i in beside if i not in said and not asked & content_words(i)]
     return len(others) > (place and own[0] and "," in text)

@@ -1,9 +1,7 @@
-"""The words of the grammar as patterns over a folded answer: one file of rules for each language,
-all read as one.
+"""The words of the grammar as patterns over a folded answer: a file a language, all read as one.
 
 A Latin word is matched where it stands alone, a Chinese one or a sign such as → wherever it stands.
-Longer patterns are written as phrases: ``\\W*{dismissal}\\W*$`` holds any word of the rule
-``dismissal``.
+Longer patterns are phrases: ``\\W*{dismissal}\\W*$`` holds any word of the rule ``dismissal``.
 """
 
 from __future__ import annotations
@@ -26,9 +24,8 @@ FOLDER = Path(__file__).with_name("grammar")
 @cache
 def grammars() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """Of every language its rules, with their words and an example."""
-    return {
-        f.stem: tomllib.loads(f.read_text(encoding="utf-8")) for f in sorted(FOLDER.glob("*.toml"))
-    }
+    files = sorted(FOLDER.glob("*.toml"))
+    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 @cache
@@ -40,11 +37,9 @@ def words(*names: str) -> re.Pattern[str]:
 @cache
 def spelling(*names: str) -> str:
     """The pattern of ``words`` as text, to be a part of a longer one."""
-    parts = [
-        rf"(?<![a-z0-9'])(?:{any_latin})(?![a-z0-9])" for any_latin in [latin(*names)] if any_latin
-    ]
-    parts += [f"(?:{anywhere})" for anywhere in [chinese(*names)] if anywhere]
-    return f"(?:{'|'.join(parts)})"
+    alone = rf"(?<![a-z0-9'])(?:{latin(*names)})(?![a-z0-9])" if latin(*names) else ""
+    anywhere = f"(?:{chinese(*names)})" if chinese(*names) else ""
+    return f"(?:{'|'.join(filter(None, (alone, anywhere)))})"
 
 
 def phrase(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
@@ -59,9 +54,8 @@ def phrase(text: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
         signs = {"HAN": HAN, "LINE": LINE}
         return signs.get(rule) or {"": spelling, "latin": latin, "chinese": chinese}[form](rule)
 
-    return cache(
-        lambda: re.compile(re.sub(r"\{((?:latin |chinese )?[A-Za-z_]+)\}", filled, text), flags)
-    )
+    blanks = re.compile(r"\{((?:latin |chinese )?[A-Za-z_]+)\}")
+    return cache(lambda: re.compile(blanks.sub(filled, text), flags))
 
 
 @cache
@@ -90,8 +84,8 @@ def vocabulary(*names: str) -> frozenset[str]:
 # not ... mentioned; 没有提到. Not: "not only", 不只, a shop that is called Not Mentioned
 absence = phrase(
     r"(?:(?<!called )(?<!named )(?<![a-z'])(?:{latin not})\b(?!\s+(?:{latin merely}))|n't\b)"
-    r"[^.!?;{LINE}]{0,40}?{unsaid}|(?:{chinese not})(?!{chinese merely})[^。"
-    r"!?;,{LINE}]{0,6}?{unsaid}"
+    r"[^.!?;{LINE}]{0,40}?{unsaid}"
+    r"|(?:{chinese not})(?!{chinese merely})[^。!?;,{LINE}]{0,6}?{unsaid}"
 )
 
 
@@ -106,8 +100,7 @@ def is_small(text: str, more: Iterable[str] = ()) -> bool:
 
 
 def content_words(folded: str) -> set[str]:
-    """The words of a text that say something: stems of four letters, and pairs of Chinese
-    characters."""
+    """The words that say something: stems of four letters, and pairs of Chinese characters."""
     stems = {word[:4] for word in re.findall(r"[a-z]{4,}", words("function").sub(" ", folded))}
     return stems | set(re.findall(rf"(?=([{HAN}]{{2}}))", folded))
 
