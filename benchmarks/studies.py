@@ -173,10 +173,8 @@ def _both(rng: np.random.Generator, n: int, fall: float, spread: float) -> tuple
     after = before - rng.normal(fall, spread, n)
     loss = _nats(after) - _nats(before)
     t = (loss.mean() - NATS_TOLERATED) / (loss.std(ddof=1) / np.sqrt(n))
-    lost, gained = (
-        int(((before > 0) & (after <= 0)).sum()),
-        int(((before <= 0) & (after > 0)).sum()),
-    )
+    lost = int(((before > 0) & (after <= 0)).sum())
+    gained = int(((before <= 0) & (after > 0)).sum())
     return student_above(float(t), n - 1) <= LEVEL * NATS_SHARE, mcnemar(lost, gained) <= LEVEL
 
 

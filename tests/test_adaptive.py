@@ -301,10 +301,8 @@ def adaptive_run(
 ) -> tuple[Header, list[Result]]:
     """An adaptive run of three lengths, answered by length and number of the trial there."""
     settings = {"adaptive": True, "threshold": 0.856, "trials_per_length": 110, "bisect": bisect}
-    of, rows = (
-        header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings),
-        list[Result](),
-    )
+    of = header(lengths=(1_000, 2_000, 4_000), haystack_per="trial", config=settings)
+    rows = list[Result]()
     for _ in range(200):
         for length, depth, epoch in Ladder(of, rows).next:
             place: dict[str, Any] = {

@@ -103,10 +103,8 @@ def test_composed_answers_are_scored_as_they_are_built(task: str, language: str)
 def test_a_composed_answer_with_another_needle_planted_is_scored_as_it_is_built(
     data: st.DataObject,
 ) -> None:
-    task, language = (
-        data.draw(st.sampled_from(composed.TASKS)),
-        data.draw(st.sampled_from(LANGUAGES)),
-    )
+    task = data.draw(st.sampled_from(composed.TASKS))
+    language = data.draw(st.sampled_from(LANGUAGES))
     case = data.draw(
         st.sampled_from(composed.composed(task, language, epoch=data.draw(st.integers(1, 2))))
     )

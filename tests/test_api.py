@@ -614,10 +614,8 @@ def test_a_haystack_of_one_s_own_is_the_text_of_every_prompt(kind: str) -> None:
 
 @pytest.mark.slow
 def test_a_prompt_of_another_text_is_not_taken_for_that_of_the_run() -> None:
-    mine, other = (
-        niah.haystack({"a": SPEECH}, name="mine"),
-        niah.haystack({"a": SPEECH[100:]}, name="mine"),
-    )
+    mine = niah.haystack({"a": SPEECH}, name="mine")
+    other = niah.haystack({"a": SPEECH[100:]}, name="mine")
     swept = niah.sweep(**SMALL, haystack=mine, name="r")
     trial = swept.trials[0]
     assert swept.prompt(trial["id"], haystack=mine).digest == trial["prompt_digest"]

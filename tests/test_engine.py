@@ -327,10 +327,8 @@ def test_an_outage_is_no_setting_that_is_ignored_and_no_verdict() -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_arms_of_which_one_run_shares_haystacks_are_no_independent_trials(order: int) -> None:
-    alone, shared = (
-        header(lengths=[1_000], epochs=6),
-        header(lengths=[2_000], epochs=6, haystack_per="epoch"),
-    )
+    alone = header(lengths=[1_000], epochs=6)
+    shared = header(lengths=[2_000], epochs=6, haystack_per="epoch")
     runs = [(of, [result(t, 1.0) for t in trials(of)]) for of in (alone, shared)][::order]
     assert paired_arms(runs, runs).by_epoch
 

@@ -196,10 +196,8 @@ def test_a_key_is_never_written_wherever_it_is_given(
     act: Say = repeats_everything
     preflight: Say | None = None
     if server_says == "an error":
-        act, preflight = (
-            fails(400, {"error": {"message": f"{'x' * 280} {KEY_GIVEN}"}}),
-            answers("x"),
-        )
+        act = fails(400, {"error": {"message": f"{'x' * 280} {KEY_GIVEN}"}})
+        preflight = answers("x")
     with serving(otherwise=act, preflight=preflight) as server:
         address = server.base_url + (f"?key={KEY_GIVEN}" if place == "address" else "")
         command = ("run", "--provider", "openai", "--base-url", address, *SMALL, *GIVEN[place])

@@ -373,10 +373,8 @@ def test_kills_at_random_instants_lose_nothing_and_repeat_nothing_that_was_logge
     with loopback(otherwise=slowly) as server:
         command = (*sweep_at(server), *grid, "--concurrency", "3")
         for _ in range(KILLS):
-            process, progress = (
-                niah_process(*command, cwd=tmp_path),
-                len(server.requests) + chance.randrange(25),
-            )
+            process = niah_process(*command, cwd=tmp_path)
+            progress = len(server.requests) + chance.randrange(25)
             while len(server.requests) < progress and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(chance.uniform(0, 0.08))

@@ -125,10 +125,8 @@ def test_marks_are_kept_with_who_and_when_and_scores_stay(server: Server) -> Non
 
 
 def test_only_a_page_of_the_server_may_mark(server: Server) -> None:
-    body, own = (
-        json.dumps({"run": "r", "trial": "x", "mark": "right"}),
-        f"http://{LOOPBACK}:{server.port}",
-    )
+    body = json.dumps({"run": "r", "trial": "x", "mark": "right"})
+    own = f"http://{LOOPBACK}:{server.port}"
     for headers in (
         {},
         {"X_Niah_Token": server.viewer.token},
