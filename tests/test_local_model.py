@@ -21,34 +21,16 @@ needs_model = pytest.mark.skipif(not installed, reason="the extra 'local' is not
 
 @needs_model
 def test_a_real_model_finds_the_plain_needle(niah: Niah) -> None:
-    ended = niah("run", "--lengths", "250", "--depths", "0,50,100", "--name", "r")
+    ended = niah("run", "--lengths", "250", "--depths", "0,100", "--name", "r")
     assert ended.exit_code == 0, ended.err
     table = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
     assert table["model"] == "gemma3-270m"
     assert table["simulated"] is False
-    assert [c["mean"] for c in table["cells"]] == [1.0] * 3
-    results = [
-        json.loads(line)
-        for line in Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
-    ]
+    assert [c["mean"] for c in table["cells"]] == [1.0] * 2
+    results = logged("r")
     assert all(0 < r["first_token_s"] <= r["total_s"] for r in results)
     assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
     assert any(r["response"]["usage"]["cached_tokens"] for r in results)
-
-
-@needs_model
-def test_a_real_server_refuses_a_long_prompt_as_overflow(niah: Niah) -> None:
-    with local_server("gemma3-270m", 300, lambda text: None) as base_url:
-        command = ("run", "--provider", "openai", "--model", "gemma3-270m", "--base-url", base_url)
-        greedy = ("--extra", 'stop=["\\n"]', "--extra", "temperature=0")
-        ended = niah(*command, "--lengths", "250,4k", "--depths", "50", *greedy, "--name", "r")
-    assert ended.exit_code == 0, ended.err
-    cells = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))["cells"]
-    assert (cells[0]["mean"], cells[1]["mean"], cells[1]["outcomes"]) == (
-        1.0,
-        None,
-        {"overflow": 1},
-    )
 
 
 @pytest.mark.thorough
@@ -72,34 +54,44 @@ def test_a_busy_server_whose_slots_share_a_cache_is_no_short_window(niah: Niah) 
     ) as base_url:  # a window of 2,048 tokens
         ended = niah(*command, "--base-url", base_url, *greedy, *grid)
     assert ended.exit_code == 0, ended.err
-    lines = Path("results/r/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
-    results = [json.loads(line) for line in lines]
+    results = logged("r")
     assert [r["outcome"] for r in results] == ["scored"] * 9
     assert max(r["attempts"] for r in results) > 1  # it did refuse some, for the others in flight
 
 
 @needs_model
-def test_a_real_server_is_swept_through_both_of_its_protocols_and_shows_what_its_cache_read(
+def test_a_real_server_is_swept_in_both_protocols_tells_its_cache_and_refuses_the_too_long(
     niah: Niah,
 ) -> None:
-    grid = ("--lengths", "250", "--depths", "0,100", "--concurrency", "1")
-    fields = {"llama.cpp": ("stop", "temperature"), "anthropic": ("stop_sequences", "temperature")}
     with local_server("gemma3-270m", 1_000, lambda text: None) as base_url:
-        for provider, (stop, temperature) in fields.items():
-            greedy = ("--extra", f'{stop}=["\\n"]', "--extra", f"{temperature}=0")
-            at = ("--provider", provider, "--model", "gemma3-270m", "--base-url", base_url)
-            ended = niah("run", *at, *greedy, *grid, "--name", provider)
-            assert ended.exit_code == 0, ended.err
-            lines = (
-                Path(f"results/{provider}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
-            )
-            results = [json.loads(line) for line in lines]
-            assert [r["score"] for r in results] == [1.0] * 2
-            assert sum(r["response"]["usage"]["cached_tokens"] for r in results) > 100
-            assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
-        probed = niah("probe", *at[:1], "llama.cpp", *at[2:], "--lengths", "250")
-        assert "told window" in probed.out
-        assert "tokens of a repeated prompt were read from it" in probed.out
+        server = ("--model", "gemma3-270m", "--base-url", base_url)
+        swept(niah, "llama.cpp", ("stop", "temperature"), server)
+        swept(niah, "anthropic", ("stop_sequences", "temperature"), server)
+        longer = ("--lengths", "4k", "--depths", "50", "--name", "longer")
+        refused = niah("run", "--provider", "openai", *server, *longer)
+        probed = niah("probe", "--provider", "llama.cpp", *server, "--lengths", "250")
+    assert refused.exit_code == 0, refused.err
+    assert [r["outcome"] for r in logged("longer")] == ["overflow"]
+    assert "told window" in probed.out
+    assert "tokens of a repeated prompt were read from it" in probed.out
+
+
+def swept(niah: Niah, provider: str, fields: tuple[str, str], server: tuple[str, ...]) -> None:
+    """Both depths are found, and the second prompt is read from the server's cache."""
+    stop, temperature = fields
+    greedy = ("--extra", f'{stop}=["\\n"]', "--extra", f"{temperature}=0")
+    grid = ("--lengths", "250", "--depths", "0,100", "--concurrency", "1", "--name", provider)
+    ended = niah("run", "--provider", provider, *server, *greedy, *grid)
+    assert ended.exit_code == 0, ended.err
+    results = logged(provider)
+    assert [r["score"] for r in results] == [1.0] * 2
+    assert sum(r["response"]["usage"]["cached_tokens"] for r in results) > 100
+    assert all(r["response"]["usage"]["input_tokens"] > 200 for r in results)
+
+
+def logged(name: str) -> list[dict[str, Any]]:
+    lines = Path(f"results/{name}/run.jsonl").read_text(encoding="utf-8").split("\n")[1:-1]
+    return [json.loads(line) for line in lines]
 
 
 def test_weights_that_are_not_installed_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
