@@ -16,9 +16,8 @@ from niah.records import Outcome, Response, Result, Usage
 from niah.runlog.warnings import CUT, GARBLED, OVER, STALE, UNCOUNTED, mismatch_of
 from niah.runner.calibration import EXACT_TOKENS, CacheCount, Calibration, Counted, calibrated
 from niah.runner.concurrency import Slots
-from niah.runner.mismatches import Mismatch, OutputCounts, PlantedValues, Repeats
+from niah.runner.mismatches import Mismatch, OutputCounts, PlantedValues, Repeats, withheld
 from niah.runner.stop_rules import OverflowMemory
-from niah.runner.trial_runner import withheld
 
 BARE, SAMPLE = 80, 1_080
 

@@ -25,7 +25,7 @@ from niah.runner.delivering import Deliverer
 from niah.runner.exchange import Answer
 from niah.runner.mismatches import AnswerChecks
 from niah.runner.preflight import Preflight, counted_of, small_prompts
-from niah.runner.trial_runner import Call, result_of, unanswered, withheld
+from niah.runner.trial_runner import Call, result_of, unanswered
 
 _ELSEWHERE = HttpRequest(url="", headers={})  # was sent by somebody else
 _TOGETHER = 256  # results written and synced at once
@@ -247,10 +247,7 @@ def _checked(
     # nobody can be asked again: an answer parted into other tokens than ours is taken
     before = [] if answer.response is None else [answer.response.text]
     mismatch = checks.mismatch(result, [needle.value for needle in sent.planting.needles], before)
-    checks.learn(result, mismatch)
-    if mismatch is not None and mismatch.withholds:
-        result = withheld(result, mismatch.why)
-    return checks.reported(result)
+    return checks.settled(result, mismatch)
 
 
 def _answer(answer: BatchAnswer) -> Answer:

@@ -1,5 +1,4 @@
-"""Whether an answer is one to this prompt, all of it, and no other: what is not is a mismatch, and
-has no score.
+"""Whether an answer is one to this prompt, all of it, and no other; else a mismatch, and unscored.
 
 A mismatch is no wrong answer: its trial is asked again, a few times, where that may help.
 """
@@ -12,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
+from niah.experiment.scoring import unscored
 from niah.records import Outcome, Response, Result, Row, Usage
 from niah.runlog.warnings import CUT, GARBLED, GARBLED_SAYS, OVER, STALE, STALE_SAYS, UNCOUNTED
 from niah.runner.calibration import CacheCount, Calibration
@@ -43,9 +43,8 @@ class AnswerChecks:
         self.repeats = Repeats()
         self._outputs = OutputCounts(count)
         self._trials_are_counted: bool | None = None  # None: not known yet
-        self._alike: set[str] = (
-            set()
-        )  # trials whose wrong answer came twice, with a count that does not fit
+        # trials whose wrong answer came twice, with a count that does not fit
+        self._alike: set[str] = set()
 
     def begin(self, found: Preflight) -> None:
         """Take in what the small requests found."""
@@ -55,19 +54,14 @@ class AnswerChecks:
                 self._outputs.learn(answer.response)
 
     def need_evidence(self, usage: Usage, expected: int | None) -> bool:
-        """Whether one more small prompt decides: about a cache that is first seen, or counts that
-        are nearly exact."""
+        """Whether one more small prompt decides, on a cache just seen or counts nearly exact."""
         known = self.calibration
         if known is None or expected is None or usage.input_tokens is None:
             return False
         if known.cache is None and (usage.cached_tokens or 0) > 2 * known.slack(expected):
             return True
         counted, loose = known.total(usage) or 0, replace(known, is_exact=False)
-        return (
-            known.is_exact
-            and not known.is_whole(counted, expected)
-            and loose.is_whole(counted, expected)
-        )
+        return not known.is_whole(counted, expected) and loose.is_whole(counted, expected)
 
     def mismatch(
         self, result: Result, planted: Iterable[str], before: Collection[str]
@@ -92,47 +86,44 @@ class AnswerChecks:
     def warnings(self) -> list[str]:
         """About the answers of a whole sweep."""
         n = len(self._alike)
+        if not n:
+            return []
         return [
             f"{n} wrong answer{'s' * (n > 1)} counted with more or fewer tokens than shown, and the"
             " same when asked again: a server that spoils answers in one way each time looks so;"
             " read them: niah show RUN --wrong"
-        ] * bool(n)
+        ]
 
-    def learn(self, result: Result, mismatch: Mismatch | None) -> None:
-        """Take in a trial that has ended."""
+    def settled(self, result: Result, mismatch: Mismatch | None) -> Result:
+        """Take in a trial that has ended; its result, unscored where a mismatch withholds it."""
+        self._learn(result, mismatch)
+        if mismatch is not None and mismatch.withholds:
+            result = withheld(result, mismatch.why)
+        return self._reported(result)
+
+    def _learn(self, result: Result, mismatch: Mismatch | None) -> None:
         if result.response is None or self.calibration is None:
             return
-        counted, expected = (
-            self.calibration.total(result.response.usage),
-            result.expected_input_tokens,
-        )
-        if (
-            counted is None
-            and mismatch is not None
-            and mismatch.kind == UNCOUNTED
-            and self._trials_are_counted is None
-        ):
-            self._trials_are_counted = False
-        if counted is not None and mismatch is None:
+        counted = self.calibration.total(result.response.usage)
+        expected = result.expected_input_tokens
+        if mismatch is None and counted is not None:
             self._trials_are_counted = True
             if expected is not None:
                 self.calibration = self.calibration.refined(result.prompt_tokens, counted, expected)
+        elif mismatch is not None and mismatch.kind == UNCOUNTED and not self._trials_are_counted:
+            self._trials_are_counted = False
         if (mismatch is None or not mismatch.withholds) and result.outcome is Outcome.SCORED:
             self._outputs.learn(result.response)
 
-    def reported(self, result: Result) -> Result:
-        """The result with the usage as the server means it: input is the whole prompt, what was
-        cached a part of it."""
+    def _reported(self, result: Result) -> Result:
+        """The result with the usage as it is meant: input is the whole prompt, cached or not."""
         known, response = self.calibration, result.response
         if response is None or response.usage.input_tokens is None:
             return result
         cached = response.usage.cached_tokens
         whole = response.usage.input_tokens if known is None else known.total(response.usage) or 0
-        usage = replace(
-            response.usage,
-            input_tokens=whole,
-            cached_tokens=None if cached is None else min(cached, whole),
-        )
+        cached = None if cached is None else min(cached, whole)
+        usage = replace(response.usage, input_tokens=whole, cached_tokens=cached)
         return replace(result, response=replace(response, usage=usage))
 
     def _miscount(self, result: Result, response: Response) -> Mismatch | None:
@@ -157,15 +148,24 @@ class AnswerChecks:
         return None
 
     def _uncounted(self) -> Mismatch | None:
-        """A mismatch where other trials were counted; a server that counts none is said once, in
-        the warnings."""
+        """A mismatch where others were counted; of a server that counts none warnings tell."""
         if self._trials_are_counted is False:
             return None
         why = (
-            "the server did not count this prompt, as it did others: nobody knows whether it read"
-            " all of it"
+            "the server did not count this prompt, as it did others:"
+            " nobody knows whether it read all of it"
         )
         return Mismatch(kind=UNCOUNTED, why=why, withholds=self._trials_are_counted is True)
+
+
+def withheld(result: Result, why: str) -> Result:
+    """The result without its score: prompt, answer or count did not arrive as they were sent.
+
+    What has no score anyway keeps its outcome, unless the prompt was not whole.
+    """
+    if result.outcome is Outcome.EMPTY:
+        return replace(result, error=why)
+    return replace(unscored(result), outcome=Outcome.MISMATCH, error=why)
 
 
 class Repeats:
@@ -176,12 +176,9 @@ class Repeats:
         self._lasted: Counter[str] = Counter()
 
     def pay(self, mismatch: Mismatch, asked: int) -> bool:
-        lasting = self._lasted[mismatch.kind]
-        return (
-            mismatch.asks
-            and asked < MOST_ASKED
-            and (lasting < _LASTING or lasting < self._cured[mismatch.kind])
-        )
+        if not mismatch.asks or asked >= MOST_ASKED:
+            return False
+        return self._lasted[mismatch.kind] < max(_LASTING, self._cured[mismatch.kind])
 
     def ended(self, mismatches: Iterable[Mismatch], last: Mismatch | None) -> None:
         """Take in how a trial ended that was asked again because of some mismatches."""
@@ -205,26 +202,20 @@ class PlantedValues:
                 self._trials.setdefault(target, trial_id)
 
     def stale(self, result: Result, planted: Collection[str]) -> Mismatch | None:
-        """A wrong answer that names the value of another trial, which its own prompt does not
-        hold."""
+        """A wrong answer that names the value of another trial, which its prompt does not hold."""
         if result.response is None or result.score is None or result.score == 1:
             return None
-        text = _GROUPED.sub(
-            "", unicodedata.normalize("NFKC", result.response.text[:_MOST_TEXT]).casefold()
-        )
-        for value in _UNIQUE.findall(text):
+        text = unicodedata.normalize("NFKC", result.response.text[:_MOST_TEXT]).casefold()
+        for value in _UNIQUE.findall(_GROUPED.sub("", text)):
             if value in self._trials and value not in planted:
-                why = (
-                    f"{STALE_SAYS} {value}, the value of trial {self._trials[value]}, which this"
-                    " prompt does not hold"
-                )
+                other = f"{value}, the value of trial {self._trials[value]}"
+                why = f"{STALE_SAYS} {other}, which this prompt does not hold"
                 return Mismatch(kind=STALE, why=why)
         return None
 
 
 class OutputCounts:
-    """Whether a server counts its answers to the token as we do; one of another count lost or
-    doubled a part.
+    """Whether a server counts answers to the token as we do: one of another count is not whole.
 
     A model may part a text into other tokens than a tokenizer does: an answer that comes again word
     for word is taken.
@@ -237,27 +228,19 @@ class OutputCounts:
 
     def differs(self, response: Response) -> bool:
         """Whether an answer was counted otherwise than the first ones."""
-        more = self._more(response)
-        return more is not None and self._frame is not None and more != self._frame
+        return self._frame is not None and self._more(response) not in (None, self._frame)
 
     def garbled(self, response: Response, before: Collection[str]) -> Mismatch | None:
-        """A mismatch of an answer whose tokens are not those that were counted, unless it came
-        before."""
-        more = self._more(response)
-        if (
-            not self._fits
-            or self._frame is None
-            or more is None
-            or more == self._frame
-            or response.text in before
-        ):
+        """A mismatch of an answer whose tokens are not those counted, unless it came before."""
+        more, frame = self._more(response), self._frame
+        if more is None or frame is None or more == frame:
+            return None
+        if not self._fits or response.text in before:
             return None
         text = self._count(response.text)
-        counted, shown = more + text, self._frame + text  # as the server counts what is shown
-        why = (
-            f"the server counted {counted:,} {GARBLED_SAYS} {shown:,}: a part was lost or doubled"
-            " on its way"
-        )
+        counted, shown = more + text, frame + text  # as the server counts what is shown
+        both = f"counted {counted:,} {GARBLED_SAYS} {shown:,}"
+        why = f"the server {both}: a part was lost or doubled on its way"
         return Mismatch(kind=GARBLED, why=why)
 
     def learn(self, response: Response) -> None:
@@ -281,11 +264,8 @@ def _cut(known: Calibration, usage: Usage, expected: int) -> str:
     """What a count that falls short says."""
     counted, about = known.total(usage) or 0, "" if known.is_exact else "about "
     error = f"the server counted {counted:,} prompt tokens where {about}{expected:,} were sent"
-    if (
-        usage.cached_tokens
-        and known.cache is not CacheCount.LEFT_OUT
-        and counted + usage.cached_tokens >= expected
-    ):
+    cached = 0 if known.cache is CacheCount.LEFT_OUT else usage.cached_tokens
+    if cached and counted + cached >= expected:
         told = "counts them in" if known.cache else "does not show whether it leaves them out"
-        error += f" ({usage.cached_tokens:,} were read from its cache; it {told})"
+        error += f" ({cached:,} were read from its cache; it {told})"
     return error

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from niah.deliveries import Embed
 from niah.errors import PromptError
 from niah.experiment.experiment import Experiment
-from niah.experiment.scoring import scored, unscored
+from niah.experiment.scoring import scored
 from niah.providers import HttpRequest, Provider
 from niah.providers.forced import forced
 from niah.records import Outcome, Prompt, Result, Row, Trial
@@ -250,10 +250,7 @@ class TrialRunner:
             before += [result.response.text] if result.response else []
         self.checks.repeats.ended(mismatches, mismatch)
         self._overflows.take(result)
-        self.checks.learn(result, mismatch)
-        if mismatch is not None and mismatch.withholds:
-            result = withheld(result, mismatch.why)
-        result = self.checks.reported(replace(result, attempts=attempts))
+        result = self.checks.settled(replace(result, attempts=attempts), mismatch)
         if attempts:
             self._breaker.take(result, answer)
         return result
@@ -332,15 +329,6 @@ def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
     )
     return scored(result, call.prompt.planting, experiment.task)
 
-
-def withheld(result: Result, why: str) -> Result:
-    """The result without its score: prompt, answer or count did not arrive as they were sent.
-
-    What has no score anyway keeps its outcome, unless the prompt was not whole.
-    """
-    if result.outcome is Outcome.EMPTY:
-        return replace(result, error=why)
-    return replace(unscored(result), outcome=Outcome.MISMATCH, error=why)
 
 
 def unanswered(
