@@ -1306,7 +1306,7 @@ def window_told(name: str, body: str, status: int = 200) -> tuple[int | None, li
         base_url = "http://127.0.0.1:9/v1" if name == "openai" else own_address(name)
         api = provider(name, base_url=base_url)
         async with Pool(lambda: httpx.MockTransport(handle)) as pool:
-            return await told_window(client_of(api, pool, [], attempts=1), api)
+            return await told_window(client_of(api, pool, [], attempts=1))
 
     return asyncio.run(ask()), asked
 

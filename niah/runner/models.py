@@ -178,7 +178,7 @@ class Probe:
 
         Raises ProviderError or OutageError where they fail.
         """
-        self._found = await preflight(self.client, self.provider, self.experiment)
+        self._found = await preflight(self.client, self.experiment)
         again = await self.client.ask(self.provider.request(small_prompts(self.experiment)[-1]))
         return self._found, again
 

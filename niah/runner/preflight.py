@@ -1,5 +1,4 @@
-"""Before a sweep: small requests that prove key, model and fields, and tell how the server counts
-tokens.
+"""Before a sweep: small requests that prove key, model and fields, and tell how tokens are counted.
 
 One prompt without a haystack gives what the server adds around every prompt; one with lines from
 all over the run's stretch of haystack gives its tokens per token of ours. Where a haystack holds
@@ -26,7 +25,6 @@ from niah.experiment.delivering import presenter_in
 from niah.experiment.experiment import Experiment
 from niah.generator.haystack import stream_of
 from niah.generator.tokenizers import Tokenizer
-from niah.providers import HttpRequest, Provider
 from niah.records import Outcome, Planting, Prompt, Trial, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Client
@@ -55,16 +53,13 @@ class Preflight:
     answers: tuple[Answer, ...]
     calibration: Calibration | None  # None: the server does not count
     window: int | None  # in the server's tokens, where it tells
-    canary: tuple[
-        str, ...
-    ] = ()  # what the canary check found, a line each; empty where it was not asked for
+    canary: tuple[str, ...] = ()  # what the canary check found, a line for each place
 
     @property
     def model(self) -> str | None:
         """The name by which the server calls the model."""
-        return next(
-            (a.response.model for a in self.answers if a.response and a.response.model), None
-        )
+        models = (a.response.model for a in self.answers if a.response)
+        return next(filter(None, models), None)
 
     def warnings(self, experiment: Experiment) -> list[str]:
         """What a person must know about the server before a sweep."""
@@ -82,123 +77,99 @@ class Preflight:
                 f" less than {known.resolution:.0%} cannot be noticed; --tokenizer file:PATH of the"
                 " model's own finds any"
             )
-        ratio = (
-            1.0 if known is None else min(known.narrow, known.wide)
-        )  # surely, whatever the script
-        beyond = [
-            n
-            for n in experiment.config.lengths
-            if self.window is not None and n * ratio > self.window
-        ]
-        if beyond:
-            lengths = ", ".join(map(label_of, beyond))
-            lines.append(
-                f"the server says its window is {self.window:,} tokens: {lengths} will not fit"
-            )
+        if self.window is not None:
+            ratio = 1.0 if known is None else min(known.narrow, known.wide)  # in any script
+            beyond = [label_of(n) for n in experiment.config.lengths if n * ratio > self.window]
+            if beyond:
+                window = f"the server says its window is {self.window:,} tokens"
+                lines.append(f"{window}: {', '.join(beyond)} will not fit")
         return lines
 
 
 async def preflight(
-    client: Client, provider: Provider, experiment: Experiment, uploads: Uploads | None = None
+    client: Client, experiment: Experiment, uploads: Uploads | None = None
 ) -> Preflight:
-    """Send the small requests. Raises ProviderError where one is refused, OutageError where none is
-    answered."""
+    """Send the small requests. Raises ProviderError for a refusal, OutageError for no answer."""
     prompts = small_prompts(experiment)
-    answers = [await _asked(client, provider.request(prompt), experiment) for prompt in prompts]
+    answers = [await _asked(client, prompt, experiment) for prompt in prompts]
     _check_budget(answers, experiment)
     counted = [counted_of(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
     if any(counted) and not all(counted):  # a gateway loses some counts on the way
         for n, prompt in enumerate(prompts):
-            if counted[n] is None and (again := await client.ask(provider.request(prompt))):
+            if counted[n] is None and (again := await client.ask(client.provider.request(prompt))):
                 answers.append(again)
                 counted[n] = counted_of(prompt, again)
     known = [c for c in counted if c is not None]
     calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
     presenter = presenter_in(experiment)
     if calibration is not None and isinstance(presenter, Chat | Tools):
-        calibration = await _with_turns(
-            client, provider, presenter, experiment, prompts[-1], calibration
-        )
+        calibration = await _with_turns(client, presenter, experiment, prompts[-1], calibration)
     elif calibration is not None and presenter is not None:
-        calibration = await _with_media(
-            client, provider, presenter, experiment, calibration, uploads
-        )
-    return Preflight(
-        answers=tuple(answers), calibration=calibration, window=await told_window(client, provider)
-    )
+        calibration = await _with_media(client, presenter, experiment, calibration, uploads)
+    window = await told_window(client)
+    return Preflight(answers=tuple(answers), calibration=calibration, window=window)
 
 
 async def _with_turns(
     client: Client,
-    provider: Provider,
     presenter: Chat | Tools,
     experiment: Experiment,
     prompt: Prompt,
     known: Calibration,
 ) -> Calibration | None:
-    """What a server adds for each turn, by two prompts of one text; None where it does not count
-    them."""
+    """What a server adds for each turn, by two prompts of one text; None where it counts none."""
     counted, turns = [], []
     for size in (prompt.tokens, max(1, prompt.tokens // FURTHER_TURNS)):
         sent = replace(presenter, turn_tokens=size).present(prompt)
-        found = counted_of(sent, await _asked(client, provider.request(sent), experiment))
+        found = counted_of(sent, await _asked(client, sent, experiment))
         if found is None or sent.delivered is None:
             return None
         counted.append(found)
         turns.append(sent.delivered.turns or 0)
-    return (
-        known.with_turns(counted[0], turns[0], counted[1], turns[1])
-        if turns[1] > turns[0]
-        else known
-    )
+    if turns[1] <= turns[0]:
+        return known
+    return known.with_turns(counted[0], turns[0], counted[1], turns[1])
 
 
 async def _with_media(
     client: Client,
-    provider: Provider,
     presenter: Presenter,
     experiment: Experiment,
     known: Calibration,
     uploads: Uploads | None,
 ) -> Calibration:
-    """What a server counts for a page or a second of sound, by a small prompt; what it does not
-    tell stays unknown."""
-    planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
+    """What a server counts for a page or a second of sound, by a small prompt, where it tells."""
     sample = _thinned(_lines(experiment), experiment.tokenizer, MEDIA_TOKENS)
-    sent = presenter.present(_small(experiment, planting, sample))
+    sent = presenter.present(_small(experiment, sample))
     told = sent.delivered
     if told is None or told.text_tokens is None:
         return known
     if uploads is not None:
         sent = await uploads.referenced(sent)
-    counted = counted_of(sent, await _asked(client, provider.request(sent), experiment))
+    counted = counted_of(sent, await _asked(client, sent, experiment))
     if counted is None:
         return known
     beside = replace(counted, tokens=told.text_tokens)
     return known.with_media(beside, told.pages or told.seconds or 0)
 
 
-async def _asked(client: Client, request: HttpRequest, experiment: Experiment) -> Answer:
-    """The answer to a small request; asked again where it is refused as too long, which a busy
-    server says too.
+async def _asked(client: Client, prompt: Prompt, experiment: Experiment) -> Answer:
+    """The answer to a small prompt, asked again where it is too long: a busy server says so, too.
 
     Raises ProviderError or OutageError for an answer that promises nothing for the sweep.
     """
+    failed = "the first request failed, and nothing more was sent"
+    hint = partial(key_hint, experiment.config)
     for _ in range(2):
-        failed, hint = (
-            "the first request failed, and nothing more was sent",
-            partial(key_hint, experiment.config),
-        )
-        answer = await client.ask_or_raise(request, failed, hint)
+        answer = await client.ask_or_raise(client.provider.request(prompt), failed, hint)
         if answer.outcome is not Outcome.OVERFLOW:
             return answer
-    about = f"{sample_tokens(experiment):,} tokens"
+    about = f"{_sample_tokens(experiment):,} tokens"
     raise ProviderError(f"a prompt of about {about} is refused as too long: {answer.error}")
 
 
-def sample_tokens(experiment: Experiment) -> int:
-    """Tokens of haystack in a small request: never more than in a run's longest prompt, which a
-    window is made for."""
+def _sample_tokens(experiment: Experiment) -> int:
+    """Tokens of haystack in a small request; a window may be made for the run's longest prompt."""
     return min(SAMPLE_TOKENS, max(experiment.config.lengths))
 
 
@@ -215,49 +186,40 @@ def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
     )
 
 
-async def told_window(client: Client, provider: Provider) -> int | None:
-    """The window as the server tells it; None where it does not, or in a shape that is not
-    known."""
-    request = provider.window_request()
+async def told_window(client: Client) -> int | None:
+    """The window as the server tells it; None where it does not, or in a shape unknown."""
+    request = client.provider.window_request()
     body = await client.fetch(request) if request else None
     try:
-        return provider.window_in(body) if body else None
+        return client.provider.window_in(body) if body else None
     except (ValueError, TypeError, AttributeError, LookupError):
         return None
 
 
 def small_prompts(experiment: Experiment) -> list[Prompt]:
     """A prompt without a haystack, and one or two with about a thousand tokens of its lines."""
-    cheapest = min(experiment.trials, key=lambda t: t.context_length)
-    planting = experiment.plant(cheapest)
-    lines = _lines(experiment)
+    lines, most = _lines(experiment), _sample_tokens(experiment)
     wide = [line for line in lines if is_wide(line)]
     narrow = [line for line in lines if not is_wide(line)]
     both = min(len(wide), len(narrow)) >= _LEAST_SHARE * len(lines)
-    most = sample_tokens(experiment)
-    samples = [
-        _thinned(part, experiment.tokenizer, most)
-        for part in ((narrow, wide) if both else (lines,))
-    ]
-    return [_small(experiment, planting, sample) for sample in ([], *filter(None, samples))]
+    parts = (narrow, wide) if both else (lines,)
+    samples = [_thinned(part, experiment.tokenizer, most) for part in parts]
+    return [_small(experiment, sample) for sample in ([], *filter(None, samples))]
 
 
 def further_prompt(experiment: Experiment) -> Prompt:
-    """One more prompt, of other lines and longer, so that a cache keeps it; never longer than a
-    run's longest."""
-    planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
-    longest = max(experiment.config.lengths)
+    """One more prompt, of other lines and longer, as caches want; never beyond a run's longest."""
+    longest, seed = max(experiment.config.lengths), experiment.config.seed
     tokens = min(FURTHER_TOKENS, longest, max(SAMPLE_TOKENS, longest // 2))
-    places = sorted(
-        {experiment.config.seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))}
-    )
-    tour = stream_of(experiment.haystack, experiment.config.seed, 0)
-    lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in places))
-    return _small(experiment, planting, _thinned(lines, experiment.tokenizer, tokens))
+    places = {seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))}
+    tour = stream_of(experiment.haystack, seed, 0)
+    lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in sorted(places)))
+    return _small(experiment, _thinned(lines, experiment.tokenizer, tokens))
 
 
-def _small(experiment: Experiment, planting: Planting, lines: Sequence[str] = ()) -> Prompt:
+def _small(experiment: Experiment, lines: Sequence[str]) -> Prompt:
     """A prompt with these lines for a haystack, which belongs to no trial."""
+    planting = experiment.plant(min(experiment.trials, key=lambda t: t.context_length))
     prompt = experiment.builder.bare(replace(planting, needles=()), lines or ("",))
     if experiment.config.cache_marks:  # proves that the server takes them
         opening = len(planting.opening.encode())
@@ -280,14 +242,9 @@ def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
 
 
 def _check_budget(answers: list[Answer], experiment: Experiment) -> None:
-    """Raises ProviderError where reasoning leaves no room for an answer: no trial could ever be
-    scored."""
-    silent = [
-        a
-        for a in answers
-        if a.outcome is Outcome.TRUNCATED and a.response and not a.response.text.strip()
-    ]
-    if answers and len(silent) == len(answers):
+    """Raises ProviderError where reasoning leaves no room for an answer: none could be scored."""
+    cut = [a.response for a in answers if a.outcome is Outcome.TRUNCATED]
+    if len(cut) == len(answers) and not any(r and r.text.strip() for r in cut):
         raise ProviderError(
             f"the reply budget of {experiment.reply_tokens} tokens was used up before a word of an"
             " answer, as reasoning models do; give more with --reply-tokens 4k, or have it reason"
@@ -295,15 +252,13 @@ def _check_budget(answers: list[Answer], experiment: Experiment) -> None:
         )
 
 
-async def look_for_canaries(
-    client: Client, provider: Provider, experiment: Experiment
-) -> tuple[str, ...]:
+async def look_for_canaries(client: Client, experiment: Experiment) -> tuple[str, ...]:
     """What was found, a line for each place.
 
     Raises ProviderError where a place of the long prompt is not seen, OutageError where nobody
     answers.
     """
-    seen = [await _look(client, provider, experiment, place) for place in PLACES]
+    seen = [await _look(client, experiment, place) for place in PLACES]
     if missing := [line for line, is_fine in seen if not is_fine]:
         raise ProviderError(
             f"{'; '.join(missing)}: the server seems to drop a part of long prompts in silence;"
@@ -313,18 +268,17 @@ async def look_for_canaries(
     return tuple(line for line, _ in seen)
 
 
-async def _look(
-    client: Client, provider: Provider, experiment: Experiment, place: str
-) -> tuple[str, bool]:
-    """What is found of one canary, as a line, and whether that is fine: not where only the long
-    prompt fails."""
-    planting, length = planted(experiment, place), max(experiment.config.lengths)
+async def _look(client: Client, experiment: Experiment, place: str) -> tuple[str, bool]:
+    """What is found of one canary, and whether it is fine: not where only the long prompt fails."""
+    trial = _longest(experiment)
+    planting, request = _planted(experiment, trial, place), client.provider.request
     alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
     failed = "the canary check failed, and no trial was sent"
-    control = await client.ask_or_raise(provider.request(alone), failed)
-    answer = await client.ask_or_raise(provider.request(long_prompt(experiment, planting)), failed)
+    control = await client.ask_or_raise(request(alone), failed)
+    whole = experiment.builder.build(trial, planting)
+    answer = await client.ask_or_raise(request(whole), failed)
     said = answer.response.text.strip()[:60] if answer.response else str(answer.error)
-    where = f"the {place} of {label_of(length)}"
+    where = f"the {place} of {label_of(trial.context_length)}"
     if answer.outcome is not Outcome.SCORED:
         return f"canary: {where} could not be asked about ({said})", True
     if _is_right(answer, planting):
@@ -335,9 +289,8 @@ async def _look(
     return f"canary: {why}: nothing is known of {where}", True
 
 
-def planted(experiment: Experiment, place: str) -> Planting:
+def _planted(experiment: Experiment, trial: Trial, place: str) -> Planting:
     """All canaries, and the question about one; the haystack around them is the same for each."""
-    trial = _longest(experiment)
     options = replace(experiment.options, value_kind="number")
     site = TaskContext(
         trial=trial, haystack=experiment.haystack, language=experiment.language, options=options
@@ -348,11 +301,6 @@ def planted(experiment: Experiment, place: str) -> Planting:
     lines = [replace(n, text="\n".join([n.text] * _CANARY_LINES)) for n in planting.needles]
     question = magic.question_for(experiment.language, "number", asked.key)
     return planting_of(experiment.language, planting.opening, question, lines, [asked.value])
-
-
-def long_prompt(experiment: Experiment, planting: Planting) -> Prompt:
-    """The canaries in a haystack of the longest length."""
-    return experiment.builder.build(_longest(experiment), planting)
 
 
 def _longest(experiment: Experiment) -> Trial:

@@ -102,9 +102,7 @@ class Sweep:
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
             experiment,
-            session.provider,
             self._client,
-            self._throttle,
             rows,
             slots=session.concurrency,
             breaker=self._breaker,
@@ -154,9 +152,7 @@ class Sweep:
     async def _ready(self) -> bool:
         """Whether the small requests found a server to sweep; False where a stop came first."""
         try:
-            found = await preflight(
-                self._client, self._session.provider, self._experiment, self._uploads
-            )
+            found = await preflight(self._client, self._experiment, self._uploads)
             if self._throttle.stopping:
                 return False
             self._trials.begin(found)
@@ -165,9 +161,7 @@ class Sweep:
                 if refused := self._ledger.refuses(len(PLACES) * longest):
                     self.stop(f"no room for the canary check: {refused}")
                     return False
-                canary = await look_for_canaries(
-                    self._client, self._session.provider, self._experiment
-                )
+                canary = await look_for_canaries(self._client, self._experiment)
                 found = replace(found, canary=canary)
         except NiahError:
             if self._throttle.stopping:  # interrupted in the middle of it

@@ -1,5 +1,4 @@
-"""Carry out one trial: build its prompt, ask until the answer can be believed, judge it. Here and
-nowhere else.
+"""Carry out one trial, here only: build its prompt, ask until its answer can be believed, judge it.
 
 Refusals as too long are believed where they come to a prompt that was asked alone. Further evidence
 about a server is asked for once, when it first matters.
@@ -8,7 +7,7 @@ about a server is asked for once, when it first matters.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from niah.deliveries import Embed
 from niah.errors import PromptError
 from niah.experiment.experiment import Experiment
 from niah.experiment.scoring import scored
-from niah.providers import HttpRequest, Provider
+from niah.providers import HttpRequest
 from niah.providers.forced import forced
 from niah.records import Outcome, Prompt, Result, Row, Trial
 from niah.runlog.attempts import CallLog
@@ -31,7 +30,6 @@ from niah.runner.exchange import Answer
 from niah.runner.mismatches import AnswerChecks, Mismatch
 from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
-from niah.runner.throttle import Throttle
 from niah.runner.uploads import NotStored, Uploads
 
 MOST_ALONE = 3  # times that a prompt is asked alone which must fit
@@ -42,8 +40,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request of a trial, and its prompt without the text: one copy of it waits for the
-    answer."""
+    """One request of a trial, and its prompt without the text: one copy of that waits, not two."""
 
     trial: Trial
     prompt: Prompt
@@ -57,10 +54,8 @@ class TrialRunner:
     def __init__(
         self,
         experiment: Experiment,
-        provider: Provider,
         client: Client,
-        throttle: Throttle,
-        rows: Iterable[Row],
+        rows: Collection[Row],
         *,
         slots: int,
         breaker: CircuitBreaker,
@@ -70,16 +65,13 @@ class TrialRunner:
         say: Callable[[str], None],
     ) -> None:
         """At most ``slots`` are asked at once; ``say`` is told why one is asked again."""
-        rows = list(rows)
         self.checks = AnswerChecks(rows, experiment.tokenizer.count)
         self._experiment = experiment
         self._deliverer = Deliverer(experiment)
         self._embedder = embedder
         self._calls = calls
         self._uploads = uploads
-        self._provider = provider
         self._client = client
-        self._throttle = throttle
         self._overflows = OverflowMemory(rows)
         self._slots = Slots(slots)
         self._breaker = breaker
@@ -108,9 +100,8 @@ class TrialRunner:
             return await self._through(course, asked)
         except PromptError as error:  # this prompt cannot be built: others can
             self._breaker.hopeless.add(trial.id)
-            return unanswered(
-                trial, None, Outcome.ERROR, str(error), self._experiment.plant(trial).targets
-            )
+            targets = self._experiment.plant(trial).targets
+            return unanswered(trial, None, Outcome.ERROR, str(error), targets)
         except NotStored as failed:
             return None if failed.answer is None else self._unasked(course, failed.answer)
 
@@ -129,13 +120,12 @@ class TrialRunner:
                 assert self._embedder is not None  # noqa: S101  # only a run with such a server asks
                 got = await self._embedder.embedded(asked, course.trial.id)
                 course.embedded, course.seconds = got, course.seconds + got.seconds
-                if got.failed is not None or got.vectors is None:
+                if got.vectors is None:
                     return self._unasked(course, got.failed) if got.failed else None
                 answer = got.vectors
             elif isinstance(asked, Call):
-                result = self._calls.finished(
-                    course.trial.id, asked.prompt.digest
-                ) or await self._believed(asked)
+                kept = self._calls.finished(course.trial.id, asked.prompt.digest)
+                result = kept or await self._believed(asked)
                 if result is None:
                     return None
                 course.results.append(result)
@@ -144,30 +134,25 @@ class TrialRunner:
                 self._calls.keep(result)
                 answer = result.response.text if result.response else ""
             asked = await self._aside(partial(self._next, course, answer))
-        whole = course.whole()
-        return whole if whole is None else await self._with_nats(whole)
+        return await self._with_nats(course.whole())
 
     def _unasked(self, course: Course, failed: Answer) -> Result:
-        """The result of a trial whose vectors or uploads failed: an error, and none of the
-        model's."""
+        """The result of a trial whose vectors or uploads failed: an error, and not the model's."""
         targets = self._experiment.plant(course.trial).targets
         result = unanswered(course.trial, course.prompt, Outcome.ERROR, failed.error, targets)
         self._breaker.take(result, failed)
         return replace(result, attempts=failed.attempts)
 
     async def _with_nats(self, result: Result) -> Result:
-        """The result with how sure the model is of the right answer, where that is asked and the
-        server tells it."""
-        service = getattr(self._provider, "service", None)
+        """The result with how sure the model is of the right answer, where asked and told."""
+        provider = self._client.provider
+        service = getattr(provider, "service", None)
         asked = self._experiment.config.target_logprob and result.outcome is Outcome.SCORED
         if not asked or service is None or len(result.targets) != 1:
             return result
         prompt = await self._aside(partial(self._experiment.prompt, result.trial))
-        budget = {
-            service.reply_field
-            or getattr(self._provider, "reply_field", "max_tokens"): prompt.reply_tokens
-        }
-        asked_of = replace(service, extra={**service.extra, **budget})
+        budget = service.reply_field or getattr(provider, "reply_field", "max_tokens")
+        asked_of = replace(service, extra={**service.extra, budget: prompt.reply_tokens})
         steps, nats = forced(asked_of)(prompt.text, result.targets[0]), None
         try:
             request = next(steps)
@@ -175,16 +160,9 @@ class TrialRunner:
                 request = steps.send(body)
         except StopIteration as ended:
             nats = ended.value
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ) as odd:  # whatever an odd shape raises
-            self._say(
-                f"the log-probability of the right answer is not told ({odd.__class__.__name__}:"
-                f" {odd})"
-            )
+        except (ValueError, LookupError, TypeError, AttributeError) as odd:  # of an odd shape
+            why = f"{odd.__class__.__name__}: {odd}"
+            self._say(f"the log-probability of the right answer is not told ({why})")
         return result if nats is None else replace(result, target_nats=max(0.0, round(nats, 4)))
 
     def _next(self, course: Course, answer: Any) -> Call | Prompt | Embed | None:
@@ -196,28 +174,21 @@ class TrialRunner:
         return self._call(course.trial, sent) if self._uploads is None else sent
 
     def _call(self, trial: Trial, sent: Prompt) -> Call:
-        known = self.checks.calibration
+        known, told = self.checks.calibration, sent.delivered
         expected = None if known is None else known.expected(sent.utf8, sent.tokens)
-        if (
-            known is not None
-            and sent.delivered is not None
-            and sent.delivered.text_tokens is not None
-        ):
-            media = known.of_media(sent.delivered.pages or sent.delivered.seconds or 0)
-            expected = (
-                None
-                if media is None
-                else known.expected(sent.utf8, sent.delivered.text_tokens) + media
-            )
-            sent = replace(sent, delivered=replace(sent.delivered, media_tokens=media))
-        if known and expected and sent.delivered and sent.delivered.turns:
-            beside = known.of_turns(sent.delivered.turns)
-            expected += beside
-            sent = replace(sent, delivered=replace(sent.delivered, overhead_tokens=max(0, beside)))
+        if known is not None and told is not None and told.text_tokens is not None:
+            media = known.of_media(told.pages or told.seconds or 0)
+            text = known.expected(sent.utf8, told.text_tokens)
+            expected = None if media is None else text + media
+            told = replace(told, media_tokens=media)
+        elif known is not None and told is not None and told.turns:
+            beside = known.of_turns(told.turns)
+            expected = known.expected(sent.utf8, sent.tokens) + beside
+            told = replace(told, overhead_tokens=max(0, beside))
         return Call(
             trial=trial,
-            prompt=replace(sent, utf8=b"", messages=()),
-            request=replace(self._provider.request(sent), label=_label(trial)),
+            prompt=replace(sent, utf8=b"", messages=(), delivered=told),
+            request=replace(self._client.provider.request(sent), label=_label(trial)),
             expected=expected,
         )
 
@@ -238,9 +209,8 @@ class TrialRunner:
                 return None
             answer, result = await self._judged(call, answer)
             attempts += answer.attempts
-            if result.response is not None and self.checks.need_evidence(
-                result.response.usage, call.expected
-            ):
+            usage = None if result.response is None else result.response.usage
+            if usage is not None and self.checks.need_evidence(usage, call.expected):
                 await self._look_again()
             mismatch = self.checks.mismatch(result, planted, before)
             if mismatch is None or not self.checks.repeats.pay(mismatch, len(mismatches) + 1):
@@ -256,10 +226,9 @@ class TrialRunner:
         return result
 
     async def _answer(self, call: Call) -> Answer | None:
-        """An answer; a refusal as too long only where it is believed, without an attempt where it
-        is sure before."""
+        """An answer; a refusal as too long only where it is believed, unsent where it is sure."""
         async with self._slots.shared():
-            if self._throttle.stopping:
+            if self._client.throttle.stopping:
                 return None
             if refused := self._overflows.surely_too_long(call.prompt.tokens):
                 least = refused.sent_tokens + call.prompt.reply_tokens
@@ -271,13 +240,12 @@ class TrialRunner:
         room = None if call.expected is None else call.expected + call.prompt.reply_tokens
         if self._overflows.believes(call.prompt.tokens, room):
             return answer
-        self._throttle.crowded()
+        self._client.throttle.crowded()
         tries = MOST_ALONE if self._overflows.fits(call.prompt.tokens, room) else 1
         async with self._slots.exclusive():
             for number in range(tries):
-                await asyncio.sleep(
-                    RECOVERY_S if number else 0
-                )  # a cache makes room when it has been found full
+                # a cache makes room when it has been found full
+                await asyncio.sleep(RECOVERY_S if number else 0)
                 again = await self._client.ask(call.request, trial=call.trial.id)
                 if again is None:
                     return None
@@ -287,8 +255,7 @@ class TrialRunner:
         return answer
 
     async def _judged(self, call: Call, answer: Answer) -> tuple[Answer, Result]:
-        """The result, judged beside the event loop; an answer that cannot be judged in time is an
-        error."""
+        """The result, judged beside the event loop; where that takes too long, an error."""
         size = len(answer.response.text) if answer.response else 0
         judge = partial(result_of, call, experiment=self._experiment)
         try:
@@ -304,8 +271,9 @@ class TrialRunner:
             if self._has_evidence or self.checks.calibration is None:
                 return
             prompt = further_prompt(self._experiment)
+            request = self._client.provider.request(prompt)
             async with self._slots.exclusive():
-                answers = [await self._client.ask(self._provider.request(prompt)) for _ in range(2)]
+                answers = [await self._client.ask(request) for _ in range(2)]
             self._has_evidence = True
             first, again = (counted_of(prompt, answer) for answer in answers)
             if first is not None and again is not None:
@@ -314,11 +282,9 @@ class TrialRunner:
 
 def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
     """One line for the run log: only a whole answer is scored."""
-    blank = unanswered(
-        call.trial, call.prompt, answer.outcome, answer.error, call.prompt.planting.targets
-    )
+    planting = call.prompt.planting
     result = replace(
-        blank,
+        unanswered(call.trial, call.prompt, answer.outcome, answer.error, planting.targets),
         response=answer.response,
         first_token_s=_rounded(answer.first_token_s),
         total_s=_rounded(answer.total_s),
@@ -327,8 +293,7 @@ def result_of(call: Call, answer: Answer, experiment: Experiment) -> Result:
         attempts=answer.attempts,
         request_id=answer.request_id,
     )
-    return scored(result, call.prompt.planting, experiment.task)
-
+    return scored(result, planting, experiment.task)
 
 
 def unanswered(
@@ -359,8 +324,7 @@ def _label(trial: Trial) -> str:
 
 
 def _speed(answer: Answer) -> float | None:
-    """Output tokens per second after the first one; None where they came in one piece or are not
-    counted."""
+    """Output tokens per second after the first one; None where that cannot be known."""
     tokens = None if answer.response is None else answer.response.usage.output_tokens
     if not tokens or tokens < 2 or answer.first_token_s is None or answer.total_s is None:
         return None
