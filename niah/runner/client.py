@@ -38,16 +38,13 @@ PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
 _FACTS_S = 15.0  # for a small request beside the sweep
 _MOST_FACTS_BYTES = 16_000_000  # a list of models may be long
-_PERHAPS_PAID = frozenset(
-    {504, 524}
-)  # a gateway that waited no longer: what is behind it may have read the prompt
+_PERHAPS_PAID = (504, 524)  # a gateway gave up: what is behind it may have read the prompt
 _MOST_PAGES = 2  # web pages before the first answer: the address is wrong, not the moment
 
 
 @dataclass(slots=True)
 class Client:
-    """Asks one provider. Clock is monotonic, in seconds; ``start`` is the command that starts such
-    a server."""
+    """Asks one provider. Clock is monotonic, in seconds."""
 
     pool: Pool
     provider: Provider
@@ -60,14 +57,13 @@ class Client:
     patience_s: float = PATIENCE_S
     ledger: Ledger = field(default_factory=Ledger)
     observer: Observer = field(default_factory=Observer)
-    start: str | None = None
+    start: str | None = None  # the command that starts such a server
     _met: bool = False  # whether anybody answered at that address, in whatever way
     _understood: bool = False  # whether an answer was one
     _pages: int = 0
 
     async def ask(self, request: HttpRequest, *, trial: str | None = None) -> Answer | None:
-        """The answer to a request, after as many attempts as the limit allows; None where a stop
-        came before any.
+        """The answer after as many attempts as the limit allows; None where a stop came before any.
 
         Attempts at a server that is throttled or away are not counted, as long as patience lasts.
         """
@@ -79,9 +75,7 @@ class Client:
             sent += 1
             answer = replace(ended.answer, attempts=sent)
             waits = ended.kind != "fault" and self._met and self.patience_s > 0
-            given_up = (
-                ended.wait_s is not None and waits and self.throttle.trouble_s >= self.patience_s
-            )
+            given_up = waits and self.throttle.trouble_s >= self.patience_s
             counted += 0 if waits else 1
             wait_s = None if given_up or counted >= self.attempts else ended.wait_s
             self.observer.attempt(request, replace(ended, answer=answer, wait_s=wait_s))
@@ -90,7 +84,7 @@ class Client:
                 return replace(answer, error=f"{waited}: {answer.error}", fatal=True)
             if wait_s is None:
                 return answer
-            self._tell(request, ended, wait_s)
+            self._tell(request, ended.kind, answer.error or "", wait_s)
             if ended.kind == "fault" and not await self.throttle.pause(wait_s):
                 return answer
 
@@ -100,30 +94,24 @@ class Client:
         failed: str,
         hint: Callable[[str | None], str] = lambda error: "",
     ) -> Answer:
-        """The answer to a request without which nothing goes on; ``failed`` says what its failure
-        means.
+        """The answer to a request without which nothing goes on.
 
-        ``hint`` says what to do about an error.
-
-        Raises OutageError where no server answers, and at a stop, ProviderError where it never
-        will.
+        ``failed`` says what its failure means, ``hint`` what to do about an error. Raises
+        OutageError where no server answers, and at a stop, ProviderError where none ever will.
         """
         answer = await self.ask(request)
         if answer is None:
             raise OutageError("stopped before the small requests were answered")
         if answer.outcome is Outcome.ERROR:
-            raise (OutageError if answer.retried else ProviderError)(
-                f"{failed}: {answer.error}{hint(answer.error)}"
-            )
+            kind = OutageError if answer.retried else ProviderError
+            raise kind(f"{failed}: {answer.error}{hint(answer.error)}")
         return answer
 
     async def fetch(self, request: HttpRequest, within_s: float = _FACTS_S) -> str | None:
-        """The body of a small request beside the sweep; None where it does not come in time, or at
-        a stop."""
+        """The body of a small request beside the sweep; None at a failure, a timeout or a stop."""
         with suppress(*CAUGHT):
-            got = await self.throttle.unless_stopped(
-                self.pool.read(request, within_s, _MOST_FACTS_BYTES)
-            )
+            reading = self.pool.read(request, within_s, _MOST_FACTS_BYTES)
+            got = await self.throttle.unless_stopped(reading)
             if got is not None and got[0] == 200 and len(got[1]) <= _MOST_FACTS_BYTES:
                 return got[1].decode(errors="replace")
         return None
@@ -154,15 +142,11 @@ class Client:
         try:
             answer = await exchange.run(self.pool)
         except Refused as refused:
-            failure, paid = (
-                self._failure_of(refused),
-                None if refused.status in _PERHAPS_PAID else Usage(),
-            )
+            failure = self._failure_of(refused)
+            paid = None if refused.status in _PERHAPS_PAID else Usage()
         except ReplyError as error:  # its status stands in the body, if anywhere
             failure, paid = self.provider.failure(status_in(error.body), error.body), None
-        except (
-            WebPage
-        ) as page:  # it may be a passing one of a gateway's, but not where nothing else ever came
+        except WebPage as page:  # one of a gateway's may pass, but not where nothing else ever came
             self._pages += 1
             wrong = not self._understood and self._pages >= _MOST_PAGES
             failure = Failure(
@@ -177,7 +161,7 @@ class Client:
         finally:
             silent.cancel()
             self.throttle.told(exchange.headers)
-            self._met = self._met or exchange.status is not None
+            self._met = self._met or exchange.heard.status is not None
         return self._failed(failure, number, exchange, paid)
 
     def _answered(self, answer: Answer, exchange: Exchange, request: HttpRequest) -> Attempt:
@@ -185,20 +169,17 @@ class Client:
         self.throttle.answered()
         self.timeouts.learn(request.tokens, answer.first_token_s)
         usage = answer.response.usage if answer.response else Usage()
-        paid = (
-            usage if usage.input_tokens is not None else replace(usage, input_tokens=request.tokens)
-        )
-        return Attempt(answer=answer, paid=paid, heard=exchange.heard)
+        if usage.input_tokens is None:
+            usage = replace(usage, input_tokens=request.tokens)
+        return Attempt(answer=answer, paid=usage, heard=exchange.heard)
 
     def _failure_of(self, refused: Refused) -> Failure:
         """What a reply that is no 200 means."""
         if refused.location is not None:
             place = refused.location.partition("?")[0]
-            message = (
-                f"{refused.status}: redirected to {place}, which is not followed; is base_url"
-                " right?"
-            )
-            return Failure(outcome=Outcome.ERROR, message=message[:300], retry=False)
+            why = f"redirected to {place}, which is not followed; is base_url right?"
+            message = f"{refused.status}: {why}"[:300]
+            return Failure(outcome=Outcome.ERROR, message=message, retry=False)
         return self.provider.failure(refused.status, refused.body)
 
     def _nobody(self, request: HttpRequest, error: Exception) -> Failure:
@@ -220,52 +201,39 @@ class Client:
         too_long = failure.retry and asked_s is not None and asked_s > self.longest_wait_s
         error = failure.message
         if too_long:
-            error = (
-                f"the server asks to wait {asked_s:,.0f} s, longest_wait_s is"
-                f" {self.longest_wait_s:g}: {error}"
-            )
+            most = f"longest_wait_s is {self.longest_wait_s:g}"
+            error = f"the server asks to wait {asked_s:,.0f} s, {most}: {error}"
+        fatal = failure.fatal or too_long
         answer = Answer(
             outcome=failure.outcome,
             request_id=exchange.request_id,
             error=error,
             retried=failure.retry,
-            fatal=failure.fatal or too_long,
+            fatal=fatal,
         )
         wait_s: float | None = None
         kind: Kind = "fault"
-        if not failure.retry or answer.fatal:
+        if not failure.retry or fatal:
             self.throttle.reached()
         elif failure.throttled or failure.unreachable:
             kind = "throttled" if failure.throttled else "unreachable"
             wait_s = self.throttle.trouble(exchange.started, asked_s)
         else:
             wait_s = self.throttle.pause_s(number)
-            if (
-                asked_s is not None
-            ):  # at its word the first time; a server that keeps asking for too little gets more
+            if asked_s is not None:  # at its word once; who keeps asking for too little gets more
                 wait_s = asked_s if number == 1 else max(asked_s, wait_s)
         return Attempt(answer=answer, paid=paid, wait_s=wait_s, kind=kind, heard=exchange.heard)
 
-    def _tell(self, request: HttpRequest, ended: Attempt, wait_s: float) -> None:
-        gives_up_s = None
-        if ended.kind != "fault" and self.patience_s > 0:
-            gives_up_s = max(0.0, self.patience_s - self.throttle.trouble_s)
-        reason, address = ended.answer.error or "", request.address
+    def _tell(self, request: HttpRequest, kind: Kind, reason: str, wait_s: float) -> None:
+        left_s = None
+        if kind != "fault" and self.patience_s > 0:
+            left_s = max(0.0, self.patience_s - self.throttle.trouble_s)
+        where = request.address
         self.observer.trouble(
-            Trouble(
-                kind=ended.kind,
-                reason=reason,
-                wait_s=wait_s,
-                address=address,
-                gives_up_s=gives_up_s,
-            )
+            Trouble(kind=kind, reason=reason, wait_s=wait_s, address=where, gives_up_s=left_s)
         )
 
     def _tell_silence(self, request: HttpRequest, times: Times) -> None:
-        if self._met:
-            return
-        reason = f"no word for {FIRST_WORD_S:.0f} s"
-        wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
-        self.observer.trouble(
-            Trouble(kind="fault", reason=reason, wait_s=wait_s, address=request.address)
-        )
+        if not self._met:
+            wait_s = max(0.0, times.silence_s - FIRST_WORD_S)
+            self._tell(request, "fault", f"no word for {FIRST_WORD_S:.0f} s", wait_s)

@@ -2,8 +2,7 @@
 
 What is whole stays whole, whatever follows it: behind a stop marker the rest of a reply is waited
 for only a moment. Longer prompts are waited for longer, as finished answers taught. What an
-exception of the network means for a trial says the row of its class, or of the nearest one above
-it.
+exception of the network means for a trial says the row of its class, or of the nearest above it.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ MOST_HEARD = 20_000  # characters kept of a reply as it came
 FOR_USAGE_S = 10.0  # the count of tokens may follow the stop marker
 FOR_THE_END_S = 2.0  # once it is there
 MAY_GO_ON_S = 30.0  # where a stop marker may stand before the end
-_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 FOR_THE_CONNECTION_S = 1.0  # so that a finished one can be used again
+_ID_HEADERS = ("x-request-id", "request-id", "x-goog-request-id")
 LEAST_SILENCE_S = 120.0  # a busy server queues requests for minutes
 MOST_SILENCE_S = 1_800.0  # unless even more is to be expected
 SLOWEST_TOKENS_PER_S = 400.0  # what is assumed of a server that has not answered yet: a small CPU
@@ -96,8 +95,7 @@ class Refused(Exception):
 
 
 class Exchange:
-    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of the bytes that
-    came in."""
+    """One attempt. The clock is ``time.monotonic``, as is the transport's stamp of what came in."""
 
     def __init__(
         self, provider: Provider, request: HttpRequest, times: Times, clock: Callable[[], float]
@@ -112,16 +110,9 @@ class Exchange:
         self._first_token_s: float | None = None
         self._total_s = 0.0
         self.started = clock()
-        self._stamp: Callable[[], float | None] = lambda: (
-            None
-        )  # when bytes came in last, where the transport knows
+        self._stamp: Callable[[], float | None] = lambda: None  # when bytes came in, if known
         self.headers = httpx.Headers()  # of the reply, once it has begun
         self.heard = Heard()
-
-    @property
-    def status(self) -> int | None:
-        """Of the reply; None while nobody has answered."""
-        return self.heard.status
 
     @property
     def request_id(self) -> str | None:
@@ -129,21 +120,16 @@ class Exchange:
         return next((self.headers[name] for name in _ID_HEADERS if self.headers.get(name)), None)
 
     async def run(self, pool: Pool) -> Answer:
-        """Raises Refused, NoAnswer, ReplyError, TimeoutError or what httpx raises for a reply that
-        is none."""
+        """Raises Refused, NoAnswer, ReplyError, TimeoutError or httpx's where no answer comes."""
         self._end_at = asyncio.get_running_loop().time() + self._times.total_s
         try:
-            async with asyncio.timeout(
-                min(self._times.first_word_s, self._times.total_s)
-            ) as deadline:
+            async with asyncio.timeout(self._times.first_word_s) as deadline:
                 await self._exchanged(pool, deadline)
         except (TimeoutError, httpx.ReadTimeout) as error:
             if self._complete_at is None:
-                silent = isinstance(error, httpx.ReadTimeout)
-                waited = f"no answer in {self._clock() - self.started:.0f} s"
-                words = (
-                    f"ReadTimeout: silent for {self._times.silence_s:.0f} s" if silent else waited
-                )
+                words = f"no answer in {self._clock() - self.started:.0f} s"
+                if isinstance(error, httpx.ReadTimeout):
+                    words = f"ReadTimeout: silent for {self._times.silence_s:.0f} s"
                 raise TimeoutError(words) from error
         except httpx.TransportError:
             if self._complete_at is None or not self._reply.stops_once:
@@ -151,9 +137,8 @@ class Exchange:
         return self._whole()
 
     async def _exchanged(self, pool: Pool, deadline: asyncio.Timeout) -> None:
-        timeout = httpx.Timeout(
-            connect=CONNECT_S, write=WRITE_S, read=self._times.silence_s, pool=None
-        )
+        silence_s = self._times.silence_s
+        timeout = httpx.Timeout(connect=CONNECT_S, write=WRITE_S, read=silence_s, pool=None)
         async with pool.sent(self._request, timeout) as reply:
             self._stamp = reply.extensions.get("stamp", self._stamp)
             self.headers, self.heard.status = reply.headers, reply.status_code
@@ -165,8 +150,7 @@ class Exchange:
             await self._read(reply, deadline)
 
     async def _read(self, reply: httpx.Response, deadline: asyncio.Timeout) -> None:
-        """Read the reply to its end. Every word moves the deadline, up to the end of the whole
-        time."""
+        """Read the reply to its end. Every word moves the deadline, up to that of the whole."""
         size = 0
         async for chunk in reply.aiter_bytes():
             size += len(chunk)
@@ -210,10 +194,9 @@ class Exchange:
         """Move the deadline: by every word, and nearer once a stop marker was seen."""
         now = asyncio.get_running_loop().time()
         if self._reply.complete:
-            first = self._complete_at is None
-            if first or (word and not self._reply.stops_once):
+            if self._complete_at is None or (word and not self._reply.stops_once):
                 self._complete_at = now
-            deadline.reschedule(min(self._end_at, (self._complete_at or now) + self._rest_s()))
+            deadline.reschedule(min(self._end_at, self._complete_at + self._rest_s()))
         elif word:
             deadline.reschedule(min(self._end_at, now + self._times.first_word_s))
 
@@ -266,35 +249,29 @@ class Times:
     """How long one attempt may take, in seconds."""
 
     silence_s: float  # between two bytes
-    first_word_s: (
-        float  # of the answer, and from one word to the next: comments must not hold a run
-    )
+    first_word_s: float  # and from one word to the next: comments must not hold a run
     total_s: float  # nor may a trickle of words
 
 
 class AdaptiveTimeout:
-    """Times in seconds. A fixed silence is the same for every prompt. ``reply_tokens`` is the reply
-    budget."""
+    """Times in seconds. A fixed silence is the same for every prompt."""
 
     def __init__(self, fixed_s: float | None, *, reply_tokens: int = 0) -> None:
+        """``reply_tokens`` is the reply budget."""
         self._fixed_s = fixed_s
         self._reply_tokens = reply_tokens
-        self._seen: deque[tuple[int, float]] = deque(
-            maxlen=_REMEMBERED
-        )  # prompt tokens, time to first token
+        # prompt tokens and time to first token
+        self._seen: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)
 
     def silence_s(self, tokens: int, attempt: int) -> float:
-        """The longest silence to bear in one attempt. After a timeout the next attempt has twice as
-        long."""
+        """The longest silence to bear in an attempt. After a timeout the next has twice as long."""
         if self._fixed_s is not None:
             return self._fixed_s
         silence_s = LEAST_SILENCE_S + tokens / SLOWEST_TOKENS_PER_S
         if self._seen:
             expected_s = median(_expected_s(tokens, *seen) for seen in self._seen)
-            silence_s = min(
-                max(LEAST_SILENCE_S, TIMES_EXPECTED * expected_s),
-                max(MOST_SILENCE_S, 2 * expected_s),
-            )
+            most_s = max(MOST_SILENCE_S, 2 * expected_s)
+            silence_s = min(max(LEAST_SILENCE_S, TIMES_EXPECTED * expected_s), most_s)
         return silence_s * float(2 ** min(attempt - 1, 2))
 
     def times(self, tokens: int, attempt: int) -> Times:
@@ -311,8 +288,7 @@ class AdaptiveTimeout:
 
 
 def _expected_s(tokens: int, seen_tokens: int, seen_s: float) -> float:
-    """Time to first token as one finished trial leads to expect: the square where it was of about
-    that length."""
+    """Time to first token as one trial leads to expect: the square up to four times its length."""
     ratio = max(1.0, tokens / seen_tokens)
     return seen_s * (ratio**2 if ratio <= 4 else 4 * ratio)
 
@@ -349,14 +325,7 @@ FAULTS: Mapping[type[Exception], Fault] = {
     httpx.CookieConflict: _HERE,
     httpx.TooManyRedirects: Fault(retry=False),
 }
-CAUGHT = (
-    httpx.HTTPError,
-    httpx.InvalidURL,
-    httpx.StreamError,
-    httpx.CookieConflict,
-    NoAnswer,
-    TimeoutError,
-)
+CAUGHT = tuple(FAULTS)  # what ends an attempt
 
 
 def fault_of(error: Exception) -> Fault:
@@ -366,18 +335,14 @@ def fault_of(error: Exception) -> Fault:
 
 def failure_of_exception(error: Exception) -> Failure:
     """The failure of an attempt that an exception ended."""
-    fault, name = fault_of(error), type(error).__name__
-    words = (
-        str(error)
-        if isinstance(error, NoAnswer | TimeoutError)
-        else f"{name}: {error}"
-        if str(error)
-        else name
-    )
+    fault, words = fault_of(error), str(error)
+    if not isinstance(error, NoAnswer | TimeoutError):
+        name = type(error).__name__
+        words = f"{name}: {words}" if words else name
+    whole = redacted(words.encode(errors="replace").decode())  # first: the cut could halve a key
     return Failure(
         outcome=Outcome.ERROR,
-        # redacted before the cut, which could halve a key
-        message=" ".join(redacted(words.encode(errors="replace").decode()).split())[:_MOST_MESSAGE],
+        message=" ".join(whole.split())[:_MOST_MESSAGE],
         retry=fault.retry,
         unreachable=fault.unreachable,
     )

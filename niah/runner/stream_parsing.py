@@ -1,5 +1,4 @@
-"""Cut a byte stream into events, whatever the chunks: server-sent events, JSON lines, or one plain
-reply.
+"""Cut a byte stream into events, whatever the chunks: server-sent events, JSON lines, one reply.
 
 Servers and the proxies before them name content types as they like, so the first sign decides: a
 brace or bracket begins JSON, ``<`` a web page, anything else server-sent events. A byte order mark
@@ -48,8 +47,7 @@ class StreamReader:
 
 
 class _Lines:
-    """Whole lines out of chunks. Text may hold U+2028 and its like: only LF, CR and CRLF end a
-    line."""
+    """Whole lines out of chunks. Only LF, CR and CRLF end one: a text may hold U+2028."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -73,16 +71,12 @@ class _Lines:
             self._ended_in_cr = not chunk and lines[-1].endswith(b"\r")
         self._parts += [chunk] if chunk else []
         self._size += len(chunk)
-        if self._size > MOST_EVENT_BYTES:
-            raise ValueError(
-                f"a line of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream"
-            )
+        _check(self._size, "a line")
         return [line.rstrip(b"\r\n") for line in lines]
 
 
 class EventStream:
-    """Server-sent events: their data lines. The message of an event named ``error`` is handed on as
-    an error object."""
+    """Server-sent events: their data lines. An event named error becomes an error object."""
 
     def __init__(self) -> None:
         self._cut = _Lines()
@@ -96,10 +90,7 @@ class EventStream:
             if line.startswith(b"data:"):
                 self._lines.append(line[5:].removeprefix(b" ").decode(errors="replace"))
                 self._size += len(line)
-                if self._size > MOST_EVENT_BYTES:
-                    raise ValueError(
-                        f"an event of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream"
-                    )
+                _check(self._size, "an event")
             elif line.startswith(b"event:"):
                 self._is_error = line[6:].strip() == b"error"
             elif not line:
@@ -110,15 +101,16 @@ class EventStream:
         return self.feed(b"\n\n")
 
     def _event(self) -> list[str]:
-        text, named_error = "\n".join(self._lines), self._is_error
-        there = bool(self._lines) or named_error
+        lines, is_error = self._lines, self._is_error
         self._lines, self._size, self._is_error = [], 0, False
-        return [_as_error(text) if named_error else text] if there else []
+        text = "\n".join(lines)
+        if is_error:
+            return [_as_error(text)]
+        return [text] if lines else []
 
 
 class JsonReader:
-    """JSON lines, or one object in one piece: told apart by whether the first line is JSON by
-    itself."""
+    """JSON lines, or one object in one piece: the first line of that is no JSON by itself."""
 
     def __init__(self) -> None:
         self._cut = _Lines()
@@ -142,6 +134,12 @@ class JsonReader:
     def finish(self) -> list[str]:
         left = self._cut.rest if self._whole is None else b"".join(self._whole)
         return [left.decode(errors="replace")] if left.strip() else []
+
+
+def _check(size: int, what: str) -> None:
+    """Raises ValueError where it is too large."""
+    if size > MOST_EVENT_BYTES:
+        raise ValueError(f"{what} of more than {MOST_EVENT_BYTES // 1_000_000} MB in the stream")
 
 
 def _parsed(text: str | bytes) -> Any:
