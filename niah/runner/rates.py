@@ -1,5 +1,4 @@
-"""What a server tells of its rate limits in its headers, and how long to wait so that a request
-fits in.
+"""What a server tells of its rate limits in its headers, and how long a request must wait for them.
 
 OpenAI, Groq, vLLM gateways and others send
 ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}`` (OpenAI's guide "Rate limits"), Anthropic
@@ -17,9 +16,7 @@ from email.utils import parsedate_to_datetime
 
 from niah.providers.failures import SPAN, seconds_in
 
-LONGEST_WAIT_S = (
-    120.0  # a bucket that needs longer, as a day's, is left to the server's own refusal
-)
+LONGEST_WAIT_S = 120.0  # a bucket that needs longer, as a day's, is left to the server's refusal
 _KINDS = {
     "x-ratelimit-{}-requests": "requests",
     "x-ratelimit-{}-tokens": "tokens",
@@ -42,15 +39,17 @@ class Bucket:
 
     def wait_s(self, tokens: int, now: float) -> float:
         """Seconds until a request of so many tokens fits; 0 where it does, or never would."""
-        need = min(self.limit, 1.0 if self.kind == "requests" else float(tokens))
-        refill = (self.limit - self.remaining) / self.reset_s if self.reset_s > 0 else float("inf")
-        if refill == float("inf"):
+        if self.reset_s == 0 or self.remaining >= self.limit:  # nothing flows in
             return 0.0
+        refill = (self.limit - self.remaining) / self.reset_s
+        need = min(self.limit, self.taken_by(tokens))
         lacking = need - (self.remaining - self.used + refill * (now - self.told_at))
-        if lacking <= 0 or refill <= 0:
-            return 0.0
-        wait_s = lacking / refill
+        wait_s = max(0.0, lacking / refill)
         return wait_s if wait_s <= LONGEST_WAIT_S else 0.0
+
+    def taken_by(self, tokens: int) -> int:
+        """What a request of so many tokens takes."""
+        return 1 if self.kind == "requests" else tokens
 
 
 class ToldRates:
@@ -62,41 +61,29 @@ class ToldRates:
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take in what a reply tells."""
-        if not any("ratelimit" in name for name in headers):
-            return
+        now, date = self._clock(), headers.get("date")
         for name, kind in _KINDS.items():
-            limit, remaining = (
-                _number(headers.get(name.format(part))) for part in ("limit", "remaining")
-            )
-            reset_s = span_s(headers.get(name.format("reset")), headers.get("date"))
-            if limit and remaining is not None and reset_s is not None:
+            limit = _number(headers.get(name.format("limit")))
+            left = _number(headers.get(name.format("remaining")))
+            reset_s = span_s(headers.get(name.format("reset")), date)
+            if limit and left is not None and reset_s is not None:
                 self._buckets[name] = Bucket(
-                    kind=kind,
-                    limit=limit,
-                    remaining=remaining,
-                    reset_s=reset_s,
-                    told_at=self._clock(),
+                    kind=kind, limit=limit, remaining=left, reset_s=reset_s, told_at=now
                 )
 
     def wait_s(self, tokens: int) -> float:
         """Seconds until a request of so many tokens fits into all of them."""
-        return max(
-            (bucket.wait_s(tokens, self._clock()) for bucket in self._buckets.values()), default=0.0
-        )
+        now = self._clock()
+        return max((bucket.wait_s(tokens, now) for bucket in self._buckets.values()), default=0.0)
 
     def take(self, tokens: int) -> None:
         """A request of so many tokens is sent."""
         for name, bucket in self._buckets.items():
-            used = bucket.used + (1 if bucket.kind == "requests" else tokens)
-            self._buckets[name] = replace(bucket, used=used)
+            self._buckets[name] = replace(bucket, used=bucket.used + bucket.taken_by(tokens))
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait as the server asks: ``retry-after-ms``, or ``retry-after`` in seconds or as a
-    date.
-
-    A date is compared with the server's own clock where it sends one: ours may be wrong.
-    """
+    """Seconds to wait as the server asks: ``retry-after`` is in seconds too, or a date."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
@@ -105,19 +92,14 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
             return None
         if value.strip().replace(".", "", 1).isdigit():
             return float(value)
-        clock = (
-            parsedate_to_datetime(headers["date"])
-            if "date" in headers
-            else now or datetime.now(UTC)
-        )
+        clock = _clock(headers.get("date"), now)
         return max(0.0, (parsedate_to_datetime(value) - clock).total_seconds())
     except (ValueError, TypeError):
         return None
 
 
 def span_s(value: str | None, date: str | None = None) -> float | None:
-    """Seconds until a reset that is told as a span (``6m0s``), in seconds, or as a time (RFC
-    3339)."""
+    """Seconds until a reset that is told as a span (``6m0s``), in seconds, or by RFC 3339."""
     if not value:
         return None
     value = value.strip()
@@ -126,11 +108,14 @@ def span_s(value: str | None, date: str | None = None) -> float | None:
     if (seconds := seconds_in(re.fullmatch(SPAN, value))) is not None:
         return seconds
     try:
-        at = datetime.fromisoformat(value)
-        now = parsedate_to_datetime(date) if date else datetime.now(UTC)  # ours may be wrong
-        return max(0.0, (at - now).total_seconds())
+        return max(0.0, (datetime.fromisoformat(value) - _clock(date)).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def _clock(date: str | None, ours: datetime | None = None) -> datetime:
+    """The time by the server's own clock, where it tells it: ours may be wrong."""
+    return parsedate_to_datetime(date) if date else ours or datetime.now(UTC)
 
 
 def _number(value: str | None) -> float | None:

@@ -1,5 +1,4 @@
-"""What may be sent now: requests and tokens in flight, both per minute, and one pause that holds
-for all.
+"""What may be sent now: requests and tokens in flight and per minute, and one pause for all.
 
 Requests in flight start low and double every RAMP_S as long as nothing is refused: a refusal comes
 back long before an answer. At an overload they are halved, and rise by one a round again (additive
@@ -39,23 +38,19 @@ START = 8  # requests in flight at first
 RAMP_S = 0.15
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 28.0  # so that a server that is back is asked within half a minute
-_LEAST_OF_PAUSE = (
-    0.75  # the rest is chance: wider, and ten minutes of refusals see more than 40 requests
-)
+# the rest is chance: wider, and ten minutes of refusals see more than 40 requests
+_LEAST_OF_PAUSE = 0.75
 _MINUTE_S = 60.0
 _SPOKEN_OF_S = 5.0  # a longer wait for the server's own rates is told
 # a bucket holds what flows in so many seconds: a minute never sees more than a tenth above the rate
 _BURST_S = 6.0
 _LOCK = ".limits.lock"
-_LONGEST_SLEEP_S = (
-    1.0  # for a shared rate, then look again: another worker may have given up its turn
-)
+_LONGEST_SLEEP_S = 1.0  # for a shared rate: another worker may have given up its turn
 _T = TypeVar("_T")
 
 
 class Throttle:
-    """The limits of one sweep. Clock (seconds, monotonic), sleep and jitter (0 to 1) are arguments;
-    sleep tells whether to go on."""
+    """The limits of one sweep."""
 
     def __init__(
         self,
@@ -70,11 +65,13 @@ class Throttle:
         observer: Observer | None = None,
         shared: Shared | None = None,
     ) -> None:
+        """Clock is monotonic, in seconds; ``sleep`` tells whether to go on, ``jitter`` is 0 to 1.
+
+        Rates that are ``shared`` are those of all workers of a run.
+        """
         self._cap = cap
         self._allowed = float(min(cap, START))
-        self._threshold = float(
-            cap
-        )  # below it an answer adds one, above it a round of answers does
+        self._threshold = float(cap)  # below it an answer adds one, above it a round of answers
         self._ramp: asyncio.TimerHandle | None = None
         self._busy = 0
         self._most_tokens = in_flight_tokens
@@ -85,20 +82,14 @@ class Throttle:
         self._observer = observer or Observer()
         self._state = Signal()
         self.changed = self._state.changed  # have everyone who waits look again
-        self._in_turn = (
-            asyncio.Lock()
-        )  # first come, first served: a long prompt is not overtaken for ever
+        self._in_turn = asyncio.Lock()  # first come, first served: no long prompt waits for ever
         self.stopping = False
-        self._resume_at = clock()
-        self._cut_at = clock()
+        self._resume_at = self._cut_at = self._trouble_since = clock()
         self._rounds = 0  # of trouble since the last answer
-        self._trouble_since: float | None = None
         self._refused = False  # ever: the first rise is over
         self._told = ToldRates(clock)
         self.told = self._told.learn  # what a reply's headers say of the server's own rates
-        self._requests = _bucket(
-            requests_per_minute, shared, "requests"
-        )  # shared: with other workers
+        self._requests = _bucket(requests_per_minute, shared, "requests")
         self._tokens = _bucket(tokens_per_minute, shared, "tokens")
 
     @property
@@ -109,7 +100,7 @@ class Throttle:
     @property
     def trouble_s(self) -> float:
         """Seconds since the server answered last, where it refuses or is away; else 0."""
-        return 0.0 if self._trouble_since is None else self._clock() - self._trouble_since
+        return self._clock() - self._trouble_since if self._rounds else 0.0
 
     def stop(self) -> None:
         """Let nothing more in; what is in flight finishes."""
@@ -132,11 +123,11 @@ class Throttle:
     async def enter(self, tokens: int) -> bool:
         """Wait until one more request may be sent; False where a stop came first."""
         while True:
-            if self._busy >= int(self._allowed):
+            if self._busy >= self.allowed:
                 self._ramp_up()
-            if not await self._pass_pause() or not await self.until(
-                lambda: self._busy < int(self._allowed)
-            ):
+            if not await self._pass_pause():
+                return False
+            if not await self.until(lambda: self._busy < self.allowed):
                 return False
             if self._resume_at <= self._clock():
                 break
@@ -154,33 +145,35 @@ class Throttle:
     def reached(self) -> None:
         """The server is there and not overloaded, whatever it says."""
         self._rounds = 0
-        self._trouble_since = None
 
     def answered(self) -> None:
         """The server keeps up."""
         self.reached()
-        self._allowed = min(
-            self._cap, self._allowed + (1 if self._allowed < self._threshold else 1 / self._allowed)
-        )
+        more = 1 if self._allowed < self._threshold else 1 / self._allowed
+        self._allowed = min(self._cap, self._allowed + more)
 
     def trouble(self, sent_at: float, asked_s: float | None = None) -> float:
-        """The server is overloaded or away: fewer at once, and nobody sends before the pause is
-        over. Its seconds.
+        """The server is overloaded or away: fewer at once, and a pause for all. Its seconds.
 
         A first wait that the server asks for is taken at its word. Requests that were sent before
         the last trouble say nothing new.
         """
         now, pause_s = self._clock(), asked_s or 0.0
         if sent_at >= self._cut_at:
-            self._cut(now)
+            self._cut_at = now
+            self._rounds += 1
+            if self._rounds == 1:
+                self._trouble_since = now
+                self.crowded()
+            else:  # nothing was answered in between: one is enough to ask whether it is back
+                self._allowed = 1.0
             if asked_s is None or self._rounds > 1:
                 pause_s = max(pause_s, self.pause_s(self._rounds))
         self._resume_at = max(self._resume_at, now + pause_s)
         return max(0.0, self._resume_at - now)
 
     def crowded(self) -> None:
-        """There is too much at once for a server that answers: fewer from now on, without a
-        pause."""
+        """There is too much at once: fewer from now on, without a pause."""
         self._refused = True
         self._allowed = self._threshold = max(1.0, self._allowed / 2)
 
@@ -195,8 +188,7 @@ class Throttle:
         return not self.stopping
 
     async def unless_stopped(self, waiting: Awaitable[_T]) -> _T | None:
-        """The result of something to wait for; None, and it is cancelled, where a stop comes
-        first."""
+        """The result of what is waited for; None, and it is cancelled, where a stop comes first."""
         task = asyncio.ensure_future(waiting)
         task.add_done_callback(lambda _: self.changed())
         try:
@@ -205,17 +197,6 @@ class Throttle:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-    def _cut(self, now: float) -> None:
-        self._refused = True
-        self._rounds += 1
-        if self._trouble_since is None:
-            self._trouble_since = now
-        if self._rounds == 1:
-            self._allowed = self._threshold = max(1.0, self._allowed / 2)
-        else:  # nothing was answered in between: one is enough to ask whether it is back
-            self._allowed = 1.0
-        self._cut_at = now
 
     def _ramp_up(self) -> None:
         """Double after a moment, and go on so, as long as nothing is refused."""
@@ -247,19 +228,12 @@ class Throttle:
 
     async def _rate(self, tokens: int) -> bool:
         """Wait for the rates; False where a stop came first."""
-        if self._requests is not None and await self._stopped_before(self._requests.acquire()):
-            return False
-        left = float(tokens) if self._tokens is not None else 0.0
-        while left > 0 and self._tokens is not None:  # a long prompt in pieces: no bucket holds it
-            piece = min(left, self._tokens.max_rate)
-            if await self._stopped_before(self._tokens.acquire(piece)):
-                return False
-            left -= piece
-        return True
-
-    async def _stopped_before(self, waiting: Awaitable[None]) -> bool:
-        await self.unless_stopped(waiting)
-        return self.stopping
+        for bucket, left in ((self._requests, 1.0), (self._tokens, float(tokens))):
+            while bucket is not None and left > 0 and not self.stopping:
+                piece = min(left, bucket.max_rate)  # no bucket holds a long prompt
+                await self.unless_stopped(bucket.acquire(piece))
+                left -= piece
+        return not self.stopping
 
     async def _sleep_until_stop(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -271,7 +245,7 @@ class Throttle:
 def _bucket(
     per_minute: float | None, shared: Shared | None, name: str
 ) -> AsyncLimiter | SharedRate | None:
-    """A leaky bucket of a rate, with room for at least one."""
+    """A leaky bucket of a rate, with room for at least one; ``shared`` with other workers."""
     if per_minute is None:
         return None
     size = max(1.0, per_minute * _BURST_S / _MINUTE_S)
@@ -292,8 +266,7 @@ class Shared:
         return SharedRate(self.folder / f".{name}-rate", self.lock, size, per_minute)
 
     def news_of_others(self, own: Path) -> Iterator[tuple[Usage, Usage]]:
-        """What attempts of the other workers count as, before and now, where it changed since the
-        last call."""
+        """What others' attempts count as, before and now, where it changed since the last call."""
         for path in sorted({*self._read, *self.folder.glob(f"*/{ATTEMPTS_NAME}")}):
             if path.parent != own:
                 reader = self._read.setdefault(path, AttemptReader(path.parent))
@@ -301,8 +274,7 @@ class Shared:
 
 
 class SharedRate:
-    """A leaky bucket in a file: the moment at which it will be empty, in seconds of the system's
-    clock."""
+    """A leaky bucket in a file: when it will be empty, in seconds of the system's clock."""
 
     def __init__(self, path: Path, lock: FileLock, size: float, per_minute: float) -> None:
         self.max_rate = size  # what it holds
@@ -322,14 +294,10 @@ class SharedRate:
                 now = time.time()
                 raw = self._path.read_bytes() if self._path.exists() else b""
                 empty_at = max(now, struct.unpack("d", raw)[0] if len(raw) == 8 else now)
-                wait_s: float = (
-                    empty_at
-                    + amount * self._seconds_each
-                    - self.max_rate * self._seconds_each
-                    - now
-                )
+                empty_at += amount * self._seconds_each
+                wait_s: float = empty_at - self.max_rate * self._seconds_each - now
                 if wait_s <= 0:
-                    self._path.write_bytes(struct.pack("d", empty_at + amount * self._seconds_each))
+                    self._path.write_bytes(struct.pack("d", empty_at))
                 return max(0.0, wait_s)
         except OSError as error:
             raise RunError(
