@@ -1,5 +1,4 @@
-"""What asyncio lacks for a sweep: slots of which one may have all, and work beside the event loop
-that ends in time."""
+"""What asyncio lacks for a sweep: slots of which one may have all, and work that ends in time."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ _T = TypeVar("_T")
 
 
 class Signal:
-    """Wait for a state; whoever changes it says so. One that is there is not waited for: nobody
-    else comes between."""
+    """Wait for a state that others announce. If it is there already, nobody comes in between."""
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
@@ -37,8 +35,7 @@ class Signal:
 
 
 class Slots:
-    """So many at once, or one alone once the others are out. Whoever wants to be alone goes before
-    who waits."""
+    """So many at once, or one alone once the others are out, which goes before those who wait."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -73,10 +70,9 @@ class Overdue(Exception):
 
 
 async def in_time(work: Callable[[], _T], size: int, longest_s: float = LONGEST_S) -> _T:
-    """The result of work on so many characters; at once where they are few. Raises Overdue where it
-    takes too long.
+    """The result of work on so many characters; at once where they are few.
 
-    Work that is given up goes on in a thread that does not keep the process alive.
+    Raises Overdue where it takes too long: it goes on in a thread that keeps no process alive.
     """
     if size <= SMALL:
         return work()

@@ -1,5 +1,4 @@
-"""What the results of a sweep teach: what is too long for the server, and whether it is still
-there."""
+"""What the results of a sweep teach: what is too long for the server, and whether it is there."""
 
 from __future__ import annotations
 
@@ -13,13 +12,12 @@ from niah.runner.exchange import Answer
 MOST_ERRORS_IN_A_ROW = 50
 LEAST_OUTAGE_S = 900.0  # a shorter outage does not end a run
 MOST_FATAL_IN_A_ROW = 3  # one prompt that a firewall dislikes is no lost account
-_length = attrgetter("sent_tokens")  # of a control without a haystack far below its context length
 _REFUSALS = 2  # one may be a fluke of one machine behind the address
+_length = attrgetter("sent_tokens")  # of a control without a haystack far below its context length
 
 
 class OverflowMemory:
-    """Which prompts are too long, as refusals and answers showed. Lengths are prompt tokens of
-    ours.
+    """Which prompts are too long, as refusals and answers showed. Lengths are tokens of ours.
 
     An error that speaks of a context size is no proof: servers whose requests share one cache
     (llama.cpp by default) say so when there is too much at once.
@@ -33,34 +31,22 @@ class OverflowMemory:
             self.take(result)
 
     def surely_too_long(self, prompt_tokens: int) -> Row | None:
-        """What the server refused that is shorter than a prompt, where longer ones need not be
-        sent."""
+        """The shortest refusal that shows that a prompt need not be sent; None where it must be."""
         first = bisect_right(self._refused, self._longest_accepted, key=_length)
         shortest = self._refused[first : first + _REFUSALS]
         sure = len(shortest) == _REFUSALS and shortest[-1].sent_tokens < prompt_tokens
         return shortest[0] if sure else None
 
     def fits(self, prompt_tokens: int, server_tokens: int | None) -> bool:
-        """Whether an earlier answer, or what the server tells of its window, shows that there is
-        room for a prompt.
+        """Whether an earlier answer, or the window that the server tells, shows room for a prompt.
 
         ``server_tokens`` is what prompt and reply should take of the window, where that is known.
         """
-        if prompt_tokens > self._longest_accepted and self._refused_at(prompt_tokens):
-            return False
-        told = (
-            server_tokens is not None and self.window is not None and server_tokens <= self.window
-        )
-        return prompt_tokens <= self._longest_accepted or told
+        return self._shown_to_fit(prompt_tokens, server_tokens) is True
 
     def believes(self, prompt_tokens: int, server_tokens: int | None) -> bool:
-        """Whether a first refusal as too long is final; else the same prompt is asked again,
-        alone."""
-        if prompt_tokens <= self._longest_accepted:
-            return False
-        if self._refused_at(prompt_tokens):
-            return True
-        return server_tokens is not None and self.window is not None and server_tokens > self.window
+        """Whether a first refusal as too long is final; else it is asked again, alone."""
+        return self._shown_to_fit(prompt_tokens, server_tokens) is False
 
     def take(self, result: Row) -> None:
         """Take in a result whose refusal, if it is one, is final."""
@@ -69,9 +55,15 @@ class OverflowMemory:
         elif result.outcome not in (Outcome.OVERFLOW, Outcome.ERROR, Outcome.MISMATCH):
             self._longest_accepted = max(self._longest_accepted, result.sent_tokens)
 
-    def _refused_at(self, prompt_tokens: int) -> bool:
-        """Whether a prompt of that length, or a shorter one, was refused."""
-        return bool(self._refused) and self._refused[0].sent_tokens <= prompt_tokens
+    def _shown_to_fit(self, prompt_tokens: int, server_tokens: int | None) -> bool | None:
+        """Whether a prompt fits, as answers, refusals or the server show; None where none does."""
+        if prompt_tokens <= self._longest_accepted:
+            return True
+        if self._refused and self._refused[0].sent_tokens <= prompt_tokens:
+            return False
+        if server_tokens is None or self.window is None:
+            return None
+        return server_tokens <= self.window
 
 
 class CircuitBreaker:
@@ -106,10 +98,8 @@ class CircuitBreaker:
     def _reason(self, answer: Answer) -> str | None:
         if answer.fatal and (answer.retried or self._fatal_in_a_row >= MOST_FATAL_IN_A_ROW):
             return f"the server refuses requests: {answer.error}"
-        silent_s = self._clock() - self._answered_at
-        if self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW and (
-            not answer.retried or silent_s >= LEAST_OUTAGE_S
-        ):
+        gone = not answer.retried or self._clock() - self._answered_at >= LEAST_OUTAGE_S
+        if gone and self._errors_in_a_row >= MOST_ERRORS_IN_A_ROW:
             return f"{self._errors_in_a_row} trials in a row failed: {answer.error}"
         if self._max_errors is not None and self._errors >= self._max_errors:
             return f"max_errors {self._max_errors}: {answer.error}"
