@@ -47,7 +47,7 @@ def test_a_folder_that_only_has_the_name_of_a_run_does_not_shadow_it(niah: Niah)
 def test_help_names_every_command_and_imports_none(niah: Niah) -> None:
     ended = niah("--help")
     assert ended.exit_code == 0
-    for name, (_, line) in COMMANDS.items():
+    for name, line in COMMANDS.items():
         assert name in ended.out
         assert niah(name, "--help").exit_code == 0
         assert line.split(".")[0].split(",")[0][:30] in ended.out
