@@ -1,17 +1,14 @@
-"""Help as people read it, and what is wrong with a command line, in one line that says what to
-do."""
+"""Help as people read it, and what is wrong with a command line: one line, with what to do."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import click
 
-from niah.experiment.config import key_sections
+from niah.experiment.config import key_sections, shipped_configs
 from niah.text.renamed import new_name
-
-OWN = "Options"
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "run": (
@@ -95,52 +92,32 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)
-        from niah.experiment.config import shipped_configs
-
         formatter.write_paragraph()
         with formatter.indentation():
-            names = ", ".join(shipped_configs())
-            formatter.write_text(
-                "CONFIG is a TOML file (see: niah init run), or the name of a shipped one:"
-                f" {names}."
-            )
+            names = f"the name of a shipped one: {', '.join(shipped_configs())}."
+            formatter.write_text(f"CONFIG is a TOML file (see: niah init run), or {names}")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows: dict[str | None, tuple[str, str]] = {}
-        own: list[tuple[str, str]] = []
-        for param in self.get_params(ctx):
-            record = (
-                param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            )  # CONFIG is told above
-            if record is not None and isinstance(param, Setting):
-                rows[param.name] = record
-            elif record is not None:
-                own.append(record)
-        sections = {
-            title: [rows[key] for key in keys if key in rows]
-            for title, keys in key_sections().items()
-        }
-        for title, records in {OWN: own, **sections}.items():
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        settings = {str(o.name): o for o in options if isinstance(o, Setting)}
+        sections = {"Options": [o for o in options if not isinstance(o, Setting)]}
+        for title, keys in key_sections().items():
+            sections[title] = [settings[key] for key in keys if key in settings]
+        for title, listed in sections.items():
             with formatter.section(title):
-                formatter.write_dl(records)
+                formatter.write_dl([row for o in listed if (row := o.get_help_record(ctx))])
 
 
 def with_examples(command: click.Command, path: str) -> click.Command:
-    """The command with its examples, as have those inside it, each of which gets a whole sentence
-    in the list."""
-    command.epilog = command.epilog or _epilog(EXAMPLES.get(path, ()))
+    """The command with its examples. Those inside it have theirs, and are listed by a sentence."""
+    examples = EXAMPLES[path]
+    title = "Example:" if len(examples) == 1 else "Examples:"
+    command.epilog = "\n".join(["\b", title, *(f"  {line}" for line in examples)])
     for name, inner in (command.commands if isinstance(command, click.Group) else {}).items():
         with_examples(inner, f"{path} {name}")
         first, _, _ = " ".join((inner.help or "").split("\n\n")[0].split()).partition(". ")
         inner.short_help = inner.short_help or first.rstrip(".") + "."
     return command
-
-
-def _epilog(examples: Sequence[str]) -> str | None:
-    if not examples:
-        return None
-    title = "Example:" if len(examples) == 1 else "Examples:"
-    return "\n".join(["\b", title, *(f"  {line}" for line in examples)])
 
 
 def in_our_voice(error: click.ClickException) -> str:
@@ -158,11 +135,8 @@ def unknown_command(name: str, known: Iterable[str], context: click.Context) -> 
 def _what(error: click.ClickException, context: click.Context | None) -> str:
     match error:
         case click.NoSuchOption() if context is not None:
-            flags = [
-                flag
-                for p in context.command.get_params(context)
-                for flag in (*p.opts, *p.secondary_opts)
-            ]
+            params = context.command.get_params(context)
+            flags = [flag for p in params for flag in (*p.opts, *p.secondary_opts)]
             known = [flag for flag in flags if flag.startswith("--")]
             new = f"--{new_name(error.option_name[2:].replace('-', '_'))}".replace("_", "-")
             if new in known:
@@ -174,13 +148,10 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
             return f"{_name(error.param)} is missing"
         case click.BadParameter() if error.param is not None:
             return f"{_name(error.param)}: {_plain(error.message)}"
+    group = context.command if context else None
     unknown = getattr(error, "command_name", None)  # of a group inside the group, in newer clicks
-    if (
-        isinstance(unknown, str)
-        and context is not None
-        and isinstance(context.command, click.Group)
-    ):
-        return f"no command {unknown!r}{_guess(unknown, context.command.list_commands(context))}"
+    if context and isinstance(group, click.Group) and isinstance(unknown, str):
+        return f"no command {unknown!r}{_guess(unknown, group.list_commands(context))}"
     return _plain(error.format_message())
 
 

@@ -1,5 +1,4 @@
-"""Where words go: to a terminal wrapped at words, to a pipe or a log as they are, to a program as
-events."""
+"""Where words go: to a terminal wrapped at words, to a log as they are, to a program as events."""
 
 from __future__ import annotations
 
@@ -27,8 +26,7 @@ INCOMPLETE = 3
 
 
 class RunConsole(Console):
-    """Standard error while a run goes on. As ``json`` it takes events only, words for people among
-    them."""
+    """Standard error while a run goes on. As ``json`` it takes events only, words among them."""
 
     def __init__(
         self, progress: str = "auto", events_to: Path | None = None, **options: Any
@@ -45,22 +43,17 @@ class RunConsole(Console):
                 self.events = events_to.open("a", encoding="utf-8")
 
     def event(self, name: str, **fields: Any) -> None:
-        """One line of JSON, where events are asked for. Whoever reads them may be gone: that stops
-        no sweep."""
+        """One line of JSON, where events are asked for."""
         if self.events is not None:
-            line = {
-                "event": name,
-                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                **fields,
-            }
-            with suppress(OSError):
-                self.events.write(redacted(json.dumps(line, ensure_ascii=True)) + "\n")
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            line = json.dumps({"event": name, "at": now, **fields})
+            with suppress(OSError):  # whoever reads them may be gone: that stops no sweep
+                self.events.write(redacted(line) + "\n")
                 self.events.flush()
 
     @contextmanager
     def until_closed(self) -> Iterator[None]:
-        """Tell a NiahError as an event (as ``json``, in the place of its line for people), and
-        close the file."""
+        """Tell a NiahError as an event (as ``json``, instead of its line), and close the file."""
         try:
             yield
         except NiahError as error:
@@ -92,8 +85,7 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
 
 
 def warn(*texts: str) -> None:
-    """Lines of niah's own to standard error: wrapped at words on a terminal, one line each anywhere
-    else."""
+    """Lines of niah's own to standard error: wrapped on a terminal, one line each elsewhere."""
     console = Console(stderr=True, highlight=False)
     fit_to_terminal(console)
     for text in texts:
@@ -104,8 +96,10 @@ def warn(*texts: str) -> None:
 
 
 def write_text(path: Path, text: str, mode: str = "w") -> None:
-    """Write a file that a flag names; its folder, too, but with mode "x": then a file that is there
-    is an error."""
+    """Write a file that a flag names, and its folder.
+
+    With mode "x" no folder is made, and a file that is there is an error.
+    """
     with writing(path, "choose another file", ConfigError):
         if mode != "x":
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,9 +107,8 @@ def write_text(path: Path, text: str, mode: str = "w") -> None:
             with path.open(mode, encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise ConfigError(
-                f"{path} is there already and is left as it is; choose another file with --out"
-            ) from None
+            left = f"{path} is there already and is left as it is"
+            raise ConfigError(f"{left}; choose another file with --out") from None
 
 
 def ended(complete: bool) -> NoReturn:
@@ -141,6 +134,5 @@ def fit_to_terminal(console: Console) -> None:
 
 
 def has_width(console: Console) -> bool:
-    """Whether lines have an end: on a terminal, or where COLUMNS says so. A log line stays
-    whole."""
+    """Whether lines have an end: on a terminal, or where COLUMNS says so; a log has none."""
     return console.is_terminal or bool(os.environ.get("COLUMNS"))
