@@ -1,5 +1,4 @@
-"""Answers and prompts from elsewhere: niah batch, submit, collect, merge, import-prompts and
-import-results."""
+"""From elsewhere: niah batch, submit, collect, merge, import-prompts and import-results."""
 
 from __future__ import annotations
 
@@ -10,18 +9,15 @@ from typing import Any
 import click
 
 from niah import api, cluster
-from niah.cli.options import (
-    PALETTE,
-    PATH,
-    RESULTS,
+from niah.cli.flags import PALETTE, PATH, RESULTS, flag, option
+from niah.cli.screen import ended, warn
+from niah.cli.settings import (
     config_from,
     config_options,
-    environment_of,
-    flags_over,
     json_pairs,
     setting_options,
+    settings_from,
 )
-from niah.cli.screen import ended, warn
 from niah.errors import RunError
 from niah.importers import FORMATS as RESULT_FORMATS
 from niah.importers.prompts import FORMATS as PROMPT_FORMATS
@@ -29,21 +25,23 @@ from niah.plotter.formatting import plural
 from niah.text.outside import visible
 
 _ACCESS = ("api_key_env", "api_key_file", "ca_file")
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()
 def batch() -> None:
-    """Have a batch service answer a run: OpenAI, Anthropic or Gemini, within a day and at half
-    price."""
+    """Have a batch service answer a run: OpenAI, Anthropic or Gemini, within a day
+    and at half price.
+    """
 
 
 @batch.command(name="submit")
 @config_options
-@click.option("--run", required=True, metavar="RUN", help="Name of the run.")
+@option("--run", "RUN", "Name of the run.", required=True)
 @RESULTS
 def submit_batch(config: str | None, run: str, results: Path, **flags: Any) -> None:
-    """Submit the trials of CONFIG and flags that have no answer yet. The same command goes on after
-    a kill.
+    """Submit the trials of CONFIG and flags that have no answer yet.
+    The same command goes on after a kill.
 
     Nothing is submitted twice. Exits 3 while results are waited for.
     """
@@ -56,7 +54,7 @@ def _of_run(command: Callable[..., None]) -> Callable[..., None]:
 
 def _access(flags: dict[str, Any]) -> dict[str, Any]:
     """What flags and environment say of access to the service."""
-    said = flags_over(environment_of(flags), flags)
+    said = settings_from(flags)
     return {name: said.get(name) for name in _ACCESS}
 
 
@@ -88,20 +86,12 @@ def _tell(found: api.Batches) -> None:
 @click.argument(
     "arguments", metavar="[CONFIG] [FLAGS OF niah run]", nargs=-1, type=click.UNPROCESSED
 )
-@click.option("--on", required=True, metavar="ray|slurm", help="The engine that runs the jobs.")
-@click.option("--run", required=True, metavar="RUN", help="Name of the run.")
-@click.option(
-    "--workers", type=int, default=4, show_default=True, help="Jobs; each sends one shard."
-)
-@click.option(
-    "--set",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the engine; may be repeated.",
-)
-@click.option("--status", is_flag=True, help="Say how the jobs stand instead.")
-@click.option("--cancel", is_flag=True, help="Stop the jobs instead; what is answered stays.")
+@option("--on", "ray|slurm", "The engine that runs the jobs.", required=True)
+@option("--run", "RUN", "Name of the run.", required=True)
+@option("--workers", "INTEGER", "Jobs; each sends one shard.", type=int, default=4)
+@option("--set options", "KEY=VALUE", "An option of the engine; may be repeated.", multiple=True)
+@flag("--status", "Say how the jobs stand instead.")
+@flag("--cancel", "Stop the jobs instead; what is answered stays.")
 @RESULTS
 def submit(
     arguments: tuple[str, ...],
@@ -113,8 +103,8 @@ def submit(
     cancel: bool,
     results: Path,
 ) -> None:
-    """Run the shards of a run as jobs of Ray (waits for them) or of Slurm; the same command
-    resumes.
+    """Run the shards of a run as jobs of Ray (waits for them) or of Slurm;
+    the same command resumes.
 
     CONFIG and flags are those of niah run. Afterwards niah merge RUN makes one run of the shards.
     Exits 3 where trials are left or jobs wait.
@@ -129,20 +119,12 @@ def submit(
 
 
 @click.command()
-@click.argument(
-    "files",
-    metavar="FILE...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-)
-@click.option(
-    "--run", "name", required=True, metavar="RUN", help="The run that the prompts were built for."
-)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_FILE)
+@option("--run name", "RUN", "The run that the prompts were built for.", required=True)
 @RESULTS
 def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
-    """Take the answers in FILEs into a run: result files of a batch service or of vllm run-batch,
-    or lines {"id", "text"} of any harness.
+    """Take the answers in FILEs into a run: result files of a batch service
+    or of vllm run-batch, or lines {"id", "text"} of any harness.
 
     Exits 3 where trials have no answer yet, or failed; collect again when there are more.
     """
@@ -155,9 +137,7 @@ def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
-@click.option(
-    "--name", metavar="NAME", help="Name of the merged run; one RUN alone takes in its own shards."
-)
+@option("--name", "NAME", "Name of the merged run; one RUN alone takes in its own shards.")
 @PALETTE
 @RESULTS
 def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path) -> None:
@@ -174,65 +154,41 @@ def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path)
 
 @click.command()
 @click.argument("path", type=PATH)
-@click.option(
-    "--format", "form", required=True, metavar="NAME", help=f"Of whom: {', '.join(PROMPT_FORMATS)}."
-)
-@click.option("--out", required=True, type=PATH, help="File of prompts to write.")
-@click.option("--settings", type=PATH, help="Settings of a published run, for babilong.")
-@click.option("--gold", type=int, help="Move the asked pair to this place, for litm-kv.")
-@click.option("--limit", type=int, help="Take the first so many rows.")
-@click.option("--tokenizer", default="o200k_base", show_default=True, help="Counts the lengths.")
-def import_prompts(
-    path: Path,
-    form: str,
-    out: Path,
-    settings: Path | None,
-    gold: int | None,
-    limit: int | None,
-    tokenizer: str,
-) -> None:
-    """Read rows of another benchmark from PATH (a file, or a folder of files), and write the
-    prompts for niah run.
+@option("--format form", "NAME", f"Of whom: {', '.join(PROMPT_FORMATS)}.", required=True)
+@option("--out", "PATH", "File of prompts to write.", required=True, type=PATH)
+@option("--settings", "PATH", "Settings of a published run, for babilong.", type=PATH)
+@option("--gold", "INTEGER", "Move the asked pair to this place, for litm-kv.", type=int)
+@option("--limit", "INTEGER", "Take the first so many rows.", type=int)
+@option("--tokenizer", "TEXT", "Counts the lengths.", default="o200k_base")
+def import_prompts(path: Path, form: str, out: Path, **choices: Any) -> None:
+    """Read rows of another benchmark from PATH (a file, or a folder of files),
+    and write the prompts for niah run.
 
     Each keeps its targets and the origin's own scoring rule, which is named in every line of a run.
     """
     _check_there(path)
-    count = api.import_prompts(
-        path, form, out, settings=settings, gold=gold, limit=limit, tokenizer=tokenizer
-    )
-    click.echo(
-        f"{plural(count, 'prompt')}; run them: niah run --prompts {out} --provider ... --model ...",
-        err=True,
-    )
+    prompts = plural(api.import_prompts(path, form, out, **choices), "prompt")
+    usage = f"niah run --prompts {out} --provider ... --model ..."
+    click.echo(f"{prompts}; run them: {usage}", err=True)
     click.echo(out)
 
 
 @click.command()
 @click.argument("path", type=PATH)
-@click.option(
-    "--format",
-    "form",
-    required=True,
-    metavar="|".join(RESULT_FORMATS),
-    help="The tool that wrote them.",
-)
-@click.option("--model", help="The model's name, where the files do not say it.")
-@click.option("--name", help="Name of the run's folder; by default the model's.")
+@option("--format form", "|".join(RESULT_FORMATS), "The tool that wrote them.", required=True)
+@option("--model", "TEXT", "The model's name, where the files do not say it.")
+@option("--name", "TEXT", "Name of the run's folder; by default the model's.")
 @PALETTE
 @RESULTS
-def import_results(
-    path: Path, form: str, model: str | None, name: str | None, palette: str, results: Path
-) -> None:
-    """Import the results of another tool from PATH (a file, or a folder of files) as a run, or one
-    for each task.
+def import_results(path: Path, form: str, **choices: Any) -> None:
+    """Import the results of another tool from PATH (a file, or a folder of files)
+    as a run, or one for each task.
 
     The run is marked as imported; plot, report, compare and gate read it like any other. Its
     prompts cannot be built.
     """
     _check_there(path)
-    imported = api.import_results(
-        path, form, model=model, name=name, results=results, palette=palette
-    )
+    imported = api.import_results(path, form, **choices)
     click.echo("".join(f"{line}\n" for line in imported.said), err=True, nl=False)
     click.echo(imported.picture)
 

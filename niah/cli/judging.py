@@ -11,18 +11,9 @@ from typing import Any
 import click
 
 from niah import api
-from niah.cli.options import (
-    PALETTE,
-    PATH,
-    RESULTS,
-    RUN,
-    RUNS,
-    json_option,
-    out_option,
-    setting_options,
-    tables_in,
-)
+from niah.cli.flags import PALETTE, RESULTS, RUN, RUNS, file_option, flag, option
 from niah.cli.screen import ended, warn, write_text
+from niah.cli.settings import setting_options, tables_in
 from niah.errors import ConfigError
 from niah.plotter.ci import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
 from niah.plotter.formatting import found_label
@@ -38,33 +29,15 @@ LEAST_FOUND = 0.5  # of a baseline that can tell much
 
 @click.command()
 @RUN
-@click.option(
-    "--baseline",
-    "baseline_name",
-    metavar="RUN|FILE",
-    help="The older run, or a file of 'niah baseline save'.",
-)
-@click.option(
+@option("--baseline baseline_name", "RUN|FILE", "The older run, or a file of 'niah baseline save'.")
+@file_option(
     "--config",
-    type=PATH,
-    metavar="FILE",
-    help=(
-        "The gates, as TOML (niah init gate writes one); without it, only a loss against the"
-        " baseline."
-    ),
+    "The gates, as TOML (niah init gate writes one); without it, only a loss against the baseline.",
 )
-@click.option(
-    "--verify",
-    is_flag=True,
-    help="First score the stored answers again; needs the haystack of the run.",
-)
-@json_option("Print the verdict as JSON.")
-@click.option("--junit", type=PATH, metavar="FILE", help="Also write JUnit XML to this file.")
-@click.option(
-    "--github",
-    is_flag=True,
-    help="Also write the step summary and outputs of a GitHub workflow, and annotations.",
-)
+@flag("--verify", "First score the stored answers again; needs the haystack of the run.")
+@flag("--json as_json", "Print the verdict as JSON.")
+@file_option("--junit", "Also write JUnit XML to this file.")
+@flag("--github", "Also write the step summary and outputs of a GitHub workflow, and annotations.")
 @RESULTS
 def gate(
     run_name: str,
@@ -76,8 +49,8 @@ def gate(
     github: bool,
     results: Path,
 ) -> None:
-    """Judge RUN by the gates of a gate.toml, and against a baseline: pass, fail or not enough
-    evidence.
+    """Judge RUN by the gates of a gate.toml, and against a baseline:
+    pass, fail or not enough evidence.
 
     Exits 0 for pass, 1 for fail, 2 for a wrong setting, 3 where the evidence is not enough, 4 where
     the instrument cannot be trusted (a truncated prompt, a failed control), 5 where the run is not
@@ -90,9 +63,8 @@ def gate(
         check(run)
     judgement = run.gate(config, baseline=baseline_name, results=results)
     if junit is not None:
-        write_text(
-            junit, junit_xml(judgement, run.grid, datetime.now(UTC).isoformat(timespec="seconds"))
-        )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        write_text(junit, junit_xml(judgement, run.grid, now))
     click.echo(judgement_json(judgement) if as_json else "\n".join(judgement_lines(judgement)))
     if github:
         _tell_github(judgement, run.grid)
@@ -107,12 +79,10 @@ def _tell_github(judgement: Judgement, grid: Grid) -> None:
         "GITHUB_OUTPUT": outputs(judgement, grid),
     }
     for variable, text in files.items():
-        path = os.environ.get(variable)
-        if path is None:
-            raise ConfigError(
-                f"--github: {variable} is not set; use it in a step of a GitHub workflow"
-            )
-        write_text(Path(path), text, mode="a")
+        if variable not in os.environ:
+            usage = "use it in a step of a GitHub workflow"
+            raise ConfigError(f"--github: {variable} is not set; {usage}")
+        write_text(Path(os.environ[variable]), text, mode="a")
 
 
 @click.group()
@@ -122,14 +92,14 @@ def baseline() -> None:
 
 @baseline.command()
 @RUNS
-@out_option("The file; by default baselines/RUN.json.")
+@file_option("--out", "The file; by default baselines/RUN.json.")
 @RESULTS
 def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
-    """Write the scores of RUN, its recipe digest and the date to a small file for 'niah gate
-    --baseline'.
+    """Write the scores of RUN, its recipe digest and the date to a small file
+    for 'niah gate --baseline'.
 
-    Of several runs of one model the mean of every trial: a single lucky run would cry wolf until it
-    is replaced.
+    Of several runs of one model the mean of every trial: a single lucky run
+    would cry wolf until it is replaced.
     """
     opened = [api.open_run(name, results) for name in runs]
     path = out or Path("baselines") / f"{opened[-1].folder.resolve().name}.json"
@@ -149,16 +119,15 @@ def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
 @RESULTS
 @PALETTE
 def score(run_name: str, results: Path, palette: str) -> None:
-    """Score the stored answers of RUN again; changed scores are appended to its log, its picture is
-    drawn anew."""
+    """Score the stored answers of RUN again; changed scores are appended to its log,
+    its picture is drawn anew.
+    """
     from niah.share import write_files
 
     again = api.rescore(run_name, results=results)
     warn(*write_files(again.run, palette))
-    click.echo(
-        f"{again.changed} of {len(again.run.rows)} scores changed;"
-        f" {found_label(again.run.grid.whole)}"
-    )
+    changed = f"{again.changed} of {len(again.run.rows)} scores changed"
+    click.echo(f"{changed}; {found_label(again.run.grid.whole)}")
 
 
 @click.command()
@@ -168,8 +137,8 @@ def score(run_name: str, results: Path, palette: str) -> None:
 def judge(run_name: str, results: Path, **flags: Any) -> None:
     """Ask a model whether each scored answer of RUN says what is expected. Scores stay as they are.
 
-    Verdicts are kept in RUN/judge-MODEL/run.jsonl; the same command asks only for those that are
-    missing.
+    Verdicts are kept in RUN/judge-MODEL/run.jsonl; the same command asks only for those
+    that are missing.
     """
     from niah.experiment.checks import completed
     from niah.experiment.config import read_config
@@ -185,8 +154,7 @@ def judge(run_name: str, results: Path, **flags: Any) -> None:
         said = "" if d.answer.response is None else " ".join(d.answer.response.text.split())[:60]
         scores = f"score {d.answer.score:g}, judge {d.verdict:g}"
         click.echo(visible(f"{d.answer.trial.id}  {scores}: {said}"), err=True)
-    click.echo(
-        f"{found.agree} agree, {len(found.differ)} differ, {found.no_verdict} no verdict", err=True
-    )
+    counts = f"{found.agree} agree, {len(found.differ)} differ, {found.no_verdict} no verdict"
+    click.echo(counts, err=True)
     click.echo(place / "run.jsonl")
     ended(found.complete)

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from niah.api import open_run
-from niah.cli.options import (
+from niah.cli.flags import (
     PATH,
     RESULTS,
     RUN,
     RUNS,
-    json_option,
+    choice,
+    file_option,
+    flag,
     look_options,
-    out_option,
+    option,
     results_folder,
 )
 from niah.cli.screen import print_parts, warn
@@ -41,17 +43,19 @@ from niah.verdict.report import RULES
 TITLES = ("date (UTC)", "found", "95 %", "n", "run", "model", "task")
 RIGHT = (1, 3)  # columns of figures
 WORDS = 4  # the first column of words: the name that other commands take
+_PORT = click.IntRange(0, 65_535)
+_RULE = "Rule of the effective length; may be repeated."
 
 
 @click.command(name="list")
-@click.argument("results", type=PATH, default=lambda: results_folder())
-@json_option("Print a JSON object a line, in the same order.")
+@click.argument("results", type=PATH, default=results_folder)
+@flag("--json as_json", "Print a JSON object a line, in the same order.")
 def list_(results: Path, as_json: bool) -> None:
     """List the runs under RESULTS (by default the folder results), the newest first.
 
     Each with date, share found and its 95 % interval, scored trials of those planned, model, task,
-    and the name by which other commands know it. A log that cannot be read is named, and hides no
-    other.
+    and the name by which other commands know it.
+    A log that cannot be read is named, and hides no other.
     """
     read = list(runs_in(results))
     warn(*(str(run) for run in read if isinstance(run, RunError)))
@@ -67,69 +71,44 @@ def list_(results: Path, as_json: bool) -> None:
 
 
 def _print(runs: list[RunSummary]) -> None:
-    """A line a run where all of them fit the terminal, else two, so that no name is cut or
-    broken."""
+    """A line a run where all of them fit the terminal, else two: no name is cut or broken."""
     rows = [_cells(run) for run in runs]
     wide = [max(map(cell_len, column)) for column in zip(TITLES, *rows, strict=True)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     broken = width is not None and sum(wide) + 2 * (len(wide) - 1) > width
     for number, row in enumerate((TITLES, *rows)):
         cells = [
-            _padded(cell, size, right=k in RIGHT)
+            cell.rjust(size) if k in RIGHT else set_cell_size(cell, size)
             for k, (cell, size) in enumerate(zip(row, wide, strict=True))
         ]
-        figures, words = cells[:WORDS], cells[WORDS:]
-        line = "  ".join([*figures, *([row[WORDS]] if broken else words)]).rstrip()
+        line = "  ".join(cells[: WORDS + 1] if broken else cells).rstrip()
         click.echo(line, err=number == 0)
         if broken and number:
             indent = " " * (sum(wide[:WORDS]) + 2 * WORDS)
             click.echo(f"{indent}{', '.join(row[WORDS + 1 :])}")
 
 
-def _padded(text: str, size: int, *, right: bool) -> str:
-    blank = " " * (size - cell_len(text))
-    return blank + text if right else text + blank
-
-
 def _cells(run: RunSummary) -> tuple[str, ...]:
-    f = run.found
-    interval = (
-        ""
-        if f.low is None or f.high is None
-        else interval_label(f.low, f.high, "-").removesuffix(" %")
-    )
-    kind = (
-        f" (imported, {run.imported})"
-        if run.imported
-        else " (simulated)"
-        if run.provider == "simulated"
-        else ""
-    )
-    date = run.created[:16].replace("T", " ")
-    return (
-        date,
-        percent(f.mean),
-        interval,
-        f"{f.n}/{run.planned}",
-        run.name,
-        run.model + kind,
-        run.task,
-    )
+    f, model, interval = run.found, run.model, ""
+    if f.low is not None and f.high is not None:
+        interval = interval_label(f.low, f.high, "-").removesuffix(" %")
+    if run.imported:
+        model += f" (imported, {run.imported})"
+    elif run.provider == "simulated":
+        model += " (simulated)"
+    date, counts = run.created[:16].replace("T", " "), f"{f.n}/{run.planned}"
+    return (date, percent(f.mean), interval, counts, run.name, model, run.task)
 
 
 @click.command()
 @RUN
-@click.option(
-    "--rule",
-    "rules",
-    multiple=True,
-    help=f"Rule of the effective length; may be repeated. [{', '.join(RULES)}]",
-)
-@json_option("Print the figures as JSON.")
+@option("--rule rules", "TEXT", f"{_RULE} [{', '.join(RULES)}]", multiple=True)
+@flag("--json as_json", "Print the figures as JSON.")
 @RESULTS
 def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) -> None:
-    """Print what RUN says in numbers: the share found, effective length, the middle, the weakest
-    region, times."""
+    """Print what RUN says in numbers: the share found, effective length, the middle,
+    the weakest region, times.
+    """
     run = open_run(run_name, results)
     figures = run.report(rules or RULES)
     if as_json:
@@ -143,14 +122,12 @@ def report(run_name: str, rules: tuple[str, ...], as_json: bool, results: Path) 
 
 @click.command()
 @RUNS
-@out_option("PNG, SVG or PDF; by default compare.png in the last run's folder.")
-@json_option("Print the comparisons as JSON.")
-@click.option(
+@file_option("--out", "PNG, SVG or PDF; by default compare.png in the last run's folder.")
+@flag("--json as_json", "Print the comparisons as JSON.")
+@choice(
     "--haystacks",
-    type=click.Choice(["any", "these"]),
-    default="any",
-    show_default=True,
-    help="Whether the tests ask about any stretch of haystack, or about those of the runs only.",
+    ("any", "these"),
+    "Whether the tests ask about any stretch of haystack, or about those of the runs only.",
 )
 @look_options
 @RESULTS
@@ -162,37 +139,41 @@ def compare(
     results: Path,
     **look: Any,
 ) -> None:
-    """Compare every RUN with the first one: figures, cells that differ, a paired test, the
-    difference as a picture."""
+    """Compare every RUN with the first one: figures, cells that differ, a paired test,
+    the difference as a picture.
+    """
     from niah.share import comparisons  # brings haystacks
 
     if len(runs) < 2:
         raise ConfigError("compare needs two runs or more; for one, use: niah report RUN")
     read = [open_run(run, results) for run in runs]
     compared = comparisons(read, these_only=haystacks == "these")
+    tested = [c for c in compared if isinstance(c, Comparison)]
     if as_json:
         said = [asdict(c) if isinstance(c, Comparison) else {"error": c} for c in compared]
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
     else:
-        print_parts(
-            side_by_side([name_of(run.folder) for run in read], [run.report() for run in read])
-        )
-        for c in compared:
-            print_parts(
-                ["", *(comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"])]
-            )
-    if (
-        not as_json
-        and all(isinstance(c, Comparison) for c in compared)
-        and any(r.header.config.get("delivery") or r.header.config.get("sent_as") for r in read)
-    ):
-        _deliveries(read, beside(read[-1].folder, results, "deliveries.png"), look)
+        _print_comparisons(read, compared)
+        if len(tested) == len(compared) and any(map(_is_delivered, read)):
+            _deliveries(read, beside(read[-1].folder, results, "deliveries.png"), look)
     from niah.plotter.heatmap import save_comparison  # 0.8 s of matplotlib
 
     path = out or beside(read[-1].folder, results, "compare.png")
-    only = compared[0] if len(compared) == 1 and isinstance(compared[0], Comparison) else None
+    only = tested[0] if len(compared) == 1 and tested else None
     warn(*save_comparison([run.view for run in read], only, path, Look(**look)))
     click.echo(path, err=True)
+
+
+def _print_comparisons(runs: Sequence[Run], compared: Sequence[Comparison | str]) -> None:
+    print_parts(side_by_side([name_of(run.folder) for run in runs], [run.report() for run in runs]))
+    for c in compared:
+        lines = comparison_lines(c) if isinstance(c, Comparison) else [f"no test: {c}"]
+        print_parts(["", *lines])
+
+
+def _is_delivered(run: Run) -> bool:
+    """Whether its prompts did not go out whole and as text."""
+    return bool(run.header.config.get("delivery") or run.header.config.get("sent_as"))
 
 
 def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
@@ -207,25 +188,13 @@ def _deliveries(runs: Sequence[Run], path: Path, look: dict[str, Any]) -> None:
 
 @click.command()
 @RUNS
-@out_option("PNG, SVG or PDF; by default heatmap.png in the first run's folder.")
-@click.option(
-    "--curves",
-    is_flag=True,
-    help="Draw share found and time by length instead; by default into curves.png.",
+@file_option("--out", "PNG, SVG or PDF; by default heatmap.png in the first run's folder.")
+@flag("--curves", "Draw share found and time by length instead; by default into curves.png.")
+@flag(
+    "--card", "Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks."
 )
-@click.option(
-    "--card",
-    is_flag=True,
-    help="Draw a card of a model: the first RUN with its figures, up to three RUNs as tasks.",
-)
-@click.option(
-    "--turns", is_flag=True, help="Put turns of the conversation on the axis instead of tokens."
-)
-@click.option(
-    "--logprob",
-    is_flag=True,
-    help="Draw how probable the right answer was, of a run that asked for it.",
-)
+@flag("--turns", "Put turns of the conversation on the axis instead of tokens.")
+@flag("--logprob", "Draw how probable the right answer was, of a run that asked for it.")
 @look_options
 @RESULTS
 def plot(
@@ -242,19 +211,17 @@ def plot(
     from niah.plotter.curves import save_curves  # 0.8 s of matplotlib
     from niah.plotter.heatmap import save_card, save_heatmaps, save_nats
 
-    if curves + card + logprob > 1:
+    kinds = {"curves": curves, "card": card, "logprob": logprob}
+    asked = [kind for kind, wanted in kinds.items() if wanted]
+    if len(asked) > 1:
         raise ConfigError(
             "--curves, --card and --logprob are pictures of their own: ask for one at a time"
         )
     if logprob and len(runs) > 1:
         raise ConfigError(f"--logprob draws one run, {len(runs)} are named")
     read = [open_run(run, results) for run in runs]
-    name = f"{'card' if card else 'curves' if curves else 'logprob' if logprob else 'heatmap'}.png"
-    path, chosen, views = (
-        out or beside(read[0].folder, results, name),
-        Look(**look),
-        [run.view for run in read],
-    )
+    views, chosen = [run.view for run in read], Look(**look)
+    path = out or beside(read[0].folder, results, f"{asked[0] if asked else 'heatmap'}.png")
     if turns:
         chosen = replace(chosen, turns=_turns(read))
     if logprob:
@@ -273,27 +240,23 @@ def _turns(runs: Sequence[Run]) -> dict[int, int]:
     """Turns by context length, for the one axis of all pictures."""
     turns: dict[int, int] = {}
     for run in runs:
-        name = name_of(run.folder)
+        said = f"--turns: {name_of(run.folder)}"
         if not run.turns:
-            raise ConfigError(
-                f"--turns: {name} was not sent as turns; run it with --as chat or --as tools"
-            )
+            raise ConfigError(f"{said} was not sent as turns; run it with --as chat or --as tools")
         if any(turns.setdefault(length, count) != count for length, count in run.turns.items()):
-            raise ConfigError(
-                f"--turns: {name} has other numbers of turns than the first; draw it alone"
-            )
+            raise ConfigError(f"{said} has other numbers of turns than the first; draw it alone")
     return turns
 
 
 @click.command()
 @RUNS
-@out_option("By default page.html in the first run's folder.")
+@file_option("--out", "By default page.html in the first run's folder.")
 @RESULTS
 def page(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
     """Write every RUN into one HTML file: each cell, needle and answer, without a network.
 
-    Several runs stand side by side, each compared with the first. A folder of runs (a suite, or a
-    month of them) stands for all that are in it.
+    Several runs stand side by side, each compared with the first.
+    A folder of runs (a suite, or a month of them) stands for all that are in it.
     """
     from niah.share import page as write
 
@@ -301,15 +264,10 @@ def page(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="[RESULTS]", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=0,
-    help="Port on loopback.  [default: a free one]",
-)
-@click.option("--as", "who", metavar="NAME", help="Whose marks are taken.  [default: your login]")
-@click.option("--open", "opened", is_flag=True, help="Open the list in your browser.")
+@click.argument("folder", metavar="[RESULTS]", required=False, type=PATH)
+@click.option("--port", type=_PORT, default=0, help="Port on loopback.  [default: a free one]")
+@option("--as who", "NAME", "Whose marks are taken.  [default: your login]")
+@flag("--open opened", "Open the list in your browser.")
 def view(folder: Path | None, port: int, who: str | None, opened: bool) -> None:
     """Serve the pages of all runs in RESULTS on this machine alone, until Ctrl-C.
 

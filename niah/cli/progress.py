@@ -1,5 +1,4 @@
-"""A sweep as it is seen: a live picture on a terminal, a line per trial in a log, events for
-programs, and Ctrl-C."""
+"""A sweep as it is seen: a live picture, a line per trial in a log, events for programs; Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,10 +7,11 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 from rich.live import Live
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from niah.runner.exchange import Attempt
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
+
+    Trace: TypeAlias = Callable[[HttpRequest, Attempt], None]
 
 REFRESH_S = 0.5
 STATUS_S = 30.0  # between two lines of status in a log
@@ -90,19 +92,15 @@ class Watch:
         self._spent = spent
 
     async def tick(self) -> None:
-        """Draw, or say now and then how far it is, for ever; runs beside the sweep, in the same
-        thread."""
+        """Draw, or say now and then how far it is, for ever; runs in the thread of the sweep."""
         while self._console.draws:
-            results = list(
-                self._log.results.values()
-            )  # here: a thread must not walk through what grows
+            results = [*self._log.results.values()]  # a thread must not walk through what grows
             grid = await asyncio.to_thread(self._grid, results)
             self._draw(grid)
             await asyncio.sleep(REFRESH_S)
         while not self._console.as_json:
             await asyncio.sleep(STATUS_S)
-            with suppress(OSError):
-                say(self._console, status_line(self.progress()), "dim")
+            say(self._console, status_line(self.progress()), "dim")
 
     def progress(self) -> Progress:
         """Where the sweep stands now."""
@@ -110,29 +108,24 @@ class Watch:
         return self._meter.progress(spent.tokens, spent.dollars)
 
     def trouble(self, trouble: Trouble) -> None:
-        """Called for every attempt that will be made again; the first of a kind is said at once,
-        more now and then."""
+        """An attempt will be made again. The first of a kind is said at once, more now and then."""
         self._meter.met(trouble)
         self._console.event("trouble", label=trouble.label, **asdict(trouble))
         now = self._clock()
-        last = self._said.get(trouble.label)
-        if last is None or now - last >= TROUBLE_S:
+        if now - self._said.get(trouble.label, -inf) >= TROUBLE_S:
             self._said[trouble.label] = now
             if not self._console.as_json:
-                with suppress(OSError):
-                    say(self._console, str(trouble), "dim")
+                say(self._console, str(trouble), "dim")
 
     def landed(self, result: Result) -> None:
-        """Called for every result. A terminal that is gone does not stop a sweep that is paid
-        for."""
+        """A trial has ended."""
         self._landed += 1
         self._meter.landed(result)
-        with suppress(OSError):
-            self._tell(result)
-            if not self._console.draws and not self._console.as_json:
-                click.echo(
-                    visible(f"{self._landed:>5}/{self._meter.total}  {_line(result)}"), err=True
-                )
+        self._tell(result)
+        if not self._console.draws and not self._console.as_json:
+            line = f"{self._landed:>5}/{self._meter.total}  {_line(result)}"
+            with suppress(OSError):  # a terminal that is gone stops no sweep that is paid for
+                click.echo(visible(line), err=True)
 
     def _grid(self, results: list[Row]) -> Grid:
         """The grid of some results; that of the last look where nothing has landed since."""
@@ -171,13 +164,8 @@ class Watch:
 
 def status_line(p: Progress) -> str:
     """All of it in one line, for a log."""
-    parts = [
-        f"{p.done:,} of {plural(p.total, 'trial')}",
-        left_words(p),
-        speed_words(p),
-        *troubles_words(p),
-    ]
-    return "; ".join(part for part in parts if part)
+    done = f"{p.done:,} of {plural(p.total, 'trial')}"
+    return "; ".join([done, left_words(p), speed_words(p), *troubles_words(p)])
 
 
 def left_words(p: Progress) -> str:
@@ -200,14 +188,12 @@ def speed_words(p: Progress) -> str:
 
 
 def troubles_words(p: Progress) -> list[str]:
-    """ "429 x 12, waiting 8 s · 2 errors", with the reason of the latest; nothing where nothing
-    went wrong."""
+    """ "429 x 12 · waiting 8 s: why · 2 trials ended in an error (why)", if anything went wrong."""
     counts = ", ".join(f"{label} x {n:,}" for label, n in p.retries.items())
     words = [counts] if counts else []
     if p.trouble is not None:
-        words.append(
-            f"waiting {duration(p.trouble.wait_s)}: {middle_cut(p.trouble.reason, MOST_REASON)}"
-        )
+        reason = middle_cut(p.trouble.reason, MOST_REASON)
+        words.append(f"waiting {duration(p.trouble.wait_s)}: {reason}")
     if p.errors:
         last = middle_cut(p.last_error or "no reason given", MOST_REASON)
         words.append(f"{plural(p.errors, 'trial')} ended in an error ({last})")
@@ -227,22 +213,13 @@ class RunOptions:
     """What the flags of ``niah run`` say that is no config key."""
 
     palette: str
+    environment: Mapping[str, str]  # by config key: the variable that gave it
     limit: int | None = None  # trials that are sent, from the first on
-    environment: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by config key: the variable that gave it
     log_requests: Path | None = None  # file for requests and replies
     log_prompts: bool = False  # whole ones in it
     verbose: bool = False
 
-    def words(self) -> list[str]:
-        """What a person should know of it before the run."""
-        given = ", ".join(f"{key} ({name})" for key, name in self.environment.items())
-        return [f"from the environment: {given}"] if given else []
-
-    def trace(
-        self, experiment: Experiment, say: Callable[[str], None]
-    ) -> Callable[[HttpRequest, Attempt], None]:
+    def trace(self, experiment: Experiment, say: Callable[[str], None]) -> Trace:
         """What takes in every attempt. Raises ConfigError for a file that cannot be written."""
         from niah.runner.request_log import RequestLog, told  # these bring the network
 
@@ -263,18 +240,17 @@ class RunOptions:
 class OnScreen(Observer):
     """Tells a console about one sweep."""
 
+    _watch: Watch  # these two once the session is open: nothing is sent before
+    _trace: Trace
+
     def __init__(self, experiment: Experiment, console: RunConsole, options: RunOptions) -> None:
         self._experiment = experiment
         self._console = console
         self._options = options
-        self._watch: Watch | None = None
-        self._trace: Callable[[HttpRequest, Attempt], None] = lambda request, attempt: None
 
     def extended(self, folder: Path, part: Part) -> None:
-        say(
-            self._console,
-            f"{folder} is extended by {grid_words(part)}; what it holds is not asked again",
-        )
+        kept = "what it holds is not asked again"
+        say(self._console, f"{folder} is extended by {grid_words(part)}; {kept}")
 
     def nothing_to_do(self) -> None:
         say(self._console, "Nothing to do: every trial that is asked for is finished.")
@@ -291,7 +267,7 @@ class OnScreen(Observer):
 
     @asynccontextmanager
     async def beside(self, sweep: Sweep) -> AsyncIterator[None]:
-        watch = self._followed
+        watch = self._watch
         watch.follow(lambda: sweep.spent)
         with watch, _draining_on_interrupt(sweep, self._console):
             ticking = asyncio.create_task(watch.tick())
@@ -301,10 +277,10 @@ class OnScreen(Observer):
                 ticking.cancel()
 
     def landed(self, result: Result) -> None:
-        self._followed.landed(result)
+        self._watch.landed(result)
 
     def trouble(self, trouble: Trouble) -> None:
-        self._followed.trouble(trouble)
+        self._watch.trouble(trouble)
 
     def attempt(self, request: HttpRequest, attempt: Attempt) -> None:
         self._trace(request, attempt)
@@ -312,23 +288,14 @@ class OnScreen(Observer):
     def spent(self, spent: Spent) -> None:
         self._console.event("spent", **asdict(spent))
         if spent.dollars:
-            say(
-                self._console,
-                f"{spent.tokens:,} tokens and ${spent.dollars:,.2f} for the whole run",
-                "dim",
-            )
-
-    @property
-    def _followed(self) -> Watch:
-        """Raises AssertionError before the session is open: nothing lands before."""
-        if self._watch is None:
-            raise AssertionError("no session was opened")
-        return self._watch
+            cost = f"{spent.tokens:,} tokens and ${spent.dollars:,.2f}"
+            say(self._console, f"{cost} for the whole run", "dim")
 
 
 def grid_words(part: Part) -> str:
     """ "4k, 8k tokens at 5 depths, 3 epochs"."""
-    lengths, depths, n = ", ".join(map(label_of, part.lengths)), len(part.depths), part.epochs
+    lengths = ", ".join(map(label_of, part.lengths))
+    depths, n = len(part.depths), part.epochs
     return f"{lengths} tokens at {depths} depth{'s' * (depths > 1)}, {n} epoch{'s' * (n > 1)}"
 
 
@@ -336,8 +303,7 @@ def grid_words(part: Part) -> str:
 def handled(
     numbers: Sequence[signal.Signals], loop: asyncio.AbstractEventLoop, heard: Callable[[], None]
 ) -> Iterator[None]:
-    """Call ``heard`` in the loop at each of these signals, for as long as the block runs, in the
-    main thread.
+    """Call ``heard`` in the loop at each of these signals while the block runs, in the main thread.
 
     Python's own handlers do, on every system; loops on Windows have none.
     """
@@ -365,8 +331,7 @@ def _draining_on_interrupt(sweep: Sweep, console: RunConsole) -> Iterator[None]:
         elif main is not None:
             main.cancel()
 
-    # a terminal that closes sends SIGHUP, often twice: its shell does, too; under nohup it is
-    # ignored, and stays so
+    # a terminal that closes sends SIGHUP, as does its shell; under nohup it stays ignored
     heeded = hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
     hangup = (signal.SIGHUP,) if heeded else ()
     closed = partial(sweep.stop, "the terminal was closed")

@@ -10,22 +10,17 @@ from typing import Any
 import click
 
 from niah import api
+from niah.cli.flags import NAME, PALETTE, RESULTS, SUITE, choice, file_option, flag, option
 from niah.cli.help import Command
-from niah.cli.options import (
-    NAME,
-    PALETTE,
-    PATH,
-    RESULTS,
-    SUITE,
-    at_least_one,
-    config_from,
-    config_options,
-    environment_of,
-    flags_over,
-    warn_of_variables,
-)
 from niah.cli.progress import RunOptions
 from niah.cli.screen import RunConsole, say
+from niah.cli.settings import (
+    config_from,
+    config_options,
+    origins_of,
+    settings_from,
+    warn_of_variables,
+)
 from niah.cli.sweeps import Asked, models_asked, run_all, suite_asked
 from niah.errors import ConfigError
 from niah.experiment.checks import by_model, completed
@@ -36,47 +31,37 @@ from niah.experiment.suites import Suite, read_suite
 from niah.providers.local import DEFAULT_MODEL
 from niah.runs import check_name, finished_in
 
+_OWN = ("palette", "limit", "log_requests", "log_prompts", "verbose")
+
+
+def _counted(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise click.BadParameter(f"{value}: use a whole number of 1 or more")
+    return value
+
 
 @click.command(cls=Command)
 @config_options
 @RESULTS
 @NAME
 @SUITE
-@click.option(
-    "--limit",
-    type=int,
-    callback=at_least_one,
-    metavar="COUNT",
-    help="Send only the first so many trials of a run.",
+@option(
+    "--limit", "COUNT", "Send only the first so many trials of a run.", type=int, callback=_counted
 )
-@click.option(
-    "--shard",
-    metavar="I/N",
-    help="Send one of N parts of the run, of about as many tokens; see niah merge.",
+@option(
+    "--shard", "I/N", "Send one of N parts of the run, of about as many tokens; see niah merge."
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Print what would be sent, as niah plan does, and send nothing."
-)
-@click.option(
-    "--log-requests", type=PATH, metavar="FILE", help="Write requests and replies to FILE, too."
-)
-@click.option(
-    "--log-prompts", is_flag=True, help="Keep whole prompts in --log-requests, not only their ends."
-)
-@click.option("-v", "--verbose", is_flag=True, help="Say why each attempt failed.")
-@click.option(
+@flag("--dry-run", "Print what would be sent, as niah plan does, and send nothing.")
+@file_option("--log-requests", "Write requests and replies to FILE, too.")
+@flag("--log-prompts", "Keep whole prompts in --log-requests, not only their ends.")
+@flag("-v --verbose", "Say why each attempt failed.")
+@choice(
     "--progress",
-    type=click.Choice(["auto", "lines", "json"]),
-    default="auto",
-    show_default=True,
-    help=(
-        "What standard error shows: a live picture on a terminal, a line per trial, or JSON Lines"
-        " for programs."
-    ),
+    ("auto", "lines", "json"),
+    "What standard error shows: a live picture on a terminal, a line per trial,"
+    " or JSON Lines for programs.",
 )
-@click.option(
-    "--progress-file", type=PATH, metavar="FILE", help="Also append those JSON Lines to FILE."
-)
+@file_option("--progress-file", "Also append those JSON Lines to FILE.")
 @PALETTE
 def run(
     config: str | None,
@@ -91,45 +76,37 @@ def run(
 ) -> None:
     """Sweep lengths and depths as CONFIG and flags say, and draw the heatmap.
 
-    Type the same command again to go on after an interruption. Ctrl-C once: finish what is in
-    flight; twice: stop at once. Several models (--model A,B) are run in turn, and drawn side by
-    side. Exits 3 where trials are missing.
+    Type the same command again to go on after an interruption.
+    Ctrl-C once: finish what is in flight; twice: stop at once.
+    Several models (--model A,B) are run in turn, and drawn side by side.
+    Exits 3 where trials are missing.
     """
-    own = {
-        key: flags.pop(key)
-        for key in ("palette", "limit", "log_requests", "log_prompts", "verbose")
-    }
+    own = {key: flags.pop(key) for key in _OWN}
     if own["log_prompts"] and own["log_requests"] is None:
-        raise ConfigError(
-            "--log-prompts keeps whole prompts in --log-requests FILE; give that too, or leave"
-            " it out"
-        )
-    outside = environment_of(flags)
-    options = RunOptions(environment={key: given.origin for key, given in outside.items()}, **own)
+        kept = "--log-prompts keeps whole prompts in --log-requests FILE"
+        raise ConfigError(f"{kept}; give that too, or leave it out")
+    options = RunOptions(environment=origins_of(flags), **own)
     check_name(name)
     console = RunConsole(progress, progress_file)
     with console.until_closed():
-        whole = _suite_of(suite, config, flags_over(outside, flags)) if suite is not None else None
+        whole = None if suite is None else _suite_of(suite, config, flags)
         configs = whole.configs if whole else by_model(config_from(config, flags))
         if any(one.provider == "local" and one.model is None for one in configs.values()):
-            say(
-                console,
-                f"no model is named: the embedded {DEFAULT_MODEL} runs here (others: --provider and"
-                " --model)",
-            )
+            here = f"the embedded {DEFAULT_MODEL} runs here"
+            say(console, f"no model is named: {here} (others: --provider and --model)")
         experiments = {
             label: _experiment(one, console, key_needed=not dry_run)
             for label, one in configs.items()
         }
-        asked = (
-            suite_asked(whole.name, experiments, results, name)
-            if whole
-            else models_asked(experiments, results, name)
-        )
+        if whole:
+            asked = suite_asked(whole.name, experiments, results, name)
+        else:
+            asked = models_asked(experiments, results, name)
         if shard is not None:
             asked = _part(asked, shard)
-        for line in options.words():
-            say(console, line, "dim")
+        if options.environment:
+            given = ", ".join(f"{key} ({place})" for key, place in options.environment.items())
+            say(console, f"from the environment: {given}", "dim")
         if dry_run:
             _print_dry_run(asked, options.limit)
             return
@@ -138,8 +115,7 @@ def run(
 
 
 def _part(asked: Asked, shard: str) -> Asked:
-    """The part of the one run that a worker sends. Raises ConfigError where there are several
-    runs."""
+    """The part of the one run that a worker sends. Raises ConfigError where there are several."""
     if len(asked.experiments) > 1:
         raise ConfigError("--shard with several models or a suite: run it once for each of them")
     (label, experiment), *_ = asked.experiments.items()
@@ -149,12 +125,9 @@ def _part(asked: Asked, shard: str) -> Asked:
 
 def _experiment(config: RunConfig, console: RunConsole, *, key_needed: bool) -> Experiment:
     experiment = api.ready(config, key_needed=key_needed)
-    if experiment.config.haystack != config.haystack and "haystack" in config.model_fields_set:
-        say(
-            console,
-            f"task {config.task} stands in {experiment.config.haystack[0]}, not in speech",
-            "dim",
-        )
+    own = experiment.config.haystack
+    if own != config.haystack and "haystack" in config.model_fields_set:
+        say(console, f"task {config.task} stands in {own[0]}, not in speech", "dim")
     return experiment
 
 
@@ -163,15 +136,14 @@ def _suite_of(name: str, config: str | None, flags: dict[str, Any]) -> Suite:
     if config is not None:
         raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
     warn_of_variables()
-    suite = read_suite(name, flags)
+    suite = read_suite(name, settings_from(flags))
     if len(by_model(next(iter(suite.configs.values())))) > 1:
         raise ConfigError(f"--suite {name} with several models: run it once for each --model")
     return suite
 
 
 def _print_dry_run(asked: Asked, limit: int | None) -> None:
-    """A plan for every run, with its folder, what is finished there and what is still missing for a
-    start."""
+    """A plan for every run, with its folder, what is left to send, and what a start still lacks."""
     for number, (label, experiment) in enumerate(asked.experiments.items()):
         if len(asked.experiments) > 1:
             click.echo(("\n" if number else "") + f"{number + 1}/{len(asked.experiments)}  {label}")
@@ -180,10 +152,8 @@ def _print_dry_run(asked: Asked, limit: int | None) -> None:
         tokens = sum(map(experiment.prompt_tokens, left))
         click.echo(plan_of(experiment))
         click.echo(f"{'folder':<11} {asked.folders[label]}")
-        click.echo(
-            f"{'to send':<11} {len(left):,} of {len(experiment.trials):,} trials, {tokens:,} tokens"
-            " in prompts"
-        )
+        trials = f"{len(left):,} of {len(experiment.trials):,} trials"
+        click.echo(f"{'to send':<11} {trials}, {tokens:,} tokens in prompts")
         try:
             completed(experiment.config)
         except ConfigError as error:

@@ -11,9 +11,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from niah.cli.flags import flag, option
 from niah.cli.help import Command
-from niah.cli.options import config_from, config_options, setting_options
 from niah.cli.screen import fit_to_terminal, has_width
+from niah.cli.settings import config_from, config_options, setting_options
 from niah.doctor import Check, State, checks
 from niah.errors import ConfigError
 from niah.experiment.checks import check_provider, completed
@@ -37,9 +38,9 @@ _INDENT = " " * 19  # of what follows mark and name
 def doctor(**flags: str | None) -> None:
     """Check this installation: Python, extras, fonts, cache, haystacks, keys (names only), disk.
 
-    With --provider or --base-url that server is asked, too, for at most three seconds. A note is
-    about something not everybody needs. Exits 3 where something is bad; each such line says what to
-    do.
+    With --provider or --base-url that server is asked, too, for at most three seconds.
+    A note is about something not everybody needs.
+    Exits 3 where something is bad; each such line says what to do.
     """
     config = config_from(None, flags)
     if any(flags.values()):
@@ -49,43 +50,31 @@ def doctor(**flags: str | None) -> None:
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
         states[check.state] += 1
         _print(check, console)
-    click.echo(
-        f"{states[State.OK]} ok, {states[State.NOTE]} to note, {states[State.BAD]} bad", err=True
-    )
-    sys.exit(UNHEALTHY if states[State.BAD] else 0)
+    ok, noted, bad = (states[state] for state in (State.OK, State.NOTE, State.BAD))
+    click.echo(f"{ok} ok, {noted} to note, {bad} bad", err=True)
+    sys.exit(UNHEALTHY if bad else 0)
 
 
 def _print(check: Check, console: Console) -> None:
     """On a terminal wrapped, with its advice on a line of its own; elsewhere in one line."""
-    head, advice = f" {check.name:<12} ", f"-> {check.advice}" if check.advice else ""
-    mark = Text(f"{check.state.value:<5}", style=_STYLES[check.state])
+    mark, head = Text(f"{check.state.value:<5}", _STYLES[check.state]), f" {check.name:<12} "
+    said = [check.said, *([f"-> {check.advice}"] if check.advice else [])]
     if not has_width(console):
-        console.print(
-            mark.append(f"{head}{check.said} {advice}".rstrip(), style="default"), soft_wrap=True
-        )
+        console.print(mark.append(head + " ".join(said), style="default"), soft_wrap=True)
         return
     width = max(console.width - len(_INDENT), 30)
-    said = [
-        line
-        for text in (check.said, advice)
-        if text
-        for line in Words(text).lines(console, console.options, width)
-    ]
-    for number, line in enumerate(said):
-        console.print(Text.assemble(*((mark, head) if number == 0 else (_INDENT,)), line))
+    lines = [line for text in said for line in Words(text).lines(console, console.options, width)]
+    for number, line in enumerate(lines):
+        console.print(Text.assemble(*([_INDENT] if number else [mark, head]), line))
 
 
 @click.command(cls=Command)
 @config_options
-@click.option(
-    "--window",
-    is_flag=True,
-    help="Find the true window by longer and longer prompts. Costs their tokens.",
-)
-@click.option("--up-to", metavar="LENGTH", help="Longest prompt of --window.  [default: 128k]")
+@flag("--window", "Find the true window by longer and longer prompts. Costs their tokens.")
+@option("--up-to", "LENGTH", "Longest prompt of --window.  [default: 128k]")
 def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> None:
-    """Ask the server of CONFIG and flags a few small questions: does it answer, how does it count,
-    does it cache.
+    """Ask the server of CONFIG and flags a few small questions:
+    does it answer, how does it count, does it cache.
 
     With --window, find by bisection how long a prompt may really be.
     """
@@ -125,32 +114,29 @@ class _Teller(Observer):
 
 
 def _rows(experiment: Experiment, found: Preflight, again: Answer | None) -> dict[str, str]:
-    first = found.answers[-1]
+    model, first = experiment.config.model, found.answers[-1]
+    named = f", as {found.model}" if found.model and found.model != model else ""
     usage = first.response.usage if first.response else None
-    named = f", as {found.model}" if found.model and found.model != experiment.config.model else ""
-    reported = [
-        k
-        for k in ("input", "cached", "output")
-        if usage and getattr(usage, f"{k}_tokens") is not None
-    ]
+    kinds = ("input", "cached", "output")
+    counted = [kind for kind in kinds if getattr(usage, f"{kind}_tokens", None) is not None]
     rows = {
-        "model": f"{experiment.config.model} answers{named}",
-        "first token": (
-            "not streamed" if first.first_token_s is None else f"after {first.first_token_s:.2f} s"
-        ),
-        "tells tokens": ", ".join(reported) or "none",
+        "model": f"{model} answers{named}",
+        "first token": "not streamed",
+        "tells tokens": ", ".join(counted) or "none",
         "tokens": "unknown: the server does not count",
         "cache": _cache(again),
-        "told window": (
-            "none" if found.window is None else f"{found.window:,} of the server's tokens"
-        ),
+        "told window": "none",
     }
+    if first.first_token_s is not None:
+        rows["first token"] = f"after {first.first_token_s:.2f} s"
+    if found.window is not None:
+        rows["told window"] = f"{found.window:,} of the server's tokens"
     if found.calibration is not None:
         known = found.calibration
-        ratios = sorted({f"{known.narrow:.2f}", f"{known.wide:.2f}"})
+        ratio = " to ".join(sorted({f"{known.narrow:.2f}", f"{known.wide:.2f}"}))
         rows["tokens"] = (
-            f"{' to '.join(ratios)} of the server's for one of {experiment.tokenizer.name}, "
-            f"{known.overhead:.0f} more around every prompt"
+            f"{ratio} of the server's for one of {experiment.tokenizer.name},"
+            f" {known.overhead:.0f} more around every prompt"
         )
     return rows
 
@@ -159,10 +145,8 @@ def _cache(again: Answer | None) -> str:
     usage = again.response.usage if again and again.response else None
     if usage is None or usage.cached_tokens is None:
         return "the server does not say"
-    return (
-        f"{usage.cached_tokens:,} of {usage.input_tokens or 0:,} tokens of a repeated prompt were"
-        " read from it"
-    )
+    read = f"{usage.cached_tokens:,} of {usage.input_tokens or 0:,} tokens"
+    return f"{read} of a repeated prompt were read from it"
 
 
 def _show(step: Step) -> None:
@@ -171,21 +155,13 @@ def _show(step: Step) -> None:
 
 
 def _window(found: Window) -> str:
-    if found.fits is None:
+    fits, too_long = found.fits, found.too_long
+    if fits is None:
         return "none: not even the shortest prompt was accepted whole"
-    counted = (
-        ""
-        if found.fits.server_tokens is None
-        else f" ({found.fits.server_tokens:,} of the server's)"
-    )
-    if found.too_long is None:
-        return (
-            f"at least {found.fits.context_length:,} tokens{counted}; try longer ones with --up-to"
-        )
-    return (
-        f"{found.fits.context_length:,} tokens fit{counted}, {found.too_long.context_length:,}"
-        " do not"
-    )
+    counted = "" if fits.server_tokens is None else f" ({fits.server_tokens:,} of the server's)"
+    if too_long is None:
+        return f"at least {fits.context_length:,} tokens{counted}; try longer ones with --up-to"
+    return f"{fits.context_length:,} tokens fit{counted}, {too_long.context_length:,} do not"
 
 
 @click.command()
@@ -200,8 +176,7 @@ def models(**flags: str | None) -> None:
     served = served_models(config)
     width = max((len(m.name) for m in served), default=0)
     for model in served:
-        name = "".join(
-            sign if sign.isprintable() else " " for sign in model.name
-        )  # it is a server's word
+        # it is a server's word
+        name = "".join(sign if sign.isprintable() else " " for sign in model.name)
         click.echo(f"{name:<{width}}  {model.window:>11,}" if model.window else name)
     click.echo(f"{plural(len(served), 'model')} of provider {config.provider}", err=True)

@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 from rich.cells import cell_len, chop_cells
 
-from niah.cli.options import HAYSTACKS, OFFERED_RUNS, RESULTS, TASKS, pairs
+from niah.cli.flags import HAYSTACKS, OFFERED_RUNS, RESULTS, TASKS, flag, option
+from niah.cli.settings import pairs
 from niah.errors import ConfigError
 from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
@@ -37,66 +38,25 @@ SHOWN = 50  # characters of an answer in a list
     "words", metavar="[RUN [TRIAL | LENGTH [DEPTH]]]", nargs=-1, shell_complete=OFFERED_RUNS
 )
 @RESULTS
-@click.option("--wrong", is_flag=True, help="List only the trials that were scored below 1.")
-@click.option(
-    "--outcome",
-    "outcomes",
-    multiple=True,
-    metavar="OUTCOME",
-    help="List only this outcome; may be repeated.",
+@flag("--wrong", "List only the trials that were scored below 1.")
+@option("--outcome outcomes", "OUTCOME", "List only this outcome; may be repeated.", multiple=True)
+@option(
+    "--class classes", "CLASS", "List only this class of answer; may be repeated.", multiple=True
 )
-@click.option(
-    "--class",
-    "classes",
-    multiple=True,
-    metavar="CLASS",
-    help="List only this class of answer; may be repeated.",
-)
-@click.option(
-    "--diff",
-    is_flag=True,
-    help="Take two runs, OLD and NEW, and list the trials with another score.",
-)
-@click.option("--prompt", is_flag=True, help="Print the whole prompt of a trial and nothing else.")
-@click.option(
+@flag("--diff", "Take two runs, OLD and NEW, and list the trials with another score.")
+@flag("--prompt", "Print the whole prompt of a trial and nothing else.")
+@option(
     "--task",
-    metavar="TASK",
+    "TASK",
+    "Print an example prompt of this task, its needles marked.",
     shell_complete=TASKS,
-    help="Print an example prompt of this task, its needles marked.",
 )
-@click.option(
-    "--length",
-    metavar="LENGTH",
-    default="2k",
-    show_default=True,
-    help="Context length of the example.",
-)
-@click.option(
-    "--depth", metavar="PERCENT", default="50", show_default=True, help="Depth of the example."
-)
-@click.option(
-    "--haystack",
-    metavar="NAME",
-    default="en",
-    show_default=True,
-    shell_complete=HAYSTACKS,
-    help="Haystack of the example.",
-)
-@click.option(
-    "--language",
-    metavar="LANGUAGE",
-    default="auto",
-    show_default=True,
-    help="Language of its needle and question.",
-)
+@option("--length", "LENGTH", "Context length of the example.", default="2k")
+@option("--depth", "PERCENT", "Depth of the example.", default="50")
+@option("--haystack", "NAME", "Haystack of the example.", default="en", shell_complete=HAYSTACKS)
+@option("--language", "LANGUAGE", "Language of its needle and question.", default="auto")
 @click.option("--control", type=click.Choice(CONTROLS), help="Show the example as this control.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Another config key of the example.",
-)
+@option("--set settings", "KEY=VALUE", "Another config key of the example.", multiple=True)
 def show(
     words: tuple[str, ...],
     results: Path,
@@ -111,29 +71,25 @@ def show(
     """Show one trial of RUN: the needle in its surroundings, question, answer, score.
 
     TRIAL is the beginning of its id; LENGTH and DEPTH name a cell. Where they name several trials,
-    or nothing is named, the trials are listed by length, depth and epoch, with the first eight
-    signs of their ids.
+    or nothing is named, the trials are listed by length, depth and epoch,
+    with the first eight signs of their ids.
 
-    With --diff OLD NEW, list the trials that two runs scored differently, with both answers. With
-    --task and without RUN, print an example prompt of a task; that needs no model.
+    With --diff OLD NEW, list the trials that two runs scored differently, with both answers.
+    With --task and without RUN, print an example prompt of a task; that needs no model.
     """
     if (wrong or outcomes or classes) and (diff or not words):
         raise ConfigError(
             "--wrong, --outcome and --class choose among the trials of one RUN; leave them out here"
         )
-    source, flags = click.get_current_context().get_parameter_source, {"settings": "set"}
-    named = [
-        flags.get(key, key) for key in example_flags if source(key) is ParameterSource.COMMANDLINE
-    ]
+    source = click.get_current_context().get_parameter_source
+    named = [key for key in example_flags if source(key) is ParameterSource.COMMANDLINE]
     if named and (words or task is None):
+        given = named[0].replace("settings", "set")
         raise ConfigError(
-            f"--{named[0]} is for the example of a --task; for a cell: niah show RUN LENGTH DEPTH"
+            f"--{given} is for the example of a --task; for a cell: niah show RUN LENGTH DEPTH"
         )
-    chosen_by = {
-        "wrong": wrong,
-        "outcomes": outcomes,
-        "classes": [class_name(name) for name in classes],
-    }
+    called = [class_name(name) for name in classes]
+    chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": called}
     if task is not None and not words:
         click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
     elif diff:
@@ -147,23 +103,11 @@ def show(
 
 
 def _example_recipe(
-    task: str,
-    length: str,
-    depth: str,
-    haystack: str,
-    language: str,
-    control: str | None,
-    settings: tuple[str, ...],
+    task: str, length: str, depth: str, control: str | None, settings: tuple[str, ...], **keys: str
 ) -> Experiment:
-    keys = pairs("set", settings, "distractor_count=4")
-    keys |= {
-        "task": task,
-        "lengths": length,
-        "depths": depth,
-        "haystack": haystack,
-        "language": language,
-    }
-    config = read_config(None, {**keys, "controls": control is not None})
+    keys |= {"task": task, "lengths": length, "depths": depth}
+    further = pairs("set", settings, "distractor_count=4")
+    config = read_config(None, {**further, **keys, "controls": control is not None})
     check_used(config)
     return experiment_of(config)
 
@@ -171,12 +115,10 @@ def _example_recipe(
 def _show_run(
     name: str, address: tuple[str, ...], results: Path, prompt: bool, chosen_by: dict[str, Any]
 ) -> None:
-    """One trial, its prompt built again, or a list of those that are asked for. Raises RunError for
-    another prompt."""
+    """One trial, its prompt built again, or a list. Raises RunError for another prompt."""
     if len(address) > 2:
-        raise ConfigError(
-            f"{' '.join(address)}: name one trial, or a cell by length and depth, like 8k 50"
-        )
+        said = " ".join(address)
+        raise ConfigError(f"{said}: name one trial, or a cell by length and depth, like 8k 50")
     header, stored = read_log(run_folder(name, results))
     found = addressed(stored, address) if address else by_cell(stored.values())
     filtered = chosen(found, **chosen_by)
@@ -191,16 +133,13 @@ def _show_run(
 
 def _list(results: list[Result]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(
-        f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer", err=True
-    )
+    title = f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer"
+    click.echo(title, err=True)
     for result in results:
         line = visible(_line(result))
-        click.echo(
-            line
-            if width is None or cell_len(line) <= width
-            else f"{chop_cells(line, width - 1)[0]}…"
-        )
+        if width is not None and cell_len(line) > width:
+            line = f"{chop_cells(line, width - 1)[0]}…"
+        click.echo(line)
     if not results:
         click.echo("no such trial", err=True)
 
@@ -213,28 +152,21 @@ def _show_differences(words: tuple[str, ...], results: Path) -> None:
     common, found = differences(old, new)
     for d in found:
         t = d.new.trial
-        where = (
-            f"{t.context_length:,} tokens, {t.control or f'depth {t.depth_percent:g} %'}, epoch"
-            f" {t.epoch}"
-        )
+        place = t.control or f"depth {t.depth_percent:g} %"
+        where = f"{t.context_length:,} tokens, {place}, epoch {t.epoch}"
         click.echo(f"{t.id[:SHORT]}  {where}; expected {expected_label(t, d.new.targets)}")
-        for name, r in zip(("old", "new"), (d.old, d.new), strict=True):
+        for name, r in (("old", d.old), ("new", d.new)):
             click.echo(visible(f"    {name}  {r.score:<4.2g}  {_verdict(r):<14}  {_answer(r)}"))
     lost = sum((d.new.score or 0) < (d.old.score or 0) for d in found)
-    click.echo(
-        f"{lost} lost, {len(found) - lost} gained, of {common} trials that both runs scored",
-        err=True,
-    )
+    counts = f"{lost} lost, {len(found) - lost} gained"
+    click.echo(f"{counts}, of {common} trials that both runs scored", err=True)
 
 
 def _line(r: Result) -> str:
-    t = r.trial
-    where = t.control or f"{t.depth_percent:>5g} %"
-    verdict = _verdict(r)
-    return (
-        f"{t.id[:SHORT]}  {t.context_length:>9,}  {where:<11}  {t.epoch:>5}  {verdict:<14} "
-        f" {_answer(r)}"
-    )
+    t, verdict = r.trial, _verdict(r)
+    depth = t.control or f"{t.depth_percent:>5g} %"
+    where = f"{t.context_length:>9,}  {depth:<11}  {t.epoch:>5}"
+    return f"{t.id[:SHORT]}  {where}  {verdict:<14}  {_answer(r)}"
 
 
 def _verdict(r: Result) -> str:
@@ -267,18 +199,14 @@ def _page(r: Result, prompt: Prompt) -> str:
 
 
 def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
-    """Asked and actual depth of the first needle, and the text around it where that is known; of a
-    control nothing."""
+    """Depths of the first needle, and the text around it where that is known; of a control none."""
     if not r.placements:
         return ""
     place, around = r.placements[0], surroundings_of(prompt)
     before_it = f"{place.tokens_before:,} of {prompt.haystack_tokens:,} tokens before"
-    depth = (
-        f"depth     asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} %"
-        f" ({before_it})\n"
-    )
+    depths = f"asked {place.depth_percent:g} %, actual {place.actual_depth_percent:.3f} %"
     shown = f"\n… {around.before}{START}{around.needle}{END}{around.after} …\n\n"
-    return depth + (shown if around.needle else "")
+    return f"depth     {depths} ({before_it})\n{shown if around.needle else ''}"
 
 
 def example(experiment: Experiment, control: str | None) -> str:
@@ -301,12 +229,11 @@ def marked(prompt: Prompt) -> str:
 
 def _legend(trial: Trial, prompt: Prompt) -> str:
     total = prompt.tokens + prompt.reply_tokens
-    lines = [
-        f"length    {total:,} tokens ({label_of(total)}): prompt {prompt.tokens:,} + reply"
-        f" {prompt.reply_tokens}"
-    ]
+    parts = f"prompt {prompt.tokens:,} + reply {prompt.reply_tokens}"
+    lines = [f"length    {total:,} tokens ({label_of(total)}): {parts}"]
     for needle, place in zip(prompt.planting.needles, prompt.placements, strict=False):
         depths = f"asked {place.depth_percent:.4g} %, actual {place.actual_depth_percent:.3f} %"
         kind = f"{needle.answer_class} ({needle.detail})" if needle.detail else needle.answer_class
-        lines.append(f"needle    {depths}: {kind}: {' / '.join(needle.text.split(chr(10)))}")
+        text = needle.text.replace("\n", " / ")
+        lines.append(f"needle    {depths}: {kind}: {text}")
     return "\n".join([*lines, f"expected  {expected_label(trial, prompt.planting.targets)}"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from niah.cli.options import TASKS, out_option
+from niah.cli.flags import TASKS, file_option
 from niah.cli.screen import warn, write_text
 from niah.errors import ConfigError
 from niah.templates import TEMPLATES
@@ -17,13 +17,13 @@ from niah.templates import TEMPLATES
 @click.argument(
     "kind", metavar="[run|gate|suite|questions]", type=click.Choice(list(TEMPLATES)), default="run"
 )
-@out_option("File to write; by default KIND.toml in this folder.")
+@file_option("--out", "File to write; by default KIND.toml in this folder.")
 def init(kind: str, out: Path | None) -> None:
-    """Write a commented TOML file: a run (by default), a gate, a suite, or questions about
-    transcripts.
+    """Write a commented TOML file: a run (by default), a gate, a suite,
+    or questions about transcripts.
 
-    It names every key with what it does and can be used as it is, once the model in it is yours. A
-    file that is there already is never overwritten.
+    It names every key with what it does and can be used as it is, once the model in it is yours.
+    A file that is there already is never overwritten.
     """
     path = out or Path(f"{kind}.toml")
     write_text(path, TEMPLATES[kind](str(path)), "x")
@@ -35,8 +35,8 @@ def init(kind: str, out: Path | None) -> None:
 def tasks(name: str | None) -> None:
     """List the tasks: what each of them tests, and the config keys that it reads.
 
-    With TASK, tell all about that one: what it plants and asks, its settings with their defaults,
-    its controls.
+    With TASK, tell all about that one: what it plants and asks,
+    its settings with their defaults, its controls.
     """
     from niah.experiment.suites import suite_summaries
     from niah.tasks import measured_of, task_names, task_of
@@ -50,25 +50,22 @@ def tasks(name: str | None) -> None:
         except ConfigError as error:  # a package's: the others can be listed
             warn(str(error))
             continue
-        keys = f"; keys: {', '.join(task.OPTIONS)}" if task.OPTIONS else ""
-        shares = (
-            ", ".join(f"{name} {100 * share:.0f} %" for name, share in row.search().items())
-            if row
-            else ""
-        )
-        kind = f"; {row.measures}: searching scores {shares}" if row else ""
-        click.echo(f"{name:<14} {task.SUMMARY} (version {task.VERSION}{keys}{kind})")
+        told = f"version {task.VERSION}"
+        if task.OPTIONS:
+            told += f"; keys: {', '.join(task.OPTIONS)}"
+        if row:
+            shares = [f"{name} {100 * share:.0f} %" for name, share in row.search().items()]
+            told += f"; {row.measures}: searching scores {', '.join(shares)}"
+        click.echo(f"{name:<14} {task.SUMMARY} ({told})")
     for name, summary in suite_summaries().items():
         click.echo(f"suite {name:<10} {summary}", err=True)
-    click.echo(
-        "niah tasks NAME tells all about one; niah show --task NAME prints an example prompt.",
-        err=True,
-    )
+    usage = "niah tasks NAME tells all about one; niah show --task NAME prints an example prompt."
+    click.echo(usage, err=True)
 
 
 def _tell(name: str) -> None:
     """All that a task says of itself."""
-    from niah.cli.options import default_words
+    from niah.cli.settings import default_words, flag_of
     from niah.experiment.config import RunConfig
     from niah.tasks import task_of
 
@@ -80,9 +77,8 @@ def _tell(name: str) -> None:
         click.echo(f"stands in     {task.FILLER}, a made haystack, instead of speech")
     for key in task.OPTIONS:
         field = RunConfig.model_fields[key]
-        click.echo(
-            f"--{key.replace('_', '-'):<18}{field.description}{default_words(key, field.default)}"
-        )
+        told = f"{field.description}{default_words(key, field.default)}"
+        click.echo(f"{flag_of(key):<20}{told}")
     click.echo(f"\nAn example: niah show --task {name} --length 2k --depth 50", err=True)
 
 
@@ -99,8 +95,6 @@ def providers() -> None:
     click.echo("\nmodels of provider local:")
     for name, model in LOCAL_MODELS.items():
         default = ", the default" if name == DEFAULT_MODEL else ""
-        click.echo(
-            f"  {name:<14} {model.licence}, window {model.window:,}{default}:"
-            f" {model.install_hint()}"
-        )
+        told = f"{model.licence}, window {model.window:,}{default}"
+        click.echo(f"  {name:<14} {told}: {model.install_hint()}")
     click.echo("  PATH.gguf      any GGUF file of yours")

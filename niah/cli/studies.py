@@ -10,24 +10,18 @@ from typing import Any
 import click
 
 from niah import api, studies
+from niah.cli.flags import NAME, PALETTE, PATH, RESULTS, RUN, SUITE, file_option, option
 from niah.cli.help import Command
-from niah.cli.options import (
-    NAME,
-    PALETTE,
-    PATH,
-    RESULTS,
-    RUN,
-    SUITE,
-    config_from,
-    config_options,
-    environment_of,
-    flags_over,
-    json_pairs,
-    out_option,
-    warn_of_variables,
-)
 from niah.cli.progress import RunOptions
 from niah.cli.screen import RunConsole, say, warn, write_text
+from niah.cli.settings import (
+    config_from,
+    config_options,
+    json_pairs,
+    origins_of,
+    settings_from,
+    warn_of_variables,
+)
 from niah.cli.sweeps import run_one
 from niah.errors import ConfigError, UnknownName
 from niah.experiment.config import RunConfig, config_path
@@ -42,22 +36,15 @@ from niah.verdict.history import REFERENCE
 from niah.verdict.records import EXIT_CODES, Verdict
 
 FILE = click.argument("file", required=False, type=PATH)
-REFERENCES = click.option(
-    "--reference",
-    type=int,
-    default=REFERENCE,
-    show_default=True,
-    metavar="COUNT",
-    help="First runs that are usual.",
+REFERENCES = option(
+    "--reference", "COUNT", "First runs that are usual.", type=int, default=REFERENCE
 )
 
 
 @click.command(cls=Command)
 @config_options
-@click.option(
-    "--at-least",
-    metavar="LENGTH",
-    help="Exit 0 where it is shown to hold so much, 1 where it is shown not to.",
+@option(
+    "--at-least", "LENGTH", "Exit 0 where it is shown to hold so much, 1 where it is shown not to."
 )
 @RESULTS
 @NAME
@@ -72,10 +59,11 @@ def effective(
 ) -> None:
     """Find the effective length of a model: the longest length up to which every one holds.
 
-    CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed (or
-    128k), at 11 depths of endless made speech; each is tried until it is decided. The same command
-    goes on after an interruption. Exits 0 where the bracket is found (or --at-least shown), 1 where
-    it is shown to be less, 3 where neither is decided, 5 where the run is not finished.
+    CONFIG may also be the name of the model. By default 15 lengths from 1k up to --claimed
+    (or 128k), at 11 depths of endless made speech; each is tried until it is decided.
+    The same command goes on after an interruption. Exits 0 where the bracket is found
+    (or --at-least shown), 1 where it is shown to be less, 3 where neither is decided,
+    5 where the run is not finished.
     """
     check_name(name)
     wanted = None if at_least is None else length_of(at_least)
@@ -84,9 +72,7 @@ def effective(
     asked = studies.effective_config(config_from(config, flags))
     experiment = api.ready(asked)
     console = RunConsole()
-    options = RunOptions(
-        palette=palette, environment={k: given.origin for k, given in environment_of(flags).items()}
-    )
+    options = RunOptions(palette=palette, environment=origins_of(flags))
     folder = results / folder_name(name, experiment.config)
     with console.until_closed():
         run = run_one(experiment, folder, options, console).run
@@ -105,24 +91,13 @@ def _is_config(name: str) -> bool:
 
 @click.command(cls=Command)
 @config_options
-@click.option(
-    "--set",
-    "changed",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Setting of the embedded candidate.",
-)
-@click.option(
-    "--candidate", metavar="MODEL", help="The candidate's model or GGUF file, where it is another."
-)
+@option("--set changed", "KEY=VALUE", "Setting of the embedded candidate.", multiple=True)
+@option("--candidate", "MODEL", "The candidate's model or GGUF file, where it is another.")
 @SUITE
-@click.option(
-    "--markdown", type=PATH, metavar="FILE", help="Also write a table for a pull request."
-)
-@click.option(
-    "--name", default="engine", show_default=True, metavar="NAME", help="Folder of the three arms."
-)
+@file_option("--markdown", "Also write a table for a pull request.")
+@option("--name", "NAME", "Folder of the three arms.", default="engine")
 @RESULTS
+@option("--base-url base_urls", "URL", "Of the base, then the candidate.", multiple=True)
 def engine(
     config: str | None,
     changed: tuple[str, ...],
@@ -131,65 +106,47 @@ def engine(
     markdown: Path | None,
     name: str,
     results: Path,
+    base_urls: tuple[str, ...],
     **flags: Any,
 ) -> None:
     """Run a base engine, the same again, and a candidate, and say whether the change lost anything.
 
-    Two servers: give --base-url twice. One embedded engine: --provider local and --set KEY=VALUE,
-    as often as needed. Without --lengths they stand around the edges that the server tells. Exits 0
-    for pass, 1 for fail, 3 where it is not decided, 4 where a setting seems to be ignored, 5 where
-    an arm is not finished.
+    Two servers: give --base-url twice.
+    One embedded engine: --provider local and --set KEY=VALUE, as often as needed.
+    Without --lengths they stand around the edges that the server tells.
+    Exits 0 for pass, 1 for fail, 3 where it is not decided,
+    4 where a setting seems to be ignored, 5 where an arm is not finished.
     """
     check_name(name)
-    urls: tuple[str, ...] = flags.pop("base_urls")
-    if len(urls) > 2:
-        raise ConfigError(
-            f"--base-url is given {len(urls)} times; give the base's, then the candidate's"
-        )
-    flags["base_url"] = urls[0] if urls else None
-    change = studies.Change(
-        base_url=urls[1] if len(urls) == 2 else None,
-        model=candidate,
-        settings=json_pairs("set", changed, "cache_type_k=q4_0"),
-    )
-    outside = environment_of(flags)
-    asked = flags_over(outside, flags)
+    if len(base_urls) > 2:
+        times = f"--base-url is given {len(base_urls)} times"
+        raise ConfigError(f"{times}; give the base's, then the candidate's")
+    flags["base_url"], candidate_url = [*base_urls, None, None][:2]
+    settings = json_pairs("set", changed, "cache_type_k=q4_0")
+    change = studies.Change(base_url=candidate_url, model=candidate, settings=settings)
+    asked = settings_from(flags)
     configs = _configs(config, suite, flags, asked)
-    options = RunOptions(
-        palette=PALETTES[0], environment={key: given.origin for key, given in outside.items()}
-    )
+    options = RunOptions(palette=PALETTES[0], environment=origins_of(flags))
     console = RunConsole()
     with console.until_closed():
         configs = _placed(configs, asked, console)
+        folders = []
         for arm, runs in studies.engine_arms(configs, change).items():
             for run_name, one in runs.items():
                 say(console, f"{arm}  {run_name}", "bold")
-                if (
-                    run_one(
-                        api.ready(one), results / name / arm / run_name, options, console
-                    ).run.stopped
-                    is not None
-                ):
+                folders.append(results / name / arm / run_name)
+                if run_one(api.ready(one), folders[-1], options, console).run.stopped is not None:
                     sys.exit(EXIT_CODES[Verdict.INCOMPLETE])
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:
         write_text(markdown, engine_markdown(verdict))
     click.echo("\n".join(engine_lines(verdict)))
-    click.echo(
-        f"  {studies.answered(*(results / name / arm / one for arm in studies.ARMS for one in configs))}"
-    )
+    click.echo(f"  {studies.answered(*folders)}")
     sys.exit(verdict.exit_code)
 
 
-engine.params = [p for p in engine.params if p.name != "base_url"]
-engine.params.append(
-    click.Option(
-        ["--base-url", "base_urls"],
-        multiple=True,
-        metavar="URL",
-        help="Of the base, then the candidate.",
-    )
-)
+# of the two flags of this name the one that is given twice
+engine.params = [param for param in engine.params if param.name != "base_url"]
 
 
 def _configs(
@@ -218,9 +175,8 @@ def _placed(
     if not lengths:
         return configs
     say(console, f"lengths around what the server tells: {', '.join(f'{n:,}' for n in lengths)}")
-    return {
-        name: one.model_copy(update={"lengths": tuple(lengths)}) for name, one in configs.items()
-    }
+    placed = {"lengths": tuple(lengths)}
+    return {name: one.model_copy(update=placed) for name, one in configs.items()}
 
 
 @click.group()
@@ -230,8 +186,8 @@ def history() -> None:
 
 @history.command()
 @RUN
-@click.option(
-    "--file", type=PATH, help="The file; by default one for its recipe in the folder history."
+@option(
+    "--file", "PATH", "The file; by default one for its recipe in the folder history.", type=PATH
 )
 @RESULTS
 def add(run_name: str, file: Path | None, results: Path) -> None:
@@ -245,7 +201,7 @@ def add(run_name: str, file: Path | None, results: Path) -> None:
 @history.command()
 @FILE
 @REFERENCES
-@out_option("Also draw it into a PNG, SVG or PDF.")
+@file_option("--out", "Also draw it into a PNG, SVG or PDF.")
 def show(file: Path | None, reference: int, out: Path | None) -> None:
     """Print the runs of a history by date, and what they say together."""
     from niah.plotter.history import history_lines, save_history  # 0.8 s of matplotlib
@@ -263,8 +219,8 @@ def show(file: Path | None, reference: int, out: Path | None) -> None:
 def check(file: Path | None, reference: int) -> None:
     """Judge a history: exit 1 for a loss, 3 while there are too few runs, else 0.
 
-    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs; a
-    gain is said, and exits 0.
+    The first runs are the reference. An unchanged model alarms in 5 of 100 years of weekly runs;
+    a gain is said, and exits 0.
     """
     from niah.plotter.history import verdict_line
 

@@ -1,5 +1,4 @@
-"""One run, several models or a suite in turn, as the command line makes them: followed, written,
-told."""
+"""One run, several models or a suite in turn, for the command line: followed, written, told."""
 
 from __future__ import annotations
 
@@ -60,8 +59,8 @@ def run_one(
     found = asdict(run.grid.whole)
     if not run.rows:
         why = run.stopped or "no trial was sent"
-        left = "keeps what was paid" if folder.exists() else "was not made"
-        say(console, f"stopped early ({why}): nothing was measured, {folder} {left}")
+        kept = "keeps what was paid" if folder.exists() else "was not made"
+        say(console, f"stopped early ({why}): nothing was measured, {folder} {kept}")
         console.event("finished", folder=str(folder), complete=False, stopped=run.stopped, **found)
         return Ended(complete=False, run=run)
     try:
@@ -69,20 +68,14 @@ def run_one(
             say(console, line)
     finally:  # where they cannot be written, too
         _report(console, run)
-    unfinished = [
-        t.id
-        for t in experiment.trials
-        if t.id not in run.rows or run.rows[t.id].outcome is Outcome.ERROR
-    ]
-    if run.complete:  # an adaptive run is, though it has not sent all that it might
-        unfinished = []
-    if unfinished and options.limit is not None and run.stopped is None:
-        left = f"{len(unfinished)} of {plural(len(experiment.trials), 'trial')}"
-        say(console, f"--limit {options.limit}: {left} are left; go on without it")
-    console.event(
-        "finished", folder=str(folder), complete=not unfinished, stopped=run.stopped, **found
-    )
-    return Ended(complete=not unfinished, run=run)
+    ids, rows = [trial.id for trial in experiment.trials], run.rows
+    left = [i for i in ids if i not in rows or rows[i].outcome is Outcome.ERROR]
+    complete = run.complete or not left  # an adaptive run may end before all is sent
+    if not complete and options.limit is not None and run.stopped is None:
+        of = plural(len(ids), "trial")
+        say(console, f"--limit {options.limit}: {len(left)} of {of} are left; go on without it")
+    console.event("finished", folder=str(folder), complete=complete, stopped=run.stopped, **found)
+    return Ended(complete=complete, run=run)
 
 
 def _report(console: RunConsole, run: Run) -> None:
@@ -108,45 +101,38 @@ def _report(console: RunConsole, run: Run) -> None:
 
 
 def models_asked(experiments: Mapping[str, Experiment], results: Path, name: str | None) -> Asked:
-    """A folder for every model's run; without a name the one that a command for that model alone
-    uses.
+    """A folder for every model's run; without a name that of a command for this model alone.
 
     Raises ConfigError where two would share one.
     """
-    first = next(iter(experiments.values())).config
-    together = results / folder_name(
-        name, first.model_copy(update={"model": ",".join(experiments)})
-    )
-    if name is None or len(experiments) == 1:
-        folders = {
-            model: results / folder_name(name, experiment.config)
-            for model, experiment in experiments.items()
-        }
+    configs = {model: experiment.config for model, experiment in experiments.items()}
+    of_all = next(iter(configs.values())).model_copy(update={"model": ",".join(configs)})
+    together = results / folder_name(name, of_all)
+    if name is None or len(configs) == 1:
+        folders = {model: results / folder_name(name, one) for model, one in configs.items()}
         return Asked(experiments=experiments, folders=folders, together=together)
-    if (together / LOG_NAME).exists():
-        raise ConfigError(
-            f"{together} is the folder of a single run; give these models another --name"
-        )
-    folders = {model: together / folder_of(model) for model in experiments}
+    _check_no_run(together, "these models")
+    folders = {model: together / folder_of(model) for model in configs}
     if len(set(folders.values())) < len(folders):
-        raise ConfigError(
-            f"--name {name!r}: two of these models would share a folder in it; leave out --name"
-        )
+        shared = "two of these models would share a folder in it"
+        raise ConfigError(f"--name {name!r}: {shared}; leave out --name")
     return Asked(experiments=experiments, folders=folders, together=together)
 
 
 def suite_asked(
     suite: str, experiments: Mapping[str, Experiment], results: Path, name: str | None
 ) -> Asked:
-    """A folder for every run of a suite, inside one of its own. Raises ConfigError where that is a
-    run's."""
-    folder = results / (
-        name or f"{suite}-{folder_name(None, next(iter(experiments.values())).config)}"
-    )
-    if (folder / LOG_NAME).exists():
-        raise ConfigError(f"{folder} is the folder of a single run; give the suite another --name")
+    """A folder for every run, in one of the suite. Raises ConfigError where that is a run's."""
+    first = next(iter(experiments.values())).config
+    folder = results / (name or f"{suite}-{folder_name(None, first)}")
+    _check_no_run(folder, "the suite")
     folders = {run_name: folder / run_name for run_name in experiments}
     return Asked(experiments=experiments, folders=folders, together=folder, suite=suite)
+
+
+def _check_no_run(folder: Path, whose: str) -> None:
+    if (folder / LOG_NAME).exists():
+        raise ConfigError(f"{folder} is the folder of a single run; give {whose} another --name")
 
 
 def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
@@ -154,11 +140,8 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
     total = len(asked.experiments)
     if total == 1 and asked.suite is None:
         (label, experiment), *_ = asked.experiments.items()
-        return (
-            0
-            if run_one(experiment, asked.folders[label], options, console).complete
-            else INCOMPLETE
-        )
+        ended = run_one(experiment, asked.folders[label], options, console)
+        return 0 if ended.complete else INCOMPLETE
     runs: dict[str, Run] = {}
     codes: list[int] = []
     for number, (label, experiment) in enumerate(asked.experiments.items(), 1):
@@ -173,11 +156,8 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
             continue
         runs[label] = ended.run
         codes.append(0 if ended.complete else INCOMPLETE)
-        if (
-            number < total
-            and ended.run.stopped is not None
-            and (asked.suite or ended.run.stopped == INTERRUPTED)
-        ):
+        stopped = ended.run.stopped
+        if number < total and stopped and (asked.suite or stopped == INTERRUPTED):
             what, of = ("suite stopped", "runs") if asked.suite else ("stopped", "models")
             say(console, f"{what} after {number} of {total} {of}; type the same command to go on")
             codes.append(INCOMPLETE)
@@ -193,23 +173,19 @@ def _tell_all(
     """The table and the picture of all runs that there are."""
     from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
-    views, grids = (
-        {label: run.view for label, run in runs.items()},
-        {label: run.grid for label, run in runs.items()},
-    )
-    with writing(asked.together, "choose another --results"):
-        asked.together.mkdir(parents=True, exist_ok=True)
-    searched = (
-        {label: best_search(asked.experiments[label]) for label in runs} if asked.suite else None
-    )
-    if asked.suite is not None and searched is not None:
-        picture = asked.together / "suite.png"
-        warnings = write_suite(asked.together, asked.suite, views, searched, options.palette)
+    views = {label: run.view for label, run in runs.items()}
+    grids = {label: run.grid for label, run in runs.items()}
+    folder, palette, searched = asked.together, options.palette, None
+    with writing(folder, "choose another --results"):
+        folder.mkdir(parents=True, exist_ok=True)
+    if asked.suite is not None:
+        title, rows, picture = f"suite {asked.suite}", "run", folder / "suite.png"
+        searched = {label: best_search(asked.experiments[label]) for label in runs}
+        warnings = write_suite(folder, asked.suite, views, searched, palette)
     else:
-        picture = asked.together / "models.png"
-        warnings = save_heatmaps([*views.values()], picture, Look(palette=options.palette))
+        title, rows, picture = "models", "model", folder / "models.png"
+        warnings = save_heatmaps([*views.values()], picture, Look(palette=palette))
     for warning in warnings:
         say(console, warning)
-    title, rows = (f"suite {asked.suite}", "run") if asked.suite else ("models", "model")
     console.print(summary_view(title, grids, console.width, rows, searched))
     click.echo(picture)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from niah.cli.options import PATH, TOKENIZER, out_option
+from niah.cli.flags import PATH, TOKENIZER, file_option, flag, option
 from niah.cli.screen import write_text
 from niah.errors import ConfigError, NiahError
 from niah.generator.haystack import Corpus, corpus_of
@@ -40,8 +40,8 @@ from niah.tasks._questions import (
 )
 
 MOST_NAMES = 8  # of files, in a line
-HAYSTACK = click.option(
-    "--haystack", required=True, help="Haystack by name or folder, several joined as a,b."
+HAYSTACK = option(
+    "--haystack", "TEXT", "Haystack by name or folder, several joined as a,b.", required=True
 )
 
 
@@ -52,53 +52,46 @@ def haystack() -> None:
 
 @haystack.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
-@click.option("--name", required=True, help="Name of the new haystack.")
-@click.option(
-    "--into", type=PATH, help="Folder of haystacks; by default the data folder of your account."
+@option("--name", "TEXT", "Name of the new haystack.", required=True)
+@option(
+    "--into", "PATH", "Folder of haystacks; by default the data folder of your account.", type=PATH
 )
-@click.option(
-    "--licence", default="not stated", show_default=True, help="Licence of the transcripts."
-)
-@click.option("--source", default="imported", show_default=True, help="Where they come from.")
-@click.option("--replace", is_flag=True, help="Write an imported haystack of that name anew.")
+@option("--licence", "TEXT", "Licence of the transcripts.", default="not stated")
+@option("--source", "TEXT", "Where they come from.", default="imported")
+@flag("--replace", "Write an imported haystack of that name anew.")
 @TOKENIZER
 def add(
     paths: tuple[Path, ...], name: str, into: Path | None, tokenizer: str, **origin: Any
 ) -> None:
-    """Import transcripts: files, or folders of .txt, .srt, .vtt and .md. The files are copied,
-    never changed.
+    """Import transcripts: files, or folders of .txt, .srt, .vtt and .md.
+    The files are copied, never changed.
 
-    A recording of the same name beside subtitles (.wav, .mp3, .flac, .ogg, .opus) is what is heard
-    by --as speech.
+    A recording of the same name beside subtitles (.wav, .mp3, .flac, .ogg, .opus)
+    is what is heard by --as speech.
     """
     manifest = add_haystack(paths, name, into or imported_root(), **origin)
     _print_check(str(manifest.folder), tokenizer)
     if files := passed_over(paths):
         more = f" and {len(files) - MOST_NAMES} more" if len(files) > MOST_NAMES else ""
-        named = ", ".join(str(f) for f in files[:MOST_NAMES])
-        click.echo(
-            f"left out, as they are no {', '.join(sorted(SUFFIXES))}: {named}{more}", err=True
-        )
-    load_haystack(
-        [str(manifest.folder)], tokenizer_of(tokenizer)
-    )  # parsed and counted now, so that runs start at once
+        named = ", ".join(map(str, files[:MOST_NAMES])) + more
+        click.echo(f"left out, as they are no {', '.join(sorted(SUFFIXES))}: {named}", err=True)
+    # parsed and counted now, so that runs start at once
+    load_haystack([str(manifest.folder)], tokenizer_of(tokenizer))
     usage = name if into is None else manifest.folder
     click.echo(f"added {manifest.folder}; use it with --haystack {usage}", err=True)
 
 
 @haystack.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@flag("--yes", "Do not ask.")
 def remove(name: str, yes: bool) -> None:
-    """Remove an imported haystack, by name or folder. The files it was imported from stay where
-    they are."""
+    """Remove an imported haystack, by name or folder.
+    The files it was imported from stay where they are.
+    """
     manifest = removable_haystack(name)
     if not yes:
-        click.confirm(
-            f"remove {manifest.folder} and {plural(len(manifest.episodes), 'episode')} in it?",
-            abort=True,
-            err=True,
-        )
+        inside = plural(len(manifest.episodes), "episode")
+        click.confirm(f"remove {manifest.folder} and {inside} in it?", abort=True, err=True)
     remove_haystack(manifest)
     click.echo(f"removed {manifest.folder}", err=True)
 
@@ -121,19 +114,17 @@ def _haystack_line(name: str, folder: Path, counter: Tokenizer) -> str:
     whole = corpus_of(name, manifest.language, episodes, counter)
     size = f"{len(episodes):>3} episodes {whole.segments:>8,} segments {whole.tokens:>10,} tokens"
     problems = sum(len(e.problems) for e in episodes)
-    unique = f"{100 * whole.unique_share():.1f} % unique"
-    return (
-        f"{name:<16} {manifest.language:<8} {size}  {unique}  {problems} problems "
-        f" {manifest.licence}"
-    )
+    quality = f"{100 * whole.unique_share():.1f} % unique  {problems} problems"
+    return f"{name:<16} {manifest.language:<8} {size}  {quality}  {manifest.licence}"
 
 
 @haystack.command()
 @click.argument("name")
 @TOKENIZER
 def check(name: str, tokenizer: str) -> None:
-    """Check a haystack by name or folder: digests, tokens, segments, languages, unique share,
-    problems."""
+    """Check a haystack by name or folder: digests, tokens, segments, languages,
+    unique share, problems.
+    """
     _print_check(name, tokenizer)
 
 
@@ -161,11 +152,9 @@ def _episode_line(episode: Transcript, tokens: int) -> str:
     end = episode.segments[-1].end_s
     minutes = "no times" if end is None else f"{end / 60:.0f} min"
     problems = plural(len(episode.problems), "problem") if episode.problems else "no problems"
-    return (
-        f"{episode.name:<28} {episode.form:<14} {episode.language:<8}"
-        f" {plural(len(episode.segments), 'segment'):>15} {tokens:>8,} tokens  {minutes:>8} "
-        f" {problems}"
-    )
+    kind = f"{episode.name:<28} {episode.form:<14} {episode.language:<8}"
+    size = f"{plural(len(episode.segments), 'segment'):>15} {tokens:>8,} tokens"
+    return f"{kind} {size}  {minutes:>8}  {problems}"
 
 
 @click.group()
@@ -178,8 +167,9 @@ def questions() -> None:
 @HAYSTACK
 @TOKENIZER
 def check_questions(file: str, haystack: str, tokenizer: str) -> None:
-    """Tell all that is wrong with the questions of FILE at once, and what is near to what was
-    meant."""
+    """Tell all that is wrong with the questions of FILE at once,
+    and what is near to what was meant.
+    """
     corpus = _corpus(haystack, tokenizer)
     episodes = episodes_of(corpus)
     path = question_file(file)
@@ -197,30 +187,22 @@ def check_questions(file: str, haystack: str, tokenizer: str) -> None:
         _print_question(number, found)
         free = min(free, tokens_free(found, corpus))
     if wrong:
-        raise ConfigError(
-            f"{path}: {wrong} of {number} questions cannot be asked of {corpus.name}; see above"
-        )
+        which = f"{wrong} of {number} questions"
+        raise ConfigError(f"{path}: {which} cannot be asked of {corpus.name}; see above")
     read_questions([file])  # two of one wording, none at all
-    click.echo(
-        f"all {number} can be asked, with at most {free:,} tokens of haystack in a prompt"
-        f" ({corpus.name})"
-    )
+    most = f"at most {free:,} tokens of haystack in a prompt"
+    click.echo(f"all {number} can be asked, with {most} ({corpus.name})")
 
 
 @questions.command()
 @HAYSTACK
-@click.option(
-    "--count",
-    type=click.IntRange(1, 1_000),
-    default=8,
-    show_default=True,
-    help="Questions to draft.",
-)
-@out_option("File to write; by default to the screen.")
+@option("--count", None, "Questions to draft.", type=click.IntRange(1, 1_000), default=8)
+@file_option("--out", "File to write; by default to the screen.")
 @TOKENIZER
 def draft(haystack: str, count: int, out: Path | None, tokenizer: str) -> None:
-    """Write a file of questions to fill in: places evenly spread over a haystack, with what is said
-    there."""
+    """Write a file of questions to fill in: places evenly spread over a haystack,
+    with what is said there.
+    """
     corpus = _corpus(haystack, tokenizer)
     text = drafted(episodes_of(corpus), corpus.name, haystack, count)
     if out is None:
@@ -242,12 +224,9 @@ def _corpus(haystack: str, tokenizer: str) -> Corpus:
 
 def _print_question(number: int, question: Question) -> None:
     passage = shortened(question.text.replace("\n", " "))
-    also = (
-        f"  ({len(question.passage.left_out)} lines left out)"
-        if question.passage and question.passage.left_out
-        else ""
-    )
-    click.echo(f"{number:>3}  ok     {question.answer}: {passage}{also}")
+    if question.passage and question.passage.left_out:
+        passage += f"  ({len(question.passage.left_out)} lines left out)"
+    click.echo(f"{number:>3}  ok     {question.answer}: {passage}")
 
 
 def _print_faults(number: int, what: str, faults: list[Fault]) -> None:
