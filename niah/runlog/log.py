@@ -1,5 +1,4 @@
-"""The run log: append-only JSON Lines, a header first, every line flushed and synced. Also reads it
-back.
+"""The run log, written and read: append-only JSON Lines, a header first, every line synced.
 
 A log without a result binds nobody: the header is written with the first result, and a run that
 could not start leaves nothing behind. A run may be extended: the same config with more lengths,
@@ -18,10 +17,10 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from niah.errors import RunError
-from niah.experiment.config import RunConfig
+from niah.errors import RunError, writing
 from niah.records import LOG_SCHEMA, Header, Outcome, Part, Reported, Result, Row
 from niah.runlog import disk
+from niah.runlog.extending import adds, asking, check_same_run, extended
 from niah.runlog.lines import (
     entry_of,
     header_line,
@@ -31,18 +30,18 @@ from niah.runlog.lines import (
     result_of,
     table_of,
 )
-from niah.text.outside import visible, without_secrets
+from niah.text.outside import visible
 
 LOG_NAME = "run.jsonl"
-_LOCK = ".lock"
-_T = TypeVar("_T")
 PLAN_NAME = "planned.json"
-GRID_KEYS = frozenset(field.name for field in fields(Part))  # what an extension adds to
+_LOCK = ".lock"
+_OR_ELSE = "choose another --results or --name"
+_NOTHING: Mapping[str, float] = {}
+_T = TypeVar("_T")
 
 
 class Rows(dict[str, Row]):
-    """Finished trials by id, without their words, and at any time those that need not be sent
-    again."""
+    """Finished trials by id, without their words, and those that need not be sent again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,19 +55,16 @@ class Rows(dict[str, Row]):
     def _compact(self, row: Row) -> Row:
         """The row alone, as a screen may show it, with one copy of what many rows repeat."""
         values = {field.name: getattr(row, field.name) for field in fields(Row)}
-        values |= {
-            name: self._one(values[name])
-            for name in ("score", "answer_class", "answer_detail", "finished")
-        }
-        trial, response = row.trial, row.response
+        for name in ("score", "answer_class", "answer_detail", "finished"):
+            values[name] = self._one(values[name])
         repeated = ("task", "context_length", "depth_percent")
-        values["trial"] = replace(
-            trial, **{name: self._one(getattr(trial, name)) for name in repeated}
-        )
-        if response is not None:
-            stop_reason, model = _shown(response.stop_reason), _shown(response.model)
+        same = {name: self._one(getattr(row.trial, name)) for name in repeated}
+        values["trial"] = replace(row.trial, **same)
+        if (told := row.response) is not None:
+            stop_reason, model = _shown(told.stop_reason), _shown(told.model)
+            usage = self._one(told.usage)
             values["response"] = self._one(
-                Reported(stop_reason=stop_reason, usage=self._one(response.usage), model=model)
+                Reported(stop_reason=stop_reason, usage=usage, model=model)
             )
         values["error"] = self._one(_shown(row.error))
         values["parts"] = row.parts or _NOTHING
@@ -78,9 +74,6 @@ class Rows(dict[str, Row]):
         """The first of equal values."""
         one: _T = self._known.setdefault((type(value), value), value)
         return one
-
-
-_NOTHING: Mapping[str, float] = {}
 
 
 def _shown(text: str | None) -> str | None:
@@ -99,9 +92,8 @@ class Stored(Mapping[str, Result]):
 
     def __getitem__(self, trial_id: str) -> Result:
         number, start = self._lines[trial_id]
-        return _checked(
-            self._path, number, self._text[start : self._text.find(b"\n", start) + 1], result_of
-        )
+        line = self._text[start : self._text.find(b"\n", start) + 1]
+        return _checked(self._path, number, line, result_of)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
@@ -119,9 +111,7 @@ class RunLog:
     results: Rows
     is_full: bool = False  # the disk is, and the reserve is in use: nothing more should be sent
     added: Part | None = None  # the grid by which this command extends the run
-    first: bytes = (
-        b""  # what is written before the next result: a header, or the line of an extension
-    )
+    first: bytes = b""  # stands before the next result: a header, or the line of an extension
     fresh: bool = False  # whatever the file holds is replaced
 
     @property
@@ -138,17 +128,17 @@ class RunLog:
                 self.header, self.added = extended(self.header, part), part
 
     def write(self, *results: Result) -> None:
-        """Write results; they are on disk when this returns. Raises RunError where they cannot
-        be."""
+        """Write results; they are on disk when this returns. Raises RunError."""
         lines = self.first + b"".join(map(result_line, results))
         if not disk.append(self.path, lines, anew=self.fresh):
             self.is_full = True
         self.first, self.fresh = b"", False
 
-    def append(self, result: Result) -> None:
-        """Write one result and take it in."""
-        self.write(result)
-        self.results[result.trial.id] = result
+    def append(self, *results: Result) -> None:
+        """Write results and take them in."""
+        self.write(*results)
+        for result in results:
+            self.results[result.trial.id] = result
 
     def stored(self) -> Mapping[str, Result]:
         """Whole results, answers included, read from disk one by one."""
@@ -157,20 +147,15 @@ class RunLog:
 
 @contextmanager
 def open_log(folder: Path, header: Header) -> Iterator[RunLog]:
-    """The log in a folder, for as long as the block runs: a new one, or the old one of the same
-    config.
+    """The log in a folder, for as long as the block runs: a new one, or that of the same config.
 
     A config that differs in lengths, depths or epochs only extends the run. Raises RunError where
     the folder belongs to another config, haystack, tokenizer or task version, or to a process.
     """
     path = folder / LOG_NAME
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
-    try:
+    with writing(folder, _OR_ELSE):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --results or --name"
-        ) from error
     with _locked(path):
         try:
             disk.drop_torn_line(path)
@@ -196,8 +181,7 @@ def _opened(path: Path, header: Header) -> RunLog:
 
 @contextmanager
 def reopen_log(folder: Path) -> Iterator[RunLog]:
-    """The log of a run that is there, to append to, for as long as the block runs. Raises
-    RunError."""
+    """The log of a run that is there, to append to while the block runs. Raises RunError."""
     path = folder / LOG_NAME
     if not path.is_file():
         raise RunError(f"{folder}: no run here ({LOG_NAME} is missing)")
@@ -210,42 +194,40 @@ def reopen_log(folder: Path) -> Iterator[RunLog]:
 def write_log(folder: Path, header: Header, results: Iterable[Result]) -> None:
     """A whole run at once, in a folder that holds none. Raises RunError."""
     path = folder / LOG_NAME
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(header_line(header))
-            file.writelines(map(result_line, results))
-    except FileExistsError:
-        raise RunError(
-            f"{folder} holds a run already; choose another --name, or remove it"
-        ) from None
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()  # half a run looks like one
-        raise RunError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --results or --name"
-        ) from error
+    with writing(folder, _OR_ELSE):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(header_line(header))
+                file.writelines(map(result_line, results))
+        except FileExistsError:
+            raise RunError(
+                f"{folder} holds a run already; choose another --name, or remove it"
+            ) from None
+        except OSError:
+            with suppress(OSError):
+                path.unlink()  # half a run looks like one
+            raise
 
 
 def read_rows(folder: Path) -> tuple[Header, Rows]:
-    """Header and the last row of every trial, without answers. A torn last line is left out. Raises
-    RunError."""
+    """Header and the last row of every trial, without answers. Raises RunError."""
     rows = Rows()
-    return (
-        _read(folder / LOG_NAME, lambda row, number, start: rows.__setitem__(row.trial.id, row)),
-        rows,
-    )
+
+    def take(row: Row, number: int, start: int) -> None:
+        rows[row.trial.id] = row
+
+    return _read(folder / LOG_NAME, take), rows
 
 
 def read_log(folder: Path) -> tuple[Header, Stored]:
-    """The same with whole results, each read from the file when it is asked for. Raises
-    RunError."""
+    """The same with whole results, each read from the file when asked for. Raises RunError."""
     places: dict[str, tuple[int, int]] = {}
-    header = _read(
-        folder / LOG_NAME,
-        lambda row, number, start: places.__setitem__(row.trial.id, (number, start)),
-    )
-    return header, Stored(folder / LOG_NAME, places)
+
+    def take(row: Row, number: int, start: int) -> None:
+        places[row.trial.id] = number, start
+
+    return _read(folder / LOG_NAME, take), Stored(folder / LOG_NAME, places)
 
 
 def _read(path: Path, take: Callable[[Row, int, int], None]) -> Header:
@@ -309,16 +291,14 @@ def _checked(path: Path, number: int, line: bytes, read: Callable[[bytes], _T]) 
 def _locked(path: Path) -> Iterator[None]:
     """Keep other processes out; the system lets go when this process ends, however it ends."""
     lock = FileLock(path.with_name(_LOCK))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunError(
-            f"{path.parent}: another niah is running here; wait for it, or choose another --name"
-        ) from None
-    except OSError as error:
-        raise RunError(
-            f"{path.parent}: cannot be written ({error.strerror}); choose another --results"
-        ) from error
+    with writing(path.parent, "choose another --results"):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"{path.parent}: another niah is running here; wait for it, or choose another"
+                " --name"
+            ) from None
     try:
         yield
     finally:
@@ -338,8 +318,7 @@ def is_running(folder: Path) -> bool:
 
 
 def _remove_unused(path: Path, made: list[Path]) -> None:
-    """Take away a log that holds nothing, and the folders that were made for it, innermost
-    first."""
+    """Take away a log that holds nothing, and the folders made for it, innermost first."""
     with suppress(OSError):
         if _holds(path):
             return
@@ -354,8 +333,7 @@ def _holds(path: Path) -> bool:
 
 
 def write_plan(folder: Path, header: Header) -> None:
-    """Keep what a folder's run asks for. Raises RunError where it holds another run, or cannot be
-    written.
+    """Keep what a folder's run asks for. Raises RunError, also where it holds another run.
 
     A plan grows and never shrinks: answers to what it planned may come.
     """
@@ -372,8 +350,7 @@ def write_plan(folder: Path, header: Header) -> None:
 
 
 def planned_header(folder: Path) -> Header:
-    """What a folder's run asks for, whether answers have come or not. Raises RunError where there
-    is none."""
+    """What a folder's run asks for, answered or not. Raises RunError where there is none."""
     path = folder / PLAN_NAME
     if not path.is_file():
         if (folder / LOG_NAME).is_file():
@@ -388,72 +365,3 @@ def planned_header(folder: Path) -> Header:
         raise RunError(
             f"{path}: not the plan of a run ({error}); remove it, and build the prompts again"
         ) from error
-
-
-def check_same_run(folder: Path, old: Header, new: Header) -> None:
-    """Raises RunError for a header that is neither the run's own nor an extension of it."""
-    differing = _differences(old, new)
-    if differing:
-        raise RunError(
-            f"{folder} holds a run of another config ({'; '.join(differing)}); choose another"
-            " --name, repeat the old command to resume it, or move the folder away to begin anew"
-        )
-
-
-def extended(header: Header, part: Part) -> Header:
-    """The header of a run that asks for a further grid."""
-    return asking(header, (*header.parts, part))
-
-
-def asking(header: Header, parts: tuple[Part, ...]) -> Header:
-    """The header of a run that asks for these grids."""
-    config = {
-        **header.config,
-        "lengths": sorted({n for p in parts for n in p.lengths}),
-        "depths": sorted({d for p in parts for d in p.depths}),
-        "epochs": max(p.epochs for p in parts),
-    }
-    design = replace(
-        header.design,
-        lengths=tuple(config["lengths"]),
-        depths=tuple(config["depths"]),
-        epochs=config["epochs"],
-        recipe={**header.design.recipe, **{key: config[key] for key in GRID_KEYS}},
-    )
-    return replace(header, config=config, design=design, extended=parts if len(parts) > 1 else ())
-
-
-def adds(old: Header, new: Header) -> bool:
-    """Whether the new grid asks for a trial that the old one does not."""
-    planned, controls = old.planned(), old.planned_controls()
-    return any(planned.get(place, 0) < epochs for place, epochs in new.planned().items()) or any(
-        controls.get(place, 0) < epochs for place, epochs in new.planned_controls().items()
-    )
-
-
-def _differences(old: Header, new: Header) -> list[str]:
-    """What differs between two headers that no extension bridges, for people."""
-    defaults = RunConfig().identity()  # a key that an older niah did not know had this value
-    was, now = ({**defaults, **without_secrets(h.config)} for h in (old, new))
-    grid = (
-        {"lengths"} if now.get("adaptive") else GRID_KEYS
-    )  # the order of depths decides what is tried
-    keys = {*was, *now} - (grid if not now.get("aligned") else set())
-    found = [
-        f"{k} was {was.get(k)!r}, is {now.get(k)!r}"
-        for k in sorted(keys)
-        if was.get(k) != now.get(k)
-    ]
-    if was.get("seed") != now.get("seed"):
-        found.append(
-            "further --epochs of the old seed draw other needles and other text into the same run"
-        )
-    if old.haystack_digest != new.haystack_digest:
-        found.append("the text of the haystack has changed")
-    if old.recordings_digest not in (None, new.recordings_digest):  # an older niah did not note it
-        found.append("the recordings of the haystack have changed")
-    if old.tokenizer != new.tokenizer:
-        found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
-    if old.task_version != new.task_version:
-        found.append(f"the task's version was {old.task_version}, is {new.task_version}")
-    return [visible(f) for f in found]

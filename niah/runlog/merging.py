@@ -1,5 +1,4 @@
-"""Several logs of one run as one: the parts that workers answered, or the same run from several
-machines."""
+"""Several logs of one run as one: parts that workers answered, or runs of several machines."""
 
 from __future__ import annotations
 
@@ -11,7 +10,8 @@ from niah.errors import RunError
 from niah.records import Header, Outcome, Result
 from niah.runlog.attempts import ATTEMPTS_NAME, read_attempts
 from niah.runlog.disk import read_lines, write_anew
-from niah.runlog.log import check_same_run, open_log, read_log
+from niah.runlog.extending import check_same_run
+from niah.runlog.log import open_log, read_log
 
 _PART = "part"  # key of an attempt's line that came from another folder
 
@@ -24,9 +24,8 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
     """
     headers: list[Header] = []
     found: dict[str, Result] = {}
-    folders = list(
-        {folder.resolve(): folder for folder in folders}.values()
-    )  # one that is named twice is one part
+    # one that is named twice is one part
+    folders = list({folder.resolve(): folder for folder in folders}.values())
     for folder in (*folders, into):
         read_attempts(folder)  # says what is damaged
     for folder in folders:
@@ -44,22 +43,15 @@ def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
         for header in further:
             log.extend(header)
         held = log.stored()
-        new = [
-            r
-            for r in order
-            if (old := held.get(r.trial.id)) is None or _better(old, r, into) != old
-        ]
+        new = [r for r in order if _better(old := held.get(r.trial.id), r, into) != old]
         if new:
-            log.write(*new)
-        for result in new:
-            log.results[result.trial.id] = result
+            log.append(*new)
         _merge_attempts([f for f in folders if f.resolve() != into.resolve()], into)
         return len(new), len(log.results)
 
 
 def _better(old: Result | None, new: Result, folder: Path) -> Result:
-    """The one that has ended; of two answers either, if they agree. Raises RunError where they do
-    not."""
+    """The one that has ended; of two answers either. Raises RunError where these differ."""
     if old is None or old.outcome is Outcome.ERROR:
         return new
     if new.outcome is Outcome.ERROR:
@@ -74,8 +66,7 @@ def _better(old: Result | None, new: Result, folder: Path) -> Result:
 
 
 def _merge_attempts(folders: Sequence[Path], into: Path) -> None:
-    """The attempts of some parts beside the run's own, numbered anew; what came of these parts
-    before is replaced."""
+    """Put the attempts of parts beside the run's own, in the place of what came of them before."""
     path, names = into / ATTEMPTS_NAME, {folder.name for folder in folders}
     lines = [table for table in read_lines(path, json.loads) if table.get(_PART) not in names]
     for folder in folders:
