@@ -1,27 +1,26 @@
-"""What was sent and paid for, beside the run log: attempts in ``attempts.jsonl``, finished calls in
-``calls.jsonl``.
+"""What was sent and paid for, beside the run log: ``attempts.jsonl`` and ``calls.jsonl``.
 
 Every attempt is noted before it is sent: a line when it is sent (``n``, ``trial``, ``may`` cost,
 ``sent``), a line when it ended (``n``, ``cost``: what the server reported, ``{}`` for nothing, null
 where that is not known). An attempt without an end was cut short by a kill: what it cost is not
 known either. Lines are handed to the system at once: a killed process leaves them behind.
 
-Of trials that several calls make each finished call has a line: a trial that was cut short in the
-middle goes on behind its last one, and none is paid for twice. A torn last line is a call that is
-asked again.
+Of trials that several calls make each finished call has a line in ``calls.jsonl``: a trial that was
+cut short in the middle goes on behind its last one, and none is paid for twice. A torn last line is
+a call that is asked again.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from niah.errors import RunError
+from niah.errors import writing
 from niah.providers import PROVIDERS
 from niah.providers.prices import Pricing, pricing_of
 from niah.records import Header, Result, Row, Usage
@@ -30,6 +29,7 @@ from niah.runlog.lines import line_of, record_of, result_of
 
 ATTEMPTS_NAME = "attempts.jsonl"
 CALLS_NAME = "calls.jsonl"
+_FREE = "free some space"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,7 @@ class Attempt:
 
 
 class AttemptLog(AbstractContextManager["AttemptLog"]):
-    """The attempts of one run, open for appending. The folder's run log keeps other processes
-    out."""
+    """The attempts of a run, open for appending. Its run log keeps other processes out."""
 
     def __init__(self, folder: Path) -> None:
         """Raises RunError where the file cannot be read."""
@@ -61,46 +60,30 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
 
     def __enter__(self) -> AttemptLog:
         """Raises RunError where the file cannot be written."""
-        try:
+        with writing(self.path, _FREE):
             self._file = self.path.open("ab", buffering=0)
-        except OSError as error:
-            raise self._unwritable(error) from error
         drop_torn_line(self.path)
         return self
 
     def sent(self, trial: str | None, may: Usage) -> int:
-        """Note an attempt that is about to be sent; its number. Raises RunError where it cannot be
-        noted."""
+        """Note an attempt that is about to be sent; its number. Raises RunError."""
         number = self._next
         self._next += 1
-        table = {
-            "n": number,
-            "trial": trial,
-            "may": _table(may),
-            "sent": datetime.now(UTC).isoformat("T", "seconds"),
-        }
-        try:
-            self._write(table)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        now = datetime.now(UTC).isoformat("T", "seconds")
+        with writing(self.path, _FREE):
+            self._write({"n": number, "trial": trial, "may": _table(may), "sent": now})
         self._open.add(number)
         return number
 
     def ended(self, number: int, cost: Usage | None) -> None:
-        """Note how an attempt ended. Where that cannot be written it counts as the most it may
-        cost."""
+        """Note how an attempt ended; where that cannot be, it counts as the most it may cost."""
         self._open.discard(number)
         self._paid = self._paid or cost != Usage()
-        try:
+        with suppress(OSError):
             self._write({"n": number, "cost": None if cost is None else _table(cost)})
-        except OSError:
-            return
 
     def _write(self, table: dict[str, Any]) -> None:
         write_whole(self._file, json.dumps(table, separators=(",", ":")).encode() + b"\n")
-
-    def _unwritable(self, error: OSError) -> RunError:
-        return RunError(f"{self.path}: cannot be written ({error.strerror}); free some space")
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
@@ -109,8 +92,7 @@ class AttemptLog(AbstractContextManager["AttemptLog"]):
 
 
 class AttemptReader:
-    """The attempts of a run, read on as its file grows: to begin anew each time took half a second
-    in a long one."""
+    """The attempts of a run, read on as its file grows: a long one anew takes half a second."""
 
     def __init__(self, folder: Path) -> None:
         self.attempts: dict[int, Attempt] = {}  # in the order in which they were sent
@@ -120,16 +102,14 @@ class AttemptReader:
         self._at = 0  # byte at which it begins
 
     def news(self) -> list[tuple[Usage, Usage]]:
-        """What attempts count as, before and now, by every line since the last call; an empty usage
-        before the first.
+        """What attempts count as, before (nothing, at first) and now, by each line since last time.
 
         Raises RunError for a damaged line. A torn last line is left for the next call.
         """
         lines, seen = whole_lines(self._path, self._at), len(self._last)
         gone: list[tuple[Usage, Usage]] = []
-        if (
-            lines[:seen] != self._last
-        ):  # a worker that could not start took its file away, and perhaps began another
+        if lines[:seen] != self._last:
+            # a worker that could not start took its file away, and perhaps began another
             gone = [(attempt.counted, Usage()) for attempt in self.attempts.values()]
             self.attempts.clear()
             self._lines = self._at = seen = 0
@@ -155,8 +135,7 @@ class AttemptReader:
 
 
 def read_attempts(folder: Path) -> list[Attempt]:
-    """All attempts of a run; none where an older niah noted none. Raises RunError for a damaged
-    line."""
+    """All attempts of a run; an older niah noted none. Raises RunError for a damaged line."""
     reader = AttemptReader(folder)
     reader.news()
     return list(reader.attempts.values())
@@ -170,16 +149,11 @@ class CallLog:
     """The finished calls of one run. The folder's run log keeps other processes out."""
 
     def __init__(self, folder: Path, ended: Container[str]) -> None:
-        """``ended``: ids of trials that need no call any more. Raises RunError for a damaged
-        line."""
+        """Trials that ``ended`` need no call any more. Raises RunError for a damaged line."""
         self._path = folder / CALLS_NAME
         drop_torn_line(self._path)
-        calls = read_lines(self._path, result_of)
-        self._calls = {
-            (call.trial.id, call.prompt_digest): call
-            for call in calls
-            if call.trial.id not in ended
-        }
+        open_calls = (c for c in read_lines(self._path, result_of) if c.trial.id not in ended)
+        self._calls = {(call.trial.id, call.prompt_digest): call for call in open_calls}
 
     def finished(self, trial: str, digest: str) -> Result | None:
         """The call of a trial with that prompt, if it ended before."""
@@ -187,10 +161,10 @@ class CallLog:
 
     def keep(self, call: Result) -> None:
         """Append a call that has ended. Raises RunError where the file cannot be written."""
-        if (call.trial.id, call.prompt_digest) in self._calls:
-            return
-        self._calls[call.trial.id, call.prompt_digest] = call
-        append(self._path, line_of("call", asdict(call)))
+        key = call.trial.id, call.prompt_digest
+        if key not in self._calls:
+            self._calls[key] = call
+            append(self._path, line_of("call", asdict(call)))
 
 
 def dollars_of(
@@ -203,18 +177,16 @@ def dollars_of(
         return 0.0
     pricing = _pricing(header, price)
     usages = [r.response.usage for r in results if r.response is not None]
-    if usages and all(u.dollars is not None for u in usages):  # the server has said it all
+    untold = [u for u in usages if u.dollars is None]
+    if usages and not untold:  # the server has said it all
         return sum(u.dollars or 0 for u in usages)
-    if pricing is None or any(
-        u.dollars is None and None in (u.input_tokens, u.output_tokens) for u in usages
-    ):
+    if pricing is None or any(None in (u.input_tokens, u.output_tokens) for u in untold):
         return None
     return sum(map(pricing.dollars, usages))
 
 
 def unreported_line(folder: Path, header: Header) -> str | None:
-    """What attempts may have cost that the server never reported, for people; None where there are
-    none.
+    """What attempts may have cost that the server never reported, for people; None for nothing.
 
     Raises RunError for a damaged file of attempts.
     """
@@ -237,7 +209,5 @@ def _is_free(header: Header) -> bool:
 
 
 def _pricing(header: Header, price: Mapping[str, float] | None = None) -> Pricing | None:
-    config = header.config
-    return pricing_of(
-        str(config["provider"]), str(config["model"]), config.get("base_url"), price or header.price
-    )
+    config, price = header.config, price or header.price
+    return pricing_of(str(config["provider"]), str(config["model"]), config.get("base_url"), price)

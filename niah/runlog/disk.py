@@ -1,5 +1,4 @@
-"""Lines to and from a disk that may be full: whole ones or none, and a reserve for answers that are
-paid for."""
+"""Lines to and from a disk that may be full: whole ones, and a reserve for answers paid for."""
 
 from __future__ import annotations
 
@@ -12,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from niah.errors import RunError
+from niah.errors import RunError, writing
 
-RESERVE_NAME = ".reserve"
+_RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 1_000_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _T = TypeVar("_T")
@@ -23,44 +22,34 @@ _T = TypeVar("_T")
 def append(path: Path, lines: bytes, *, anew: bool = False) -> bool:
     """Append whole lines or nothing, and see them on the disk. ``anew`` empties the file first.
 
-    False where they only fitted because the reserve was given up. Raises RunError where they cannot
-    be written.
+    False where they only fitted because the reserve was given up. Raises RunError.
     """
-    try:
-        with path.open("ab", buffering=0) as file:  # nothing may linger in a buffer after a failure
-            if anew:
-                file.truncate(0)
-            try:
-                write_whole(file, lines, sync=True)
-                return True
-            except OSError as error:
-                if error.errno not in _FULL or not _free_reserve(path):
-                    raise
-                write_whole(file, lines, sync=True)
-                return False
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written ({error.strerror}); what is in it is kept"
-        ) from error
+    # unbuffered: nothing may linger in a buffer after a failure
+    with writing(path, "what is in it is kept"), path.open("ab", buffering=0) as file:
+        if anew:
+            file.truncate(0)
+        try:
+            write_whole(file, lines, sync=True)
+        except OSError as error:
+            if error.errno not in _FULL or not _free_reserve(path):
+                raise
+            write_whole(file, lines, sync=True)
+            return False
+        return True
 
 
 def write_anew(path: Path, content: bytes) -> None:
     """Put a file in the place of another, whole or not at all, and on the disk. Raises RunError."""
     part = path.with_suffix(".part")
-    try:
+    with writing(path, "choose another --results or --run"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb", buffering=0) as file:
             write_whole(file, content, sync=True)
         part.replace(path)
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written ({error.strerror}); choose another --results or --run"
-        ) from error
 
 
 def read_lines(path: Path, read: Callable[[bytes], _T]) -> list[_T]:
-    """What ``read`` makes of every whole line; nothing where there is no file. Raises RunError for
-    a damaged line."""
+    """What ``read`` makes of every whole line; nothing without a file. Raises as ``taken_in``."""
     return taken_in(path, whole_lines(path), read)
 
 
@@ -79,8 +68,7 @@ def whole_lines(path: Path, start: int = 0) -> list[bytes]:
 def taken_in(
     path: Path, lines: Iterable[bytes], read: Callable[[bytes], _T], first: int = 1
 ) -> list[_T]:
-    """What ``read`` makes of some lines of a file, from its ``first`` on. Raises RunError for a
-    damaged one."""
+    """What ``read`` makes of lines of a file from ``first`` on. Raises RunError for damage."""
     found = []
     for number, line in enumerate(lines, first):
         try:
@@ -108,7 +96,7 @@ def write_whole(file: io.FileIO, lines: bytes, *, sync: bool = False) -> None:
 @contextmanager
 def reserve(path: Path) -> Iterator[None]:
     """Disk space kept free for answers in flight: when the disk is full, they are still logged."""
-    file_name = path.with_name(RESERVE_NAME)
+    file_name = path.with_name(_RESERVE_NAME)
     try:
         with file_name.open("wb") as file:
             file.write(os.urandom(_RESERVE_BYTES))  # some file systems store zeros as nothing
@@ -125,11 +113,11 @@ def reserve(path: Path) -> Iterator[None]:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut what follows the last newline: a line that a crash left half-written. Its trial runs
-    again."""
+    """Cut off a line that a crash left half-written: its trial runs again. Raises RunError."""
     try:
         with path.open("r+b") as file:
-            if not (size := os.fstat(file.fileno()).st_size):
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:  # nothing to map
                 return
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
                 end = text.rfind(b"\n") + 1
@@ -144,7 +132,7 @@ def drop_torn_line(path: Path) -> None:
 def _free_reserve(path: Path) -> bool:
     """Give the reserve back to the disk; False where it is already gone."""
     try:
-        path.with_name(RESERVE_NAME).unlink()
+        path.with_name(_RESERVE_NAME).unlink()
     except OSError:
         return False
     return True
