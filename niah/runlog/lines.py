@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import SchemaValidator
+from pydantic_core import ErrorDetails, SchemaValidator
 
 from niah.errors import NiahError
 from niah.experiment.config import RunConfig
@@ -24,11 +24,8 @@ from niah.text.renamed import class_name, new_names, task_label_today
 MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R", bound=Row)
 _T = TypeVar("_T")
-_KINDS = {
-    "int": "int",
-    "float": "float or int",
-    "string": "str",
-}  # by the beginning of pydantic's name of a fault
+# by the beginning of pydantic's name of a fault
+_KINDS = {"int": "int", "float": "float or int", "string": "str"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +86,7 @@ def header_of(table: Mapping[str, Any]) -> Header:
         try:
             RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
         except ValidationError as error:
-            raise ValueError(
-                f"config {'.'.join(map(str, error.errors()[0]['loc']))} cannot be used"
-            ) from None
+            raise ValueError(f"config {_place(error.errors()[0])} cannot be used") from None
         except NiahError as error:
             raise ValueError(f"config: {error}") from None
     if "design" in table:
@@ -101,9 +96,8 @@ def header_of(table: Mapping[str, Any]) -> Header:
 
         known = asdict(design_of(config))
     recipe = new_names(_object(known, "recipe"))
-    header = record_of(
-        Header, {**table, "config": {}, "design": {**known, "recipe": {}}, "extended": []}
-    )
+    free = {"config": {}, "design": {**known, "recipe": {}}, "extended": []}  # of any keys
+    header = record_of(Header, {**table, **free})
     part_of(known)
     for cell in header.design.cells:
         _check_part(cell)
@@ -144,7 +138,9 @@ def _check_part(part: Part) -> None:
 
 def entry_of(line: bytes) -> Row | Part | None:
     """A finished trial without its words, or a further grid; None for what a newer niah wrote.
-    Raises ValueError."""
+
+    Raises ValueError.
+    """
     table = table_of(line)
     if table.get("kind") == "extended":
         return part_of(table)
@@ -163,9 +159,8 @@ def _judged(kind: type[_R], line: bytes, table: Mapping[str, Any]) -> _R:
     if row.outcome is Outcome.SCORED and row.response is None and row.attempts:
         raise ValueError("scored, but there is no response")
     if row.trial.control is not None and row.trial.control not in CONTROLS:
-        raise ValueError(
-            f"control is {_short(row.trial.control)}, one of {', '.join(CONTROLS)} is known"
-        )
+        known = ", ".join(CONTROLS)
+        raise ValueError(f"control is {_short(row.trial.control)}, one of {known} is known")
     if any(share > 1 for share in row.parts.values()):
         raise ValueError("parts hold more than 1")
     today = row.answer_class and class_name(row.answer_class)
@@ -205,7 +200,7 @@ def _bounded(schema: Any) -> Any:
 def _words(error: ValidationError) -> str:
     """The first fault, as "trial.context_length: None where int should be"."""
     first = error.errors(include_url=False)[0]
-    place, kind = ".".join(map(str, first["loc"])), first["type"]
+    place, kind = _place(first), first["type"]
     if kind == "missing":
         return f"{place} is missing"
     if kind in ("greater_than_equal", "less_than_equal"):
@@ -213,6 +208,10 @@ def _words(error: ValidationError) -> str:
     wanted = _KINDS.get(kind.partition("_")[0])
     said = f"where {wanted} should be" if wanted else f"({first['msg']})"
     return f"{place}: {_short(first['input'])} {said}"
+
+
+def _place(fault: ErrorDetails) -> str:
+    return ".".join(map(str, fault["loc"]))
 
 
 def _short(value: object) -> str:

@@ -20,8 +20,7 @@ MOST_WHO = 80  # characters of a name
 
 
 def add_mark(folder: Path, trial: str, mark: str, who: str) -> dict[str, str]:
-    """Append a mark. Raises ConfigError for one that is none, RunError where the file cannot be
-    written."""
+    """Append a mark. Raises ConfigError for one that is none, RunError for a file as it is."""
     if mark not in MARKS:
         raise ConfigError(f"mark {mark!r}: use {', '.join(MARKS)}")
     when = datetime.now(UTC).isoformat(timespec="seconds")
@@ -33,8 +32,7 @@ def add_mark(folder: Path, trial: str, mark: str, who: str) -> dict[str, str]:
 
 
 def read_marks(folder: Path) -> Mapping[str, dict[str, str]]:
-    """The last mark of each trial. Raises RunError for a damaged line. A torn last line is left
-    out."""
+    """The last mark of each trial, without a torn line. Raises RunError for a damaged one."""
     return {mark["trial"]: mark for mark in read_lines(folder / MARKS_NAME, _mark_in)}
 
 

@@ -1,5 +1,4 @@
-"""Choose trials of a run: by how they ended, by their cell, by their id, or by what another run
-made of them."""
+"""Choose trials of a run: by how they ended, by cell or id, or by what another run made of them."""
 
 from __future__ import annotations
 
@@ -25,25 +24,20 @@ class Difference:
 
 def by_cell(results: Iterable[Result]) -> list[Result]:
     """By length, depth and epoch; the controls of a length behind its other trials."""
-    return sorted(
-        results,
-        key=lambda r: (
-            r.trial.context_length,
-            r.trial.control or "",
-            r.trial.depth_percent,
-            r.trial.epoch,
-        ),
-    )
+
+    def place(result: Result) -> tuple[int, str, float, int]:
+        trial = result.trial
+        return trial.context_length, trial.control or "", trial.depth_percent, trial.epoch
+
+    return sorted(results, key=place)
 
 
 def chosen(
     results: Iterable[Result], *, wrong: bool, outcomes: Iterable[str], classes: Iterable[str]
 ) -> list[Result]:
-    """Those that were scored below 1 (wrong), ended in one of the outcomes, and were answered by
-    one of the classes.
+    """Those scored below 1 (wrong) that ended in one of the outcomes, by an answer of a class.
 
-    What is not asked for does not choose. Raises ConfigError for an outcome or class that no trial
-    has.
+    What is not asked for does not choose. Raises ConfigError for what no trial has.
     """
     results, outcomes, classes = list(results), set(outcomes), set(classes)
     _check("outcome", outcomes, {r.outcome.value for r in results} | {o.value for o in Outcome})
@@ -58,8 +52,10 @@ def chosen(
 
 
 def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[Result]:
-    """The trials at an address: the beginning of an id, a length, or a length and depths. Raises
-    ConfigError."""
+    """The trials at an address: the beginning of an id, a length, or a length and depths.
+
+    Raises ConfigError.
+    """
     if len(address) > 1 or _is_length(address[0], results):
         return _in_cell(results.values(), address)
     found = [r for i, r in results.items() if i.startswith(address[0])]
@@ -81,16 +77,13 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
 def differences(
     old: Mapping[str, Result], new: Mapping[str, Result]
 ) -> tuple[int, list[Difference]]:
-    """How many trials both runs scored, and those of them with another score, by cell. Raises
-    RunError for none."""
-    known = (
-        (old.get(i), after) for i, after in new.items() if after.score is not None
-    )  # each is read from disk once
-    pairs = [
-        (before, after)
-        for before, after in known
-        if before is not None and before.score is not None
-    ]
+    """How many trials both runs scored, and those of them with another score, by cell.
+
+    Raises RunError where there is none.
+    """
+    # each is read from disk once
+    scored = ((old.get(i), after) for i, after in new.items() if after.score is not None)
+    pairs = [(b, after) for b, after in scored if b is not None and b.score is not None]
     if not pairs:
         raise RunError(
             "the two runs have no scored trial in common; they must have the same task, haystack"
@@ -126,8 +119,7 @@ def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result
 
 
 def _is_length(text: str, results: Mapping[str, Result]) -> bool:
-    """Whether a word is a length and no id: one in plain digits only where the run has that
-    length."""
+    """Whether a word is a length and no id: in plain digits only where the run has that length."""
     try:
         length = length_of(text)
     except ConfigError:
