@@ -23,11 +23,10 @@ import httpx
 from niah import __version__
 from niah.providers import HttpRequest
 
+KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 _PIECE = 262_144  # bytes; so many may wait in a socket before writing waits, too
-_ALWAYS = {
-    "User-Agent": f"niah/{__version__}",
-    "Accept-Encoding": "identity",
-}  # what is packed does not stream
+# what is packed does not stream
+_ALWAYS = {"User-Agent": f"niah/{__version__}", "Accept-Encoding": "identity"}
 
 
 async def body_of(reply: httpx.Response, most: int, within_s: float | None = None) -> bytes:
@@ -46,7 +45,10 @@ async def body_of(reply: httpx.Response, most: int, within_s: float | None = Non
 
 
 class Pool(AbstractAsyncContextManager["Pool"]):
-    """Connections, made when they are needed, the last used one first. No redirect is followed."""
+    """Connections, made when they are needed, the last used one first.
+
+    No redirect is followed: a key goes to the named server only.
+    """
 
     def __init__(
         self, make: Callable[[], httpx.AsyncBaseTransport], headers: Mapping[str, str] | None = None
@@ -65,24 +67,25 @@ class Pool(AbstractAsyncContextManager["Pool"]):
         headers.update(request.headers)
         headers["Host"] = url.netloc.decode()
         headers["Content-Length"] = str(sum(map(len, request.body)))
+        sent = httpx.Request(
+            request.method,
+            url,
+            headers=headers,
+            stream=_Pieces(request.body),
+            extensions={"timeout": timeout.as_dict()},
+        )
         with self._one() as transport:
-            reply = await transport.handle_async_request(
-                httpx.Request(
-                    request.method,
-                    url,
-                    headers=headers,
-                    stream=_Pieces(request.body),
-                    extensions={"timeout": timeout.as_dict()},
-                )
-            )
+            reply = await transport.handle_async_request(sent)
             try:
                 yield reply
             finally:
                 await reply.aclose()
 
     async def read(self, request: HttpRequest, within_s: float, most: int) -> tuple[int, bytes]:
-        """Status and body of a small reply: at most so many bytes and one. Raises TimeoutError as
-        well."""
+        """Status and body of a small reply: at most so many bytes and one.
+
+        Raises TimeoutError and the exceptions of httpx.
+        """
         async with asyncio.timeout(within_s), self.sent(request, httpx.Timeout(within_s)) as reply:
             return reply.status_code, await body_of(reply, most)
 
@@ -104,8 +107,7 @@ class Pool(AbstractAsyncContextManager["Pool"]):
 
 
 class _Pieces(httpx.AsyncByteStream):
-    """A body, a piece at a time: a long one must not keep the other requests waiting, a short one
-    goes at once."""
+    """A body in pieces: a long one must not keep others waiting, a short one goes at once."""
 
     def __init__(self, body: Iterable[bytes]) -> None:
         self._body = body
@@ -128,8 +130,7 @@ def _parsed(url: str) -> httpx.URL:
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
-    """One connection to one server, kept alive between requests; a new one where the server hung
-    up.
+    """One connection to one server, kept alive between requests; a new one where it hung up.
 
     Raises the exceptions of httpx.
     """
@@ -138,12 +139,12 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self,
         trust: ssl.SSLContext | None = None,
         *,
-        idle_s: float = 4.0,
-        options: Iterable[Any] | None = None,
+        idle_s: float = KEEP_ALIVE_S,
+        options: Iterable[Any] = (),
     ) -> None:
         self._trust = trust
         self._idle_s = idle_s  # after which a connection is not used again
-        self._options = None if options is None else list(options)
+        self._options = list(options)
         self._backend = StampingBackend()
         self._connection: httpcore.AsyncHTTPConnection | None = None
 
@@ -152,17 +153,16 @@ class DirectTransport(httpx.AsyncBaseTransport):
         target = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
+        sent = httpcore.Request(
+            request.method,
+            target,
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
         with _as_httpx():
             connection = await self._usable(target.origin)
-            reply = await connection.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    target,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
+            reply = await connection.handle_async_request(sent)
         return httpx.Response(
             reply.status,
             headers=reply.headers,
@@ -176,19 +176,11 @@ class DirectTransport(httpx.AsyncBaseTransport):
                 await self._connection.aclose()
 
     async def _usable(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        old = self._connection
-        for _ in range(
-            2 if old is not None else 0
-        ):  # a hang-up that has come in is seen by the loop now
-            await asyncio.sleep(0)
-        if (
-            old is not None
-            and old.can_handle_request(origin)
-            and old.is_available()
-            and not old.has_expired()
-        ):
-            return old
-        if old is not None:
+        if (old := self._connection) is not None:
+            for _ in range(2):  # a hang-up that has come in is seen by the loop now
+                await asyncio.sleep(0)
+            if old.can_handle_request(origin) and old.is_available() and not old.has_expired():
+                return old
             await old.aclose()
         self._connection = httpcore.AsyncHTTPConnection(
             origin,
@@ -293,9 +285,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        if (
-            info == "is_readable"
-        ):  # of an idle connection: the server hung up, or sent what nobody asked for
+        if info == "is_readable":  # when idle: the server hung up, or sent what nobody asked for
             return self._reader.at_eof() or bool(self._reader._buffer)  # type: ignore[attr-defined]
         return self._writer.get_extra_info(info)
 

@@ -1,5 +1,7 @@
-"""Open what a config names: key, server, provider, transport, client. Only this knows how each
-provider is reached."""
+"""Open what a config names: key, server, provider, transport, client.
+
+Only this knows how each provider is reached.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +34,12 @@ from niah.runner.budget import Ledger
 from niah.runner.client import Client
 from niah.runner.exchange import AdaptiveTimeout
 from niah.runner.local_server import Say, local_server
-from niah.runner.pool import DirectTransport, Pool
+from niah.runner.pool import KEEP_ALIVE_S, DirectTransport, Pool
 from niah.runner.progress import Observer
 from niah.runner.throttle import Shared, Throttle
 from niah.runner.uploads import Uploads
 from niah.text.validation import path_of
 
-KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers hang up
 # routers forget connections that are silent for minutes, and a long prompt is: probe every minute
 # (as Anthropic's SDK)
 _ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
@@ -66,27 +67,22 @@ def open_session(experiment: Experiment, say: Say) -> Iterator[Session]:
     """The session of a completed config; an embedded server lives as long as the block."""
     config, own = experiment.config, experiment.own.provider
     embed_key_of(config)  # before anything is made
-    model = str(config.model)
-    if (
-        own is not None
-    ):  # its address is the one that its requests go to; one that runs here brings its transport
+    model, longest = str(config.model), experiment.longest
+    if own is not None:
+        # one that runs here brings its transport; of another its requests tell the address
         inside = own.transport() if isinstance(own, Function) else None
         yield _session(config, own, own.models_request().url, transport=inside)
     elif config.provider in READERS:
-        transport = _reader(experiment, model)
-        yield _session(
-            config, simulated.simulated(model, config.extra), "", priced=False, transport=transport
-        )
+        reader, transport = simulated.simulated(model, config.extra), _reader(experiment, model)
+        yield _session(config, reader, "", priced=False, transport=transport)
     elif config.provider == "local":
-        with local_server(
-            model, experiment.longest, say, settings=config.engine, mmproj=config.mmproj
-        ) as base_url:
-            # a busy embedded server hangs up on what it has not yet looked at; connecting anew
-            # costs nothing here
+        settings, mmproj = config.engine, config.mmproj
+        with local_server(model, longest, say, settings=settings, mmproj=mmproj) as base_url:
             provider = local_models.local(model, base_url, config.extra)
+            # a busy embedded server hangs up on what it has not looked at; to connect anew is cheap
             yield _session(config, provider, base_url, priced=False, idle_s=0.0)
     else:
-        service = replace(service_of(config), longest_context=experiment.longest)
+        service = replace(service_of(config), longest_context=longest)
         yield _session(config, provider_of(service), service.base_url)
 
 
@@ -111,15 +107,13 @@ def _reader(experiment: Experiment, model: str) -> httpx.AsyncBaseTransport:
 def _session(
     config: RunConfig, provider: Provider, address: str, *, priced: bool = True, **differs: Any
 ) -> Session:
-    known, priced = PROVIDERS.get(config.provider), priced or config.price is not None
+    known, pricing = PROVIDERS.get(config.provider), None
+    if priced or config.price is not None:
+        pricing = pricing_of(config.provider, str(config.model), address, config.price)
     return Session(
         provider=provider,
         concurrency=concurrency_of(config),
-        pricing=(
-            pricing_of(config.provider, str(config.model), address, config.price)
-            if priced
-            else None
-        ),
+        pricing=pricing,
         address=address,
         start=known.start if known and is_loopback(address) else None,
         **differs,
@@ -150,8 +144,7 @@ def client_of(
     observer: Observer,
     ledger: Ledger | None = None,
 ) -> Client:
-    """A client over some connections. It follows no redirect: the key goes to the named server
-    only."""
+    """A client over some connections."""
     config = experiment.config
     return Client(
         pool,
@@ -192,26 +185,23 @@ async def connected(
 
 
 def pool_of(session: Session, config: RunConfig) -> Pool:
-    """The connections of a config, to be opened. Raises ConfigError where proxy or certificates
-    cannot be used."""
+    """The connections of a config, to be opened.
+
+    Raises ConfigError where proxy or certificates cannot be used.
+    """
     if (transport := session.transport) is not None:
         return Pool(lambda: transport, config.headers)
     trust, proxy = trust_of(config.ca_file), _proxy_for(session.address)
     if proxy is None:
-        return Pool(
-            partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE), config.headers
-        )
+        direct = partial(DirectTransport, trust, idle_s=session.idle_s, options=_ALIVE)
+        return Pool(direct, config.headers)
     limit = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
     make = partial(
         httpx.AsyncHTTPTransport, verify=trust, limits=limit, socket_options=_ALIVE, proxy=proxy
     )
     try:
         make()  # opens nothing
-    except (
-        ImportError,
-        ValueError,
-        httpx.InvalidURL,
-    ) as error:  # a proxy of the environment that httpx cannot use
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise ConfigError(
             f"the proxy set in the environment cannot be used ({error}); unset ALL_PROXY"
         ) from error
@@ -219,14 +209,10 @@ def pool_of(session: Session, config: RunConfig) -> Pool:
 
 
 def _proxy_for(address: str) -> str | None:
-    """The proxy that the environment names for an address (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None
-    on this machine."""
-    if is_loopback(address):
-        return None
-    parts = urlsplit(address)
-    proxies = getproxies()
+    """The environment's proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY); None for this machine."""
+    parts, proxies = urlsplit(address), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.netloc):
+    if not proxy or is_loopback(address) or proxy_bypass(parts.netloc):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
@@ -248,8 +234,7 @@ def trust_of(ca_file: str | None) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)  # reading them takes longer than a small run
 def _usual_trust(*_environment: str | None) -> ssl.SSLContext:
-    """Those that httpx knows, or SSL_CERT_FILE's and SSL_CERT_DIR's; also on loopback, where no
-    proxy is used."""
+    """Those that httpx knows, or SSL_CERT_FILE's and SSL_CERT_DIR's; also for this machine."""
     try:
         return httpx.create_ssl_context(trust_env=True)
     except OSError as error:
