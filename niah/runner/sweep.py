@@ -61,28 +61,22 @@ class Sweep:
         log: RunLog,
         observer: Observer | None = None,
     ) -> None:
-        """Raises ConfigError for a budget that cannot be kept, and for a proxy or certificates that
-        cannot be used."""
-        config = experiment.config
+        """Raises ConfigError for a budget, a proxy or certificates that cannot be used."""
+        config, folder = experiment.config, log.path.parent
         self.stopped_because: str | None = None
         self._experiment = experiment
         self._session = session
         self._log = log
         self._observer = observer or Observer()
         self._writer = LogWriter(log)
-        folder = log.path.parent
-        shared = (
-            Shared(folder.parent) if folder.parent.name == SHARDS else None
-        )  # with the workers of other shards
+        # with the workers of other shards
+        shared = Shared(folder.parent) if folder.parent.name == SHARDS else None
         self._throttle = throttle_of(experiment, session, self._observer, shared)
         self._pool = pool_of(session, config)
-        budget = Budget(
-            config, session.pricing
-        )  # before the attempts: a run that cannot start makes no file
-        self._attempts = AttemptLog(log.path.parent)
+        self._attempts = AttemptLog(folder)
         rows = log.results.values()
         self._ledger = RunLedger(
-            budget,
+            Budget(config, session.pricing),
             self._attempts,
             self._throttle,
             rows,
@@ -93,11 +87,9 @@ class Sweep:
         self._client = client_of(
             session, experiment, self._pool, self._throttle, self._observer, self._ledger
         )
-        self._embedder = (
-            Embedder(session, experiment, self._observer, self._ledger)
-            if config.embed_url
-            else None
-        )
+        self._embedder = None
+        if config.embed_url:
+            self._embedder = Embedder(session, experiment, self._observer, self._ledger)
         self._uploads = uploads_of(session, experiment, folder, self._client)
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
@@ -106,7 +98,7 @@ class Sweep:
             rows,
             slots=session.concurrency,
             breaker=self._breaker,
-            calls=CallLog(log.path.parent, log.finished),
+            calls=CallLog(folder, log.finished),
             embedder=self._embedder,
             uploads=self._uploads,
             say=lambda why: self._observer.trouble(Trouble(kind="fault", reason=why, wait_s=0.0)),
@@ -134,55 +126,54 @@ class Sweep:
             asyncio.get_running_loop().call_later(
                 60 * minutes, self.stop, f"max_minutes {minutes:g} are over"
             )
+        embedding = self._embedder.pool if self._embedder else nullcontext()
         async with self._observer.beside(self):
             try:
                 with self._attempts:
-                    async with self._pool, self._embedder.pool if self._embedder else nullcontext():
-                        if await self._ready():
-                            for wave in self._experiment.schedule(
-                                self._log.results, self._breaker.hopeless
-                            ):
-                                await self._send(wave)
-                        for warning in self._trials.checks.warnings():
-                            self._observer.warned(warning)
+                    async with self._pool, embedding:
+                        await self._send_all()
             finally:
                 self._trials.close()
                 await self._writer.close()
 
+    async def _send_all(self) -> None:
+        if await self._ready():
+            for wave in self._experiment.schedule(self._log.results, self._breaker.hopeless):
+                await self._send(wave)
+        for warning in self._trials.checks.warnings():
+            self._observer.warned(warning)
+
     async def _ready(self) -> bool:
         """Whether the small requests found a server to sweep; False where a stop came first."""
+        client, experiment = self._client, self._experiment
         try:
-            found = await preflight(self._client, self._experiment, self._uploads)
+            found = await preflight(client, experiment, self._uploads)
             if self._throttle.stopping:
                 return False
             self._trials.begin(found)
-            if self._experiment.config.canary:
-                longest = max(self._experiment.config.lengths)
+            if experiment.config.canary:
+                longest = max(experiment.config.lengths)
                 if refused := self._ledger.refuses(len(PLACES) * longest):
                     self.stop(f"no room for the canary check: {refused}")
                     return False
-                canary = await look_for_canaries(self._client, self._experiment)
+                canary = await look_for_canaries(client, experiment)
                 found = replace(found, canary=canary)
         except NiahError:
             if self._throttle.stopping:  # interrupted in the middle of it
                 return False
             raise
         self._observer.found(found)
-        if self._experiment.config.provider != "simulated":  # such a reader has no server
-            for warning in found.warnings(self._experiment):
+        if experiment.config.provider != "simulated":  # such a reader has no server
+            for warning in found.warnings(experiment):
                 self._observer.warned(warning)
         return True
 
     async def _send(self, wave: Sequence[Trial]) -> None:
         """All trials of a wave; where one fails, its failure is raised when the others are done."""
         trials = iter(wave)  # one iterator for all workers
-        workers = min(
-            2 * self._session.concurrency, len(wave)
-        )  # one half builds while the other waits
-        ended = await asyncio.gather(
-            *(self._worker(trials) for _ in range(workers)), return_exceptions=True
-        )
-        for end in ended:
+        count = min(2 * self._session.concurrency, len(wave))  # half of them build while half wait
+        workers = [self._worker(trials) for _ in range(count)]
+        for end in await asyncio.gather(*workers, return_exceptions=True):
             if isinstance(end, BaseException):
                 raise end
 
@@ -234,8 +225,7 @@ class LogWriter:
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, result: Result) -> None:
-        """Return when the result is on disk and in the log's results. Raises RunError where it
-        cannot be."""
+        """Return when the result is on disk and in the log's results. Raises RunError."""
         written = asyncio.get_running_loop().create_future()
         self._landed.append((result, written))
         self._writer()
@@ -267,9 +257,8 @@ class LogWriter:
                 batch[0][1].set_exception(error)
             return False
         for result, written in batch:
-            self._log.results[result.trial.id] = (
-                result  # here: the live view reads it in this thread
-            )
+            # not by RunLog.append: the live view reads the results in this thread
+            self._log.results[result.trial.id] = result
             if not written.cancelled():
                 written.set_result(None)
         return True
