@@ -82,8 +82,7 @@ class Calibration:
         return None if self.per_media is None else round(units * self.per_media)
 
     def with_media(self, counted: Counted, units: float) -> Calibration:
-        """The calibration with what a prompt tells whose ``tokens`` are those of its text beside
-        pages or sound."""
+        """With what a prompt tells whose ``tokens`` are those of its text beside pages or sound."""
         beside = counted.server_tokens - self.expected(counted.text, counted.tokens)
         return replace(self, per_media=beside / units) if units and beside > 0 else self
 
@@ -94,8 +93,7 @@ class Calibration:
     def with_turns(
         self, few: Counted, few_turns: int, many: Counted, many_turns: int
     ) -> Calibration:
-        """The calibration with what two prompts of one text tell, parted into few turns and into
-        many.
+        """With what two prompts of one text tell, parted into few turns and into many.
 
         Such counts are held to no token: what stands at the joints differs from turn to turn.
         """
@@ -124,66 +122,48 @@ class Calibration:
         return expected * self.tolerance(expected) + _FEW_TOKENS
 
     def tolerance(self, tokens: int) -> float:
-        """The share by which another tokenizer's count of so many tokens may fall short by
-        chance."""
-        return (
-            LEAST_SHORTFALL
-            + _OF_PROMPT / sqrt(max(tokens, 1))
-            + _OF_SAMPLE / sqrt(max(self.sample_tokens, 1))
-        )
+        """The share by which another tokenizer's count may fall short by chance."""
+        of_prompt = _OF_PROMPT / sqrt(max(tokens, 1))
+        of_sample = _OF_SAMPLE / sqrt(max(self.sample_tokens, 1))
+        return LEAST_SHORTFALL + of_prompt + of_sample
 
     def refined(self, tokens: int, server_tokens: int, expected: int) -> Calibration:
-        """The calibration after a prompt that it expected to be ``expected``, as a larger sample;
-        else itself.
+        """After a prompt that it expected to be ``expected``, as a larger sample; else itself.
 
         A count in the outer half of the tolerance is not taken: it could be the beginning of a
         shortfall.
         """
-        scale = (server_tokens - self.overhead) / max(1.0, expected - self.overhead)
-        if (
-            self.is_exact
-            or self.is_refined
-            or tokens < LONG_TOKENS
-            or abs(scale - 1) > self.tolerance(expected) / 2
-        ):
+        if self.is_exact or self.is_refined or tokens < LONG_TOKENS:
             return self
-        # lines from one stretch tell less than as many from all over
-        return replace(
-            self,
-            narrow=self.narrow * scale,
-            wide=self.wide * scale,
-            sample_tokens=tokens // 2,
-            is_refined=True,
-        )
+        scale = (server_tokens - self.overhead) / max(1.0, expected - self.overhead)
+        if abs(scale - 1) > self.tolerance(expected) / 2:
+            return self
+        narrow, wide = self.narrow * scale, self.wide * scale
+        sample = tokens // 2  # lines from one stretch tell less than as many from all over
+        return replace(self, narrow=narrow, wide=wide, sample_tokens=sample, is_refined=True)
 
     def after(self, first: Counted, again: Counted) -> Calibration:
-        """What one more prompt tells, asked twice: whether the counts are exact indeed, and what a
-        cache does to them.
+        """After one more prompt, asked twice.
 
-        The first count decides about exactness, the second (which a cache may have served) about
-        caching.
+        The first count decides whether counts are exact indeed, the second (which a cache may have
+        served) what a cache does to them.
         """
-        expected = self.expected(first.text, first.tokens)
+        expected, known = self.expected(first.text, first.tokens), self
         if self.is_exact and not any(_total(*_counts(first), c) == expected for c in CacheCount):
-            loose = replace(self, is_exact=False)
-            return replace(loose, cache=loose.cache or loose.cache_count(*_counts(again), expected))
-        return replace(self, cache=self.cache or self.cache_count(*_counts(again), expected))
+            known = replace(self, is_exact=False)
+        return replace(known, cache=known.cache or known.cache_count(*_counts(again), expected))
 
     def cache_count(
         self, server_tokens: int, cached_tokens: int, expected: int
     ) -> CacheCount | None:
-        """The one way of counting by which a cached prompt was whole; None where no or more than
-        one fits."""
+        """The one way of counting by which a cached prompt was whole; None unless just one fits."""
         if cached_tokens > server_tokens:
             return CacheCount.LEFT_OUT
-        fitting = [
-            c
-            for c in CacheCount
-            if self.is_whole(_total(server_tokens, cached_tokens, c), expected)
-        ]
-        return (
-            fitting[0] if len(fitting) == 1 and cached_tokens > 2 * self.slack(expected) else None
-        )
+        if cached_tokens <= 2 * self.slack(expected):
+            return None
+        totals = {c: _total(server_tokens, cached_tokens, c) for c in CacheCount}
+        fitting = [c for c, total in totals.items() if self.is_whole(total, expected)]
+        return fitting[0] if len(fitting) == 1 else None
 
     def _ratio(self, text: bytes) -> float:
         if self.narrow == self.wide:
@@ -196,8 +176,7 @@ class Calibration:
 
 
 def calibrated(counted: Sequence[Counted]) -> Calibration | None:
-    """From the counts of a bare prompt and of one with haystack, or of two with haystack in narrow
-    and wide script.
+    """From the counts of a bare prompt and of one or two (narrow and wide script) with haystack.
 
     None where the counts do not grow with the prompt: they are no counts.
     """
@@ -220,12 +199,9 @@ def _of_counts(found: Calibration) -> Calibration | None:
 def _calibrated(counted: Sequence[Counted], cache: CacheCount) -> Calibration:
     """The calibration if caches are counted in this way."""
     bare, *samples = [replace(c, server_tokens=_total(*_counts(c), cache)) for c in counted]
-    # server tokens per token of ours in what a sample holds more; a server that counts nothing more
-    # gives 0
-    ratios = [
-        max(0.0, (s.server_tokens - bare.server_tokens) / max(1, s.tokens - bare.tokens))
-        for s in samples
-    ]
+    # what each sample holds more: the server's tokens, none where it does not count them, and ours
+    more = [(s.server_tokens - bare.server_tokens, s.tokens - bare.tokens) for s in samples]
+    ratios = [max(0.0, server / max(1, ours)) for server, ours in more]
     first, last = samples[0], samples[-1]
     is_exact = all(ratio == 1 for ratio in ratios)
     overhead = bare.server_tokens - bare.tokens * ratios[0]
