@@ -1,5 +1,4 @@
-"""A sweep in a thread of its own, so that it works where an event loop runs already, as in a
-notebook."""
+"""A sweep in a thread of its own: it works where an event loop runs already, as in a notebook."""
 
 from __future__ import annotations
 
@@ -15,6 +14,7 @@ from niah.runner.progress import INTERRUPTED, Observer
 from niah.runner.sweep import Sweep
 
 _LOOK_S = 0.5  # between two looks for an interrupt, on systems where waiting cannot be interrupted
+_Running = tuple[asyncio.AbstractEventLoop, asyncio.Task[object] | None, Sweep]
 _T = TypeVar("_T")
 
 
@@ -26,9 +26,7 @@ class Stoppable(Observer):
         self._on_result = on_result
         self._lock = threading.Lock()
         self._asked = 0  # times that a stop was asked for
-        self._running: (
-            tuple[asyncio.AbstractEventLoop, asyncio.Task[object] | None, Sweep] | None
-        ) = None
+        self._running: _Running | None = None
 
     def warned(self, text: str) -> None:
         self.said.append(text)
@@ -63,8 +61,7 @@ class Stoppable(Observer):
 
 
 def in_thread(work: Callable[[], _T], observer: Stoppable) -> _T:
-    """The result of some work in a thread of its own. An interrupt stops it, and is raised when it
-    has ended."""
+    """The result of work in a thread. An interrupt stops it, and is raised when it has ended."""
     interrupted: KeyboardInterrupt | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sweep") as pool:
         future = pool.submit(work)
@@ -81,8 +78,7 @@ def in_thread(work: Callable[[], _T], observer: Stoppable) -> _T:
 
 
 async def in_thread_of_its_own(work: Callable[[], _T], observer: Stoppable) -> _T:
-    """The same, awaited: the loop goes on meanwhile. To cancel it stops the work, and is raised
-    when it has ended."""
+    """The same, awaited. To cancel it stops the work, and is raised when it has ended."""
     cancelled: asyncio.CancelledError | None = None
     task = asyncio.ensure_future(asyncio.to_thread(work))
     while not task.done():

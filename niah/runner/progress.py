@@ -1,9 +1,8 @@
-"""How a sweep is getting on: what landed, how fast, what it cost, what went wrong. Measured since
-the command began.
+"""How a sweep is getting on: what landed, how fast, what it cost, what went wrong.
 
-What is left is learnt from the tokens and seconds of the trials that this command measured. Time
-goes with tokens, not with trials: half of a sweep's trials may hold a tenth of its tokens. An
-Observer is told of it all. Imports no network.
+All is measured since the command began. What is left is learnt from the tokens and seconds of the
+trials that it measured. Time goes with tokens, not with trials: half of a sweep's trials may hold a
+tenth of its tokens. An Observer is told of it all. Imports no network.
 """
 
 from __future__ import annotations
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
     from niah.runner.session import Session
     from niah.runner.sweep import Sweep
 
-Kind = Literal[
-    "throttled", "unreachable", "fault", "paced"
-]  # paced: nothing failed, but something waits
+# paced: nothing failed, but something waits
+Kind = Literal["throttled", "unreachable", "fault", "paced"]
 _LONGEST_LABEL = 20
 _AT_ONCE_S = 0.1
 LEAST_SURE = 5  # of fewer measured trials an estimate is called rough
@@ -47,8 +45,7 @@ Fit = Mapping[int, float]  # seconds per token to a power
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """An attempt that ended without an answer, or may not begin yet, and the wait before the next
-    one."""
+    """An attempt that ended without an answer, or may not begin yet, and the wait for the next."""
 
     kind: Kind
     reason: str  # the server's words, its status first
@@ -58,12 +55,9 @@ class Trouble:
 
     def __str__(self) -> str:
         """A line for people: who, what, and what will happen."""
-        who = f"{self.address}: " if self.address else ""
-        left = (
-            ""
-            if self.gives_up_s is None
-            else f", for up to {duration(self.gives_up_s)} (--patience)"
-        )
+        who, left = f"{self.address}: " if self.address else "", ""
+        if self.gives_up_s is not None:
+            left = f", for up to {duration(self.gives_up_s)} (--patience)"
         wait = "at once" if self.wait_s < _AT_ONCE_S else f"in {max(1.0, self.wait_s):.0f} s"
         verb = "asking" if self.kind == "paced" else "asking again"
         return f"{who}{self.reason.removesuffix('.')}; {verb} {wait}{left}"
@@ -144,8 +138,7 @@ class Meter:
         concurrency: int,
         clock: Callable[[], float],
     ) -> None:
-        """``tokens`` are those of every trial's prompt, by id; ``finished`` were answered by an
-        earlier command."""
+        """``tokens``: of every trial's prompt, by id; ``finished``: ids of earlier commands."""
         self.total = len(tokens)
         self._all = tokens
         self._open = {i: n for i, n in tokens.items() if i not in finished}
@@ -196,9 +189,8 @@ class Meter:
         now = self._clock()
         elapsed = now - self._began
         below = self._unsent_from or max(self._open_by_tokens, default=0) + 1
-        remaining = {
-            tokens: n for tokens, n in self._open_by_tokens.items() if n > 0 and tokens < below
-        }
+        left = self._open_by_tokens.items()
+        remaining = {tokens: n for tokens, n in left if n > 0 and tokens < below}
         moving = self._landed and elapsed > 0
         return Progress(
             done=self.done,
@@ -218,8 +210,7 @@ class Meter:
         )
 
     def _waited_for(self, now: float) -> Trouble | None:
-        """The latest trouble with what is left of its wait; None once the wait is over or something
-        landed."""
+        """The latest trouble with what is left of its wait; None once either is over."""
         if self._trouble is None or now > self._trouble[1]:
             return None
         trouble, until = self._trouble
@@ -244,9 +235,9 @@ class TimeLeft:
 
     def is_rough(self, remaining: Mapping[int, int]) -> bool:
         """Whether it rests on few trials, or on lengths below those that are yet to come."""
-        return self._measured.n < LEAST_SURE or max(remaining, default=0) > 1.1 * max(
-            self._measured.by_tokens
-        )
+        if self._measured.n < LEAST_SURE:
+            return True
+        return max(remaining, default=0) > 1.1 * max(self._measured.by_tokens)
 
     def seconds(self, remaining: Mapping[int, int], now: float) -> float | None:
         """Seconds until so many trials by tokens are answered; None before the first one is."""
@@ -271,8 +262,7 @@ def seconds_of(fit: Fit, tokens: int) -> float:
 
 
 class Timings:
-    """The seconds of trials, summed up by their tokens: a fit takes as long for ten thousand trials
-    as for ten."""
+    """The seconds of trials, summed up by tokens: a fit to thousands is as fast as one to ten."""
 
     def __init__(self, timed: Iterable[tuple[int, float]] = ()) -> None:
         self.n = 0
@@ -290,11 +280,10 @@ class Timings:
         self.seconds += seconds
 
     def fit(self) -> Fit:
-        """Seconds as a + b tokens + c tokens squared, none below zero, by least squares of relative
-        errors.
+        """Seconds as a + b tokens + c tokens squared, by least squares of relative errors.
 
-        A term more is taken only where it explains much more: Bayes' information criterion (Schwarz
-        1978) falls by four.
+        None is below zero. A term more is taken only where it explains much more: Bayes'
+        information criterion (Schwarz 1978) falls by four.
         """
         best = self._least_squares(_MODELS[0])
         for powers in _MODELS[1:]:

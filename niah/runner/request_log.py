@@ -1,5 +1,4 @@
-"""Requests and replies as JSON lines, for whoever has to find out why a server does not answer as
-expected.
+"""Requests and replies as JSON lines, for whoever must find out why a server answers oddly.
 
 Keys are hidden, prompts are cut to their ends unless asked for, and the file has a size that it
 does not pass.
@@ -24,8 +23,7 @@ _ENDS = 2_000  # bytes kept of a long body, at its beginning and at its end
 
 
 class RequestLog:
-    """Appends to one file. It never stops a run: where it cannot be written any more, it says so
-    once."""
+    """Appends to one file. It never stops a run: where it cannot be written, it says so once."""
 
     def __init__(
         self,
@@ -36,8 +34,7 @@ class RequestLog:
         say: Callable[[str], None] = lambda text: None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """``headers`` go with every request. Raises ConfigError where the file cannot be
-        written."""
+        """``headers`` go with every request. Raises ConfigError for a file that cannot be."""
         self._path = path
         self._prompts = prompts
         self._headers = dict(headers or {})
@@ -86,17 +83,15 @@ class RequestLog:
         cut = f" ... {size - 2 * _ENDS:,} bytes left out (--log-prompts keeps them) ... "
         return head.decode(errors="ignore") + cut + tail.decode(errors="ignore")
 
-    def _write(self, table: Mapping[str, Any]) -> None:
+    def _write(self, table: dict[str, Any]) -> None:
         if self._size >= self._most:
             return
-        text = json.dumps(redacted_in(dict(table)), ensure_ascii=False) + "\n"
+        text = json.dumps(redacted_in(table), ensure_ascii=False) + "\n"
         line = text.encode(errors="replace")
         if self._size + len(line) > self._most:
             self._size = self._most
-            self._say(
-                f"{self._path} has reached {self._most // 1_000_000} MB: no more requests are"
-                " logged"
-            )
+            reached = f"{self._path} has reached {self._most // 1_000_000} MB"
+            self._say(f"{reached}: no more requests are logged")
             return
         try:
             with self._path.open("ab") as file:
@@ -113,8 +108,5 @@ def told(request: HttpRequest, attempt: Attempt) -> str | None:
     if answer.error is None:
         return None
     after = "not tried again" if attempt.wait_s is None else f"again in {attempt.wait_s:.1f} s"
-    clock = time.strftime("%H:%M:%S")
-    return (
-        f"{clock}  {request.label or 'a small request'}, attempt {answer.attempts}: {answer.error};"
-        f" {after}"
-    )
+    which = f"{request.label or 'a small request'}, attempt {answer.attempts}"
+    return f"{time.strftime('%H:%M:%S')}  {which}: {answer.error}; {after}"
