@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from niah.errors import ProviderError
-from niah.messages import MediaPart
+from niah.messages import MediaPart, TextPart
 from niah.providers import Failure, HttpRequest
 from niah.providers.files import Received, Steps, Stored
 from niah.providers.replies import HttpApi
@@ -36,13 +36,14 @@ _LEFT_S = 3_600.0  # what expires sooner is uploaded anew
 _MOST_BYTES = 1_000_000  # of a reply
 _MOST_LOOKS = 150  # at a file that the service has not read yet
 _LOOK_S = 2.0
+_ODD = (ValueError, LookupError, TypeError, AttributeError)  # what a reply of an odd shape raises
 
 
 class NotStored(ProviderError):
-    """A piece that could not be uploaded, as the end of the trial that needs it. None: a stop came
-    first."""
+    """A piece that could not be uploaded, as the end of the trial that needs it."""
 
     def __init__(self, answer: Answer | None) -> None:
+        """None: a stop came first."""
         super().__init__("stopped" if answer is None else f"{answer.error}; nothing more was sent")
         self.answer = answer
 
@@ -69,25 +70,19 @@ class Uploads:
             if isinstance(end, BaseException):
                 raise end
             stored[digest] = end
-        messages = tuple(
-            replace(
-                m,
-                parts=tuple(
-                    replace(p, reference=stored[p.digest]) if isinstance(p, MediaPart) else p
-                    for p in m.parts
-                ),
-            )
-            for m in prompt.messages
-        )
-        return replace(prompt, messages=messages)
+
+        def told(part: TextPart | MediaPart) -> TextPart | MediaPart:
+            if isinstance(part, TextPart):
+                return part
+            return replace(part, reference=stored[part.digest])
+
+        messages = (replace(m, parts=tuple(map(told, m.parts))) for m in prompt.messages)
+        return replace(prompt, messages=tuple(messages))
 
     async def _stored(self, part: MediaPart) -> str:
         async with self._locks[part.digest], self._room:
             known = self._kept.get(part.digest)
-            lives = known is not None and (
-                known.expires is None or known.expires - self._clock() > _LEFT_S
-            )
-            if known is None or not lives or not await self._is_there(part.digest, known):
+            if known is None or not await self._lives(part.digest, known):
                 known = await self._uploaded(part)
                 self._kept[part.digest] = known
                 line = {"digest": part.digest, "address": self._address, **asdict(known)}
@@ -95,70 +90,55 @@ class Uploads:
             self._sure.add(part.digest)
             return known.reference
 
-    async def _is_there(self, digest: str, known: Stored) -> bool:
-        """Asked once in a command."""
+    async def _lives(self, digest: str, known: Stored) -> bool:
+        """Whether the service keeps it for long enough: asked once in a command."""
+        if known.expires is not None and known.expires - self._clock() <= _LEFT_S:
+            return False
         if digest in self._sure:
             return True
-        body = await self._client.fetch(
-            self._api.get(self._api.FILES.route.format(name=known.name))
-        )
+        files = self._api.FILES
+        body = await self._client.fetch(self._api.get(files.route.format(name=known.name)))
         try:
-            return body is not None and self._api.FILES.told(body).ready
-        except (ValueError, LookupError, TypeError, AttributeError):  # whatever an odd shape raises
+            return body is not None and files.told(body).ready
+        except _ODD:
             return False
 
     async def _uploaded(self, part: MediaPart) -> Stored:
         """As many attempts as a request has. Raises NotStored."""
-        number = 1
-        while (
-            not isinstance(got := await self._attempt(part), Stored)
-            and got.retry
-            and number < self._client.attempts
-        ):
-            if not await self._client.throttle.pause(
-                got.wait_s or self._client.throttle.pause_s(number)
-            ):
-                raise NotStored(None)
+        throttle, number = self._client.throttle, 0
+        while True:
             number += 1
-        if isinstance(got, Stored):
-            return got
-        error = (
-            f"upload of {part.mime} failed: {got.message}; if this server takes none, use --media"
-            " inline"
-        )
-        raise NotStored(
-            Answer(outcome=Outcome.ERROR, error=error, retried=got.retry, fatal=got.fatal)
-        )
+            got = await self._attempt(part)
+            if isinstance(got, Stored):
+                return got
+            if not got.retry or number >= self._client.attempts:
+                why = f"upload of {part.mime} failed: {got.message}"
+                error = f"{why}; if this server takes none, use --media inline"
+                raise NotStored(
+                    Answer(outcome=Outcome.ERROR, error=error, retried=got.retry, fatal=got.fatal)
+                )
+            if not await throttle.pause(got.wait_s or throttle.pause_s(number)):
+                raise NotStored(None)
 
     async def _attempt(self, part: MediaPart) -> Stored | Failure:
-        """One upload from its first request to its last. Raises NotStored where a stop came before
-        the end."""
+        """One upload from its first request to its last. Raises NotStored where a stop came."""
+        api = self._api
         try:
-            return await self._driven(
-                self._api.FILES.upload(self._api.service, self._api.headers(), part)
-            )
+            return await self._driven(api.FILES.upload(api.service, api.headers(), part))
         except CAUGHT as error:
             return failure_of_exception(error)
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ) as odd:  # whatever an odd shape raises
+        except _ODD as odd:
             why = redacted(f"a reply of an unexpected shape ({type(odd).__name__}: {odd})")
             return Failure(outcome=Outcome.ERROR, message=why[:300], retry=False)
 
     async def _driven(self, steps: Steps) -> Stored | Failure:
         request, looks = next(steps), 0
         while True:
-            if (
-                request.method == "GET"
-            ):  # whether the service has read the file: at once, then after a while
+            if request.method == "GET":  # has the service read it? asked at once, then again
                 looks += 1
                 if looks > _MOST_LOOKS:
-                    raise NoAnswer(
-                        f"the service was not done with it after {looks * _LOOK_S:.0f} s"
-                    )
+                    waited = f"{looks * _LOOK_S:.0f} s"
+                    raise NoAnswer(f"the service was not done with it after {waited}")
                 if looks > 1 and not await self._client.throttle.pause(_LOOK_S):
                     raise NotStored(None)
             received = await self._client.throttle.unless_stopped(self._received(request))
@@ -182,8 +162,7 @@ class Uploads:
         return Received(reply.headers, body) if done else self._api.failure(reply.status_code, body)
 
     def _read(self) -> dict[str, Stored]:
-        """What earlier commands uploaded to this address; a damaged line is a piece that is
-        uploaded again."""
+        """What earlier commands uploaded to this address; a damaged line is uploaded again."""
         kept: dict[str, Stored] = {}
         if not self._path.is_file():
             return kept
