@@ -1,5 +1,4 @@
-"""Answers from files as results of a run: outcomes, truncation check and scores as in a sweep,
-without times.
+"""Answers from files as results of a run: outcomes, checks and scores as in a sweep, no times.
 
 All files are read, and whatever is wrong with them is said, before anything is written.
 """
@@ -41,9 +40,8 @@ class Collected:
     torn: int  # last lines that were cut short
     missing: tuple[str, ...]  # trials of the run without an answer, errors among them
     errors: int  # of these, requests that failed
-    unchecked: (
-        str | None
-    )  # why nobody knows whether prompts were read whole; None: how the server counts is known
+    # why nobody knows whether prompts were read whole; None: how the server counts is known
+    unchecked: str | None
 
     def words(self) -> Iterator[str]:
         """For people."""
@@ -53,15 +51,8 @@ class Collected:
         if self.torn:
             yield f"{self.torn:,} last lines were cut short, and left out"
         if self.missing:
-            more = (
-                f" and {len(self.missing) - _MOST_NAMED:,} more"
-                if len(self.missing) > _MOST_NAMED
-                else ""
-            )
-            named = ", ".join(self.missing[:_MOST_NAMED]) + more
-            yield (
-                f"{len(self.missing):,} trials are missing, {self.errors:,} of them failed: {named}"
-            )
+            failed = f"{self.errors:,} of them failed"
+            yield f"{len(self.missing):,} trials are missing, {failed}: {_named(self.missing)}"
         if self.unchecked:
             yield f"not checked for dropped parts of prompts: {self.unchecked}"
 
@@ -76,37 +67,27 @@ class _Read:
 
 
 def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> Collected:
-    """Take the answers in some files into a run's log. Raises RunError, before anything is
-    written."""
-    trials = {trial.id: trial for trial in experiment.trials}
+    """Take answers in files into a run's log. Raises RunError, before anything is written."""
     sender_of(experiment)
     read = _Read()
     for file in files:
         _read_file(file, read)
-    small = {
-        key: read.answers.pop(key) for key in list(read.answers) if key.startswith(CALIBRATION)
-    }
-    _check_known(read.answers, trials)
+    keys = [key for key in read.answers if key.startswith(CALIBRATION)]
+    small = {key: read.answers.pop(key) for key in keys}
+    _check_known(read.answers, {trial.id for trial in experiment.trials})
     stored = log.stored()
-    new = [
-        t
-        for t in experiment.trials
-        if t.id in read.answers and not _is_known(t.id, read.answers[t.id], log, stored)
-    ]
+    asked = [t for t in experiment.trials if t.id in read.answers]
+    new = [t for t in asked if not _is_known(t.id, read.answers[t.id], log, stored)]
     checks = AnswerChecks(log.results.values(), experiment.tokenizer.count)
-    known, unchecked = (
-        _calibration(experiment, small),
-        "the small requests that tell it have no answer here",
-    )
+    known = _calibration(experiment, small)
+    unchecked = "the small requests that tell it have no answer here"
     if presenter_in(experiment) is not None:
         known, unchecked = None, "no small request of a file tells what turns, pages or sound take"
     checks.begin(Preflight(answers=(), calibration=known, window=None))
     _check_digests(experiment, new, read.answers)
     results = _results(experiment, new, read.answers, checks)
     while some := list(islice(results, _TOGETHER)):
-        log.write(*some)
-        for result in some:
-            log.results[result.trial.id] = result
+        log.append(*some)
     missing = tuple(t.id for t in experiment.trials if t.id not in log.finished)
     return Collected(
         answers=sum(read.answers[t.id].reply is not None for t in new),
@@ -119,8 +100,7 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
 
 
 def _read_file(file: Path, read: _Read) -> None:
-    """Take in a file. A last line that was cut short is counted; raises RunError for any other
-    damage."""
+    """Take in a file; a torn last line is counted. Raises RunError for any other damage."""
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -143,25 +123,25 @@ def _take(answer: BatchAnswer, read: _Read, where: str) -> None:
     before = read.answers.get(answer.id)
     if before is None or before.reply is None:
         read.answers[answer.id] = answer
-    elif answer.reply is not None and not answer.id.startswith(
-        CALIBRATION
-    ):  # one of an earlier file will do
+    elif answer.reply is not None and not answer.id.startswith(CALIBRATION):  # of these one will do
         if answer.reply.response().text != before.reply.response().text:
-            raise RunError(
-                f"{where}: a second answer to {answer.id}, which differs from the first; remove one"
-                " of them"
-            )
+            second = f"{where}: a second answer to {answer.id}"
+            raise RunError(f"{second}, which differs from the first; remove one of them")
         read.doubles += 1
 
 
-def _check_known(answers: Mapping[str, BatchAnswer], trials: Mapping[str, Trial]) -> None:
-    unknown = [i for i in answers if i not in trials]
-    if unknown:
-        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+def _check_known(answers: Mapping[str, BatchAnswer], trials: set[str]) -> None:
+    if unknown := [i for i in answers if i not in trials]:
         raise RunError(
-            f"answers to {', '.join(unknown[:_MOST_NAMED])}{more}: this run has no such trials; "
+            f"answers to {_named(unknown)}: this run has no such trials; "
             "name the run that the prompts were built for with --run"
         )
+
+
+def _named(ids: Sequence[str]) -> str:
+    """The first of some ids, and how many more there are."""
+    more = len(ids) - _MOST_NAMED
+    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _is_known(
@@ -196,12 +176,9 @@ def _calibration(experiment: Experiment, small: Mapping[str, BatchAnswer]) -> Ca
     """How the server counts, where all small prompts were answered and counted."""
     if not small:
         return None
-    prompts = small_prompts(experiment)
-    answers = [small.get(f"{CALIBRATION}{number}") for number in range(len(prompts))]
-    counted = [
-        counted_of(p, _answer(a)) for p, a in zip(prompts, answers, strict=True) if a is not None
-    ]
-    known = [c for c in counted if c is not None]
+    prompts = {f"{CALIBRATION}{n}": prompt for n, prompt in enumerate(small_prompts(experiment))}
+    told = [counted_of(p, _answer(small[i])) for i, p in prompts.items() if i in small]
+    known = [counted for counted in told if counted is not None]
     return calibrated(known) if len(known) == len(prompts) > 1 else None
 
 
@@ -219,31 +196,24 @@ def _results(
         try:
             course = deliverer.course(trial)
         except PromptError as error:
-            yield unanswered(
-                trial, None, Outcome.ERROR, str(error), experiment.plant(trial).targets
-            )
+            targets = experiment.plant(trial).targets
+            yield unanswered(trial, None, Outcome.ERROR, str(error), targets)
             continue
         asked = course.next(None)
-        if not isinstance(asked, Prompt):
-            raise RunError(
-                f"trial {trial.id}: its delivery asks a server first"
-            )  # sender_of refuses it before
-        answer = _answer(answers[trial.id])
-        course.results.append(
-            _checked(trial, deliverer.presented(asked), answer, experiment, checks)
-        )
+        if not isinstance(asked, Prompt):  # sender_of refuses it before
+            raise RunError(f"trial {trial.id}: its delivery asks a server first")
+        sent, answer = deliverer.presented(asked), _answer(answers[trial.id])
+        course.results.append(_checked(trial, sent, answer, experiment, checks))
         yield replace(course.whole(), prepared_s=None)
 
 
 def _checked(
     trial: Trial, sent: Prompt, answer: Answer, experiment: Experiment, checks: AnswerChecks
 ) -> Result:
-    """The result of an answer; without its score where the prompt or the answer is not the trial's
-    own."""
+    """The result of an answer; without its score where prompt or answer is not the trial's own."""
     expected = checks.calibration.expected(sent.utf8, sent.tokens) if checks.calibration else None
-    result = result_of(
-        Call(trial=trial, prompt=sent, request=_ELSEWHERE, expected=expected), answer, experiment
-    )
+    call = Call(trial=trial, prompt=sent, request=_ELSEWHERE, expected=expected)
+    result = result_of(call, answer, experiment)
     # nobody can be asked again: an answer parted into other tokens than ours is taken
     before = [] if answer.response is None else [answer.response.text]
     mismatch = checks.mismatch(result, [needle.value for needle in sent.planting.needles], before)
@@ -254,16 +224,11 @@ def _answer(answer: BatchAnswer) -> Answer:
     """How a request ended, as the client of a sweep tells it."""
     if answer.reply is None:
         failure = failure_of(answer.status, answer.error)
-        return Answer(outcome=failure.outcome, attempts=1, error=failure.message)
-    response = answer.reply.response()
+        return Answer(outcome=failure.outcome, error=failure.message)
+    error = None
     try:
-        outcome, error = answer.reply.outcome(), None
+        outcome = answer.reply.outcome()
     except UnexpectedStop as stop:
         outcome, error = Outcome.ERROR, str(stop)
-    return Answer(
-        outcome=outcome,
-        attempts=1,
-        response=response,
-        request_id=answer.reply.request_id,
-        error=error,
-    )
+    response, request_id = answer.reply.response(), answer.reply.request_id
+    return Answer(outcome=outcome, response=response, request_id=request_id, error=error)
