@@ -1,5 +1,4 @@
-"""Batches at OpenAI, Anthropic and Gemini: submit, look, fetch the results. Safe to kill at any
-point.
+"""Batches at OpenAI, Anthropic and Gemini: submit, look, fetch results. Safe to kill at any point.
 
 The state of a run's batches is ``batches.json`` in its folder, and is written before and after
 every step that costs: a batch is first intended, under a name of its own, then created with that
@@ -55,10 +54,10 @@ class Service(Protocol):
     """One service's routes. Every function may raise ProviderError."""
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
-        """The id of a batch that was created as intended, though nobody noted it; none of those
-        that are ``known``.
+        """The id of a batch that was created as intended, though nobody noted it.
 
-        A batch of which nothing was answered is submitted again under its own name.
+        It is none of those ``known``: a batch of which nothing was answered is submitted again
+        under its own name.
         """
         ...
 
@@ -83,10 +82,8 @@ def read_state(folder: Path) -> list[Batch]:
     try:
         return [Batch(**table) for table in json.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(
-            f"{path}: not the batches of a run ({error}); move it away, and nothing is known of"
-            " them"
-        ) from None
+        said = f"{path}: not the batches of a run ({error})"
+        raise RunError(f"{said}; move it away, and nothing is known of them") from None
 
 
 def write_state(folder: Path, batches: list[Batch]) -> None:
@@ -106,8 +103,7 @@ def intended(folder: Path, file: Path) -> Batch:
 
 
 def created(folder: Path, service: Service) -> list[Batch]:
-    """Create what is intended; every step is kept. Raises ProviderError, and the same command goes
-    on."""
+    """Create what is intended; every step is kept: after a ProviderError the same call goes on."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
         if batch.id is None:
@@ -132,8 +128,7 @@ def looked_at(folder: Path, service: Service) -> list[Batch]:
 
 
 def fetched(folder: Path, service: Service) -> list[Path]:
-    """The result files of all batches that have ended, partial results among them; each is fetched
-    once."""
+    """The files of all results, partial ones among them; each is fetched once."""
     batches = looked_at(folder, service)
     for number, batch in enumerate(batches):
         if batch.state in ("ended", "failed") and batch.results is None:
@@ -150,15 +145,12 @@ def fetched(folder: Path, service: Service) -> list[Path]:
 
 @contextmanager
 def _asking(folder: Path) -> Iterator[None]:
-    """An answer of an odd shape, and a file of the run that cannot be read or written, as errors of
-    ours."""
+    """An answer of an odd shape, and a file that cannot be read or written, as errors of ours."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, ValueError) as odd:
-        raise ProviderError(
-            f"an answer of no known shape ({type(odd).__name__}: {odd}); is base_url that of a"
-            " batch service?"
-        ) from odd
+        shape = f"an answer of no known shape ({type(odd).__name__}: {odd})"
+        raise ProviderError(f"{shape}; is base_url that of a batch service?") from odd
     except OSError as error:
         raise RunError(
             f"{folder}: cannot be read or written ({error.strerror}); free some space"
@@ -173,10 +165,8 @@ class _Http:
         self._base = base_url.rstrip("/")
         # of a planned run, which keeps no secrets, only the header's name may be known
         further = {name: value for name, value in config.headers.items() if value != KEY}
-        trust = trust_of(config.ca_file)
-        self._open = partial(
-            httpx.Client, headers={**further, **headers}, verify=trust, timeout=_TIMES
-        )
+        headers, trust = {**further, **headers}, trust_of(config.ca_file)
+        self._open = partial(httpx.Client, headers=headers, verify=trust, timeout=_TIMES)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
@@ -187,18 +177,15 @@ class _Http:
                 f"{method} {path}: no answer ({error}); the same command goes on"
             ) from error
         if response.status_code >= 300:
-            raise ProviderError(
-                f"{method} {path}: {response.status_code}:"
-                f" {redacted(message_of(response.text))[:300]}"
-            )
+            said = redacted(message_of(response.text))[:300]
+            raise ProviderError(f"{method} {path}: {response.status_code}: {said}")
         return response
 
     def table(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         return dict(json_in(self.ask(method, path, **what).text))
 
     def lines(self, path: str) -> Iterator[bytes]:
-        """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028, as it
-        is."""
+        """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028."""
         rest = b""
         try:
             with self._open() as client, client.stream("GET", self._url(path)) as response:
@@ -248,15 +235,11 @@ class OpenAIBatches:
         table = self._http.table("GET", f"/batches/{batch.id}")
         counts, status = table.get("request_counts") or {}, str(table.get("status"))
         errors = ((table.get("errors") or {}).get("data") or [{}])[0].get("message")
-        said = (
-            f"{status}, {counts.get('completed', 0)} of {counts.get('total', batch.requests)} done"
-        )
-        state = {
-            "completed": "ended",
-            "expired": "ended",
-            "cancelled": "ended",
-            "failed": "failed",
-        }.get(status, "waiting")
+        done, of = counts.get("completed", 0), counts.get("total", batch.requests)
+        said = f"{status}, {done} of {of} done"
+        state = "failed" if status == "failed" else "waiting"
+        if status in ("completed", "expired", "cancelled"):
+            state = "ended"
         return state, f"{said}: {errors}" if errors else said
 
     def results(self, batch: Batch) -> Iterator[bytes]:
@@ -267,8 +250,7 @@ class OpenAIBatches:
 
 
 class AnthropicBatches:
-    """``/messages/batches``. A batch has no name there: one of as many requests, made since, is
-    it."""
+    """``/messages/batches``. None has a name there: one of as many requests, made since, is it."""
 
     def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
         access = {"x-api-key": key} if key else {}
@@ -280,12 +262,10 @@ class AnthropicBatches:
         if told := reply.headers.get("date"):  # by the service's clock
             since += parsedate_to_datetime(told) - datetime.now(UTC)
         for table in json_in(reply.text).get("data") or []:
-            as_many = sum((table.get("request_counts") or {}).values()) == batch.requests
-            if (
-                as_many
-                and datetime.fromisoformat(table["created_at"]) >= since
-                and table["id"] not in known
-            ):
+            if sum((table.get("request_counts") or {}).values()) != batch.requests:
+                continue
+            made = datetime.fromisoformat(table["created_at"])
+            if made >= since and table["id"] not in known:
                 return str(table["id"])
         return None
 
@@ -297,18 +277,14 @@ class AnthropicBatches:
                     yield (b"," if number else b"") + line.rstrip()
             yield b"]}"
 
-        headers = {"Content-Type": "application/json"}
-        return str(
-            self._http.table("POST", "/messages/batches", content=body(), headers=headers)["id"]
-        )
+        sent = {"content": body(), "headers": {"Content-Type": "application/json"}}
+        return str(self._http.table("POST", "/messages/batches", **sent)["id"])
 
     def look(self, batch: Batch) -> tuple[str, str]:
         table = self._http.table("GET", f"/messages/batches/{batch.id}")
-        counts = ", ".join(
-            f"{n} {what}" for what, n in (table.get("request_counts") or {}).items() if n
-        )
-        ended = table.get("processing_status") == "ended"
-        return "ended" if ended else "waiting", f"{table.get('processing_status')}, {counts}"
+        counts = (table.get("request_counts") or {}).items()
+        status, said = table.get("processing_status"), [f"{n} {what}" for what, n in counts if n]
+        return "ended" if status == "ended" else "waiting", f"{status}, {', '.join(said)}"
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/messages/batches/{batch.id}")
@@ -322,60 +298,52 @@ class GeminiBatches:
     def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
         self._http = _Http(base_url, config, {"x-goog-api-key": key} if key else {})
         root, _, version = base_url.rstrip("/").rpartition("/")
-        self._upload, self._download = (
-            f"{root}/upload/{version}/files",
-            f"{root}/download/{version}",
-        )
+        self._upload = f"{root}/upload/{version}/files"
+        self._download = f"{root}/download/{version}"
         self._model = str(config.model).removeprefix("models/")
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         table = self._http.table("GET", "/batches?pageSize=100")
         for entry in table.get("operations") or table.get("batches") or []:
-            if (entry.get("metadata") or entry).get("displayName") == batch.name and entry[
-                "name"
-            ] not in known:
+            name = (entry.get("metadata") or entry).get("displayName")
+            if name == batch.name and entry["name"] not in known:
                 return str(entry["name"])
         return None
 
     def create(self, name: str, file: Path) -> str:
-        headers = {
+        size = str(file.stat().st_size)
+        start = {
             "X-Goog-Upload-Protocol": "resumable",
             "X-Goog-Upload-Command": "start",
-            "X-Goog-Upload-Header-Content-Length": str(file.stat().st_size),
+            "X-Goog-Upload-Header-Content-Length": size,
             "X-Goog-Upload-Header-Content-Type": "application/jsonl",
         }
-        started = self._http.ask(
-            "POST", self._upload, json={"file": {"display_name": name}}, headers=headers
-        )
-        send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        about = {"file": {"display_name": name}}
+        started = self._http.ask("POST", self._upload, json=about, headers=start)
+        send = {
+            "X-Goog-Upload-Command": "upload, finalize",
+            "X-Goog-Upload-Offset": "0",
+            "Content-Length": size,
+        }
         with file.open("rb") as source:
             where = started.headers["x-goog-upload-url"]
-            length = {"Content-Length": str(file.stat().st_size)}
-            uploaded = self._http.table("POST", where, content=source, headers={**send, **length})
-        body = {
-            "batch": {"displayName": name, "inputConfig": {"fileName": uploaded["file"]["name"]}}
-        }
-        return str(
-            self._http.table("POST", f"/models/{self._model}:batchGenerateContent", json=body)[
-                "name"
-            ]
-        )
+            uploaded = self._http.table("POST", where, content=source, headers=send)["file"]
+        batch = {"displayName": name, "inputConfig": {"fileName": uploaded["name"]}}
+        route = f"/models/{self._model}:batchGenerateContent"
+        return str(self._http.table("POST", route, json={"batch": batch})["name"])
 
     def look(self, batch: Batch) -> tuple[str, str]:
         table = self._http.table("GET", f"/{batch.id}")
         about = table.get("metadata") or table
         state = str(about.get("state", "")).rpartition("STATE_")[2] or "PENDING"
-        ended = state in ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "EXPIRED", "CANCELLED")
-        return "ended" if ended else "failed" if state == "FAILED" else "waiting", state.lower()
+        if state in ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "EXPIRED", "CANCELLED"):
+            return "ended", state.lower()
+        return "failed" if state == "FAILED" else "waiting", state.lower()
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/{batch.id}")
-        answer = (
-            table.get("response")
-            or (table.get("metadata") or {}).get("output")
-            or table.get("dest")
-            or {}
-        )
+        about = table.get("metadata") or {}
+        answer = table.get("response") or about.get("output") or table.get("dest") or {}
         name = answer.get("responsesFile") or answer.get("fileName")
         if name:
             yield from self._http.lines(f"{self._download}/{name}:download?alt=media")
@@ -389,7 +357,6 @@ SERVICES: Mapping[str, Callable[[str, RunConfig, str | None], Service]] = {
 
 
 def service_of(form: str, config: RunConfig) -> Service:
-    """The service that takes files of a form. Raises ConfigError where its key or certificates
-    cannot be used."""
+    """The service that takes files of a form. Raises ConfigError for its key or certificates."""
     base_url = config.base_url or str(known_provider(config.provider).base_url)
     return SERVICES[form](base_url, config, api_key_of(config))
