@@ -105,7 +105,8 @@ async def _probe(experiment: Experiment, most: int | None) -> None:
             for name, value in _rows(experiment, found, again).items():
                 click.echo(f"{name:<12} {value}")
             if most is not None:
-                click.echo(f"{'true window':<12} {_window(await asking.window(most, _show))}")
+                ends = await asking.window(found, most, _show)
+                click.echo(f"{'true window':<12} {_window(ends)}")
 
 
 class _Teller(Observer):

@@ -1,5 +1,4 @@
-"""Ask a server about itself: its models, how it counts, whether it caches, and where its window
-truly ends."""
+"""Ask a server about itself: its models, how it counts and caches, where its window truly ends."""
 
 from __future__ import annotations
 
@@ -15,16 +14,10 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.checks import READERS, key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import (
-    HttpRequest,
-    Provider,
-    ServedModel,
-    known_provider,
-    provider_of,
-    simulated,
-)
+from niah.providers import Provider, ServedModel, known_provider, provider_of, simulated
 from niah.providers.local import LOCAL_MODELS
 from niah.records import Outcome, Trial, Usage
+from niah.runner.calibration import Calibration
 from niah.runner.client import Client
 from niah.runner.exchange import Answer
 from niah.runner.preflight import Preflight, preflight, small_prompts
@@ -37,10 +30,8 @@ MOST_BYTES = 8_000_000
 _TRAINED = ("n_ctx_train", "original_max_position_embeddings", "max_position_embeddings")
 _WINDOW = ("n_ctx", "max_model_len", "context_length", "max_context_length")
 WITHIN = 0.01  # of the window
-_AROUND = (
-    0.85,
-    1.1,
-)  # of an edge: safely before it, and behind; a tokenizer counts otherwise than ours
+# of an edge: safely before it, and behind; a tokenizer counts otherwise than ours
+_AROUND = (0.85, 1.1)
 
 
 def served_models(config: RunConfig, total_s: float = TOTAL_S) -> list[ServedModel]:
@@ -71,31 +62,17 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
                 f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            if "CERTIFICATE" in words.upper():
-                advice = "name the certificate authority of that server with --ca-file"
-                raise OutageError(f"{place}: {words}; {advice}") from error
-            why = (
-                "nobody answers"
-                if isinstance(error, httpx.ConnectError)
-                else f"no answer ({words})"
-            )
-            raise OutageError(
-                f"{place}: {why}; start the server, or give its --base-url"
-            ) from error
+            raise OutageError(f"{place}: {_no_answer(error)}") from error
     if len(raw) > MOST_BYTES:
-        raise ProviderError(
-            f"{request.url}: more than {MOST_BYTES // 1_000_000} MB, which is no list"
-        )
+        most = f"{MOST_BYTES // 1_000_000} MB"
+        raise ProviderError(f"{request.url}: more than {most}, which is no list")
     body = raw.decode("utf-8-sig", errors="replace")
     if status == 404:
-        raise ProviderError(
-            f"{place}: this server lists no models (404); its documentation names them"
-        )
+        why = "this server lists no models (404); its documentation names them"
+        raise ProviderError(f"{place}: {why}")
     if status != 200:
-        raise ProviderError(
-            f"{place}: {(said := provider.failure(status, body).message)}{key_hint(config, said)}"
-        )
+        said = provider.failure(status, body).message
+        raise ProviderError(f"{place}: {said}{key_hint(config, said)}")
     try:
         return sorted(provider.models_in(body), key=lambda m: m.name)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
@@ -104,15 +81,25 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
         ) from error
 
 
+def _no_answer(error: Exception) -> str:
+    """What is wrong, and what to do about it."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    if "CERTIFICATE" in words.upper():
+        return f"{words}; name the certificate authority of that server with --ca-file"
+    why = "nobody answers" if isinstance(error, httpx.ConnectError) else f"no answer ({words})"
+    return f"{why}; start the server, or give its --base-url"
+
+
 def told_edges(experiment: Experiment) -> tuple[int | None, int | None]:
-    """Window and trained length in the server's tokens, as its list of models and its properties
-    tell them."""
+    """Window and trained length in the server's tokens, by its list of models and properties."""
     return asyncio.run(_told(experiment))
 
 
 def lengths_around(window: int | None, trained: int | None, least: int) -> list[int]:
-    """Lengths before and behind half the window, the window, the trained length and twice it; none
-    over the window."""
+    """Lengths before and behind the window, half of it, the trained length and twice it.
+
+    None is over the window.
+    """
     edges = [window and window // 2, window, trained, trained and 2 * trained]
     around = {round(edge * share) for edge in edges if edge for share in _AROUND}
     most = round(window * _AROUND[0]) if window else max(around, default=0)
@@ -124,11 +111,7 @@ async def _told(experiment: Experiment) -> tuple[int | None, int | None]:
         provider = session.provider
         requests = [provider.models_request(), provider.window_request()]
         async with connected(session, experiment, Observer()) as client:
-            bodies = [
-                await client.fetch(request)
-                for request in requests
-                if isinstance(request, HttpRequest)
-            ]
+            bodies = [await client.fetch(request) for request in requests if request is not None]
     return _least(bodies, _WINDOW), _least(bodies, _TRAINED)
 
 
@@ -163,90 +146,78 @@ class Window:
     too_long: Step | None  # the shortest that was not
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Asks one server."""
 
     client: Client
     provider: Provider
     experiment: Experiment
-    _found: Preflight | None = None
 
     async def look(self) -> tuple[Preflight, Answer | None]:
-        """The small requests, and the answer to the last of them sent again: a server that caches
-        reads it then.
+        """The small requests, and the answer to the last of them sent again.
 
-        Raises ProviderError or OutageError where they fail.
+        A server that caches reads it from there then. Raises ProviderError or OutageError.
         """
-        self._found = await preflight(self.client, self.experiment)
+        found = await preflight(self.client, self.experiment)
         again = await self.client.ask(self.provider.request(small_prompts(self.experiment)[-1]))
-        return self._found, again
+        return found, again
 
-    async def window(self, most: int, on_step: Callable[[Step], None]) -> Window:
-        """The true window, by trying longer and longer prompts up to ``most`` and then halving what
-        is open.
+    async def window(self, found: Preflight, most: int, on_step: Callable[[Step], None]) -> Window:
+        """The true window, by longer and longer prompts up to ``most``, then halving what is open.
 
         Starts near the window that the server tells. Raises ProviderError or OutageError for a
         request that fails.
         """
         fits: Step | None = None
         too_long: Step | None = None
-        length, factor = self._start(most)
+        length, factor = self._start(found, most)
         while True:
-            step = await self._try(length)
+            step = await self._try(found.calibration, length)
             on_step(step)
             if step.fits:
                 fits = step
             else:
                 too_long = step
             if fits is None:
-                shorter = round(length / factor)
-                if shorter < self._least():
-                    return Window(fits=fits, too_long=too_long)
-                length, factor = shorter, 2.0
+                length, factor = round(length / factor), 2.0
+                if length < self._least():
+                    break
             elif too_long is None:
                 if length >= most:
-                    return Window(fits=fits, too_long=too_long)
+                    break
                 length = min(most, round(length * factor))
-            elif too_long.context_length - fits.context_length <= max(
-                1, WITHIN * too_long.context_length
-            ):
-                return Window(fits=fits, too_long=too_long)
             else:
-                length = (fits.context_length + too_long.context_length) // 2
+                short, long = fits.context_length, too_long.context_length
+                if long - short <= max(1, WITHIN * long):
+                    break
+                length = (short + long) // 2
+        return Window(fits=fits, too_long=too_long)
 
-    def _start(self, most: int) -> tuple[int, float]:
+    def _start(self, found: Preflight, most: int) -> tuple[int, float]:
         """The first length to try, and the factor by which to go on."""
-        if self._found is None or self._found.window is None:
+        if found.window is None:
             return min(most, max(2_000, self._least())), 2.0
-        known = self._found.calibration
-        ratio = 1.0 if known is None else max(known.narrow, 0.1)
-        return max(self._least(), min(most, round(0.97 * self._found.window / ratio))), 1.1
+        ratio = 1.0 if found.calibration is None else max(found.calibration.narrow, 0.1)
+        return max(self._least(), min(most, round(0.97 * found.window / ratio))), 1.1
 
     def _least(self) -> int:
         return min(self.experiment.config.lengths)
 
-    async def _try(self, length: int) -> Step:
+    async def _try(self, known: Calibration | None, length: int) -> Step:
         """Whether a prompt of this length is accepted and counted as a whole."""
-        trial = Trial(
-            id="", task=self.experiment.config.task, context_length=length, depth_percent=0, epoch=0
-        )
+        task = self.experiment.config.task
+        trial = Trial(id="", task=task, context_length=length, depth_percent=0, epoch=0)
         prompt = self.experiment.prompt(trial)
-        answer = await self.client.ask_or_raise(
-            self.provider.request(prompt), f"at {length:,} tokens"
-        )
-        known = self._found.calibration if self._found else None
+        request = self.provider.request(prompt)
+        answer = await self.client.ask_or_raise(request, f"at {length:,} tokens")
         usage = answer.response.usage if answer.response else Usage()
         counted = known.total(usage) if known else usage.input_tokens
-        if answer.outcome is Outcome.OVERFLOW:
-            return Step(
-                context_length=length,
-                fits=False,
-                server_tokens=counted,
-                why=f"refused ({answer.error})",
-            )
         expected = known.expected(prompt.utf8, prompt.tokens) if known else None
-        if known and expected and counted and known.is_short(counted, expected):
+        if answer.outcome is Outcome.OVERFLOW:
+            why = f"refused ({answer.error})"
+        elif known and expected and counted and known.is_short(counted, expected):
             why = f"cut in silence: {counted:,} tokens counted where about {expected:,} were sent"
-            return Step(context_length=length, fits=False, server_tokens=counted, why=why)
-        return Step(context_length=length, fits=True, server_tokens=counted, why="accepted")
+        else:
+            return Step(context_length=length, fits=True, server_tokens=counted, why="accepted")
+        return Step(context_length=length, fits=False, server_tokens=counted, why=why)
