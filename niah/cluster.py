@@ -62,8 +62,7 @@ def submit(
     results: Folder = DEFAULT_RESULTS,
     options: Mapping[str, Any] | None = None,
 ) -> Jobs:
-    """Run all shards of a run on an engine, and wait for them where the engine is Ray; the same
-    call resumes.
+    """Run all shards of a run on an engine, and wait where that is Ray; the same call resumes.
 
     ``arguments`` are those of ``niah run`` without name, results and shard; ``options`` are the
     engine's own (Ray's address, submitit's parameters). Raises ConfigError for an engine that is
@@ -71,10 +70,8 @@ def submit(
     """
     check_name(run)
     if on not in ENGINES or workers < 1:
-        raise ConfigError(
-            f"--on {on!r} with {workers} workers: use {' or '.join(ENGINES)}, and at least one"
-            " worker"
-        )
+        use = f"use {' or '.join(ENGINES)}, and at least one worker"
+        raise ConfigError(f"--on {on!r} with {workers} workers: {use}")
     for flag in _OWN:
         if any(argument.partition("=")[0] == flag for argument in arguments):
             raise ConfigError(
@@ -82,11 +79,8 @@ def submit(
             )
     folder = Path(results).resolve() / run
     place = ("--results", str(folder.parent), "--name", run, "--progress", "lines")
-    shards = [f"{number}/{workers}" for number in range(1, workers + 1)]
-    commands = [
-        [sys.executable, "-m", "niah", "run", *arguments, *place, "--shard", shard]
-        for shard in shards
-    ]
+    command = [sys.executable, "-m", "niah", "run", *arguments, *place]
+    commands = [[*command, "--shard", f"{n}/{workers}"] for n in range(1, workers + 1)]
     return (_on_ray if on == "ray" else _on_slurm)(folder, commands, options or {})
 
 
@@ -94,14 +88,11 @@ def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """How the jobs of a run stand. Raises RunError where there are none."""
     folder = Path(results).resolve() / run
     engine, ids = _kept(folder)
-    states = (
-        ("see ray status",) * len(ids)
-        if engine == "ray"
-        else map(_state, _jobs(folder, engine, ids))
-    )
-    return Jobs(
-        folder=folder, engine=engine, ids=ids, states=tuple(states), finished=_finished(folder)
-    )
+    if engine == "ray":
+        states = ["see ray status"] * len(ids)
+    else:
+        states = [_state(job) for job in _jobs(folder, engine, ids)]
+    return _standing(folder, engine, ids, states)
 
 
 def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
@@ -125,8 +116,7 @@ class WorkerDied(Exception):
 def work(command: Sequence[str]) -> int:
     """One job: a command in a process of its own, done (0) or incomplete (3).
 
-    Raises WorkerDied where it was killed, RunError where it ended in an error that would come
-    again.
+    Raises WorkerDied where it was killed, RunError for an error that would come again.
     """
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     ended = subprocess.run(command, check=False, preexec_fn=_tied(), **quiet)  # noqa: S603
@@ -138,10 +128,10 @@ def work(command: Sequence[str]) -> int:
 
 
 def _tied() -> Callable[[], object] | None:
-    """On Linux a job's process ends with its worker: an orphan would hold the log that the next
-    worker needs."""
-    is_linux = sys.platform == "linux"
-    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL) if is_linux else None
+    """On Linux a job ends with its worker: an orphan would hold the log that the next one needs."""
+    if sys.platform != "linux":
+        return None
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
@@ -153,31 +143,24 @@ def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any])
         task = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=[WorkerDied])(work)
         waiting = [task.remote(command) for command in commands]
         _keep(folder, "ray", [ref.hex() for ref in waiting])
-        states = tuple(_ENDED[code] for code in ray.get(waiting))
+        states = [_ENDED[code] for code in ray.get(waiting)]
     finally:
         if own:
             ray.shutdown()
-    ids = tuple(f"shard {n}" for n in range(1, len(commands) + 1))
-    return Jobs(folder=folder, engine="ray", ids=ids, states=states, finished=_finished(folder))
+    return _standing(folder, "ray", [f"shard {n}" for n in range(1, len(commands) + 1)], states)
 
 
 def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
     submitit = _package("submitit", "slurm")
-    executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=options.get("cluster"))
-    executor.update_parameters(
-        timeout_min=24 * 60, **{k: v for k, v in options.items() if k != "cluster"}
-    )
+    parameters = {"timeout_min": 24 * 60, **options}
+    cluster = parameters.pop("cluster", None)
+    executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=cluster)
+    executor.update_parameters(**parameters)
     with executor.batch():  # one array
         jobs = [executor.submit(work, command) for command in commands]
-    ids = tuple(job.job_id for job in jobs)
+    ids = [job.job_id for job in jobs]
     _keep(folder, executor.cluster, ids)
-    return Jobs(
-        folder=folder,
-        engine="slurm",
-        ids=ids,
-        states=("submitted",) * len(ids),
-        finished=_finished(folder),
-    )
+    return _standing(folder, "slurm", ids, ["submitted"] * len(ids))
 
 
 def _package(name: str, extra: str) -> Any:
@@ -185,9 +168,8 @@ def _package(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ConfigError(
-            f"--on {extra} needs the package {name}: {install_hint(extra)}"
-        ) from error
+        needs = f"--on {extra} needs the package {name}"
+        raise ConfigError(f"{needs}: {install_hint(extra)}") from error
 
 
 def _jobs(folder: Path, engine: str, ids: Sequence[str]) -> list[Any]:
@@ -198,8 +180,7 @@ def _jobs(folder: Path, engine: str, ids: Sequence[str]) -> list[Any]:
 
 
 def _state(job: Any) -> str:
-    """By the result that it left; where there is none by Slurm, whose accounting may know
-    nothing."""
+    """By the result that it left, else by Slurm, whose accounting may know nothing."""
     if not job.paths.result_pickle.exists():
         state = str(job.state).lower()
         return "no result yet" if state in ("unknown", "no process and no result") else state
@@ -208,9 +189,8 @@ def _state(job: Any) -> str:
 
 def _keep(folder: Path, engine: str, ids: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / JOBS_NAME).write_text(
-        json.dumps({"engine": engine, "ids": list(ids)}), encoding="utf-8"
-    )
+    text = json.dumps({"engine": engine, "ids": list(ids)})
+    (folder / JOBS_NAME).write_text(text, encoding="utf-8")
 
 
 def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -221,5 +201,9 @@ def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
         raise RunError(f"{folder}: no jobs here; submit them with niah submit") from error
 
 
-def _finished(folder: Path) -> int:
-    return len(set().union(*map(finished_in, [folder, *folder.glob("shards/*")])))
+def _standing(folder: Path, engine: str, ids: Sequence[str], states: Sequence[str]) -> Jobs:
+    """The jobs of a run, and how much of it is answered."""
+    finished = set().union(*map(finished_in, [folder, *folder.glob("shards/*")]))
+    return Jobs(
+        folder=folder, engine=engine, ids=tuple(ids), states=tuple(states), finished=len(finished)
+    )

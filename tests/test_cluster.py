@@ -9,7 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import REPOSITORY, Niah
@@ -87,6 +90,23 @@ def test_a_job_ends_with_its_worker_and_leaves_no_orphan_that_holds_the_log(tmp_
             return
         time.sleep(0.01)
     raise AssertionError("the job outlived its worker")
+
+
+def test_an_option_of_the_engine_goes_before_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+    executor = SimpleNamespace(
+        cluster="slurm",
+        update_parameters=told.update,
+        batch=nullcontext,
+        submit=lambda work, command: SimpleNamespace(job_id="7"),
+    )
+    engine = SimpleNamespace(AutoExecutor=lambda folder, cluster: executor)
+    monkeypatch.setitem(sys.modules, "submitit", engine)
+    options = {"timeout_min": 60, "slurm_partition": "gpu"}
+    jobs = cluster.submit((), "r", on="slurm", workers=1, results=tmp_path, options=options)
+    assert (told, jobs.words()[0]) == (options, "7  submitted")
 
 
 @pytest.mark.slow
