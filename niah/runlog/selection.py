@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from niah.errors import ConfigError, RunError
 from niah.records import Outcome, Result
@@ -58,12 +57,10 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
     """
     if len(address) > 1 or _is_length(address[0], results):
         return _in_cell(results.values(), address)
-    found = [r for i, r in results.items() if i.startswith(address[0])]
+    found = [i for i in results if i.startswith(address[0])]
     if len(found) > 1:
-        ids = _listed((r.trial.id for r in found), len(found), most=3)
-        raise ConfigError(
-            f"trial {address[0]!r}: {len(found)} ids begin so ({ids}); write more of it"
-        )
+        several = f"{len(found)} ids begin so ({first_of(found, most=3)})"
+        raise ConfigError(f"trial {address[0]!r}: {several}; write more of it")
     if not found:
         near = difflib.get_close_matches(address[0], results, n=1, cutoff=0.6)
         guess = f" (did you mean {near[0]!r}?)" if near else ""
@@ -71,7 +68,7 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
             f"no trial {address[0]!r} in this run{guess}; write the beginning of an id, or a cell"
             " like 8k 50"
         )
-    return found
+    return [results[i] for i in found]
 
 
 def differences(
@@ -94,6 +91,13 @@ def differences(
     return len(pairs), [Difference(old=differing[r.trial.id], new=r) for r in ordered]
 
 
+def first_of(names: Iterable[str], most: int = MOST_NAMED) -> str:
+    """At most so many of some names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result]:
     """The trials of a length, or of a length and some depths."""
     results = list(results)
@@ -101,20 +105,17 @@ def _in_cell(results: Iterable[Result], address: tuple[str, ...]) -> list[Result
     here = [r for r in results if r.trial.context_length == length]
     if not here:
         known = sorted({r.trial.context_length for r in results})
-        raise ConfigError(
-            f"length {address[0]!r}: no trial of this run; there are"
-            f" {_listed(map(label_of, known), len(known))}"
-        )
+        there = first_of(map(label_of, known))
+        raise ConfigError(f"length {address[0]!r}: no trial of this run; there are {there}")
     if len(address) == 1:
         return by_cell(here)
     asked = set(depths_of(address[1]))
     here = [r for r in here if r.trial.control is None]
     depths = sorted({r.trial.depth_percent for r in here})
     if not asked <= set(depths):
-        raise ConfigError(
-            f"depth {address[1]!r}: no trial at {label_of(length)}; "
-            f"there are {_listed((f'{d:g}' for d in depths), len(depths))}"
-        )
+        none = f"no trial at {label_of(length)}"
+        there = first_of(f"{depth:g}" for depth in depths)
+        raise ConfigError(f"depth {address[1]!r}: {none}; there are {there}")
     return by_cell(r for r in here if r.trial.depth_percent in asked)
 
 
@@ -129,11 +130,5 @@ def _is_length(text: str, results: Mapping[str, Result]) -> bool:
 
 def _check(kind: str, asked: set[str], known: set[str]) -> None:
     for name in sorted(asked - known):
-        there = _listed(sorted(known), len(known)) or "none"
+        there = first_of(sorted(known)) or "none"
         raise ConfigError(f"{kind} {name!r}: no trial of this run has it; there are {there}")
-
-
-def _listed(names: Iterable[str], count: int, most: int = MOST_NAMED) -> str:
-    """At most a few of them, and how many more there are."""
-    first = list(islice(names, most))
-    return ", ".join(first) + (f" and {count - len(first)} more" if count > len(first) else "")

@@ -19,6 +19,7 @@ from niah.providers.batches import BatchAnswer, answer_in
 from niah.providers.failures import failure_of
 from niah.records import Outcome, Prompt, Result, Trial
 from niah.runlog.log import RunLog
+from niah.runlog.selection import first_of
 from niah.runner.calibration import Calibration, calibrated
 from niah.runner.delivering import Deliverer
 from niah.runner.exchange import Answer
@@ -51,8 +52,9 @@ class Collected:
         if self.torn:
             yield f"{self.torn:,} last lines were cut short, and left out"
         if self.missing:
+            missing = first_of(self.missing, _MOST_NAMED)
             failed = f"{self.errors:,} of them failed"
-            yield f"{len(self.missing):,} trials are missing, {failed}: {_named(self.missing)}"
+            yield f"{len(self.missing):,} trials are missing, {failed}: {missing}"
         if self.unchecked:
             yield f"not checked for dropped parts of prompts: {self.unchecked}"
 
@@ -133,15 +135,9 @@ def _take(answer: BatchAnswer, read: _Read, where: str) -> None:
 def _check_known(answers: Mapping[str, BatchAnswer], trials: set[str]) -> None:
     if unknown := [i for i in answers if i not in trials]:
         raise RunError(
-            f"answers to {_named(unknown)}: this run has no such trials; "
+            f"answers to {first_of(unknown, _MOST_NAMED)}: this run has no such trials; "
             "name the run that the prompts were built for with --run"
         )
-
-
-def _named(ids: Sequence[str]) -> str:
-    """The first of some ids, and how many more there are."""
-    more = len(ids) - _MOST_NAMED
-    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _is_known(
