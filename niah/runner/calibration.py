@@ -180,19 +180,14 @@ def calibrated(counted: Sequence[Counted]) -> Calibration | None:
 
     None where the counts do not grow with the prompt: they are no counts.
     """
-    plain = _calibrated(counted, CacheCount.INCLUDED)
-    if not any(c.cached_tokens for c in counted):
-        return _of_counts(plain)
-    found = {cache: _calibrated(counted, cache) for cache in CacheCount}
-    fitting = [cache for cache in CacheCount if found[cache].is_exact]
-    if any(c.cached_tokens > c.server_tokens for c in counted):
-        fitting = [CacheCount.LEFT_OUT]
-    if len(fitting) == 1:
-        return _of_counts(replace(found[fitting[0]], cache=fitting[0]))
-    return _of_counts(plain)  # a later request will tell
-
-
-def _of_counts(found: Calibration) -> Calibration | None:
+    found = _calibrated(counted, CacheCount.INCLUDED)
+    if any(c.cached_tokens for c in counted):
+        by_cache = {cache: _calibrated(counted, cache) for cache in CacheCount}
+        fitting = [cache for cache, known in by_cache.items() if known.is_exact]
+        if any(c.cached_tokens > c.server_tokens for c in counted):
+            fitting = [CacheCount.LEFT_OUT]
+        if len(fitting) == 1:  # else a later request will tell
+            found = replace(by_cache[fitting[0]], cache=fitting[0])
     return found if min(found.narrow, found.wide) >= LEAST_RATIO else None
 
 

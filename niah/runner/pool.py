@@ -237,9 +237,6 @@ class StampingBackend(httpcore.AsyncNetworkBackend):
         transport.set_write_buffer_limits(high=_PIECE)
         return _Stream(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
 
 class _StampedReader(asyncio.StreamReader):
     came_in: float | None = None
