@@ -321,7 +321,7 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
     service refuses.
     """
     from niah.experiment.export import as_line, write_lines
-    from niah.runner.batches import created, intended, read_state, write_state
+    from niah.runner.batches import create, intended, read_state, write_state
 
     check_name(run)
     config = experiment.config
@@ -346,7 +346,7 @@ def submit_batch(experiment: Experiment, run: str, results: Folder = DEFAULT_RES
         lines = map(as_line, prompt_lines(replace(experiment, trials=missing), form, verify=False))
         files, _ = write_lines(folder / f"requests-{len(batches) + 1}.jsonl", lines, form)
         write_state(folder, [*batches, *(intended(folder, file) for file in files)])
-    created(folder, service)
+    create(folder, service)
     return _standing(folder, experiment)
 
 

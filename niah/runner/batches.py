@@ -102,7 +102,7 @@ def intended(folder: Path, file: Path) -> Batch:
     return Batch(name=f"niah-{whole.hexdigest()[:24]}", file=file.name, requests=lines, at=at)
 
 
-def created(folder: Path, service: Service) -> list[Batch]:
+def create(folder: Path, service: Service) -> None:
     """Create what is intended; every step is kept: after a ProviderError the same call goes on."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
@@ -112,14 +112,13 @@ def created(folder: Path, service: Service) -> list[Batch]:
                 found = found or service.create(batch.name, folder / batch.file)
             batches[number] = replace(batch, id=found, state="waiting")
             write_state(folder, batches)
-    return batches
 
 
 def looked_at(folder: Path, service: Service) -> list[Batch]:
     """The batches as the service has them now."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
-        if batch.id is not None and batch.state in ("intended", "waiting"):
+        if batch.state == "waiting":
             with _asking(folder):
                 state, said = service.look(batch)
             batches[number] = replace(batch, state=state, said=said)
