@@ -19,8 +19,9 @@ def check_same_run(folder: Path, old: Header, new: Header) -> None:
     """Raises RunError for a header that is neither the run's own nor an extension of it."""
     if differing := _differences(old, new):
         raise RunError(
-            f"{folder} holds a run of another config ({'; '.join(differing)}); choose another"
-            " --name, repeat the old command to resume it, or move the folder away to begin anew"
+            f"{folder} holds a run of another config ({'; '.join(differing)}); "
+            "choose another --name, repeat the old command to resume it, "
+            "or move the folder away to begin anew"
         )
 
 

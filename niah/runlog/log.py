@@ -296,8 +296,8 @@ def _locked(path: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             raise RunError(
-                f"{path.parent}: another niah is running here; wait for it, or choose another"
-                " --name"
+                f"{path.parent}: another niah is running here; "
+                "wait for it, or choose another --name"
             ) from None
     try:
         yield
@@ -343,8 +343,8 @@ def write_plan(folder: Path, header: Header) -> None:
         check_same_run(folder, old, header)
         if path.is_file() and adds(header, old):
             raise RunError(
-                f"{folder} plans further trials; name all lengths, depths and epochs of theirs, or"
-                " another --run"
+                f"{folder} plans further trials; "
+                "name all lengths, depths and epochs of theirs, or another --run"
             )
     disk.write_anew(path, header_line(header))
 
@@ -356,8 +356,8 @@ def planned_header(folder: Path) -> Header:
         if (folder / LOG_NAME).is_file():
             return read_rows(folder)[0]
         raise RunError(
-            f"{folder}: no run here; plan one with niah build --run NAME, or niah batch submit"
-            " --run NAME"
+            f"{folder}: no run here; "
+            "plan one with niah build --run NAME, or niah batch submit --run NAME"
         )
     try:
         return header_of(table_of(path.read_bytes()))

@@ -59,8 +59,8 @@ def _better(old: Result | None, new: Result, folder: Path) -> Result:
     said = [None if r.response is None else r.response.text for r in (old, new)]
     if said[0] != said[1] or old.prompt_digest != new.prompt_digest:
         raise RunError(
-            f"{folder}: trial {new.trial.id} has another answer in another part; remove one of"
-            " the two"
+            f"{folder}: trial {new.trial.id} has another answer in another part; "
+            "remove one of the two"
         )
     return old
 

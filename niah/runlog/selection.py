@@ -65,8 +65,8 @@ def addressed(results: Mapping[str, Result], address: tuple[str, ...]) -> list[R
         near = difflib.get_close_matches(address[0], results, n=1, cutoff=0.6)
         guess = f" (did you mean {near[0]!r}?)" if near else ""
         raise ConfigError(
-            f"no trial {address[0]!r} in this run{guess}; write the beginning of an id, or a cell"
-            " like 8k 50"
+            f"no trial {address[0]!r} in this run{guess}; "
+            "write the beginning of an id, or a cell like 8k 50"
         )
     return [results[i] for i in found]
 
@@ -83,8 +83,8 @@ def differences(
     pairs = [(b, after) for b, after in scored if b is not None and b.score is not None]
     if not pairs:
         raise RunError(
-            "the two runs have no scored trial in common; they must have the same task, haystack"
-            " and seed"
+            "the two runs have no scored trial in common; "
+            "they must have the same task, haystack and seed"
         )
     differing = {after.trial.id: before for before, after in pairs if before.score != after.score}
     ordered = by_cell(after for _, after in pairs if after.trial.id in differing)

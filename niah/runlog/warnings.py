@@ -17,21 +17,21 @@ GARBLED_SAYS = "tokens of an answer of"  # stands in that of a garbled one
 
 _LINES = {
     CUT: (
-        "THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): these"
-        " trials have no score"
+        "THE SERVER DROPPED A PART OF {n} OF {all} PROMPTS, from {length} on ({error}): "
+        "these trials have no score"
     ),
     STALE: (
         "THE SERVER GAVE THE ANSWER OF ANOTHER TRIAL TO {n} OF {all} ({error}): "
         "a cache or gateway in front of the model mixes answers up; these trials have no score"
     ),
     OVER: (
-        "{n} of {all} prompts were counted longer than they were sent ({error}): these trials have"
-        " no score"
+        "{n} of {all} prompts were counted longer than they were sent ({error}): "
+        "these trials have no score"
     ),
     UNCOUNTED: "{n} of {all} trials have no score: {error}",
     GARBLED: (
-        "{n} of {all} answers lost or doubled a part on their way ({error}): these trials have no"
-        " score"
+        "{n} of {all} answers lost or doubled a part on their way ({error}): "
+        "these trials have no score"
     ),
 }
 
@@ -82,8 +82,9 @@ def _unchecked(header: Header, rows: list[Row]) -> list[str]:
     if not blind:
         return []
     return [
-        f"{blind} of {len(responses)} scores could not be checked: the server did not count these"
-        " prompts, and a part that it drops in silence cannot be noticed"
+        f"{blind} of {len(responses)} scores could not be checked: "
+        "the server did not count these prompts, "
+        "and a part that it drops in silence cannot be noticed"
     ]
 
 
@@ -100,7 +101,7 @@ def _model_names(asked: str, rows: list[Row]) -> list[str]:
         return [f"the server answered under several names during this run: {', '.join(names)}"]
     if names and names[0] != asked:
         return [
-            f"{asked} answered as {names[0]}: an alias can change; ask for that name where runs are"
-            " compared"
+            f"{asked} answered as {names[0]}: an alias can change; "
+            "ask for that name where runs are compared"
         ]
     return []

@@ -149,8 +149,8 @@ def _is_known(
     held = stored[trial_id].response
     if answer.reply is not None and held is not None and held.text != answer.reply.response().text:
         raise RunError(
-            f"trial {trial_id} has another answer in {log.path.parent} already; collect into"
-            " another --run"
+            f"trial {trial_id} has another answer in {log.path.parent} already; "
+            "collect into another --run"
         )
     return True
 
@@ -163,8 +163,8 @@ def _check_digests(
         digest = answers[trial.id].digest
         if digest is not None and experiment.prompt(trial).digest != digest:
             raise RunError(
-                f"trial {trial.id} was asked with another prompt than its own of today: haystack,"
-                " task or niah have changed since; build the prompts again"
+                f"trial {trial.id} was asked with another prompt than its own of today: "
+                "haystack, task or niah have changed since; build the prompts again"
             )
 
 

@@ -275,8 +275,8 @@ def ask_judge(
     header, stored = read_log(folder)
     if header.imported is not None:
         raise RunError(
-            f"{folder} was imported from {header.imported}: its questions are not known, and no"
-            " judge is asked"
+            f"{folder} was imported from {header.imported}: "
+            "its questions are not known, and no judge is asked"
         )
     experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)
     if not experiment.trials:
