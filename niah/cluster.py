@@ -38,8 +38,6 @@ _ENDED = {0: "done", 3: "incomplete"}
 class Jobs:
     """What was submitted of a run."""
 
-    folder: Path
-    engine: str
     ids: tuple[str, ...]
     states: tuple[str, ...]
     finished: int  # trials, over all shards
@@ -92,7 +90,7 @@ def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
         states = ["see ray status"] * len(ids)
     else:
         states = [_state(job) for job in _jobs(folder, engine, ids)]
-    return _standing(folder, engine, ids, states)
+    return _standing(folder, ids, states)
 
 
 def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
@@ -147,7 +145,7 @@ def _on_ray(folder: Path, commands: list[list[str]], options: Mapping[str, Any])
     finally:
         if own:
             ray.shutdown()
-    return _standing(folder, "ray", [f"shard {n}" for n in range(1, len(commands) + 1)], states)
+    return _standing(folder, [f"shard {n}" for n in range(1, len(commands) + 1)], states)
 
 
 def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any]) -> Jobs:
@@ -160,7 +158,7 @@ def _on_slurm(folder: Path, commands: list[list[str]], options: Mapping[str, Any
         jobs = [executor.submit(work, command) for command in commands]
     ids = [job.job_id for job in jobs]
     _keep(folder, executor.cluster, ids)
-    return _standing(folder, "slurm", ids, ["submitted"] * len(ids))
+    return _standing(folder, ids, ["submitted"] * len(ids))
 
 
 def _package(name: str, extra: str) -> Any:
@@ -201,9 +199,7 @@ def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
         raise RunError(f"{folder}: no jobs here; submit them with niah submit") from error
 
 
-def _standing(folder: Path, engine: str, ids: Sequence[str], states: Sequence[str]) -> Jobs:
+def _standing(folder: Path, ids: Sequence[str], states: Sequence[str]) -> Jobs:
     """The jobs of a run, and how much of it is answered."""
     finished = set().union(*map(finished_in, [folder, *folder.glob("shards/*")]))
-    return Jobs(
-        folder=folder, engine=engine, ids=tuple(ids), states=tuple(states), finished=len(finished)
-    )
+    return Jobs(ids=tuple(ids), states=tuple(states), finished=len(finished))

@@ -33,8 +33,7 @@ Kind = Literal["throttled", "unreachable", "fault", "paced"]
 _LONGEST_LABEL = 20
 _AT_ONCE_S = 0.1
 LEAST_SURE = 5  # of fewer measured trials an estimate is called rough
-# powers of the tokens: 0 a constant, 1 reading, 2 attention; the simplest is kept unless another is
-# better
+# powers of the tokens: 0 a constant, 1 reading, 2 attention; a later one must be much better
 _MODELS = ((1,), (0, 1), (1, 2), (0, 1, 2))
 _LEAST_GAIN = 4.0  # of the information criterion, for a model with a term more
 

@@ -40,8 +40,7 @@ from niah.runner.throttle import Shared, Throttle
 from niah.runner.uploads import Uploads
 from niah.text.validation import path_of
 
-# routers forget connections that are silent for minutes, and a long prompt is: probe every minute
-# (as Anthropic's SDK)
+# routers forget connections that are silent for minutes: probe every minute, as Anthropic's SDK
 _ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
     (socket.IPPROTO_TCP, getattr(socket, name), value)
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5))
