@@ -19,8 +19,8 @@ _PART = "part"  # key of an attempt's line that came from another folder
 def merge_logs(folders: Sequence[Path], into: Path) -> tuple[int, int]:
     """Take all results of some folders into one run; how many came in, and how many it holds.
 
-    Raises RunError, before anything is written, where two are not of one run, or a trial has two
-    answers.
+    Raises RunError, before anything is written, for two that are not of one run, and for a trial
+    with two answers.
     """
     headers: list[Header] = []
     found: dict[str, Result] = {}

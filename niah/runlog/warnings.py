@@ -1,7 +1,6 @@
 """What a person must know before believing the picture of a run, from its log.
 
-A trial whose prompt or answer did not arrive as it was sent is a mismatch, of a kind that its error
-tells.
+A trial whose prompt or answer did not arrive as sent is a mismatch; its error tells the kind.
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ within 2 % in 4,000 and within 1 % in 16,000; between two scripts it differs by 
 long prompt that was surely counted in full refines the ratios, once: a server that drops more and
 more must not be followed.
 
-Whether a count holds what was read from a cache is one fact about a server, found out once, by
-evidence.
+Whether a count holds what was read from a cache is one fact about a server, found out once.
 """
 
 from __future__ import annotations
@@ -130,8 +129,7 @@ class Calibration:
     def refined(self, tokens: int, server_tokens: int, expected: int) -> Calibration:
         """After a prompt that it expected to be ``expected``, as a larger sample; else itself.
 
-        A count in the outer half of the tolerance is not taken: it could be the beginning of a
-        shortfall.
+        A count in the outer half of the tolerance is not taken: a shortfall could begin so.
         """
         if self.is_exact or self.is_refined or tokens < LONG_TOKENS:
             return self

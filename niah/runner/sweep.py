@@ -38,8 +38,7 @@ _Landed = tuple[Result, asyncio.Future[None]]
 def send_missing(experiment: Experiment, log: RunLog, observer: Observer) -> str | None:
     """Send every trial that is not finished; the reason where the sweep stopped early.
 
-    Not to be called in a thread whose event loop runs. Raises ProviderError, OutageError or
-    ConfigError.
+    Not to be called where an event loop runs. Raises ProviderError, OutageError or ConfigError.
     """
     for warning in experiment.warnings():
         observer.warned(warning)
