@@ -14,7 +14,7 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.checks import READERS, key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import Provider, ServedModel, known_provider, provider_of, simulated
+from niah.providers import Provider, ServedModel, provider_of, simulated
 from niah.providers.local import LOCAL_MODELS
 from niah.records import Outcome, Trial, Usage
 from niah.runner.calibration import Calibration
@@ -44,7 +44,6 @@ def served_models(config: RunConfig, total_s: float = TOTAL_S) -> list[ServedMod
         return [ServedModel(name=name, window=known.window) for name, known in LOCAL_MODELS.items()]
     if config.provider in READERS:
         return [ServedModel(name=reader) for reader in simulated.READERS]
-    known_provider(config.provider)
     return asyncio.run(_asked(config, total_s))
 
 
