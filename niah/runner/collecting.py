@@ -81,10 +81,10 @@ def collect_into(log: RunLog, experiment: Experiment, files: Sequence[Path]) -> 
     asked = [t for t in experiment.trials if t.id in read.answers]
     new = [t for t in asked if not _is_known(t.id, read.answers[t.id], log, stored)]
     checks = AnswerChecks(log.results.values(), experiment.tokenizer.count)
-    known = _calibration(experiment, small)
-    unchecked = "the small requests that tell it have no answer here"
-    if presenter_in(experiment) is not None:
-        known, unchecked = None, "no small request of a file tells what turns, pages or sound take"
+    known, unchecked = None, "no small request of a file tells what turns, pages or sound take"
+    if presenter_in(experiment) is None:
+        known = _calibration(experiment, small)
+        unchecked = "the small requests that tell it have no answer here"
     checks.begin(Preflight(answers=(), calibration=known, window=None))
     _check_digests(experiment, new, read.answers)
     results = _results(experiment, new, read.answers, checks)
