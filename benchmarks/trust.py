@@ -27,6 +27,7 @@ from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.records import Outcome, Row
 from niah.runlog.log import open_log
+from niah.runner.progress import Observer
 from niah.runner.session import open_session
 from niah.runner.sweep import Sweep
 
@@ -46,7 +47,7 @@ def _swept(liar: Liar, lie: Lie, experiment: Experiment) -> list[Row]:
         open_session(experiment, lambda text: None) as session,
         open_log(Path(folder) / "r", experiment.header()) as log,
     ):
-        asyncio.run(Sweep(experiment, session, log).run())
+        asyncio.run(Sweep(experiment, session, log, Observer()).run())
         return list(log.results.values())
 
 

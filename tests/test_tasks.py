@@ -29,6 +29,7 @@ from niah.generator.transcripts import segments_of
 from niah.providers.simulated import simulated, transport
 from niah.records import Grid, Planting, Transcript, Trial
 from niah.runlog.log import open_log
+from niah.runner.progress import Observer
 from niah.runner.session import Session
 from niah.runner.sweep import Sweep
 from niah.scorers import seconds_in
@@ -168,7 +169,7 @@ def run(
     with open_log(folder, experiment.header()) as log:
         reader = transport("perfect", answer(experiment), experiment.tokenizer)
         session = Session(provider=simulated("perfect", {}), transport=reader, concurrency=4)
-        asyncio.run(Sweep(experiment, session, log).run())
+        asyncio.run(Sweep(experiment, session, log, Observer()).run())
         return grid_of(log.header, log.results.values())
 
 

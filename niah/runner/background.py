@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 class Stoppable(Observer):
     """Keeps what a sweep warns of, and can stop it from another thread."""
 
-    def __init__(self, on_result: Callable[[Result], None] | None = None) -> None:
+    def __init__(self, on_result: Callable[[Result], None] | None) -> None:
         self.said: list[str] = []
         self._on_result = on_result
         self._lock = threading.Lock()

@@ -54,11 +54,7 @@ class Sweep:
     """One run in progress."""
 
     def __init__(
-        self,
-        experiment: Experiment,
-        session: Session,
-        log: RunLog,
-        observer: Observer | None = None,
+        self, experiment: Experiment, session: Session, log: RunLog, observer: Observer
     ) -> None:
         """Raises ConfigError for a budget, a proxy or certificates that cannot be used."""
         config, folder = experiment.config, log.path.parent
@@ -66,7 +62,7 @@ class Sweep:
         self._experiment = experiment
         self._session = session
         self._log = log
-        self._observer = observer or Observer()
+        self._observer = observer
         self._writer = LogWriter(log)
         # with the workers of other shards
         shared = Shared(folder.parent) if folder.parent.name == SHARDS else None
@@ -281,6 +277,6 @@ def ask_judge(
     if not experiment.trials:
         raise RunError(f"{folder}: no answer of this run has a score, so there is nothing to judge")
     with open_log(place, experiment.header()) as log, open_session(experiment, told) as session:
-        asyncio.run(Sweep(experiment, session, log).run())
+        asyncio.run(Sweep(experiment, session, log, Observer()).run())
         verdicts = dict(log.results)
     return agreement(experiment.answers, verdicts)
