@@ -100,7 +100,7 @@ def probe(config: str | None, window: bool, up_to: str | None, **flags: Any) -> 
 async def _probe(experiment: Experiment, most: int | None) -> None:
     with open_session(experiment, lambda text: click.echo(text, err=True)) as session:
         async with connected(session, experiment, _Teller()) as client:
-            asking = Probe(client, session.provider, experiment)
+            asking = Probe(client, experiment)
             found, again = await asking.look()
             for name, value in _rows(experiment, found, again).items():
                 click.echo(f"{name:<12} {value}")

@@ -14,7 +14,7 @@ from niah.errors import OutageError, ProviderError
 from niah.experiment.checks import READERS, key_hint, service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
-from niah.providers import Provider, ServedModel, provider_of, simulated
+from niah.providers import ServedModel, provider_of, simulated
 from niah.providers.local import LOCAL_MODELS
 from niah.records import Outcome, Trial, Usage
 from niah.runner.calibration import Calibration
@@ -150,7 +150,6 @@ class Probe:
     """Asks one server."""
 
     client: Client
-    provider: Provider
     experiment: Experiment
 
     async def look(self) -> tuple[Preflight, Answer | None]:
@@ -159,8 +158,8 @@ class Probe:
         A server that caches reads it from there then. Raises ProviderError or OutageError.
         """
         found = await preflight(self.client, self.experiment)
-        again = await self.client.ask(self.provider.request(small_prompts(self.experiment)[-1]))
-        return found, again
+        last = self.client.provider.request(small_prompts(self.experiment)[-1])
+        return found, await self.client.ask(last)
 
     async def window(self, found: Preflight, most: int, on_step: Callable[[Step], None]) -> Window:
         """The true window, by longer and longer prompts up to ``most``, then halving what is open.
@@ -208,7 +207,7 @@ class Probe:
         task = self.experiment.config.task
         trial = Trial(id="", task=task, context_length=length, depth_percent=0, epoch=0)
         prompt = self.experiment.prompt(trial)
-        request = self.provider.request(prompt)
+        request = self.client.provider.request(prompt)
         answer = await self.client.ask_or_raise(request, f"at {length:,} tokens")
         usage = answer.response.usage if answer.response else Usage()
         counted = known.total(usage) if known else usage.input_tokens
