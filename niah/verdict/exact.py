@@ -34,8 +34,7 @@ def log_choices(n: int, k: int) -> float:
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Exact one-sided McNemar test (McNemar 1947): is a trial that changed more often lost than
-    gained?"""
+    """Exact one-sided test (McNemar 1947): is a trial that changed more often lost than gained?"""
     return at_least(lost, lost + gained, 0.5)
 
 
@@ -44,8 +43,7 @@ def mcnemar_two_sided(lost: int, gained: int) -> float:
 
 
 def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
-    """The score statistic of Tango (1998) for paired shares: how far the data lie above a given
-    drop.
+    """How far paired shares lie above a given drop: the score statistic of Tango (1998).
 
     The shares are fitted under the given drop, so that it holds with no changed trial at all.
     Fractional losses and gains go in as their sums: they vary less than whole ones, so the
@@ -62,8 +60,7 @@ def paired_z(lost: float, gained: float, n: int, drop: float) -> float:
 
 
 def ratio_z(share: float, n: float, base: float, of_base: float, ratio: float) -> float:
-    """The score statistic of Farrington and Manning (1990): how far a share lies above a ratio of
-    another one.
+    """How far a share lies above a ratio of another: a score statistic (Farrington, Manning 1990).
 
     ``n`` and ``of_base`` are the trials of each. The shares are fitted under the given ratio.
     """
@@ -110,13 +107,9 @@ def sign_flip(differences: Sequence[float]) -> float:
             sums = [s + d for s in sums] + [s - d for s in sums]
         return sum(s >= seen for s in sums) / len(sums)
     draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
-    for _ in range(
-        DRAWS
-    ):  # of so many equal differences, the set bits of a random number are those that stay up
-        hits += (
-            sum(size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items())
-            >= seen
-        )
+    for _ in range(DRAWS):  # of n equal differences, so many stay up as a number of n bits has set
+        ups = ((size, n, draw.getrandbits(n).bit_count()) for size, n in sizes.items())
+        hits += sum(size * (2 * up - n) for size, n, up in ups) >= seen
     return hits / (DRAWS + 1)
 
 
@@ -154,8 +147,7 @@ def student_quantile(above: float, freedom: float) -> float:
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function (continued fraction by Lentz's method; DLMF
-    8.17.22)."""
+    """The regularised incomplete beta function (DLMF 8.17.22, its fraction by Lentz's method)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):

@@ -17,8 +17,7 @@ MISSING = "missing"  # a planned trial that has not been run
 
 
 def grid_of(header: Header, results: Iterable[Row]) -> Grid:
-    """The grid of a run. Cells that the run asks for and no result fills are there, with their
-    missing trials."""
+    """The grid of a run. Cells that no result fills are there, with their missing trials."""
     design, results = header.design, list(results)
     ladder = Ladder(header, results) if design.adaptive else None
     planned = header.planned() if ladder is None else ladder.planned
@@ -34,6 +33,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     }
     everything = [r for place in planned for r in by_cell[place]]
     found = sample_of(header, everything).share()
+    unique = [r.unique_share for r in everything if r.unique_share is not None]
     grid = Grid(
         model=design.model,
         task=design.task,
@@ -41,9 +41,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         tokenizer=header.tokenizer,
         epochs=min(planned.values()),
         simulated=design.simulated,
-        unique_share=min(
-            (r.unique_share for r in everything if r.unique_share is not None), default=None
-        ),
+        unique_share=min(unique, default=None),
         whole=found,
         cells=tuple(
             _cell(*place, _figures(by_cell[place], n), by_control) for place, n in planned.items()
@@ -76,8 +74,7 @@ def unscored_of(counts: Counter[str]) -> dict[str, int]:
 
 
 def unfinished_of(grid: Grid) -> int:
-    """Planned trials, controls included, that are missing or ended as errors; none of another
-    tool's results."""
+    """Planned trials, controls included, that are missing or errors; none where imported."""
     counts = counts_of(grid, controls=True)
     return 0 if grid.imported else counts[MISSING] + counts[Outcome.ERROR]
 
@@ -89,11 +86,8 @@ def uneven_notes(grid: Grid) -> tuple[str, ...]:
         return ()
     means = [cell.mean for cell in grid.cells if cell.mean is not None]
     mean = f"; the mean of cells is {percent(sum(means) / len(means))}" if means else ""
-    told = (
-        f"cells were asked {min(asked)} to {max(asked)} times: a figure over several cells weighs"
-        " trials, not cells"
-    )
-    return (told + mean,)
+    times = f"cells were asked {min(asked)} to {max(asked)} times"
+    return (f"{times}: a figure over several cells weighs trials, not cells{mean}",)
 
 
 def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:
@@ -104,11 +98,9 @@ def unpaired_notes(pairs: int, planned: int) -> tuple[str, ...]:
 
 
 def normalised(mean: float | None, by_control: Mapping[str, Share]) -> float | None:
-    """(score - guess rate) / (oracle - guess rate), cut to 0 to 1; None where a control is missing
-    or says nothing."""
-    guess, oracle = (
-        by_control[c].mean if c in by_control else None for c in ("closed-book", "oracle")
-    )
+    """(score - guess rate) / (oracle - guess rate), cut to 0 to 1; None: a control says nothing."""
+    means = {kind: share.mean for kind, share in by_control.items()}
+    guess, oracle = means.get("closed-book"), means.get("oracle")
     if mean is None or guess is None or oracle is None or oracle <= guess:
         return None
     return min(1.0, max(0.0, (mean - guess) / (oracle - guess)))
@@ -132,15 +124,13 @@ def _cell(
 
 
 def _controls_of(header: Header, results: Mapping[str, Sequence[Row]]) -> tuple[Control, ...]:
-    """One record per kind; of absent needles one per context length. Planned trials that never ran
-    are counted."""
+    """One per kind, of absent needles one per length. Planned trials that never ran are counted."""
     planned = header.planned_controls()
     found: dict[tuple[str, int | None], list[Row]] = {place: [] for place in planned}
     for kind, rows in results.items():
         for r in rows:
-            found.setdefault(
-                (kind, r.trial.context_length if kind == "absent" else None), []
-            ).append(r)
+            length = r.trial.context_length if kind == "absent" else None
+            found.setdefault((kind, length), []).append(r)
     places = sorted(found, key=lambda p: (CONTROLS.index(p[0]), p[1] or 0))
     return tuple(
         Control(control=p[0], context_length=p[1], **_figures(found[p], planned.get(p, 0)))
@@ -178,7 +168,7 @@ def _media_of(results: Iterable[Row]) -> dict[int, MediaSize]:
         size = media_size(r.prompt_tokens, r.delivered)
         if size is not None:
             sizes[r.trial.context_length].append(size)
-    middles = {
-        n: sorted(own, key=lambda s: s.pages or s.seconds or 0) for n, own in sorted(sizes.items())
+    return {
+        n: sorted(own, key=lambda s: s.pages or s.seconds or 0)[len(own) // 2]
+        for n, own in sorted(sizes.items())
     }
-    return {n: own[len(own) // 2] for n, own in middles.items()}

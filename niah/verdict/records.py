@@ -1,5 +1,4 @@
-"""The nouns of the verdict, as frozen records: the figures of a run, findings of a gate,
-comparisons of two runs.
+"""The nouns of the verdict: the figures of a run, findings of a gate, comparisons of two runs.
 
 A figure that was not measured is None. Shares are from 0 to 1, times in seconds, lengths in tokens.
 """
@@ -78,12 +77,9 @@ class Pattern:
 
     by_length: ByLength
     by_depth: ByDepth
-    lengths: tuple[int, int] | None = (
-        None  # the last before an edge and the first behind it; a dip and a better one
-    )
-    shares: tuple[Share, Share] | None = (
-        None  # found up to the edge and beyond it; at the dip and the better one
-    )
+    # the last before an edge and the first behind it; a dip and a better one
+    lengths: tuple[int, int] | None = None
+    shares: tuple[Share, Share] | None = None  # found up to the edge and beyond; at those two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +130,11 @@ class RunReport:
     imported: str | None = None
     notes: tuple[str, ...] = ()  # what a reader must know about how the figures were made
     pattern: Pattern | None = None
-    nats: Mapping[int, tuple[float, int]] = field(
-        default_factory=dict
-    )  # mean of the right answer, and n, by length
+    # by length: mean of the right answer, and n
+    nats: Mapping[int, tuple[float, int]] = field(default_factory=dict)
     bracket: Bracket | None = None  # of an adaptive run: what it found instead of intervals
-    media: Mapping[int, MediaSize] = field(
-        default_factory=dict
-    )  # of each length, where it was sent as pages or sound
-    least_per_length: int | None = (
-        None  # trials, all found, that would show the absolute rule at one length
-    )
+    media: Mapping[int, MediaSize] = field(default_factory=dict)  # by length: as pages or sound
+    least_per_length: int | None = None  # trials, all found, that show the absolute rule at one
 
 
 def model_label(of: Grid | RunReport) -> str:
@@ -181,10 +172,8 @@ class Finding:
     measured: float | None
     limit: float
     n: int
-    p_fail: float | None = (
-        None  # chance of such data, or worse, where the limit is held (not yet corrected)
-    )
-    p_pass: float | None = None  # chance of such data, or better, where it is not
+    p_fail: float | None = None  # chance of such data, or worse, where the limit holds; uncorrected
+    p_pass: float | None = None  # chance of such data, or better, where it does not
     more_trials: int | None = None  # that would probably decide, if the shares stay as they are
     watched: bool = False  # may fail the run, but need not be shown to hold
 
@@ -242,4 +231,4 @@ class Comparison:
     whole: Paired
     bands: Mapping[str, Paired]
     cells: tuple[CellChange, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()

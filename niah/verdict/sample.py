@@ -19,12 +19,8 @@ from niah.records import Header, Outcome, Row, Share
 from niah.verdict.exact import at_least, at_most, student_above, student_quantile
 
 Z_95 = 1.959963984540054  # two-sided 95 %
-FEWEST_CLUSTERS = (
-    5  # one-sided at 5 %, fewer signs cannot decide: 1/2 to the power of 4 is above it
-)
-RESERVE = (
-    0.12  # share of a cluster: so much worse than the worst one seen might be one that was not
-)
+FEWEST_CLUSTERS = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 ** 4 is above it
+RESERVE = 0.12  # share of a cluster: one that was not seen may be so much worse than the worst
 MOST = 100_000  # trials that are worth counting up to
 BANDS = ("head", "middle", "tail")
 HEAD_BELOW, TAIL_ABOVE = 20.0, 80.0  # percent of depth
@@ -41,9 +37,8 @@ def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, min(share, centre - half)), min(
-        1.0, max(share, centre + half)
-    )  # exact at 0 and 1
+    # the share itself is a bound, so that the ends are exact at 0 and 1
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -63,9 +58,7 @@ class Sample:
     scores: tuple[float, ...]
     clusters: tuple[int, ...] | None = None  # None: judged as independent
     unscored: tuple[int, ...] = ()  # the cluster of each trial that ended without a score
-    few: int | None = (
-        None  # clusters that several trials share, where those are too few to speak for others
-    )
+    few: int | None = None  # clusters that trials share, where too few to speak for others
 
     @property
     def n(self) -> int:
@@ -83,25 +76,21 @@ class Sample:
         return Share(mean=self.mean, n=self.n, low=min(low, self.mean), high=max(high, self.mean))
 
     def interval(self, comparisons: int = 1) -> tuple[float, float]:
-        """The interval of the mean that is wrong in 5 of 100 cases, or one of so many that are all
-        right in 95."""
+        """An interval of the mean that is right in 95 of 100 cases, or of so many that all are."""
         (low, freedom), (high, _) = self.effective_n(-1), self.effective_n(1)
         level = 0.025 / comparisons
-        z = (
-            NormalDist().inv_cdf(1 - level)
-            if self.clusters is None
-            else student_quantile(level, freedom)
-        )
+        if self.clusters is None:
+            z = NormalDist().inv_cdf(1 - level)
+        else:
+            z = student_quantile(level, freedom)
         return wilson(self.mean * low, low, z)[0], wilson(self.mean * high, high, z)[1]
 
     def p_below(self, limit: float) -> float:
-        """The chance of so low a mean where the true one is at the limit: small, and the limit is
-        not held."""
+        """The chance of so low a mean where the true one is at the limit; small: it is not held."""
         return self._tail(limit, 1)(None)
 
     def p_above(self, limit: float) -> float:
-        """The chance of so high a mean where the true one is at the limit: small, and the limit is
-        held.
+        """The chance of so high a mean where the true one is at the limit; small: it is held.
 
         Trials without a score count as 0 here: what they would have been is not known.
         """
@@ -113,15 +102,16 @@ class Sample:
         return Sample(scores=self.scores + (0.0,) * len(self.unscored), clusters=clusters)
 
     def more_to_decide(self, limit: float, fail: float, passing: float) -> int | None:
-        """How many more trials like these would decide at these levels; None where 100,000 would
-        not."""
+        """How many more trials like these would decide at these levels; None: 100,000 would not."""
         units = self.n if self.clusters is None else len(set(self.clusters))
         below, above = self._tail(limit, 1), self.worst()._tail(limit, -1)
         return more_of(units, self.n / units, lambda n: below(n) <= fail or above(n) <= passing)
 
     def _tail(self, limit: float, sign: int) -> Callable[[int | None], float]:
-        """The chance of so low (sign 1) or so high (-1) a mean in this sample (None), or one of so
-        many trials or clusters like these."""
+        """The chance of so low (sign 1) or so high (-1) a mean, by the size of a sample like this.
+
+        The size is in trials or clusters; None is that of this one.
+        """
         if self.clusters is not None:
             sums = self._sums()
             return lambda units: student_above(
@@ -138,8 +128,7 @@ class Sample:
         return chance
 
     def effective_n(self, sign: int) -> tuple[float, float]:
-        """As how many independent trials the sample counts, and the degrees of freedom; see
-        ``design_effect``."""
+        """The independent trials it counts for, and degrees of freedom; see ``design_effect``."""
         if self.clusters is None:
             return float(self.n), 1e6
         sums = self._sums()
@@ -148,9 +137,7 @@ class Sample:
     def by_cluster(self) -> dict[int, list[float]]:
         """The scores of every cluster; nothing where trials are judged as independent."""
         found: dict[int, list[float]] = defaultdict(list)
-        for cluster, score in zip(
-            self.clusters or (), self.scores, strict=self.clusters is not None
-        ):
+        for cluster, score in zip(self.clusters or (), self.scores, strict=False):
             found[cluster].append(score)
         return dict(found)
 
@@ -159,8 +146,7 @@ class Sample:
 
 
 def more_of(units: int, each: float, decides: Callable[[int], bool]) -> int | None:
-    """How many more trials decide, where so many trials or clusters do not; ``each`` is the trials
-    of one."""
+    """How many more trials decide where so many units, of ``each`` trials, do not."""
     count = units
     while count * each < MOST:
         count = max(count + 1, round(count * 1.03))
@@ -191,11 +177,8 @@ def design_effect(sums: Sums, amount: float, sign: int = 0) -> float:
         return plain
     far = max(range(len(sums)), key=lambda i: sign * sums[i][0] / sums[i][1])
     total, n = sums[far]
-    moved = (
-        min(float(n), total + ceil(RESERVE * n))
-        if sign > 0
-        else max(0.0, total - ceil(RESERVE * n))
-    )
+    moved = total + sign * ceil(RESERVE * n)
+    moved = min(float(n), moved) if sign > 0 else max(0.0, moved)
     return max(plain, _effect([*sums[:far], (moved, n), *sums[far + 1 :]], amount + moved - total))
 
 
@@ -219,27 +202,25 @@ def clusters_shared(header: Header, results: Iterable[Row]) -> int | None:
 
 
 def sample_of(header: Header, results: Iterable[Row], *, these_only: bool = False) -> Sample:
-    """The scored trials among some results; ``these_only`` asks about these haystacks and no
-    others."""
+    """The scored trials of some; ``these_only`` asks about these haystacks and no others."""
     rows = list(results)
-    scores = tuple(score for r in rows if (score := r.score) is not None)
+    scores = tuple(r.score for r in rows if r.score is not None)
+    unscored = [r for r in rows if r.score is None and r.outcome is not Outcome.ERROR]
     shared = None if these_only else clusters_shared(header, rows)
     enough = shared is not None and shared >= FEWEST_CLUSTERS
     return Sample(
         scores=scores,
         clusters=tuple(r.trial.epoch for r in rows if r.score is not None) if enough else None,
-        unscored=tuple(
-            r.trial.epoch for r in rows if r.score is None and r.outcome is not Outcome.ERROR
-        ),
+        unscored=tuple(r.trial.epoch for r in unscored),
         few=None if shared is None or enough or shared >= len(scores) else shared,
     )
 
 
 def band_of(depth_percent: float) -> str:
     """head (before 20 %), tail (after 80 %) or middle."""
-    return (
-        "head" if depth_percent < HEAD_BELOW else "tail" if depth_percent > TAIL_ABOVE else "middle"
-    )
+    if depth_percent < HEAD_BELOW:
+        return "head"
+    return "tail" if depth_percent > TAIL_ABOVE else "middle"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,35 +233,18 @@ class Samples:
 
     def of(self, rows: Iterable[Row] | None = None) -> Sample:
         """All of them, or some."""
-        return sample_of(
-            self.header, self.rows if rows is None else rows, these_only=self.these_only
-        )
+        some = self.rows if rows is None else rows
+        return sample_of(self.header, some, these_only=self.these_only)
 
     def at(self, *lengths: int) -> Sample:
-        if lengths not in self._known:
-            self._known[lengths] = self.of(
-                r for n in dict.fromkeys(lengths) for r in self._lengths.get(n, ())
-            )
-        return self._known[lengths]
+        return self.of(r for (n, _), rows in self._cells.items() if n in lengths for r in rows)
 
     def in_band(self, *bands: str) -> Sample:
-        return self.of(
-            r for place, rows in self._cells.items() if band_of(place[1]) in bands for r in rows
-        )
+        cells = (rows for (_, depth), rows in self._cells.items() if band_of(depth) in bands)
+        return self.of(r for rows in cells for r in rows)
 
     def in_cell(self, length: int, depth: float) -> Sample:
         return self.of(self._cells.get((length, depth), ()))
-
-    @cached_property
-    def _known(self) -> dict[tuple[int, ...], Sample]:
-        return {}
-
-    @cached_property
-    def _lengths(self) -> Mapping[int, Sequence[Row]]:
-        lengths: dict[int, list[Row]] = defaultdict(list)
-        for r in self.rows:
-            lengths[r.trial.context_length].append(r)
-        return lengths
 
     @cached_property
     def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:
