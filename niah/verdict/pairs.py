@@ -1,5 +1,4 @@
-"""Two runs on the same trials: what was lost, what was gained, and whether that is more than
-chance.
+"""Two runs on the same trials: what was lost, what was gained, and whether by more than chance.
 
 Trials are paired by id, a digest of everything that decides a prompt and of nothing of the model.
 Independent trials with scores of 0 and 1 get the exact McNemar test, other independent trials a
@@ -54,9 +53,7 @@ class Pair:
     trial: Trial
     before: float
     after: float
-    nats: float | None = (
-        None  # that the right answer costs more than before; None: not told in both
-    )
+    nats: float | None = None  # that the right answer costs more now; None: not told in both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +73,8 @@ class Pairs:
         return self._where(lambda t: band_of(t.depth_percent) == band)
 
     def _where(self, chosen: Callable[[Trial], bool]) -> Pairs:
-        pairs, gone, new = (
-            tuple(p for p in some if chosen(p.trial)) for some in (self.pairs, self.gone, self.new)
-        )
+        sides = (self.pairs, self.gone, self.new)
+        pairs, gone, new = (tuple(p for p in side if chosen(p.trial)) for side in sides)
         return replace(self, pairs=pairs, gone=gone, new=new)
 
     def worst(self) -> Pairs:
@@ -114,12 +110,12 @@ class Pairs:
     def test(self, limit: float = 0) -> str:
         """The name of the test behind p_drop."""
         if self.by_epoch and not self.decidable:
-            return (
-                f"no test: {self.epochs} shared haystack{' is' if self.epochs == 1 else 's are'}"
-                " too few"
-            )
-        if self.by_epoch or limit:
-            return f"sign-flip test over {self.epochs} epochs" if self.by_epoch else "score test"
+            are = " is" if self.epochs == 1 else "s are"
+            return f"no test: {self.epochs} shared haystack{are} too few"
+        if self.by_epoch:
+            return f"sign-flip test over {self.epochs} epochs"
+        if limit:
+            return "score test"
         return "exact McNemar test" if self._counted else "sign-flip test over trials"
 
     def p_drop(self, limit: float) -> float:
@@ -140,21 +136,10 @@ class Pairs:
         return min(1.0, 2 * min(sign_flip(drops), sign_flip([-d for d in drops])))
 
     def summary(self) -> Paired:
-        """All of it, with a 95 % interval of the drop; no p value where the witnesses are too
-        few."""
+        """All of it, with a 95 % interval of the drop; no p value where witnesses are too few."""
         if not self.n:
             return Paired(test="none", n=0, lost=0, gained=0)
-        low: float | None = None
-        high: float | None = None
-        if (
-            self.decidable
-        ):  # never of no width: that nothing changed in these trials is no proof about others
-            (lost, gained), z = self._amounts(), Z_95
-            if self.by_epoch:
-                z = student_quantile(0.025, self.epochs - 1) * sqrt(
-                    design_effect(self._drops(), lost + gained)
-                )
-            low, high = paired_interval(lost, gained, self.n, z)
+        low, high = self._interval() if self.decidable else (None, None)
         return Paired(
             test=self.test(),
             n=self.n,
@@ -172,8 +157,7 @@ class Pairs:
     def more_to_decide(
         self, limit: float, margin: float, fail: float, passing: float
     ) -> int | None:
-        """How many more trials like these would decide at these levels; None where 100,000 would
-        not."""
+        """How many more trials like these would decide at these levels; None: 100,000 would not."""
         drops, amounts, counted = self._drops(), self._amounts(), self._counted
 
         def decides(count: int) -> bool:
@@ -189,12 +173,20 @@ class Pairs:
 
         return more_of(len(drops), self.n / len(drops), decides)
 
+    def _interval(self) -> tuple[float, float]:
+        """Of the drop; never of no width: no change in these trials is no proof about others."""
+        lost, gained = self._amounts()
+        if not self.by_epoch:
+            return paired_interval(lost, gained, self.n, Z_95)
+        wider = sqrt(design_effect(self._drops(), lost + gained))
+        z = student_quantile(0.025, self.epochs - 1) * wider
+        return paired_interval(lost, gained, self.n, z)
+
     def _p_within(self, margin: float, drops: Sums, amounts: tuple[float, float]) -> float:
         z = paired_z(*amounts, sum(n for _, n in drops), margin)
         if not self.by_epoch:
             return normal_above(-z)
-        # losses are few and skewed: signs alone would pass a run at its margin twice as often as
-        # stated
+        # few and skewed: signs alone would pass a run at its margin twice as often as stated
         return student_above(-z / sqrt(design_effect(drops, sum(amounts), 1)), len(drops) - 1)
 
     @property
@@ -227,8 +219,7 @@ class NatsChange:
     witnesses: int  # trials, or epochs that share a haystack
 
     def p(self, sign: int, witnesses: int | None = None) -> float:
-        """The chance of such a loss (sign 1), or of so small a one (-1), where the true one is the
-        tolerated."""
+        """The chance of such a loss (sign 1), or of so small a one (-1), at the tolerated loss."""
         count = witnesses or self.witnesses
         return student_above(sign * self.t * sqrt(count / self.witnesses), count - 1)
 
@@ -237,19 +228,16 @@ class NatsChange:
         return max(abs(self.loss), self.high - self.low) < SAME_NATS
 
     def more_to_decide(self, fail: float, passing: float) -> int | None:
-        """How many more trials like these would decide at these levels; None where 100,000 would
-        not."""
-        each = self.n / self.witnesses
-        return more_of(
-            self.witnesses,
-            each,
-            lambda count: self.p(1, count) <= fail or self.p(-1, count) <= passing,
-        )
+        """How many more trials like these would decide at these levels; None: 100,000 would not."""
+
+        def decides(count: int) -> bool:
+            return self.p(1, count) <= fail or self.p(-1, count) <= passing
+
+        return more_of(self.witnesses, self.n / self.witnesses, decides)
 
 
 def nats_change(pairs: Pairs, tolerated: float) -> NatsChange | None:
-    """The change of log-probability by a paired t test (Student 1908); None where too few trials
-    have one in both."""
+    """The change by a paired t test (Student 1908); None where too few have it in both runs."""
     told: dict[int, list[float]] = defaultdict(list)
     for i, p in enumerate(pairs.worst().pairs):
         if p.nats is not None:
@@ -325,8 +313,7 @@ def comparison_of(
     *,
     these_only: bool = False,
 ) -> Comparison:
-    """What changed between two runs of the same trials. Raises RunError where their recipes
-    differ."""
+    """What changed between two runs of the same trials. Raises RunError where recipes differ."""
     pairs = pairs_of(baseline_of(*before), *after, these_only=these_only, partly=True)
     older, grid = grid_of(*before), grid_of(*after)
     planned = max(sum(counts_of(g).values()) for g in (older, grid))
@@ -341,8 +328,7 @@ def comparison_of(
 
 
 def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:
-    """Every cell; its trials are of different epochs, and so independent. P values are corrected
-    for all cells."""
+    """Every cell; its trials are of different epochs, so independent. P values are corrected."""
     by_cell: dict[tuple[int, float], list[Pair]] = defaultdict(list)
     for p in pairs.pairs:
         by_cell[p.trial.context_length, p.trial.depth_percent].append(p)
@@ -372,16 +358,12 @@ class Agreed:
 
     def words(self) -> str:
         """ "11 of 12 alike (Cohen's kappa 0.63, n = 12)"."""
-        if not self.n:
-            return (
-                f"no answer is judged by both{f', {self.unclear} unclear' if self.unclear else ''}"
-            )
-        kappa = (
-            "no kappa, as one side said the same of all"
-            if self.kappa is None
-            else f"kappa {self.kappa:.2f}"
-        )
         unclear = f", {self.unclear} unclear" if self.unclear else ""
+        if not self.n:
+            return f"no answer is judged by both{unclear}"
+        kappa = "no kappa, as one side said the same of all"
+        if self.kappa is not None:
+            kappa = f"kappa {self.kappa:.2f}"
         return f"{self.agree} of {self.n} alike (Cohen's {kappa}, n = {self.n}){unclear}"
 
 
@@ -394,9 +376,6 @@ def agreed(pairs: Iterable[tuple[bool, bool | None]]) -> Agreed:
     if n:
         first, second = sum(a for a, _ in both) / n, sum(bool(b) for _, b in both) / n
         chance = first * second + (1 - first) * (1 - second)
-        kappa = (
-            None
-            if chance == 1 or {first, second} & {0.0, 1.0}
-            else (agree / n - chance) / (1 - chance)
-        )
+        if not {first, second} & {0.0, 1.0}:
+            kappa = (agree / n - chance) / (1 - chance)
     return Agreed(n=n, agree=agree, kappa=kappa, unclear=len(everything) - n)
