@@ -22,8 +22,8 @@ import numpy as np
 from niah.experiment.design import design_of
 from niah.records import Header, Outcome, Result, Trial
 from niah.verdict.decide import judge
+from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig
-from niah.verdict.gates import Evidence
 from niah.verdict.pairs import Pair, Pairs
 from niah.verdict.records import Verdict
 

@@ -32,8 +32,8 @@ from niah.verdict.baseline import (
     check_consistent,
 )
 from niah.verdict.decide import judge
+from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
-from niah.verdict.gates import Evidence, notes_on
 from niah.verdict.grid import grid_of, unfinished_of
 from niah.verdict.pairs import Agreed, agreed, comparison_of, pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport

@@ -29,8 +29,8 @@ from niah.runlog.attempts import dollars_of
 from niah.runlog.log import write_log
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
 from niah.verdict.decide import judge
+from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig, read_gate_config
-from niah.verdict.gates import Evidence
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import Pair, Pairs, pairs_of
 from niah.verdict.power import outlook_of

@@ -27,8 +27,8 @@ from niah.verdict.baseline import (
     mean_baseline,
 )
 from niah.verdict.decide import judge
+from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of
-from niah.verdict.gates import Evidence, notes_on
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of

@@ -15,25 +15,22 @@ from datetime import timedelta
 from niah.errors import RunError
 from niah.records import CONTROLS, Outcome
 from niah.text.shares import percent
+from niah.verdict.evidence import Evidence
 from niah.verdict.exact import holm
-from niah.verdict.gates import Evidence, PendingFinding, findings_of
+from niah.verdict.gates import PendingFinding, findings_of
 from niah.verdict.grid import MISSING, counts_of
 from niah.verdict.records import Finding, Judgement, Verdict
 from niah.verdict.sample import Sample
 
 
 def judge(evidence: Evidence, notes: tuple[str, ...] = (), *, count_more: bool = True) -> Judgement:
-    """The verdict on a run. A run with nothing in it never passes. Raises RunError for trials
-    outside its grid.
+    """The verdict on a run, never a pass of one with nothing in it.
 
     How many more trials would decide what is open takes most of the time, and is told where
-    ``count_more`` asks for it.
+    ``count_more`` asks for it. Raises RunError for trials outside the grid.
     """
     _check_grid(evidence)
-    pending = findings_of(evidence)
-    findings = _decided(
-        pending if count_more else [replace(p, more=None) for p in pending], evidence.limits.level
-    )
+    findings = _decided(findings_of(evidence), evidence.limits.level, count_more)
     invalid, incomplete = instrument_faults(evidence), unfinished(evidence)
     verdict, reasons = _verdict(invalid, incomplete, findings)
     return Judgement(
@@ -51,37 +48,25 @@ def instrument_faults(e: Evidence) -> tuple[str, ...]:
     limits, found = e.limits, []
     cut, ended = sum(r.outcome is Outcome.MISMATCH for r in e.results), len(e.results)
     if cut and cut / ended > limits.max_mismatch:
-        found.append(
-            f"truncation: the server counted far fewer prompt tokens than were sent in {cut} of"
-            f" {ended} trials"
-        )
-    stale = _stale(e)
-    if stale:
+        less = "the server counted far fewer prompt tokens than were sent"
+        found.append(f"truncation: {less} in {cut} of {ended} trials")
+    if stale := _stale(e):
         found.append(stale)
     oracle = _controls(e, "oracle")  # right with nothing but the needle
     lost = oracle.n and oracle.mean < limits.min_oracle
     if lost and (not oracle.mean or oracle.p_below(limits.min_oracle) <= limits.level):
-        asked = f"at least {limits.min_oracle:g} asked"
-        found.append(
-            f"control oracle: right with nothing but the needle in {_of_trials(oracle)}, {asked}"
-        )
-    guessed = _controls(e, "closed-book")
-    if (
-        guessed.n
-        and guessed.mean > limits.max_guess
-        and guessed.p_above(limits.max_guess) <= limits.level
-    ):
-        asked = f"at most {limits.max_guess:g} asked"
-        found.append(
-            f"control closed-book: right without any haystack in {_of_trials(guessed)}, {asked}"
-        )
+        right = f"right with nothing but the needle in {_of_trials(oracle)}"
+        found.append(f"control oracle: {right}, at least {limits.min_oracle:g} asked")
+    most, guessed = limits.max_guess, _controls(e, "closed-book")
+    if guessed.n and guessed.mean > most and guessed.p_above(most) <= limits.level:
+        right = f"right without any haystack in {_of_trials(guessed)}"
+        found.append(f"control closed-book: {right}, at most {most:g} asked")
     return tuple(found)
 
 
 def _controls(e: Evidence, name: str) -> Sample:
-    return Sample(
-        scores=tuple(r.score or 0.0 for r in e.controls(name))
-    )  # a refusal is nothing right
+    """Of a control; a refusal is nothing right."""
+    return Sample(scores=tuple(r.score or 0.0 for r in e.controls(name)))
 
 
 def _of_trials(right: Sample) -> str:
@@ -106,13 +91,9 @@ def _stale(e: Evidence) -> str | None:
 
 def _age(age: timedelta) -> str:
     hours = age.total_seconds() / 3600
-    return (
-        f"{hours * 60:.0f} min"
-        if hours < 2
-        else f"{hours:.0f} h"
-        if hours < 48
-        else f"{hours / 24:.3g} days"
-    )
+    if hours < 2:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.3g} days"
 
 
 def unfinished(e: Evidence) -> tuple[str, ...]:
@@ -122,15 +103,13 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
     found = []
     if counts[MISSING]:
         found.append(f"{counts[MISSING]} of {planned} trials have not been run")
-    errors = sum(r.outcome is Outcome.ERROR for r in e.results)
+    errors, ended = sum(r.outcome is Outcome.ERROR for r in e.results), len(e.results)
     if errors:
-        found.append(
-            f"{errors} of {len(e.results)} trials ended in an error of server or transport"
-        )
+        found.append(f"{errors} of {ended} trials ended in an error of server or transport")
     for name in CONTROLS:
-        own = sum(
-            (Counter(c.outcomes) for c in e.grid.controls if c.control == name), Counter[str]()
-        )
+        own = Counter[str]()
+        for control in e.grid.controls:
+            own.update(control.outcomes if control.control == name else {})
         if own[MISSING]:
             found.append(f"{own[MISSING]} of {own.total()} control trials {name} have not been run")
     if not e.ordinary:
@@ -139,40 +118,35 @@ def unfinished(e: Evidence) -> tuple[str, ...]:
 
 
 def _check_grid(e: Evidence) -> None:
-    """Raises RunError for results that the config does not ask for: its figures would leave them
-    out."""
+    """Raises RunError for results that the config does not ask for: no figure would hold them."""
     if e.header.design.adaptive:
         raise RunError(
-            "an adaptive run has no fixed grid to judge; its verdict is: niah effective --at-least"
-            " LENGTH"
+            "an adaptive run has no fixed grid to judge; "
+            "its verdict is: niah effective --at-least LENGTH"
         )
     if e.header.imported is not None:
         return
     planned = e.header.planned()
-    for place, n in Counter(
-        (r.trial.context_length, r.trial.depth_percent) for r in e.ordinary
-    ).items():
-        if n > planned.get(place, 0):
+    held = Counter((r.trial.context_length, r.trial.depth_percent) for r in e.ordinary)
+    for place, n in held.items():
+        if n > (asked := planned.get(place, 0)):
             where = f"{n} results at {place[0]:,} tokens and depth {place[1]:g} %"
-            raise RunError(
-                f"the run holds {where}, its config asks for {planned.get(place, 0)}; run it anew"
-            )
+            raise RunError(f"the run holds {where}, its config asks for {asked}; run it anew")
 
 
-def _decided(pending: list[PendingFinding], level: float) -> list[Finding]:
+def _decided(pending: list[PendingFinding], level: float, count_more: bool) -> list[Finding]:
     tests = [p.finding.p_fail for p in pending if p.finding.p_fail is not None]
     corrected = iter(holm(tests))
     findings = []
     for p in pending:
         finding = p.finding
         p_fail = 1.0 if finding.p_fail is None else next(corrected)
-        if (
-            finding.p_pass is not None and finding.p_pass <= level
-        ):  # first: a small loss inside its margin may be real
+        # a pass comes first: a small loss inside its margin may be real
+        if finding.p_pass is not None and finding.p_pass <= level:
             finding = replace(finding, verdict=Verdict.PASS)
         elif p_fail <= level:
             finding = replace(finding, verdict=Verdict.FAIL)
-        elif p.more is not None:
+        elif p.more is not None and count_more:
             finding = replace(finding, more_trials=p.more(level / len(tests), level))
         findings.append(finding)
     return findings
@@ -185,12 +159,9 @@ def _verdict(
         return Verdict.INVALID, invalid
     if incomplete:
         return Verdict.INCOMPLETE, incomplete
+    decisive = [f for f in findings if not (f.watched and f.verdict is Verdict.INCONCLUSIVE)]
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS):
-        told = [
-            f
-            for f in findings
-            if f.verdict is verdict and not (f.watched and verdict is Verdict.INCONCLUSIVE)
-        ]
+        told = [f for f in decisive if f.verdict is verdict]
         if told:
             return verdict, tuple(f"{f.gate}, {f.part}: {f.reason}" for f in told)
     return Verdict.INCONCLUSIVE, ("no gate could be judged",)

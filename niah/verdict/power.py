@@ -14,9 +14,9 @@ from math import ceil, exp, floor, log, log1p, sqrt
 from niah.errors import ConfigError
 from niah.records import Header, Outcome, Row, Trial
 from niah.verdict.decide import judge
+from niah.verdict.evidence import Evidence
 from niah.verdict.exact import at_least, at_most, log_choices, mcnemar, normal_above, paired_z
 from niah.verdict.gate_config import GateConfig
-from niah.verdict.gates import Evidence
 from niah.verdict.pairs import Pair, Pairs
 from niah.verdict.records import Finding, Paired, Verdict
 
