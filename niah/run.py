@@ -32,12 +32,13 @@ from niah.verdict.baseline import (
     check_consistent,
 )
 from niah.verdict.decide import judge
+from niah.verdict.effective import RULES
 from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
 from niah.verdict.grid import grid_of, unfinished_of
 from niah.verdict.pairs import Agreed, agreed, comparison_of, pairs_of
 from niah.verdict.records import Comparison, Judgement, RunReport
-from niah.verdict.report import RULES, report_of
+from niah.verdict.report import report_of
 
 if TYPE_CHECKING:
     from niah.generator.haystack import Haystack

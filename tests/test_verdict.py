@@ -16,15 +16,14 @@ from niah.errors import ConfigError, RunError
 from niah.plotter.report_text import comparison_lines, lines_of, report_lines, side_by_side
 from niah.records import Outcome, Result, Trial
 from niah.verdict.baseline import baseline_of
+from niah.verdict.effective import effective_length, rule_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import comparison_of, pairs_of
 from niah.verdict.records import Contrast, RunReport
 from niah.verdict.report import (
-    effective_length,
     growth_of,
     lost_in_the_middle,
     report_of,
-    rule_of,
     times_of,
     weakest_region,
 )

@@ -27,13 +27,14 @@ from niah.verdict.baseline import (
     mean_baseline,
 )
 from niah.verdict.decide import judge
+from niah.verdict.effective import effective_length
 from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import pairs_of
 from niah.verdict.power import outlook_of
 from niah.verdict.records import Judgement, Verdict
-from niah.verdict.report import effective_length, report_of, weakest_region
+from niah.verdict.report import report_of, weakest_region
 from niah.verdict.sample import Sample
 
 H = header(epochs=2)

@@ -37,8 +37,8 @@ from niah.runlog.attempts import unreported_line
 from niah.runlog.log import is_running
 from niah.runs import RunSummary, beside, name_of, runs_in
 from niah.text.shares import percent
+from niah.verdict.effective import RULES
 from niah.verdict.records import Comparison
-from niah.verdict.report import RULES
 
 TITLES = ("date (UTC)", "found", "95 %", "n", "run", "model", "task")
 RIGHT = (1, 3)  # columns of figures

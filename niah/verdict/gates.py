@@ -17,12 +17,12 @@ from typing import Any
 
 from niah.records import Outcome
 from niah.text.shares import percent
+from niah.verdict.effective import base_lengths, rule_of
 from niah.verdict.evidence import Evidence, few
 from niah.verdict.exact import holm, ratio_z, student_above
 from niah.verdict.grid import counts_of, unscored_of
 from niah.verdict.pairs import Pairs, nats_change
 from niah.verdict.records import Finding, Verdict
-from niah.verdict.report import base_lengths, rule_of
 from niah.verdict.sample import Sample, percentile, share_of
 
 MANY_UNSCORED = 0.05  # so many trials without a score leave a run without that gate undecided

@@ -1,24 +1,23 @@
-"""The figures of one run: how far it reads, where needles are lost (ends against middle, the
-weakest block, the shape of all losses), and time by length.
+"""The figures of one run: what is found, where needles are lost, and time by length.
 
-The shape is two questions: at which lengths, and at which depths. A difference is named only where
-intervals of both sides do not meet, at a level divided by the number of differences that were
-looked at (Bonferroni). One question is asked for itself, at 95 %: whether the middle is lost (Liu
-et al. 2023). Everything else is "no pattern".
+The shape of the losses is two questions: at which lengths, and at which depths. A difference is
+named only where intervals of both sides do not meet, at a level divided by the number of
+differences that were looked at (Bonferroni). One question is asked for itself, at 95 %: whether the
+middle is lost (Liu et al. 2023). Everything else is "no pattern".
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations, pairwise, permutations, takewhile
+from itertools import combinations, pairwise, permutations
 from math import ceil, exp, log, sqrt
 from statistics import fmean, linear_regression, median, variance
 from typing import Any
 
-from niah.errors import ConfigError
 from niah.records import Grid, Header, Outcome, Row, Share
+from niah.verdict.effective import RULES, effective_length, least_trials, rule_of
 from niah.verdict.exact import log_choices, student_quantile
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
 from niah.verdict.ladder import Ladder
@@ -26,7 +25,6 @@ from niah.verdict.records import (
     ByDepth,
     ByLength,
     Contrast,
-    EffectiveLength,
     Growth,
     Pattern,
     Region,
@@ -36,7 +34,6 @@ from niah.verdict.records import (
 from niah.verdict.sample import (
     BANDS,
     FEWEST_CLUSTERS,
-    Z_95,
     Sample,
     Samples,
     clusters_shared,
@@ -44,12 +41,6 @@ from niah.verdict.sample import (
     wilson,
 )
 
-# of effective length: in every cell nine of ten are found; the share found at every length (RULER's
-# threshold, Hsieh et al. 2024); so much of the share at short lengths (NoLiMa, Modarressi et al.
-# 2025)
-RULES = ("all-green:0.9", "absolute:0.856", "relative:0.85")
-# tokens: the base of a relative rule is the best share up to here, else the shortest length's
-SHORT = 1_000
 MOST_EDGES = 36  # of blocks, each way: their number grows with the fourth power
 LEAST_LENGTHS = 3  # a line through two points fits always
 
@@ -57,13 +48,10 @@ LEAST_LENGTHS = 3  # a line through two points fits always
 def report_of(
     header: Header, results: Iterable[Row], rules: Sequence[str] = RULES, grid: Grid | None = None
 ) -> RunReport:
-    """Every figure of a run. Control trials are not part of them. Raises ConfigError for a rule
-    that is not there."""
+    """Every figure of a run's ordinary trials. Raises ConfigError for a rule that is not there."""
     everything = list(results)
-    ordinary, grid = (
-        [r for r in everything if r.trial.control is None],
-        grid or grid_of(header, everything),
-    )
+    ordinary = [r for r in everything if r.trial.control is None]
+    grid = grid or grid_of(header, everything)
     samples, lengths = Samples(header=header, rows=ordinary), grid.context_lengths
     at_length = {n: samples.at(n) for n in lengths}
     adaptive = header.design.adaptive
@@ -72,12 +60,10 @@ def report_of(
         return replace(sample.share(), low=None, high=None) if adaptive else sample.share()
 
     by_length = {n: share(sample) for n, sample in at_length.items()}
-    one, cells = (
-        replace(samples, these_only=True),
-        {n: list[Sample]() for n in lengths},
-    )  # a cell's haystacks differ
+    alone = replace(samples, these_only=True)  # the haystacks of a cell differ
+    cells = {n: list[Sample]() for n in lengths}
     for c in grid.cells:
-        cells[c.context_length].append(one.in_cell(c.context_length, c.depth_percent))
+        cells[c.context_length].append(alone.in_cell(c.context_length, c.depth_percent))
     by_band = {band: share(samples.in_band(band)) for band in BANDS}
     middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
     times, every = times_of(ordinary), counts_of(grid, controls=True)
@@ -131,8 +117,7 @@ def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
 
 
 def growth_of(seconds: Iterable[tuple[int, float | None]]) -> Growth | None:
-    """The exponent of seconds against length, by least squares on logarithms; None for fewer than
-    three lengths."""
+    """The exponent of seconds against length (least squares on logarithms); None: too few."""
     points = [(log(length), log(s)) for length, s in seconds if s is not None and s > 0]
     if len(points) < LEAST_LENGTHS:
         return None
@@ -144,11 +129,8 @@ def _times(length: int, results: list[Row]) -> Times:
     first = [r.first_token_s for r in results if r.first_token_s is not None]
     total = [r.total_s for r in results if r.total_s is not None]
     usages = [r.response.usage for r in results if r.response is not None]
-    known = [
-        (u.cached_tokens, u.input_tokens)
-        for u in usages
-        if u.cached_tokens is not None and u.input_tokens
-    ]
+    told = [(u.cached_tokens, u.input_tokens) for u in usages]
+    known = [(cached, n) for cached, n in told if cached is not None and n]
     return Times(
         context_length=length,
         n=len(results),
@@ -160,8 +142,7 @@ def _times(length: int, results: list[Row]) -> Times:
 
 
 def lost_in_the_middle(ends: Sample, middle: Sample) -> Contrast | None:
-    """Ends minus middle (after Liu et al. 2023), with an interval made of both intervals (Newcombe
-    1998, method 10).
+    """Ends minus middle (Liu et al. 2023), with an interval of both (Newcombe 1998, method 10).
 
     Ends and middle of one haystack are compared with each other: what makes a haystack hard for
     both cancels out. So the intervals are widened by how much more than chance the differences of
@@ -189,23 +170,19 @@ def _paired_intervals(
     both = sorted(a.keys() & b.keys())
     if len(both) < FEWEST_CLUSTERS:
         return ends.interval(), middle.interval()
-    varies = [
-        s.mean * (1 - s.mean) for s in (ends, middle)
-    ]  # of one trial; of a mean of n so many times less
+    # the variance of one trial; that of a mean of n is so many times less
+    varies = [s.mean * (1 - s.mean) for s in (ends, middle)]
     expected = fmean(varies[0] / len(a[c]) + varies[1] / len(b[c]) for c in both)
-    effect = (
-        max(1.0, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected)
-        if expected > 0
-        else 1.0
-    )
+    effect = 1.0
+    if expected > 0:
+        effect = max(effect, variance(fmean(a[c]) - fmean(b[c]) for c in both) / expected)
     z = student_quantile(0.025, len(both) - 1)
     sides = [(s.mean * s.n / effect, s.n / effect) for s in (ends, middle)]
     return wilson(*sides[0], z), wilson(*sides[1], z)
 
 
 def weakest_region(grid: Grid) -> Region | None:
-    """The block whose share found is most surely below the rest: the scan statistic of Kulldorff
-    (1997).
+    """The block whose share found is most surely below the rest (scan statistic, Kulldorff 1997).
 
     None where no block is below the rest. All blocks were looked at, and its p value counts them
     all (Bonferroni), so that it is too large rather than too small.
@@ -217,10 +194,8 @@ def weakest_region(grid: Grid) -> Region | None:
         return None
     tables = np.zeros((2, len(lengths) + 1, len(depths) + 1))  # trials and needles found
     for c in grid.cells:
-        tables[:, lengths.index(c.context_length) + 1, depths.index(c.depth_percent) + 1] = (
-            c.n,
-            c.n * (c.mean or 0.0),
-        )
+        row, column = lengths.index(c.context_length) + 1, depths.index(c.depth_percent) + 1
+        tables[:, row, column] = c.n, c.n * (c.mean or 0.0)
     sums = tables.cumsum(1).cumsum(2)
     i, j = np.array(list(combinations(_edges(len(lengths)), 2)))[:, :, None].swapaxes(0, 1)
     k, m = np.array(list(combinations(_edges(len(depths)), 2))).T
@@ -231,20 +206,18 @@ def weakest_region(grid: Grid) -> Region | None:
     if gain.max() <= 1e-9:
         return None
     x, y = np.unravel_index(np.argmax(gain), gain.shape)
+    so_few = _so_few(*(float(part[x, y]) for part in (found, n, rest_found, rest)))
     return Region(
         lengths=(lengths[int(i[x, 0])], lengths[int(j[x, 0]) - 1]),
         depths=(depths[int(k[y])], depths[int(m[y]) - 1]),
         inside=_share(found[x, y], n[x, y]),
         outside=_share(rest_found[x, y], rest[x, y]),
-        p=min(
-            1.0, gain.size * _so_few(*(float(part[x, y]) for part in (found, n, rest_found, rest)))
-        ),
+        p=min(1.0, gain.size * so_few),
     )
 
 
 def _so_few(found: float, n: float, rest_found: float, rest: float) -> float:
-    """The chance that so few of all that was found fall into a block, wherever it is (Fisher's
-    exact test)."""
+    """The chance that so few of all that was found fall into a block (Fisher's exact test)."""
     k, size, every = ceil(found - 1e-9), round(n), round(n + rest)
     right = round(found + rest_found)
     whole = log_choices(every, size)
@@ -260,14 +233,11 @@ def _edges(n: int) -> list[int]:
 
 
 def _likelihood(found: Any, n: Any) -> Any:
-    """Of so many found of n, each with the chance of their share, as a logarithm; arrays or
-    numbers."""
+    """Of so many found of n, with the chance of their share, as a logarithm; arrays or numbers."""
     import numpy as np
 
-    return sum(
-        part * np.log(np.where(part > 1e-9, part, 1.0) / np.maximum(n, 0.5))
-        for part in (found, n - found)
-    )
+    parts = (found, n - found)
+    return sum(p * np.log(np.where(p > 1e-9, p, 1.0) / np.maximum(n, 0.5)) for p in parts)
 
 
 def _share(found: float, n: float) -> Share:
@@ -275,9 +245,8 @@ def _share(found: float, n: float) -> Share:
     return Share(mean=float(found / n), n=round(n), low=low, high=high)
 
 
-Sides = tuple[
-    tuple[int, int], tuple[Sample, Sample]
-]  # two lengths, and what is found on the side of each
+# two lengths, and what is found on the side of each
+Sides = tuple[tuple[int, int], tuple[Sample, Sample]]
 
 _DEPTHS: Mapping[frozenset[str], ByDepth] = {
     frozenset({"middle"}): ByDepth.MIDDLE,
@@ -308,14 +277,6 @@ def pattern_of(samples: Samples, lengths: Sequence[int], middle: Contrast | None
     )
 
 
-def least_trials(threshold: float) -> int:
-    """Trials at one length, all of them found, whose interval (Wilson) lies above a threshold."""
-    n = 1
-    while n / (n + Z_95**2) < threshold:
-        n += 1
-    return n
-
-
 def below(low: Sample, high: Sample, comparisons: int) -> bool:
     """Whether one share is surely below another, as one of so many comparisons."""
     if not low.n or not high.n or low.mean >= high.mean:
@@ -325,18 +286,13 @@ def below(low: Sample, high: Sample, comparisons: int) -> bool:
 
 def _dip(measured: Mapping[int, Sample]) -> Sides | None:
     """The length that is most below a longer one, and that one."""
-    pairs = list(combinations(measured, 2))
-    dips = [
-        ((a, b), (measured[a], measured[b]))
-        for a, b in pairs
-        if below(measured[a], measured[b], len(pairs))
-    ]
+    pairs = [((a, b), (measured[a], measured[b])) for a, b in combinations(measured, 2)]
+    dips = [(places, sides) for places, sides in pairs if below(*sides, len(pairs))]
     return max(dips, key=lambda dip: dip[1][1].mean - dip[1][0].mean, default=None)
 
 
 def _edge(samples: Samples, lengths: Sequence[int]) -> Sides | None:
-    """The lengths on both sides of the split that explains most, and what is found up to it and
-    beyond it."""
+    """The lengths on both sides of the split that explains most, and what is found up to each."""
     splits = [
         (pair, (samples.at(*lengths[:i]), samples.at(*lengths[i:])))
         for i, pair in enumerate(pairwise(lengths), 1)
@@ -354,76 +310,3 @@ def _by_depth(by_band: Mapping[str, Sample]) -> ByDepth:
     pairs = list(permutations(by_band, 2))
     worse = {low for low, high in pairs if below(by_band[low], by_band[high], len(pairs) // 2)}
     return _DEPTHS.get(frozenset(worse), ByDepth.EVEN)
-
-
-def rule_of(text: str) -> tuple[str, float]:
-    """Name and value of a rule; a name alone takes its usual value. Raises ConfigError."""
-    usual = {rule.partition(":")[0]: rule.partition(":")[2] for rule in RULES}
-    name, _, given = text.partition(":")
-    try:
-        value = float(given or usual[name])
-    except (KeyError, ValueError):
-        value = 0.0
-    if not 0 < value < 1 and (name, value) != ("all-green", 1):
-        raise ConfigError(
-            f"rule {text!r}: write {', '.join(RULES)}, with a value above 0 and below 1 (all-green:"
-            " or 1)"
-        )
-    return name, value
-
-
-def effective_length(
-    rule: str, by_length: Mapping[int, Sample], by_cell: Mapping[int, Sequence[Sample]]
-) -> EffectiveLength:
-    """The longest length up to which every length holds, by one rule: as measured, cautious (lower
-    ends of the intervals) and hopeful (upper ends). A length with nothing measured ends the row: it
-    may not be skipped.
-
-    One length among many that is surely lost ends the hopeful one, so that its ends are of
-    intervals that are right all together; the cautious one takes every length to be surely held,
-    which asks no more of each.
-    """
-    name, value = rule_of(rule)
-    measured = [length for length in sorted(by_length) if by_length[length].n]
-    short = [length for length in measured if length <= SHORT] or measured[:1]
-    best = max(short, key=lambda length: by_length[length].mean, default=None)
-    base = best if name == "relative" else None
-    parts = (
-        by_cell
-        if name == "all-green"
-        else {length: (sample,) for length, sample in by_length.items()}
-    )
-    comparisons = max(1, sum(s.n > 0 for samples in parts.values() for s in samples))
-
-    def longest(end: Callable[[Sample], float], base_end: Callable[[Sample], float]) -> int | None:
-        limit = threshold(name, value, None if base is None else base_end(by_length[base]))
-        if limit is None:
-            return None
-        held = takewhile(
-            lambda n: all(s.n > 0 and end(s) >= limit for s in parts[n]), sorted(parts)
-        )
-        return max(held, default=None)
-
-    return EffectiveLength(
-        rule=f"{name}:{value:g}",
-        threshold=threshold(name, value, None if base is None else by_length[base].mean),
-        base=base,
-        point=longest(lambda s: s.mean, lambda s: s.mean),
-        cautious=longest(lambda s: s.interval()[0], lambda s: s.interval()[1]),
-        hopeful=longest(lambda s: s.interval(comparisons)[1], lambda s: s.interval()[0]),
-    )
-
-
-def threshold(name: str, value: float, of_base: float | None) -> float | None:
-    """The share that every length must reach."""
-    if name != "relative":
-        return value
-    return (
-        value * of_base if of_base else None
-    )  # where nothing is found when short, nothing is lost
-
-
-def base_lengths(lengths: Sequence[int]) -> tuple[int, ...]:
-    """The lengths that a gate takes as short, all together: the best of several would be high by
-    luck."""
-    return tuple(n for n in lengths if n <= SHORT) or tuple(sorted(lengths)[:1])
