@@ -24,7 +24,7 @@ from scipy import stats
 from niah.errors import ConfigError, RunError, UnknownName
 from niah.plotter.ci import junit_xml, summary_markdown, workflow_commands
 from niah.plotter.report_text import more_words
-from niah.records import Header, Outcome, Result, Trial
+from niah.records import Header, Outcome, Part, Result, Trial
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import write_log
 from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
@@ -956,6 +956,24 @@ def test_a_reply_cut_off_counts_for_the_time_it_took() -> None:
 def test_measured_and_limit_are_in_one_unit() -> None:
     (found,) = judged(results(header()), min_effective_length="16k").findings
     assert (found.measured, found.limit) == (1.0, 0.856)
+
+
+def test_all_green_asks_for_no_cell_that_an_extended_run_does_not_have() -> None:
+    of = header(lengths=(1_000, 4_000), depths=(0.0, 50.0), epochs=2)
+    parts = (
+        Part(lengths=(1_000,), depths=(0.0, 50.0), epochs=2),
+        Part(lengths=(4_000,), depths=(0.0,), epochs=2),
+    )
+    found = [
+        r for r in results(of) if (r.trial.context_length, r.trial.depth_percent) != (4_000, 50)
+    ]
+    judgement = judged(
+        found,
+        replace(of, extended=parts),
+        min_effective_length="4k",
+        effective_rule="all-green:1",
+    )
+    assert judgement.verdict is Verdict.PASS
 
 
 def test_what_would_decide_an_effective_length_counts_all_its_parts() -> None:

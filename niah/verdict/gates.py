@@ -152,7 +152,8 @@ def _effective(e: Evidence, gate: str, wanted: int) -> Iterator[PendingFinding]:
 def _held(e: Evidence, name: str, lengths: Sequence[int]) -> list[Sample]:
     """The samples that must reach the threshold of a rule: lengths, or all their cells."""
     if name == "all-green":
-        return [e.samples.in_cell(n, depth) for n in lengths for depth in e.grid.depths]
+        cells = (c for c in e.grid.cells if c.context_length in lengths)
+        return [e.samples.in_cell(c.context_length, c.depth_percent) for c in cells]
     base = base_lengths(e.grid.context_lengths) if name == "relative" else ()
     return [e.samples.at(n) for n in lengths if n not in base]
 
