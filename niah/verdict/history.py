@@ -42,12 +42,7 @@ LEVEL = 0.05  # share of such years with an alarm, where nothing has changed
 SHIFT = 0.05  # the loss, or gain, that the CUSUM is sharpest for
 SIMULATED, AT_ONCE = 1_000, 50  # years drawn for the threshold, so many at once in memory
 UNSURE = 0.02  # no trial is taken to be right, or wrong, more surely than by so much
-_CONFLICT = (
-    "<<<<<<<",
-    "=======",
-    ">>>>>>>",
-    "|||||||",
-)  # what git leaves where a merge was not finished
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves of an unfinished merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +66,9 @@ class HistoryLine:
     def bits(self) -> tuple[Array, Array]:
         """Right, and scored, of every trial in the order of ids."""
         right = _unpacked(self.right, self.size)
-        return right, (
-            np.ones(self.size, bool) if self.scored is None else _unpacked(self.scored, self.size)
-        )
+        if self.scored is None:
+            return right, np.ones(self.size, bool)
+        return right, _unpacked(self.scored, self.size)
 
     @property
     def share(self) -> float | None:
@@ -104,17 +99,14 @@ class Signal:
 
 
 def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
-    """A finished run as a line. Raises RunError where it has no answer, or more trials than a line
-    can hold."""
+    """A finished run as a line. Raises RunError for one without an answer, or with too many."""
     rows = sorted((r for r in results if r.trial.control is None), key=lambda r: r.trial.id)
     date = max((r.finished for r in rows), default="")
     try:
         datetime.fromisoformat(date)
     except ValueError:
-        raise RunError(
-            f"no trial of the run tells when it was answered ({date!r}), so a history cannot"
-            " date it"
-        ) from None
+        told = f"no trial of the run tells when it was answered ({date!r})"
+        raise RunError(f"{told}, so a history cannot date it") from None
     scored = [r.score is not None for r in rows]
     usage = [r.response.usage for r in rows if r.response is not None]
     counts = [u.input_tokens + (u.output_tokens or 0) for u in usage if u.input_tokens is not None]
@@ -149,8 +141,7 @@ def text_of(line: HistoryLine) -> str:
 
 
 def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
-    """The runs of a file by date, each once; what git leaves of a merge is passed over. Raises
-    RunError."""
+    """The runs of a file by date, each once; what a merge left is passed over. Raises RunError."""
     lines: dict[str, HistoryLine] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         if not raw.strip() or raw.startswith(_CONFLICT):
@@ -173,8 +164,7 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
 
 
 def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signal:
-    """Whether the runs of one recipe changed after the reference. Raises RunError for runs of
-    several recipes."""
+    """Whether runs changed after the reference. Raises RunError for runs of several recipes."""
     kinds = {(line.recipe, line.trials) for line in lines}
     if len(kinds) > 1:
         raise RunError(f"{len(kinds)} recipes or grids in one history: keep a file for each")
@@ -183,21 +173,18 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signa
         return Signal(runs=tuple(lines), reference=reference, renamed=renamed)
     right, scored = (np.array(bits) for bits in zip(*(line.bits() for line in lines), strict=True))
     usual = _usual(right[:reference], scored[:reference])
-    steps = {
-        lost: _steps(right[reference:], scored[reference:], usual, lost=lost)
-        for lost in (True, False)
-    }
+    later, counted = right[reference:], scored[reference:]
+    steps = {lost: _steps(later, counted, usual, lost=lost) for lost in (True, False)}
     sums = {lost: _cusum(step) for lost, step in steps.items()}
     limits = thresholds_of(usual, reference)
-    over = [
-        (int(np.argmax(s >= limits[lost])), lost)
-        for lost, s in sums.items()
-        if (s >= limits[lost]).any()
-    ]
-    at, lost = max(
-        over, default=(None, True), key=lambda found: found[1]
-    )  # a loss, where a gain was before it
-    changed = None if at is None else _began(steps[lost], at)
+    over = {lost: s >= limits[lost] for lost, s in sums.items()}
+    lost = bool(over[True].any() or not over[False].any())  # a loss, where a gain was before it
+    alarm = changed = since = None
+    if over[lost].any():
+        at = int(np.argmax(over[lost]))
+        began = _began(steps[lost], at)
+        alarm, changed = reference + at, reference + began
+        since = _share(later[began:], counted[began:])
     scale = limits[True] / limits[False]  # both drawn against one threshold
     return Signal(
         runs=tuple(lines),
@@ -205,42 +192,32 @@ def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signa
         sums=tuple(map(float, sums[True])),
         gains=tuple(map(float, sums[False] * scale)),
         threshold=limits[True],
-        alarm=None if at is None else reference + at,
-        changed=None if changed is None else reference + changed,
+        alarm=alarm,
+        changed=changed,
         lost=lost,
         renamed=renamed,
         usual=_share(right[:reference], scored[:reference]),
-        since=(
-            None
-            if changed is None
-            else _share(right[reference + changed :], scored[reference + changed :])
-        ),
+        since=since,
     )
 
 
 def thresholds_of(usual: Array, reference: int) -> dict[bool, float]:
-    """The heights that the CUSUM of a loss, and of a gain, reach in half of ``LEVEL`` of the years
-    without a change."""
-    drawn, peaks = np.random.default_rng(0), dict[bool, list[Array]]({True: [], False: []})
+    """What the CUSUM of a loss, and of a gain, reaches in half of ``LEVEL`` of unchanged years."""
+    drawn = np.random.default_rng(0)
+    peaks: dict[bool, list[Array]] = {True: [], False: []}
     for _ in range(SIMULATED // AT_ONCE):
         runs = drawn.random((AT_ONCE, reference + YEAR, len(usual)), dtype=np.float32) < usual
-        scored = np.ones_like(runs)
-        known = _usual(
-            runs[:, :reference], scored[:, :reference]
-        )  # with the luck of a reference in it
+        first, later = runs[:, :reference], runs[:, reference:]
+        known = _usual(first, np.ones_like(first))  # with the luck of a reference in it
         for lost, found in peaks.items():
-            found.append(
-                _cusum(_steps(runs[:, reference:], scored[:, reference:], known, lost=lost)).max(-1)
-            )
-    return {
-        lost: float(np.quantile(np.concatenate(found), 1 - LEVEL / 2))
-        for lost, found in peaks.items()
-    }
+            steps = _steps(later, np.ones_like(later), known, lost=lost)
+            found.append(_cusum(steps).max(-1))
+    every = {lost: np.concatenate(found) for lost, found in peaks.items()}
+    return {lost: float(np.quantile(peak, 1 - LEVEL / 2)) for lost, peak in every.items()}
 
 
 def _usual(right: Array, scored: Array) -> Array:
-    """How likely each trial is to be right, by the reference. Runs and trials are the last two
-    axes."""
+    """How likely each trial is to be right. Runs and trials are the last two axes."""
     counted = scored.sum(-2)
     share = right.sum(-2) / np.maximum(counted, 1)
     whole = right.sum((-2, -1)) / np.maximum(1, scored.sum((-2, -1)))
@@ -283,8 +260,7 @@ def _cusum(steps: Array) -> Array:
 
 
 def _began(steps: Array, alarm: int) -> int:
-    """The run with which a change most likely began: from there on the likelihood of all steps is
-    greatest."""
+    """The run with which a change most likely began: from there all steps are the likeliest."""
     return alarm - int(np.argmax(np.cumsum(steps[alarm::-1])))
 
 
