@@ -1,5 +1,7 @@
-"""One model, several deliveries of the same trials: what each sent, what it cost, whose misses they
-are, and from which length one beats the other."""
+"""One model, several deliveries of the same trials.
+
+What each sent and cost, whose misses they are, and from which length one beats the other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from statistics import fmean, median
 import numpy as np
 
 from niah.records import Row
-from niah.verdict.pairs import Pair, Pairs
+from niah.verdict.pairs import Pairs
 from niah.verdict.records import Comparison
 
 AT = (1, 5, 10)  # chunks
@@ -41,16 +43,14 @@ class DeliveryFigures:
     first_token_s: float | None  # median, from the trial's first call on
     total_s: float | None  # median
     prepared_s: float | None  # median, of retrieval or of putting summaries together
-    recall: dict[
-        int, float
-    ]  # share of trials with all needles among the first 1, 5, 10 chunks; empty: no ranks
+    # share of trials with all needles among the first 1, 5, 10 chunks; empty: no ranks
+    recall: dict[int, float]
     by_depth: dict[float, Split]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossover:
-    """The length from which a later run is better than the first one, or worse; with a 95 %
-    bootstrap interval."""
+    """The length from which a later run is better than the first one, or worse (95 % bootstrap)."""
 
     better: bool  # whether the later run is the better one from there on
     length: int | None  # None: at no length
@@ -84,11 +84,7 @@ def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
         first_token_s=_of(median, [r.first_token_s for r in scored]),
         total_s=_of(median, [r.total_s for r in scored]),
         prepared_s=_of(median, [r.prepared_s for r in scored]),
-        recall=(
-            {k: fmean(rank is not None and rank <= k for rank in ranks) for k in AT}
-            if ranks
-            else {}
-        ),
+        recall={k: fmean(r is not None and r <= k for r in ranks) for k in AT if ranks},
         by_depth={depth: split_of(depths[depth]) for depth in sorted(depths)},
     )
 
@@ -105,53 +101,45 @@ def split_of(rows: Iterable[Row]) -> Split:
 
 
 def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
-    """From which length on the later run is better (or worse); None where there are too few lengths
-    or witnesses.
+    """From which length on the later run is better, or worse; None: too few lengths or witnesses.
 
     It is the length from which the paired differences add up to the most, if that is more than
     nothing. The interval resamples witnesses: trials within a length, or epochs where trials share
     a haystack.
     """
     lengths = sorted({p.trial.context_length for p in pairs.pairs})
-    witness: Callable[[Pair], object] = (
-        (lambda p: p.trial.epoch) if pairs.by_epoch else (lambda p: p.trial.id)
-    )
     groups: dict[object, list[float]] = defaultdict(lambda: [0.0] * len(lengths))
     strata: dict[object, int] = {}
     for p in pairs.pairs:
-        change = p.after - p.before
-        groups[witness(p)][lengths.index(p.trial.context_length)] += change if better else -change
-        strata[witness(p)] = 0 if pairs.by_epoch else p.trial.context_length
+        change = p.after - p.before if better else p.before - p.after
+        witness = p.trial.epoch if pairs.by_epoch else p.trial.id
+        groups[witness][lengths.index(p.trial.context_length)] += change
+        strata[witness] = 0 if pairs.by_epoch else p.trial.context_length
     if len(lengths) < 2 or len(groups) < 5:
         return None
     sums, random = np.array(list(groups.values())), np.random.Generator(np.random.PCG64(0))
-    kinds = [
-        np.flatnonzero(np.array(list(strata.values())) == kind)
-        for kind in sorted(set(strata.values()))
-    ]
+    of = np.array(list(strata.values()))
+    kinds = [np.flatnonzero(of == kind) for kind in np.unique(of)]
     found = []
     for _ in range(_RESAMPLED):
         chosen = np.concatenate([random.choice(kind, len(kind)) for kind in kinds])
         found.append(_from(sums[chosen].sum(0)))
-    known = sorted(place for place in found if place is not None)
-    here = _from(sums.sum(0))
-    ends = (
-        [int(np.percentile(known, q, method="nearest")) for q in (_EDGE, 100 - _EDGE)]
-        if known
-        else None
-    )
+    known = [place for place in found if place is not None]
+    here, ends = _from(sums.sum(0)), (_EDGE, 100 - _EDGE)
+    low = high = None
+    if known and here is not None:
+        low, high = (lengths[int(np.percentile(known, q, method="nearest"))] for q in ends)
     return Crossover(
         better=better,
         length=None if here is None else lengths[here],
-        low=lengths[ends[0]] if ends and here is not None else None,
-        high=lengths[ends[1]] if ends and here is not None else None,
+        low=low,
+        high=high,
         share=len(known) / _RESAMPLED,
     )
 
 
 def _from(sums: Sequence[float]) -> int | None:
-    """Where the largest sum of all that follows begins; the last such place, None where it is not
-    above nothing."""
+    """Where the largest sum of all that follows begins, the last such place; None: none above 0."""
     behind = np.cumsum(np.asarray(sums)[::-1])
     return len(behind) - 1 - int(behind.argmax()) if behind.max() > 0 else None
 
